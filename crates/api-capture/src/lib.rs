@@ -1,0 +1,1 @@
+//! The PCAPs door: Cloudflare v4 captures and bucket ownership.

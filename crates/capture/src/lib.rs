@@ -1,0 +1,1 @@
+//! Capture tasks, ownership challenges, and the engine which turns a kernel ring into objects.

@@ -1,0 +1,1 @@
+//! Edge plumbing: listener, request ids, authentication, strict chunk decoding, body limits.

@@ -1,0 +1,1 @@
+//! Accounts, users, access keys and API tokens; secrets sealed at rest.

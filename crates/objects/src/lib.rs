@@ -1,0 +1,1 @@
+//! Buckets, objects and multipart uploads over meta and blob.

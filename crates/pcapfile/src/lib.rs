@@ -1,0 +1,1 @@
+//! pcap and pcapng: write, read, recover a cut file.

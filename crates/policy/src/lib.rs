@@ -1,0 +1,1 @@
+//! Who may do what: principals, actions, and the proof that a decision was made.

@@ -1,0 +1,1 @@
+//! Clients of S3-compatible storage endpoints, which send keys unchanged.

@@ -1,0 +1,1 @@
+//! Clock, entropy, supervised tasks, shutdown, tracing and metrics.

@@ -1,0 +1,2 @@
+//! The Baleen binary.
+fn main() {}
