@@ -1,1 +1,52 @@
-//! Vocabulary: ids, names, sizes, ranges, times, fault kinds. No IO, no async, no dependency on any other Baleen crate.
+//! The vocabulary of Baleen: ids, names, sizes, ranges, times and fault kinds.
+//!
+//! Each limit of the source documents is one type with one fallible constructor, so that a value which exists is a value
+//! which is allowed. Nothing here does IO, is `async`, or knows another Baleen crate.
+
+mod etag;
+mod fault;
+mod id;
+mod name;
+mod range;
+mod secret;
+mod size;
+mod timestamp;
+
+pub use etag::ETag;
+pub use fault::{Classify, FaultKind};
+pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};
+pub use name::{BucketName, OBJECT_KEY_BYTES_MAX, ObjectKey, ObjectPath, RegionName, SiteName, UserName};
+pub use range::{ByteRange, ServedRange};
+pub use secret::Secret;
+pub use size::{PART_NUMBER_MAX, PartNumber, format_bytes};
+pub use timestamp::Timestamp;
+
+/// A value from outside that does not fit its type; says which type, and what would fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The type that refused, in the words of the glossary ("bucket name").
+    pub what: &'static str,
+    /// What is wrong and what would be right, for the person who sent it. Never repeats a secret.
+    pub why: String,
+}
+
+impl Invalid {
+    /// Makes the refusal of one value.
+    pub fn new(what: &'static str, why: impl Into<String>) -> Self {
+        Self { what, why: why.into() }
+    }
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "invalid {}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+impl Classify for Invalid {
+    fn kind(&self) -> FaultKind {
+        FaultKind::Invalid
+    }
+}

@@ -1,0 +1,59 @@
+//! Entity tags.
+
+use crate::Invalid;
+use std::fmt;
+
+/// The strong entity tag of an object, without quotes: the MD5 of a body put at once, or `md5-of-md5s-N` of N parts.
+///
+/// Quoting is the encoder's duty: [`ETag::quoted`]. Comparison is strong (RFC 9110, 8.8.3.2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ETag(String);
+
+impl ETag {
+    /// The tag of a body put at once.
+    pub fn from_md5(digest: [u8; 16]) -> Self {
+        Self(hex::encode(digest))
+    }
+
+    /// The tag of an object of `parts` parts, from the MD5 of their digests in order.
+    pub fn from_parts(digest: [u8; 16], parts: usize) -> Self {
+        Self(format!("{}-{parts}", hex::encode(digest)))
+    }
+
+    /// Reads a tag as clients send it, quoted or not; a weak tag (`W/`) is refused, since S3 compares strongly.
+    ///
+    /// ```
+    /// use baleen_types::ETag;
+    /// assert_eq!(ETag::parse("\"9b2cf535f27731c974343645a3985328\"").unwrap().as_str(), "9b2cf535f27731c974343645a3985328");
+    /// assert!(ETag::parse("W/\"1\"").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if (1..=64).contains(&inner.len()) && inner.bytes().all(fits) {
+            Ok(Self(inner.to_ascii_lowercase()))
+        } else {
+            Err(Invalid::new(
+                "entity tag",
+                "a strong tag of letters, digits and hyphens is expected",
+            ))
+        }
+    }
+
+    /// The tag without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tag as a header carries it.
+    pub fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,205 @@
+//! Names that people choose: buckets, keys, users, regions, sites.
+
+use crate::Invalid;
+use std::fmt;
+
+/// Declares the common face of a checked text.
+macro_rules! text_face {
+    ($name:ident) => {
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+/// A bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, which begins and ends with a letter or digit,
+/// has no two dots in a row and is not an IPv4 address (AWS, "Bucket naming rules").
+///
+/// ```
+/// use baleen_types::BucketName;
+/// assert!(BucketName::parse("case-17.evidence").is_ok());
+/// assert!(BucketName::parse("Case_17").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BucketName(String);
+
+impl BucketName {
+    /// Checks the naming rules.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let refuse = |why: &str| Err(Invalid::new("bucket name", why));
+        if !(3..=63).contains(&text.len()) {
+            return refuse("3 to 63 characters are allowed");
+        }
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        if !text.bytes().all(|b| plain(b) || b == b'.' || b == b'-') {
+            return refuse("only lower-case letters, digits, dots and hyphens are allowed");
+        }
+        if !text.bytes().next().is_some_and(plain) || !text.bytes().last().is_some_and(plain) {
+            return refuse("it must begin and end with a letter or a digit");
+        }
+        if text.contains("..") {
+            return refuse("two dots in a row are not allowed");
+        }
+        if text.parse::<std::net::Ipv4Addr>().is_ok() {
+            return refuse("an IP address is not allowed");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+text_face!(BucketName);
+
+/// An object's full name in its bucket: any UTF-8 of 1 to 1024 bytes. Never a path on disk, however it looks.
+///
+/// ```
+/// use baleen_types::ObjectKey;
+/// assert_eq!(ObjectKey::parse("../etc//passwd").unwrap().as_str(), "../etc//passwd");
+/// assert!(ObjectKey::parse("").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey(String);
+
+/// The longest key, in bytes of UTF-8 (AWS, "Object key naming guidelines").
+pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
+
+impl ObjectKey {
+    /// Checks the length; every character is allowed.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text.into();
+        match text.len() {
+            0 => Err(Invalid::new("object key", "it must not be empty")),
+            1..=OBJECT_KEY_BYTES_MAX => Ok(Self(text)),
+            n => Err(Invalid::new(
+                "object key",
+                format!("{n} bytes are more than {OBJECT_KEY_BYTES_MAX}"),
+            )),
+        }
+    }
+}
+text_face!(ObjectKey);
+
+/// Where an object is: its bucket and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectPath {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The full name in the bucket.
+    pub key: ObjectKey,
+}
+
+impl fmt::Display for ObjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bucket, self.key)
+    }
+}
+
+/// A user's name: 1 to 64 letters, digits and `+=,.@_-`, kept as given, compared without case (identity contract, 1).
+#[derive(Clone, Debug)]
+pub struct UserName(String);
+
+impl UserName {
+    /// Checks length and alphabet.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b);
+        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new(
+                "user name",
+                "1 to 64 letters, digits or +=,.@_- are expected",
+            ))
+        }
+    }
+
+    /// The form in which two names are compared.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+text_face!(UserName);
+
+impl PartialEq for UserName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+impl Eq for UserName {}
+
+/// A region's name: 1 to 32 letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegionName(String);
+
+impl RegionName {
+    /// Checks length and alphabet.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if (1..=32).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new(
+                "region name",
+                "1 to 32 letters, digits or hyphens are expected",
+            ))
+        }
+    }
+}
+text_face!(RegionName);
+
+/// Where packets are captured: PCAPs' `colo_name`. 1 to 64 letters, digits, `-` and `_`; compared without case.
+#[derive(Clone, Debug)]
+pub struct SiteName(String);
+
+impl SiteName {
+    /// Checks length and alphabet.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new(
+                "site name",
+                "1 to 64 letters, digits, hyphens or underscores are expected",
+            ))
+        }
+    }
+
+    /// The group this site answers to as well: its name without trailing digits (`ord02` is of `ORD`; PCAPs, A.2).
+    ///
+    /// ```
+    /// use baleen_types::SiteName;
+    /// assert_eq!(SiteName::parse("ord02").unwrap().group(), "ord");
+    /// ```
+    pub fn group(&self) -> &str {
+        self.0.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+
+    /// Tells whether a request for `wanted` is one for this site or its group.
+    pub fn answers_to(&self, wanted: &Self) -> bool {
+        self == wanted || (!self.group().is_empty() && self.group().eq_ignore_ascii_case(&wanted.0))
+    }
+}
+text_face!(SiteName);
+
+impl PartialEq for SiteName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+impl Eq for SiteName {}
+
+#[cfg(test)]
+mod tests;
