@@ -1,0 +1,112 @@
+//! Background tasks with one owner.
+
+use crate::{Clock, Shutdown};
+use baleen_types::Timestamp;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error};
+
+/// Owns every background task of the process: names it, stops it, waits for it, and reports on it.
+#[derive(Clone)]
+pub struct Supervisor {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    tracker: TaskTracker,
+    reports: Mutex<BTreeMap<String, TaskReport>>,
+}
+
+/// What an operator wants to know of a background task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskReport {
+    /// When the last run ended.
+    pub last_run: Option<Timestamp>,
+    /// Why the last run failed; `None` after a good one.
+    pub last_error: Option<String>,
+    /// Runs so far.
+    pub runs: u64,
+}
+
+impl Supervisor {
+    /// A supervisor whose tasks stop with `shutdown`.
+    pub fn new(clock: Arc<dyn Clock>, shutdown: Shutdown) -> Self {
+        let shared = Shared {
+            clock,
+            shutdown,
+            tracker: TaskTracker::new(),
+            reports: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The token the tasks stop with.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shared.shutdown
+    }
+
+    /// Runs `task` once, to its end; it should watch [`Supervisor::shutdown`].
+    pub fn spawn(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) {
+        let name = name.to_owned();
+        self.shared.tracker.spawn(async move {
+            task.await;
+            debug!(task = %name, "background task ended");
+        });
+    }
+
+    /// Runs `pass` every `period`, first at once, until stopped. A pass that fails is reported and tried again at the
+    /// next period; it must converge, since it also runs again after a crash.
+    pub fn every<F, R, E>(&self, name: &str, period: Duration, mut pass: F)
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = Result<(), E>> + Send,
+        E: std::fmt::Display,
+    {
+        let shared = Arc::clone(&self.shared);
+        let name = name.to_owned();
+        self.shared.tracker.spawn(async move {
+            while !shared.shutdown.is_stopping() {
+                let failure = pass().await.err().map(|e| e.to_string());
+                if let Some(reason) = &failure {
+                    error!(task = %name, %reason, "background task failed");
+                }
+                {
+                    let mut reports = shared.reports.lock();
+                    let report = reports.entry(name.clone()).or_default();
+                    *report = TaskReport {
+                        last_run: Some(shared.clock.now()),
+                        last_error: failure,
+                        runs: report.runs + 1,
+                    };
+                }
+                tokio::select! {
+                    () = shared.clock.sleep(period) => {}
+                    () = shared.shutdown.stopping() => {}
+                }
+            }
+        });
+    }
+
+    /// What the periodic tasks did last.
+    pub fn reports(&self) -> BTreeMap<String, TaskReport> {
+        self.shared.reports.lock().clone()
+    }
+
+    /// Asks all tasks to stop and waits for them at most `deadline`; tells whether all ended in time.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        self.shared.shutdown.stop();
+        self.shared.tracker.close();
+        tokio::time::timeout(deadline, self.shared.tracker.wait()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;
