@@ -6,6 +6,7 @@
 mod etag;
 mod fault;
 mod id;
+mod link;
 mod name;
 mod range;
 mod secret;
@@ -15,6 +16,7 @@ mod timestamp;
 pub use etag::ETag;
 pub use fault::{Classify, FaultKind};
 pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};
+pub use link::{BpfInstruction, LinkType, VlanTag};
 pub use name::{BucketName, OBJECT_KEY_BYTES_MAX, ObjectKey, ObjectPath, RegionName, SiteName, UserName};
 pub use range::{ByteRange, ServedRange};
 pub use secret::Secret;
