@@ -1,0 +1,36 @@
+//! Buckets: requests and answers.
+
+use baleen_types::{AccountId, BucketName, RegionName, Timestamp};
+
+/// A request to make a bucket.
+#[derive(Clone, Debug)]
+pub struct CreateBucket {
+    /// The account it will belong to.
+    pub owner: AccountId,
+    /// Its name, unique over all accounts.
+    pub name: BucketName,
+    /// Where its objects are to live.
+    pub region: RegionName,
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: BucketName,
+    /// The account it belongs to.
+    pub owner: AccountId,
+    /// Where its objects live.
+    pub region: RegionName,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What a bucket holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BucketUsage {
+    /// Number of objects.
+    pub objects: u64,
+    /// Sum of their sizes; parts of unfinished uploads are not in it.
+    pub bytes: u64,
+}

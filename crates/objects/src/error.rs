@@ -1,0 +1,163 @@
+//! What can go wrong, one variant for each thing a caller handles differently.
+
+use crate::{BodyError, ChecksumAlgorithm};
+use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, UploadId};
+
+/// An error of the object service. Its text may be shown to a client; causes below it are for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is no bucket of that name.
+    #[error("the bucket {0} does not exist")]
+    NoSuchBucket(BucketName),
+    /// The name is another account's.
+    #[error("the bucket name {0} is taken")]
+    BucketAlreadyExists(BucketName),
+    /// The bucket is there and belongs to who asks.
+    #[error("you have the bucket {0} already")]
+    BucketAlreadyOwnedByYou(BucketName),
+    /// The bucket still holds objects.
+    #[error("the bucket {0} is not empty")]
+    BucketNotEmpty(BucketName),
+    /// The account has as many buckets as it may.
+    #[error("an account has at most {limit} buckets")]
+    TooManyBuckets {
+        /// The limit.
+        limit: usize,
+    },
+    /// There is no object at that key.
+    #[error("there is no object at {0}")]
+    NoSuchKey(ObjectPath),
+    /// The upload was never begun, is for another key, was aborted or was completed long ago.
+    #[error("the upload {0} does not exist: it was aborted, completed, or never begun")]
+    NoSuchUpload(UploadId),
+    /// A part of the list was not uploaded, or its tag or checksum is another one.
+    #[error("part {part} was not uploaded, or its entity tag or checksum does not match")]
+    InvalidPart {
+        /// Which.
+        part: u16,
+    },
+    /// The list is not in ascending order, or names a part twice.
+    #[error("the parts must be listed in ascending order, each once")]
+    InvalidPartOrder,
+    /// The list is empty.
+    #[error("at least one part must be listed")]
+    NoParts,
+    /// A part that is not the last is too small.
+    #[error("part {part} has {size} bytes; all parts but the last need {min}")]
+    PartTooSmall {
+        /// Which.
+        part: u16,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        min: u64,
+    },
+    /// The body is above the limit for one request, or the object above its own.
+    #[error("more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// Nothing of the range lies inside the object.
+    #[error("the range lies outside the {size} bytes of the object")]
+    InvalidRange {
+        /// The object's size.
+        size: u64,
+    },
+    /// The object has no such part.
+    #[error("the object has no part {}", part.get())]
+    InvalidPartNumber {
+        /// Which was asked for.
+        part: PartNumber,
+    },
+    /// A condition on the object which is there does not hold.
+    #[error("a condition of the request does not hold")]
+    PreconditionFailed,
+    /// A copy onto itself which changes nothing.
+    #[error("an object may be copied onto itself only with new metadata")]
+    CopyOntoItself,
+    /// `Content-MD5` is not the body's.
+    #[error("the body's MD5 is not the one given in Content-MD5")]
+    BadDigest,
+    /// A checksum is not the body's.
+    #[error("the {} given is not the one computed", algorithm.as_str())]
+    BadChecksum {
+        /// Of which algorithm.
+        algorithm: ChecksumAlgorithm,
+    },
+    /// A checksum of another algorithm than the upload's, or a kind which the algorithm does not have.
+    #[error("{0}")]
+    ChecksumNotAllowed(String),
+    /// The body is shorter or longer than announced.
+    #[error("the body has {got} bytes where {expected} were announced")]
+    IncompleteBody {
+        /// As announced.
+        expected: u64,
+        /// As received, at the moment when it was clear.
+        got: u64,
+    },
+    /// The completed object's size is not what the client said.
+    #[error("the parts have {got} bytes where {expected} were announced")]
+    SizeMismatch {
+        /// As announced.
+        expected: u64,
+        /// As stored.
+        got: u64,
+    },
+    /// Too much user metadata.
+    #[error("user metadata of {bytes} bytes is more than 2048")]
+    MetadataTooLarge {
+        /// Names and values together.
+        bytes: usize,
+    },
+    /// Standard headers too long to store.
+    #[error("standard headers of {bytes} bytes are more than 8192")]
+    HeadersTooLarge {
+        /// All values together.
+        bytes: usize,
+    },
+    /// The sender broke off, or said something about the body which is not true.
+    #[error("the body could not be read: {0}")]
+    Body(BodyError),
+    /// The volume is full; nothing was stored.
+    #[error("there is no space left to store this")]
+    NoSpace,
+    /// Other writes to the same key kept winning.
+    #[error("too many writes to the same key at once; try again")]
+    Contended,
+    /// Stored bytes or records are not what was written.
+    #[error("stored data is damaged")]
+    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store below failed otherwise.
+    #[error("the store could not do it now; try again")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Classify for ObjectError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::NoSuchBucket(_) | Self::NoSuchKey(_) | Self::NoSuchUpload(_) => FaultKind::NotFound,
+            Self::BucketAlreadyExists(_) | Self::BucketAlreadyOwnedByYou(_) => FaultKind::Exists,
+            Self::BucketNotEmpty(_) => FaultKind::Conflict,
+            Self::TooManyBuckets { .. }
+            | Self::InvalidPart { .. }
+            | Self::InvalidPartOrder
+            | Self::NoParts
+            | Self::PartTooSmall { .. }
+            | Self::InvalidRange { .. }
+            | Self::InvalidPartNumber { .. }
+            | Self::CopyOntoItself
+            | Self::BadDigest
+            | Self::BadChecksum { .. }
+            | Self::ChecksumNotAllowed(_)
+            | Self::IncompleteBody { .. }
+            | Self::SizeMismatch { .. } => FaultKind::Invalid,
+            Self::TooLarge { .. } | Self::MetadataTooLarge { .. } | Self::HeadersTooLarge { .. } => FaultKind::TooLarge,
+            Self::PreconditionFailed => FaultKind::Precondition,
+            Self::Body(error) => error.kind(),
+            Self::NoSpace | Self::Storage(_) => FaultKind::Unavailable,
+            Self::Contended => FaultKind::Throttled,
+            Self::Corrupt(_) => FaultKind::Corrupt,
+        }
+    }
+}

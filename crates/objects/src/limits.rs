@@ -1,0 +1,42 @@
+//! Every limit of this crate, with its rule.
+
+use std::time::Duration;
+
+/// Keys and common prefixes in one page (seed 004, "List Objects": "Defaults to the maximum value of 1000").
+pub const LIST_KEYS_MAX: usize = 1000;
+
+/// Uploads in one page (AWS, ListMultipartUploads).
+pub const LIST_UPLOADS_MAX: usize = 1000;
+
+/// Parts in one page (AWS, ListParts).
+pub const LIST_PARTS_MAX: usize = 1000;
+
+/// Objects in one multi-object delete (seed 004, "Delete Multiple Objects": "up to 1000").
+pub const DELETE_KEYS_MAX: usize = 1000;
+
+/// Smallest part but the last (AWS, "Multipart upload limits").
+pub const PART_BYTES_MIN: u64 = 5 << 20;
+
+/// Largest body of one put or one part (AWS, "Multipart upload limits").
+pub const PUT_BYTES_MAX: u64 = 5 << 30;
+
+/// Largest object (AWS, "Multipart upload limits" until 2025; ours since extent pages are sized for it).
+pub const OBJECT_BYTES_MAX: u64 = 5 << 40;
+
+/// User metadata, names and values together (seed 004, "PUT Object": "up to a total of 2KB of data").
+pub const USER_METADATA_BYTES_MAX: usize = 2048;
+
+/// All standard headers of an object together; keeps a record far below the keyspace's value limit of 64 KiB.
+pub const STANDARD_HEADERS_BYTES_MAX: usize = 8192;
+
+/// Buckets of one account (AWS's default quota of old; a listing of buckets is one answer without pages).
+pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
+
+/// How often one write is tried again when another write to the same key commits first.
+pub const COMMIT_ATTEMPTS_MAX: u32 = 256;
+
+/// How long the answer to a completed upload is kept for a client which repeats the call.
+pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
+const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);

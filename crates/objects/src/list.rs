@@ -1,0 +1,80 @@
+//! Listings: requests and answers.
+
+use crate::{StoredChecksum, Upload};
+use baleen_types::{BucketName, ETag, ObjectKey, Timestamp, UploadId};
+
+/// A request for one page of a bucket's keys; ListObjects V1 and V2 are both rendered from its answer.
+#[derive(Clone, Debug)]
+pub struct ListObjects {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Keys with this text behind the prefix are folded into one common prefix, which ends with it; empty for none.
+    pub delimiter: String,
+    /// Only keys and common prefixes after this text: V1's marker, V2's start-after and decoded continuation token.
+    pub after: Option<String>,
+    /// At most so many keys and common prefixes together; above [`crate::limits::LIST_KEYS_MAX`] it is cut to it.
+    pub max_keys: usize,
+}
+
+/// One page of a bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// Objects, in the order of their keys' UTF-8 bytes.
+    pub entries: Vec<ListEntry>,
+    /// Folded prefixes, in the same order.
+    pub common_prefixes: Vec<String>,
+    /// Where to go on (`after` of the next request); `None` means that this was the last page.
+    pub next: Option<String>,
+}
+
+/// One object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEntry {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Bytes.
+    pub size: u64,
+    /// Its tag.
+    pub etag: ETag,
+    /// When it was stored.
+    pub modified: Timestamp,
+    /// The checksum stored with it.
+    pub checksum: Option<StoredChecksum>,
+}
+
+/// A request for one page of a bucket's unfinished uploads.
+#[derive(Clone, Debug)]
+pub struct ListUploads {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// As in [`ListObjects`].
+    pub delimiter: String,
+    /// Where to go on.
+    pub after: Option<UploadMarker>,
+    /// At most so many uploads and common prefixes together.
+    pub max_uploads: usize,
+}
+
+/// A place in the list of uploads: after all of `key`, or after one upload of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadMarker {
+    /// `key-marker`; a common prefix is one too.
+    pub key: String,
+    /// `upload-id-marker`.
+    pub upload: Option<UploadId>,
+}
+
+/// One page of unfinished uploads, in the order of keys, then of their begin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPage {
+    /// The uploads.
+    pub uploads: Vec<Upload>,
+    /// Folded prefixes.
+    pub common_prefixes: Vec<String>,
+    /// Where to go on; `None` means that this was the last page.
+    pub next: Option<UploadMarker>,
+}

@@ -1,0 +1,128 @@
+//! Objects: requests and answers.
+
+use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum};
+use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp, VersionId};
+
+/// A request to store an object.
+pub struct PutObject {
+    /// Where.
+    pub at: ObjectPath,
+    /// Its bytes.
+    pub body: Body,
+    /// Their number, if it was announced; another number is then [`crate::ObjectError::IncompleteBody`].
+    pub length: Option<u64>,
+    /// What is kept beside the bytes.
+    pub headers: ObjectHeaders,
+    /// What the sender said about the bytes.
+    pub expect: Expect,
+    /// What must be true for the write to happen.
+    pub condition: WriteCondition,
+}
+
+/// What a sender says about a body; each statement is checked against the bytes, and one that is wrong refuses the write.
+#[derive(Default)]
+pub struct Expect {
+    /// `Content-MD5`.
+    pub md5: Option<[u8; 16]>,
+    /// A checksum sent ahead of the body.
+    pub checksum: Option<Checksum>,
+    /// The algorithm to compute and store when no value is sent ahead.
+    pub checksum_algorithm: Option<ChecksumAlgorithm>,
+    /// A checksum sent behind the body; its algorithm must be announced in `checksum_algorithm`.
+    pub late: Option<LateChecksum>,
+}
+
+/// What must be true of the current object for a write to happen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WriteCondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// There is no object at the key (`If-None-Match: *`).
+    IfAbsent,
+    /// There is one, with this tag (`If-Match`).
+    IfMatch(ETag),
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The tag of the new object or part.
+    pub etag: ETag,
+    /// The checksum that was computed and stored.
+    pub checksum: Option<StoredChecksum>,
+    /// Bytes stored.
+    pub size: u64,
+    /// When it was stored.
+    pub modified: Timestamp,
+}
+
+/// All that is known of an object without reading its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// Where it is.
+    pub at: ObjectPath,
+    /// Which of all writes to that key made it.
+    pub version: VersionId,
+    /// Bytes.
+    pub size: u64,
+    /// Its tag.
+    pub etag: ETag,
+    /// When it was stored.
+    pub modified: Timestamp,
+    /// What the sender put beside the bytes.
+    pub headers: ObjectHeaders,
+    /// The checksum stored with it.
+    pub checksum: Option<StoredChecksum>,
+    /// How many parts it was made of; `None` if it was put at once.
+    pub parts: Option<u16>,
+}
+
+/// Which bytes of an object to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    #[default]
+    Whole,
+    /// A range.
+    Range(ByteRange),
+    /// One part of a multipart object; part 1 of any other is the whole.
+    Part(PartNumber),
+}
+
+/// An object opened for reading.
+pub struct OpenObject {
+    /// What is known of it.
+    pub head: ObjectHead,
+    /// Which of its bytes follow.
+    pub range: ServedRange,
+    /// The bytes; an error item means that what was sent so far must not be taken for the whole.
+    pub body: Body,
+}
+
+/// Keep what the source has, or take what the request brings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Directive<T> {
+    /// As the source has it.
+    #[default]
+    Copy,
+    /// As given.
+    Replace(T),
+}
+
+/// A request to copy an object inside the store.
+#[derive(Clone, Debug)]
+pub struct CopyObject {
+    /// From where.
+    pub source: ObjectPath,
+    /// To where; the source itself only if `headers` replaces something.
+    pub to: ObjectPath,
+    /// Headers and user metadata of the copy.
+    pub headers: Directive<ObjectHeaders>,
+    /// The checksum algorithm of the copy; without it the source's.
+    pub checksum_algorithm: Option<ChecksumAlgorithm>,
+    /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.
+    pub source_if_match: Vec<ETag>,
+    /// What must be true at the destination.
+    pub condition: WriteCondition,
+}
