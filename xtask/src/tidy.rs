@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 /// Layers from the ground up. A crate may use crates of lower layers, and what [`SIDEWAYS`] lists.
 const LAYERS: &[(&str, &[&str])] = &[
     ("vocabulary", &["types"]),
-    ("pure", &["policy", "signing", "filter", "packet", "pcapfile"]),
+    (
+        "pure",
+        &["policy", "sealing", "signing", "filter", "packet", "pcapfile"],
+    ),
     ("effects", &["runtime"]),
     ("effects over runtime", &["meta", "blob", "ring", "remote"]),
     ("services", &["objects", "iam"]),
