@@ -1,5 +1,6 @@
-//! Project chores: `cargo xtask tidy` holds the tree against its own rules.
+//! Project chores: `cargo xtask tidy` holds the tree against its own rules, `cargo xtask ci` runs every check there is.
 
+mod ci;
 mod tidy;
 
 use anyhow::{Result, bail};
@@ -32,6 +33,8 @@ fn run(chore: Option<&str>) -> Result<()> {
             eprintln!("tidy: all rules hold");
             Ok(())
         }
-        _ => bail!("usage: cargo xtask tidy"),
+        Some("ci") => ci::check(root),
+        Some("torture") => ci::torture(root),
+        _ => bail!("usage: cargo xtask ci|tidy|torture"),
     }
 }
