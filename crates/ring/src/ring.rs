@@ -1,0 +1,255 @@
+//! The ring: opened, waited on, read block by block.
+
+use crate::block::{BlockWalk, walk_block};
+use crate::error::Error;
+use crate::interface::Interface;
+use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, FRAME_BYTES, INSTRUCTIONS_MAX, RING_BYTES_MAX, SNAPLEN_MAX};
+use crate::sys::{self, Delivery, Event, Mapping, PacketSocket};
+use baleen_types::{BpfInstruction, LinkType};
+use std::sync::Arc;
+use std::time::Duration;
+
+const ETH_P_ALL: u16 = 0x0003;
+/// A protocol that no packet has: below 0x0600 Linux gives out numbers of its own, and this one to nobody. Binding to
+/// protocol 0 would leave the socket as it is.
+const ETH_P_NOTHING: u16 = 0x00ff;
+/// How often a waiting reader looks whether an interface that went down was removed meanwhile: the kernel reports an
+/// error once only, when it goes down.
+const GONE_CHECK_PERIOD: Duration = Duration::from_secs(1);
+
+/// How large a ring is and what it takes in.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bytes of one block; a multiple of the page size, 512 KiB to 4 MiB.
+    pub block_bytes: usize,
+    /// Blocks in the ring, at least 2.
+    pub blocks: usize,
+    /// After this long the kernel hands over a block that is not full; whole milliseconds.
+    pub retire: Duration,
+    /// Whether to see packets for other machines too.
+    pub promiscuous: bool,
+}
+
+impl Default for Settings {
+    /// 64 blocks of 1 MiB, handed over after 100 ms at the latest, promiscuous.
+    fn default() -> Self {
+        Self {
+            block_bytes: 1024 * 1024,
+            blocks: 64,
+            retire: Duration::from_millis(100),
+            promiscuous: true,
+        }
+    }
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), Error> {
+        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&self.block_bytes) || !self.block_bytes.is_power_of_two() {
+            return Err(Error::Settings("a block has 512 KiB, 1, 2 or 4 MiB"));
+        }
+        if self.blocks < 2 || self.blocks > RING_BYTES_MAX / self.block_bytes {
+            return Err(Error::Settings("a ring has at least 2 blocks and at most 1 GiB"));
+        }
+        if self.retire < Duration::from_millis(1) || self.retire > Duration::from_secs(10) {
+            return Err(Error::Settings("blocks are handed over after 1 ms to 10 s"));
+        }
+        Ok(())
+    }
+}
+
+/// Sums since the ring was opened, of the kernel's own counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets that the filter accepted, with those dropped.
+    pub accepted: u64,
+    /// Packets that the filter accepted and that were lost because no block was free.
+    pub dropped: u64,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// A block is ready.
+    Ready,
+    /// The time is over, or a signal came.
+    Timeout,
+    /// A [`Waker`] was used.
+    Woken,
+    /// The interface went down. It may come back, and packets with it; keep waiting.
+    Down,
+    /// The interface was removed. Blocks that are ready can still be read; no other will come.
+    Gone,
+}
+
+/// Wakes the reader of a ring from another thread; clonable, never blocks.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<Event>);
+
+impl Waker {
+    /// Ends the current wait, or the next one.
+    pub fn wake(&self) {
+        self.0.set();
+    }
+}
+
+/// A kernel packet ring on one interface, or on all of them.
+#[derive(Debug)]
+pub struct Ring {
+    // Before the socket, so that the memory is unmapped before the kernel frees the ring.
+    mapping: Mapping,
+    socket: PacketSocket,
+    event: Arc<Event>,
+    interface: u32,
+    link_type: LinkType,
+    /// The block which the kernel fills or hands over next.
+    next: usize,
+    statistics: Statistics,
+    is_down: bool,
+}
+
+impl Ring {
+    /// Opens a ring. Packets are taken in from the moment this returns, and none that `program` refuses ever is.
+    ///
+    /// The program sees packets as the kernel does: from the link header on (Ethernet), or from the network header on
+    /// (every other type of interface), with VLAN tags beside the packet. What it returns is the number of bytes kept.
+    ///
+    /// # Errors
+    /// `Denied` without CAP_NET_RAW, `Unavailable` without memory for the ring, `Invalid` for a program or a setting
+    /// that the kernel cannot take.
+    pub fn open(interface: &Interface, settings: &Settings, program: &[BpfInstruction]) -> Result<Self, Error> {
+        settings.check()?;
+        if program.is_empty() || program.len() > INSTRUCTIONS_MAX {
+            return Err(Error::Settings("a filter has 1 to 4096 instructions"));
+        }
+        let link_type = interface.link_type();
+        let delivery = match link_type {
+            LinkType::LINUX_SLL2 => Delivery::Cooked,
+            _ => Delivery::Raw,
+        };
+        // The order matters: the socket has protocol 0 and takes nothing in until it is bound, last of all.
+        let socket = PacketSocket::open(delivery)?;
+        let mapping = socket.ring(settings.block_bytes, settings.blocks, FRAME_BYTES, settings.retire)?;
+        socket.attach(program)?;
+        // Index 0 is every interface, and there is no promiscuous mode of everything.
+        if settings.promiscuous && interface.index != 0 {
+            socket.promiscuous(interface.index)?;
+        }
+        let event = Arc::new(Event::new()?);
+        socket.bind(interface.index, ETH_P_ALL)?;
+        Ok(Self {
+            mapping,
+            socket,
+            event,
+            interface: interface.index,
+            link_type,
+            next: 0,
+            statistics: Statistics::default(),
+            is_down: !interface.is_up && interface.index != 0,
+        })
+    }
+
+    /// How the packets of [`Packet::pieces`](crate::Packet::pieces) are to be read.
+    pub fn link_type(&self) -> LinkType {
+        self.link_type
+    }
+
+    /// Blocks in the ring.
+    pub fn blocks(&self) -> usize {
+        self.mapping.blocks()
+    }
+
+    /// A handle that ends waits.
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.event))
+    }
+
+    /// Waits until a block is ready, at most `timeout`; never longer than a second.
+    pub fn wait(&mut self, timeout: Duration) -> Result<Wake, Error> {
+        if self.mapping.is_ours(self.next) {
+            return Ok(Wake::Ready);
+        }
+        let polled = sys::poll(&self.socket, &self.event, Some(timeout.min(GONE_CHECK_PERIOD)))?;
+        if polled.event {
+            self.event.clear();
+        }
+        if polled.fault {
+            // Taken, or each following poll would return at once.
+            self.socket.take_error()?;
+            self.is_down = true;
+        }
+        if self.mapping.is_ours(self.next) {
+            self.is_down &= polled.fault;
+            return Ok(Wake::Ready);
+        }
+        if self.is_down && self.interface != 0 && self.socket.bound_interface()? < 0 {
+            return Ok(Wake::Gone);
+        }
+        Ok(match polled {
+            sys::Polled { event: true, .. } => Wake::Woken,
+            sys::Polled { fault: true, .. } => Wake::Down,
+            _ => Wake::Timeout,
+        })
+    }
+
+    /// Lends the next block, if the kernel has handed one over.
+    pub fn next_block(&mut self) -> Result<Option<Block<'_>>, Error> {
+        let Some(bytes) = self.mapping.user_block(self.next) else {
+            return Ok(None);
+        };
+        if walk_block(bytes).is_none() {
+            return Err(Error::Malformed("its header points outside of it"));
+        }
+        Ok(Some(Block { ring: self }))
+    }
+
+    /// Stops taking packets in. What has come in before can still be read; the last block is handed over within two
+    /// retire times.
+    pub fn detach(&mut self) -> Result<(), Error> {
+        // An interface that was removed has detached the socket already.
+        if self.interface != 0 && self.socket.bound_interface()? < 0 {
+            return Ok(());
+        }
+        self.socket.bind(self.interface, ETH_P_NOTHING)
+    }
+
+    /// Reads the kernel's counters and returns the sums since the ring was opened.
+    pub fn statistics(&mut self) -> Result<Statistics, Error> {
+        let (accepted, dropped) = self.socket.take_statistics()?;
+        self.statistics.accepted += u64::from(accepted);
+        self.statistics.dropped += u64::from(dropped);
+        Ok(self.statistics)
+    }
+}
+
+/// A block of packets on loan; the kernel gets it back when this is dropped.
+#[derive(Debug)]
+pub struct Block<'r> {
+    ring: &'r mut Ring,
+}
+
+impl Block<'_> {
+    /// The packets of the block, in the order in which they came.
+    ///
+    /// # Panics
+    /// Never: the block was checked when it was lent.
+    pub fn packets(&self) -> BlockWalk<'_> {
+        self.ring
+            .mapping
+            .user_block(self.ring.next)
+            .and_then(walk_block)
+            .expect("next_block() has checked both, and the block is ours until we are dropped")
+    }
+}
+
+impl Drop for Block<'_> {
+    fn drop(&mut self) {
+        let block = self.ring.next;
+        self.ring.mapping.release(block);
+        self.ring.next = (block + 1) % self.ring.mapping.blocks();
+    }
+}
+
+const _: () = assert!(SNAPLEN_MAX as usize <= BLOCK_BYTES_MIN);
+
+#[cfg(test)]
+mod tests;
