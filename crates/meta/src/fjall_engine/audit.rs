@@ -1,0 +1,1 @@
+//! Checks the stored files before the engine touches them.

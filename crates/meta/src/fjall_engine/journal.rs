@@ -1,0 +1,1 @@
+//! Reads the journal's own format.

@@ -1,0 +1,82 @@
+//! The registry of tables: the first byte of every key.
+
+/// Defines the tags and their list from one set of rows.
+macro_rules! tables {
+    ($($(#[$doc:meta])+ $name:ident = $tag:literal,)+) => {
+        /// A table of the keyspace; its tag is the first byte of each of its keys.
+        ///
+        /// This is the one registry: a new table is a new row here. A tag is never given a second meaning, because old
+        /// stores keep the old one. The components of a key are in the row; their encoding is in [`crate::keys`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Table { $($(#[$doc])+ $name = $tag,)+ }
+
+        impl Table {
+            /// All tables, in the order of the registry.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+tables! {
+    /// `B` bucket name: id, owner, region, creation time, settings.
+    Bucket = b'B',
+    /// `b` owner account, bucket name: nothing; lists the buckets of an owner.
+    BucketByOwner = b'b',
+    /// `O` bucket id, object key: the current version, with its inline body or extent list. Never a delete marker, so
+    /// that listing never skips.
+    Object = b'O',
+    /// `V` bucket id, object key, inverted version: older versions and delete markers.
+    Version = b'V',
+    /// `M` bucket id, object key, upload id: an open multipart upload.
+    Upload = b'M',
+    /// `P` upload id, part number: a part of an open upload.
+    Part = b'P',
+    /// `X` object id, page: extent pages of objects above about 1,000 parts.
+    ExtentPage = b'X',
+    /// `C` bucket id, committer, what: objects and bytes added by that committer; the value is a counter, reading sums.
+    Counter = b'C',
+    /// `F` committer, sequence: the change feed.
+    Feed = b'F',
+    /// `f` committer: sequence of its last feed entry.
+    FeedHead = b'f',
+    /// `Q` queue, visible-at, id: jobs; a lease is a compare-and-set move to a later visible-at.
+    Queue = b'Q',
+    /// `G` segment, dead extent: what an overwrite or a delete freed.
+    Garbage = b'G',
+    /// `S` bucket id, object key, version, region: replication acknowledgements while incomplete.
+    ReplicationAck = b'S',
+    /// `L` name: leases of singletons.
+    Lease = b'L',
+    /// `A` account id: a customer with its project id.
+    Account = b'A',
+    /// `a` project id: the account it belongs to.
+    AccountByProject = b'a',
+    /// `U` account id, user name: a user.
+    User = b'U',
+    /// `K` access key id: key record with its user and sealed secret.
+    AccessKey = b'K',
+    /// `k` account id, user name, access key id: nothing; lists the keys of a user.
+    AccessKeyByUser = b'k',
+    /// `T` digest of an API token: the token's record. The token itself is never stored.
+    ApiToken = b'T',
+    /// `t` account id, user name, digest: nothing; lists the tokens of a user.
+    ApiTokenByUser = b't',
+    /// `W` account id, capture id: a capture task, wanted and actual.
+    CaptureTask = b'W',
+    /// `w` state, account id, capture id: nothing; finds the tasks that are not finished.
+    CaptureTaskByState = b'w',
+    /// `D` account id, ownership id: an ownership challenge of a destination.
+    Ownership = b'D',
+    /// `d` account id, destination: the ownership id in force.
+    OwnershipByDestination = b'd',
+    /// `Y` name: facts about the store itself, such as its format and its id.
+    System = b'Y',
+}
+
+impl Table {
+    /// The table of a tag.
+    pub fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|table| *table as u8 == tag)
+    }
+}

@@ -1,0 +1,27 @@
+//! Limits of the store: fixed from the first day to what every engine we may want takes, so that none can be outgrown.
+
+/// Longest key in bytes: a worst-case escaped 1,024-byte object key (2,048) with table tag, ids, version and terminator.
+///
+/// PostgreSQL's B-tree takes 2,704 bytes and FoundationDB 10,000, so both remain possible.
+pub const KEY_BYTES_MAX: usize = 2_048 + 256;
+
+/// Largest value in bytes; larger things are paged by their owner or belong into `blob`.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most bytes of one request, and of one group of requests which share a sync.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// What one operation counts in addition to its key and value, so that many tiny ones are bounded too.
+pub(crate) const OPERATION_OVERHEAD_BYTES: usize = 16;
+
+/// Most requests that share one sync. More gains nothing: the sync is already a thousandth of each.
+pub(crate) const GROUP_REQUESTS_MAX: usize = 1024;
+
+/// Most bytes of requests that wait for the committer; whoever comes later waits outside, holding its own request.
+pub(crate) const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Unit in which the queue is accounted, also the least that a request counts; so at most 16,384 requests are queued.
+pub(crate) const QUEUE_UNIT_BYTES: usize = 1024;
+
+/// Most entries that one scan returns, whatever was asked for: a page, never a table.
+pub const SCAN_ENTRIES_MAX: usize = 10_000;
