@@ -1,0 +1,126 @@
+//! Why a request was not believed.
+
+use std::fmt;
+
+use baleen_types::{Classify, FaultKind, Timestamp};
+
+/// A refusal of authentication. Its text may be shown to the client: it never holds a secret or a computed signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthError {
+    /// More than one of header, query and token.
+    TwoMechanisms,
+    /// Signature Version 2.
+    SignatureVersion2,
+    /// A signature that cannot be understood.
+    Malformed {
+        /// Whether it stands in the query rather than the header.
+        in_query: bool,
+        /// What is wrong.
+        reason: baleen_signing::Error,
+    },
+    /// The scope names another service than this door's.
+    WrongService {
+        /// This door's.
+        expected: &'static str,
+        /// Whether it stands in the query rather than the header.
+        in_query: bool,
+    },
+    /// No `x-amz-date`.
+    MissingDate,
+    /// The date is too far from ours.
+    Skewed {
+        /// What the request says.
+        request: Timestamp,
+        /// What our clock says.
+        server: Timestamp,
+    },
+    /// A presigned request came too late.
+    Expired,
+    /// A presigned request of the future.
+    NotYetValid,
+    /// The access key does not exist.
+    UnknownAccessKey,
+    /// The signature is not the one that the key makes.
+    Mismatch,
+    /// A header which must be signed is not.
+    UnsignedHeader(String),
+    /// A header that may stand once stands twice.
+    DuplicateHeader(String),
+    /// A session token, of which none exist yet.
+    SessionToken,
+    /// A header-signed request does not say how its body is protected.
+    MissingContentSha256,
+    /// A word in `x-amz-content-sha256` that is not known.
+    UnsupportedContentSha256,
+    /// The framing of the body is announced in a way that cannot be true.
+    Framing(&'static str),
+    /// A trailer that we could not check.
+    UnsupportedTrailer(String),
+    /// The API token does not exist.
+    UnknownToken,
+    /// A header which is no text.
+    HeaderEncoding(&'static str),
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TwoMechanisms => f.write_str("only one authentication mechanism is allowed in a request"),
+            Self::SignatureVersion2 => f.write_str("signature version 2 is not supported, use AWS4-HMAC-SHA256"),
+            Self::Malformed { reason, .. } => write!(f, "{reason}"),
+            Self::WrongService { expected, .. } => {
+                write!(f, "the credential scope names another service, {expected} is expected")
+            }
+            Self::MissingDate => f.write_str("the header x-amz-date is required"),
+            Self::Skewed { .. } => {
+                f.write_str("the difference between the request time and the server's time is too large")
+            }
+            Self::Expired => f.write_str("the request has expired"),
+            Self::NotYetValid => f.write_str("the request is not yet valid"),
+            Self::UnknownAccessKey => f.write_str("the access key id does not exist"),
+            Self::Mismatch => f.write_str(
+                "the signature does not match the one calculated from the request; check the secret key and the signing method",
+            ),
+            Self::UnsignedHeader(name) => write!(f, "the header {name} was present in the request but not signed"),
+            Self::DuplicateHeader(name) => write!(f, "the header {name} stands more than once"),
+            Self::SessionToken => f.write_str("the session token is not valid"),
+            Self::MissingContentSha256 => f.write_str("the header x-amz-content-sha256 is required"),
+            Self::UnsupportedContentSha256 => f.write_str(
+                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+                 STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a SHA-256 in hexadecimal digits",
+            ),
+            Self::Framing(why) => f.write_str(why),
+            Self::UnsupportedTrailer(name) => write!(f, "the trailer {name} is not supported"),
+            Self::UnknownToken => f.write_str("the API token is not valid"),
+            Self::HeaderEncoding(name) => write!(f, "the header {name} is not plain text"),
+        }
+    }
+}
+
+impl std::error::Error for AuthError {}
+
+impl Classify for AuthError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::TwoMechanisms
+            | Self::SignatureVersion2
+            | Self::Malformed { .. }
+            | Self::WrongService { .. }
+            | Self::DuplicateHeader(_)
+            | Self::MissingContentSha256
+            | Self::UnsupportedContentSha256
+            | Self::Framing(_)
+            | Self::UnsupportedTrailer(_)
+            | Self::HeaderEncoding(_) => FaultKind::Invalid,
+            Self::MissingDate
+            | Self::Skewed { .. }
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::UnknownAccessKey
+            | Self::Mismatch
+            | Self::UnsignedHeader(_)
+            | Self::SessionToken
+            | Self::UnknownToken => FaultKind::Unauthenticated,
+        }
+    }
+}

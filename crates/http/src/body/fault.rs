@@ -1,0 +1,84 @@
+//! What can be wrong with a body.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use baleen_types::{Classify, FaultKind};
+
+/// Why a body ended with an error. Its text may be shown to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyFault {
+    /// The connection broke, or the client ended the body early.
+    BrokenOff,
+    /// The framing of `aws-chunked` is wrong.
+    Framing(&'static str),
+    /// A chunk is larger than [`crate::limits::CHUNK_BYTES_MAX`].
+    ChunkTooLarge,
+    /// The signature of a chunk or of the trailer does not match.
+    Signature,
+    /// More or fewer bytes than `x-amz-decoded-content-length` says.
+    DecodedLength {
+        /// As announced.
+        announced: u64,
+    },
+    /// The body does not have the SHA-256 of `x-amz-content-sha256`.
+    ContentSha256,
+    /// A trailer is missing, not announced, repeated or unreadable.
+    Trailer(&'static str),
+    /// The named header or trailer is not the checksum of the body.
+    Checksum(&'static str),
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrokenOff => f.write_str("the request body ended before it was complete"),
+            Self::Framing(what) => write!(f, "the aws-chunked body is malformed: {what}"),
+            Self::ChunkTooLarge => f.write_str("a chunk of the body is larger than 5 GiB"),
+            Self::Signature => f.write_str("the signature of a chunk or trailer of the body does not match"),
+            Self::DecodedLength { announced } => {
+                write!(
+                    f,
+                    "the body does not have the {announced} bytes of x-amz-decoded-content-length"
+                )
+            }
+            Self::ContentSha256 => f.write_str("the body does not match x-amz-content-sha256"),
+            Self::Trailer(what) => write!(f, "the trailer of the body is malformed: {what}"),
+            Self::Checksum(name) => write!(f, "the value of {name} does not match the body"),
+        }
+    }
+}
+
+impl std::error::Error for BodyFault {}
+
+impl Classify for BodyFault {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::BrokenOff
+            | Self::Framing(_)
+            | Self::ChunkTooLarge
+            | Self::DecodedLength { .. }
+            | Self::ContentSha256
+            | Self::Trailer(_)
+            | Self::Checksum(_) => FaultKind::Invalid,
+            Self::Signature => FaultKind::Unauthenticated,
+        }
+    }
+}
+
+/// Where a body leaves its fault, for a door whose codec would hide it behind an error of its own.
+#[derive(Clone, Debug, Default)]
+pub struct BodyOutcome(Arc<OnceLock<BodyFault>>);
+
+impl BodyOutcome {
+    /// The fault, when there was one.
+    #[must_use]
+    pub fn fault(&self) -> Option<&BodyFault> {
+        self.0.get()
+    }
+
+    pub(crate) fn record(&self, fault: &BodyFault) {
+        // The first fault is the cause of any later one.
+        let _ = self.0.set(fault.clone());
+    }
+}

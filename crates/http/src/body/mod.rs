@@ -1,0 +1,273 @@
+//! Request bodies which prove themselves while they are read.
+
+mod checksum;
+mod chunked;
+mod fault;
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use baleen_signing::Sha256;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+pub use checksum::{ChecksumAlgorithm, ChecksumHasher};
+use chunked::Decoder;
+pub use fault::{BodyFault, BodyOutcome};
+
+use crate::auth::Payload;
+
+/// Names of the trailers that follow the body, already verified when the body ends; a request extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailerNames(pub Vec<ChecksumAlgorithm>);
+
+/// Something else that a door wants to know of a body before it ends well, such as `Content-MD5`.
+pub trait BodyCheck: Send + Sync {
+    /// Takes the next bytes.
+    fn update(&mut self, bytes: &[u8]);
+
+    /// Judges the whole.
+    ///
+    /// # Errors
+    /// The fault with which the body then ends.
+    fn finish(&mut self) -> Result<(), BodyFault>;
+}
+
+/// The body of a request: what was announced of it is true, or it ends with a [`BodyFault`].
+///
+/// One piece is always withheld until the next has come or the end was found to be right, so that no reader ever holds
+/// a whole body that is false.
+pub struct RequestBody {
+    source: Source,
+    /// Bytes from the source that were not decoded yet.
+    pending: Bytes,
+    decoder: Option<Box<Decoder>>,
+    checks: Vec<Box<dyn BodyCheck>>,
+    held: Option<Bytes>,
+    outcome: Option<BodyOutcome>,
+    state: State,
+}
+
+enum Source {
+    Empty,
+    Hyper(Incoming),
+    Boxed(Pin<Box<dyn Body<Data = Bytes, Error = BodyFault> + Send + Sync>>),
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+}
+
+impl RequestBody {
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            pending: Bytes::new(),
+            decoder: None,
+            checks: Vec::new(),
+            held: None,
+            outcome: None,
+            state: State::Reading,
+        }
+    }
+
+    /// A body of no bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(Source::Empty)
+    }
+
+    /// The body of a connection.
+    #[must_use]
+    pub fn incoming(body: Incoming) -> Self {
+        if body.is_end_stream() {
+            Self::empty()
+        } else {
+            Self::new(Source::Hyper(body))
+        }
+    }
+
+    /// Any other body, for requests made in process.
+    #[must_use]
+    pub fn boxed(body: impl Body<Data = Bytes, Error = BodyFault> + Send + Sync + 'static) -> Self {
+        Self::new(Source::Boxed(Box::pin(body)))
+    }
+
+    /// Whether there is surely nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self.source, Source::Empty)
+    }
+
+    /// Adds a check; to be called before the body is read.
+    pub fn check(&mut self, check: impl BodyCheck + 'static) {
+        self.checks.push(Box::new(check));
+    }
+
+    /// Wraps what the head of the request promised round the body. Returns where a fault will be found.
+    ///
+    /// # Errors
+    /// When there is no body and the promise is therefore false already: nobody may ever read a body that is not there.
+    pub(crate) fn prove(&mut self, payload: Payload) -> Result<BodyOutcome, BodyFault> {
+        match payload {
+            Payload::Unchecked => {}
+            Payload::Sha256(expected) if self.is_empty() => {
+                if expected != baleen_signing::sha256(b"") {
+                    return Err(BodyFault::ContentSha256);
+                }
+            }
+            Payload::Sha256(expected) => self.check(Sha256Check {
+                hasher: Sha256::new(),
+                expected,
+            }),
+            Payload::Chunked { .. } if self.is_empty() => return Err(BodyFault::BrokenOff),
+            Payload::Chunked {
+                decoded_bytes,
+                signed,
+                trailers,
+            } => {
+                let chain = signed.map(|verified| verified.chunk_chain());
+                self.decoder = Some(Box::new(Decoder::new(decoded_bytes, chain, &trailers)));
+            }
+        }
+        Ok(self.outcome.get_or_insert_default().clone())
+    }
+
+    /// The next piece as it comes off the wire, or out of the framing.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
+        loop {
+            if let Some(decoder) = &mut self.decoder
+                && let Some(piece) = decoder.decode(&mut self.pending)?
+            {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            let frame = match &mut self.source {
+                Source::Empty => None,
+                // The cause is a broken connection or a broken transfer coding: the client's, and nothing to tell it.
+                Source::Hyper(body) => {
+                    ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|_| BodyFault::BrokenOff))
+                }
+                Source::Boxed(body) => ready!(body.as_mut().poll_frame(cx)),
+            };
+            match frame {
+                None => {
+                    let cut = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_complete());
+                    return Poll::Ready(cut.then_some(Err(BodyFault::BrokenOff)));
+                }
+                Some(frame) => {
+                    // HTTP trailers are not used by any door; what is not data is dropped.
+                    let Ok(data) = frame?.into_data() else { continue };
+                    if self.decoder.is_some() {
+                        self.pending = data;
+                    } else if !data.is_empty() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_checked(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
+        loop {
+            match ready!(self.poll_piece(cx)) {
+                Some(Ok(piece)) => {
+                    for check in &mut self.checks {
+                        check.update(&piece);
+                    }
+                    if let Some(before) = self.held.replace(piece) {
+                        return Poll::Ready(Some(Ok(before)));
+                    }
+                }
+                Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
+                None => {
+                    self.state = State::Ended;
+                    for check in &mut self.checks {
+                        check.finish()?;
+                    }
+                    return Poll::Ready(self.held.take().map(Ok));
+                }
+            }
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if self.state == State::Ended {
+            return Poll::Ready(None);
+        }
+        let unchecked = self.decoder.is_none() && self.checks.is_empty();
+        let piece = if unchecked {
+            ready!(self.poll_piece(cx))
+        } else {
+            ready!(self.poll_checked(cx))
+        };
+        Poll::Ready(match piece {
+            Some(Ok(piece)) => Some(Ok(Frame::data(piece))),
+            Some(Err(fault)) => {
+                self.state = State::Ended;
+                self.held = None;
+                if let Some(outcome) = &self.outcome {
+                    outcome.record(&fault);
+                }
+                Some(Err(fault))
+            }
+            None => {
+                self.state = State::Ended;
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.state == State::Ended || (self.is_empty() && self.decoder.is_none() && self.checks.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held = self.held.as_ref().map_or(0, |held| held.len() as u64);
+        let hint = match (&self.decoder, &self.source) {
+            (Some(decoder), _) => return SizeHint::with_exact(decoder.remaining() + held),
+            (None, Source::Empty) => return SizeHint::with_exact(held),
+            (None, Source::Hyper(body)) => body.size_hint(),
+            (None, Source::Boxed(body)) => body.size_hint(),
+        };
+        match hint.exact() {
+            Some(bytes) => SizeHint::with_exact(bytes + held),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}
+
+struct Sha256Check {
+    hasher: Sha256,
+    expected: [u8; 32],
+}
+
+impl BodyCheck for Sha256Check {
+    fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+    }
+
+    fn finish(&mut self) -> Result<(), BodyFault> {
+        if self.hasher.finish_reset() == self.expected {
+            Ok(())
+        } else {
+            Err(BodyFault::ContentSha256)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

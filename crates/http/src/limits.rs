@@ -1,0 +1,42 @@
+//! Every limit of the edge, with its reason.
+
+use std::time::Duration;
+
+/// Connections served at once; more wait in the listener's queue. Each costs one task and at most
+/// [`REQUEST_HEAD_BYTES_MAX`] of buffer.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Longest wait for the head of a request, counted from the end of the one before; so also how long an idle connection
+/// is kept.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Largest request head: request line and headers. Also the most that is buffered of a body ahead of its reader.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 128 << 10;
+
+/// Most header lines in a request.
+pub const REQUEST_HEADERS_MAX: usize = 128;
+
+/// How long a stopping listener waits for requests at work.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is read and thrown away of the body of a refused request, so that a client which does not wait for
+/// `100 Continue` gets to read the answer instead of a reset connection.
+pub const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// How long that reading may take.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Largest chunk of an `aws-chunked` body: the largest single PUT (5 GiB), since some clients send a body in one chunk.
+/// A chunk is hashed as it passes and never held, so that its size costs no memory.
+pub const CHUNK_BYTES_MAX: u64 = 5 << 30;
+
+/// Longest line before a chunk: 16 digits of size, the signature's name and its 64 digits, with room to spare.
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+
+/// Longest trailer line.
+pub const TRAILER_LINE_BYTES_MAX: usize = 512;
+
+/// Most trailers that a request may announce. Clients send one.
+pub const TRAILERS_MAX: usize = 4;
+
+const _: () = assert!(CHUNK_LINE_BYTES_MAX >= 16 + ";chunk-signature=".len() + 64 + "\r\n".len());

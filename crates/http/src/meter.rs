@@ -1,0 +1,149 @@
+//! One log line and a few numbers per request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baleen_policy::Principal;
+use baleen_runtime::Clock;
+use baleen_types::RequestId;
+use http::{Method, StatusCode, Uri};
+use metrics::{Counter, Histogram};
+use parking_lot::RwLock;
+use tracing::{error, info, warn};
+
+use crate::response::BoxError;
+use crate::{Door, OperationName};
+
+/// Target of the access log, so that it can be filtered and sent elsewhere.
+const ACCESS: &str = "baleen::access";
+
+/// The handles of one operation and status. Kept, because looking them up by label costs more than the request's routing.
+#[derive(Clone)]
+struct Handles {
+    requests: Counter,
+    seconds: Histogram,
+    sent_bytes: Counter,
+}
+
+/// The numbers of one door.
+pub(crate) struct Meters {
+    door: &'static str,
+    by_outcome: RwLock<HashMap<(&'static str, u16), Handles>>,
+}
+
+impl Meters {
+    pub(crate) fn new(door: &'static str) -> Self {
+        Self {
+            door,
+            by_outcome: RwLock::default(),
+        }
+    }
+
+    fn handles(&self, operation: &'static str, status: StatusCode) -> Handles {
+        let outcome = (operation, status.as_u16());
+        if let Some(handles) = self.by_outcome.read().get(&outcome) {
+            return handles.clone();
+        }
+        let labels = [
+            ("door", self.door.to_owned()),
+            ("operation", operation.to_owned()),
+            ("status", status.as_str().to_owned()),
+        ];
+        let handles = Handles {
+            requests: metrics::counter!("baleen_requests_total", &labels),
+            seconds: metrics::histogram!("baleen_request_seconds", &labels),
+            sent_bytes: metrics::counter!("baleen_sent_bytes_total", &labels),
+        };
+        // Bounded: operations are a fixed table, and status codes few.
+        self.by_outcome.write().insert(outcome, handles.clone());
+        handles
+    }
+}
+
+/// A request on its way, from its head to the last byte of its answer.
+pub(crate) struct Tally {
+    pub(crate) door: Arc<dyn Door>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) id: RequestId,
+    pub(crate) begun: Duration,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) principal: Principal,
+    pub(crate) operation: OperationName,
+    pub(crate) status: StatusCode,
+    pub(crate) bytes: u64,
+    pub(crate) end: End,
+}
+
+/// How the answer's body ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Not yet: dropped in this state, the client went away (or wanted the head only).
+    Open,
+    Complete,
+    Failed,
+}
+
+impl Tally {
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    pub(crate) fn complete(&mut self) {
+        self.end = End::Complete;
+    }
+
+    pub(crate) fn failed(&mut self, cause: &BoxError) {
+        self.end = End::Failed;
+        error!(id = %self.id, operation = self.operation.0, cause = &**cause as &dyn std::error::Error, "answer broken off");
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let elapsed = self.clock.monotonic().saturating_sub(self.begun);
+        let handles = self.meters.handles(self.operation.0, self.status);
+        handles.requests.increment(1);
+        handles.seconds.record(elapsed.as_secs_f64());
+        handles.sent_bytes.increment(self.bytes);
+
+        // Fields are evaluated by the macros only when somebody listens.
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    target: ACCESS,
+                    id = %self.id,
+                    door = self.door.name(),
+                    operation = self.operation.0,
+                    principal = %Who(&self.principal),
+                    method = %self.method,
+                    path = self.door.loggable(&self.uri),
+                    status = self.status.as_u16(),
+                    bytes = self.bytes,
+                    elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+                    whole = self.end == End::Complete,
+                    "request served"
+                )
+            };
+        }
+        match (self.status.as_u16(), self.end) {
+            (503, _) => line!(warn),
+            (500.., _) | (_, End::Failed) => line!(error),
+            _ => line!(info),
+        }
+    }
+}
+
+/// Writes who asked: `account/user`, or `-`.
+struct Who<'a>(&'a Principal);
+
+impl std::fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.user() {
+            Some(user) => write!(f, "{}/{}", user.account, user.name),
+            None => f.write_str("-"),
+        }
+    }
+}
