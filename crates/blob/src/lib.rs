@@ -1,1 +1,41 @@
-//! Object bytes on disk: extents with a checksum per block, flushed once for all who wait.
+//! Object bytes on local disk: extents with a checksum per block, flushed once for all who wait.
+//!
+//! A volume is one folder. It keeps bytes, and nothing about them: which extents are live, and whose they are, is known
+//! to the metadata above, and the volume is told.
+//!
+//! * A blob of known length up to [`Settings::segment_body_bytes_max`] goes to a range of a *segment*, a preallocated file
+//!   which is written over and over; any other blob goes to a *file of its own*, named by a random id, so that giving its
+//!   space back is an unlink. No object key ever becomes a path.
+//! * Every 64 KiB carry a CRC32C over the blob's id, the block's place in it and its bytes. It is checked on every read, so
+//!   that a flipped bit, a torn write and the former content of a recycled range are all told from the right bytes.
+//! * [`Writer::finish`] returns when the bytes are on disk; one flush serves all who wait for the same file. What it
+//!   returns frees itself when dropped, until the caller says that the record is committed. So an upload which breaks off
+//!   at any point leaves nothing.
+//! * Nothing is freed under a reader: [`Blobs::pin`] holds extents until it is dropped.
+//! * There is no log to replay. After a restart the owner of the metadata names the live extents of each old segment
+//!   ([`Blobs::adopt`]), and what it does not name is free.
+//!
+//! Out of here on purpose: compaction of fragmented segments, scrubbing, replication, and the objects' own metadata.
+
+mod error;
+mod extent;
+mod format;
+mod pins;
+mod reader;
+mod recovery;
+mod reservation;
+mod segments;
+mod settings;
+mod space;
+mod sync;
+mod volume;
+mod writer;
+
+pub use error::Error;
+pub use extent::{BlobId, Extent, OwnerTag, Place};
+pub use pins::Pins;
+pub use reader::ExtentReader;
+pub use reservation::{Submitted, Written};
+pub use settings::Settings;
+pub use volume::{Blobs, Usage};
+pub use writer::{NewBlob, Placement, Writer};

@@ -36,7 +36,7 @@ pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
 pub const COMMIT_ATTEMPTS_MAX: u32 = 256;
 
 /// How long the answer to a completed upload is kept for a client which repeats the call.
-pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 
 const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
 const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);

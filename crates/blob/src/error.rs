@@ -1,0 +1,75 @@
+//! What can go wrong on a volume.
+
+use crate::Extent;
+use baleen_types::{Classify, FaultKind};
+use std::io;
+use std::path::PathBuf;
+
+/// An error of the volume. Paths in it are for the log, not for clients.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system, its quota, or our reserve on it is used up. Nothing was stored, and what is stored is intact.
+    #[error("the volume has no space left")]
+    NoSpace,
+    /// The bytes read are not the bytes written, or are gone.
+    #[error("stored bytes are damaged: {what} (blob {id}, {place})", id = extent.id, place = extent.place)]
+    Corrupt {
+        /// What does not fit.
+        what: &'static str,
+        /// Where.
+        extent: Extent,
+    },
+    /// Another process works on the volume.
+    #[error("the volume {0} is in use by another process")]
+    InUse(PathBuf),
+    /// The folder holds something else, or a volume of a later version.
+    #[error("the folder {0} is not a volume which this version can read")]
+    NotAVolume(PathBuf),
+    /// More bytes were written than announced: a mistake of the caller, stopped before it reaches a neighbour.
+    #[error("more bytes were written than the {announced} announced")]
+    Overrun {
+        /// As announced.
+        announced: u64,
+    },
+    /// A setting cannot work.
+    #[error("{0}")]
+    Settings(&'static str),
+    /// Reading or writing failed otherwise.
+    #[error("{doing} failed")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Classifies an error of the operating system by what can be done about it.
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::Io { doing, source },
+        }
+    }
+
+    /// An I/O job that did not come to its end, since the runtime is going down.
+    pub(crate) fn stopped(doing: &'static str) -> Self {
+        Self::Io {
+            doing,
+            source: io::Error::other("the process is stopping"),
+        }
+    }
+}
+
+impl Classify for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::NoSpace | Self::InUse(_) | Self::Io { .. } => FaultKind::Unavailable,
+            Self::Corrupt { .. } | Self::NotAVolume(_) => FaultKind::Corrupt,
+            Self::Settings(_) => FaultKind::Invalid,
+            Self::Overrun { .. } => FaultKind::Internal,
+        }
+    }
+}

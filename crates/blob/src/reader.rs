@@ -1,0 +1,161 @@
+//! Reading one extent.
+
+use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
+use crate::settings::UNIT_BLOCKS;
+use crate::volume::Shared;
+use crate::{Error, Extent, Place};
+use baleen_types::ServedRange;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Gives the bytes of a range in pieces of up to 64 KiB, each checked before it is given. In memory are at most two times
+/// 256 KiB: the one that is being given and the one that is being read ahead.
+pub struct ExtentReader {
+    shared: Arc<Shared>,
+    extent: Extent,
+    /// Next byte to ask the disk for, and the end.
+    next: u64,
+    end: u64,
+    file: Option<Arc<File>>,
+    ready: VecDeque<Bytes>,
+    running: Option<JoinHandle<Result<Piece, Error>>>,
+}
+
+struct Piece {
+    file: Arc<File>,
+    blocks: VecDeque<Bytes>,
+}
+
+impl ExtentReader {
+    pub(crate) fn new(shared: Arc<Shared>, extent: Extent, range: ServedRange) -> Self {
+        Self {
+            shared,
+            extent,
+            next: range.first.min(extent.length),
+            end: range.first.saturating_add(range.length).min(extent.length),
+            file: None,
+            ready: VecDeque::new(),
+            running: None,
+        }
+    }
+
+    /// The next bytes; `None` at the end. After an error there is nothing more.
+    ///
+    /// # Cancel safety
+    /// Safe: what was read is kept for the next call.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(Ok(bytes));
+            }
+            let running = match &mut self.running {
+                Some(running) => running,
+                None if self.next < self.end => {
+                    let job = self.job();
+                    match self.shared.start(job).await {
+                        Ok(running) => self.running.insert(running),
+                        Err(error) => return Some(Err(error)),
+                    }
+                }
+                None => return None,
+            };
+            let outcome = running.await.unwrap_or_else(|_| Err(Error::stopped("reading a blob")));
+            self.running = None;
+            match outcome {
+                Ok(piece) => {
+                    self.file = Some(piece.file);
+                    self.ready = piece.blocks;
+                    self.next = self.unit_end();
+                    if self.next < self.end {
+                        let job = self.job();
+                        self.running = self.shared.try_start(job);
+                    }
+                }
+                Err(error) => {
+                    self.next = self.end;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Where the unit that holds `next` ends: units lie at fixed places, so that blocks are read once.
+    fn unit_end(&self) -> u64 {
+        let unit = UNIT_BLOCKS * BLOCK_BYTES;
+        ((self.next / unit + 1) * unit).min(self.end)
+    }
+
+    fn job(&self) -> impl FnOnce() -> Result<Piece, Error> + Send + 'static {
+        let (shared, extent, file) = (Arc::clone(&self.shared), self.extent, self.file.clone());
+        let range = ServedRange {
+            first: self.next,
+            length: self.unit_end() - self.next,
+        };
+        move || {
+            let file = match file {
+                Some(file) => file,
+                None => shared.file_of(&extent).map_err(|error| failure(error, extent))?,
+            };
+            let blocks = read_blocks(&file, extent, range)?;
+            Ok(Piece { file, blocks })
+        }
+    }
+}
+
+/// Reads and checks the blocks that hold `range`, and cuts them to it.
+fn read_blocks(file: &File, extent: Extent, range: ServedRange) -> Result<VecDeque<Bytes>, Error> {
+    let corrupt = |what| Error::Corrupt { what, extent };
+    let first_block = range.first / BLOCK_BYTES;
+    let end_block = range.end().div_ceil(BLOCK_BYTES);
+    let base = match extent.place {
+        Place::Segment { offset, .. } => offset,
+        Place::File => 0,
+    };
+    // The header lies before the first block, and is checked when that is read.
+    let header_len = if first_block == 0 { HEADER_LEN } else { 0 };
+    let from = if first_block == 0 { 0 } else { block_offset(first_block) };
+    let blocks_bytes = (end_block * BLOCK_BYTES).min(extent.length) - first_block * BLOCK_BYTES;
+    let blocks_len = usize::try_from(blocks_bytes).map_err(|_| corrupt("length"))?;
+    let mut buffer = vec![0; header_len + blocks_len + blocks_len.div_ceil(BLOCK_LEN) * CRC_LEN];
+    file.read_exact_at(&mut buffer, base + from)
+        .map_err(|error| failure(error, extent))?;
+    let mut rest = Bytes::from(buffer);
+    if header_len > 0 {
+        let bytes = rest.split_to(HEADER_LEN);
+        let header = <&[u8; HEADER_LEN]>::try_from(&bytes[..]).ok().and_then(Header::decode);
+        if header.is_none_or(|h| h.id != extent.id || h.length != extent.length) {
+            return Err(corrupt("header"));
+        }
+    }
+    let mut blocks = VecDeque::with_capacity(blocks_len.div_ceil(BLOCK_LEN));
+    for index in first_block..end_block {
+        let mut block = rest.split_to(STRIDE_LEN.min(rest.len()));
+        let crc = block.split_off(block.len() - CRC_LEN);
+        if block_crc(extent.id, index, &block)[..] != crc[..] {
+            return Err(corrupt("block checksum"));
+        }
+        let start = index * BLOCK_BYTES;
+        let cut = |at: u64| {
+            usize::try_from(at.saturating_sub(start))
+                .unwrap_or(usize::MAX)
+                .min(block.len())
+        };
+        blocks.push_back(block.slice(cut(range.first)..cut(range.end())));
+    }
+    Ok(blocks)
+}
+
+/// Bytes that should be there and are not are damage; anything else may pass.
+fn failure(error: io::Error, extent: Extent) -> Error {
+    let what = match error.kind() {
+        io::ErrorKind::NotFound => "the file is gone",
+        io::ErrorKind::UnexpectedEof => "the file is too short",
+        _ => return Error::io("reading a blob")(error),
+    };
+    Error::Corrupt { what, extent }
+}

@@ -1,0 +1,285 @@
+//! The volume: one folder, held by one process.
+
+use crate::pins::PinTable;
+use crate::segments::Segments;
+use crate::sync::{GroupSync, Target};
+use crate::{BlobId, Error, Extent, ExtentReader, NewBlob, Pins, Place, Settings, Writer};
+use baleen_runtime::Entropy;
+use baleen_types::ServedRange;
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+/// The text of the file `format`: what the folder is, and which version of the layout it has.
+const FORMAT: &str = "baleen blob volume 1\n";
+
+/// Folders of files of their own; an id's first byte chooses.
+pub(crate) const FOLDERS: usize = 256;
+
+/// A volume. Clones share it.
+#[derive(Clone)]
+pub struct Blobs {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// How full a volume is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of all segments in use.
+    pub segment_bytes: u64,
+    /// Bytes of them that hold nothing.
+    pub segment_bytes_free: u64,
+    /// Bytes that the file system still gives us, our reserve not counted.
+    pub available_bytes: u64,
+}
+
+pub(crate) struct Shared {
+    dir: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    jobs: Arc<Semaphore>,
+    pub(crate) segments: Segments,
+    pub(crate) folders: Vec<Arc<GroupSync>>,
+    pub(crate) pins: PinTable,
+    /// Files of their own that no record names yet, and which a sweep must leave alone.
+    pub(crate) drafts: Mutex<HashSet<BlobId>>,
+    pub(crate) doubtful: Mutex<Vec<Extent>>,
+    /// Holds the lock until the volume is dropped.
+    _lock: File,
+}
+
+impl Blobs {
+    /// Opens the volume in `dir`, or makes one there. Blocks for some milliseconds; a new volume for some more.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another process has it, [`Error::NotAVolume`] when the folder holds something else.
+    pub fn open(dir: &Path, settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
+        settings.check()?;
+        std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
+        let lock = lock(dir)?;
+        make_layout(dir)?;
+        let segments = Segments::open(dir.join("segments"), &settings)?;
+        let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
+        let shared = Shared {
+            dir: dir.to_owned(),
+            settings,
+            entropy,
+            jobs: Arc::new(Semaphore::new(settings.io_jobs_max)),
+            segments,
+            folders: (0..=u8::MAX).map(folder_sync).collect(),
+            pins: PinTable::default(),
+            drafts: Mutex::default(),
+            doubtful: Mutex::default(),
+            _lock: lock,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Begins a blob; see [`Writer`].
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`] before a byte is sent, if the length is known and does not fit.
+    pub async fn writer(&self, new: NewBlob) -> Result<Writer, Error> {
+        Writer::begin(Arc::clone(&self.shared), new).await
+    }
+
+    /// Keeps extents from being freed; see [`Pins`].
+    pub fn pin(&self, extents: &[Extent]) -> Pins {
+        Pins::new(Arc::clone(&self.shared), extents)
+    }
+
+    /// Reads a range of one extent, in order. The caller holds a pin. `range` is cut to the extent.
+    pub fn read(&self, extent: Extent, range: ServedRange) -> ExtentReader {
+        ExtentReader::new(Arc::clone(&self.shared), extent, range)
+    }
+
+    /// Frees extents which no record names any more, as soon as nobody reads them. To be called after the commit that
+    /// removed the record is durable, once for each extent.
+    pub fn release(&self, extents: Vec<Extent>) {
+        let free = self.shared.pins.doom(extents);
+        self.shared.free(&free);
+    }
+
+    /// Refuses when less than `bytes` and our reserve are left on the file system. Does not reserve anything.
+    pub fn check_space(&self, bytes: u64) -> Result<(), Error> {
+        self.shared.check_space(bytes)
+    }
+
+    /// Tells how full the volume is.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let (segment_bytes_free, segment_bytes) = self.shared.segments.usage();
+        Ok(Usage {
+            segment_bytes,
+            segment_bytes_free,
+            available_bytes: self
+                .shared
+                .available()?
+                .saturating_sub(self.shared.settings.reserve_bytes),
+        })
+    }
+}
+
+impl Shared {
+    /// Bytes that the file system has left for us.
+    fn available(&self) -> Result<u64, Error> {
+        let stat = rustix::fs::statvfs(&self.dir).map_err(|e| Error::io("asking for free space")(e.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    pub(crate) fn check_space(&self, bytes: u64) -> Result<(), Error> {
+        let needed = bytes.saturating_add(self.settings.reserve_bytes);
+        if self.available()? < needed {
+            Err(Error::NoSpace)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Path of a file of its own.
+    pub(crate) fn file_path(&self, id: BlobId) -> PathBuf {
+        folder_path(&self.dir, id.folder()).join(id.to_string())
+    }
+
+    /// Path of the folder of files of their own.
+    pub(crate) fn folder_path(&self, folder: u8) -> PathBuf {
+        folder_path(&self.dir, folder)
+    }
+
+    /// The file which holds an extent. Blocks if it has to be opened.
+    pub(crate) fn file_of(&self, extent: &Extent) -> io::Result<Arc<File>> {
+        match extent.place {
+            Place::Segment { segment, .. } => Ok(Arc::clone(&self.segments.handle(segment)?.file)),
+            Place::File => Ok(Arc::new(File::open(self.file_path(extent.id))?)),
+        }
+    }
+
+    /// Starts blocking work on an I/O thread as soon as there is one for it.
+    pub(crate) async fn start<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
+        let permit = Arc::clone(&self.jobs)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::stopped("disk work"))?;
+        Ok(tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        }))
+    }
+
+    /// The same, only if there is a free thread now.
+    pub(crate) fn try_start<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<JoinHandle<T>> {
+        let permit = Arc::clone(&self.jobs).try_acquire_owned().ok()?;
+        Some(tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        }))
+    }
+
+    /// Does blocking work on an I/O thread and waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let job = self.start(work).await?;
+        job.await.unwrap_or_else(|_| Err(Error::stopped("disk work")))
+    }
+
+    /// Gives space back. Files are removed in the background: unlinking a long one takes the file system a while.
+    pub(crate) fn free(self: &Arc<Self>, extents: &[Extent]) {
+        if extents.is_empty() {
+            return;
+        }
+        let mut files = self.segments.release(extents);
+        let own: Vec<_> = extents
+            .iter()
+            .filter(|e| e.place == Place::File)
+            .map(|e| e.id)
+            .collect();
+        files.extend(own.iter().map(|id| self.file_path(*id)));
+        if files.is_empty() {
+            return;
+        }
+        let this = Arc::clone(self);
+        let remove = move || {
+            for path in files {
+                remove_file(&path);
+            }
+            let mut drafts = this.drafts.lock();
+            for id in own {
+                drafts.remove(&id);
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            // If the runtime is going down the files stay, and the sweep after the next start removes them.
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+}
+
+/// Removes a file that nothing names; if that fails, the sweep of the next start will try again.
+pub(crate) fn remove_file(path: &Path) {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            warn!(path = %path.display(), %error, "a freed file could not be removed");
+        }
+        _ => {}
+    }
+}
+
+fn folder_path(dir: &Path, folder: u8) -> PathBuf {
+    dir.join("files").join(format!("{folder:02x}"))
+}
+
+/// Takes the volume for this process.
+fn lock(dir: &Path) -> Result<File, Error> {
+    let doing = "locking the volume";
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join("lock"))
+        .map_err(Error::io(doing))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(Error::io(doing)(error)),
+    }
+}
+
+/// Makes the folders of a new volume; the file `format` comes last, so that a half-made one is made again.
+fn make_layout(dir: &Path) -> Result<(), Error> {
+    let doing = "making the volume's folders";
+    let format = dir.join("format");
+    match std::fs::read_to_string(&format) {
+        Ok(text) if text == FORMAT => return Ok(()),
+        Ok(text) if !text.is_empty() => return Err(Error::NotAVolume(dir.to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("reading the format")(error)),
+        Ok(_) | Err(_) => {}
+    }
+    std::fs::create_dir_all(dir.join("segments")).map_err(Error::io(doing))?;
+    for folder in 0..=u8::MAX {
+        std::fs::create_dir_all(folder_path(dir, folder)).map_err(Error::io(doing))?;
+    }
+    Target::Folder(dir.join("files")).flush().map_err(Error::io(doing))?;
+    std::fs::write(&format, FORMAT).map_err(Error::io(doing))?;
+    Target::File(Arc::new(File::open(&format).map_err(Error::io(doing))?))
+        .flush()
+        .map_err(Error::io(doing))?;
+    Target::Folder(dir.to_owned()).flush().map_err(Error::io(doing))
+}
+
+const _: () = assert!(FOLDERS == u8::MAX as usize + 1);

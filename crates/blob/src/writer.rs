@@ -1,0 +1,285 @@
+//! Writing one blob.
+
+use crate::format::{self, BLOCK_LEN, HEADER_BYTES, HEADER_LEN, Header, STRIDE_LEN, stored_bytes};
+use crate::reservation::Reservation;
+use crate::segments::preallocate;
+use crate::settings::UNIT_BLOCKS;
+use crate::sync::{GroupSync, Target};
+use crate::volume::Shared;
+use crate::{BlobId, Error, Extent, OwnerTag, Place, Written};
+use bytes::Bytes;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Bytes written in one piece, headers and checksums not counted.
+const UNIT_LEN: usize = STRIDE_LEN * 4;
+const _: () = assert!(UNIT_BLOCKS == 4);
+
+/// What is known of a blob before its bytes come.
+#[derive(Clone, Copy, Debug)]
+pub struct NewBlob {
+    /// Whom it is for.
+    pub owner: OwnerTag,
+    /// Its exact length, if it is known; one more byte is then an error.
+    pub length: Option<u64>,
+    /// Where it goes.
+    pub placement: Placement,
+}
+
+/// Where a blob goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// To a segment if it is short enough, else to a file of its own.
+    #[default]
+    BySize,
+    /// To a file of its own: for what will be deleted soon and wholly, since its space is then given back at once.
+    OwnFile,
+}
+
+/// Takes the bytes of one blob. In memory are at most two pieces of 256 KiB. Dropped, it leaves nothing.
+///
+/// # Cancel safety
+/// After a call of [`Writer::write`] that was dropped before its end, the writer can only be dropped.
+pub struct Writer {
+    shared: Arc<Shared>,
+    reservation: Arc<Reservation>,
+    file: Arc<File>,
+    sync: Arc<GroupSync>,
+    owner: OwnerTag,
+    announced: Option<u64>,
+    /// Where the extent begins in the file.
+    base: u64,
+    /// Bytes taken so far.
+    taken: u64,
+    /// The piece that is being filled, checksums included, and where in the extent it begins.
+    piece: Vec<u8>,
+    piece_at: u64,
+    /// Where in the piece the open block begins, and its number in the blob.
+    block_at: usize,
+    block: u64,
+    running: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl Writer {
+    pub(crate) async fn begin(shared: Arc<Shared>, new: NewBlob) -> Result<Self, Error> {
+        let id = BlobId::from_bytes(shared.entropy.bytes());
+        let (reservation, file, sync) = match new.length {
+            Some(length) if new.placement == Placement::BySize && length <= shared.settings.segment_body_bytes_max => {
+                in_segment(&shared, id, length).await?
+            }
+            _ => in_own_file(&shared, id, new.length).await?,
+        };
+        let base = match reservation.extent().place {
+            Place::Segment { offset, .. } => offset,
+            Place::File => 0,
+        };
+        let mut writer = Self {
+            reservation,
+            file,
+            sync,
+            owner: new.owner,
+            announced: new.length,
+            base,
+            taken: 0,
+            piece: Vec::new(),
+            piece_at: HEADER_BYTES,
+            block_at: 0,
+            block: 0,
+            running: None,
+            shared,
+        };
+        if let Some(length) = new.length {
+            // The header goes out with the first piece; where the length is unknown it follows the last.
+            let expected = usize::try_from(stored_bytes(length)).unwrap_or(usize::MAX);
+            writer.piece = Vec::with_capacity(expected.min(HEADER_LEN + UNIT_LEN));
+            writer.piece.extend_from_slice(&writer.header(length));
+            writer.piece_at = 0;
+            writer.block_at = HEADER_LEN;
+        }
+        Ok(writer)
+    }
+
+    /// Bytes taken so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Takes the next bytes; waits while the disk is more than one piece behind.
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), Error> {
+        let total = self.taken + bytes.len() as u64;
+        if let Some(announced) = self.announced.filter(|announced| total > *announced) {
+            return Err(Error::Overrun { announced });
+        }
+        self.taken = total;
+        while !bytes.is_empty() {
+            let room = BLOCK_LEN - (self.piece.len() - self.block_at);
+            let part = bytes.split_to(room.min(bytes.len()));
+            self.piece.extend_from_slice(&part);
+            if self.piece.len() - self.block_at == BLOCK_LEN {
+                self.close_block();
+                if self.block.is_multiple_of(UNIT_BLOCKS) {
+                    self.send_piece().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the blob and returns when it is on disk, with its name in the folder if it has a file of its own.
+    ///
+    /// # Errors
+    /// [`Error::Overrun`] also when fewer bytes came than were announced.
+    pub async fn finish(mut self) -> Result<Written, Error> {
+        if let Some(announced) = self.announced.filter(|announced| *announced != self.taken) {
+            return Err(Error::Overrun { announced });
+        }
+        if self.piece.len() > self.block_at {
+            self.close_block();
+        }
+        self.send_piece().await?;
+        if self.announced.is_none() {
+            self.piece = self.header(self.taken).to_vec();
+            self.piece_at = 0;
+            self.send_piece().await?;
+        }
+        self.wait_for_disk().await?;
+        let extent = Extent {
+            length: self.taken,
+            ..self.reservation.extent()
+        };
+        match extent.place {
+            Place::Segment { segment, .. } => {
+                self.sync
+                    .flush()
+                    .await
+                    .inspect_err(|_| self.shared.segments.retire(segment))?;
+            }
+            Place::File => {
+                let folder = &self.shared.folders[usize::from(extent.id.folder())];
+                futures::future::try_join(self.sync.flush(), folder.flush()).await?;
+            }
+        }
+        Ok(Written {
+            extent,
+            reservation: self.reservation,
+        })
+    }
+
+    fn header(&self, length: u64) -> [u8; HEADER_LEN] {
+        Header {
+            id: self.reservation.extent().id,
+            owner: self.owner,
+            length,
+        }
+        .encode()
+    }
+
+    fn close_block(&mut self) {
+        let crc = format::block_crc(self.reservation.extent().id, self.block, &self.piece[self.block_at..]);
+        self.piece.extend_from_slice(&crc);
+        self.block_at = self.piece.len();
+        self.block += 1;
+    }
+
+    /// Hands the piece to an I/O thread, after the one before it is done.
+    async fn send_piece(&mut self) -> Result<(), Error> {
+        self.wait_for_disk().await?;
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let next = Vec::with_capacity(if self.piece.len() < UNIT_LEN { 0 } else { UNIT_LEN });
+        let piece = std::mem::replace(&mut self.piece, next);
+        let at = self.base + self.piece_at;
+        self.piece_at += piece.len() as u64;
+        self.block_at = 0;
+        let grows = self.announced.is_none();
+        let (file, shared) = (Arc::clone(&self.file), Arc::clone(&self.shared));
+        let reservation = Arc::clone(&self.reservation);
+        let write = move || {
+            // Held to the end of the write: nobody else gets the place before.
+            let _reservation = reservation;
+            if grows {
+                shared.check_space(piece.len() as u64)?;
+            }
+            file.write_all_at(&piece, at).map_err(Error::io("writing a blob"))
+        };
+        self.running = Some(self.shared.start(write).await?);
+        Ok(())
+    }
+
+    async fn wait_for_disk(&mut self) -> Result<(), Error> {
+        if let Some(running) = &mut self.running {
+            let outcome = running.await.unwrap_or_else(|_| Err(Error::stopped("writing a blob")));
+            self.running = None;
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
+type Begun = (Arc<Reservation>, Arc<File>, Arc<GroupSync>);
+
+async fn in_segment(shared: &Arc<Shared>, id: BlobId, length: u64) -> Result<Begun, Error> {
+    let place = match shared.segments.allocate(length) {
+        Some(place) => place,
+        None => allocate_by_growing(shared, length).await?,
+    };
+    let extent = Extent { id, place, length };
+    let reservation = Reservation::new(Arc::clone(shared), extent);
+    let Place::Segment { segment, .. } = place else {
+        return Err(Error::stopped("allocating"));
+    };
+    // Nearly always open already, and then no system call is made.
+    let segment = shared
+        .segments
+        .handle(segment)
+        .map_err(Error::io("opening a segment"))?;
+    Ok((reservation, Arc::clone(&segment.file), Arc::clone(&segment.sync)))
+}
+
+/// Makes segments until one has room. Others may take the room first, so it is tried more than once.
+async fn allocate_by_growing(shared: &Arc<Shared>, length: u64) -> Result<Place, Error> {
+    loop {
+        let _growing = shared.segments.growth.lock().await;
+        if let Some(place) = shared.segments.allocate(length) {
+            return Ok(place);
+        }
+        let this = Arc::clone(shared);
+        shared
+            .run(move || {
+                this.check_space(this.settings.segment_bytes)?;
+                this.segments.grow()
+            })
+            .await?;
+    }
+}
+
+async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> Result<Begun, Error> {
+    let extent = Extent {
+        id,
+        place: Place::File,
+        length: length.unwrap_or(0),
+    };
+    let reservation = Reservation::new(Arc::clone(shared), extent);
+    let (this, held) = (Arc::clone(shared), Arc::clone(&reservation));
+    let file = shared
+        .run(move || {
+            let _reservation = held;
+            let doing = "making a blob's file";
+            let bytes = length.map_or(0, stored_bytes);
+            this.check_space(bytes)?;
+            let path = this.file_path(id);
+            let file = File::options()
+                .write(true)
+                .create_new(true)
+                .open(path)
+                .map_err(Error::io(doing))?;
+            preallocate(&file, bytes).map_err(Error::io(doing))?;
+            Ok(Arc::new(file))
+        })
+        .await?;
+    let sync = GroupSync::new(Target::File(Arc::clone(&file)));
+    Ok((reservation, file, sync))
+}
