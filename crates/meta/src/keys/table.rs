@@ -52,15 +52,15 @@ tables! {
     Account = b'A',
     /// `a` project id: the account it belongs to.
     AccountByProject = b'a',
-    /// `U` account id, user name: a user.
+    /// `U` account id, user id: a user. By id, since a name may change and an id is never used again.
     User = b'U',
     /// `K` access key id: key record with its user and sealed secret.
     AccessKey = b'K',
-    /// `k` account id, user name, access key id: nothing; lists the keys of a user.
+    /// `k` account id, user id, access key id: nothing; lists the keys of a user.
     AccessKeyByUser = b'k',
     /// `T` digest of an API token: the token's record. The token itself is never stored.
     ApiToken = b'T',
-    /// `t` account id, user name, digest: nothing; lists the tokens of a user.
+    /// `t` account id, user id, digest: nothing; lists the tokens of a user.
     ApiTokenByUser = b't',
     /// `W` account id, capture id: a capture task, wanted and actual.
     CaptureTask = b'W',

@@ -1,0 +1,191 @@
+use super::*;
+use crate::{Iam, Parts};
+use baleen_meta::Meta;
+use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_sealing::Sealer;
+use baleen_types::Timestamp;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+fn iam(meta: &Meta, seed: u64) -> Arc<Iam> {
+    Iam::new(Parts {
+        meta: meta.clone(),
+        sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
+        clock: ManualClock::new(Timestamp::from_secs(1)),
+        entropy: SeededEntropy::new(seed),
+    })
+}
+
+fn overrides(id: Option<&str>, secret: Option<&str>, token: Option<&str>) -> RootOverrides {
+    RootOverrides::parse(id, secret, token).unwrap()
+}
+
+const KEY: &str = "AKIAROOTROOTROOTROOT";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "ffeeddccbbaa99887766554433221100";
+
+#[tokio::test]
+async fn the_first_start_makes_root_and_the_next_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root-credentials.json");
+    let meta = Meta::open_model();
+    let none = RootOverrides::default();
+    assert_eq!(
+        iam(&meta, 1).ensure_root(&none, &file).await.unwrap(),
+        RootStart::Created
+    );
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let made = read_file(&file).unwrap();
+    assert_eq!(iam(&meta, 2).ensure_root(&none, &file).await.unwrap(), RootStart::Kept);
+
+    let iam = iam(&meta, 3);
+    let id = AccessKeyId::parse(&made.access_key_id).unwrap();
+    for _ in 0..2 {
+        let key = iam
+            .access_key(&id)
+            .await
+            .unwrap()
+            .expect("known, from the store and from the cache");
+        assert_eq!(key.secret.expose(), made.secret_access_key);
+        assert_eq!(key.user.project.to_string(), made.project_id);
+        assert_eq!(key.user.account.to_string(), made.account_id);
+    }
+    let token = Secret::new(made.api_token.unwrap());
+    for (email, known) in [(None, true), (Some("ROOT"), true), (Some("eve@example.com"), false)] {
+        assert_eq!(
+            iam.api_token(email, &token).await.unwrap().is_some(),
+            known,
+            "{email:?}"
+        );
+    }
+    for wrong in [
+        "",
+        "0",
+        &"0".repeat(32),
+        &token.expose().to_uppercase(),
+        &"z".repeat(1 << 20),
+    ] {
+        assert!(iam.api_token(None, &Secret::new(wrong)).await.unwrap().is_none());
+    }
+    assert!(
+        iam.access_key(&AccessKeyId::parse("AKIAUNKNOWNUNKNOWNUN").unwrap())
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn the_environment_replaces_what_it_names_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root-credentials.json");
+    let meta = Meta::open_model();
+    let iam = iam(&meta, 1);
+    iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+    let before = read_file(&file).unwrap();
+    let old_id = AccessKeyId::parse(&before.access_key_id).unwrap();
+    assert!(iam.access_key(&old_id).await.unwrap().is_some());
+
+    let wanted = overrides(Some(KEY), Some(SECRET), None);
+    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Replaced);
+    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Kept);
+    assert!(
+        iam.access_key(&old_id).await.unwrap().is_none(),
+        "the old key ends at once, cached or not"
+    );
+    let key = iam
+        .access_key(&AccessKeyId::parse(KEY).unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(key.secret.expose(), SECRET);
+    let after = read_file(&file).unwrap();
+    assert_eq!(
+        (after.account_id, &after.api_token),
+        (before.account_id, &before.api_token)
+    );
+
+    let wanted = overrides(None, None, Some(TOKEN));
+    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Replaced);
+    assert!(
+        iam.api_token(None, &Secret::new(before.api_token.unwrap()))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(iam.api_token(None, &Secret::new(TOKEN)).await.unwrap().is_some());
+    assert_eq!(read_file(&file).unwrap().access_key_id, KEY);
+}
+
+#[tokio::test]
+async fn a_lost_file_does_not_bring_an_old_token_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root-credentials.json");
+    let iam = iam(&Meta::open_model(), 1);
+    iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+    iam.ensure_root(&overrides(Some(KEY), Some(SECRET), None), &file)
+        .await
+        .unwrap();
+    assert_eq!(read_file(&file).unwrap().api_token, None);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_leaves_no_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let iam = iam(&Meta::open_model(), 1);
+    let nowhere = folder.path().join("missing/root-credentials.json");
+    assert!(matches!(
+        iam.ensure_root(&RootOverrides::default(), &nowhere).await,
+        Err(Error::File { .. })
+    ));
+    assert!(iam.read_root().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn another_master_key_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root-credentials.json");
+    let meta = Meta::open_model();
+    iam(&meta, 1)
+        .ensure_root(&RootOverrides::default(), &file)
+        .await
+        .unwrap();
+    let id = AccessKeyId::parse(&read_file(&file).unwrap().access_key_id).unwrap();
+    let other = Iam::new(Parts {
+        meta,
+        sealer: Arc::new(Sealer::new(&Zeroizing::new([4; 32]))),
+        clock: ManualClock::new(Timestamp::EPOCH),
+        entropy: SeededEntropy::new(9),
+    });
+    let error = other.access_key(&id).await.unwrap_err();
+    assert!(error.to_string().contains("master key"), "{error}");
+}
+
+#[test]
+fn malformed_overrides_are_refused() {
+    for (id, secret, token) in [
+        (Some(KEY), None, None),
+        (None, Some(SECRET), None),
+        (Some("short"), Some(SECRET), None),
+        (Some(KEY), Some("short"), None),
+        (Some(KEY), Some("sixteen characters with blanks"), None),
+        (None, None, Some("not a token")),
+        (None, None, Some("FFEEDDCCBBAA99887766554433221100")),
+    ] {
+        let refused = RootOverrides::parse(id, secret, token).unwrap_err().to_string();
+        assert!(!refused.contains(SECRET) && !refused.contains("FFEEDD"), "{refused}");
+    }
+}
+
+#[test]
+fn generated_secrets_are_long_and_plain() {
+    let entropy = SeededEntropy::new(5);
+    for _ in 0..50 {
+        let secret = new_secret_key(&*entropy);
+        assert_eq!(secret.expose().len(), SECRET_KEY_CHARACTERS);
+        assert!(secret.expose().bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(new_access_key_id(&*entropy).as_str().len(), 20);
+    }
+}
