@@ -81,6 +81,14 @@ pub enum Error {
         /// What the operator can do.
         advice: &'static str,
     },
+    /// Stored bytes do not match their checksum.
+    #[error("stored metadata is damaged, found while {doing}: {why}; check the disk and restore the metadata folder")]
+    Corrupt {
+        /// What the store was doing.
+        doing: &'static str,
+        /// What was found.
+        why: String,
+    },
     /// Another process has the store open.
     #[error("the metadata store {} is in use by another process; stop that one, or choose another data folder", path.display())]
     InUse {
@@ -125,7 +133,9 @@ impl Classify for Error {
         match self {
             Self::EmptyKey => FaultKind::Invalid,
             Self::KeyTooLong { .. } | Self::ValueTooLarge { .. } | Self::RequestTooLarge { .. } => FaultKind::TooLarge,
-            Self::Counter { .. } | Self::MalformedKey { .. } | Self::Damaged { .. } => FaultKind::Corrupt,
+            Self::Counter { .. } | Self::MalformedKey { .. } | Self::Damaged { .. } | Self::Corrupt { .. } => {
+                FaultKind::Corrupt
+            }
             Self::Record(record) => record.kind(),
             Self::NoSpace { .. }
             | Self::Storage { .. }

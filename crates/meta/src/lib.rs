@@ -36,4 +36,4 @@ pub use request::{Condition, Outcome, Request, Write};
 pub use scan::{Direction, Entry, Scan};
 
 /// What the operations of this crate return.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -4,121 +4,275 @@
 //! opening it again helps. Worse, what it buffered of the refused batch is written when it is dropped, should there be
 //! room by then. So after a failure: close it wholly, cut the journal before the refused batch, sync, and only then answer
 //! the callers and open it again. Readers go through [`Slot::read`] for that reason: none can keep the old one alive.
+//!
+//! While the disk is full the store stays open for reading. Whether there is room again is found out with a probe file,
+//! because a failed attempt costs closing and opening.
 
-use super::FjallSettings;
+mod open;
+
+use super::{FjallSettings, audit, journal};
 use crate::engine::Batch;
-use crate::{Error, Result};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
-use parking_lot::RwLock;
+use crate::{BATCH_BYTES_MAX, Error, Result};
+use fjall::PersistMode;
+use parking_lot::{Mutex, RwLock};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// Name of the one fjall keyspace.
-const KEYSPACE: &str = "meta";
+pub(super) use open::{Open, classify};
 
-/// Values of at least this size are kept out of the tree, so that compaction does not copy inline bodies again and again.
-const SEPARATED_VALUE_BYTES: u32 = 1024;
+/// How long a failure is answered from memory before the disk is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Room that must be there after a failure before writing is tried again: a few batches with their overhead.
+const PROBE_BYTES: usize = 4 * BATCH_BYTES_MAX;
+const PROBE_FILE: &str = "probe";
+
+/// Sealed write buffers at which a commit waits. fjall itself waits at four, but without looking whether the thread that
+/// it waits for has failed, which is for ever on a full disk.
+const SEALED_BUFFERS_MAX: usize = 2;
+
+/// Tables in the first level at which a commit waits; fjall itself waits at 30 runs, likewise without looking.
+const FIRST_LEVEL_TABLES_MAX: usize = 26;
+
+const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(2);
 
 /// The place of the database in memory.
 pub(super) struct Slot {
     path: PathBuf,
     settings: FjallSettings,
     state: RwLock<State>,
+    /// Set after a failed write until one succeeds; asked by writers only.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 enum State {
     Open(Open),
-    #[expect(dead_code, reason = "the next step")]
-    Closed,
+    /// Could not be opened again, or its journal could not be cut.
+    Closed {
+        why: Error,
+        /// Batches from this sequence number on were refused and must be cut before it is opened.
+        cut_from: Option<u64>,
+        since: Instant,
+        generation: u64,
+    },
 }
 
-/// An open database.
-pub(super) struct Open {
-    pub(super) keyspace: Keyspace,
-    pub(super) db: Database,
-    /// Counts how often the store was opened, so that an old snapshot is recognised.
-    pub(super) generation: u64,
+struct Trouble {
+    why: Error,
+    since: Instant,
 }
 
 impl Slot {
     pub(super) fn open(path: &Path, settings: FjallSettings) -> Result<Self> {
-        let open = open(path, &settings, 0)?;
+        let open = open::open(path, &settings, 0)?;
         Ok(Self {
             path: path.to_owned(),
             settings,
             state: RwLock::new(State::Open(open)),
+            trouble: Mutex::new(None),
         })
     }
 
     /// Runs a short read on the open database.
     pub(super) fn read<T>(&self, read: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
+        if let State::Open(open) = &*self.state.read() {
+            return read(open);
+        }
+        self.reopen()?;
         match &*self.state.read() {
             State::Open(open) => read(open),
-            State::Closed => Err(Error::Closed),
+            State::Closed { why, .. } => Err(why.clone()),
         }
     }
 
-    /// Applies the batch which `prepare` makes.
+    /// Applies the batch which `prepare` makes. Only one thread may write.
     pub(super) fn write(&self, prepare: impl FnOnce(&Open) -> Result<Batch>) -> Result<()> {
-        self.read(|open| {
-            let batch = prepare(open)?;
-            apply(open, batch)
-        })
+        self.check_trouble()?;
+        let batch = self.read(prepare)?;
+        if batch.changes.is_empty() {
+            return Ok(());
+        }
+        let result = match self.try_write(&batch) {
+            // A background job had failed before; the journal did not see the batch, so it may be tried on a new start.
+            Err(Failed { poisoned: true, .. }) => self.try_write(&batch),
+            result => result,
+        };
+        let result = result.map_err(|failed| failed.error);
+        *self.trouble.lock() = result.as_ref().err().map(|why| Trouble {
+            why: why.clone(),
+            since: Instant::now(),
+        });
+        result
     }
-}
 
-fn open(path: &Path, settings: &FjallSettings, generation: u64) -> Result<Open> {
-    let fail = |error| match error {
-        fjall::Error::Locked => Error::InUse { path: path.to_owned() },
-        error => classify("opening the store", error),
-    };
-    let db = Database::builder(path)
-        .cache_size(settings.cache_bytes)
-        .max_journaling_size(settings.journal_bytes)
-        .worker_threads(settings.worker_threads)
-        // Bodies are as a rule compressed or small; compressing each in the journal costs more than it saves.
-        .journal_compression(fjall::CompressionType::None)
-        // Each batch says itself how it is made durable.
-        .manual_journal_persist(true)
-        .open()
-        .map_err(fail)?;
-    let separation = KvSeparationOptions::default()
-        .separation_threshold(SEPARATED_VALUE_BYTES)
-        .compression(fjall::CompressionType::None);
-    let options = || {
-        KeyspaceCreateOptions::default()
-            .max_memtable_size(settings.write_buffer_bytes)
-            .manual_journal_persist(true)
-            .with_kv_separation(Some(separation))
-    };
-    let keyspace = db.keyspace(KEYSPACE, options).map_err(fail)?;
-    Ok(Open {
-        keyspace,
-        db,
-        generation,
-    })
-}
-
-fn apply(open: &Open, batch: Batch) -> Result<()> {
-    if batch.changes.is_empty() {
-        return Ok(());
-    }
-    // The journal's file is extended or its blocks are allocated by the write; fdatasync covers what is needed to read
-    // the bytes back, so the full fsync would only add the time stamps.
-    let mut write = fjall::OwnedWriteBatch::with_capacity(open.db.clone(), batch.changes.len())
-        .durability(Some(PersistMode::SyncData));
-    for change in batch.changes {
-        match change.value {
-            Some(value) => write.insert(&open.keyspace, change.key, value.as_ref()),
-            None => write.remove(&open.keyspace, change.key),
+    fn try_write(&self, batch: &Batch) -> Result<(), Failed> {
+        let attempt = self.read(|open| {
+            // Batches before have lower numbers than this, the one to come has not.
+            let seqno = open.next_seqno();
+            Ok(wait_for_room(open)
+                .and_then(|()| open.apply(batch))
+                .map_err(|error| (seqno, error)))
+        });
+        match attempt {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err((seqno, error))) => {
+                let poisoned = matches!(error, fjall::Error::Poisoned);
+                Err(Failed {
+                    poisoned,
+                    error: self.recover(seqno, classify("committing", error)),
+                })
+            }
+            Err(error) => Err(Failed { poisoned: false, error }),
         }
     }
-    write.commit().map_err(|error| classify("committing", error))
+
+    /// Refuses at once while the last failure is fresh, and later while there is no room.
+    fn check_trouble(&self) -> Result<()> {
+        let mut trouble = self.trouble.lock();
+        let Some(Trouble { why, since }) = &mut *trouble else {
+            return Ok(());
+        };
+        if since.elapsed() < RETRY_PAUSE {
+            return Err(why.clone());
+        }
+        if let Err(error) = probe(&self.path) {
+            *since = Instant::now();
+            *why = Error::io("committing", error);
+            return Err(why.clone());
+        }
+        *trouble = None;
+        Ok(())
+    }
+
+    /// Takes back a refused batch and opens the store again. Returns what the callers are to be told.
+    fn recover(&self, seqno: u64, why: Error) -> Error {
+        let mut state = self.state.write();
+        let generation = state.generation();
+        // Closes the database: all its handles are in here, and no reader is inside.
+        *state = State::Closed {
+            why: why.clone(),
+            cut_from: Some(seqno),
+            since: Instant::now(),
+            generation,
+        };
+        match self.cut_and_open(Some(seqno), generation) {
+            Ok(open) => *state = State::Open(open),
+            Err(CannotOpen::Cut(source)) => {
+                return Error::InDoubt {
+                    source: std::sync::Arc::new(source),
+                };
+            }
+            Err(CannotOpen::Open(why)) => {
+                tracing::error!(error = %why, "the metadata store cannot be opened after a failed write");
+                *state = State::Closed {
+                    why,
+                    cut_from: None,
+                    since: Instant::now(),
+                    generation,
+                };
+            }
+        }
+        why
+    }
+
+    /// Tries to open a closed store, not too often.
+    fn reopen(&self) -> Result<()> {
+        let mut state = self.state.write();
+        let (cut_from, generation) = match &*state {
+            State::Open(_) => return Ok(()),
+            State::Closed { why, since, .. } if since.elapsed() < RETRY_PAUSE => return Err(why.clone()),
+            State::Closed {
+                cut_from, generation, ..
+            } => (*cut_from, *generation),
+        };
+        let (why, cut_from) = match self.cut_and_open(cut_from, generation) {
+            Ok(open) => {
+                *state = State::Open(open);
+                return Ok(());
+            }
+            Err(CannotOpen::Cut(error)) => (Error::io("taking back a refused write", error), cut_from),
+            Err(CannotOpen::Open(error)) => (error, None),
+        };
+        *state = State::Closed {
+            why: why.clone(),
+            cut_from,
+            since: Instant::now(),
+            generation,
+        };
+        Err(why)
+    }
+
+    fn cut_and_open(&self, cut_from: Option<u64>, generation: u64) -> Result<Open, CannotOpen> {
+        if let Some(seqno) = cut_from {
+            journal::cut(&self.path, seqno).map_err(CannotOpen::Cut)?;
+        }
+        open::open(&self.path, &self.settings, generation + 1).map_err(CannotOpen::Open)
+    }
 }
 
-/// Sorts an error of fjall by what our callers can do.
-pub(super) fn classify(doing: &'static str, error: fjall::Error) -> Error {
-    match error {
-        fjall::Error::Io(error) => Error::io(doing, error),
-        error => Error::storage(doing, error),
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        let State::Open(open) = &*state else { return };
+        let (why, since, generation) = (Error::Closed, Instant::now(), open.generation);
+        *state = State::Closed {
+            why,
+            cut_from: None,
+            since,
+            generation,
+        };
+        if let Err(error) = audit::note_clean_stop(&self.path) {
+            tracing::warn!(%error, "the clean stop of the metadata store could not be noted");
+        }
     }
+}
+
+impl State {
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Open(open) => open.generation,
+            Self::Closed { generation, .. } => *generation,
+        }
+    }
+}
+
+struct Failed {
+    /// The database was marked before the batch was written.
+    poisoned: bool,
+    error: Error,
+}
+
+enum CannotOpen {
+    Cut(std::io::Error),
+    Open(Error),
+}
+
+/// Waits while flushing lags behind, as long as it goes on.
+fn wait_for_room(open: &Open) -> Result<(), fjall::Error> {
+    while open.keyspace.sealed_memtable_count() > SEALED_BUFFERS_MAX
+        || open.keyspace.l0_table_count() > FIRST_LEVEL_TABLES_MAX
+    {
+        // Writes nothing, but tells whether the database is poisoned.
+        open.db.persist(PersistMode::Buffer)?;
+        std::thread::sleep(BACK_PRESSURE_PAUSE);
+    }
+    Ok(())
+}
+
+/// Finds out whether there is room for a few batches.
+fn probe(store: &Path) -> std::io::Result<()> {
+    let path = store.join(PROBE_FILE);
+    let write = || {
+        let mut file = File::create(&path)?;
+        file.write_all(&vec![1; PROBE_BYTES])?;
+        file.sync_all()
+    };
+    let result = write();
+    std::fs::remove_file(&path).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    result
 }

@@ -1,0 +1,127 @@
+//! Opening fjall, and one write.
+
+use super::super::audit::{self, Found};
+use super::FjallSettings;
+use crate::engine::Batch;
+use crate::{Error, Result};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Name of the one fjall keyspace. One, because a group then is one batch and one ordered scan sees everything.
+const KEYSPACE: &str = "meta";
+
+/// Values of at least this size are kept out of the tree, so that compaction does not copy inline bodies again and again.
+const SEPARATED_VALUE_BYTES: u32 = 1024;
+
+/// An open database. The keyspace is dropped first.
+pub(in super::super) struct Open {
+    pub(in super::super) keyspace: Keyspace,
+    pub(in super::super) db: Database,
+    /// Counts how often the store was opened, so that an old snapshot is recognised.
+    pub(in super::super) generation: u64,
+}
+
+impl Open {
+    /// A sequence number that no committed batch has and the next one has or exceeds.
+    pub(super) fn next_seqno(&self) -> u64 {
+        self.db.snapshot().seqno()
+    }
+
+    /// Applies a batch atomically; it is durable on return.
+    pub(super) fn apply(&self, batch: &Batch) -> Result<(), fjall::Error> {
+        // fdatasync covers all that is needed to read the bytes back; fsync would only add the time stamps.
+        let mut write = fjall::OwnedWriteBatch::with_capacity(self.db.clone(), batch.changes.len())
+            .durability(Some(PersistMode::SyncData));
+        for change in &batch.changes {
+            match &change.value {
+                Some(value) => write.insert(&self.keyspace, change.key.as_slice(), value.as_ref()),
+                None => write.remove(&self.keyspace, change.key.as_slice()),
+            }
+        }
+        write.commit()
+    }
+}
+
+/// Opens or creates the store, after the audit.
+pub(super) fn open(path: &Path, settings: &FjallSettings, generation: u64) -> Result<Open> {
+    let found = audit::check(path)?;
+    audit::forget_clean_stop(path)?;
+    // fjall expects what it stored to be well-formed, and panics where it is not.
+    let opened = catch_unwind(AssertUnwindSafe(|| open_engine(path, settings, found)));
+    let (db, keyspace) = opened.unwrap_or_else(|_| Err(unreadable(path, "it is malformed")))?;
+    if found == Found::New {
+        audit::mark_complete(path)?;
+    }
+    Ok(Open {
+        keyspace,
+        db,
+        generation,
+    })
+}
+
+fn open_engine(path: &Path, settings: &FjallSettings, found: Found) -> Result<(Database, Keyspace)> {
+    let fail = |error| match error {
+        fjall::Error::Locked => Error::InUse { path: path.to_owned() },
+        fjall::Error::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Error::io("opening the store", error)
+        }
+        error => unreadable(path, &error.to_string()),
+    };
+    let db = Database::builder(path)
+        .cache_size(settings.cache_bytes)
+        .max_journaling_size(settings.journal_bytes)
+        .worker_threads(settings.worker_threads)
+        // Bodies are as a rule compressed or small; compressing each in the journal costs more than it saves. The audit
+        // of the journal relies on it.
+        .journal_compression(CompressionType::None)
+        // Each batch says itself how it is made durable.
+        .manual_journal_persist(true)
+        .open()
+        .map_err(fail)?;
+    // An engine that lost its own catalogue would show an empty store.
+    if found == Found::Store && !db.keyspace_exists(KEYSPACE) {
+        return Err(unreadable(path, "its catalogue does not know the records any more"));
+    }
+    let separation = KvSeparationOptions::default()
+        .separation_threshold(SEPARATED_VALUE_BYTES)
+        .compression(CompressionType::None);
+    let options = || {
+        KeyspaceCreateOptions::default()
+            .max_memtable_size(settings.write_buffer_bytes)
+            .manual_journal_persist(true)
+            .with_kv_separation(Some(separation))
+    };
+    let keyspace = db.keyspace(KEYSPACE, options).map_err(fail)?;
+    Ok((db, keyspace))
+}
+
+fn unreadable(path: &Path, why: &str) -> Error {
+    Error::Damaged {
+        role: "metadata store",
+        path: path.to_owned(),
+        why: why.to_owned(),
+        advice: "keep a copy of the folder, check the disk, then restore the metadata folder from a backup",
+    }
+}
+
+/// Sorts an error of fjall by what our callers can do.
+pub(in super::super) fn classify(doing: &'static str, error: fjall::Error) -> Error {
+    let error = match error {
+        fjall::Error::Storage(fjall::LsmError::Io(error)) => fjall::Error::Io(error),
+        error => error,
+    };
+    match error {
+        // A stored file that ends too early was cut off by someone else than us.
+        fjall::Error::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Error::io(doing, error),
+        fjall::Error::Io(error) => Error::Corrupt {
+            doing,
+            why: error.to_string(),
+        },
+        fjall::Error::Storage(error) => Error::Corrupt {
+            doing,
+            why: error.to_string(),
+        },
+        error => Error::storage(doing, error),
+    }
+}
