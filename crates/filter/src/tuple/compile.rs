@@ -1,0 +1,324 @@
+//! A five-tuple as a program.
+//!
+//! The program finds the network header (with the index register on it), the protocol and the transport header, notes
+//! both places in scratch words, and then tests the ends, once or for both directions.
+
+use super::{End, Family, FiveTuple};
+use crate::assembler::{Assembler, Label};
+use crate::error::Error;
+use crate::limits::{ACCEPT, EXTENSION_HEADERS_MAX};
+use crate::opcode::{
+    ADD, AND, ASIDE_PROTOCOL, ASIDE_VLAN_PRESENT, JEQ, JGE, JGT, JSET, LD_B_ABS, LD_B_IND, LD_H_ABS, LD_H_IND, LD_MEM,
+    LD_W_IND, LDX_IMM, LDX_MEM, LSH, RET_K, ST, STX, TAX, TXA, X,
+};
+use baleen_types::{BpfInstruction, LinkType};
+use ipnet::IpNet;
+
+// Scratch words.
+const NETWORK: u32 = 0;
+const TRANSPORT: u32 = 1;
+const NEXT: u32 = 2;
+
+const ETHERTYPE_IPV4: u32 = 0x0800;
+const ETHERTYPE_IPV6: u32 = 0x86dd;
+/// 802.1Q, 802.1ad, and the older number for a second tag: those that libpcap takes for a VLAN.
+const TAG_PROTOCOLS: [u32; 3] = [0x8100, 0x88a8, 0x9100];
+
+// IPv6 extension headers (RFC 8200 section 4, and the IANA registry "IPv6 Extension Header Types").
+const HOP_BY_HOP: u32 = 0;
+const ROUTING: u32 = 43;
+const FRAGMENT: u32 = 44;
+const AUTHENTICATION: u32 = 51;
+const DESTINATION_OPTIONS: u32 = 60;
+const MOBILITY: u32 = 135;
+const HIP: u32 = 139;
+const SHIM6: u32 = 140;
+const EXTENSIONS: [u32; 8] = [
+    HOP_BY_HOP,
+    ROUTING,
+    FRAGMENT,
+    AUTHENTICATION,
+    DESTINATION_OPTIONS,
+    MOBILITY,
+    HIP,
+    SHIM6,
+];
+
+/// Where an address of an end stands.
+#[derive(Clone, Copy)]
+enum Side {
+    Source,
+    Destination,
+}
+
+struct Compiler<'t> {
+    asm: Assembler,
+    tuple: &'t FiveTuple,
+    protocols: Vec<u8>,
+    accept: Label,
+    reject: Label,
+}
+
+pub(super) fn compile(tuple: &FiveTuple, link: LinkType) -> Result<Vec<BpfInstruction>, Error> {
+    let mut asm = Assembler::default();
+    let (accept, reject) = (asm.label(), asm.label());
+    let mut this = Compiler {
+        asm,
+        tuple,
+        protocols: tuple.protocols(),
+        accept,
+        reject,
+    };
+    let (v4, v6) = (this.asm.label(), this.asm.label());
+    this.find_network(link, v4, v6)?;
+    this.asm.here(v4);
+    if tuple.family() == Some(Family::V6) {
+        this.asm.goto(reject);
+    } else {
+        this.ipv4();
+    }
+    this.asm.here(v6);
+    if tuple.family() == Some(Family::V4) {
+        this.asm.goto(reject);
+    } else {
+        this.ipv6();
+    }
+    this.asm.here(accept);
+    this.asm.emit(RET_K, ACCEPT);
+    this.asm.here(reject);
+    this.asm.emit(RET_K, 0);
+    this.asm.finish()
+}
+
+impl Compiler<'_> {
+    /// Leaves the index register on the network header.
+    fn find_network(&mut self, link: LinkType, v4: Label, v6: Label) -> Result<(), Error> {
+        // The kernel shows cooked packets from the network header on, and their protocol beside it.
+        let (load_type, network) = match link {
+            LinkType::ETHERNET => ((LD_H_ABS, 12), 14),
+            LinkType::LINUX_SLL2 => ((LD_H_ABS, ASIDE_PROTOCOL), 0),
+            LinkType::RAW => {
+                self.asm.emit(LDX_IMM, 0);
+                self.asm.emit(LD_B_ABS, 0);
+                self.asm.emit(AND, 0xf0);
+                self.asm.branch_if(JEQ, 0x40, v4);
+                self.asm.branch(JEQ, 0x60, v6, self.reject);
+                return Ok(());
+            }
+            other => return Err(Error::TupleLink(other)),
+        };
+        let (found, one_tag, two_tags) = (self.asm.label(), self.asm.label(), self.asm.label());
+        self.asm.emit(LDX_IMM, network);
+        self.asm.emit(load_type.0, load_type.1);
+        self.branch_on_tag(one_tag);
+        self.asm.goto(found);
+        self.asm.here(one_tag);
+        self.asm.emit(LDX_IMM, network + 4);
+        self.asm.emit(LD_H_ABS, network + 2);
+        self.branch_on_tag(two_tags);
+        self.asm.goto(found);
+        self.asm.here(two_tags);
+        // With one more beside the packet this would be the third.
+        self.asm.emit(LD_B_ABS, ASIDE_VLAN_PRESENT);
+        self.asm.branch_if(JEQ, 1, self.reject);
+        self.asm.emit(LDX_IMM, network + 8);
+        self.asm.emit(LD_H_ABS, network + 6);
+        self.asm.here(found);
+        self.asm.branch_if(JEQ, ETHERTYPE_IPV4, v4);
+        self.asm.branch(JEQ, ETHERTYPE_IPV6, v6, self.reject);
+        Ok(())
+    }
+
+    fn branch_on_tag(&mut self, tagged: Label) {
+        for protocol in TAG_PROTOCOLS {
+            self.asm.branch_if(JEQ, protocol, tagged);
+        }
+    }
+
+    /// Source: RFC 791 section 3.1.
+    fn ipv4(&mut self) {
+        self.asm.emit(STX, NETWORK);
+        if !self.protocols.is_empty() {
+            self.asm.emit(LD_B_IND, 9);
+            self.require_protocol();
+        }
+        if self.tuple.has_ports() {
+            self.asm.emit(LD_H_IND, 6);
+            self.asm.branch_if(JSET, 0x1fff, self.reject);
+            self.asm.emit(LD_B_IND, 0);
+            self.asm.emit(AND, 0x0f);
+            self.asm.emit(LSH, 2);
+            self.asm.emit(ADD | X, 0);
+            self.asm.emit(ST, TRANSPORT);
+        }
+        self.ends(Family::V4);
+    }
+
+    /// Source: RFC 8200 sections 3 and 4.
+    fn ipv6(&mut self) {
+        self.asm.emit(STX, NETWORK);
+        if !self.protocols.is_empty() {
+            self.asm.emit(LD_B_IND, 6);
+            self.step(40);
+            let found = self.asm.label();
+            for _ in 0..EXTENSION_HEADERS_MAX {
+                self.extension(found);
+            }
+            self.asm.here(found);
+            self.require_protocol();
+            self.asm.emit(STX, TRANSPORT);
+        }
+        self.ends(Family::V6);
+    }
+
+    /// Keeps the accumulator and moves the index register on.
+    fn step(&mut self, bytes: u32) {
+        self.asm.emit(ST, NEXT);
+        self.asm.emit(TXA, 0);
+        self.asm.emit(ADD, bytes);
+        self.asm.emit(TAX, 0);
+        self.asm.emit(LD_MEM, NEXT);
+    }
+
+    /// Looks behind one extension header: the accumulator holds its type, the index register stands on it.
+    fn extension(&mut self, found: Label) {
+        let (options, fragment, authentication, next) =
+            (self.asm.label(), self.asm.label(), self.asm.label(), self.asm.label());
+        // A protocol that is an extension header itself is found where it stands.
+        for protocol in self.protocols.clone() {
+            if EXTENSIONS.contains(&u32::from(protocol)) {
+                self.asm.branch_if(JEQ, u32::from(protocol), found);
+            }
+        }
+        for extension in EXTENSIONS {
+            let target = match extension {
+                FRAGMENT => fragment,
+                AUTHENTICATION => authentication,
+                _ => options,
+            };
+            self.asm.branch_if(JEQ, extension, target);
+        }
+        self.asm.goto(found);
+
+        self.asm.here(fragment);
+        self.asm.emit(LD_B_IND, 0);
+        self.asm.emit(ST, NEXT);
+        self.asm.emit(LD_H_IND, 2);
+        self.asm.emit(AND, 0xfff8);
+        let (first, later) = (self.asm.label(), self.asm.label());
+        self.asm.branch(JEQ, 0, first, later);
+        self.asm.here(later);
+        if self.tuple.has_ports() {
+            self.asm.goto(self.reject);
+        } else {
+            // What follows is the middle of a datagram, not a header.
+            self.asm.emit(LD_MEM, NEXT);
+            self.asm.goto(found);
+        }
+        self.asm.here(first);
+        self.asm.emit(LD_MEM, NEXT);
+        self.step(8);
+        self.asm.goto(next);
+
+        for (start, extra, shift) in [(authentication, 2, 2), (options, 1, 3)] {
+            self.asm.here(start);
+            self.asm.emit(LD_B_IND, 0);
+            self.asm.emit(ST, NEXT);
+            self.asm.emit(LD_B_IND, 1);
+            self.asm.emit(ADD, extra);
+            self.asm.emit(LSH, shift);
+            self.asm.emit(ADD | X, 0);
+            self.asm.emit(TAX, 0);
+            self.asm.emit(LD_MEM, NEXT);
+            self.asm.goto(next);
+        }
+        self.asm.here(next);
+    }
+
+    fn require_protocol(&mut self) {
+        let matches = self.asm.label();
+        let protocols = self.protocols.clone();
+        for protocol in protocols {
+            self.asm.branch_if(JEQ, u32::from(protocol), matches);
+        }
+        self.asm.goto(self.reject);
+        self.asm.here(matches);
+    }
+
+    /// Tests both ends in one direction, and then in the other if that is asked for.
+    fn ends(&mut self, family: Family) {
+        let (accept, reject, tuple) = (self.accept, self.reject, self.tuple);
+        let forward_failed = if tuple.bidirectional { self.asm.label() } else { reject };
+        self.direction(family, &tuple.source, &tuple.destination, forward_failed);
+        self.asm.goto(accept);
+        if tuple.bidirectional {
+            self.asm.here(forward_failed);
+            self.direction(family, &tuple.destination, &tuple.source, reject);
+            self.asm.goto(accept);
+        }
+    }
+
+    fn direction(&mut self, family: Family, source: &End, destination: &End, failed: Label) {
+        for (end, side) in [(source, Side::Source), (destination, Side::Destination)] {
+            if end.addresses.is_empty() {
+                continue;
+            }
+            self.asm.emit(LDX_MEM, NETWORK);
+            let matches = self.asm.label();
+            for block in &end.addresses {
+                let other = self.asm.label();
+                self.address(family, block, side, other);
+                self.asm.goto(matches);
+                self.asm.here(other);
+            }
+            self.asm.goto(failed);
+            self.asm.here(matches);
+        }
+        for (end, side) in [(source, Side::Source), (destination, Side::Destination)] {
+            if end.ports.is_empty() {
+                continue;
+            }
+            self.asm.emit(LDX_MEM, TRANSPORT);
+            let offset = match side {
+                Side::Source => 0,
+                Side::Destination => 2,
+            };
+            self.asm.emit(LD_H_IND, offset);
+            let matches = self.asm.label();
+            for range in &end.ports {
+                let other = self.asm.label();
+                self.asm.require(JGE, u32::from(*range.start()), other);
+                self.asm.branch(JGT, u32::from(*range.end()), other, matches);
+                self.asm.here(other);
+            }
+            self.asm.goto(failed);
+            self.asm.here(matches);
+        }
+    }
+
+    /// Goes on when the address lies in the block.
+    fn address(&mut self, family: Family, block: &IpNet, side: Side, failed: Label) {
+        let (bytes, offset) = match (block, side) {
+            (IpNet::V4(block), Side::Source) => (block.network().octets().to_vec(), 12),
+            (IpNet::V4(block), Side::Destination) => (block.network().octets().to_vec(), 16),
+            (IpNet::V6(block), Side::Source) => (block.network().octets().to_vec(), 8),
+            (IpNet::V6(block), Side::Destination) => (block.network().octets().to_vec(), 24),
+        };
+        if super::family(block) != family {
+            self.asm.goto(failed);
+            return;
+        }
+        let mut bits = u32::from(block.prefix_len());
+        for (word, at) in bytes.as_chunks::<4>().0.iter().zip((offset..).step_by(4)) {
+            if bits == 0 {
+                break;
+            }
+            self.asm.emit(LD_W_IND, at);
+            if bits < 32 {
+                self.asm.emit(AND, u32::MAX << (32 - bits));
+            }
+            self.asm.require(JEQ, u32::from_be_bytes(*word), failed);
+            bits = bits.saturating_sub(32);
+        }
+    }
+}
