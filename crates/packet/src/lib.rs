@@ -1,1 +1,22 @@
-//! Views of link, network, transport and application headers, and the summary of a capture.
+//! Views of packet headers, and the summary of a capture. Pure: bytes in, values out.
+//!
+//! [`dissect`] walks link, network and transport header once and names the application protocol where the first bytes
+//! say it. Nothing here panics or trusts a length: a packet that breaks off gives what was readable until there.
+//! [`Summary`] counts packets, protocols and conversations in bounded memory.
+//!
+//! Left out: fields by name, reassembly, display filters; those are the decode engine's.
+
+mod application;
+mod dissect;
+mod link;
+mod network;
+mod protocol;
+mod reader;
+mod summary;
+mod transport;
+
+pub use dissect::{Dissection, dissect};
+pub use network::Network;
+pub use protocol::Protocol;
+pub use summary::{CONVERSATIONS_MAX, Conversation, ProtocolCount, Summary};
+pub use transport::Ports;
