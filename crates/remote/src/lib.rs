@@ -1,1 +1,30 @@
-//! Clients of S3-compatible storage endpoints, which send keys unchanged.
+//! Clients of storage endpoints which are not ours. Today: S3-compatible stores, [`S3`].
+//!
+//! What holds for every client here:
+//! * **Keys are sent as they are.** `a/../b`, `//x`, `x/` and `%2e` are keys of their own; nothing is normalised.
+//! * **Bodies are not copied.** A part is handed over as `Bytes` and goes to the socket from there.
+//! * **Everything ends.** Connecting, a silent store, an endless answer and repeating are bounded (see [`Settings`] and
+//!   [`limits`]); time and chance come from `runtime`.
+//! * **Errors say what the store answered**, in words that may be shown to the person who configured it: status, code,
+//!   message and request id; never a credential, an address or a header.
+//!
+//! What is left out: the own store (crate `objects` is called in process), and deciding who may use which endpoint.
+//! A client of another protocol becomes a module beside `s3`, over the same `transport`, `retry` and `error`.
+
+mod error;
+pub mod limits;
+mod retry;
+mod s3;
+mod transport;
+mod xml;
+
+pub use error::{Answer, ConnectFault, Error, Operation};
+pub use retry::RetrySettings;
+pub use s3::{
+    Addressing, Body, CompletedUpload, Credentials, Encryption, Endpoint, Got, Head, ListPage, ListRequest, Listed,
+    ObjectHeaders, PartChecksum, Parts, S3, Settings, StoredObject, Upload, UploadedPart,
+};
+pub use transport::Connections;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Against a store made for the purpose: it records what came over the wire, byte for byte, and answers by script.
+
+mod faults;
+mod fixture;
+mod requests;
+mod uploads;
