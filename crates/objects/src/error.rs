@@ -133,6 +133,39 @@ pub enum ObjectError {
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl ObjectError {
+    /// Stored data that cannot be what was written.
+    pub(crate) fn corrupt(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Corrupt(why.into())
+    }
+}
+
+impl From<baleen_meta::Error> for ObjectError {
+    fn from(error: baleen_meta::Error) -> Self {
+        match error {
+            baleen_meta::Error::NoSpace { .. } => Self::NoSpace,
+            error if error.kind() == FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
+            error => Self::Storage(Box::new(error)),
+        }
+    }
+}
+
+impl From<baleen_meta::record::RecordError> for ObjectError {
+    fn from(error: baleen_meta::record::RecordError) -> Self {
+        Self::from(baleen_meta::Error::from(error))
+    }
+}
+
+impl From<baleen_blob::Error> for ObjectError {
+    fn from(error: baleen_blob::Error) -> Self {
+        match error {
+            baleen_blob::Error::NoSpace => Self::NoSpace,
+            error if error.kind() == FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
+            error => Self::Storage(Box::new(error)),
+        }
+    }
+}
+
 impl Classify for ObjectError {
     fn kind(&self) -> FaultKind {
         match self {

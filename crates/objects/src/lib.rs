@@ -1,22 +1,26 @@
 //! Buckets, objects and multipart uploads: what S3 means, without HTTP.
 //!
-//! One service sits above the metadata keyspace and the local volume. Its promises:
+//! One [`Objects`] sits above the metadata keyspace and the local volume. Its promises:
 //! * a write that was answered is durable, and a write that was refused changed nothing;
 //! * an object becomes visible, and an old one goes away, in one metadata commit; bytes are synced before it;
 //! * keys are any UTF-8 of 1 to 1024 bytes and never become paths, so `a` and `a/b` are two objects;
 //! * the cost of a listing page depends on the page, not on the bucket.
 //!
 //! Requests arrive already authorized: who may do what is decided in the doors, before a body is read. This crate stores
-//! a bucket's owner and compares it nowhere but in making a bucket, where the answer depends on it.
+//! a bucket's owner and compares it nowhere but in [`Objects::create_bucket`], where the answer depends on it.
 
 mod body;
 mod bucket;
 mod checksum;
 mod error;
+mod hasher;
 mod headers;
+mod keys;
 pub mod limits;
 mod list;
 mod object;
+mod records;
+mod service;
 mod upload;
 
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
@@ -26,6 +30,7 @@ pub use error::ObjectError;
 pub use headers::ObjectHeaders;
 pub use list::{ListEntry, ListObjects, ListPage, ListUploads, UploadMarker, UploadPage};
 pub use object::{CopyObject, Directive, Expect, ObjectHead, OpenObject, PutObject, Selection, Stored, WriteCondition};
+pub use service::{Objects, Parts, Settings, Swept};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,
 };

@@ -1,5 +1,7 @@
 //! Listings: requests and answers.
 
+pub(crate) mod fold;
+
 use crate::{StoredChecksum, Upload};
 use baleen_types::{BucketName, ETag, ObjectKey, Timestamp, UploadId};
 
@@ -12,7 +14,8 @@ pub struct ListObjects {
     pub prefix: String,
     /// Keys with this text behind the prefix are folded into one common prefix, which ends with it; empty for none.
     pub delimiter: String,
-    /// Only keys and common prefixes after this text: V1's marker, V2's start-after and decoded continuation token.
+    /// Only keys after this text, and not the common prefix which it is, if it is one: V1's marker, V2's start-after and
+    /// decoded continuation token.
     pub after: Option<String>,
     /// At most so many keys and common prefixes together; above [`crate::limits::LIST_KEYS_MAX`] it is cut to it.
     pub max_keys: usize,

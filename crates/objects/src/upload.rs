@@ -1,5 +1,7 @@
 //! Multipart uploads: requests and answers.
 
+pub(crate) mod assemble;
+
 use crate::{Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, WriteCondition};
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 

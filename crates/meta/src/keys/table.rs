@@ -34,6 +34,15 @@ tables! {
     Part = b'P',
     /// `X` object id, page: extent pages of objects above about 1,000 parts.
     ExtentPage = b'X',
+    /// `E` place (segment and offset, or blob id): an extent that a record names; what is not here is free.
+    Extent = b'E',
+    /// `I` body id: the bytes of a body that is too small for an extent. Apart from its record, so that listings read
+    /// records alone.
+    InlineBody = b'I',
+    /// `m` upload id: the answer to a completed upload, for a client that repeats the call.
+    CompletedUpload = b'm',
+    /// `p` upload id: a counter of part changes, by which a completion sees that none came in between.
+    PartChanges = b'p',
     /// `C` bucket id, committer, what: objects and bytes added by that committer; the value is a counter, reading sums.
     Counter = b'C',
     /// `F` committer, sequence: the change feed.
@@ -42,7 +51,7 @@ tables! {
     FeedHead = b'f',
     /// `Q` queue, visible-at, id: jobs; a lease is a compare-and-set move to a later visible-at.
     Queue = b'Q',
-    /// `G` segment, dead extent: what an overwrite or a delete freed.
+    /// `G` kind, id: what a commit left behind because it is too much for one request; a collector removes it.
     Garbage = b'G',
     /// `S` bucket id, object key, version, region: replication acknowledgements while incomplete.
     ReplicationAck = b'S',

@@ -1,0 +1,180 @@
+//! Keys of this crate's tables; their components are listed in `baleen_meta::keys::Table`.
+
+use crate::records::{BucketId, PieceAt};
+use baleen_blob::{BlobId, Place};
+use baleen_meta::CommitterId;
+use baleen_meta::keys::{KeyReader, KeyWriter, Table};
+use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, UploadId};
+
+/// What a bucket's counters count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counted {
+    Objects = 1,
+    Bytes = 2,
+}
+
+pub(crate) fn bucket(name: &BucketName) -> Vec<u8> {
+    KeyWriter::new(Table::Bucket).tail(name.as_str())
+}
+
+/// With an empty name, the prefix of all buckets of the owner.
+pub(crate) fn bucket_by_owner(owner: AccountId, name: &str) -> Vec<u8> {
+    KeyWriter::new(Table::BucketByOwner).u64(owner.as_u64()).tail(name)
+}
+
+/// With a beginning of a key, the prefix of all that begin so.
+pub(crate) fn object(bucket: BucketId, key: &str) -> Vec<u8> {
+    KeyWriter::new(Table::Object).u64(bucket.0).tail(key)
+}
+
+/// The object key in the key of an object's record.
+pub(crate) fn object_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Object)?;
+    reader.u64()?;
+    reader.tail_str()
+}
+
+pub(crate) fn counter(bucket: BucketId, committer: CommitterId, what: Counted) -> Vec<u8> {
+    KeyWriter::new(Table::Counter)
+        .u64(bucket.0)
+        .u32(committer.0)
+        .u8(what as u8)
+        .finish()
+}
+
+/// The prefix of a bucket's counters, of all committers.
+pub(crate) fn counters(bucket: BucketId) -> Vec<u8> {
+    KeyWriter::new(Table::Counter).u64(bucket.0).finish()
+}
+
+/// What is counted under the key of a counter.
+pub(crate) fn counted(key: &[u8]) -> Result<u8, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Counter)?;
+    reader.u64()?;
+    reader.u32()?;
+    reader.u8()
+}
+
+/// Where the bytes of a piece are told of: its inline body, or the mark that its extent is live. Nothing for an empty one.
+pub(crate) fn piece(at: &PieceAt) -> Option<Vec<u8>> {
+    match *at {
+        PieceAt::Empty => None,
+        PieceAt::Inline { id } => Some(KeyWriter::new(Table::InlineBody).fixed(&id).finish()),
+        PieceAt::Segment { segment, offset, .. } => Some(segment_extents(segment).u64(offset).finish()),
+        PieceAt::File { id } => Some(file_extent(BlobId::from_bytes(id))),
+    }
+}
+
+/// The beginning of the keys of all live extents in a segment.
+pub(crate) fn segment_extents(segment: u64) -> KeyWriter {
+    KeyWriter::new(Table::Extent).u8(1).u64(segment)
+}
+
+/// The offset in the key of a live extent of a segment.
+pub(crate) fn segment_offset_of(key: &[u8]) -> Result<u64, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Extent)?;
+    reader.u8()?;
+    reader.u64()?;
+    reader.u64()
+}
+
+/// The mark of a live file.
+pub(crate) fn file_extent(id: BlobId) -> Vec<u8> {
+    KeyWriter::new(Table::Extent).u8(2).fixed(id.as_bytes()).finish()
+}
+
+/// The mark of a live extent.
+pub(crate) fn extent(place: Place, id: BlobId) -> Vec<u8> {
+    match place {
+        Place::Segment { segment, offset } => segment_extents(segment).u64(offset).finish(),
+        Place::File => file_extent(id),
+    }
+}
+
+pub(crate) fn extent_page(object: [u8; 16], page: u32) -> Vec<u8> {
+    KeyWriter::new(Table::ExtentPage).fixed(&object).u32(page).finish()
+}
+
+pub(crate) fn upload(bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Vec<u8> {
+    KeyWriter::new(Table::Upload)
+        .u64(bucket.0)
+        .text(key.as_str())
+        .fixed(upload.as_bytes())
+        .finish()
+}
+
+/// The prefix of all uploads to keys that begin so.
+pub(crate) fn uploads(bucket: BucketId, key_prefix: &str) -> Vec<u8> {
+    let mut prefix = KeyWriter::new(Table::Upload).u64(bucket.0).text(key_prefix).finish();
+    // Without the terminator, the escaped text is the prefix of all that it is a prefix of.
+    prefix.pop();
+    prefix
+}
+
+/// The prefix of all uploads to one key.
+pub(crate) fn uploads_of(bucket: BucketId, key: &str) -> Vec<u8> {
+    KeyWriter::new(Table::Upload).u64(bucket.0).text(key).finish()
+}
+
+/// Object key and upload id in the key of an upload's record.
+pub(crate) fn upload_of(key: &[u8]) -> Result<(String, UploadId), baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Upload)?;
+    reader.u64()?;
+    Ok((reader.string()?, UploadId::from_bytes(reader.fixed()?)))
+}
+
+pub(crate) fn part(upload: UploadId, number: PartNumber) -> Vec<u8> {
+    KeyWriter::new(Table::Part)
+        .fixed(upload.as_bytes())
+        .u16(number.get())
+        .finish()
+}
+
+/// The prefix of all parts of an upload.
+pub(crate) fn parts(upload: UploadId) -> Vec<u8> {
+    KeyWriter::new(Table::Part).fixed(upload.as_bytes()).finish()
+}
+
+/// The part number in the key of a part's record.
+pub(crate) fn part_number_of(key: &[u8]) -> Result<u16, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Part)?;
+    reader.fixed::<16>()?;
+    reader.u16()
+}
+
+pub(crate) fn part_changes(upload: UploadId) -> Vec<u8> {
+    KeyWriter::new(Table::PartChanges).fixed(upload.as_bytes()).finish()
+}
+
+pub(crate) fn completed_upload(upload: UploadId) -> Vec<u8> {
+    KeyWriter::new(Table::CompletedUpload).fixed(upload.as_bytes()).finish()
+}
+
+/// The extent pages of an object that is gone.
+pub(crate) fn dead_pages(object: [u8; 16]) -> Vec<u8> {
+    KeyWriter::new(Table::Garbage).u8(1).fixed(&object).finish()
+}
+
+/// The uploads of a bucket that is gone.
+pub(crate) fn dead_bucket(bucket: BucketId) -> Vec<u8> {
+    KeyWriter::new(Table::Garbage).u8(2).u64(bucket.0).finish()
+}
+
+/// Something to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dead {
+    Pages([u8; 16]),
+    Bucket(BucketId),
+}
+
+/// What the key of a piece of garbage names.
+pub(crate) fn dead_of(key: &[u8]) -> Result<Dead, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Garbage)?;
+    match reader.u8()? {
+        1 => Ok(Dead::Pages(reader.fixed()?)),
+        2 => Ok(Dead::Bucket(BucketId(reader.u64()?))),
+        _ => Err(baleen_meta::Error::MalformedKey {
+            why: "unknown kind of garbage",
+        }),
+    }
+}

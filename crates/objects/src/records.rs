@@ -1,0 +1,383 @@
+//! What this crate stores, each shape with its version.
+//!
+//! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
+
+use crate::{Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, StoredChecksum};
+use baleen_blob::{BlobId, Extent, Place};
+use baleen_meta::record::{NoBefore, Record};
+use baleen_types::{AccountId, BucketName, ETag, PartNumber, RegionName, Timestamp};
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+/// The id of a bucket in keys. A bucket made again under an old name gets another id, so that nothing of the old one can
+/// come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BucketId(pub(crate) u64);
+
+/// Declares the first version of a record.
+macro_rules! first_version {
+    ($type:ty, $name:literal) => {
+        impl Record for $type {
+            const NAME: &'static str = $name;
+            const VERSION: u8 = 1;
+            type Before = NoBefore;
+            fn migrate(before: NoBefore) -> Self {
+                match before {}
+            }
+        }
+    };
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BucketRecord {
+    pub(crate) id: BucketId,
+    pub(crate) owner: u64,
+    pub(crate) region: String,
+    pub(crate) created_ns: i64,
+}
+first_version!(BucketRecord, "bucket");
+
+impl BucketRecord {
+    pub(crate) fn bucket(&self, name: &BucketName) -> Result<Bucket, ObjectError> {
+        Ok(Bucket {
+            name: name.clone(),
+            owner: AccountId::parse(&format!("{:012}", self.owner)).map_err(ObjectError::corrupt)?,
+            region: RegionName::parse(&self.region).map_err(ObjectError::corrupt)?,
+            created: Timestamp::from_nanos(self.created_ns),
+        })
+    }
+}
+
+/// The current version of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ObjectRecord {
+    pub(crate) version: [u8; 16],
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+    pub(crate) etag: ETagRecord,
+    pub(crate) checksum: Option<ChecksumRecord>,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) body: BodyRecord,
+}
+first_version!(ObjectRecord, "object");
+
+impl ObjectRecord {
+    pub(crate) fn modified(&self) -> Timestamp {
+        Timestamp::from_nanos(self.modified_ns)
+    }
+}
+
+/// An entity tag, in the 16 bytes that it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ETagRecord {
+    pub(crate) md5: [u8; 16],
+    /// The number of parts, if it was made of parts.
+    pub(crate) parts: Option<u16>,
+}
+
+impl ETagRecord {
+    pub(crate) fn etag(&self) -> ETag {
+        match self.parts {
+            Some(parts) => ETag::from_parts(self.md5, usize::from(parts)),
+            None => ETag::from_md5(self.md5),
+        }
+    }
+}
+
+/// A checksum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChecksumRecord {
+    algorithm: AlgorithmRecord,
+    digest: Vec<u8>,
+    /// The number of parts of a composite one.
+    composite_of: Option<u16>,
+}
+
+/// The stored names of the algorithms: their order is the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AlgorithmRecord {
+    Crc32,
+    Crc32c,
+    Crc64Nvme,
+    Sha1,
+    Sha256,
+}
+
+impl From<ChecksumAlgorithm> for AlgorithmRecord {
+    fn from(algorithm: ChecksumAlgorithm) -> Self {
+        match algorithm {
+            ChecksumAlgorithm::Crc32 => Self::Crc32,
+            ChecksumAlgorithm::Crc32c => Self::Crc32c,
+            ChecksumAlgorithm::Crc64Nvme => Self::Crc64Nvme,
+            ChecksumAlgorithm::Sha1 => Self::Sha1,
+            ChecksumAlgorithm::Sha256 => Self::Sha256,
+        }
+    }
+}
+
+impl From<AlgorithmRecord> for ChecksumAlgorithm {
+    fn from(record: AlgorithmRecord) -> Self {
+        match record {
+            AlgorithmRecord::Crc32 => Self::Crc32,
+            AlgorithmRecord::Crc32c => Self::Crc32c,
+            AlgorithmRecord::Crc64Nvme => Self::Crc64Nvme,
+            AlgorithmRecord::Sha1 => Self::Sha1,
+            AlgorithmRecord::Sha256 => Self::Sha256,
+        }
+    }
+}
+
+impl From<&StoredChecksum> for ChecksumRecord {
+    fn from(stored: &StoredChecksum) -> Self {
+        Self {
+            algorithm: stored.checksum.algorithm().into(),
+            digest: stored.checksum.digest().to_vec(),
+            composite_of: stored.parts,
+        }
+    }
+}
+
+impl From<&Checksum> for ChecksumRecord {
+    fn from(checksum: &Checksum) -> Self {
+        Self::from(&StoredChecksum::full(checksum.clone()))
+    }
+}
+
+impl ChecksumRecord {
+    pub(crate) fn checksum(&self) -> Result<Checksum, ObjectError> {
+        Checksum::new(self.algorithm.into(), self.digest.clone()).map_err(ObjectError::corrupt)
+    }
+
+    pub(crate) fn stored(&self) -> Result<StoredChecksum, ObjectError> {
+        let kind = match self.composite_of {
+            Some(_) => ChecksumKind::Composite,
+            None => ChecksumKind::FullObject,
+        };
+        Ok(StoredChecksum {
+            checksum: self.checksum()?,
+            kind,
+            parts: self.composite_of,
+        })
+    }
+}
+
+/// What the client stores beside the bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeadersRecord {
+    /// In the order of [`ObjectHeaders::standard`].
+    standard: [Option<String>; 6],
+    user: Vec<(String, String)>,
+}
+
+impl From<&ObjectHeaders> for HeadersRecord {
+    fn from(headers: &ObjectHeaders) -> Self {
+        Self {
+            standard: headers.standard().map(Clone::clone),
+            user: headers
+                .user
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl From<HeadersRecord> for ObjectHeaders {
+    fn from(record: HeadersRecord) -> Self {
+        let [
+            content_type,
+            cache_control,
+            content_disposition,
+            content_encoding,
+            content_language,
+            expires,
+        ] = record.standard;
+        Self {
+            content_type,
+            cache_control,
+            content_disposition,
+            content_encoding,
+            content_language,
+            expires,
+            user: record.user.into_iter().collect(),
+        }
+    }
+}
+
+/// Where an object's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum BodyRecord {
+    /// In these pieces, in order.
+    Pieces(Vec<Piece>),
+    /// In the pieces of so many extent pages under this id.
+    Pages {
+        /// The id in the pages' keys.
+        id: [u8; 16],
+        /// How many pages there are.
+        pages: u32,
+    },
+}
+
+/// Most pieces inside an object's record; more go to pages, so that listings read short records.
+pub(crate) const RECORD_PIECES_MAX: usize = 16;
+
+/// Pieces in one page: at most 45 bytes each, so that a page is below the value limit of 64 KiB.
+pub(crate) const PAGE_PIECES_MAX: usize = 1000;
+
+/// One page of pieces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExtentPage {
+    pub(crate) pieces: Vec<Piece>,
+}
+first_version!(ExtentPage, "extent page");
+
+/// Bytes that were put at once: a body or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Piece {
+    /// The part number; 1 for an object that was put at once.
+    pub(crate) part: u16,
+    pub(crate) size: u64,
+    pub(crate) at: PieceAt,
+}
+
+/// Where the bytes of a piece are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PieceAt {
+    /// There are none.
+    Empty,
+    /// In the keyspace.
+    Inline {
+        /// Under this id.
+        id: [u8; 16],
+    },
+    /// In a segment of the volume.
+    Segment {
+        /// The blob's id.
+        id: [u8; 16],
+        /// The segment.
+        segment: u64,
+        /// Where in it.
+        offset: u64,
+    },
+    /// In a file of its own on the volume.
+    File {
+        /// The blob's id.
+        id: [u8; 16],
+    },
+}
+
+impl Piece {
+    /// The extent of the volume that holds the bytes, if one does.
+    pub(crate) fn extent(&self) -> Option<Extent> {
+        let (id, place) = match self.at {
+            PieceAt::Empty | PieceAt::Inline { .. } => return None,
+            PieceAt::Segment { id, segment, offset } => (id, Place::Segment { segment, offset }),
+            PieceAt::File { id } => (id, Place::File),
+        };
+        Some(Extent {
+            id: BlobId::from_bytes(id),
+            place,
+            length: self.size,
+        })
+    }
+}
+
+impl From<Extent> for PieceAt {
+    fn from(extent: Extent) -> Self {
+        let id = *extent.id.as_bytes();
+        match extent.place {
+            Place::Segment { segment, offset } => Self::Segment { id, segment, offset },
+            Place::File => Self::File { id },
+        }
+    }
+}
+
+/// The mark that an extent is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LiveExtent {
+    /// The blob's id.
+    pub(crate) id: [u8; 16],
+    pub(crate) length: u64,
+}
+first_version!(LiveExtent, "live extent");
+
+/// An unfinished upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UploadRecord {
+    pub(crate) initiated_ns: i64,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) algorithm: AlgorithmRecord,
+    /// Whether the client chose the algorithm.
+    pub(crate) chosen: bool,
+    pub(crate) composite: bool,
+}
+first_version!(UploadRecord, "upload");
+
+impl UploadRecord {
+    pub(crate) fn kind(&self) -> ChecksumKind {
+        if self.composite {
+            ChecksumKind::Composite
+        } else {
+            ChecksumKind::FullObject
+        }
+    }
+}
+
+/// A part of an unfinished upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartRecord {
+    pub(crate) md5: [u8; 16],
+    pub(crate) modified_ns: i64,
+    /// The upload's algorithm first, then one that the client sent for this part alone.
+    pub(crate) checksums: Vec<ChecksumRecord>,
+    pub(crate) piece: Piece,
+}
+first_version!(PartRecord, "part");
+
+impl PartRecord {
+    pub(crate) fn number(&self) -> Result<PartNumber, ObjectError> {
+        PartNumber::new(u32::from(self.piece.part)).map_err(ObjectError::corrupt)
+    }
+}
+
+/// What completing an upload was answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CompletedRecord {
+    pub(crate) bucket: BucketId,
+    pub(crate) key: String,
+    pub(crate) etag: ETagRecord,
+    pub(crate) checksum: Option<ChecksumRecord>,
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+}
+first_version!(CompletedRecord, "completed upload");
+
+/// Writes an inline body: a version, a CRC32C of the bytes, the bytes. Not a serde record, so that reading copies nothing.
+pub(crate) fn encode_inline(body: &[u8]) -> Bytes {
+    let mut value = BytesMut::with_capacity(INLINE_HEADER_BYTES + body.len());
+    value.put_u8(INLINE_VERSION);
+    value.put_u32(crc_fast::crc32_iscsi(body));
+    value.put_slice(body);
+    value.freeze()
+}
+
+/// Reads an inline body back.
+pub(crate) fn decode_inline(value: &Bytes) -> Result<Bytes, ObjectError> {
+    let header = value
+        .first_chunk::<INLINE_HEADER_BYTES>()
+        .filter(|header| header[0] == INLINE_VERSION);
+    let header = header.ok_or_else(|| ObjectError::corrupt("an inline body has no header"))?;
+    let body = value.slice(INLINE_HEADER_BYTES..);
+    if crc_fast::crc32_iscsi(&body).to_be_bytes() == header[1..] {
+        Ok(body)
+    } else {
+        Err(ObjectError::corrupt("an inline body does not match its checksum"))
+    }
+}
+
+const INLINE_VERSION: u8 = 1;
+const INLINE_HEADER_BYTES: usize = 5;
+
+#[cfg(test)]
+mod tests;

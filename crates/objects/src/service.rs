@@ -1,0 +1,161 @@
+//! The service: what it is made of, and what all its operations share.
+
+mod abort;
+mod buckets;
+mod commit;
+mod complete;
+mod copy;
+mod create_upload;
+mod get;
+mod ingest;
+mod list;
+mod list_uploads;
+mod put;
+mod put_part;
+mod sweep;
+
+pub use sweep::Swept;
+
+use crate::keys;
+use crate::records::{BucketId, BucketRecord};
+use crate::{ChecksumAlgorithm, ObjectError};
+use baleen_blob::{Blobs, OwnerTag};
+use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
+use baleen_runtime::{Clock, Entropy};
+use baleen_types::{BucketName, UploadId};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// The algorithm when a client names none (AWS, "Checking object integrity": CRC64NVME is the default).
+const CHECKSUM_DEFAULT: ChecksumAlgorithm = ChecksumAlgorithm::Crc64Nvme;
+
+/// Locks that writers to the same key take after they have lost a race, so that they queue instead of racing on.
+const QUEUES: usize = 256;
+
+/// How the service lays out objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Longest body that is stored in the keyspace, in the commit of its record; longer ones go to the volume. At 4 KiB
+    /// one sync instead of two is worth the bytes in the index (`docs/decisions/0003-where-bytes-live.md`).
+    pub inline_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { inline_bytes_max: 4096 }
+    }
+}
+
+/// What the service is built on.
+pub struct Parts {
+    /// Records.
+    pub meta: Meta,
+    /// Bytes. The volume belongs to this service alone: what its records do not name is freed.
+    pub blobs: Blobs,
+    /// Time, for stamps.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Buckets, objects and uploads.
+///
+/// # Cancel safety
+/// Every operation may be dropped at any point. A write that was dropped has happened wholly or not at all; which of both
+/// is only known by reading, and its space is given back if it has not.
+pub struct Objects {
+    settings: Settings,
+    meta: Meta,
+    blobs: Blobs,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    queues: Vec<Mutex<()>>,
+}
+
+/// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
+struct OpenBucket {
+    id: BucketId,
+    key: Vec<u8>,
+    stored: Bytes,
+    record: BucketRecord,
+}
+
+impl Objects {
+    /// Builds the service. The store is usable at once; [`Objects::sweep`] should run soon, and then now and then, because
+    /// it takes the volume's old segments back into use.
+    pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            meta: parts.meta,
+            blobs: parts.blobs,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
+        })
+    }
+
+    /// Reads a bucket's record.
+    async fn open_bucket(&self, name: &BucketName) -> Result<OpenBucket, ObjectError> {
+        let key = keys::bucket(name);
+        let stored = self.meta.get(&key).await?;
+        OpenBucket::new(name, key, stored)
+    }
+
+    /// A new id which sorts by time: 48 bits of milliseconds, then 80 bits of chance.
+    fn new_id(&self) -> [u8; 16] {
+        let mut id = self.entropy.bytes::<16>();
+        let millis = (self.clock.now().as_nanos() / 1_000_000).to_be_bytes();
+        id[..6].copy_from_slice(&millis[2..]);
+        id
+    }
+
+    /// The lock in which losers of a race for `key` queue.
+    fn queue_of(&self, key: &[u8]) -> &Mutex<()> {
+        let hash = usize::try_from(crc_fast::crc32_iscsi(key)).unwrap_or_default();
+        &self.queues[hash % QUEUES]
+    }
+}
+
+impl OpenBucket {
+    fn new(name: &BucketName, key: Vec<u8>, stored: Option<Bytes>) -> Result<Self, ObjectError> {
+        let stored = stored.ok_or_else(|| ObjectError::NoSuchBucket(name.clone()))?;
+        let record: BucketRecord = record::decode(&stored)?;
+        Ok(Self {
+            id: record.id,
+            key,
+            stored,
+            record,
+        })
+    }
+
+    /// Names the owner of a blob for tools that rebuild metadata: the bucket, and the beginning of an object's or an
+    /// upload's id.
+    fn owner_tag(&self, id: &[u8; 16]) -> OwnerTag {
+        let mut tag = *id;
+        tag.copy_within(..8, 8);
+        tag[..8].copy_from_slice(&self.id.0.to_be_bytes());
+        OwnerTag(tag)
+    }
+}
+
+/// Reads all entries of a range, page after page, from one snapshot.
+async fn scan_all(snapshot: &Snapshot, prefix: &[u8]) -> Result<Vec<Entry>, ObjectError> {
+    let mut all: Vec<Entry> = Vec::new();
+    loop {
+        let mut scan = Scan::prefix(prefix);
+        if let Some(last) = all.last() {
+            scan = scan.after(last.key.to_vec());
+        }
+        let page = snapshot.scan(scan).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// The answer for an upload that is not there.
+fn no_such_upload(upload: UploadId) -> ObjectError {
+    ObjectError::NoSuchUpload(upload)
+}

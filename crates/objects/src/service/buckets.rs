@@ -1,0 +1,128 @@
+//! Operations on buckets.
+
+use super::{Objects, OpenBucket, scan_all};
+use crate::keys::{self, Counted};
+use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX};
+use crate::records::{BucketId, BucketRecord};
+use crate::{Bucket, BucketUsage, CreateBucket, ObjectError};
+use baleen_meta::{Outcome, Request, Scan, counter, record};
+use baleen_types::{AccountId, BucketName};
+use bytes::Bytes;
+
+impl Objects {
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// [`ObjectError::BucketAlreadyOwnedByYou`], [`ObjectError::BucketAlreadyExists`], [`ObjectError::TooManyBuckets`].
+    pub async fn create_bucket(&self, new: CreateBucket) -> Result<Bucket, ObjectError> {
+        let key = keys::bucket(&new.name);
+        let of_owner = Scan::prefix(&keys::bucket_by_owner(new.owner, "")).keys_only();
+        if self.meta.scan(of_owner.limit(BUCKETS_PER_ACCOUNT_MAX)).await?.len() >= BUCKETS_PER_ACCOUNT_MAX {
+            return Err(ObjectError::TooManyBuckets {
+                limit: BUCKETS_PER_ACCOUNT_MAX,
+            });
+        }
+        let made = BucketRecord {
+            id: BucketId(self.entropy.number()),
+            owner: new.owner.as_u64(),
+            region: new.region.as_str().to_owned(),
+            created_ns: self.clock.now().as_nanos(),
+        };
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            if let Some(stored) = self.meta.get(&key).await? {
+                let existing: BucketRecord = record::decode(&stored)?;
+                return Err(if existing.owner == made.owner {
+                    ObjectError::BucketAlreadyOwnedByYou(new.name)
+                } else {
+                    ObjectError::BucketAlreadyExists(new.name)
+                });
+            }
+            let request = Request::new()
+                .absent(key.clone())
+                .put(key.clone(), record::encode(&made)?)
+                .put(keys::bucket_by_owner(new.owner, new.name.as_str()), Bytes::new());
+            if self.meta.commit(request).await?.is_committed() {
+                return made.bucket(&new.name);
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Tells what a bucket is.
+    pub async fn head_bucket(&self, name: &BucketName) -> Result<Bucket, ObjectError> {
+        self.open_bucket(name).await?.record.bucket(name)
+    }
+
+    /// Tells what a bucket holds: a sum of counters, not a walk.
+    pub async fn bucket_usage(&self, name: &BucketName) -> Result<BucketUsage, ObjectError> {
+        let bucket = self.open_bucket(name).await?;
+        let (mut objects, mut bytes) = (0, 0);
+        for entry in scan_all(&self.meta.snapshot().await?, &keys::counters(bucket.id)).await? {
+            let value = counter::decode(&entry.value)?;
+            match keys::counted(&entry.key)? {
+                what if what == Counted::Objects as u8 => objects += value,
+                what if what == Counted::Bytes as u8 => bytes += value,
+                _ => {}
+            }
+        }
+        let whole = |sum: i128| u64::try_from(sum).map_err(|_| ObjectError::corrupt("a bucket's counter is negative"));
+        Ok(BucketUsage {
+            objects: whole(objects)?,
+            bytes: whole(bytes)?,
+        })
+    }
+
+    /// Lists the buckets of an account by name.
+    pub async fn list_buckets(&self, owner: AccountId) -> Result<Vec<Bucket>, ObjectError> {
+        let prefix = keys::bucket_by_owner(owner, "");
+        let snapshot = self.meta.snapshot().await?;
+        let mut names = Vec::new();
+        for entry in scan_all(&snapshot, &prefix).await? {
+            let name = std::str::from_utf8(&entry.key[prefix.len()..]).map_err(ObjectError::corrupt)?;
+            names.push(BucketName::parse(name).map_err(ObjectError::corrupt)?);
+        }
+        let keys: Vec<_> = names.iter().map(keys::bucket).collect();
+        let stored = snapshot.get_many(&keys).await?;
+        let open = |((name, key), stored)| OpenBucket::new(name, key, stored)?.record.bucket(name);
+        names.iter().zip(keys).zip(stored).map(open).collect()
+    }
+
+    /// Deletes a bucket without objects. Unfinished uploads do not keep it: they go with it.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::BucketNotEmpty`].
+    pub async fn delete_bucket(&self, name: &BucketName) -> Result<(), ObjectError> {
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let bucket = self.open_bucket(name).await?;
+            let committer = self.meta.committer();
+            let [objects, bytes] =
+                [Counted::Objects, Counted::Bytes].map(|what| keys::counter(bucket.id, committer, what));
+            // Read before the objects are looked for: a put in between changes the count, and the commit fails.
+            let count = self.meta.get(&objects).await?;
+            let any = Scan::prefix(&keys::object(bucket.id, "")).limit(1).keys_only();
+            if !self.meta.scan(any).await?.is_empty() {
+                return Err(ObjectError::BucketNotEmpty(name.clone()));
+            }
+            let owner = bucket.record.bucket(name)?.owner;
+            let request = Request::new()
+                .unchanged(bucket.key.clone(), Some(bucket.stored.clone()))
+                .unchanged(objects.clone(), count)
+                .delete(bucket.key)
+                .delete(keys::bucket_by_owner(owner, name.as_str()))
+                .delete(objects)
+                .delete(bytes)
+                .put(keys::dead_bucket(bucket.id), Bytes::from_static(&[1]));
+            match self.meta.commit(request).await? {
+                Outcome::Committed => {
+                    // If this fails, the sweep does it.
+                    if let Err(error) = self.collect_bucket(bucket.id).await {
+                        tracing::warn!(%error, "the uploads of a deleted bucket are left to the next sweep");
+                    }
+                    return Ok(());
+                }
+                Outcome::Conflict { .. } => {}
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+}

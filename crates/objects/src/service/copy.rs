@@ -1,0 +1,137 @@
+//! Copying inside the store.
+
+use super::put::in_own_task;
+use super::{Objects, OpenBucket};
+use crate::limits::{COMMIT_ATTEMPTS_MAX, PUT_BYTES_MAX};
+use crate::records::HeadersRecord;
+use crate::{
+    CopyObject, CopyPart, Directive, Expect, ObjectError, ObjectHead, ObjectHeaders, Part, PutObject, PutPart,
+    Selection, Stored, WriteCondition,
+};
+use baleen_meta::{Request, record};
+use baleen_types::{ByteRange, ETag, ObjectPath};
+use std::sync::Arc;
+
+impl Objects {
+    /// Copies an object. Onto itself, with new headers, only its record is written.
+    ///
+    /// # Errors
+    /// As [`Objects::open`] for the source and [`Objects::put`] for the destination; [`ObjectError::CopyOntoItself`];
+    /// [`ObjectError::TooLarge`] above 5 GiB, which take a multipart copy.
+    pub async fn copy(self: &Arc<Self>, request: CopyObject) -> Result<Stored, ObjectError> {
+        if request.source == request.to {
+            let Directive::Replace(headers) = &request.headers else {
+                return Err(ObjectError::CopyOntoItself);
+            };
+            headers.check()?;
+            let head = self.head(&request.source, Selection::Whole).await?.0;
+            check_source(&head, &request.source_if_match)?;
+            let algorithm = head.checksum.map(|stored| stored.checksum.algorithm());
+            if request.checksum_algorithm.is_none() || request.checksum_algorithm == algorithm {
+                let this = Arc::clone(self);
+                return in_own_task(async move { this.restate(request).await }).await;
+            }
+        }
+        let source = self.open(&request.source, Selection::Whole).await?;
+        check_source(&source.head, &request.source_if_match)?;
+        if source.head.size > PUT_BYTES_MAX {
+            return Err(ObjectError::TooLarge { limit: PUT_BYTES_MAX });
+        }
+        let algorithm = source.head.checksum.as_ref().map(|stored| stored.checksum.algorithm());
+        let expect = Expect {
+            checksum_algorithm: request.checksum_algorithm.or(algorithm),
+            ..Expect::default()
+        };
+        let headers = match request.headers {
+            Directive::Copy => source.head.headers,
+            Directive::Replace(headers) => headers,
+        };
+        self.put(PutObject {
+            at: request.to,
+            body: source.body,
+            length: Some(source.head.size),
+            headers,
+            expect,
+            condition: request.condition,
+        })
+        .await
+    }
+
+    /// Stores a part from an object of the store.
+    ///
+    /// # Errors
+    /// As [`Objects::open`] for the source and [`Objects::put_part`] for the part; [`ObjectError::InvalidRange`] if the
+    /// range does not lie wholly inside the source.
+    pub async fn copy_part(self: &Arc<Self>, request: CopyPart) -> Result<Part, ObjectError> {
+        let selection = request.range.map_or(Selection::Whole, Selection::Range);
+        let source = self.open(&request.source, selection).await?;
+        check_source(&source.head, &request.source_if_match)?;
+        let size = source.head.size;
+        if matches!(request.range, Some(ByteRange::Between { last, .. }) if last >= size) {
+            return Err(ObjectError::InvalidRange { size });
+        }
+        self.put_part(PutPart {
+            upload: request.upload,
+            part: request.part,
+            body: source.body,
+            length: Some(source.range.length),
+            expect: Expect::default(),
+        })
+        .await
+    }
+
+    /// Gives an object new headers, and with them a new version and time; its bytes stay where they are.
+    async fn restate(&self, request: CopyObject) -> Result<Stored, ObjectError> {
+        let Directive::Replace(headers) = &request.headers else {
+            return Err(ObjectError::CopyOntoItself);
+        };
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let bucket = self.open_bucket(&request.to.bucket).await?;
+            if let Some(stored) = self.try_restate(bucket, &request, headers).await? {
+                return Ok(stored);
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    async fn try_restate(
+        &self,
+        bucket: OpenBucket,
+        request: &CopyObject,
+        headers: &ObjectHeaders,
+    ) -> Result<Option<Stored>, ObjectError> {
+        let at: &ObjectPath = &request.to;
+        let current = self.current(&bucket, at).await?;
+        let head = super::get::head_of(at, current.record.clone())?;
+        check_source(&head, &request.source_if_match)?;
+        match &request.condition {
+            WriteCondition::None => {}
+            WriteCondition::IfMatch(etag) if head.etag == *etag => {}
+            WriteCondition::IfMatch(_) | WriteCondition::IfAbsent => return Err(ObjectError::PreconditionFailed),
+        }
+        let mut new = current.record;
+        new.version = self.new_id();
+        new.modified_ns = self.clock.now().as_nanos();
+        new.headers = HeadersRecord::from(headers);
+        let commit = Request::new()
+            .unchanged(bucket.key, Some(bucket.stored))
+            .unchanged(current.key.clone(), Some(current.stored))
+            .put(current.key, record::encode(&new)?);
+        let committed = self.meta.commit(commit).await?.is_committed();
+        Ok(committed.then(|| Stored {
+            etag: head.etag,
+            checksum: head.checksum,
+            size: new.size,
+            modified: new.modified(),
+        }))
+    }
+}
+
+/// Compares the source's tag with the ones it may have.
+fn check_source(source: &ObjectHead, allowed: &[ETag]) -> Result<(), ObjectError> {
+    if allowed.is_empty() || allowed.contains(&source.etag) {
+        Ok(())
+    } else {
+        Err(ObjectError::PreconditionFailed)
+    }
+}

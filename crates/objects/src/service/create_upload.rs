@@ -1,0 +1,53 @@
+//! Beginning an upload.
+
+use super::list_uploads::upload_of;
+use super::{CHECKSUM_DEFAULT, Objects};
+use crate::keys;
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::records::UploadRecord;
+use crate::{ChecksumKind, CreateUpload, ObjectError, Upload, UploadPath};
+use baleen_meta::{Request, record};
+use baleen_types::UploadId;
+
+impl Objects {
+    /// Begins a multipart upload.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::ChecksumNotAllowed`] for a kind which the algorithm does not have;
+    /// [`ObjectError::MetadataTooLarge`].
+    pub async fn create_upload(&self, request: CreateUpload) -> Result<Upload, ObjectError> {
+        request.headers.check()?;
+        let algorithm = request.checksum_algorithm.unwrap_or(CHECKSUM_DEFAULT);
+        let kind = request.checksum_kind.unwrap_or(algorithm.usual_kind());
+        if !algorithm.allows(kind) {
+            let (name, kind) = (algorithm.as_str(), kind.as_str());
+            return Err(ObjectError::ChecksumNotAllowed(format!(
+                "{name} has no checksum of type {kind}"
+            )));
+        }
+        let made = UploadRecord {
+            initiated_ns: self.clock.now().as_nanos(),
+            headers: (&request.headers).into(),
+            algorithm: algorithm.into(),
+            chosen: request.checksum_algorithm.is_some(),
+            composite: kind == ChecksumKind::Composite,
+        };
+        self.blobs.check_space(0)?;
+        let path = UploadPath {
+            at: request.at,
+            upload: UploadId::from_bytes(self.new_id()),
+        };
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let bucket = self.open_bucket(&path.at.bucket).await?;
+            let key = keys::upload(bucket.id, &path.at.key, path.upload);
+            let commit = Request::new()
+                .unchanged(bucket.key, Some(bucket.stored))
+                .absent(key.clone())
+                .put(key, record::encode(&made)?);
+            if self.meta.commit(commit).await?.is_committed() {
+                return Ok(upload_of(path, &made));
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+}

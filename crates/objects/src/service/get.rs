@@ -1,0 +1,232 @@
+//! Reading objects.
+
+use super::{Objects, OpenBucket};
+use crate::keys;
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::records::{BodyRecord, ChecksumRecord, ExtentPage, ObjectRecord, Piece, PieceAt, decode_inline};
+use crate::{Body, BodyError, ObjectError, ObjectHead, OpenObject, Selection};
+use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
+use baleen_meta::record;
+use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange, VersionId};
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// A record, with the bytes by which it is seen to be current.
+pub(super) struct CurrentObject {
+    pub(super) key: Vec<u8>,
+    pub(super) stored: Bytes,
+    pub(super) record: ObjectRecord,
+}
+
+/// A run of bytes of an answer.
+enum Run {
+    Bytes(Bytes),
+    Extent(Extent, ServedRange),
+}
+
+impl Objects {
+    /// Tells what is known of an object, and which of its bytes a selection means.
+    ///
+    /// # Errors
+    /// As [`Objects::open`].
+    pub async fn head(&self, at: &ObjectPath, selection: Selection) -> Result<(ObjectHead, ServedRange), ObjectError> {
+        let bucket = self.open_bucket(&at.bucket).await?;
+        let current = self.current(&bucket, at).await?;
+        let range = match selection {
+            Selection::Whole => ServedRange::whole(current.record.size),
+            Selection::Range(_) | Selection::Part(_) => {
+                let pieces = self.pieces(&current.record).await?.ok_or(ObjectError::Contended)?;
+                select(selection, &current.record, &pieces)?
+            }
+        };
+        Ok((head_of(at, current.record)?, range))
+    }
+
+    /// Opens an object for reading. What is read is the object as it was at this moment, also if it is overwritten or
+    /// deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::InvalidRange`],
+    /// [`ObjectError::InvalidPartNumber`]; [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not
+    /// what was written are never given.
+    pub async fn open(&self, at: &ObjectPath, selection: Selection) -> Result<OpenObject, ObjectError> {
+        let bucket = self.open_bucket(&at.bucket).await?;
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let current = self.current(&bucket, at).await?;
+            let Some(pieces) = self.pieces(&current.record).await? else {
+                continue;
+            };
+            let range = select(selection, &current.record, &pieces)?;
+            if let Some(body) = self.body(&current, &pieces, range).await? {
+                let head = head_of(at, current.record)?;
+                return Ok(OpenObject { head, range, body });
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Reads the current record at a key.
+    pub(super) async fn current(&self, bucket: &OpenBucket, at: &ObjectPath) -> Result<CurrentObject, ObjectError> {
+        let key = keys::object(bucket.id, at.key.as_str());
+        let stored = self
+            .meta
+            .get(&key)
+            .await?
+            .ok_or_else(|| ObjectError::NoSuchKey(at.clone()))?;
+        let record = record::decode(&stored)?;
+        Ok(CurrentObject { key, stored, record })
+    }
+
+    /// The pieces of an object; `None` if it was removed while they were read.
+    async fn pieces(&self, object: &ObjectRecord) -> Result<Option<Vec<Piece>>, ObjectError> {
+        let (id, pages) = match &object.body {
+            BodyRecord::Pieces(pieces) => return Ok(Some(pieces.clone())),
+            BodyRecord::Pages { id, pages } => (*id, *pages),
+        };
+        let keys: Vec<_> = (0..pages).map(|page| keys::extent_page(id, page)).collect();
+        let mut pieces = Vec::new();
+        for stored in self.meta.get_many(&keys).await? {
+            let Some(stored) = stored else { return Ok(None) };
+            pieces.extend(record::decode::<ExtentPage>(&stored)?.pieces);
+        }
+        Ok(Some(pieces))
+    }
+
+    /// Prepares the bytes of a range; `None` if the object was replaced before they could be held.
+    async fn body(
+        &self,
+        current: &CurrentObject,
+        pieces: &[Piece],
+        range: ServedRange,
+    ) -> Result<Option<Body>, ObjectError> {
+        let wanted = cut(pieces, range);
+        let extents: Vec<_> = wanted.iter().filter_map(|(piece, _)| piece.extent()).collect();
+        let pins = self.blobs.pin(&extents);
+        // Held first, then looked: an extent that was freed before the hold belongs to a record that is no longer there.
+        if !extents.is_empty() && self.meta.get(&current.key).await?.as_ref() != Some(&current.stored) {
+            return Ok(None);
+        }
+        let inline_keys: Vec<_> = wanted
+            .iter()
+            .filter(|(piece, _)| matches!(piece.at, PieceAt::Inline { .. }))
+            .filter_map(|(piece, _)| keys::piece(&piece.at))
+            .collect();
+        let inline = if inline_keys.is_empty() {
+            Vec::new()
+        } else {
+            self.meta.get_many(&inline_keys).await?
+        };
+        let mut inline = inline.into_iter();
+        let mut runs = VecDeque::with_capacity(wanted.len());
+        for (piece, part) in wanted {
+            if let Some(extent) = piece.extent() {
+                runs.push_back(Run::Extent(extent, part));
+            } else if let Some(stored) = inline.next().flatten() {
+                runs.push_back(Run::Bytes(cut_inline(&stored, &piece, part)?));
+            } else {
+                return Ok(None);
+            }
+        }
+        Ok(Some(stream(self.blobs.clone(), pins, runs)))
+    }
+}
+
+/// The part of an inline body that is wanted.
+fn cut_inline(stored: &Bytes, piece: &Piece, part: ServedRange) -> Result<Bytes, ObjectError> {
+    let bytes = decode_inline(stored)?;
+    if bytes.len() as u64 != piece.size {
+        return Err(ObjectError::corrupt(
+            "an inline body has another length than its record says",
+        ));
+    }
+    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    Ok(bytes.slice(at(part.first)..at(part.end())))
+}
+
+/// The bytes of the runs, one after the other. The pins live as long as the stream.
+fn stream(blobs: Blobs, pins: Pins, runs: VecDeque<Run>) -> Body {
+    struct State {
+        blobs: Blobs,
+        runs: VecDeque<Run>,
+        reader: Option<ExtentReader>,
+        _pins: Pins,
+    }
+    let state = State {
+        blobs,
+        runs,
+        reader: None,
+        _pins: pins,
+    };
+    Box::pin(futures::stream::unfold(state, |mut state| async move {
+        loop {
+            if let Some(reader) = &mut state.reader {
+                match reader.next().await {
+                    Some(Ok(bytes)) => return Some((Ok(bytes), state)),
+                    Some(Err(error)) => {
+                        state.runs.clear();
+                        state.reader = None;
+                        return Some((Err(BodyError::new(error.kind(), error)), state));
+                    }
+                    None => state.reader = None,
+                }
+            }
+            match state.runs.pop_front()? {
+                Run::Bytes(bytes) => return Some((Ok(bytes), state)),
+                Run::Extent(extent, range) => state.reader = Some(state.blobs.read(extent, range)),
+            }
+        }
+    }))
+}
+
+/// The pieces that a range touches, and which bytes of each. Empty ones are left out.
+fn cut(pieces: &[Piece], range: ServedRange) -> Vec<(Piece, ServedRange)> {
+    let mut wanted = Vec::new();
+    let mut start = 0;
+    for piece in pieces {
+        let end = start + piece.size;
+        let (first, last) = (range.first.max(start), range.end().min(end));
+        if first < last {
+            let part = ServedRange {
+                first: first - start,
+                length: last - first,
+            };
+            wanted.push((*piece, part));
+        }
+        start = end;
+    }
+    wanted
+}
+
+/// Which bytes a selection means.
+fn select(selection: Selection, object: &ObjectRecord, pieces: &[Piece]) -> Result<ServedRange, ObjectError> {
+    match selection {
+        Selection::Whole => Ok(ServedRange::whole(object.size)),
+        Selection::Range(range) => range
+            .resolve(object.size)
+            .ok_or(ObjectError::InvalidRange { size: object.size }),
+        Selection::Part(part) => part_range(part, pieces),
+    }
+}
+
+fn part_range(part: PartNumber, pieces: &[Piece]) -> Result<ServedRange, ObjectError> {
+    let index = pieces.iter().position(|piece| piece.part == part.get());
+    let index = index.ok_or(ObjectError::InvalidPartNumber { part })?;
+    Ok(ServedRange {
+        first: pieces[..index].iter().map(|piece| piece.size).sum(),
+        length: pieces[index].size,
+    })
+}
+
+/// What a record says to the outside.
+pub(super) fn head_of(at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
+    Ok(ObjectHead {
+        at: at.clone(),
+        version: VersionId::from_bytes(record.version),
+        size: record.size,
+        etag: record.etag.etag(),
+        modified: record.modified(),
+        checksum: record.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
+        parts: record.etag.parts,
+        headers: record.headers.into(),
+    })
+}

@@ -1,0 +1,146 @@
+//! Putting and deleting objects.
+
+use super::commit::{Change, Changed, Failure, attach, settle, submit};
+use super::ingest::{Incoming, Ingested};
+use super::{Objects, OpenBucket};
+use crate::records::{BodyRecord, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece};
+use crate::{ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
+use baleen_meta::Request;
+use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// Deletes of one request at work at once: enough that they share their syncs.
+const DELETES_AT_ONCE: usize = 64;
+
+impl Objects {
+    /// Stores an object; returns when it is durable. On any error the object that was there before is unchanged.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::TooLarge`] above 5 GiB; [`ObjectError::BadDigest`],
+    /// [`ObjectError::BadChecksum`], [`ObjectError::IncompleteBody`] and [`ObjectError::Body`] if the body is not what was
+    /// announced; [`ObjectError::PreconditionFailed`]; [`ObjectError::NoSpace`].
+    pub async fn put(self: &Arc<Self>, request: PutObject) -> Result<Stored, ObjectError> {
+        request.headers.check()?;
+        let bucket = self.open_bucket(&request.at.bucket).await?;
+        let version = self.new_id();
+        let incoming = Incoming {
+            body: request.body,
+            length: request.length,
+            expect: request.expect,
+            algorithm: None,
+            id: version,
+            part: false,
+        };
+        let ingested = self.ingest(&bucket, incoming).await?;
+        let headers = HeadersRecord::from(&request.headers);
+        self.store(&bucket, request.at, request.condition, version, headers, ingested)
+            .await
+    }
+
+    /// Makes an ingested body the object at a key.
+    async fn store(
+        self: &Arc<Self>,
+        bucket: &OpenBucket,
+        at: ObjectPath,
+        condition: WriteCondition,
+        version: [u8; 16],
+        headers: HeadersRecord,
+        ingested: Ingested,
+    ) -> Result<Stored, ObjectError> {
+        let piece = Piece {
+            part: 1,
+            size: ingested.size,
+            at: ingested.at,
+        };
+        let checksum = ingested.checksums.into_iter().next().map(StoredChecksum::full);
+        let record = ObjectRecord {
+            version,
+            size: ingested.size,
+            modified_ns: self.clock.now().as_nanos(),
+            etag: ETagRecord {
+                md5: ingested.md5,
+                parts: None,
+            },
+            checksum: checksum.as_ref().map(ChecksumRecord::from),
+            headers,
+            body: BodyRecord::Pieces(vec![piece]),
+        };
+        let stored = Stored {
+            etag: record.etag.etag(),
+            checksum,
+            size: record.size,
+            modified: Timestamp::from_nanos(record.modified_ns),
+        };
+        let change = Change {
+            at,
+            bucket: bucket.id,
+            condition,
+            record: Some(record),
+            also: attach(Request::new(), &piece, ingested.inline.as_ref())?,
+        };
+        let this = Arc::clone(self);
+        let written = ingested.written;
+        // In a task of its own: who waits may go away, but a commit under way has to be told apart from none.
+        let commit = async move {
+            let submitted = submit(written);
+            let outcome = this.change(change).await;
+            settle(submitted, &outcome, matches!(outcome, Ok(Changed::Done { .. })));
+            outcome.map_err(Failure::into_error)
+        };
+        match in_own_task(commit).await? {
+            Changed::Done { .. } => Ok(stored),
+            Changed::AlsoFailed => Err(ObjectError::Contended),
+        }
+    }
+
+    /// Deletes an object; tells whether there was one. Deleting what is not there is no error.
+    pub async fn delete(self: &Arc<Self>, at: &ObjectPath) -> Result<bool, ObjectError> {
+        let bucket = self.open_bucket(&at.bucket).await?;
+        let change = Change {
+            at: at.clone(),
+            bucket: bucket.id,
+            condition: WriteCondition::None,
+            record: None,
+            also: Request::new(),
+        };
+        let this = Arc::clone(self);
+        let outcome = in_own_task(async move { this.change(change).await.map_err(Failure::into_error) }).await?;
+        Ok(matches!(outcome, Changed::Done { existed: true }))
+    }
+
+    /// Deletes many objects of a bucket; one result for each key, in their order. The caller bounds the number by
+    /// [`crate::limits::DELETE_KEYS_MAX`].
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`] for all of them.
+    pub async fn delete_many(
+        self: &Arc<Self>,
+        bucket: &BucketName,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Result<bool, ObjectError>>, ObjectError> {
+        self.open_bucket(bucket).await?;
+        let delete = |key| {
+            let at = ObjectPath {
+                bucket: bucket.clone(),
+                key,
+            };
+            async move { self.delete(&at).await }
+        };
+        Ok(futures::stream::iter(keys)
+            .map(delete)
+            .buffered(DELETES_AT_ONCE)
+            .collect()
+            .await)
+    }
+}
+
+/// Runs something to its end even if nobody waits for it any more.
+pub(super) async fn in_own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ObjectError>> + Send + 'static,
+) -> Result<T, ObjectError> {
+    match tokio::spawn(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(ObjectError::Storage(Box::new(error))),
+    }
+}

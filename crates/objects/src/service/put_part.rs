@@ -1,0 +1,121 @@
+//! Storing one part of an upload.
+
+use super::commit::{Failure, attach, detach, settle, submit};
+use super::ingest::{Incoming, Ingested};
+use super::list_uploads::part_of;
+use super::put::in_own_task;
+use super::{Objects, no_such_upload};
+use crate::keys;
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::records::{ChecksumRecord, PartRecord, Piece, UploadRecord};
+use crate::{Checksum, ObjectError, Part, PutPart};
+use baleen_meta::{Outcome, Request, record};
+use baleen_types::UploadId;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The upload that a part is for: its id, and its record as it must still be when the part is committed.
+struct Target {
+    upload: UploadId,
+    key: Vec<u8>,
+    stored: Bytes,
+}
+
+impl Objects {
+    /// Stores a part; returns when it is durable. A part of that number which was there before is replaced then, and not
+    /// touched on any error.
+    ///
+    /// # Errors
+    /// As [`Objects::put`], and [`ObjectError::NoSuchUpload`], also if the upload ends while the part is on its way.
+    pub async fn put_part(self: &Arc<Self>, request: PutPart) -> Result<Part, ObjectError> {
+        let path = &request.upload;
+        let bucket = self.open_bucket(&path.at.bucket).await?;
+        let key = keys::upload(bucket.id, &path.at.key, path.upload);
+        let stored = self.meta.get(&key).await?.ok_or_else(|| no_such_upload(path.upload))?;
+        let upload: UploadRecord = record::decode(&stored)?;
+        let algorithm = upload.algorithm.into();
+        let sent = request
+            .expect
+            .checksum
+            .as_ref()
+            .map(Checksum::algorithm)
+            .or(request.expect.checksum_algorithm);
+        if let Some(sent) = sent.filter(|sent| upload.chosen && *sent != algorithm) {
+            return Err(ObjectError::ChecksumNotAllowed(format!(
+                "the upload was begun with {}, and this part comes with {}",
+                algorithm.as_str(),
+                sent.as_str()
+            )));
+        }
+        let incoming = Incoming {
+            body: request.body,
+            length: request.length,
+            expect: request.expect,
+            algorithm: Some(algorithm),
+            id: self.new_id(),
+            part: true,
+        };
+        let Ingested {
+            size,
+            md5,
+            checksums,
+            at,
+            inline,
+            written,
+        } = self.ingest(&bucket, incoming).await?;
+        let part = PartRecord {
+            md5,
+            modified_ns: self.clock.now().as_nanos(),
+            checksums: checksums.iter().map(ChecksumRecord::from).collect(),
+            piece: Piece {
+                part: request.part.get(),
+                size,
+                at,
+            },
+        };
+        let answer = part_of(&part)?;
+        let target = Target {
+            upload: path.upload,
+            key,
+            stored,
+        };
+        let this = Arc::clone(self);
+        let commit = async move {
+            let submitted = submit(written);
+            let outcome = this.commit_part(target, part, inline).await;
+            settle(submitted, &outcome, true);
+            outcome.map_err(Failure::into_error)
+        };
+        in_own_task(commit).await?;
+        Ok(answer)
+    }
+
+    async fn commit_part(&self, target: Target, part: PartRecord, inline: Option<Bytes>) -> Result<(), Failure> {
+        let key = keys::part(target.upload, part.number()?);
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let old = self.meta.get(&key).await?;
+            let mut request = Request::new()
+                .unchanged(target.key.clone(), Some(target.stored.clone()))
+                .unchanged(key.clone(), old.clone())
+                .put(key.clone(), record::encode(&part)?)
+                // Completions and aborts look at this instead of at each part: so they see a part that came in between.
+                .add(keys::part_changes(target.upload), 1);
+            request = attach(request, &part.piece, inline.as_ref())?;
+            let mut freed = Vec::new();
+            if let Some(old) = old {
+                request = detach(request, &record::decode::<PartRecord>(&old)?.piece, &mut freed);
+            }
+            match self.meta.commit(request).await? {
+                Outcome::Committed => {
+                    self.blobs.release(freed);
+                    return Ok(());
+                }
+                Outcome::Conflict { key } if key == target.key => {
+                    return Err(no_such_upload(target.upload).into());
+                }
+                Outcome::Conflict { .. } => {}
+            }
+        }
+        Err(ObjectError::Contended.into())
+    }
+}

@@ -1,0 +1,246 @@
+//! A store to test on, and short words for what tests do all the time.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use baleen_blob::{Blobs, Settings as BlobSettings};
+use baleen_meta::{FjallSettings, Meta};
+use baleen_objects::{
+    Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Expect, ListObjects, ListPage, ObjectError,
+    ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored, UploadPath,
+    WriteCondition, body_from_bytes,
+};
+use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, PartNumber, RegionName, Timestamp};
+use bytes::Bytes;
+use futures::StreamExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub const MIB: usize = 1 << 20;
+
+/// A volume that reaches every layout with little data: inline to 4 KiB, segments to 256 KiB, files above.
+pub const VOLUME: BlobSettings = BlobSettings {
+    segment_bytes: 1 << 20,
+    segment_body_bytes_max: 256 << 10,
+    reserve_bytes: 0,
+    io_jobs_max: 8,
+};
+
+pub struct Store {
+    pub objects: Arc<Objects>,
+    pub blobs: Blobs,
+    pub meta: Meta,
+    pub clock: Arc<ManualClock>,
+    pub dir: PathBuf,
+}
+
+/// A store on the model engine.
+pub fn model(dir: &Path) -> Store {
+    on(dir, Meta::open_model(), 1)
+}
+
+/// A store on the embedded engine, as in production; `seed` must differ for each opening of one folder.
+pub fn durable(dir: &Path, seed: u64) -> Store {
+    on(
+        dir,
+        Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap(),
+        seed,
+    )
+}
+
+pub fn on(dir: &Path, meta: Meta, seed: u64) -> Store {
+    let entropy = SeededEntropy::new(seed);
+    let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
+    let blobs = Blobs::open(&dir.join("blob"), VOLUME, entropy.clone()).unwrap();
+    let parts = Parts {
+        meta: meta.clone(),
+        blobs: blobs.clone(),
+        clock: clock.clone(),
+        entropy,
+    };
+    let objects = Objects::new(Settings::default(), parts);
+    Store {
+        objects,
+        blobs,
+        meta,
+        clock,
+        dir: dir.join("blob"),
+    }
+}
+
+pub fn account(n: u64) -> AccountId {
+    AccountId::from_entropy(n)
+}
+
+pub fn bucket(name: &str) -> BucketName {
+    BucketName::parse(name).unwrap()
+}
+
+pub fn at(key: &str) -> ObjectPath {
+    ObjectPath {
+        bucket: bucket("bucket"),
+        key: ObjectKey::parse(key).unwrap(),
+    }
+}
+
+pub fn number(n: u32) -> PartNumber {
+    PartNumber::new(n).unwrap()
+}
+
+/// Bytes that differ at every place and for every seed.
+pub fn pattern(length: usize, seed: usize) -> Bytes {
+    (0..length)
+        .map(|i| u8::try_from((i * 31 + i / 251 + seed * 97) % 256).unwrap())
+        .collect()
+}
+
+/// A body in pieces of an odd size.
+pub fn body(bytes: &Bytes) -> Body {
+    let pieces: Vec<_> = bytes.chunks(60_001).map(|piece| Ok(bytes.slice_ref(piece))).collect();
+    Box::pin(futures::stream::iter(pieces))
+}
+
+pub async fn read(body: Body) -> Result<Bytes, baleen_objects::BodyError> {
+    let mut all = Vec::new();
+    let mut body = body;
+    while let Some(piece) = body.next().await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok(all.into())
+}
+
+pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
+    PutObject {
+        at: at(key),
+        body: body(bytes),
+        length: Some(bytes.len() as u64),
+        headers: ObjectHeaders::default(),
+        expect: Expect::default(),
+        condition: WriteCondition::None,
+    }
+}
+
+impl Store {
+    pub async fn with_bucket(self) -> Self {
+        self.make_bucket("bucket").await;
+        self
+    }
+
+    pub async fn make_bucket(&self, name: &str) {
+        let region = RegionName::parse("local").unwrap();
+        let new = CreateBucket {
+            owner: account(1),
+            name: bucket(name),
+            region,
+        };
+        self.objects.create_bucket(new).await.unwrap();
+    }
+
+    pub async fn put(&self, key: &str, bytes: &Bytes) -> Result<Stored, ObjectError> {
+        self.objects.put(put_of(key, bytes)).await
+    }
+
+    pub async fn get(&self, key: &str) -> Result<Bytes, ObjectError> {
+        self.select(key, Selection::Whole).await
+    }
+
+    pub async fn select(&self, key: &str, selection: Selection) -> Result<Bytes, ObjectError> {
+        let open: OpenObject = self.objects.open(&at(key), selection).await?;
+        let bytes = read(open.body).await.map_err(ObjectError::Body)?;
+        assert_eq!(bytes.len() as u64, open.range.length);
+        Ok(bytes)
+    }
+
+    pub async fn list(&self, prefix: &str, delimiter: &str, after: Option<&str>, max_keys: usize) -> ListPage {
+        let request = ListObjects {
+            bucket: bucket("bucket"),
+            prefix: prefix.into(),
+            delimiter: delimiter.into(),
+            after: after.map(Into::into),
+            max_keys,
+        };
+        self.objects.list(request).await.unwrap()
+    }
+
+    pub async fn keys(&self) -> Vec<String> {
+        self.list("", "", None, 1000)
+            .await
+            .entries
+            .into_iter()
+            .map(|e| e.key.as_str().to_owned())
+            .collect()
+    }
+
+    pub async fn begin(&self, key: &str) -> UploadPath {
+        let create = CreateUpload {
+            at: at(key),
+            headers: ObjectHeaders::default(),
+            checksum_algorithm: None,
+            checksum_kind: None,
+        };
+        self.objects.create_upload(create).await.unwrap().path
+    }
+
+    pub async fn put_part(&self, upload: &UploadPath, part: u32, bytes: &Bytes) -> Result<Part, ObjectError> {
+        let request = PutPart {
+            upload: upload.clone(),
+            part: number(part),
+            body: body(bytes),
+            length: Some(bytes.len() as u64),
+            expect: Expect::default(),
+        };
+        self.objects.put_part(request).await
+    }
+
+    pub async fn complete(&self, upload: &UploadPath, parts: &[Part]) -> Result<Stored, ObjectError> {
+        self.objects.complete_upload(complete_of(upload, parts)).await
+    }
+
+    /// Waits until the volume holds no extent: everything that was deleted has been given back.
+    pub async fn assert_empty_volume(&self) {
+        for _ in 0..5000 {
+            let usage = self.blobs.usage().unwrap();
+            if usage.segment_bytes == usage.segment_bytes_free && self.own_files().is_empty() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        panic!(
+            "something is still on the volume: {:?}, {:?}",
+            self.blobs.usage(),
+            self.own_files()
+        );
+    }
+
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let list = |path: PathBuf| std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path());
+        list(self.dir.join("files")).flat_map(list).collect()
+    }
+}
+
+pub fn complete_of(upload: &UploadPath, parts: &[Part]) -> CompleteUpload {
+    CompleteUpload {
+        upload: upload.clone(),
+        parts: parts.iter().map(listed).collect(),
+        checksum: None,
+        size: None,
+        condition: WriteCondition::None,
+    }
+}
+
+pub fn listed(part: &Part) -> CompletedPart {
+    CompletedPart {
+        number: part.number,
+        etag: part.etag.clone(),
+        checksum: None,
+    }
+}
+
+pub fn small(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+pub fn in_memory(bytes: &Bytes) -> Body {
+    body_from_bytes(bytes.clone())
+}
