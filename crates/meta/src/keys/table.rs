@@ -73,8 +73,12 @@ tables! {
     ApiTokenByUser = b't',
     /// `W` account id, capture id: a capture task, wanted and actual.
     CaptureTask = b'W',
-    /// `w` state, account id, capture id: nothing; finds the tasks that are not finished.
-    CaptureTaskByState = b'w',
+    /// `w` account id, capture id: nothing; finds the tasks that are not finished.
+    CaptureUnfinished = b'w',
+    /// `h` account id, inverted submission time, capture id: nothing; lists the captures of an account, newest first.
+    CaptureTaskByTime = b'h',
+    /// `r` account id: the id of the account's one full capture that is pending or running.
+    CaptureActive = b'r',
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D',
     /// `d` account id, destination: the ownership id in force.
