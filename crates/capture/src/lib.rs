@@ -1,1 +1,108 @@
-//! Capture tasks, ownership challenges, and the engine which turns a kernel ring into objects.
+//! Captures: from a request to a file in a bucket that was proven to be the asker's.
+//!
+//! [`Captures`] is the service behind the capture doors. It keeps destinations with their proofs of ownership, and full
+//! captures with their life:
+//!
+//! ```text
+//! pending -> running -> conversion_pending -> conversion_running -> success | failed
+//! ```
+//!
+//! Invariants:
+//! * an account has at most one capture that is pending or running, by a conditional commit;
+//! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
+//! * memory is bounded: the agent's pool of part buffers is all there is of a file here;
+//! * a terminal state never changes, counts never go down, and a failure says why;
+//! * a capture that the process did not live to finish is settled by the next start, see `recover.rs`.
+//!
+//! Requests arrive already authorized. Left out: sample (`simple`) captures, which need a look-back store; captures on
+//! several hosts; wire formats, which are the doors' business.
+
+mod agent;
+mod capture;
+mod destination;
+mod error;
+pub mod limits;
+mod live;
+mod ownership;
+mod place;
+mod recover;
+mod run;
+mod sink;
+mod site;
+mod store;
+mod tasks;
+
+pub use agent::{Agent, AgentError, Catch, Ended, Format, Limits, Order, Running};
+pub use capture::{Capture, Counts, SentFilter, Status};
+pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
+pub use error::CaptureError;
+pub use ownership::{Ownership, Proof};
+pub use place::{DestinationSettings, S3Credentials, S3Destination};
+pub use recover::Recovered;
+pub use sink::SinkError;
+pub use site::{Site, Sites};
+pub use tasks::{CaptureFilter, CreateCapture};
+
+use baleen_meta::Meta;
+use baleen_objects::Objects;
+use baleen_runtime::{Clock, Entropy, Supervisor};
+use baleen_sealing::Sealer;
+use std::sync::Arc;
+
+/// The capture service.
+pub struct Captures {
+    parts: Parts,
+    places: place::Places,
+    live: live::LiveCaptures,
+}
+
+/// What the operator chooses.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Which stores captures may go to.
+    pub destinations: DestinationSettings,
+    /// How patient the clients of other stores are.
+    pub remote: baleen_remote::Settings,
+}
+
+/// What the service is built from.
+pub struct Parts {
+    /// Where records are.
+    pub meta: Meta,
+    /// Our own store, as a destination.
+    pub objects: Arc<Objects>,
+    /// Where packets are captured.
+    pub sites: Sites,
+    /// Seals access keys of destinations.
+    pub sealer: Arc<Sealer>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids and challenges.
+    pub entropy: Arc<dyn Entropy>,
+    /// Owns running captures.
+    pub supervisor: Supervisor,
+    /// Connections to other stores.
+    pub connections: baleen_remote::Connections,
+}
+
+impl Captures {
+    /// Builds the service. Call [`Captures::recover`] before requests are taken.
+    pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        let places = place::Places {
+            settings: settings.destinations,
+            objects: Arc::clone(&parts.objects),
+            clock: Arc::clone(&parts.clock),
+            remote: baleen_remote::Parts {
+                clock: Arc::clone(&parts.clock),
+                entropy: Arc::clone(&parts.entropy),
+                connections: parts.connections.clone(),
+            },
+            remote_settings: settings.remote,
+        };
+        Arc::new(Self {
+            parts,
+            places,
+            live: live::LiveCaptures::default(),
+        })
+    }
+}

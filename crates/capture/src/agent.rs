@@ -1,0 +1,115 @@
+//! Who captures: the seam between a capture's life and the packets.
+//!
+//! Today one agent runs inside the server, over the engine. Agents on other hosts are further implementations; nothing
+//! above this seam knows where packets come from.
+
+use crate::Counts;
+use async_trait::async_trait;
+use baleen_filter::Filter;
+use baleen_types::{CaptureId, SiteName};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Captures packets at one site.
+#[async_trait]
+pub trait Agent: Send + Sync + 'static {
+    /// Begins to capture. When it returns, packets are being taken.
+    ///
+    /// # Errors
+    /// The reason for the user who asked: an interface that is not there, a right that is missing, a filter that has no
+    /// meaning there.
+    async fn begin(&self, order: Order) -> Result<Catch, AgentError>;
+}
+
+/// What to capture and until when.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Of which capture this is the work.
+    pub capture: CaptureId,
+    /// At which site.
+    pub site: SiteName,
+    /// Which packets.
+    pub filter: Filter,
+    /// Until when.
+    pub limits: Limits,
+    /// Written as what.
+    pub format: Format,
+}
+
+impl Order {
+    /// The name of the capture's one file, in the directory of its destination (capture contract, A.2, "Files in the
+    /// bucket").
+    pub(crate) fn file_name(&self) -> String {
+        format!("pcap_{}.{}", self.capture, self.format.suffix())
+    }
+}
+
+/// The first of these to be reached ends a capture; none is ever passed, not by one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Time from the start.
+    pub time: Duration,
+    /// Packets.
+    pub packets: u64,
+    /// Captured packet bytes, without those of the file's own structure.
+    pub bytes: u64,
+}
+
+/// The form of a capture file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Classic pcap, little endian.
+    #[default]
+    Pcap,
+    /// pcapng with interface and statistics blocks.
+    PcapNg,
+}
+
+impl Format {
+    /// The suffix of file names, without a dot.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::PcapNg => "pcapng",
+        }
+    }
+}
+
+/// A capture that is going on.
+pub struct Catch {
+    /// The file in pieces, in order: each 5 MiB or more but the last. The channel closes behind the last piece; a file
+    /// without packets still has one, which is valid by itself. Dropping the receiver ends the capture.
+    pub parts: mpsc::Receiver<Bytes>,
+    /// The rest.
+    pub running: Arc<dyn Running>,
+}
+
+/// The control of a capture that is going on.
+#[async_trait]
+pub trait Running: Send + Sync + 'static {
+    /// What was caught so far; never goes down.
+    fn counts(&self) -> Counts;
+
+    /// Asks for the end; what was caught is still delivered.
+    fn stop(&self);
+
+    /// Waits until no more packets are taken; parts may still have to be received then. Cancel safe, and may be called
+    /// again.
+    async fn ended(&self) -> Ended;
+}
+
+/// How a capture ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The final counts.
+    pub counts: Counts,
+    /// What went wrong, if the end came early by itself (an interface vanished); the file is valid up to there.
+    pub trouble: Option<String>,
+}
+
+/// Why an agent did not begin; the text is for the user who asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AgentError(pub String);

@@ -1,0 +1,241 @@
+//! What is stored of a capture.
+//!
+//! Four keys go together: the record itself; an entry by time, for the list; an entry while it is unfinished, for the next
+//! start; and while packets may still be taken, the account's one active capture.
+
+use super::{Capture, Counts, SentFilter, Status};
+use crate::CaptureError;
+use crate::agent::{Format, Limits};
+use crate::limits::MESSAGE_BYTES_MAX;
+use crate::sink::{SentPart, Upload};
+use crate::store::first_version;
+use baleen_meta::Request;
+use baleen_meta::keys::{KeyReader, KeyWriter, Table};
+use baleen_types::{AccountId, CaptureId, ObjectKey, OwnershipId, SiteName, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A capture as it is stored, under its account and id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredCapture {
+    pub(crate) site: String,
+    pub(crate) destination: String,
+    pub(crate) ownership: [u8; OwnershipId::BYTES],
+    pub(crate) object: String,
+    pub(crate) time_limit_ns: u64,
+    pub(crate) packet_limit: u64,
+    pub(crate) byte_limit: u64,
+    pub(crate) is_pcapng: bool,
+    pub(crate) sent_tuple: Option<String>,
+    pub(crate) sent_bidirectional: bool,
+    pub(crate) sent_expression: Option<String>,
+    pub(crate) state: StoredState,
+    pub(crate) submitted_ns: i64,
+    pub(crate) started_ns: Option<i64>,
+    pub(crate) ended_ns: Option<i64>,
+    pub(crate) stop_requested_ns: Option<i64>,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) dropped: u64,
+    pub(crate) message: Option<String>,
+    /// The store's id of the multipart upload, from before the first packet on.
+    pub(crate) upload: Option<String>,
+    /// The parts, from when all of them are in the store.
+    pub(crate) parts: Vec<SentPart>,
+}
+first_version!(StoredCapture, "capture");
+
+/// A status as it is stored; its own type, so that [`Status`] may be ordered otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StoredState {
+    Pending,
+    Running,
+    ConversionPending,
+    ConversionRunning,
+    Success,
+    Failed,
+}
+
+impl From<StoredState> for Status {
+    fn from(state: StoredState) -> Self {
+        match state {
+            StoredState::Pending => Self::Pending,
+            StoredState::Running => Self::Running,
+            StoredState::ConversionPending => Self::ConversionPending,
+            StoredState::ConversionRunning => Self::ConversionRunning,
+            StoredState::Success => Self::Success,
+            StoredState::Failed => Self::Failed,
+        }
+    }
+}
+
+pub(crate) fn key(account: AccountId, id: CaptureId) -> Vec<u8> {
+    KeyWriter::new(Table::CaptureTask)
+        .u64(account.as_u64())
+        .fixed(id.as_bytes())
+        .finish()
+}
+
+pub(crate) fn active_key(account: AccountId) -> Vec<u8> {
+    KeyWriter::new(Table::CaptureActive).u64(account.as_u64()).finish()
+}
+
+pub(crate) fn unfinished_prefix() -> Vec<u8> {
+    KeyWriter::new(Table::CaptureUnfinished).finish()
+}
+
+pub(crate) fn unfinished_key(account: AccountId, id: CaptureId) -> Vec<u8> {
+    KeyWriter::new(Table::CaptureUnfinished)
+        .u64(account.as_u64())
+        .fixed(id.as_bytes())
+        .finish()
+}
+
+pub(crate) fn by_time_prefix(account: AccountId) -> Vec<u8> {
+    KeyWriter::new(Table::CaptureTaskByTime).u64(account.as_u64()).finish()
+}
+
+pub(crate) fn by_time_key(account: AccountId, submitted: Timestamp, id: CaptureId) -> Vec<u8> {
+    // Turned over, so that the newest comes first; times before 1970 are no times of a capture.
+    let newest_first = u64::MAX - u64::try_from(submitted.as_nanos()).unwrap_or(0);
+    KeyWriter::new(Table::CaptureTaskByTime)
+        .u64(account.as_u64())
+        .u64(newest_first)
+        .fixed(id.as_bytes())
+        .finish()
+}
+
+pub(crate) fn id_in_time_key(key: &[u8]) -> Result<CaptureId, CaptureError> {
+    let mut reader = KeyReader::new(key, Table::CaptureTaskByTime)?;
+    reader.u64()?;
+    reader.u64()?;
+    let id = CaptureId::from_bytes(reader.fixed()?);
+    reader.end()?;
+    Ok(id)
+}
+
+pub(crate) fn ids_in_unfinished_key(key: &[u8]) -> Result<(AccountId, CaptureId), CaptureError> {
+    let mut reader = KeyReader::new(key, Table::CaptureUnfinished)?;
+    let account = AccountId::parse(&format!("{:012}", reader.u64()?));
+    let id = CaptureId::from_bytes(reader.fixed()?);
+    reader.end()?;
+    Ok((account.map_err(|_| CaptureError::Damaged("account id"))?, id))
+}
+
+impl StoredCapture {
+    /// The status.
+    pub(crate) fn status(&self) -> Status {
+        self.state.into()
+    }
+
+    /// Takes over counts, which never go down.
+    pub(crate) fn set_counts(&mut self, counts: Counts) {
+        let counts = counts.at_least(self.counts());
+        (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            packets: self.packets,
+            bytes: self.bytes,
+            dropped: self.dropped,
+        }
+    }
+
+    /// Ends the capture; answers the further writes that belong to it.
+    pub(crate) fn end(&mut self, end: End, owner: (AccountId, CaptureId), now: Timestamp) -> Request {
+        let was_active = self.is_active();
+        let (state, message) = match end {
+            End::Success(message) => (StoredState::Success, message),
+            End::Failed(message) => (StoredState::Failed, Some(message)),
+        };
+        self.state = state;
+        self.message = message.map(cut);
+        self.ended_ns = Some(now.as_nanos());
+        self.parts = Vec::new();
+        let request = Request::new().delete(unfinished_key(owner.0, owner.1));
+        if was_active {
+            request.delete(active_key(owner.0))
+        } else {
+            request
+        }
+    }
+
+    /// Whether the capture keeps its account from starting another one.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.state, StoredState::Pending | StoredState::Running)
+    }
+
+    pub(crate) fn ownership(&self) -> OwnershipId {
+        OwnershipId::from_bytes(self.ownership)
+    }
+
+    pub(crate) fn upload(&self) -> Result<Option<Upload>, CaptureError> {
+        let Some(id) = self.upload.clone() else { return Ok(None) };
+        let key = self.object_key()?;
+        Ok(Some(Upload { key, id }))
+    }
+
+    fn object_key(&self) -> Result<ObjectKey, CaptureError> {
+        ObjectKey::parse(self.object.as_str()).map_err(|_| CaptureError::Damaged("capture"))
+    }
+
+    /// The capture as its account sees it; `live` has what is newer than the record.
+    pub(crate) fn show(
+        &self,
+        owner: (AccountId, CaptureId),
+        now: Timestamp,
+        live: Option<Counts>,
+    ) -> Result<Capture, CaptureError> {
+        let at = Timestamp::from_nanos;
+        let limits = Limits {
+            time: Duration::from_nanos(self.time_limit_ns),
+            packets: self.packet_limit,
+            bytes: self.byte_limit,
+        };
+        let started = self.started_ns.map(at);
+        let time_left = match self.state {
+            StoredState::Pending => Some(limits.time),
+            StoredState::Running => Some(started.map_or(limits.time, |s| limits.time.saturating_sub(now.since(s)))),
+            _ => None,
+        };
+        Ok(Capture {
+            id: owner.1,
+            account: owner.0,
+            site: SiteName::parse(&self.site).map_err(|_| CaptureError::Damaged("capture"))?,
+            destination: self.destination.clone(),
+            ownership: self.ownership(),
+            object: self.object_key()?,
+            limits,
+            format: if self.is_pcapng { Format::PcapNg } else { Format::Pcap },
+            sent_filter: SentFilter {
+                tuple: self.sent_tuple.clone(),
+                bidirectional: self.sent_bidirectional,
+                expression: self.sent_expression.clone(),
+            },
+            status: self.status(),
+            submitted: at(self.submitted_ns),
+            started,
+            ended: self.ended_ns.map(at),
+            stop_requested: self.stop_requested_ns.map(at),
+            counts: self.counts().at_least(live.unwrap_or_default()),
+            time_left,
+            message: self.message.clone(),
+        })
+    }
+}
+
+/// How a capture ends for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The object is there; the message says what is missing in it, if anything.
+    Success(Option<String>),
+    /// There is no object; the message says why.
+    Failed(String),
+}
+
+/// Cuts a message to its limit, at a character.
+fn cut(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+    message
+}

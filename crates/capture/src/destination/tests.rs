@@ -1,0 +1,138 @@
+use super::*;
+
+fn parsed(uri: &str) -> Destination {
+    Destination::parse(uri).unwrap_or_else(|e| panic!("{uri}: {e}"))
+}
+
+fn refused(uri: &str) -> String {
+    match Destination::parse(uri) {
+        Ok(to) => panic!("{uri} was taken as {to:?}"),
+        Err(error) => error.why,
+    }
+}
+
+#[test]
+fn the_forms_of_the_source_pages() {
+    let to = parsed("s3://test-bucket?region=us-east-1");
+    assert_eq!((to.bucket().as_str(), to.directory()), ("test-bucket", ""));
+    assert_eq!(to.region().map(RegionName::as_str), Some("us-east-1"));
+    assert_eq!(to.shown(), "s3://test-bucket?region=us-east-1");
+
+    let to = parsed("s3://bucket/a/b%20c/?region=eu-1&sse=AES256&endpoint=https%3A%2F%2Fminio.example%3A9000");
+    assert_eq!(to.directory(), "a/b c");
+    assert!(to.encrypt());
+    assert_eq!(to.endpoint().map(Endpoint::as_str), Some("https://minio.example:9000"));
+    assert_eq!(to.key("f.pcap").as_str(), "a/b c/f.pcap");
+}
+
+#[test]
+fn keys_are_taken_and_never_shown() {
+    let to = parsed("s3://bucket?access-key-id=AKIDCANARY&region=eu-1&secret-access-key=s/Ec+ret%2FCANARY");
+    assert_eq!(to.shown(), "s3://bucket?region=eu-1");
+    let keys = to.keys().expect("both keys were given");
+    assert_eq!(
+        (keys.id.as_str(), keys.secret.expose()),
+        ("AKIDCANARY", "s/Ec+ret/CANARY")
+    );
+    assert!(!format!("{to:?} {to}").contains("s/Ec"));
+    for half in ["s3://bucket?access-key-id=a", "s3://bucket?secret-access-key=CANARY"] {
+        assert!(refused(half).contains("together"));
+    }
+    // A refusal never repeats what was sent, since the secret may stand in the wrong place.
+    for uri in [
+        "CANARY://bucket",
+        "s3://CANARY@bucket",
+        "s3://bucket?secret=CANARY",
+        "s3://bucket?sse=CANARY",
+        "s3://bucket?region=CANARY_",
+    ] {
+        assert!(!refused(uri).contains("CANARY"), "{uri}");
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    for (uri, word) in [
+        ("", "expected"),
+        ("bucket/dir", "expected"),
+        ("gs://bucket", "later"),
+        ("r2://bucket?account-id=1", "later"),
+        ("https://bucket.s3.amazonaws.com", "only s3://"),
+        ("S3://bucket", "only s3://"),
+        ("s3://", "missing"),
+        ("s3:///dir", "missing"),
+        ("s3://Bucket", "not valid"),
+        ("s3://ab", "not valid"),
+        ("s3://192.168.1.1", "not valid"),
+        ("s3://user:word@bucket", "user info"),
+        ("s3://bucket/a/../b", ".."),
+        ("s3://bucket/..", ".."),
+        ("s3://bucket/%2e%2e/b", ".."),
+        ("s3://bucket/a%2f..", ".."),
+        ("s3://bucket/./b", ". or"),
+        ("s3://bucket//b", "slash"),
+        ("s3://bucket/a//b", "slash"),
+        ("s3://bucket/a#frag", "fragment"),
+        ("s3://bucket?region=a#frag", "fragment"),
+        ("s3://bucket/a%0ab", "control"),
+        ("s3://bucket/a b", "%20"),
+        ("s3://bucket/a\tb", "%20"),
+        ("s3://bucket/a%zz", "hex"),
+        ("s3://bucket/a%", "hex"),
+        ("s3://bucket/%ff", "UTF-8"),
+        ("s3://bucket?regoin=eu", "unknown member"),
+        ("s3://bucket?region=a&region=b", "twice"),
+        ("s3://bucket?region=", "region"),
+        ("s3://bucket?sse=aws:kms", "sse"),
+        ("s3://bucket?endpoint=minio:9000", "only http"),
+        ("s3://bucket?access-key-id=&secret-access-key=s", "visible"),
+    ] {
+        let why = refused(uri);
+        assert!(why.contains(word), "{uri:?} answered {why:?}, without {word:?}");
+    }
+}
+
+#[test]
+fn lengths_at_their_limits() {
+    let with_directory = |n: usize| Destination::parse(&format!("s3://bucket/{}", "d".repeat(n)));
+    let longest = with_directory(DIRECTORY_BYTES_MAX).unwrap();
+    assert!(longest.key(&"n".repeat(123)).as_str().len() == 1024);
+    assert!(with_directory(DIRECTORY_BYTES_MAX + 1).is_err());
+    let padded = |n: usize| {
+        let start = "s3://bucket?endpoint=https://h/";
+        Destination::parse(&format!("{start}{}", "/".repeat(n - start.len())))
+    };
+    assert!(padded(DESTINATION_BYTES_MAX + 1).unwrap_err().why.contains("at most"));
+}
+
+#[test]
+fn sameness_is_scheme_bucket_and_directory() {
+    let same = |a: &str, b: &str| parsed(a).identity() == parsed(b).identity();
+    assert!(same("s3://bucket/dir?region=a", "s3://bucket/dir/?region=b&sse=AES256"));
+    assert!(same("s3://bucket", "s3://bucket/"));
+    assert!(same("s3://bucket/a%2Db", "s3://bucket/a-b"));
+    assert!(!same("s3://bucket/dir", "s3://bucket/Dir"));
+    assert!(!same("s3://bucket/dir", "s3://bucket"));
+    assert!(!same("s3://bucket", "s3://bucket2"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,80}") {
+        let _ = Destination::parse(&text);
+        let _ = Destination::parse(&format!("s3://bucket/{text}"));
+        let _ = Destination::parse(&format!("s3://bucket?{text}"));
+        let _ = Endpoint::parse(&text);
+        let _ = EndpointRule::parse(&text);
+    }
+
+    #[test]
+    fn what_is_shown_means_the_same(directory in "[a-z%/. ]{0,20}", region in "[a-z0-9-]{1,10}") {
+        let uri = format!("s3://bucket/{directory}?region={region}&access-key-id=k&secret-access-key=s");
+        if let Ok(to) = Destination::parse(&uri) {
+            let again = Destination::parse(to.shown()).expect("what is shown can be read");
+            proptest::prop_assert_eq!(again.identity(), to.identity());
+            proptest::prop_assert!(again.keys().is_none());
+        }
+    }
+}

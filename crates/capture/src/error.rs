@@ -1,0 +1,107 @@
+//! What can go wrong with captures, one variant for each thing a caller handles differently.
+
+use crate::sink::SinkError;
+use baleen_types::{CaptureId, Classify, FaultKind, Invalid, SiteName};
+
+/// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The destination is not one, or leads nowhere.
+    #[error("{}", .0.why)]
+    Destination(Invalid),
+    /// The filter does not compile.
+    #[error("the filter does not compile: {0}")]
+    Filter(#[source] baleen_filter::Error),
+    /// A limit is out of range.
+    #[error("{}", .0.why)]
+    Limit(Invalid),
+    /// The account has as many destinations as it may.
+    #[error("an account has at most {limit} buckets for captures; delete one first")]
+    TooManyOwnerships {
+        /// The limit.
+        limit: usize,
+    },
+    /// The account has no such destination.
+    #[error("there is no such bucket under this account; create its ownership challenge first")]
+    NoSuchOwnership,
+    /// The account has no such capture.
+    #[error("there is no such capture under this account")]
+    NoSuchCapture(CaptureId),
+    /// The destination is not proven to be the account's.
+    #[error("{0}")]
+    NotProven(&'static str),
+    /// The answer to the challenge is wrong.
+    #[error(
+        "the ownership challenge does not match the text in the file; {left} more wrong answers void this challenge"
+    )]
+    WrongAnswer {
+        /// Answers left before it is void.
+        left: u8,
+    },
+    /// The challenge is void: answered wrongly too often, or too old.
+    #[error("this ownership challenge has failed; create a new one")]
+    ChallengeFailed,
+    /// A destination of our own store or of another took no file.
+    #[error("the challenge file could not be written to the bucket: {0}")]
+    Unwritable(#[source] SinkError),
+    /// Another full capture of the account is pending or running.
+    #[error("the full capture {0} of this account is pending or running; wait for its end or stop it")]
+    Active(CaptureId),
+    /// The capture is over, or was asked to stop before.
+    #[error("the capture {0} is over, or was asked to stop before")]
+    NotStoppable(CaptureId),
+    /// No site of ours has that name.
+    #[error("no capture agent serves {0}")]
+    NoSite(SiteName),
+    /// The process is about to end and begins nothing new.
+    #[error("the server is stopping; try again in a moment")]
+    Stopping,
+    /// Other writers kept winning.
+    #[error("too many changes to the same thing at once; try again")]
+    Contended,
+    /// A record is not what was stored.
+    #[error("a stored {0} is damaged")]
+    Damaged(&'static str),
+    /// The access keys of a destination do not open.
+    #[error("the access keys of this bucket cannot be read; create its ownership challenge again, with its keys")]
+    Sealed(#[source] baleen_sealing::DoesNotOpen),
+    /// The metadata store failed.
+    #[error("the metadata store could not do it now; try again")]
+    Meta(#[source] baleen_meta::Error),
+    /// The object store failed where no client's bucket was at fault.
+    #[error("the object store could not do it now; try again")]
+    Objects(#[source] baleen_objects::ObjectError),
+    /// Work moved off the main threads did not come back.
+    #[error("an internal task broke off")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+impl Classify for CaptureError {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::Destination(_)
+            | Self::Filter(_)
+            | Self::Limit(_)
+            | Self::TooManyOwnerships { .. }
+            | Self::NotProven(_)
+            | Self::WrongAnswer { .. }
+            | Self::ChallengeFailed
+            | Self::Unwritable(_)
+            | Self::NoSite(_) => FaultKind::Invalid,
+            Self::NoSuchOwnership | Self::NoSuchCapture(_) => FaultKind::NotFound,
+            Self::Active(_) | Self::NotStoppable(_) => FaultKind::Conflict,
+            Self::Stopping => FaultKind::Unavailable,
+            Self::Contended => FaultKind::Throttled,
+            Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
+            Self::Meta(error) => error.kind(),
+            Self::Objects(error) => error.kind(),
+            Self::Task(_) => FaultKind::Internal,
+        }
+    }
+}
+
+impl From<baleen_meta::Error> for CaptureError {
+    fn from(error: baleen_meta::Error) -> Self {
+        Self::Meta(error)
+    }
+}

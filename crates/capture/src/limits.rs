@@ -1,0 +1,59 @@
+//! Every limit of this crate outside the engine, with its rule.
+
+use std::time::Duration;
+
+/// Longest address of a destination, in bytes of the URI (ours; a secret access key and an endpoint fit many times).
+pub const DESTINATION_BYTES_MAX: usize = 2048;
+
+/// Longest directory of a destination, in bytes; the longest name below it still fits an object key of 1024 bytes.
+pub const DIRECTORY_BYTES_MAX: usize = 900;
+
+/// Random bytes of an ownership challenge (capture contract, A.3: at least 128 bits of randomness).
+pub const CHALLENGE_BYTES: usize = 32;
+
+/// Longest answer to a challenge that is looked at, white space included; the right one has 64 characters.
+pub const ANSWER_BYTES_MAX: usize = 1024;
+
+/// Wrong answers to one challenge before it is void (capture contract, A.3).
+pub const WRONG_ANSWERS_MAX: u8 = 5;
+
+/// How long a challenge may be answered (capture contract, A.3).
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Destinations of one account (ours): their list is one answer without pages.
+pub const OWNERSHIPS_PER_ACCOUNT_MAX: usize = 100;
+
+/// Captures in a list (capture contract, A.2: "newest first, at most 50").
+pub const LISTED_CAPTURES_MAX: usize = 50;
+
+/// Shortest and longest time of a full capture (seed of the API schema: `time_limit`, 1 to 300 seconds).
+pub const TIME_LIMIT_MIN: Duration = Duration::from_secs(1);
+/// See [`TIME_LIMIT_MIN`].
+pub const TIME_LIMIT_MAX: Duration = Duration::from_secs(300);
+
+/// Most packets of a full capture, and what counts when the request does not say (capture contract, A.2).
+pub const PACKET_LIMIT_MAX: u64 = 10_000;
+
+/// Most captured packet bytes of a full capture, and what counts when the request does not say (capture contract, A.2).
+pub const BYTE_LIMIT_MAX: u64 = 1_000_000_000;
+
+/// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// Longest filter as it was sent, which is kept to be echoed; far below a stored value's 64 KiB.
+pub const SENT_FILTER_BYTES_MAX: usize = 8192;
+
+/// Longest message about a failed capture, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 512;
+
+/// How often the counts of a running capture are stored: what a crash can lose of them.
+pub const PROGRESS_SAVED_EVERY: Duration = Duration::from_secs(5);
+
+/// Other writers of a record that one change gives way to before it gives up.
+pub const COMMIT_ATTEMPTS_MAX: u32 = 64;
+
+/// Tries of one call to a store which answers that it cannot now; pauses double from [`STORE_PAUSE`].
+pub const STORE_ATTEMPTS_MAX: u32 = 4;
+
+/// The pause after the first failed try of a call to a store.
+pub const STORE_PAUSE: Duration = Duration::from_millis(500);

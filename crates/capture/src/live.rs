@@ -1,0 +1,90 @@
+//! The captures that run in this process.
+
+use crate::agent::Running;
+use crate::capture::Counts;
+use baleen_runtime::Shutdown;
+use baleen_types::{AccountId, CaptureId, OwnershipId};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Finds running captures, for progress and for stopping them.
+#[derive(Default)]
+pub(crate) struct LiveCaptures(Mutex<HashMap<CaptureId, Arc<Live>>>);
+
+/// One capture that runs in this process.
+pub(crate) struct Live {
+    account: AccountId,
+    ownership: OwnershipId,
+    /// Stops when the user asks for it.
+    pub(crate) stop: Shutdown,
+    forsaken: AtomicBool,
+    running: Mutex<Option<Arc<dyn Running>>>,
+}
+
+/// Removes a capture from the registry when its run ends, however it ends.
+pub(crate) struct Registered<'a> {
+    captures: &'a LiveCaptures,
+    id: CaptureId,
+    pub(crate) live: Arc<Live>,
+}
+
+impl LiveCaptures {
+    pub(crate) fn register(&self, account: AccountId, id: CaptureId, ownership: OwnershipId) -> Registered<'_> {
+        let live = Arc::new(Live {
+            account,
+            ownership,
+            stop: Shutdown::new(),
+            forsaken: AtomicBool::new(false),
+            running: Mutex::new(None),
+        });
+        self.0.lock().insert(id, Arc::clone(&live));
+        Registered {
+            captures: self,
+            id,
+            live,
+        }
+    }
+
+    /// What a running capture has caught by now.
+    pub(crate) fn counts(&self, id: CaptureId) -> Option<Counts> {
+        let live = self.0.lock().get(&id).cloned()?;
+        let running = live.running.lock().clone()?;
+        Some(running.counts())
+    }
+
+    /// Asks a running capture to end.
+    pub(crate) fn stop(&self, id: CaptureId) {
+        if let Some(live) = self.0.lock().get(&id) {
+            live.stop.stop();
+        }
+    }
+
+    /// Ends the captures whose destination was deleted; they fail.
+    pub(crate) fn forsake(&self, account: AccountId, ownership: OwnershipId) {
+        for live in self.0.lock().values() {
+            if live.account == account && live.ownership == ownership {
+                live.forsaken.store(true, Ordering::Release);
+                live.stop.stop();
+            }
+        }
+    }
+}
+
+impl Live {
+    /// Whether the destination was deleted meanwhile.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.forsaken.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_running(&self, running: &Arc<dyn Running>) {
+        *self.running.lock() = Some(Arc::clone(running));
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.captures.0.lock().remove(&self.id);
+    }
+}

@@ -1,0 +1,239 @@
+//! Which store a destination means.
+//!
+//! * With `endpoint=`: that store, if the operator's list lets requests name it, with the access keys of the URI. The
+//!   configured credentials are never sent to an endpoint of a request, unless it is the configured one.
+//! * With access keys alone: the configured store, with those keys.
+//! * With neither: our own store, if the bucket exists there and belongs to the account; else the configured store with
+//!   the configured credentials; else the URI is refused. Whether a bucket of ours belongs to somebody else shows in no
+//!   answer: it counts as not there.
+//!
+//! The decision is made when a challenge is created, and kept with the proof. So a bucket that is made or deleted here
+//! later never turns a proven destination into another one.
+
+use crate::destination::{AccessKeys, Verdict, is_special};
+use crate::sink::{OwnSink, RemoteSink, Sink};
+use crate::{CaptureError, Destination, Endpoint, EndpointRules};
+use baleen_objects::{ObjectError, Objects};
+use baleen_remote as remote;
+use baleen_runtime::Clock;
+use baleen_types::{AccountId, BucketName, Invalid, RegionName, Secret};
+use std::sync::Arc;
+
+/// The region for which requests are signed when nobody says one; stores without regions take it.
+const USUAL_REGION: &str = "us-east-1";
+
+/// Domain of the one store that wants buckets named in front of the host.
+const AWS_DOMAIN: &str = ".amazonaws.com";
+
+/// How other stores may be used.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationSettings {
+    /// The store that `s3://` means when the bucket is not one of ours: `[destinations.s3]`.
+    pub s3: Option<S3Destination>,
+    /// Which endpoints requests may name themselves; none by default.
+    pub endpoints: EndpointRules,
+}
+
+/// The configured S3-compatible store.
+#[derive(Clone, Debug)]
+pub struct S3Destination {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its region, where the URI says none.
+    pub region: RegionName,
+    /// Who the server is there. Without credentials every URI has to bring its own.
+    pub credentials: Option<S3Credentials>,
+}
+
+/// Access keys of the configured store.
+#[derive(Clone, Debug)]
+pub struct S3Credentials {
+    /// The public half.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret: Secret,
+}
+
+/// A store, as a destination means it.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// Our own store, in process.
+    Own,
+    /// Another store.
+    Remote(RemotePlace),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RemotePlace {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) region: Option<RegionName>,
+    /// The URI's own access keys; without them the configured ones are used, at the configured endpoint only.
+    pub(crate) keys: Option<AccessKeys>,
+    pub(crate) encrypt: bool,
+}
+
+/// Finds and opens places.
+pub(crate) struct Places {
+    pub(crate) settings: DestinationSettings,
+    pub(crate) objects: Arc<Objects>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) remote: remote::Parts,
+    pub(crate) remote_settings: remote::Settings,
+}
+
+impl Places {
+    /// Decides which store a destination means for an account.
+    ///
+    /// # Errors
+    /// `Destination` when it means none that may be used; the text says what to do.
+    pub(crate) async fn resolve(&self, account: AccountId, to: &Destination) -> Result<Place, CaptureError> {
+        if let Some(endpoint) = to.endpoint() {
+            return self.named_by_request(to, endpoint).await.map(Place::Remote);
+        }
+        if to.keys().is_none() && self.is_own(account, to.bucket()).await? {
+            if to.encrypt() {
+                return Err(refuse(
+                    "this server's own store does not encrypt objects by itself yet; leave out sse=AES256",
+                ));
+            }
+            return Ok(Place::Own);
+        }
+        let Some(configured) = &self.settings.s3 else {
+            return Err(refuse(format!(
+                "there is no bucket {} in this server's own store under your account, and no other store is configured: \
+                 create the bucket here first, or name its store with endpoint=https://.., access-key-id and \
+                 secret-access-key",
+                to.bucket()
+            )));
+        };
+        if to.keys().is_none() && configured.credentials.is_none() {
+            return Err(refuse(format!(
+                "there is no bucket {} in this server's own store under your account, and this server has no credentials \
+                 of its own for other stores: add access-key-id and secret-access-key",
+                to.bucket()
+            )));
+        }
+        let endpoint = configured.endpoint.clone();
+        Ok(Place::Remote(remote_place(to, endpoint)))
+    }
+
+    /// A way to write into a bucket of a place. Endpoints are judged again here, since the operator may have changed
+    /// the list after a destination was proven.
+    ///
+    /// # Errors
+    /// `Destination` when the place may not be used any more.
+    pub(crate) async fn open(
+        &self,
+        account: AccountId,
+        bucket: &BucketName,
+        place: &Place,
+    ) -> Result<Box<dyn Sink>, CaptureError> {
+        let place = match place {
+            Place::Own => {
+                let (objects, clock) = (Arc::clone(&self.objects), Arc::clone(&self.clock));
+                return Ok(Box::new(OwnSink::new(objects, clock, account, bucket.clone())));
+            }
+            Place::Remote(place) => place,
+        };
+        let configured = self.settings.s3.as_ref().filter(|s3| s3.endpoint == place.endpoint);
+        if configured.is_none() {
+            self.check_rules(&place.endpoint).await?;
+        }
+        let own = configured.and_then(|s3| s3.credentials.as_ref());
+        let (access_key_id, secret) = match (&place.keys, own) {
+            (Some(keys), _) => (keys.id.clone(), keys.secret.clone()),
+            (None, Some(own)) => (own.access_key_id.clone(), own.secret.clone()),
+            (None, None) => {
+                return Err(refuse(
+                    "this server has no credentials for the endpoint any more; create the ownership challenge again",
+                ));
+            }
+        };
+        let is_aws = place.endpoint.host().ends_with(AWS_DOMAIN);
+        let region = place.region.clone().or_else(|| configured.map(|s3| s3.region.clone()));
+        let endpoint = remote::Endpoint {
+            url: place.endpoint.as_str().to_owned(),
+            region: region.map_or_else(usual_region, Ok)?,
+            addressing: if is_aws {
+                remote::Addressing::VirtualHost
+            } else {
+                remote::Addressing::Path
+            },
+            credentials: remote::Credentials {
+                access_key_id,
+                secret,
+                session_token: None,
+            },
+        };
+        let client = remote::S3::new(endpoint, self.remote_settings, self.remote.clone())
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok(Box::new(RemoteSink::new(client, bucket.clone(), place.encrypt)))
+    }
+
+    async fn named_by_request(&self, to: &Destination, endpoint: &Endpoint) -> Result<RemotePlace, CaptureError> {
+        let configured = self.settings.s3.as_ref().filter(|s3| s3.endpoint == *endpoint);
+        match configured {
+            Some(s3) if s3.credentials.is_some() => {}
+            _ if to.keys().is_none() => {
+                return Err(refuse(
+                    "endpoint= needs access-key-id and secret-access-key, which this server seals and never shows again",
+                ));
+            }
+            _ => {}
+        }
+        if configured.is_none() {
+            self.check_rules(endpoint).await?;
+        }
+        Ok(remote_place(to, endpoint.clone()))
+    }
+
+    /// Applies the operator's list. Names that only a general rule covers are looked up; that the name may answer
+    /// otherwise a moment later remains, so a list for the open internet should stand behind an egress firewall.
+    async fn check_rules(&self, endpoint: &Endpoint) -> Result<(), CaptureError> {
+        let refused = || {
+            refuse(format!(
+                "the operator of this server does not let requests use the endpoint {}; ask for it to be added to \
+                 destinations.endpoints",
+                endpoint.host()
+            ))
+        };
+        match self.settings.endpoints.judge(endpoint) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Refused => Err(refused()),
+            Verdict::AllowedIfPublic => {
+                let found = tokio::net::lookup_host((endpoint.host(), endpoint.port())).await;
+                let mut addresses = found.map_err(|_| refuse("the name of the endpoint cannot be resolved"))?;
+                if addresses.any(|a| is_special(a.ip())) {
+                    Err(refused())
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    async fn is_own(&self, account: AccountId, bucket: &BucketName) -> Result<bool, CaptureError> {
+        match self.objects.head_bucket(bucket).await {
+            Ok(found) => Ok(found.owner == account),
+            Err(ObjectError::NoSuchBucket(_)) => Ok(false),
+            Err(error) => Err(CaptureError::Objects(error)),
+        }
+    }
+}
+
+fn remote_place(to: &Destination, endpoint: Endpoint) -> RemotePlace {
+    RemotePlace {
+        endpoint,
+        region: to.region().cloned(),
+        keys: to.keys().cloned(),
+        encrypt: to.encrypt(),
+    }
+}
+
+fn refuse(why: impl Into<String>) -> CaptureError {
+    CaptureError::Destination(Invalid::new("destination", why))
+}
+
+fn usual_region() -> Result<RegionName, CaptureError> {
+    RegionName::parse(USUAL_REGION).map_err(CaptureError::Destination)
+}

@@ -1,0 +1,43 @@
+//! Sites: the names under which requests find agents.
+
+use crate::agent::Agent;
+use baleen_types::SiteName;
+use std::sync::Arc;
+
+/// A place where packets are captured.
+#[derive(Clone)]
+pub struct Site {
+    /// Its name; it also answers to that name without trailing digits (capture contract, A.2: `ord02` and `ORD`).
+    pub name: SiteName,
+    /// Further groups it belongs to.
+    pub groups: Vec<SiteName>,
+    /// Who captures there.
+    pub agent: Arc<dyn Agent>,
+}
+
+/// All sites of this server.
+#[derive(Clone, Default)]
+pub struct Sites(Vec<Site>);
+
+impl Sites {
+    /// The sites in the order in which they are asked.
+    pub fn new(sites: Vec<Site>) -> Self {
+        Self(sites)
+    }
+
+    /// The site a request means, by its name or one of its groups, without case. A name goes before a group.
+    pub(crate) fn find(&self, wanted: &SiteName) -> Option<&Site> {
+        let by_name = self.0.iter().find(|site| site.name == *wanted);
+        by_name.or_else(|| {
+            self.0
+                .iter()
+                .find(|site| site.name.answers_to(wanted) || site.groups.contains(wanted))
+        })
+    }
+}
+
+impl std::fmt::Debug for Sites {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|s| s.name.as_str())).finish()
+    }
+}

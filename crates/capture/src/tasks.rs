@@ -1,0 +1,287 @@
+//! Requests about captures: create, get, list, stop.
+
+use crate::agent::{Format, Limits, Order};
+use crate::capture::{self, StoredCapture, StoredState};
+use crate::limits::{
+    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, SENT_FILTER_BYTES_MAX, TIME_LIMIT_MAX,
+    TIME_LIMIT_MIN,
+};
+use crate::ownership::StoredOwnership;
+use crate::site::Site;
+use crate::store::{self, Change, Read};
+use crate::{Capture, CaptureError, Captures, Destination, SentFilter};
+use baleen_filter::{Filter, FiveTuple};
+use baleen_meta::{Outcome, Request, Scan};
+use baleen_types::{AccountId, CaptureId, Invalid, OwnershipId, SiteName, Timestamp};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tracing::info;
+
+/// A request for a full capture.
+#[derive(Clone, Debug)]
+pub struct CreateCapture {
+    /// For whom.
+    pub account: AccountId,
+    /// The site or group.
+    pub site: SiteName,
+    /// The destination; only its identity counts, the rest is taken from its proof.
+    pub destination: Destination,
+    /// Until when.
+    pub limits: Limits,
+    /// Which packets.
+    pub filter: CaptureFilter,
+    /// The filter as the door received it.
+    pub sent_filter: SentFilter,
+    /// The form of the file.
+    pub format: Format,
+}
+
+/// A filter that is still to be compiled.
+#[derive(Clone, Debug, Default)]
+pub enum CaptureFilter {
+    /// Every packet.
+    #[default]
+    All,
+    /// A five-tuple.
+    Tuple(FiveTuple),
+    /// A tcpdump expression.
+    Expression(String),
+}
+
+/// A capture that was let in: what its run needs.
+pub(crate) struct Admitted {
+    pub(crate) owner: (AccountId, CaptureId),
+    pub(crate) ownership: OwnershipId,
+    pub(crate) proof: StoredOwnership,
+    pub(crate) site: Site,
+    pub(crate) order: Order,
+    pub(crate) record: StoredCapture,
+}
+
+impl Captures {
+    /// Starts a full capture.
+    ///
+    /// Shape: `POST pcaps` with `"type": "full"`.
+    /// Units: time in nanoseconds inside, 1 to 300 seconds; packets 1 to 10,000; bytes 1 to 1,000,000,000.
+    /// Source: capture contract, A.2.
+    ///
+    /// # Errors
+    /// `Limit`, `Filter`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
+    /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second.
+    ///
+    /// # Cancel safety
+    /// Safe: once begun, the work goes on without the caller.
+    pub async fn create(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
+        check_limits(&request)?;
+        if self.parts.supervisor.shutdown().is_stopping() {
+            return Err(CaptureError::Stopping);
+        }
+        let site = self.parts.sites.find(&request.site).cloned();
+        let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
+        let filter = compile(request.filter.clone()).await?;
+        let id = CaptureId::from_bytes(self.parts.entropy.bytes());
+        let order = Order {
+            capture: id,
+            site: site.name.clone(),
+            filter,
+            limits: request.limits,
+            format: request.format,
+        };
+        let (answer, admitted) = oneshot::channel();
+        let captures = Arc::clone(self);
+        // Admission and run are one task: a caller that goes away between them would leave a capture nobody runs.
+        self.parts.supervisor.spawn(&format!("capture {id}"), async move {
+            match captures.admit(request, site, order).await {
+                Ok(admitted) => {
+                    let owner = admitted.owner;
+                    let shown = admitted.record.show(owner, captures.parts.clock.now(), None);
+                    let registered = captures.live.register(owner.0, owner.1, admitted.ownership);
+                    // Who asked may be gone; the capture is wanted all the same.
+                    let _ = answer.send(shown);
+                    captures.run(admitted, &registered.live).await;
+                }
+                Err(error) => {
+                    let _ = answer.send(Err(error));
+                }
+            }
+        });
+        admitted.await.map_err(|_| CaptureError::Stopping)?
+    }
+
+    /// One capture, as far as it is now.
+    ///
+    /// Shape: `GET pcaps/{id}`.
+    ///
+    /// # Errors
+    /// `NoSuchCapture`.
+    pub async fn get(&self, account: AccountId, id: CaptureId) -> Result<Capture, CaptureError> {
+        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
+        let record = read.ok_or(CaptureError::NoSuchCapture(id))?.record;
+        record.show((account, id), self.parts.clock.now(), self.live.counts(id))
+    }
+
+    /// The newest captures of an account, newest first; at most [`LISTED_CAPTURES_MAX`].
+    ///
+    /// Shape: `GET pcaps`.
+    pub async fn list(&self, account: AccountId) -> Result<Vec<Capture>, CaptureError> {
+        let now = self.parts.clock.now();
+        let scan = Scan::prefix(&capture::by_time_prefix(account))
+            .limit(LISTED_CAPTURES_MAX)
+            .keys_only();
+        let entries = self.parts.meta.scan(scan).await?;
+        let ids = entries.iter().map(|e| capture::id_in_time_key(&e.key));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<_> = ids.iter().map(|id| capture::key(account, *id)).collect();
+        let values = self.parts.meta.get_many(&keys).await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for (id, bytes) in ids.into_iter().zip(values) {
+            // The record and its entry by time are written together and never deleted.
+            let bytes = bytes.ok_or(CaptureError::Damaged("capture"))?;
+            let record = store::decode::<StoredCapture>(bytes)?.record;
+            found.push(record.show((account, id), now, self.live.counts(id))?);
+        }
+        Ok(found)
+    }
+
+    /// Asks a capture to stop; it ends within seconds, with what it has.
+    ///
+    /// Shape: `PUT pcaps/{id}/stop`.
+    ///
+    /// # Errors
+    /// `NoSuchCapture`; `NotStoppable` when capturing is over, or stop was asked for before.
+    pub async fn stop(&self, account: AccountId, id: CaptureId) -> Result<(), CaptureError> {
+        let now = self.parts.clock.now();
+        let ask = |record: &mut StoredCapture| {
+            if !record.is_active() || record.stop_requested_ns.is_some() {
+                return Err(CaptureError::NotStoppable(id));
+            }
+            record.stop_requested_ns = Some(now.as_nanos());
+            Ok(Change::Store(Request::new(), ()))
+        };
+        let missing = || CaptureError::NoSuchCapture(id);
+        store::update(&self.parts.meta, &capture::key(account, id), missing, ask).await?;
+        self.live.stop(id);
+        info!(capture = %id, "capture asked to stop");
+        Ok(())
+    }
+
+    /// Writes the record of a capture, if the account has none that is pending or running.
+    async fn admit(&self, request: CreateCapture, site: Site, order: Order) -> Result<Admitted, CaptureError> {
+        let account = request.account;
+        let id = order.capture;
+        let now = self.parts.clock.now();
+        let active_key = capture::active_key(account);
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let (ownership, proof) = self.proven(account, &request.destination).await?;
+            if let Some(bytes) = self.parts.meta.get(&active_key).await? {
+                return Err(CaptureError::Active(active_id(&bytes)?));
+            }
+            let Read {
+                record: proof,
+                bytes: proof_bytes,
+            } = proof;
+            let record = new_record(&request, &proof, ownership, &order, now)?;
+            let commit = Request::new()
+                .absent(active_key.clone())
+                .unchanged(Self::ownership_key(account, ownership), Some(proof_bytes))
+                .put(active_key.clone(), Bytes::copy_from_slice(id.as_bytes()))
+                .put(capture::key(account, id), store::encode(&record)?)
+                .put(capture::by_time_key(account, now, id), Bytes::new())
+                .put(capture::unfinished_key(account, id), Bytes::new());
+            if let Outcome::Committed = self.parts.meta.commit(commit).await? {
+                info!(capture = %id, site = %site.name, bucket = %request.destination.bucket(), "capture accepted");
+                return Ok(Admitted {
+                    owner: (account, id),
+                    ownership,
+                    proof,
+                    site,
+                    order,
+                    record,
+                });
+            }
+        }
+        Err(CaptureError::Contended)
+    }
+}
+
+fn new_record(
+    request: &CreateCapture,
+    proof: &StoredOwnership,
+    ownership: OwnershipId,
+    order: &Order,
+    now: Timestamp,
+) -> Result<StoredCapture, CaptureError> {
+    let destination = proof.destination()?;
+    let object = destination.key(&order.file_name());
+    Ok(StoredCapture {
+        site: request.site.to_string(),
+        destination: destination.shown().to_owned(),
+        ownership: *ownership.as_bytes(),
+        object: object.to_string(),
+        time_limit_ns: nanos(request.limits.time),
+        packet_limit: request.limits.packets,
+        byte_limit: request.limits.bytes,
+        is_pcapng: request.format == Format::PcapNg,
+        sent_tuple: request.sent_filter.tuple.clone(),
+        sent_bidirectional: request.sent_filter.bidirectional,
+        sent_expression: request.sent_filter.expression.clone(),
+        state: StoredState::Pending,
+        submitted_ns: now.as_nanos(),
+        started_ns: None,
+        ended_ns: None,
+        stop_requested_ns: None,
+        packets: 0,
+        bytes: 0,
+        dropped: 0,
+        message: None,
+        upload: None,
+        parts: Vec::new(),
+    })
+}
+
+fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
+    let refuse = |what, why: String| Err(CaptureError::Limit(Invalid::new(what, why)));
+    let limits = request.limits;
+    if !(TIME_LIMIT_MIN..=TIME_LIMIT_MAX).contains(&limits.time) {
+        return refuse("time limit", "1 to 300 seconds are allowed".to_owned());
+    }
+    if !(1..=PACKET_LIMIT_MAX).contains(&limits.packets) {
+        return refuse("packet limit", format!("1 to {PACKET_LIMIT_MAX} packets are allowed"));
+    }
+    if !(1..=BYTE_LIMIT_MAX).contains(&limits.bytes) {
+        return refuse("byte limit", format!("1 to {BYTE_LIMIT_MAX} bytes are allowed"));
+    }
+    let sent = &request.sent_filter;
+    let sent_bytes = [&sent.tuple, &sent.expression]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum::<usize>();
+    if sent_bytes > SENT_FILTER_BYTES_MAX {
+        return refuse("filter", format!("at most {SENT_FILTER_BYTES_MAX} bytes are allowed"));
+    }
+    Ok(())
+}
+
+/// Compiles a filter off the main threads: libpcap may look up a host name.
+async fn compile(filter: CaptureFilter) -> Result<Filter, CaptureError> {
+    match filter {
+        CaptureFilter::All => Ok(Filter::All),
+        CaptureFilter::Tuple(tuple) => Ok(Filter::Tuple(tuple)),
+        CaptureFilter::Expression(text) => tokio::task::spawn_blocking(move || Filter::expression(&text))
+            .await
+            .map_err(CaptureError::Task)?
+            .map_err(CaptureError::Filter),
+    }
+}
+
+fn active_id(bytes: &[u8]) -> Result<CaptureId, CaptureError> {
+    let id: [u8; CaptureId::BYTES] = bytes.try_into().map_err(|_| CaptureError::Damaged("active capture"))?;
+    Ok(CaptureId::from_bytes(id))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
