@@ -16,8 +16,8 @@ pub trait Door: Send + Sync + 'static {
     /// How its requests prove who asks.
     fn scheme(&self) -> Scheme;
 
-    /// Serves a request whose signature was checked. `Principal` and `RequestId` are in its extensions; when the head
-    /// promises something of the body, so is a [`crate::BodyOutcome`]. The answer carries an [`OperationName`].
+    /// Serves a request whose signature was checked. `Principal` and `RequestId` are in its extensions; when there is
+    /// a body, so is its [`crate::BodyOutcome`]. The answer carries an [`OperationName`].
     async fn serve(&self, request: Request) -> Response;
 
     /// Renders a refusal of the edge in the door's own envelope.

@@ -129,7 +129,9 @@ impl Edge {
         }
         match body.prove(payload) {
             Ok(outcome) => {
-                head.extensions.insert(outcome);
+                if let Some(outcome) = outcome {
+                    head.extensions.insert(outcome);
+                }
                 Ok(Request::from_parts(head, body))
             }
             Err(fault) => Err(Box::new(Refused {

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 /// Connections served at once; more wait in the listener's queue. Each costs one task and at most
-/// [`REQUEST_HEAD_BYTES_MAX`] of buffer.
+/// [`READ_BUFFER_BYTES_MAX`] of buffer.
 pub const CONNECTIONS_MAX: usize = 4096;
 
 /// Longest wait for the head of a request, counted from the end of the one before; so also how long an idle connection
 /// is kept.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Largest request head: request line and headers. Also the most that is buffered of a body ahead of its reader.
-pub const REQUEST_HEAD_BYTES_MAX: usize = 128 << 10;
+/// Largest request head: request line and headers. A key of 1,024 bytes, each escaped, with 2 KiB of metadata and a
+/// presigned query stays below a fifth of it.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Most that is buffered of a connection ahead of whoever reads the body: large enough that a fast sender costs few
+/// system calls.
+pub const READ_BUFFER_BYTES_MAX: usize = 256 << 10;
 
 /// Most header lines in a request.
 pub const REQUEST_HEADERS_MAX: usize = 128;
@@ -39,4 +44,5 @@ pub const TRAILER_LINE_BYTES_MAX: usize = 512;
 /// Most trailers that a request may announce. Clients send one.
 pub const TRAILERS_MAX: usize = 4;
 
+const _: () = assert!(REQUEST_HEAD_BYTES_MAX <= READ_BUFFER_BYTES_MAX);
 const _: () = assert!(CHUNK_LINE_BYTES_MAX >= 16 + ";chunk-signature=".len() + 64 + "\r\n".len());

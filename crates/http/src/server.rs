@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::limits::{
-    CONNECTIONS_MAX, DRAIN_DEADLINE, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX,
+    CONNECTIONS_MAX, DRAIN_DEADLINE, READ_BUFFER_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT,
+    REQUEST_HEADERS_MAX,
 };
 use crate::{Edge, RequestBody};
 
@@ -149,7 +150,8 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
-            .max_buf_size(REQUEST_HEAD_BYTES_MAX)
+            .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .max_header_size(REQUEST_HEAD_BYTES_MAX)
             .max_headers(REQUEST_HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);

@@ -34,6 +34,7 @@ actions! {
     S3GetBucketVersioning = "s3:GetBucketVersioning",
     S3ListBucketMultipartUploads = "s3:ListBucketMultipartUploads",
     S3GetObject = "s3:GetObject",
+    S3GetObjectTagging = "s3:GetObjectTagging",
     S3PutObject = "s3:PutObject",
     S3DeleteObject = "s3:DeleteObject",
     S3AbortMultipartUpload = "s3:AbortMultipartUpload",

@@ -100,11 +100,11 @@ mod tests {
         for (algorithm, wanted) in [
             (ChecksumAlgorithm::Crc32, "y/Q5Jg=="),
             (ChecksumAlgorithm::Crc32c, "4waSgw=="),
-            (ChecksumAlgorithm::Crc64Nvme, "rosUhgpIiK4="),
-            (ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32edZeRLkZY4aE8="),
+            (ChecksumAlgorithm::Crc64Nvme, "rosUhgp5mIg="),
+            (ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
             (
                 ChecksumAlgorithm::Sha256,
-                "FeKw0006cVq4e/zJHOIfALjphTpMFsoMgWkq0znE8iU=",
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
             ),
         ] {
             let mut hasher = ChecksumHasher::new(algorithm);

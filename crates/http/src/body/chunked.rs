@@ -215,7 +215,8 @@ impl Decoder {
     }
 
     fn trailer_line(&mut self, line: &[u8]) -> Result<(), BodyFault> {
-        let line = line.trim_ascii();
+        // AWS's own example ends trailer lines with a line feed alone.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return self.empty_line();
         }
@@ -224,7 +225,7 @@ impl Decoder {
         }
         let line = std::str::from_utf8(line).map_err(|_| BodyFault::Trailer("it is not text"))?;
         let (name, value) = line.split_once(':').ok_or(BodyFault::Trailer("a line has no colon"))?;
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        let (name, value) = (name.to_ascii_lowercase(), value.trim_matches(' '));
         if name == "x-amz-trailer-signature" {
             return self.trailer_signature(value);
         }

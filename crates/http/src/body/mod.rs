@@ -107,11 +107,12 @@ impl RequestBody {
         self.checks.push(Box::new(check));
     }
 
-    /// Wraps what the head of the request promised round the body. Returns where a fault will be found.
+    /// Wraps what the head of the request promised round the body. Returns where a fault
+    /// will be found, when there is a body.
     ///
     /// # Errors
     /// When there is no body and the promise is therefore false already: nobody may ever read a body that is not there.
-    pub(crate) fn prove(&mut self, payload: Payload) -> Result<BodyOutcome, BodyFault> {
+    pub(crate) fn prove(&mut self, payload: Payload) -> Result<Option<BodyOutcome>, BodyFault> {
         match payload {
             Payload::Unchecked => {}
             Payload::Sha256(expected) if self.is_empty() => {
@@ -133,7 +134,10 @@ impl RequestBody {
                 self.decoder = Some(Box::new(Decoder::new(decoded_bytes, chain, &trailers)));
             }
         }
-        Ok(self.outcome.get_or_insert_default().clone())
+        if self.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.outcome.get_or_insert_default().clone()))
     }
 
     /// The next piece as it comes off the wire, or out of the framing.

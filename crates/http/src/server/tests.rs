@@ -1,1 +1,195 @@
+//! The listener over real sockets on the loopback.
 
+use async_trait::async_trait;
+use baleen_policy::Principal;
+use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_types::{RequestId, Timestamp};
+use http::HeaderMap;
+use http::request::Parts as Head;
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::{Credentials, Door, KeyRecord, Parts, Refusal, Request, Response, ResponseBody, Scheme};
+
+/// Reads the body but for `/unread`; waits to be let go at `/wait`.
+struct Slow {
+    entered: Notify,
+    go: Notify,
+}
+
+#[async_trait]
+impl Door for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::None
+    }
+
+    async fn serve(&self, request: Request) -> Response {
+        match request.uri().path() {
+            "/unread" => Response::new(ResponseBody::full("not read")),
+            "/wait" => {
+                self.entered.notify_one();
+                self.go.notified().await;
+                Response::new(ResponseBody::full("waited"))
+            }
+            _ => {
+                let body = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .map(http_body_util::Collected::to_bytes)
+                    .unwrap_or_default();
+                Response::new(ResponseBody::full(body))
+            }
+        }
+    }
+
+    fn refuse(&self, _refusal: &Refusal, _head: &Head) -> Response {
+        Response::default()
+    }
+
+    fn stamp(&self, _id: RequestId, _headers: &mut HeaderMap) {}
+}
+
+struct NoCredentials;
+
+#[async_trait]
+impl Credentials for NoCredentials {
+    async fn access_key(&self, _id: &str) -> Option<KeyRecord> {
+        None
+    }
+
+    async fn api_token(&self, _token: &str) -> Option<Principal> {
+        None
+    }
+}
+
+struct Running {
+    door: Arc<Slow>,
+    address: SocketAddr,
+    shutdown: Shutdown,
+    served: tokio::task::JoinHandle<DrainReport>,
+}
+
+async fn start(settings: ServerSettings) -> Running {
+    let door = Arc::new(Slow {
+        entered: Notify::new(),
+        go: Notify::new(),
+    });
+    let parts = Parts {
+        credentials: Arc::new(NoCredentials),
+        clock: ManualClock::new(Timestamp::EPOCH),
+        entropy: SeededEntropy::new(1),
+    };
+    let edge = Edge::new(Arc::clone(&door) as Arc<dyn Door>, parts);
+    let listener = Listener::bind(settings).await.unwrap();
+    let address = listener.address().unwrap();
+    let shutdown = Shutdown::new();
+    let served = tokio::spawn(listener.serve(edge, shutdown.clone()));
+    Running {
+        door,
+        address,
+        shutdown,
+        served,
+    }
+}
+
+async fn send(address: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn until_closed(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    // A reset connection ends the text as well as a closed one.
+    let _ = stream.read_to_string(&mut text).await;
+    text
+}
+
+#[tokio::test]
+async fn port_0_is_a_real_port_and_serves() {
+    let running = start(ServerSettings::default()).await;
+    assert_ne!(running.address.port(), 0);
+    assert!(running.address.ip().is_loopback());
+    let stream = send(
+        running.address,
+        "PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi",
+    )
+    .await;
+    let text = until_closed(stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hi"), "{text}");
+    running.shutdown.stop();
+    assert_eq!(running.served.await.unwrap(), DrainReport { cut: 0 });
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_request_at_work() {
+    let running = start(ServerSettings::default()).await;
+    let stream = send(running.address, "GET /wait HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    running.door.entered.notified().await;
+    running.shutdown.stop();
+    running.door.go.notify_one();
+    let text = until_closed(stream).await;
+    assert!(text.ends_with("waited"), "{text}");
+    assert_eq!(running.served.await.unwrap(), DrainReport { cut: 0 });
+}
+
+#[tokio::test]
+async fn a_stop_cuts_at_the_deadline() {
+    let settings = ServerSettings {
+        drain_deadline: Duration::from_millis(20),
+        ..ServerSettings::default()
+    };
+    let running = start(settings).await;
+    let stream = send(running.address, "GET /wait HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    running.door.entered.notified().await;
+    running.shutdown.stop();
+    assert_eq!(running.served.await.unwrap(), DrainReport { cut: 1 });
+    assert_eq!(until_closed(stream).await, "");
+}
+
+#[tokio::test]
+async fn an_unfinished_head_and_a_huge_one_end() {
+    let settings = ServerSettings {
+        head_timeout: Duration::from_millis(20),
+        ..ServerSettings::default()
+    };
+    let running = start(settings).await;
+    let text = until_closed(send(running.address, "GET / HTTP/1.1\r\nhost: h\r\n").await).await;
+    assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+    let huge = format!(
+        "GET / HTTP/1.1\r\nhost: h\r\nx: {}\r\n\r\n",
+        "y".repeat(REQUEST_HEAD_BYTES_MAX)
+    );
+    let text = until_closed(send(running.address, &huge).await).await;
+    assert!(text.is_empty() || text.starts_with("HTTP/1.1 431"), "{text}");
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(REQUEST_HEADERS_MAX + 1));
+    let text = until_closed(send(running.address, &many).await).await;
+    assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+}
+
+/// F34: the body is asked for when somebody reads it, and never when the answer is known without.
+#[tokio::test]
+async fn continue_is_sent_only_when_the_body_is_read() {
+    let running = start(ServerSettings::default()).await;
+    let head = "host: h\r\ncontent-length: 2\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n";
+    let text = until_closed(send(running.address, &format!("PUT /unread HTTP/1.1\r\n{head}")).await).await;
+    assert!(
+        text.starts_with("HTTP/1.1 200") && !text.contains("100 Continue"),
+        "{text}"
+    );
+
+    let mut stream = send(running.address, &format!("PUT / HTTP/1.1\r\n{head}")).await;
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"hi").await.unwrap();
+    let text = until_closed(stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hi"), "{text}");
+}

@@ -1,0 +1,216 @@
+//! Authorization, between routing and the body.
+//!
+//! s3s calls [`Access::check`] with the operation it routed to, before it reads a byte of the body. The operation's row
+//! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
+
+use async_trait::async_trait;
+use baleen_objects::{Bucket, ObjectError};
+use baleen_policy::{Action, Authorized, Principal, Resource, authorize};
+use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
+use s3s::{S3Request, S3Result};
+
+use crate::fault::Fault;
+use crate::ops::{self, Extent, Row};
+use crate::services::Services;
+
+/// An authorized call: what an operation needs to know besides its input.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) authorized: Authorized,
+    pub(crate) bucket: Option<Bucket>,
+    name: Option<BucketName>,
+    key: Option<ObjectKey>,
+    pub(crate) id: Option<RequestId>,
+}
+
+impl Call {
+    /// The bucket's name, in operations whose row has a bucket.
+    pub(crate) fn bucket_name(&self) -> Result<&BucketName, Fault> {
+        self.name.as_ref().ok_or_else(misrouted)
+    }
+
+    /// The object's place, in operations whose row has an object.
+    pub(crate) fn path(&self) -> Result<ObjectPath, Fault> {
+        match (&self.name, &self.key) {
+            (Some(bucket), Some(key)) => Ok(ObjectPath {
+                bucket: bucket.clone(),
+                key: key.clone(),
+            }),
+            _ => Err(misrouted()),
+        }
+    }
+}
+
+/// Only a codec that routes otherwise than our table says gets here.
+fn misrouted() -> Fault {
+    Fault::invalid_request("The address does not fit the operation.")
+}
+
+/// Where [`Access::check`] leaves the name of the operation for the log. An extension of the request.
+#[derive(Clone, Default)]
+pub(crate) struct RoutedTo(std::sync::Arc<std::sync::OnceLock<&'static str>>);
+
+impl RoutedTo {
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.0.get().copied()
+    }
+}
+
+/// The hook.
+pub(crate) struct Access {
+    services: Services,
+}
+
+impl Access {
+    pub(crate) fn new(services: Services) -> Self {
+        Self { services }
+    }
+
+    async fn decide(&self, cx: &mut S3AccessContext<'_>) -> Result<(), Fault> {
+        let row = ops::row(cx.s3_op().name());
+        if let (Some(row), Some(routed)) = (row, cx.extensions_mut().get::<RoutedTo>()) {
+            // Set once: s3s routes a request once.
+            let _ = routed.0.set(row.name);
+        }
+        let principal = cx
+            .extensions_mut()
+            .get::<Principal>()
+            .cloned()
+            .unwrap_or(Principal::Nobody);
+        let id = cx.extensions_mut().get::<RequestId>().copied();
+        // Nobody learns less than anybody: not what exists, not what is implemented.
+        if principal.user().is_none() {
+            return Err(Fault::access_denied());
+        }
+        let Some(row) = row else {
+            return Err(Fault::not_implemented(format!(
+                "The operation {} is not implemented.",
+                cx.s3_op().name()
+            )));
+        };
+        let call = self.authorize(row, &principal, cx, id).await?;
+        cx.extensions_mut().insert(call);
+        Ok(())
+    }
+
+    async fn authorize(
+        &self,
+        row: &Row,
+        principal: &Principal,
+        cx: &S3AccessContext<'_>,
+        id: Option<RequestId>,
+    ) -> Result<Call, Fault> {
+        let name = cx.s3_path().get_bucket_name().map(BucketName::parse).transpose()?;
+        let (bucket, resource) = match (row.extent, &name) {
+            (Extent::Account | Extent::NewBucket, _) => (None, Resource::OwnAccount),
+            (Extent::Bucket | Extent::Object, Some(name)) => {
+                let bucket = self.find(name).await?;
+                let owner = bucket.as_ref().map(|bucket| bucket.owner);
+                (bucket, Resource::Bucket { name, owner })
+            }
+            (Extent::Bucket | Extent::Object, None) => return Err(misrouted()),
+        };
+        let authorized = authorize(principal, row.action, resource)?;
+        if let Some(bucket) = &bucket {
+            check_expected_owner(cx, "x-amz-expected-bucket-owner", bucket)?;
+        } else if let (Extent::Bucket | Extent::Object, Some(name)) = (row.extent, &name) {
+            return Err(ObjectError::NoSuchBucket(name.clone()).into());
+        }
+        let key = match (row.extent, cx.s3_path().get_object_key()) {
+            (Extent::Object, Some(key)) => Some(parse_key(key)?),
+            _ => None,
+        };
+        Ok(Call {
+            authorized,
+            bucket,
+            name,
+            key,
+            id,
+        })
+    }
+
+    async fn find(&self, name: &BucketName) -> Result<Option<Bucket>, Fault> {
+        match self.services.objects.head_bucket(name).await {
+            Ok(bucket) => Ok(Some(bucket)),
+            Err(ObjectError::NoSuchBucket(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A copy reads: who may write the destination must also be allowed to read the source.
+    async fn authorize_source(&self, source: &CopySource, principal: &Principal) -> Result<(), Fault> {
+        let at = crate::convert::copy_source(source)?;
+        let bucket = self.find(&at.bucket).await?;
+        let owner = bucket.map(|bucket| bucket.owner);
+        authorize(
+            principal,
+            Action::S3GetObject,
+            Resource::Bucket {
+                name: &at.bucket,
+                owner,
+            },
+        )?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl S3Access for Access {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let id = cx.extensions_mut().get::<RequestId>().copied();
+        self.decide(cx).await.map_err(|fault| fault.into_s3(id))
+    }
+
+    async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
+        let (id, principal) = asker(request);
+        self.authorize_source(&request.input.copy_source, &principal)
+            .await
+            .map_err(|fault| fault.into_s3(id))
+    }
+
+    async fn upload_part_copy(&self, request: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
+        let (id, principal) = asker(request);
+        self.authorize_source(&request.input.copy_source, &principal)
+            .await
+            .map_err(|fault| fault.into_s3(id))
+    }
+}
+
+fn asker<T>(request: &S3Request<T>) -> (Option<RequestId>, Principal) {
+    let id = request.extensions.get::<RequestId>().copied();
+    (
+        id,
+        request
+            .extensions
+            .get::<Principal>()
+            .cloned()
+            .unwrap_or(Principal::Nobody),
+    )
+}
+
+fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
+    ObjectKey::parse(key).map_err(|invalid| {
+        let message = format!("Your key is too long: {}.", invalid.why);
+        Fault::new("KeyTooLongError", http::StatusCode::BAD_REQUEST, message)
+    })
+}
+
+fn check_expected_owner(cx: &S3AccessContext<'_>, header: &str, bucket: &Bucket) -> Result<(), Fault> {
+    match cx.headers().get(header) {
+        Some(expected) if expected.as_bytes() != bucket.owner.to_string().as_bytes() => Err(Fault::access_denied()),
+        _ => Ok(()),
+    }
+}
+
+/// The key provider of a codec that must never see a signature: refuses all of them.
+pub(crate) struct NoKeys;
+
+#[async_trait]
+impl S3Auth for NoKeys {
+    async fn get_secret_key(&self, _access_key: &str) -> S3Result<SecretKey> {
+        Err(Fault::access_denied().into_s3(None))
+    }
+}

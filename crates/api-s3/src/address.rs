@@ -1,0 +1,86 @@
+//! Where a request goes: path-style as it stands, virtual-host brought to path-style.
+
+use http::Uri;
+use http::header::HOST;
+use http::request::Parts;
+
+/// Base domains under which a bucket may be the first label of the host name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Domains(Vec<String>);
+
+impl Domains {
+    pub(crate) fn new(domains: &[String]) -> Self {
+        let domain = |text: &String| text.trim().trim_matches('.').to_ascii_lowercase();
+        Self(domains.iter().map(domain).filter(|text| !text.is_empty()).collect())
+    }
+
+    /// The bucket that a `Host` header names, if it is one label (or more, buckets may have dots) before a base domain.
+    fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        self.0
+            .iter()
+            .filter_map(|domain| {
+                let at = name.len().checked_sub(domain.len())?;
+                let (bucket, tail) = name.split_at_checked(at)?;
+                tail.eq_ignore_ascii_case(domain).then(|| bucket.strip_suffix('.'))?
+            })
+            // With `example.com` and `s3.example.com` both configured, the longer domain leaves the shorter bucket.
+            .min_by_key(|bucket| bucket.len())
+            .filter(|bucket| !bucket.is_empty())
+    }
+
+    /// Rewrites a virtual-host request: `/key` at `bucket.domain` becomes `/bucket/key`.
+    pub(crate) fn settle(&self, head: &mut Parts) {
+        if self.0.is_empty() {
+            return;
+        }
+        let Some(host) = head.headers.get(HOST).and_then(|value| value.to_str().ok()) else {
+            return;
+        };
+        let Some(bucket) = self.bucket(host) else { return };
+        let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let rewritten = format!("/{bucket}{}{query}", head.uri.path());
+        // What was a valid path stays one behind a prefix of host name characters.
+        if let Ok(uri) = Uri::try_from(rewritten) {
+            head.uri = uri;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn check(domains: &[&str], host: &str, path: &str) -> String {
+        let domains = Domains::new(&domains.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let mut head = Request::get(path).header(HOST, host).body(()).unwrap().into_parts().0;
+        domains.settle(&mut head);
+        head.uri.to_string()
+    }
+
+    #[test]
+    fn virtual_hosts_become_paths() {
+        let domains = ["s3.example.com", "example.com"];
+        for (host, path, wanted) in [
+            ("photos.s3.example.com", "/a/b?x=1", "/photos/a/b?x=1"),
+            ("photos.s3.example.com:9000", "/", "/photos/"),
+            ("PHOTOS.S3.Example.COM", "/", "/PHOTOS/"),
+            ("my.photos.s3.example.com", "/k", "/my.photos/k"),
+            ("photos.example.com", "//k/../x", "/photos//k/../x"),
+            ("s3.example.com", "/photos/a", "/photos/a"),
+            ("evils3.example.com", "/k", "/evils3/k"),
+            ("127.0.0.1:9000", "/photos/a", "/photos/a"),
+            ("localhost", "/photos/a", "/photos/a"),
+        ] {
+            assert_eq!(check(&domains, host, path), wanted, "{host}");
+        }
+        assert_eq!(check(&["s3.example.com"], "evils3.example.com", "/b/k"), "/b/k");
+        assert_eq!(check(&[], "photos.s3.example.com", "/b/k"), "/b/k");
+    }
+}

@@ -1,0 +1,94 @@
+//! Conditional reads: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`.
+//!
+//! Source: RFC 9110, section 13; AWS GetObject for the order when several stand together.
+
+use baleen_objects::ObjectHead;
+use baleen_types::{ETag, Timestamp};
+use http::HeaderMap;
+use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use s3s::dto::TimestampFormat;
+
+/// The conditions of a GET or HEAD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    matching: Option<Tags>,
+    not_matching: Option<Tags>,
+    modified_since: Option<Timestamp>,
+    unmodified_since: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tags {
+    Any,
+    /// Tags that are none of ours (weak ones) are left out, since they match nothing.
+    These(Vec<ETag>),
+}
+
+/// What the conditions say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Serve,
+    NotModified,
+    /// With the name of the condition that does not hold.
+    Failed(&'static str),
+}
+
+impl Conditions {
+    /// Takes the conditions off the headers, so that the codec, which knows single tags only, does not stumble on lists.
+    pub(crate) fn take(headers: &mut HeaderMap) -> Self {
+        Self {
+            matching: headers.remove(IF_MATCH).map(|value| Tags::parse(value.as_bytes())),
+            not_matching: headers.remove(IF_NONE_MATCH).map(|value| Tags::parse(value.as_bytes())),
+            modified_since: take_date(headers, &IF_MODIFIED_SINCE),
+            unmodified_since: take_date(headers, &IF_UNMODIFIED_SINCE),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Judges an object. A tag condition overrules the date condition beside it (RFC 9110, 13.2.2).
+    pub(crate) fn judge(&self, head: &ObjectHead) -> Verdict {
+        let modified = head.modified.as_secs();
+        match (&self.matching, self.unmodified_since) {
+            (Some(tags), _) if !tags.match_tag(&head.etag) => return Verdict::Failed("If-Match"),
+            (None, Some(date)) if modified > date.as_secs() => return Verdict::Failed("If-Unmodified-Since"),
+            _ => {}
+        }
+        match (&self.not_matching, self.modified_since) {
+            (Some(tags), _) if tags.match_tag(&head.etag) => Verdict::NotModified,
+            (None, Some(date)) if modified <= date.as_secs() => Verdict::NotModified,
+            _ => Verdict::Serve,
+        }
+    }
+}
+
+impl Tags {
+    fn parse(list: &[u8]) -> Self {
+        let Ok(list) = std::str::from_utf8(list) else {
+            return Self::These(Vec::new());
+        };
+        if list.trim() == "*" {
+            return Self::Any;
+        }
+        Self::These(list.split(',').filter_map(|tag| ETag::parse(tag).ok()).collect())
+    }
+
+    fn match_tag(&self, tag: &ETag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.contains(tag),
+        }
+    }
+}
+
+/// A date that cannot be read is no condition (RFC 9110, 13.1.3: "MUST ignore").
+fn take_date(headers: &mut HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    let value = headers.remove(name)?;
+    let parsed = s3s::dto::Timestamp::parse(TimestampFormat::HttpDate, value.to_str().ok()?).ok()?;
+    Some(Timestamp::from_datetime(parsed.into()))
+}
+
+#[cfg(test)]
+mod tests;

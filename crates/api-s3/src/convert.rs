@@ -1,0 +1,282 @@
+//! Between our types and those of the codec.
+
+use baleen_http::TrailerNames;
+use baleen_objects::{
+    Body, BodyError, Checksum, ChecksumAlgorithm, Expect, ObjectHeaders, StoredChecksum, WriteCondition,
+};
+use baleen_types::{AccountId, BucketName, ETag, FaultKind, ObjectKey, ObjectPath, PartNumber, Timestamp, UploadId};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use http::{HeaderMap, StatusCode};
+use s3s::S3Request;
+use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
+use s3s::stream::{ByteStream, RemainingLength};
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
+use crate::fault::Fault;
+
+pub(crate) fn timestamp(at: Timestamp) -> dto::Timestamp {
+    at.to_datetime().into()
+}
+
+pub(crate) fn etag(tag: &ETag) -> dto::ETag {
+    dto::ETag::Strong(tag.as_str().to_owned())
+}
+
+pub(crate) fn size(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn owner(account: AccountId) -> Owner {
+    let id = account.to_string();
+    Owner {
+        display_name: Some(id.clone()),
+        id: Some(id),
+    }
+}
+
+pub(crate) fn initiator(account: AccountId) -> Initiator {
+    let id = account.to_string();
+    Initiator {
+        display_name: Some(id.clone()),
+        id: Some(id),
+    }
+}
+
+pub(crate) fn upload_id(text: &str) -> Result<UploadId, Fault> {
+    UploadId::parse(text).map_err(|_| {
+        Fault::new(
+            "NoSuchUpload",
+            StatusCode::NOT_FOUND,
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+        )
+    })
+}
+
+pub(crate) fn part_number(number: i32) -> Result<PartNumber, Fault> {
+    u32::try_from(number)
+        .ok()
+        .and_then(|number| PartNumber::new(number).ok())
+        .ok_or_else(|| Fault::invalid_argument("Part number must be an integer between 1 and 10000, inclusive."))
+}
+
+/// Versions are not kept: the only one of an object is `null`.
+pub(crate) fn refuse_version(version: Option<&str>) -> Result<(), Fault> {
+    match version {
+        None | Some("null" | "") => Ok(()),
+        Some(_) => Err(Fault::new(
+            "NoSuchVersion",
+            StatusCode::NOT_FOUND,
+            "The specified version does not exist.",
+        )),
+    }
+}
+
+pub(crate) fn copy_source(source: &CopySource) -> Result<ObjectPath, Fault> {
+    let CopySource::Bucket {
+        bucket,
+        key,
+        version_id,
+    } = source
+    else {
+        return Err(Fault::not_implemented("A copy source must be bucket/key."));
+    };
+    refuse_version(version_id.as_deref())?;
+    let key = ObjectKey::parse(key.to_string())?;
+    Ok(ObjectPath {
+        bucket: BucketName::parse(bucket)?,
+        key,
+    })
+}
+
+/// The tags of `x-amz-copy-source-if-match`; the other copy conditions are judged in the operation.
+pub(crate) fn copy_tags(condition: Option<&ETagCondition>) -> Result<Vec<ETag>, Fault> {
+    match condition {
+        None | Some(ETagCondition::Any) => Ok(Vec::new()),
+        Some(ETagCondition::ETag(tag)) => Ok(vec![ETag::parse(tag.value())?]),
+    }
+}
+
+/// `If-None-Match` and `If-Match` of a write (AWS, "Conditional writes").
+pub(crate) fn write_condition(
+    none_match: Option<&ETagCondition>,
+    matching: Option<&ETagCondition>,
+) -> Result<WriteCondition, Fault> {
+    match (none_match, matching) {
+        (None, None) => Ok(WriteCondition::None),
+        (Some(ETagCondition::Any), None) => Ok(WriteCondition::IfAbsent),
+        (None, Some(ETagCondition::ETag(tag))) => match ETag::parse(tag.value()) {
+            Ok(tag) => Ok(WriteCondition::IfMatch(tag)),
+            // A tag that is none of ours is the tag of nothing that is here.
+            Err(_) => Err(Fault::precondition("If-Match")),
+        },
+        (Some(ETagCondition::ETag(_)), None) => Err(Fault::not_implemented("If-None-Match of a write must be *.")),
+        (None, Some(ETagCondition::Any)) => Err(Fault::not_implemented("If-Match of a write must be an entity tag.")),
+        (Some(_), Some(_)) => Err(Fault::not_implemented("If-Match and If-None-Match exclude each other.")),
+    }
+}
+
+/// The headers and user metadata to store, from the request's own headers.
+pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata>) -> Result<ObjectHeaders, Fault> {
+    let text = |name: &'static str| -> Result<Option<String>, Fault> {
+        match headers.get(name) {
+            None => Ok(None),
+            Some(value) => value
+                .to_str()
+                .map(|text| Some(text.to_owned()))
+                .map_err(|_| Fault::invalid_argument(format!("The header {name} must be plain text."))),
+        }
+    };
+    Ok(ObjectHeaders {
+        content_type: text("content-type")?.filter(|text| !text.is_empty()),
+        cache_control: text("cache-control")?,
+        content_disposition: text("content-disposition")?,
+        content_encoding: text("content-encoding")?,
+        content_language: text("content-language")?,
+        expires: text("expires")?,
+        user: metadata.unwrap_or_default().into_iter().collect(),
+    })
+}
+
+/// What the request says about its body.
+pub(crate) fn expect<T>(request: &S3Request<T>) -> Result<Expect, Fault> {
+    let headers = &request.headers;
+    let md5 = headers
+        .get("content-md5")
+        .map(|value| content_md5(value.as_bytes()))
+        .transpose()?;
+    let checksum = checksum_header(headers)?;
+    let trailing = request
+        .extensions
+        .get::<TrailerNames>()
+        .and_then(|names| names.0.first().copied());
+    let named = ["x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"]
+        .into_iter()
+        .find_map(|name| headers.get(name))
+        .map(|value| ChecksumAlgorithm::parse(value.to_str().unwrap_or_default()))
+        .transpose()
+        .map_err(|_| {
+            Fault::invalid_request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+        })?;
+    let checksum_algorithm = trailing.map(from_trailer).or(named);
+    Ok(Expect {
+        md5,
+        checksum,
+        checksum_algorithm,
+        late: None,
+    })
+}
+
+pub(crate) fn content_md5(text: &[u8]) -> Result<[u8; 16], Fault> {
+    BASE64
+        .decode(text.trim_ascii())
+        .ok()
+        .and_then(|digest| digest.try_into().ok())
+        .ok_or_else(|| {
+            Fault::new(
+                "InvalidDigest",
+                StatusCode::BAD_REQUEST,
+                "The Content-MD5 you specified is not valid.",
+            )
+        })
+}
+
+/// The one `x-amz-checksum-*` header of a request.
+pub(crate) fn checksum_header(headers: &HeaderMap) -> Result<Option<Checksum>, Fault> {
+    let mut found = None;
+    for trailer in baleen_http::ChecksumAlgorithm::ALL {
+        let Some(value) = headers.get(trailer.header()) else {
+            continue;
+        };
+        let checksum = Checksum::parse(from_trailer(trailer), value.to_str().unwrap_or_default())
+            .map_err(|_| Fault::invalid_request(format!("Value for {} header is invalid.", trailer.header())))?;
+        if found.replace(checksum).is_some() {
+            return Err(Fault::invalid_request("Expecting a single x-amz-checksum- header."));
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn from_trailer(algorithm: baleen_http::ChecksumAlgorithm) -> ChecksumAlgorithm {
+    match algorithm {
+        baleen_http::ChecksumAlgorithm::Crc32 => ChecksumAlgorithm::Crc32,
+        baleen_http::ChecksumAlgorithm::Crc32c => ChecksumAlgorithm::Crc32c,
+        baleen_http::ChecksumAlgorithm::Crc64Nvme => ChecksumAlgorithm::Crc64Nvme,
+        baleen_http::ChecksumAlgorithm::Sha1 => ChecksumAlgorithm::Sha1,
+        baleen_http::ChecksumAlgorithm::Sha256 => ChecksumAlgorithm::Sha256,
+    }
+}
+
+/// Puts a checksum into the fields that every output of the codec has for it.
+macro_rules! put_checksum {
+    ($output:expr, $stored:expr) => {
+        if let Some(stored) = $stored {
+            let text = Some(stored.to_text());
+            match stored.checksum.algorithm() {
+                ::baleen_objects::ChecksumAlgorithm::Crc32 => $output.checksum_crc32 = text,
+                ::baleen_objects::ChecksumAlgorithm::Crc32c => $output.checksum_crc32c = text,
+                ::baleen_objects::ChecksumAlgorithm::Crc64Nvme => $output.checksum_crc64nvme = text,
+                ::baleen_objects::ChecksumAlgorithm::Sha1 => $output.checksum_sha1 = text,
+                ::baleen_objects::ChecksumAlgorithm::Sha256 => $output.checksum_sha256 = text,
+            }
+        }
+    };
+}
+pub(crate) use put_checksum;
+
+pub(crate) fn checksum_type(stored: &StoredChecksum) -> dto::ChecksumType {
+    dto::ChecksumType::from_static(stored.kind.as_str())
+}
+
+pub(crate) fn checksum_algorithm(algorithm: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
+    dto::ChecksumAlgorithm::from_static(algorithm.as_str())
+}
+
+/// A request body for the object service.
+pub(crate) fn body_in(blob: Option<StreamingBlob>) -> Body {
+    match blob {
+        None => Box::pin(futures::stream::empty()),
+        Some(blob) => Box::pin(blob.map(|piece| {
+            // The fault itself is found again through the body's outcome: see `door`.
+            piece.map_err(|source| BodyError::new(FaultKind::Invalid, source))
+        })),
+    }
+}
+
+/// A body of the object service for an answer.
+pub(crate) fn body_out(body: Body, bytes: u64) -> StreamingBlob {
+    StreamingBlob::new(Outgoing {
+        body: Mutex::new(body),
+        remaining: usize::try_from(bytes).unwrap_or(usize::MAX),
+    })
+}
+
+/// The codec wants its streams `Sync`; a mutex which is only ever entered through `&mut` gives that for nothing.
+struct Outgoing {
+    body: Mutex<Body>,
+    remaining: usize,
+}
+
+impl Stream for Outgoing {
+    type Item = Result<Bytes, s3s::StdError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let body = this.body.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let piece = std::task::ready!(body.as_mut().poll_next(cx));
+        if let Some(Ok(bytes)) = &piece {
+            this.remaining = this.remaining.saturating_sub(bytes.len());
+        }
+        Poll::Ready(piece.map(|piece| piece.map_err(|error| Box::new(error) as s3s::StdError)))
+    }
+}
+
+impl ByteStream for Outgoing {
+    fn remaining_length(&self) -> RemainingLength {
+        RemainingLength::new_exact(self.remaining)
+    }
+}

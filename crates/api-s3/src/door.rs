@@ -1,0 +1,290 @@
+//! The door itself: what stands between the edge and the codec, on the way in and on the way out.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use baleen_http::{
+    BodyCheck, BodyFault, BodyOutcome, ChecksumHasher, Door, OperationName, Refusal, Request, RequestBody, Response,
+    ResponseBody, Scheme,
+};
+use baleen_objects::Objects;
+use baleen_runtime::Entropy;
+use baleen_types::{RegionName, RequestId};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use md5::{Digest as _, Md5};
+use s3s::service::S3Service;
+
+use crate::access::RoutedTo;
+use crate::address::Domains;
+use crate::fault::Fault;
+use crate::prepare::prepare;
+use crate::services::Services;
+use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error};
+
+/// Settings of the door.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The region that buckets are in and that clients are told.
+    pub region: RegionName,
+    /// Base domains for virtual-host addresses (`bucket.domain`); none means path-style only.
+    pub domains: Vec<String>,
+}
+
+/// The S3 door; put behind a [`baleen_http::Edge`].
+pub struct S3Door {
+    codec: S3Service,
+    domains: Domains,
+    host_id: String,
+    host_id_header: HeaderValue,
+}
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+static HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+
+impl S3Door {
+    /// Builds the door over its service.
+    #[must_use]
+    pub fn new(settings: Settings, objects: Arc<Objects>, entropy: &dyn Entropy) -> Arc<Self> {
+        let mut id = [0; 32];
+        entropy.fill(&mut id);
+        let host_id = BASE64.encode(id);
+        Arc::new(Self {
+            codec: crate::codec::build(Services {
+                objects,
+                region: settings.region,
+            }),
+            domains: Domains::new(&settings.domains),
+            // Base64 is made of characters that headers take.
+            host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
+            host_id,
+        })
+    }
+
+    async fn call(&self, mut head: Parts, mut body: RequestBody) -> Result<Response, Fault> {
+        if head.method == Method::OPTIONS {
+            return Err(preflight(&head.headers));
+        }
+        self.domains.settle(&mut head);
+        prepare(&mut head)?;
+        if !body.is_empty() && is_multi_delete(&head) {
+            for check in DigestCheck::announced(&head.headers)? {
+                body.check(check);
+            }
+        }
+        let outcome = head.extensions.get::<BodyOutcome>().cloned();
+        let routed = RoutedTo::default();
+        head.extensions.insert(routed.clone());
+        let body = if body.is_empty() {
+            s3s::Body::empty()
+        } else {
+            s3s::Body::http_body(body)
+        };
+        let answer = self.codec.call(http::Request::from_parts(head, body)).await;
+
+        let operation = OperationName(routed.name().unwrap_or("unknown"));
+        let fault = outcome.as_ref().and_then(BodyOutcome::fault);
+        let mut response = match (answer, fault) {
+            // Whatever the operation made of a body that broke off: what is wrong is what the body says.
+            (Ok(answer), Some(fault)) if !answer.status().is_success() => return Err(fault.into()),
+            (Ok(answer), _) => answer.map(|body| match body.bytes() {
+                Some(bytes) => ResponseBody::full(bytes),
+                None => ResponseBody::boxed(body),
+            }),
+            (Err(error), _) => {
+                tracing::error!(?error, "the codec failed");
+                return Err((&Refusal::Panicked).into());
+            }
+        };
+        response.extensions_mut().insert(operation);
+        if let Some(StatusOverride(status)) = response.extensions().get() {
+            *response.status_mut() = *status;
+        }
+        Ok(response)
+    }
+}
+
+/// The status of an answer whose codec knows only one; an extension of the answer.
+#[derive(Clone, Copy)]
+pub(crate) struct StatusOverride(pub(crate) StatusCode);
+
+#[async_trait]
+impl Door for S3Door {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::SigV4 { service: "s3" }
+    }
+
+    async fn serve(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let id = head.extensions.get().copied();
+        let cx = ErrorContext {
+            method: &method,
+            resource: uri.path(),
+            id,
+            host_id: &self.host_id,
+        };
+        match self.call(head, body).await {
+            Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
+                complete_error(response, &cx).await
+            }
+            Ok(mut response) => {
+                if response.status() == StatusCode::NOT_MODIFIED {
+                    set_error(&mut response, "", "", &cx);
+                }
+                response
+            }
+            Err(fault) => error_response(fault, &cx),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response {
+        let id = head.extensions.get().copied();
+        let cx = ErrorContext {
+            method: &head.method,
+            resource: head.uri.path(),
+            id,
+            host_id: &self.host_id,
+        };
+        error_response(refusal.into(), &cx)
+    }
+
+    fn stamp(&self, id: RequestId, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::try_from(RequestIdText(id).to_string()) {
+            headers.insert(&REQUEST_ID, value);
+        }
+        headers.insert(&HOST_ID, self.host_id_header.clone());
+        headers.insert(http::header::SERVER, HeaderValue::from_static("Baleen"));
+    }
+
+    fn loggable<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
+        // The query may hold a signature; the path is bucket and key.
+        Some(uri.path())
+    }
+}
+
+/// Gives an error that the codec rendered (code and message) the rest of its document.
+async fn complete_error(response: Response, cx: &ErrorContext<'_>) -> Response {
+    use http_body_util::BodyExt as _;
+    let (head, body) = response.into_parts();
+    // Error documents of the codec are in memory already, so that this reads nothing from anywhere.
+    let document = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    let document = String::from_utf8_lossy(&document);
+    let code = element(&document, "Code").unwrap_or("InternalError");
+    let message = element(&document, "Message").unwrap_or_else(|| usual_message(code));
+    let mut response = Response::from_parts(head, ResponseBody::empty());
+    set_error(&mut response, code, message, cx);
+    response
+}
+
+/// Messages for the errors that the codec gives without one.
+fn usual_message(code: &str) -> &'static str {
+    match code {
+        "AccessDenied" => "Access Denied",
+        "IncompleteBody" => "You did not provide the number of bytes specified by the Content-Length HTTP header.",
+        "InvalidBucketName" => "The specified bucket is not valid.",
+        "InvalidURI" => "Couldn't parse the specified URI.",
+        "KeyTooLongError" => "Your key is too long.",
+        "MalformedXML" => "The XML you provided was not well-formed or did not validate against our published schema.",
+        "MaxMessageLengthExceeded" => "Your request was too big.",
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.",
+        "MissingContentLength" => "You must provide the Content-Length HTTP header.",
+        "MissingRequestBodyError" => "Request body is empty.",
+        "NotImplemented" => "A header or query you provided implies functionality that is not implemented.",
+        _ => "We encountered an internal error. Please try again.",
+    }
+}
+
+/// The answer to a preflight as long as no bucket has a CORS configuration (AWS, "CORS troubleshooting").
+fn preflight(headers: &HeaderMap) -> Fault {
+    if !headers.contains_key(http::header::ORIGIN) {
+        let message = "Insufficient information. Origin request header needed.";
+        return Fault::new("BadRequest", StatusCode::BAD_REQUEST, message);
+    }
+    Fault::new(
+        "AccessForbidden",
+        StatusCode::FORBIDDEN,
+        "CORSResponse: CORS is not enabled for this bucket.",
+    )
+}
+
+/// Whether the body is the list of a multi-object delete, whose digest headers nobody else would check.
+fn is_multi_delete(head: &Parts) -> bool {
+    let named = |query: &str| {
+        query
+            .split('&')
+            .any(|parameter| parameter == "delete" || parameter.starts_with("delete="))
+    };
+    head.method == Method::POST && head.uri.query().is_some_and(named)
+}
+
+/// Checks a body against `Content-MD5` or an `x-amz-checksum-*` header.
+struct DigestCheck {
+    header: &'static str,
+    expected: String,
+    hasher: Hasher,
+}
+
+enum Hasher {
+    Md5(Md5),
+    Checksum(Option<Box<ChecksumHasher>>),
+}
+
+impl DigestCheck {
+    fn announced(headers: &HeaderMap) -> Result<Vec<Self>, Fault> {
+        let mut checks = Vec::new();
+        if let Some(value) = headers.get("content-md5") {
+            let expected = BASE64.encode(crate::convert::content_md5(value.as_bytes())?);
+            checks.push(Self {
+                header: "Content-MD5",
+                expected,
+                hasher: Hasher::Md5(Md5::new()),
+            });
+        }
+        for algorithm in baleen_http::ChecksumAlgorithm::ALL {
+            let Some(value) = headers.get(algorithm.header()) else {
+                continue;
+            };
+            let expected = value.to_str().unwrap_or_default().trim().to_owned();
+            let hasher = Hasher::Checksum(Some(Box::new(ChecksumHasher::new(algorithm))));
+            checks.push(Self {
+                header: algorithm.header(),
+                expected,
+                hasher,
+            });
+        }
+        Ok(checks)
+    }
+}
+
+impl BodyCheck for DigestCheck {
+    fn update(&mut self, bytes: &[u8]) {
+        match &mut self.hasher {
+            Hasher::Md5(md5) => md5.update(bytes),
+            Hasher::Checksum(Some(hasher)) => hasher.update(bytes),
+            Hasher::Checksum(None) => {}
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), BodyFault> {
+        let computed = match &mut self.hasher {
+            Hasher::Md5(md5) => BASE64.encode(md5.finalize_reset()),
+            Hasher::Checksum(hasher) => hasher.take().map(|hasher| hasher.finish_base64()).unwrap_or_default(),
+        };
+        if computed == self.expected {
+            Ok(())
+        } else {
+            Err(BodyFault::Checksum(self.header))
+        }
+    }
+}

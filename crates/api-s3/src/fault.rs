@@ -1,0 +1,234 @@
+//! The one place which knows how a failure looks in S3: code, status, text.
+
+use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
+use baleen_objects::ObjectError;
+use baleen_policy::Denied;
+use baleen_types::{Classify, FaultKind, Invalid, RequestId};
+use http::{HeaderMap, StatusCode};
+use s3s::{S3Error, S3ErrorCode};
+use tracing::{error, warn};
+
+/// A failure as the client sees it. `message` never holds a path of the store or the chain of causes.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    /// Boxed, since few faults have any.
+    pub(crate) headers: Option<Box<HeaderMap>>,
+    /// For the log.
+    cause: Option<(FaultKind, BoxError)>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            status,
+            message: message.into(),
+            headers: None,
+            cause: None,
+        }
+    }
+
+    pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::new("InvalidArgument", StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new("InvalidRequest", StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(crate) fn not_implemented(message: impl Into<String>) -> Self {
+        Self::new("NotImplemented", StatusCode::NOT_IMPLEMENTED, message)
+    }
+
+    /// The same text whatever the reason, so that it tells nothing of what exists.
+    pub(crate) fn access_denied() -> Self {
+        Self::new("AccessDenied", StatusCode::FORBIDDEN, "Access Denied")
+    }
+
+    pub(crate) fn precondition(condition: &str) -> Self {
+        let message = format!("the condition {condition} of the request does not hold");
+        Self::new("PreconditionFailed", StatusCode::PRECONDITION_FAILED, message)
+    }
+
+    /// Logs what the operator has to know, once, and becomes the codec's error.
+    pub(crate) fn into_s3(self, id: Option<RequestId>) -> S3Error {
+        self.log(id);
+        let mut error =
+            S3Error::new(S3ErrorCode::from_bytes(self.code.as_bytes()).unwrap_or(S3ErrorCode::InternalError));
+        error.set_message(self.message);
+        error.set_status_code(self.status);
+        if let Some(headers) = self.headers {
+            error.set_headers(*headers);
+        }
+        error
+    }
+
+    pub(crate) fn log(&self, id: Option<RequestId>) {
+        let id = id.map(|id| id.to_string());
+        match &self.cause {
+            Some((kind, cause)) if kind.is_ours() => {
+                error!(
+                    id,
+                    code = self.code,
+                    cause = &**cause as &dyn std::error::Error,
+                    "operation failed"
+                );
+            }
+            Some((_, cause)) => {
+                warn!(
+                    id,
+                    code = self.code,
+                    cause = &**cause as &dyn std::error::Error,
+                    "operation not possible now"
+                );
+            }
+            None => {}
+        }
+    }
+}
+
+impl From<Denied> for Fault {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated | Denied::NotAllowed | Denied::Foreign => Self::access_denied(),
+        }
+    }
+}
+
+impl From<ObjectError> for Fault {
+    fn from(error: ObjectError) -> Self {
+        let kind = error.kind();
+        let (code, status) = code_of(&error);
+        let mut fault = Self::new(code, status, sentence(&error.to_string()));
+        if kind.is_ours() || kind.is_transient() {
+            fault.cause = Some((kind, error.into()));
+        }
+        fault
+    }
+}
+
+/// Each error of the object service, exhaustively.
+fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
+    match error {
+        ObjectError::NoSuchBucket(_) => ("NoSuchBucket", StatusCode::NOT_FOUND),
+        ObjectError::BucketAlreadyExists(_) => ("BucketAlreadyExists", StatusCode::CONFLICT),
+        ObjectError::BucketAlreadyOwnedByYou(_) => ("BucketAlreadyOwnedByYou", StatusCode::CONFLICT),
+        ObjectError::BucketNotEmpty(_) => ("BucketNotEmpty", StatusCode::CONFLICT),
+        ObjectError::TooManyBuckets { .. } => ("TooManyBuckets", StatusCode::BAD_REQUEST),
+        ObjectError::NoSuchKey(_) => ("NoSuchKey", StatusCode::NOT_FOUND),
+        ObjectError::NoSuchUpload(_) => ("NoSuchUpload", StatusCode::NOT_FOUND),
+        ObjectError::InvalidPart { .. } => ("InvalidPart", StatusCode::BAD_REQUEST),
+        ObjectError::InvalidPartOrder => ("InvalidPartOrder", StatusCode::BAD_REQUEST),
+        ObjectError::NoParts => ("MalformedXML", StatusCode::BAD_REQUEST),
+        ObjectError::PartTooSmall { .. } => ("EntityTooSmall", StatusCode::BAD_REQUEST),
+        ObjectError::TooLarge { .. } => ("EntityTooLarge", StatusCode::BAD_REQUEST),
+        ObjectError::InvalidRange { .. } => ("InvalidRange", StatusCode::RANGE_NOT_SATISFIABLE),
+        ObjectError::InvalidPartNumber { .. } => ("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE),
+        ObjectError::PreconditionFailed => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+        ObjectError::CopyOntoItself | ObjectError::ChecksumNotAllowed(_) | ObjectError::SizeMismatch { .. } => {
+            ("InvalidRequest", StatusCode::BAD_REQUEST)
+        }
+        ObjectError::BadDigest | ObjectError::BadChecksum { .. } => ("BadDigest", StatusCode::BAD_REQUEST),
+        ObjectError::MetadataTooLarge { .. } | ObjectError::HeadersTooLarge { .. } => {
+            ("MetadataTooLarge", StatusCode::BAD_REQUEST)
+        }
+        // The body's own fault replaces that of `Body` before the answer is sent: see `door`.
+        ObjectError::IncompleteBody { .. } | ObjectError::Body(_) => ("IncompleteBody", StatusCode::BAD_REQUEST),
+        ObjectError::NoSpace => ("InsufficientCapacity", StatusCode::INSUFFICIENT_STORAGE),
+        ObjectError::Contended => ("OperationAborted", StatusCode::CONFLICT),
+        ObjectError::Corrupt(_) => ("InternalError", StatusCode::INTERNAL_SERVER_ERROR),
+        ObjectError::Storage(_) => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        let code = match invalid.what {
+            "bucket name" => "InvalidBucketName",
+            _ => "InvalidArgument",
+        };
+        Self::new(code, StatusCode::BAD_REQUEST, sentence(&invalid.to_string()))
+    }
+}
+
+impl From<&BodyFault> for Fault {
+    fn from(body: &BodyFault) -> Self {
+        let (code, status) = match body {
+            BodyFault::BrokenOff | BodyFault::Framing(_) | BodyFault::DecodedLength { .. } => {
+                ("IncompleteBody", StatusCode::BAD_REQUEST)
+            }
+            BodyFault::ChunkTooLarge => ("InvalidChunkSizeError", StatusCode::BAD_REQUEST),
+            BodyFault::Signature => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
+            BodyFault::ContentSha256 => ("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST),
+            BodyFault::Trailer(_) => ("MalformedTrailerError", StatusCode::BAD_REQUEST),
+            BodyFault::Checksum(_) => ("BadDigest", StatusCode::BAD_REQUEST),
+        };
+        Self::new(code, status, sentence(&body.to_string()))
+    }
+}
+
+impl From<&AuthError> for Fault {
+    fn from(auth: &AuthError) -> Self {
+        let malformed = |in_query: bool| {
+            if in_query {
+                "AuthorizationQueryParametersError"
+            } else {
+                "AuthorizationHeaderMalformed"
+            }
+        };
+        let (code, status) = match auth {
+            AuthError::Malformed { in_query, .. } | AuthError::WrongService { in_query, .. } => {
+                (malformed(*in_query), StatusCode::BAD_REQUEST)
+            }
+            AuthError::TwoMechanisms => ("InvalidArgument", StatusCode::BAD_REQUEST),
+            AuthError::SignatureVersion2
+            | AuthError::DuplicateHeader(_)
+            | AuthError::Framing(_)
+            | AuthError::MissingContentSha256
+            | AuthError::UnsupportedContentSha256
+            | AuthError::UnsupportedTrailer(_)
+            | AuthError::HeaderEncoding(_) => ("InvalidRequest", StatusCode::BAD_REQUEST),
+            AuthError::Skewed { .. } => ("RequestTimeTooSkewed", StatusCode::FORBIDDEN),
+            AuthError::MissingDate
+            | AuthError::Expired
+            | AuthError::NotYetValid
+            | AuthError::UnsignedHeader(_)
+            | AuthError::UnknownToken => ("AccessDenied", StatusCode::FORBIDDEN),
+            AuthError::UnknownAccessKey => ("InvalidAccessKeyId", StatusCode::FORBIDDEN),
+            AuthError::Mismatch => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
+            AuthError::SessionToken => ("InvalidToken", StatusCode::BAD_REQUEST),
+        };
+        Self::new(code, status, sentence(&auth.to_string()))
+    }
+}
+
+impl From<&Refusal> for Fault {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Auth(auth) => auth.into(),
+            Refusal::Body(body) => body.into(),
+            Refusal::Panicked => Self::new(
+                "InternalError",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "We encountered an internal error. Please try again.",
+            ),
+        }
+    }
+}
+
+/// S3's messages are sentences; ours inside begin small and end without a stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let Some(first) = characters.next() else {
+        return String::new();
+    };
+    let mut out: String = first.to_uppercase().collect();
+    out.push_str(characters.as_str());
+    if !out.ends_with(['.', '!', '?']) {
+        out.push('.');
+    }
+    out
+}

@@ -1,0 +1,83 @@
+//! CompleteMultipartUpload.
+
+use baleen_objects::{Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, UploadPath};
+use baleen_types::ETag;
+use s3s::dto::{self, CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, write_condition};
+use crate::fault::Fault;
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<CompleteMultipartUploadInput>,
+) -> Answer<CompleteMultipartUploadOutput> {
+    unsupported::refuse(&request.headers)?;
+    let checksum = object_checksum(&request)?;
+    let input = request.input;
+    let listed = input.multipart_upload.and_then(|list| list.parts).unwrap_or_default();
+    let parts = listed.into_iter().map(completed_part).collect::<Result<Vec<_>, Fault>>()?;
+    let size = input
+        .mpu_object_size
+        .map(|size| u64::try_from(size).map_err(|_| Fault::invalid_argument("x-amz-mp-object-size must not be negative.")))
+        .transpose()?;
+    let stored = services
+        .objects
+        .complete_upload(CompleteUpload {
+            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            parts,
+            checksum,
+            size,
+            condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
+        })
+        .await?;
+    let mut output = CompleteMultipartUploadOutput {
+        location: Some(format!("/{}/{}", input.bucket, baleen_signing::encode_path(&input.key))),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        e_tag: Some(etag(&stored.etag)),
+        ..Default::default()
+    };
+    put_checksum!(output, stored.checksum.as_ref());
+    output.checksum_type = stored.checksum.as_ref().map(checksum_type);
+    Ok(S3Response::new(output))
+}
+
+fn completed_part(part: dto::CompletedPart) -> Result<CompletedPart, Fault> {
+    let malformed = |what: &str| Fault::new("MalformedXML", http::StatusCode::BAD_REQUEST, format!("A part has no {what}."));
+    let number = part_number(part.part_number.ok_or_else(|| malformed("PartNumber"))?)?;
+    let tag = part.e_tag.ok_or_else(|| malformed("ETag"))?;
+    let invalid_part = || Fault::from(baleen_objects::ObjectError::InvalidPart { part: number.get() });
+    let etag = ETag::parse(tag.value()).map_err(|_| invalid_part())?;
+    let given = [
+        (ChecksumAlgorithm::Crc32, part.checksum_crc32),
+        (ChecksumAlgorithm::Crc32c, part.checksum_crc32c),
+        (ChecksumAlgorithm::Crc64Nvme, part.checksum_crc64nvme),
+        (ChecksumAlgorithm::Sha1, part.checksum_sha1),
+        (ChecksumAlgorithm::Sha256, part.checksum_sha256),
+    ];
+    let checksum = given
+        .into_iter()
+        .find_map(|(algorithm, value)| value.map(|value| Checksum::parse(algorithm, &value)))
+        .transpose()
+        .map_err(|_| invalid_part())?;
+    Ok(CompletedPart { number, etag, checksum })
+}
+
+/// The checksum of the whole, which for a composite one ends with `-` and the number of parts.
+fn object_checksum<T>(request: &S3Request<T>) -> Result<Option<Checksum>, Fault> {
+    for algorithm in baleen_http::ChecksumAlgorithm::ALL {
+        let Some(value) = request.headers.get(algorithm.header()) else { continue };
+        let text = value.to_str().unwrap_or_default();
+        let digest = text.split_once('-').map_or(text, |(digest, _)| digest);
+        return Checksum::parse(crate::convert::from_trailer(algorithm), digest)
+            .map(Some)
+            .map_err(|_| Fault::invalid_request(format!("Value for {} header is invalid.", algorithm.header())));
+    }
+    Ok(None)
+}

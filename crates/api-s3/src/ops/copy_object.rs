@@ -1,0 +1,56 @@
+//! CopyObject.
+
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, WriteCondition};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use super::copying::{SourceConditions, check_source};
+use crate::access::Call;
+use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp};
+use crate::fault::Fault;
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<CopyObjectInput>,
+) -> Answer<CopyObjectOutput> {
+    unsupported::refuse(&request.headers)?;
+    let input = request.input;
+    let source = copy_source(&input.copy_source)?;
+    let conditions = SourceConditions {
+        none_match: input.copy_source_if_none_match.as_ref(),
+        modified_since: input.copy_source_if_modified_since.as_ref(),
+        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+        has_match: input.copy_source_if_match.is_some(),
+    };
+    check_source(services, &source, &conditions).await?;
+    let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
+        None | Some(MetadataDirective::COPY) => Directive::Copy,
+        Some(MetadataDirective::REPLACE) => Directive::Replace(object_headers(&request.headers, input.metadata)?),
+        Some(_) => return Err(Fault::invalid_argument("Unknown metadata directive.")),
+    };
+    let checksum_algorithm =
+        input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
+    let stored = services
+        .objects
+        .copy(CopyObject {
+            source,
+            to: call.path()?,
+            headers,
+            checksum_algorithm,
+            source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
+            condition: WriteCondition::None,
+        })
+        .await?;
+    let mut result = CopyObjectResult {
+        e_tag: Some(etag(&stored.etag)),
+        last_modified: Some(timestamp(stored.modified)),
+        ..Default::default()
+    };
+    put_checksum!(result, stored.checksum.as_ref());
+    result.checksum_type = stored.checksum.as_ref().map(checksum_type);
+    Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+}

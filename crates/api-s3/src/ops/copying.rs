@@ -1,0 +1,52 @@
+//! Conditions on the source of a copy.
+
+use baleen_objects::Selection;
+use baleen_types::{ETag, ObjectPath, Timestamp};
+use s3s::dto::{self, ETagCondition};
+
+use crate::fault::Fault;
+use crate::services::Services;
+
+/// The conditions which the object service does not judge itself.
+pub(super) struct SourceConditions<'a> {
+    pub(super) none_match: Option<&'a ETagCondition>,
+    pub(super) modified_since: Option<&'a dto::Timestamp>,
+    pub(super) unmodified_since: Option<&'a dto::Timestamp>,
+    /// Whether `if-match` stands beside them, which overrules `if-unmodified-since` (AWS, CopyObject).
+    pub(super) has_match: bool,
+}
+
+/// Judges the conditions, when there are any.
+pub(super) async fn check_source(
+    services: &Services,
+    source: &ObjectPath,
+    conditions: &SourceConditions<'_>,
+) -> Result<(), Fault> {
+    let SourceConditions {
+        none_match,
+        modified_since,
+        unmodified_since,
+        has_match,
+    } = conditions;
+    if none_match.is_none() && modified_since.is_none() && unmodified_since.is_none() {
+        return Ok(());
+    }
+    let (head, _) = services.objects.head(source, Selection::Whole).await?;
+    let matched = match none_match {
+        None => false,
+        Some(ETagCondition::Any) => true,
+        Some(ETagCondition::ETag(tag)) => ETag::parse(tag.value()).is_ok_and(|tag| tag == head.etag),
+    };
+    if matched {
+        return Err(Fault::precondition("x-amz-copy-source-if-none-match"));
+    }
+    let modified = head.modified.as_secs();
+    let seconds = |at: &dto::Timestamp| Timestamp::from_datetime(at.clone().into()).as_secs();
+    if modified_since.is_some_and(|since| modified <= seconds(since)) && none_match.is_none() {
+        return Err(Fault::precondition("x-amz-copy-source-if-modified-since"));
+    }
+    if unmodified_since.is_some_and(|since| modified > seconds(since)) && !has_match {
+        return Err(Fault::precondition("x-amz-copy-source-if-unmodified-since"));
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! CreateBucket.
+
+use baleen_objects::CreateBucket;
+use http::StatusCode;
+use s3s::dto::{CreateBucketInput, CreateBucketOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::fault::Fault;
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<CreateBucketInput>,
+) -> Answer<CreateBucketOutput> {
+    unsupported::refuse(&request.headers)?;
+    let constraint = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
+    if let Some(wanted) = constraint {
+        check_region(wanted.as_str(), services.region.as_str())?;
+    }
+    let name = call.bucket_name()?.clone();
+    let location = format!("/{name}");
+    services
+        .objects
+        .create_bucket(CreateBucket { owner: call.authorized.account(), name, region: services.region.clone() })
+        .await?;
+    Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
+}
+
+/// `us-east-1` is what clients say when nobody told them a region.
+fn check_region(wanted: &str, ours: &str) -> Result<(), Fault> {
+    if wanted.is_empty() || wanted == ours || wanted == "us-east-1" {
+        return Ok(());
+    }
+    let message = format!("The location constraint {wanted} is not valid here: the region of this server is {ours}.");
+    Err(Fault::new("InvalidLocationConstraint", StatusCode::BAD_REQUEST, message))
+}

@@ -1,0 +1,40 @@
+//! CreateMultipartUpload.
+
+use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload};
+use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::convert::{checksum_algorithm, object_headers};
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<CreateMultipartUploadInput>,
+) -> Answer<CreateMultipartUploadOutput> {
+    unsupported::refuse(&request.headers)?;
+    let input = request.input;
+    let algorithm = input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
+    let kind = input.checksum_type.as_ref().map(|name| ChecksumKind::parse(name.as_str())).transpose()?;
+    let upload = services
+        .objects
+        .create_upload(CreateUpload {
+            at: call.path()?,
+            headers: object_headers(&request.headers, input.metadata)?,
+            checksum_algorithm: algorithm,
+            checksum_kind: kind,
+        })
+        .await?;
+    let chosen = upload.checksum_chosen;
+    Ok(S3Response::new(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(upload.path.upload.to_string()),
+        checksum_algorithm: chosen.then(|| checksum_algorithm(upload.checksum_algorithm)),
+        checksum_type: chosen.then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
+        ..Default::default()
+    }))
+}

@@ -1,0 +1,63 @@
+//! DeleteObjects: up to 1,000 keys, each with its own result.
+
+use baleen_objects::limits::DELETE_KEYS_MAX;
+use baleen_types::ObjectKey;
+use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::convert::refuse_version;
+use crate::fault::Fault;
+use crate::services::Services;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<DeleteObjectsInput>,
+) -> Answer<DeleteObjectsOutput> {
+    let delete = request.input.delete;
+    if delete.objects.is_empty() || delete.objects.len() > DELETE_KEYS_MAX {
+        return Err(Fault::new(
+            "MalformedXML",
+            http::StatusCode::BAD_REQUEST,
+            "A delete request must name 1 to 1000 objects.",
+        ));
+    }
+    let judged: Vec<_> = delete
+        .objects
+        .into_iter()
+        .map(|object| (object.key.clone(), object.version_id.clone(), accept(object)))
+        .collect();
+    let accepted = judged.iter().filter_map(|(_, _, accepted)| accepted.as_ref().ok().cloned()).collect();
+    let mut outcomes = services.objects.delete_many(call.bucket_name()?, accepted).await?.into_iter();
+    let quiet = delete.quiet == Some(true);
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for (key, version_id, accepted) in judged {
+        // One outcome for each accepted key, in their order.
+        let result = accepted.and_then(|_| outcomes.next().transpose().map_err(Fault::from));
+        match result {
+            Ok(_) if quiet => {}
+            Ok(_) => deleted.push(DeletedObject { key: Some(key), version_id, ..Default::default() }),
+            Err(fault) => {
+                fault.log(call.id);
+                errors.push(Error {
+                    code: Some(fault.code.to_owned()),
+                    key: Some(key),
+                    message: Some(fault.message),
+                    version_id,
+                });
+            }
+        }
+    }
+    Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), request_charged: None }))
+}
+
+/// The key of a line that asks for nothing else than that it be gone.
+fn accept(object: ObjectIdentifier) -> Result<ObjectKey, Fault> {
+    if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
+        return Err(Fault::not_implemented("Conditional deletes are not implemented."));
+    }
+    refuse_version(object.version_id.as_deref())?;
+    Ok(ObjectKey::parse(object.key)?)
+}

@@ -1,0 +1,55 @@
+//! GetObject: whole, range or part, conditional.
+
+use baleen_objects::{ObjectError, OpenObject, Selection};
+use s3s::dto::{ChecksumMode, GetObjectInput, GetObjectOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use super::reading::{check, content_range, describe, expires, selection};
+use crate::access::Call;
+use crate::conditions::Conditions;
+use crate::convert::{body_out, refuse_version, size};
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    mut request: S3Request<GetObjectInput>,
+) -> Answer<GetObjectOutput> {
+    unsupported::refuse(&request.headers)?;
+    let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
+    let input = request.input;
+    refuse_version(input.version_id.as_deref())?;
+    let selection = selection(input.range, input.part_number)?;
+    let at = call.path()?;
+    let opened = match services.objects.open(&at, selection).await {
+        Ok(opened) => opened,
+        // A failed condition is told before a range that cannot be served.
+        Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
+            check(&conditions, &services.objects.head(&at, Selection::Whole).await?.0)?;
+            return Err(ObjectError::InvalidRange { size }.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let OpenObject { head, range, body } = opened;
+    check(&conditions, &head)?;
+
+    let mut output = GetObjectOutput {
+        content_length: Some(size(range.length)),
+        content_range: content_range(selection, range, head.size),
+        body: Some(body_out(body, range.length)),
+        parts_count: head.parts.filter(|_| input.part_number.is_some()).map(i32::from),
+        ..Default::default()
+    };
+    let whole = selection == Selection::Whole;
+    let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let headers = expires(&head);
+    describe!(output, head, checksum_wanted);
+    let mut response = S3Response::with_headers(output, headers);
+    if input.response_expires.is_some() {
+        // Set by the codec, which a header here would overrule.
+        response.headers.remove(http::header::EXPIRES);
+    }
+    Ok(response)
+}

@@ -1,0 +1,55 @@
+//! HeadObject.
+
+use baleen_objects::{ObjectError, Selection};
+use http::StatusCode;
+use s3s::dto::{ChecksumMode, HeadObjectInput, HeadObjectOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use super::reading::{check, content_range, describe, expires, selection};
+use crate::access::Call;
+use crate::conditions::Conditions;
+use crate::convert::{refuse_version, size};
+use crate::door::StatusOverride;
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    mut request: S3Request<HeadObjectInput>,
+) -> Answer<HeadObjectOutput> {
+    unsupported::refuse(&request.headers)?;
+    let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
+    let input = request.input;
+    refuse_version(input.version_id.as_deref())?;
+    let selection = selection(input.range, input.part_number)?;
+    let at = call.path()?;
+    let (head, served) = match services.objects.head(&at, selection).await {
+        Ok(found) => found,
+        // A failed condition is told before a range that cannot be served.
+        Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
+            check(&conditions, &services.objects.head(&at, Selection::Whole).await?.0)?;
+            return Err(ObjectError::InvalidRange { size }.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    check(&conditions, &head)?;
+    let content_range = content_range(selection, served, head.size);
+    let partial = content_range.is_some();
+    let mut output = HeadObjectOutput {
+        content_length: Some(size(served.length)),
+        content_range,
+        parts_count: head.parts.filter(|_| input.part_number.is_some()).map(i32::from),
+        ..Default::default()
+    };
+    let whole = selection == Selection::Whole;
+    let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let headers = expires(&head);
+    describe!(output, head, checksum_wanted);
+    let mut response = S3Response::with_headers(output, headers);
+    if partial {
+        response.extensions.insert(StatusOverride(StatusCode::PARTIAL_CONTENT));
+    }
+    Ok(response)
+}

@@ -1,0 +1,38 @@
+//! PutObject.
+
+use baleen_objects::PutObject;
+use s3s::dto::{PutObjectInput, PutObjectOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::convert::{
+    body_in, checksum_type, etag, expect, object_headers, put_checksum, write_condition,
+};
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<PutObjectInput>,
+) -> Answer<PutObjectOutput> {
+    unsupported::refuse(&request.headers)?;
+    let expect = expect(&request)?;
+    let input = request.input;
+    let stored = services
+        .objects
+        .put(PutObject {
+            at: call.path()?,
+            length: input.content_length.and_then(|length| u64::try_from(length).ok()),
+            headers: object_headers(&request.headers, input.metadata)?,
+            expect,
+            condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
+            body: body_in(input.body),
+        })
+        .await?;
+    let mut output = PutObjectOutput { e_tag: Some(etag(&stored.etag)), ..Default::default() };
+    put_checksum!(output, stored.checksum.as_ref());
+    output.checksum_type = stored.checksum.as_ref().map(checksum_type);
+    Ok(S3Response::new(output))
+}

@@ -1,0 +1,129 @@
+//! What GetObject and HeadObject have in common.
+
+use baleen_objects::{ObjectHead, Selection};
+use baleen_types::{ByteRange, ServedRange};
+use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use s3s::dto::{Range, TimestampFormat};
+
+use crate::conditions::{Conditions, Verdict};
+use crate::convert::{part_number, timestamp};
+use crate::fault::Fault;
+
+pub(super) fn selection(range: Option<Range>, part: Option<i32>) -> Result<Selection, Fault> {
+    match (range, part) {
+        (None, None) => Ok(Selection::Whole),
+        (None, Some(number)) => Ok(Selection::Part(part_number(number)?)),
+        (Some(_), Some(_)) => Err(Fault::invalid_request(
+            "Cannot specify both Range header and partNumber query parameter.",
+        )),
+        (
+            Some(Range::Int {
+                first,
+                last: Some(last),
+            }),
+            None,
+        ) => Ok(Selection::Range(ByteRange::Between { first, last })),
+        (Some(Range::Int { first, last: None }), None) => Ok(Selection::Range(ByteRange::From { first })),
+        (Some(Range::Suffix { length }), None) => Ok(Selection::Range(ByteRange::Suffix { bytes: length })),
+    }
+}
+
+/// `Content-Range` of an answer that is not the whole.
+pub(super) fn content_range(selection: Selection, served: ServedRange, size: u64) -> Option<String> {
+    match selection {
+        Selection::Whole => None,
+        Selection::Part(_) if served == ServedRange::whole(size) => None,
+        Selection::Part(_) | Selection::Range(_) => Some(format!(
+            "bytes {}-{}/{size}",
+            served.first,
+            served.end().saturating_sub(1)
+        )),
+    }
+}
+
+/// Ends a conditional read whose condition says so.
+pub(super) fn check(conditions: &Conditions, head: &ObjectHead) -> Result<(), Fault> {
+    match conditions.judge(head) {
+        Verdict::Serve => Ok(()),
+        Verdict::Failed(condition) => Err(Fault::precondition(condition)),
+        Verdict::NotModified => {
+            let mut fault = Fault::new("NotModified", StatusCode::NOT_MODIFIED, "Not Modified");
+            fault.headers = Some(Box::new(validators(head)));
+            Err(fault)
+        }
+    }
+}
+
+/// The headers that a 304 must carry (RFC 9110, 15.4.5).
+fn validators(head: &ObjectHead) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut modified = Vec::new();
+    let formatted = timestamp(head.modified).format(TimestampFormat::HttpDate, &mut modified);
+    let values = [
+        (ETAG, HeaderValue::try_from(head.etag.quoted()).ok()),
+        (
+            LAST_MODIFIED,
+            formatted.ok().and_then(|()| HeaderValue::try_from(modified).ok()),
+        ),
+        (
+            CACHE_CONTROL,
+            head.headers
+                .cache_control
+                .as_ref()
+                .and_then(|text| HeaderValue::try_from(text).ok()),
+        ),
+        (
+            EXPIRES,
+            head.headers
+                .expires
+                .as_ref()
+                .and_then(|text| HeaderValue::try_from(text).ok()),
+        ),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+/// Puts what is known of an object into an output of the codec.
+macro_rules! describe {
+    ($output:expr, $head:expr, $checksum_wanted:expr) => {{
+        let head = $head;
+        if $checksum_wanted {
+            $crate::convert::put_checksum!($output, head.checksum.as_ref());
+            $output.checksum_type = head.checksum.as_ref().map($crate::convert::checksum_type);
+        }
+        $output.accept_ranges = Some("bytes".to_owned());
+        $output.e_tag = Some($crate::convert::etag(&head.etag));
+        $output.last_modified = Some($crate::convert::timestamp(head.modified));
+        $output.cache_control = head.headers.cache_control;
+        $output.content_disposition = head.headers.content_disposition;
+        $output.content_encoding = head.headers.content_encoding;
+        $output.content_language = head.headers.content_language;
+        $output.content_type = Some(
+            head.headers
+                .content_type
+                .unwrap_or_else(|| "binary/octet-stream".to_owned()),
+        );
+        $output.metadata = (!head.headers.user.is_empty()).then(|| head.headers.user.into_iter().collect());
+    }};
+}
+pub(super) use describe;
+
+/// `Expires` is stored as it was given and given back so, while the codec knows dates only.
+pub(super) fn expires(head: &ObjectHead) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(value) = head
+        .headers
+        .expires
+        .as_ref()
+        .and_then(|text| HeaderValue::try_from(text).ok())
+    {
+        headers.insert(EXPIRES, value);
+    }
+    headers
+}

@@ -1,0 +1,60 @@
+//! UploadPartCopy.
+
+use baleen_objects::{CopyPart, StoredChecksum, UploadPath};
+use baleen_types::ByteRange;
+use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use super::copying::{SourceConditions, check_source};
+use crate::access::Call;
+use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id};
+use crate::fault::Fault;
+use crate::services::Services;
+use crate::unsupported;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<UploadPartCopyInput>,
+) -> Answer<UploadPartCopyOutput> {
+    unsupported::refuse(&request.headers)?;
+    let input = request.input;
+    let source = copy_source(&input.copy_source)?;
+    let conditions = SourceConditions {
+        none_match: input.copy_source_if_none_match.as_ref(),
+        modified_since: input.copy_source_if_modified_since.as_ref(),
+        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+        has_match: input.copy_source_if_match.is_some(),
+    };
+    check_source(services, &source, &conditions).await?;
+    let stored = services
+        .objects
+        .copy_part(CopyPart {
+            source,
+            range: input.copy_source_range.as_deref().map(source_range).transpose()?,
+            source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
+            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            part: part_number(input.part_number)?,
+        })
+        .await?;
+    let mut result = CopyPartResult {
+        e_tag: Some(etag(&stored.etag)),
+        last_modified: Some(timestamp(stored.modified)),
+        ..Default::default()
+    };
+    let checksum = StoredChecksum::full(stored.checksum);
+    put_checksum!(result, Some(&checksum));
+    Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
+}
+
+/// Unlike the range of a GET, this one must have both ends (AWS, UploadPartCopy `x-amz-copy-source-range`).
+fn source_range(text: &str) -> Result<ByteRange, Fault> {
+    match ByteRange::parse(text) {
+        Some(range @ ByteRange::Between { .. }) => Ok(range),
+        _ => Err(Fault::invalid_argument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the \
+             zero-based offsets of the first and last bytes to copy.",
+        )),
+    }
+}

@@ -1,0 +1,173 @@
+//! Between the edge and the codec: refuse what the codec would misread, take off what it must not see.
+
+use baleen_types::ByteRange;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RANGE};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Uri};
+
+use crate::conditions::Conditions;
+use crate::fault::Fault;
+
+static DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+
+/// Headers that were about the signature or the framing, and are settled.
+static SETTLED: [HeaderName; 6] = [
+    AUTHORIZATION,
+    EXPECT,
+    HeaderName::from_static("x-amz-content-sha256"),
+    HeaderName::from_static("x-amz-date"),
+    HeaderName::from_static("x-amz-security-token"),
+    HeaderName::from_static("x-amz-trailer"),
+];
+
+/// Makes a request ready for the codec.
+///
+/// # Errors
+/// Requests which the codec would take for another operation than the client meant.
+pub(crate) fn prepare(head: &mut Parts) -> Result<(), Fault> {
+    settle_query(head)?;
+    refuse_forms(head)?;
+    settle_headers(head);
+    if matches!(head.method, Method::GET | Method::HEAD) {
+        let conditions = Conditions::take(&mut head.headers);
+        head.extensions.insert(conditions);
+        drop_unreadable_range(head);
+    }
+    Ok(())
+}
+
+/// What becomes of one query parameter.
+enum Parameter {
+    Keep,
+    Drop,
+    Rename(&'static str),
+}
+
+fn settle_query(head: &mut Parts) -> Result<(), Fault> {
+    let Some(query) = head.uri.query() else { return Ok(()) };
+    let mut kept: Vec<String> = Vec::new();
+    let mut changed = false;
+    let (mut upload_ids, mut part_numbers) = (0, 0);
+    for parameter in query.split('&') {
+        let (name, value) = match parameter.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (parameter, None),
+        };
+        let fate = judge(name)?;
+        match &fate {
+            Parameter::Rename("uploadId") => upload_ids += 1,
+            Parameter::Keep if name == "uploadId" => upload_ids += 1,
+            Parameter::Keep if name == "partNumber" => part_numbers += 1,
+            _ => {}
+        }
+        match fate {
+            Parameter::Keep => kept.push(parameter.to_owned()),
+            Parameter::Drop => changed = true,
+            Parameter::Rename(name) => {
+                changed = true;
+                kept.push(value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}")));
+            }
+        }
+    }
+    if upload_ids > 1 || part_numbers > 1 {
+        return Err(Fault::invalid_argument("uploadId and partNumber may stand once."));
+    }
+    // Alone, one of them would leave a plain PUT, and the part would become the object.
+    if head.method == Method::PUT && upload_ids != part_numbers {
+        return Err(Fault::invalid_argument("A part needs both uploadId and partNumber."));
+    }
+    if changed {
+        let path = head.uri.path();
+        let target = if kept.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{}", kept.join("&"))
+        };
+        head.uri = Uri::try_from(target).map_err(|_| {
+            Fault::new(
+                "InvalidURI",
+                http::StatusCode::BAD_REQUEST,
+                "The address could not be parsed.",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn judge(name: &str) -> Result<Parameter, Fault> {
+    // Names are compared decoded, since the codec decodes them.
+    let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    if decoded.starts_with("X-Amz-") && decoded == name {
+        return Ok(Parameter::Drop);
+    }
+    // The source document spells the parameter of Upload Part and List Parts so.
+    if decoded == "uploadID" {
+        return Ok(Parameter::Rename("uploadId"));
+    }
+    for known in ["uploadId", "partNumber"] {
+        let trap = decoded.eq_ignore_ascii_case(known) && name != known;
+        if trap {
+            return Err(Fault::invalid_argument(format!("The parameter is spelled {known}.")));
+        }
+    }
+    if decoded.starts_with("rs-") {
+        return Err(Fault::not_implemented("Vendor calls are not implemented."));
+    }
+    Ok(Parameter::Keep)
+}
+
+fn refuse_forms(head: &Parts) -> Result<(), Fault> {
+    let form = head.headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .get(.."multipart/form-data".len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(b"multipart/form-data"))
+    });
+    if form && head.method == Method::POST {
+        return Err(Fault::not_implemented(
+            "Uploads by HTML form are not implemented; use PUT.",
+        ));
+    }
+    Ok(())
+}
+
+fn settle_headers(head: &mut Parts) {
+    for name in &SETTLED {
+        head.headers.remove(name);
+    }
+    if let Some(decoded) = head.headers.remove(&DECODED_LENGTH) {
+        // The edge counts them, so that this is the length of the body from here on.
+        head.headers.insert(CONTENT_LENGTH, decoded);
+    }
+    if head.headers.contains_key(CONTENT_ENCODING) {
+        let kept: Vec<String> = head
+            .headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+            .map(str::to_owned)
+            .collect();
+        head.headers.remove(CONTENT_ENCODING);
+        if let Ok(value) = HeaderValue::try_from(kept.join(","))
+            && !kept.is_empty()
+        {
+            head.headers.insert(CONTENT_ENCODING, value);
+        }
+    }
+}
+
+/// A range that says nothing is ignored and the whole object served (RFC 9110, 14.2); the codec would refuse it.
+fn drop_unreadable_range(head: &mut Parts) {
+    if let Some(range) = head.headers.get(RANGE) {
+        let readable = range.to_str().is_ok_and(|text| ByteRange::parse(text).is_some());
+        if !readable {
+            head.headers.remove(RANGE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

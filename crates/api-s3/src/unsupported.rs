@@ -1,0 +1,55 @@
+//! Request headers whose promise we do not keep: a request that has one is refused rather than half-obeyed.
+
+use http::{HeaderMap, StatusCode};
+
+use crate::fault::Fault;
+
+/// Refuses a write with a header that asks for something which is not built.
+pub(crate) fn refuse(headers: &HeaderMap) -> Result<(), Fault> {
+    for (name, value) in headers {
+        let Some(name) = name.as_str().strip_prefix("x-amz-") else {
+            continue;
+        };
+        judge(name, value.to_str().unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn judge(name: &str, value: &str) -> Result<(), Fault> {
+    let not_implemented = |what: &str| {
+        Err(Fault::not_implemented(format!(
+            "{what} is not implemented (x-amz-{name})."
+        )))
+    };
+    match name {
+        "acl" => match value {
+            // What an object of its bucket's owner has anyway.
+            "private" | "bucket-owner-full-control" | "bucket-owner-read" => Ok(()),
+            _ => Err(access_lists()),
+        },
+        "storage-class" if value != "STANDARD" => Err(Fault::new(
+            "InvalidStorageClass",
+            StatusCode::BAD_REQUEST,
+            "The only storage class here is STANDARD.",
+        )),
+        // Replacing the tags of a copy by none is what a copy here does.
+        "tagging" if !value.is_empty() => not_implemented("Object tagging"),
+        "website-redirect-location" => not_implemented("Website hosting"),
+        "write-offset-bytes" => not_implemented("Appending"),
+        "bucket-object-lock-enabled" if !value.eq_ignore_ascii_case("false") => not_implemented("Object lock"),
+        _ if name.starts_with("grant-") => Err(access_lists()),
+        _ if name.starts_with("server-side-encryption") || name.starts_with("copy-source-server-side-encryption") => {
+            not_implemented("Server-side encryption")
+        }
+        _ if name.starts_with("object-lock-") => not_implemented("Object lock"),
+        _ => Ok(()),
+    }
+}
+
+fn access_lists() -> Fault {
+    Fault::new(
+        "AccessControlListNotSupported",
+        StatusCode::BAD_REQUEST,
+        "The bucket does not allow access control lists.",
+    )
+}

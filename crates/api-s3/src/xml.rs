@@ -1,0 +1,95 @@
+//! Error documents.
+
+use std::fmt::Write as _;
+
+use baleen_http::{Response, ResponseBody};
+use baleen_types::RequestId;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::fault::Fault;
+
+/// What an error document says beside code and message.
+pub(crate) struct ErrorContext<'a> {
+    pub(crate) method: &'a Method,
+    /// The path as it was asked for, without query.
+    pub(crate) resource: &'a str,
+    pub(crate) id: Option<RequestId>,
+    pub(crate) host_id: &'a str,
+}
+
+/// Renders a fault.
+pub(crate) fn error_response(fault: Fault, cx: &ErrorContext<'_>) -> Response {
+    fault.log(cx.id);
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = fault.status;
+    *response.headers_mut() = fault.headers.map(|headers| *headers).unwrap_or_default();
+    set_error(&mut response, fault.code, &escape(&fault.message), cx);
+    response
+}
+
+/// Gives an error of the codec the whole document. `code` and `message` are already escaped.
+pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: &ErrorContext<'_>) {
+    let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(CONTENT_TYPE);
+    // An answer to HEAD has no body, and 304 none either (RFC 9110, 9.3.2 and 15.4.5).
+    if *cx.method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED {
+        *response.body_mut() = ResponseBody::empty();
+        return;
+    }
+    let mut document = String::with_capacity(320 + cx.resource.len() + message.len());
+    document.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>");
+    document.push_str(code);
+    document.push_str("</Code><Message>");
+    document.push_str(message);
+    document.push_str("</Message><Resource>");
+    document.push_str(&escape(cx.resource));
+    document.push_str("</Resource><RequestId>");
+    if let Some(id) = cx.id {
+        // Writing to a String does not fail.
+        let _ = write!(document, "{}", RequestIdText(id));
+    }
+    document.push_str("</RequestId><HostId>");
+    document.push_str(cx.host_id);
+    document.push_str("</HostId></Error>");
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    *response.body_mut() = ResponseBody::full(document);
+}
+
+/// A request id as S3 writes it: upper case.
+pub(crate) struct RequestIdText(pub(crate) RequestId);
+
+impl std::fmt::Display for RequestIdText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+    }
+}
+
+/// The text of one element of a document that the codec wrote, still escaped.
+pub(crate) fn element<'d>(document: &'d str, name: &str) -> Option<&'d str> {
+    let (_, behind) = document.split_once(&format!("<{name}>"))?;
+    behind.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
+/// Escapes a text for an element; characters which XML 1.0 does not know become question marks.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' => {
+                // As references, so that no parser makes one space of them.
+                let _ = write!(out, "&#{};", u32::from(character));
+            }
+            '\0'..'\u{20}' | '\u{fffe}' | '\u{ffff}' => out.push('?'),
+            other => out.push(other),
+        }
+    }
+    out
+}
