@@ -157,3 +157,6 @@ fn whole_checksum(upload: &UploadRecord, parts: &[&PartRecord]) -> Result<Stored
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
