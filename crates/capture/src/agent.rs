@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use baleen_filter::Filter;
 use baleen_types::{CaptureId, SiteName};
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// Captures packets at one site.
 #[async_trait]
@@ -79,9 +79,9 @@ impl Format {
 
 /// A capture that is going on.
 pub struct Catch {
-    /// The file in pieces, in order: each 5 MiB or more but the last. The channel closes behind the last piece; a file
-    /// without packets still has one, which is valid by itself. Dropping the receiver ends the capture.
-    pub parts: mpsc::Receiver<Bytes>,
+    /// The file in pieces, in order: each 5 MiB or more but the last. A file without packets still has one, which is
+    /// valid by itself. Dropping the stream ends the capture.
+    pub parts: BoxStream<'static, Bytes>,
     /// The rest.
     pub running: Arc<dyn Running>,
 }

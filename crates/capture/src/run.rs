@@ -19,8 +19,9 @@ use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, PartNumber};
 use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 /// The media type of capture files (capture contract, A.2, "Files in the bucket").
@@ -238,9 +239,9 @@ impl Run<'_> {
     }
 
     /// Sends parts in their order, one at a time: what waits is in the agent's pool, which is bounded.
-    async fn upload_all(&self, mut parts: mpsc::Receiver<Bytes>) -> Result<Vec<SentPart>, SinkError> {
+    async fn upload_all(&self, mut parts: BoxStream<'static, Bytes>) -> Result<Vec<SentPart>, SinkError> {
         let mut sent = Vec::new();
-        while let Some(bytes) = parts.recv().await {
+        while let Some(bytes) = parts.next().await {
             let next = u32::try_from(sent.len() + 1).unwrap_or(u32::MAX);
             let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
             sent.push(self.sink.part(&self.upload, number, bytes).await?);

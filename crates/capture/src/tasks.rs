@@ -269,7 +269,10 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
 async fn compile(filter: CaptureFilter) -> Result<Filter, CaptureError> {
     match filter {
         CaptureFilter::All => Ok(Filter::All),
-        CaptureFilter::Tuple(tuple) => Ok(Filter::Tuple(tuple)),
+        CaptureFilter::Tuple(tuple) => {
+            tuple.check().map_err(CaptureError::Filter)?;
+            Ok(Filter::Tuple(tuple))
+        }
         CaptureFilter::Expression(text) => tokio::task::spawn_blocking(move || Filter::expression(&text))
             .await
             .map_err(CaptureError::Task)?

@@ -1,0 +1,22 @@
+//! From the account in a path to a decision.
+
+use crate::fault::Fault;
+use baleen_policy::{Action, Authorized, Denied, Principal, Resource, authorize as decide};
+use baleen_types::ProjectId;
+
+/// Decides whether `principal` may do `action` for the account that a path names.
+///
+/// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1).
+pub(crate) fn authorize(principal: &Principal, action: Action, account: &str) -> Result<Authorized, Fault> {
+    let Ok(project) = ProjectId::parse(account) else {
+        return Err(match principal {
+            Principal::Nobody => Fault::no_credentials(),
+            Principal::User(_) => Fault::no_account(),
+        });
+    };
+    decide(principal, action, Resource::Project(project)).map_err(|denied| match denied {
+        Denied::Unauthenticated => Fault::no_credentials(),
+        Denied::NotAllowed => Fault::denied(action.name()),
+        Denied::Foreign => Fault::no_account(),
+    })
+}

@@ -1,0 +1,240 @@
+//! Every error of this door: the only file that knows statuses and codes (capture contract, A.1, "Error codes").
+
+use crate::envelope::json_response;
+use baleen_capture::CaptureError;
+use baleen_http::Response;
+use baleen_types::{Classify, FaultKind, RequestId};
+use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
+use serde_json::json;
+use std::error::Error;
+use tracing::{error, warn};
+
+/// Error codes of the vendor's gateway and of this service.
+pub(crate) mod code {
+    pub(crate) const NO_CREDENTIALS: u32 = 6003;
+    pub(crate) const NOT_JSON: u32 = 6007;
+    pub(crate) const UNKNOWN_CREDENTIALS: u32 = 10000;
+    pub(crate) const DENIED: u32 = 9109;
+    pub(crate) const NO_ROUTE: u32 = 7003;
+    pub(crate) const INVALID: u32 = 1001;
+    pub(crate) const NOT_FOUND: u32 = 1002;
+    pub(crate) const NOT_PROVEN: u32 = 1003;
+    pub(crate) const WRONG_ANSWER: u32 = 1004;
+    pub(crate) const ACTIVE: u32 = 1005;
+    pub(crate) const NOT_STOPPABLE: u32 = 1007;
+    pub(crate) const NO_DOWNLOAD: u32 = 1008;
+    pub(crate) const UNWRITABLE: u32 = 1009;
+    pub(crate) const NO_SITE: u32 = 1010;
+    // The vendor has none for these; ours follow its last one.
+    pub(crate) const INTERNAL: u32 = 1012;
+    pub(crate) const UNAVAILABLE: u32 = 1013;
+    pub(crate) const TOO_LARGE: u32 = 1014;
+}
+
+/// Seconds after which a client may try again what could not be done just now.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// An error as the client gets it, and what the log gets beside it.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    status: StatusCode,
+    problems: Vec<Problem>,
+    cause: Option<Box<CaptureError>>,
+}
+
+/// One entry of `errors`.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: u32,
+    pub(crate) message: String,
+    /// JSON pointer into the request.
+    pub(crate) pointer: Option<String>,
+}
+
+impl Fault {
+    fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            problems: vec![Problem {
+                code,
+                message: message.into(),
+                pointer: None,
+            }],
+            cause: None,
+        }
+    }
+
+    fn at(mut self, pointer: Option<&str>) -> Self {
+        for problem in &mut self.problems {
+            problem.pointer = pointer.map(str::to_owned);
+        }
+        self
+    }
+
+    pub(crate) fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, code::NO_ROUTE, "there is no such route")
+    }
+
+    pub(crate) fn no_account() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            code::NOT_FOUND,
+            "there is no such account for these credentials",
+        )
+    }
+
+    pub(crate) fn no_credentials() -> Self {
+        Self::bad_credentials("send Authorization: Bearer <API token>, or X-Auth-Email with X-Auth-Key")
+    }
+
+    pub(crate) fn bad_credentials(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code::NO_CREDENTIALS, message)
+    }
+
+    pub(crate) fn unknown_credentials() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            code::UNKNOWN_CREDENTIALS,
+            "Authentication error",
+        )
+    }
+
+    pub(crate) fn denied(action: &str) -> Self {
+        let message = format!("these credentials do not have the right {action}");
+        Self::new(StatusCode::FORBIDDEN, code::DENIED, message)
+    }
+
+    pub(crate) fn not_json(why: impl std::fmt::Display) -> Self {
+        let message = format!("the request body is not JSON: {why}");
+        Self::new(StatusCode::BAD_REQUEST, code::NOT_JSON, message)
+    }
+
+    pub(crate) fn body_too_large(limit: usize) -> Self {
+        let message = format!("a request body has at most {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE, message)
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        let message = format!("there is no such {what} under this account");
+        Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, message)
+    }
+
+    pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            problems,
+            cause: None,
+        }
+    }
+
+    pub(crate) fn no_look_back() -> Self {
+        let message = "this server keeps no look-back store, so simple captures are not possible; use type full, which \
+                       captures new packets into a bucket";
+        Self::new(StatusCode::BAD_REQUEST, code::NO_SITE, message).at(Some("/type"))
+    }
+
+    pub(crate) fn in_the_bucket(object: &str) -> Self {
+        let message = format!("the file of a full capture is in its bucket, as {object}; download it there");
+        Self::new(StatusCode::BAD_REQUEST, code::NO_DOWNLOAD, message)
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            code::INTERNAL,
+            "internal error; report it with the x-request-id of this answer",
+        )
+    }
+
+    fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message)
+    }
+
+    /// Renders a service error; `pointers` names the request's members that it may speak of.
+    pub(crate) fn of(error: CaptureError, pointers: Pointers<'_>) -> Self {
+        use CaptureError as E;
+        let bad = |code, pointer| Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(pointer);
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        let mut fault = match &error {
+            E::Destination(_) | E::TooManyOwnerships { .. } => bad(code::INVALID, pointers.destination),
+            E::Filter(_) => bad(code::INVALID, pointers.filter),
+            E::Limit(_) => bad(code::INVALID, None),
+            E::NoSuchOwnership => Self::not_found("bucket"),
+            E::NoSuchCapture(_) => Self::not_found("capture"),
+            E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
+            E::WrongAnswer { .. } | E::ChallengeFailed => bad(code::WRONG_ANSWER, pointers.answer),
+            E::Unwritable(_) => bad(code::UNWRITABLE, pointers.destination),
+            E::Active(_) => conflict(code::ACTIVE),
+            E::NotStoppable(_) => conflict(code::NOT_STOPPABLE),
+            E::NoSite(_) => bad(code::NO_SITE, pointers.site),
+            E::Stopping | E::Contended => Self::unavailable(error.to_string()),
+            E::Meta(_) | E::Objects(_) if error.kind().is_transient() => Self::unavailable(error.to_string()),
+            E::Meta(_) | E::Objects(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
+        };
+        fault.cause = Some(Box::new(error));
+        fault
+    }
+
+    /// Writes what the operator has to know; what the client did wrong is in the edge's own line.
+    pub(crate) fn log(&self, request: Option<RequestId>) {
+        let Some(cause) = &self.cause else { return };
+        let request = request.map(|id| id.to_string()).unwrap_or_default();
+        let chain = chain(cause.as_ref());
+        match cause.kind() {
+            kind if kind.is_ours() => error!(request, chain, "request failed"),
+            FaultKind::Unavailable => warn!(request, chain, "request could not be served"),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn render(&self) -> Response {
+        let errors: Vec<_> = self.problems.iter().map(Problem::to_json).collect();
+        let body = json!({ "success": false, "errors": errors, "messages": [], "result": null });
+        let mut response = json_response(self.status, &body);
+        let headers = response.headers_mut();
+        match self.status {
+            // The vendor's SDK repeats a 409 by itself; a refusal that will not change must not cost seconds.
+            StatusCode::CONFLICT => {
+                headers.insert("x-should-retry", HeaderValue::from_static("false"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// The members of a request that errors of the service may point at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pointers<'a> {
+    pub(crate) destination: Option<&'a str>,
+    pub(crate) site: Option<&'a str>,
+    pub(crate) filter: Option<&'a str>,
+    pub(crate) answer: Option<&'a str>,
+}
+
+impl Problem {
+    fn to_json(&self) -> serde_json::Value {
+        match &self.pointer {
+            None => json!({ "code": self.code, "message": self.message }),
+            Some(pointer) => json!({
+                "code": self.code, "message": self.message, "source": { "pointer": pointer },
+            }),
+        }
+    }
+}
+
+/// An error with all its causes, for the log.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,96 @@
+//! `POST /pcaps`: start a full capture (capture contract, A.2, "Request of POST /pcaps").
+
+use super::Call;
+use super::create_ownership::{decode_destination, pointers};
+use super::filter;
+use crate::envelope::Answer;
+use crate::fault::Fault;
+use crate::fields::Fields;
+use crate::wire;
+use baleen_capture::limits::{BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, TIME_LIMIT_MAX, TIME_LIMIT_MIN};
+use baleen_capture::{CreateCapture, Format, Limits};
+use baleen_types::{AccountId, SiteName};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The one system there is (capture contract, A.2).
+const SYSTEM: &str = "magic-transit";
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let request = decode(&call.body, call.authorized.account())?;
+    match call.captures.create(request).await {
+        Ok(capture) => Ok(Answer::Result(wire::capture(&capture))),
+        Err(error) => Err(Fault::of(error, pointers(&call.body))),
+    }
+}
+
+fn decode(body: &Map<String, Value>, account: AccountId) -> Result<CreateCapture, Fault> {
+    let mut fields = Fields::new(body, "");
+    if let Some(system) = fields.required_text("system")
+        && system != SYSTEM
+    {
+        fields.refuse("system", format!("system must be {SYSTEM}"));
+    }
+    match fields.required_text("type") {
+        // What a sample needs else is not looked at: it would be refused in any case.
+        Some("simple") => return Err(Fault::no_look_back()),
+        Some("full") | None => {}
+        Some(_) => fields.refuse("type", "type must be full or simple"),
+    }
+    let time = decode_time(&mut fields);
+    let packets = fields.whole("packet_limit", &(1..=PACKET_LIMIT_MAX));
+    let bytes = fields.whole("byte_limit", &(1..=BYTE_LIMIT_MAX));
+    let site = decode_site(&mut fields);
+    let destination = decode_destination(&mut fields);
+    let (filter, sent_filter) = filter::decode(&mut fields);
+    let format = decode_format(&mut fields);
+    fields.finish()?;
+    let (Some(time), Some(site), Some((_, destination))) = (time, site, destination) else {
+        return Err(Fault::internal());
+    };
+    Ok(CreateCapture {
+        account,
+        site,
+        destination,
+        limits: Limits {
+            time,
+            // What a full capture means without them (capture contract, A.2).
+            packets: packets.unwrap_or(PACKET_LIMIT_MAX),
+            bytes: bytes.unwrap_or(BYTE_LIMIT_MAX),
+        },
+        filter,
+        sent_filter,
+        format,
+    })
+}
+
+fn decode_time(fields: &mut Fields<'_>) -> Option<Duration> {
+    if fields.get("time_limit").is_none() {
+        fields.refuse("time_limit", "time_limit is required");
+    }
+    let allowed = TIME_LIMIT_MIN.as_secs_f64()..=TIME_LIMIT_MAX.as_secs_f64();
+    fields.number("time_limit", &allowed).map(Duration::from_secs_f64)
+}
+
+/// Reads the site under its name or the alias of the guide's examples.
+fn decode_site(fields: &mut Fields<'_>) -> Option<SiteName> {
+    let (name, text) = fields.either("colo_name", "colo")?;
+    match SiteName::parse(text) {
+        Ok(site) => Some(site),
+        Err(invalid) => {
+            fields.refuse(name, format!("{name}: {}", invalid.why));
+            None
+        }
+    }
+}
+
+fn decode_format(fields: &mut Fields<'_>) -> Format {
+    match fields.text("format") {
+        None | Some("pcap") => Format::Pcap,
+        Some("pcapng") => Format::PcapNg,
+        Some(_) => {
+            fields.refuse("format", "format must be pcap or pcapng");
+            Format::Pcap
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! `GET /pcaps`: the newest captures of an account (capture contract, A.2: "newest first, at most 50").
+
+use super::Call;
+use crate::envelope::Answer;
+use crate::fault::{Fault, Pointers};
+use crate::wire;
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    match call.captures.list(call.authorized.account()).await {
+        Ok(found) => Ok(Answer::Result(found.iter().map(wire::capture).collect())),
+        Err(error) => Err(Fault::of(error, Pointers::default())),
+    }
+}

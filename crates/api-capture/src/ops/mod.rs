@@ -1,0 +1,166 @@
+//! The operations: one row each, from which routing, authorization, metrics labels and the sweep in the tests come.
+
+mod create_capture;
+mod create_ownership;
+mod delete_ownership;
+mod download_capture;
+mod filter;
+mod get_capture;
+mod list_captures;
+mod list_ownerships;
+mod stop_capture;
+mod validate_ownership;
+
+use crate::envelope::Answer;
+use crate::fault::Fault;
+use baleen_capture::Captures;
+use baleen_policy::{Action, Authorized};
+use baleen_types::CaptureId;
+use futures::future::BoxFuture;
+use http::Method;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Below which path this door is.
+pub const BASE: &str = "/client/v4";
+
+/// One operation.
+pub struct Row {
+    /// Its name in log and metrics.
+    pub name: &'static str,
+    /// Its method.
+    pub method: Method,
+    /// Its path below the account; `{id}` stands for one segment.
+    pub path: &'static str,
+    /// What the asker must be allowed.
+    pub action: Action,
+    /// What becomes of the request's body.
+    pub(crate) body: BodyRule,
+    pub(crate) run: Runner,
+}
+
+/// What becomes of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyRule {
+    /// It is not read.
+    Ignored,
+    /// It is a JSON object of bounded size.
+    Json,
+}
+
+type Runner = fn(Call) -> BoxFuture<'static, Result<Answer, Fault>>;
+
+/// An authorized request.
+pub(crate) struct Call {
+    pub(crate) captures: Arc<Captures>,
+    pub(crate) authorized: Authorized,
+    /// What stands for `{id}` in the path.
+    pub(crate) id: String,
+    pub(crate) body: Map<String, Value>,
+}
+
+impl Call {
+    /// The capture that the path names; what is no id names none.
+    pub(crate) fn capture_id(&self) -> Result<CaptureId, Fault> {
+        CaptureId::parse(&self.id).map_err(|_| Fault::not_found("capture"))
+    }
+}
+
+macro_rules! row {
+    ($name:literal, $method:ident $path:literal, $action:ident, $body:ident, $module:ident) => {
+        Row {
+            name: $name,
+            method: Method::$method,
+            path: $path,
+            action: Action::$action,
+            body: BodyRule::$body,
+            run: |call| Box::pin($module::run(call)),
+        }
+    };
+}
+
+/// Every operation of this door.
+pub static ROWS: &[Row] = &[
+    row!("CreateOwnership", POST "/pcaps/ownership", PcapsWrite, Json, create_ownership),
+    row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsWrite, Json, validate_ownership),
+    row!("ListOwnerships", GET "/pcaps/ownership", PcapsRead, Ignored, list_ownerships),
+    row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsWrite, Ignored, delete_ownership),
+    row!("CreateCapture", POST "/pcaps", PcapsWrite, Json, create_capture),
+    row!("ListCaptures", GET "/pcaps", PcapsRead, Ignored, list_captures),
+    row!("GetCapture", GET "/pcaps/{id}", PcapsRead, Ignored, get_capture),
+    row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsWrite, Ignored, stop_capture),
+    row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsRead, Ignored, download_capture),
+];
+
+/// A request's row with what its path names.
+pub(crate) struct Found {
+    pub(crate) row: &'static Row,
+    pub(crate) account: String,
+    pub(crate) id: String,
+}
+
+/// Finds the row of a request.
+pub(crate) fn find(method: &Method, path: &str) -> Option<Found> {
+    let rest = path.strip_prefix(BASE)?.strip_prefix("/accounts/")?;
+    let (account, rest) = rest.split_once('/')?;
+    ROWS.iter().find_map(|row| {
+        let id = (row.method == *method).then(|| matches(row.path, rest)).flatten()?;
+        Some(Found {
+            row,
+            account: account.to_owned(),
+            id: id.to_owned(),
+        })
+    })
+}
+
+/// Compares a path with a pattern; what stands for `{id}` comes back, empty if nothing does.
+fn matches<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    let mut id = "";
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/').skip(1) {
+        match segments.next()? {
+            segment if wanted == "{id}" && !segment.is_empty() => id = segment,
+            segment if segment == wanted => {}
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_find_their_rows() {
+        let name =
+            |method: Method, path: &str| find(&method, &format!("/client/v4/accounts/{path}")).map(|f| f.row.name);
+        for (method, path, row) in [
+            (Method::GET, "a/pcaps", Some("ListCaptures")),
+            (Method::POST, "a/pcaps", Some("CreateCapture")),
+            (Method::GET, "a/pcaps/ownership", Some("ListOwnerships")),
+            (Method::GET, "a/pcaps/0", Some("GetCapture")),
+            (Method::PUT, "a/pcaps/0/stop", Some("StopCapture")),
+            (Method::GET, "a/pcaps/0/download", Some("DownloadCapture")),
+            (Method::DELETE, "a/pcaps/ownership/0", Some("DeleteOwnership")),
+            (Method::POST, "a/pcaps/ownership/validate", Some("ValidateOwnership")),
+            (Method::GET, "a/pcaps/", None),
+            (Method::GET, "a/pcaps/0/", None),
+            (Method::GET, "a/pcaps/0/1/2", None),
+            (Method::PATCH, "a/pcaps", None),
+            (Method::GET, "a", None),
+            (Method::GET, "a/other", None),
+        ] {
+            assert_eq!(name(method.clone(), path), row, "{method} {path}");
+        }
+        for path in [
+            "",
+            "/",
+            "/client/v4",
+            "/client/v4/accounts/",
+            "/client/v4x/accounts/a/pcaps",
+        ] {
+            assert!(find(&Method::GET, path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Captures and buckets as this door writes them.
+
+use baleen_capture::{Capture, Format, Ownership, Proof, Status};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The capture object of a full capture (capture contract, A.2). Members without a value are left out: an empty
+/// `stop_requested` makes the vendor's SDK fall back to another type.
+pub(crate) fn capture(capture: &Capture) -> Value {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    put("id", json!(capture.id.to_string()));
+    put("type", json!("full"));
+    put("system", json!("magic-transit"));
+    put("status", json!(status(capture.status)));
+    put("submitted", json!(capture.submitted.to_rfc3339_micros()));
+    put("time_limit", seconds(capture.limits.time));
+    put("packet_limit", json!(capture.limits.packets));
+    put("byte_limit", json!(capture.limits.bytes));
+    put("colo_name", json!(capture.site.as_str()));
+    put("destination_conf", json!(capture.destination));
+    put("filter_v1", sent_tuple(capture));
+    put("packets_captured", json!(capture.counts.packets));
+    if let Some(message) = &capture.message {
+        put("error_message", json!(message));
+    }
+    if let Some(at) = capture.stop_requested {
+        put("stop_requested", json!(at.to_rfc3339_micros()));
+    }
+    // Ours from here on.
+    put("bytes_captured", json!(capture.counts.bytes));
+    put("packets_dropped", json!(capture.counts.dropped));
+    put("object_key", json!(capture.object.as_str()));
+    if let Some(left) = capture.time_left {
+        put(
+            "seconds_left",
+            json!(left.as_secs() + u64::from(left.subsec_nanos() > 0)),
+        );
+    }
+    if capture.sent_filter.bidirectional {
+        put("bidirectional", json!(true));
+    }
+    if let Some(expression) = &capture.sent_filter.expression {
+        put("filter_expression", json!(expression));
+    }
+    if capture.format != Format::Pcap {
+        put("format", json!(capture.format.suffix()));
+    }
+    Value::Object(object)
+}
+
+/// A bucket with its proof (capture contract, A.3). Both spellings of the destination are written: the example of the
+/// source pages has `destinaton_conf` (seed 000, "The response will look like"), the schema and the SDK the other.
+pub(crate) fn ownership(ownership: &Ownership) -> Value {
+    json!({
+        "id": ownership.id.to_string(),
+        "status": match ownership.proof {
+            Proof::Pending => "pending",
+            Proof::Failed => "failed",
+            Proof::Success => "success",
+        },
+        "submitted": ownership.submitted.to_rfc3339_micros(),
+        "validated": ownership.validated.map_or_else(String::new, baleen_types::Timestamp::to_rfc3339_micros),
+        "destination_conf": ownership.destination,
+        "destinaton_conf": ownership.destination,
+        "filename": ownership.file_name,
+    })
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Running => "running",
+        Status::ConversionPending => "conversion_pending",
+        Status::ConversionRunning => "conversion_running",
+        Status::Success => "success",
+        Status::Failed => "failed",
+    }
+}
+
+/// The five-tuple as it was sent, `{}` when none was.
+fn sent_tuple(capture: &Capture) -> Value {
+    let sent = capture.sent_filter.tuple.as_deref();
+    sent.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_else(|| json!({}))
+}
+
+/// Seconds as they are usually asked for: whole numbers without a fraction.
+fn seconds(time: Duration) -> Value {
+    if time.subsec_nanos() == 0 {
+        json!(time.as_secs())
+    } else {
+        json!(time.as_secs_f64())
+    }
+}
