@@ -1,2 +1,39 @@
-//! The Baleen binary.
-fn main() {}
+//! The Baleen binary: parses the command line, runs one command, and says what to do when it fails.
+
+mod cli;
+mod config;
+mod credentials;
+mod doctor;
+mod failure;
+mod folder;
+mod logs;
+mod ops;
+mod output;
+mod serve;
+mod wire;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => failure.report(json),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let json = cli.json;
+    match cli.command {
+        Command::Serve(settings) => serve::run(&settings, json),
+        Command::Doctor(arguments) => doctor::run(&arguments, json),
+        Command::Config(arguments) => cli::config::run(&arguments, json),
+        Command::Completions { shell } => cli::completions(shell),
+        Command::Man => cli::man(),
+        Command::Version => cli::version(json),
+    }
+}

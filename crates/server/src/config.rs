@@ -1,0 +1,225 @@
+//! Configuration: flags, environment and one TOML file become one checked [`Config`], once, at start.
+//!
+//! Flags beat the environment, the environment beats the file, the file beats the defaults. Unknown keys are refused, and
+//! every mistake is listed at once with its key and its line. Nothing else in the product reads a variable or a file of
+//! settings.
+
+mod keys;
+pub(crate) mod parse;
+mod reader;
+#[cfg(test)]
+mod reference;
+
+pub(crate) use reader::{Effective, Sources};
+#[cfg(test)]
+pub(crate) use reference::reference;
+
+use baleen_iam::RootOverrides;
+use baleen_types::{RegionName, Secret, SiteName};
+use reader::Reader;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// Variables which are no settings but are ours.
+const OTHER_VARIABLES: [&str; 1] = [CONFIG_VARIABLE];
+
+/// Names the configuration file, as `--config` does.
+const CONFIG_VARIABLE: &str = "BALEEN_CONFIG";
+
+/// Everything the server was told, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The data folder; `None` when nobody named one. `serve` needs it, `config check` does not.
+    pub(crate) data: Option<PathBuf>,
+    /// The region this store says it is.
+    pub(crate) region: RegionName,
+    /// The domain below which buckets are host names (`bucket.domain`).
+    pub(crate) domain: Option<String>,
+    /// The root user's credentials, when they are chosen and not drawn.
+    pub(crate) root: RootOverrides,
+    /// Where the master key is; `None`: in the data folder.
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// The stores.
+    pub(crate) store: Store,
+    /// The addresses to listen on.
+    pub(crate) listen: Listen,
+    /// What is logged.
+    pub(crate) log: Log,
+    /// How long a stop may take.
+    pub(crate) drain: Duration,
+    /// The embedded capture agent.
+    pub(crate) capture: Capture,
+    /// Where captures may go besides our own store.
+    pub(crate) destination: Destination,
+}
+
+/// The three addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listen {
+    pub(crate) s3: SocketAddr,
+    pub(crate) api: SocketAddr,
+    pub(crate) ops: SocketAddr,
+}
+
+/// What the stores may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Store {
+    /// Cache of metadata, in bytes of memory.
+    pub(crate) cache_bytes: u64,
+    /// Space on the disk that bodies never take, in bytes.
+    pub(crate) reserve_bytes: u64,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    /// Directives of `tracing-subscriber`: `info`, `debug`, `info,baleen_meta=debug`.
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The embedded capture agent.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    /// The site it serves.
+    pub(crate) site: SiteName,
+    /// The interfaces it captures from; empty: that of the default route.
+    pub(crate) interfaces: Vec<String>,
+    /// Kernel memory per ring, in bytes.
+    pub(crate) ring_bytes: u64,
+    /// Bytes in one part buffer, which is one part of the upload.
+    pub(crate) part_bytes: u64,
+    /// Part buffers, shared by all running captures.
+    pub(crate) part_buffers: usize,
+}
+
+/// S3-compatible stores that captures may go to.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// The store of an `s3://` destination that names no endpoint itself; `None`: our own.
+    pub(crate) endpoint: Option<Url>,
+    pub(crate) region: RegionName,
+    pub(crate) credentials: Option<(String, Secret)>,
+    /// Endpoints that a destination may name.
+    pub(crate) allowed: Vec<Url>,
+}
+
+/// One thing wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) key: String,
+    pub(crate) origin: Origin,
+    pub(crate) why: String,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File { path: PathBuf, line: usize },
+    Environment(String),
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Environment(variable) => f.write_str(variable),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::Default => write!(f, "{}: {}", self.key, self.why),
+            origin => write!(f, "{} ({origin}): {}", self.key, self.why),
+        }
+    }
+}
+
+/// A configuration with an account of where each value came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    /// Every setting in force, in the order of the reference.
+    pub(crate) effective: Vec<Effective>,
+    /// Variables with our prefix which are no setting; worth a warning.
+    pub(crate) strange_variables: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All mistakes at once, by key.
+    pub(crate) fn load(sources: Sources) -> Result<Loaded, Vec<Mistake>> {
+        let mut from = Reader::new(sources);
+        let config = keys::read(&mut from);
+        let (effective, mistakes, strange_variables) = from.finish();
+        if mistakes.is_empty() {
+            Ok(Loaded {
+                config,
+                effective,
+                strange_variables,
+            })
+        } else {
+            Err(mistakes)
+        }
+    }
+}
+
+/// Gathers the sources: this process's environment, and the file that `flag` or `BALEEN_CONFIG` names.
+///
+/// # Errors
+/// The file that cannot be read, as a mistake like any other.
+pub(crate) fn gather(flag: Option<&Path>) -> Result<Sources, Mistake> {
+    // Names and values that are no UTF-8 cannot be ours.
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("BALEEN_"))
+        .collect();
+    let (path, origin) = match (flag, environment.get(CONFIG_VARIABLE).filter(|text| !text.is_empty())) {
+        (Some(path), _) => (Some(path.to_owned()), Origin::Flag),
+        (None, Some(path)) => (
+            Some(PathBuf::from(path)),
+            Origin::Environment(CONFIG_VARIABLE.to_owned()),
+        ),
+        (None, None) => (None, Origin::Default),
+    };
+    let file = match path {
+        None => None,
+        Some(path) => match std::fs::read_to_string(&path) {
+            Ok(text) => Some((path, text)),
+            Err(error) => {
+                return Err(Mistake {
+                    key: "config".to_owned(),
+                    origin,
+                    why: format!("{} cannot be read: {error}", path.display()),
+                });
+            }
+        },
+    };
+    Ok(Sources {
+        flags: BTreeMap::new(),
+        environment,
+        file,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! Every setting: its key, form, default and meaning, where it is read.
+
+use super::parse::{address, domain, duration, endpoint, interface, number, size, size_within, text};
+use super::reader::{Reader, Setting};
+use super::{Capture, Config, Destination, Listen, Log, LogFormat, Store};
+use baleen_iam::RootOverrides;
+use baleen_types::{Invalid, RegionName, Secret, SiteName};
+use std::path::PathBuf;
+
+/// The least and the most bytes of a part buffer: S3 takes no part below 5 MiB but the last, and a part is held in memory.
+const PART_BYTES: (u64, u64) = (5 << 20, 64 << 20);
+
+/// The least and the most bytes of a kernel ring. Below, a scheduler hiccup already costs packets.
+const RING_BYTES: (u64, u64) = (1 << 20, 4 << 30);
+
+/// The least and the most bytes of the metadata cache.
+const CACHE_BYTES: (u64, u64) = (1 << 20, 64 << 30);
+
+/// Stand for the other half of an access key while one half is checked.
+const ANY_KEY_ID: &str = "AKIAAAAAAAAAAAAAAAAA";
+const ANY_SECRET: &str = "aaaaaaaaaaaaaaaa";
+
+/// A shorthand for the plain kind of setting.
+const fn setting(key: &'static str, form: &'static str, default: &'static str, about: &'static str) -> Setting {
+    Setting {
+        key,
+        form,
+        default,
+        about,
+        secret: false,
+    }
+}
+
+/// The same for a value that is never shown.
+const fn secret(key: &'static str, form: &'static str, about: &'static str) -> Setting {
+    Setting {
+        key,
+        form,
+        default: "",
+        about,
+        secret: true,
+    }
+}
+
+/// Reads all settings, in the order of the reference.
+pub(super) fn read(from: &mut Reader) -> Config {
+    let config = Config {
+        data: from.optional(
+            &setting(
+                "data",
+                "path",
+                "",
+                "The data folder: everything the server keeps. Made, for its owner alone, when it is not there.",
+            ),
+            |path| text(path).map(PathBuf::from),
+        ),
+        region: from.value(
+            &setting("region", "name", "us-east-1", "The region that this store says it is."),
+            worded(RegionName::parse),
+        ),
+        domain: from.optional(
+            &setting(
+                "domain",
+                "DNS name",
+                "",
+                "The domain below which buckets are host names (`bucket.domain`). Without it buckets stand in the path only.",
+            ),
+            domain,
+        ),
+        listen: listen(from),
+        log: log(from),
+        drain: from.value(
+            &setting(
+                "drain",
+                "time",
+                "20s",
+                "How long a stop waits for requests and captures to come to their end before it cuts them.",
+            ),
+            duration,
+        ),
+        root: root(from),
+        master_key_file: from.optional(
+            &setting(
+                "master_key_file",
+                "path",
+                "",
+                "The key under which secrets are sealed, made when it is not there. Without it: `master.key` in the data folder.",
+            ),
+            |path| text(path).map(PathBuf::from),
+        ),
+        store: store(from),
+        capture: capture(from),
+        destination: destination(from),
+    };
+    compare(&config, from);
+    config
+}
+
+fn listen(from: &mut Reader) -> Listen {
+    Listen {
+        s3: from.value(
+            &setting(
+                "listen.s3",
+                "address",
+                "127.0.0.1:9000",
+                "Where the S3 door listens. Port 0 lets the system choose.",
+            ),
+            address,
+        ),
+        api: from.value(
+            &setting(
+                "listen.api",
+                "address",
+                "127.0.0.1:9001",
+                "Where the capture API (PCAPs) listens.",
+            ),
+            address,
+        ),
+        ops: from.value(
+            &setting(
+                "listen.ops",
+                "address",
+                "127.0.0.1:9002",
+                "Where `/healthz`, `/readyz` and `/metrics` are. They ask for no credentials: keep it private.",
+            ),
+            address,
+        ),
+    }
+}
+
+fn log(from: &mut Reader) -> Log {
+    Log {
+        level: from.value(
+            &setting(
+                "log.level",
+                "directives",
+                "info",
+                "`error`, `warn`, `info`, `debug` or `trace`, for all or by module: `info,baleen_meta=debug`.",
+            ),
+            |directives| match tracing_subscriber::EnvFilter::builder().parse(directives) {
+                Ok(_) => Ok(directives.to_owned()),
+                Err(error) => Err(format!(
+                    "{error}; a level such as info, or info,baleen_meta=debug, is expected"
+                )),
+            },
+        ),
+        format: from.value(
+            &setting(
+                "log.format",
+                "`text` or `json`",
+                "text",
+                "The shape of log lines, which go to standard error.",
+            ),
+            |format| match format {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("text or json is expected".to_owned()),
+            },
+        ),
+    }
+}
+
+fn store(from: &mut Reader) -> Store {
+    Store {
+        cache_bytes: from.value(
+            &setting(
+                "store.cache_bytes",
+                "size",
+                "32MiB",
+                "Memory for the cache of metadata.",
+            ),
+            size_within(CACHE_BYTES.0, CACHE_BYTES.1),
+        ),
+        reserve_bytes: from.value(
+            &setting(
+                "store.reserve_bytes",
+                "size",
+                "256MiB",
+                "Disk space that objects never take, so that metadata can still record deletions on a full disk.",
+            ),
+            size,
+        ),
+    }
+}
+
+/// The three values are checked together, as `iam` wants them; the error says which of them is wrong.
+fn root(from: &mut Reader) -> RootOverrides {
+    let id = from.optional(
+        &setting(
+            "root.access_key_id",
+            "16 to 128 letters and digits",
+            "",
+            "The root user's access key. Without it the first start draws one and writes it to `root-credentials.json`.",
+        ),
+        |id| RootOverrides::parse(Some(id), Some(ANY_SECRET), None).map(|_| id.to_owned()).map_err(|e| e.why),
+    );
+    let secret_key = from.optional(
+        &secret(
+            "root.secret_access_key",
+            "16 to 128 visible characters",
+            "The secret of that key. Set both or none. Better in the environment than in a file.",
+        ),
+        |key| {
+            RootOverrides::parse(Some(ANY_KEY_ID), Some(key), None)
+                .map(|_| Secret::new(key))
+                .map_err(|e| e.why)
+        },
+    );
+    let token = from.optional(
+        &secret(
+            "root.api_token",
+            "32 lower-case hex digits",
+            "The root user's API token.",
+        ),
+        |token| {
+            RootOverrides::parse(None, None, Some(token))
+                .map(|_| Secret::new(token))
+                .map_err(|e| e.why)
+        },
+    );
+    match (&id, &secret_key) {
+        (Some(_), None) => from.refuse_unless_wrong(
+            "root.secret_access_key",
+            "it is missing while root.access_key_id is set",
+        ),
+        (None, Some(_)) => from.refuse_unless_wrong(
+            "root.access_key_id",
+            "it is missing while root.secret_access_key is set",
+        ),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let both = id.zip(secret_key);
+    let (id, key) = both.map_or((None, None), |(id, key)| (Some(id), Some(key)));
+    // Each value was checked above, so that together they cannot be refused.
+    RootOverrides::parse(id.as_deref(), text(&key).as_deref(), text(&token).as_deref()).unwrap_or_default()
+}
+
+fn capture(from: &mut Reader) -> Capture {
+    Capture {
+        site: from.value(
+            &setting(
+                "site",
+                "name",
+                "local",
+                "The site this server captures at: the `colo_name` of a capture request.",
+            ),
+            worded(SiteName::parse),
+        ),
+        interfaces: from.list(
+            &setting(
+                "capture.interfaces",
+                "list of names",
+                "",
+                "The interfaces to capture from; `any` is all of them. Without it: the one of the default route.",
+            ),
+            interface,
+        ),
+        ring_bytes: from.value(
+            &setting(
+                "capture.ring_bytes",
+                "size",
+                "64MiB",
+                "Kernel memory of one capture ring. It holds what arrives while the reader waits for a processor.",
+            ),
+            size_within(RING_BYTES.0, RING_BYTES.1),
+        ),
+        part_bytes: from.value(
+            &setting(
+                "capture.part_bytes",
+                "size",
+                "8MiB",
+                "Bytes in one part buffer; a full one is uploaded as one part.",
+            ),
+            size_within(PART_BYTES.0, PART_BYTES.1),
+        ),
+        part_buffers: from.value(
+            &setting(
+                "capture.part_buffers",
+                "number",
+                "16",
+                "Part buffers for all captures together. When none is free the kernel drops packets, and counts them.",
+            ),
+            number(2, 1024),
+        ),
+    }
+}
+
+fn destination(from: &mut Reader) -> Destination {
+    let endpoint_url = from.optional(
+        &setting(
+            "destinations.s3.endpoint",
+            "URL",
+            "",
+            "The store of `s3://` destinations that name no endpoint. Without it: this server itself.",
+        ),
+        endpoint,
+    );
+    let region = from.value(
+        &setting(
+            "destinations.s3.region",
+            "name",
+            "us-east-1",
+            "The region for signatures when a destination names none.",
+        ),
+        worded(RegionName::parse),
+    );
+    let access_key_id = from.optional(
+        &setting(
+            "destinations.s3.access_key_id",
+            "text",
+            "",
+            "The access key for that store.",
+        ),
+        text,
+    );
+    let secret_access_key = from.optional(
+        &secret("destinations.s3.secret_access_key", "text", "The secret of that key."),
+        |value| text(value).map(Secret::new),
+    );
+    match (&access_key_id, &secret_access_key) {
+        (Some(_), None) => {
+            from.refuse_unless_wrong(
+                "destinations.s3.secret_access_key",
+                "it is missing while the access key is set",
+            );
+        }
+        (None, Some(_)) => {
+            from.refuse_unless_wrong("destinations.s3.access_key_id", "it is missing while the secret is set");
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    Destination {
+        endpoint: endpoint_url,
+        region,
+        credentials: access_key_id.zip(secret_access_key),
+        allowed: from.list(
+            &setting(
+                "destinations.s3.allowed_endpoints",
+                "list of URLs",
+                "",
+                "Endpoints that a destination may name with `endpoint=`. No other is ever contacted.",
+            ),
+            endpoint,
+        ),
+    }
+}
+
+/// What only shows when settings are held against each other.
+fn compare(config: &Config, from: &mut Reader) {
+    let Listen { s3, api, ops } = config.listen;
+    for (key, address, others) in [("listen.api", api, vec![s3]), ("listen.ops", ops, vec![s3, api])] {
+        if address.port() != 0 && others.contains(&address) {
+            from.refuse(key, format!("{address} is taken by another door; each needs its own"));
+        }
+    }
+    if config.destination.endpoint.is_some() && config.destination.credentials.is_none() {
+        from.refuse_unless_wrong(
+            "destinations.s3.access_key_id",
+            "it is missing while destinations.s3.endpoint is set; the secret is needed too",
+        );
+    }
+    if config.capture.interfaces.len() > 1 && config.capture.interfaces.iter().any(|name| name == "any") {
+        from.refuse("capture.interfaces", "any already means all of them; name it alone");
+    }
+}
+
+/// Turns the refusal of a vocabulary type into the words after the key.
+fn worded<T>(parse: fn(&str) -> Result<T, Invalid>) -> impl Fn(&str) -> Result<T, String> {
+    move |text| parse(text).map_err(|invalid| invalid.why)
+}

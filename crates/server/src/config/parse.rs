@@ -1,0 +1,143 @@
+//! Reads the values of settings and flags. Each function says what would be right.
+
+use baleen_types::format_bytes;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Reads an address with port; port 0 lets the system choose one.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "an IP address with a port is expected, such as 127.0.0.1:9000 or [::1]:9000".to_owned())
+}
+
+/// Reads a whole number between two bounds, both allowed.
+pub(crate) fn number<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Copy + std::fmt::Display,
+{
+    move |text| {
+        text.parse()
+            .ok()
+            .filter(|n| *n >= least && *n <= most)
+            .ok_or_else(|| format!("a whole number from {least} to {most} is expected"))
+    }
+}
+
+/// Reads a size in bytes: `1048576`, `64KiB`, `64 MiB`, `2G` (binary, as `KiB`), `10MB` (decimal).
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let refuse = || "a size is expected, such as 64MiB or 1048576".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return Err(refuse()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .ok_or_else(refuse)
+}
+
+/// Reads a size between two bounds, both allowed.
+pub(crate) fn size_within(least: u64, most: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let bytes = size(text)?;
+        if (least..=most).contains(&bytes) {
+            Ok(bytes)
+        } else {
+            Err(format!(
+                "a size from {} to {} is expected",
+                format_bytes(least),
+                format_bytes(most)
+            ))
+        }
+    }
+}
+
+/// Reads a length of time: `30` (seconds), `30s`, `500ms`, `5m`, `2h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let refuse = || "a length of time is expected, such as 30s, 500ms, 5m or 2h".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| refuse())?;
+    let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs).ok_or_else(refuse);
+    match unit.trim() {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => seconds(1),
+        "m" | "min" => seconds(60),
+        "h" => seconds(3600),
+        "d" => seconds(86_400),
+        _ => Err(refuse()),
+    }
+}
+
+/// Reads a text that is not empty.
+pub(crate) fn text(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a text is expected".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Reads the URL of a storage endpoint: scheme, host and port, nothing more.
+pub(crate) fn endpoint(text: &str) -> Result<url::Url, String> {
+    let refuse = |why: &str| {
+        Err(format!(
+            "{why}; an address such as https://s3.example.net or http://127.0.0.1:9000 is expected"
+        ))
+    };
+    let Ok(url) = url::Url::parse(text) else {
+        return refuse("this is no URL");
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return refuse("only http and https are spoken");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("credentials do not belong into a URL");
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return refuse("path, query and fragment are not allowed");
+    }
+    Ok(url)
+}
+
+/// Reads a DNS name.
+pub(crate) fn domain(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.to_ascii_lowercase();
+    if name.len() <= 253 && name.split('.').all(label) {
+        Ok(name)
+    } else {
+        Err("a DNS name is expected, such as s3.example.net".to_owned())
+    }
+}
+
+/// Reads the name of a network interface, as Linux allows it (at most 15 bytes, no blank, no slash).
+pub(crate) fn interface(text: &str) -> Result<String, String> {
+    let fits = (1..=15).contains(&text.len())
+        && !matches!(text, "." | "..")
+        && !text.bytes().any(|b| b == b'/' || b == b':' || b.is_ascii_whitespace());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a network interface is expected, such as eth0, or any".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

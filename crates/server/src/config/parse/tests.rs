@@ -1,0 +1,67 @@
+use super::*;
+
+#[test]
+fn sizes() {
+    for (text, bytes) in [
+        ("0", 0),
+        ("1048576", 1 << 20),
+        ("64MiB", 64 << 20),
+        ("64 mib", 64 << 20),
+        ("2G", 2 << 30),
+        ("10MB", 10_000_000),
+    ] {
+        assert_eq!(size(text), Ok(bytes), "{text}");
+    }
+    for wrong in ["", "MiB", "1.5MiB", "-1", "1 parsec", "99999999999T"] {
+        assert!(size(wrong).is_err(), "{wrong}");
+    }
+    assert!(size_within(10, 20)("10").is_ok() && size_within(10, 20)("20").is_ok());
+    assert!(size_within(10, 20)("9").is_err() && size_within(10, 20)("21").is_err());
+}
+
+#[test]
+fn lengths_of_time() {
+    for (text, millis) in [
+        ("30", 30_000),
+        ("30s", 30_000),
+        ("500ms", 500),
+        ("5m", 300_000),
+        ("2h", 7_200_000),
+    ] {
+        assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+    }
+    for wrong in [
+        "",
+        "s",
+        "1.5s",
+        "-1s",
+        "5 fortnights",
+        "99999999999999999999s",
+        "9999999999999999999d",
+    ] {
+        assert!(duration(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn addresses_endpoints_and_names() {
+    assert!(address("127.0.0.1:0").is_ok() && address("[::1]:9000").is_ok());
+    assert!(address("localhost").is_err() && address("9000").is_err());
+    assert!(endpoint("http://127.0.0.1:9000").is_ok() && endpoint("https://s3.example.net").is_ok());
+    for wrong in [
+        "s3.example.net",
+        "ftp://a",
+        "http://u:p@a",
+        "http://a/b",
+        "http://a?x=1",
+    ] {
+        assert!(endpoint(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(domain("S3.Example.net"), Ok("s3.example.net".to_owned()));
+    assert!(domain("-a.net").is_err() && domain("a..b").is_err() && domain("").is_err());
+    assert!(interface("eth0.100").is_ok() && interface("any").is_ok());
+    for wrong in ["", "..", "a/b", "a b", "sixteen-letters-"] {
+        assert!(interface(wrong).is_err(), "{wrong}");
+    }
+    assert!(number(1u16, 9)("9").is_ok() && number(1u16, 9)("10").is_err() && number(1u16, 9)("x").is_err());
+}

@@ -1,0 +1,308 @@
+//! Reads settings out of their sources, and keeps account: which keys exist, which were used, what was wrong.
+//!
+//! A setting is declared where it is read, once: its key, default and description are arguments of the read. So the list
+//! of keys (for the refusal of unknown ones and for `docs/reference/settings.md`) cannot differ from the code, and the
+//! default in the documentation is the text that the code itself parses.
+
+use super::{Mistake, Origin};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Prefix of the environment variables; `listen.s3` is `BALEEN_LISTEN_S3`.
+const ENVIRONMENT_PREFIX: &str = "BALEEN_";
+
+/// One setting, as the reference shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    /// The key in the file, dotted.
+    pub(crate) key: &'static str,
+    /// What a value looks like.
+    pub(crate) form: &'static str,
+    /// The value when nothing is set, as text; empty for "not set".
+    pub(crate) default: &'static str,
+    /// What it does, in a sentence.
+    pub(crate) about: &'static str,
+    /// Whether the value must not be shown.
+    pub(crate) secret: bool,
+}
+
+impl Setting {
+    /// The environment variable of this setting.
+    pub(crate) fn variable(&self) -> String {
+        format!(
+            "{ENVIRONMENT_PREFIX}{}",
+            self.key.replace('.', "_").to_ascii_uppercase()
+        )
+    }
+}
+
+/// Where the values come from, strongest first: flags, environment, file.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// Values of flags, by key; more than one for a flag that may be repeated.
+    pub(crate) flags: BTreeMap<&'static str, Vec<String>>,
+    /// The environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The text of the configuration file and its path.
+    pub(crate) file: Option<(PathBuf, String)>,
+}
+
+impl Sources {
+    /// Sets the value of a flag, if it was given.
+    pub(crate) fn flag(&mut self, key: &'static str, value: Option<String>) {
+        if let Some(value) = value {
+            self.flags.entry(key).or_default().push(value);
+        }
+    }
+}
+
+/// What the reader says of one setting after reading.
+#[derive(Clone, Debug)]
+pub(crate) struct Effective {
+    /// The setting.
+    pub(crate) setting: Setting,
+    /// The text in force, empty for "not set". Hidden when the setting is secret.
+    pub(crate) value: String,
+    /// Where it came from.
+    pub(crate) origin: Origin,
+}
+
+impl Effective {
+    /// Tells whether the value was set, and is not the default.
+    pub(crate) fn is_set(&self) -> bool {
+        self.origin != Origin::Default
+    }
+}
+
+/// Hands out settings one by one.
+pub(crate) struct Reader {
+    flags: BTreeMap<&'static str, Vec<String>>,
+    environment: BTreeMap<String, String>,
+    file: BTreeMap<String, (Vec<String>, Origin)>,
+    mistakes: Vec<Mistake>,
+    seen: Vec<Effective>,
+}
+
+impl Reader {
+    pub(crate) fn new(sources: Sources) -> Self {
+        let mut mistakes = Vec::new();
+        let file = sources
+            .file
+            .map(|(path, text)| flatten(&path, &text, &mut mistakes))
+            .unwrap_or_default();
+        Self {
+            flags: sources.flags,
+            environment: sources.environment,
+            file,
+            mistakes,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Reads a setting that has a default. After a mistake the default is handed out, so that reading goes on and
+    /// finds the other mistakes too.
+    pub(crate) fn value<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        self.optional(setting, &parse)
+            .unwrap_or_else(|| parse(setting.default).expect("each default is parsed by a test"))
+    }
+
+    /// Reads a setting that may be absent.
+    pub(crate) fn optional<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let texts = self.take(setting);
+        match texts.as_slice() {
+            [] => None,
+            [text] => match parse(text) {
+                Ok(value) => Some(value),
+                Err(why) => {
+                    self.refuse(setting.key, why);
+                    None
+                }
+            },
+            _ => {
+                self.refuse(setting.key, format!("one value is expected: {}", setting.form));
+                None
+            }
+        }
+    }
+
+    /// Reads a setting that is a list: an array in the file, commas in the environment, a repeated flag.
+    pub(crate) fn list<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let texts: Vec<String> = self.take(setting).iter().flat_map(|text| split(text)).collect();
+        let mut values = Vec::new();
+        for text in &texts {
+            match parse(text) {
+                Ok(value) => values.push(value),
+                Err(why) => self.refuse(setting.key, format!("\"{text}\": {why}")),
+            }
+        }
+        values
+    }
+
+    /// Records a mistake in a setting that was read.
+    pub(crate) fn refuse(&mut self, key: &'static str, why: impl Into<String>) {
+        let read = self.seen.iter().find(|seen| seen.setting.key == key);
+        self.mistakes.push(Mistake {
+            key: key.to_owned(),
+            origin: read.map_or(Origin::Default, |seen| seen.origin.clone()),
+            why: why.into(),
+        });
+    }
+
+    /// The same, for a value that is called missing: one which is there and wrong was refused already.
+    pub(crate) fn refuse_unless_wrong(&mut self, key: &'static str, why: &str) {
+        if !self.mistakes.iter().any(|mistake| mistake.key == key) {
+            self.refuse(key, why);
+        }
+    }
+
+    /// Ends reading: everything in the file that nobody asked for is a mistake.
+    ///
+    /// Unknown variables of the environment are only told of: Kubernetes, for one, sets `BALEEN_SERVICE_HOST` and its
+    /// like in every pod beside a service of that name, and a server that refuses to start for it helps nobody.
+    pub(crate) fn finish(mut self) -> (Vec<Effective>, Vec<Mistake>, Vec<String>) {
+        let known: HashSet<&str> = self.seen.iter().map(|seen| seen.setting.key).collect();
+        for (key, (_, origin)) in std::mem::take(&mut self.file) {
+            let why = match nearest(&key, &known) {
+                Some(meant) => format!("there is no such setting; did you mean {meant}?"),
+                None => "there is no such setting; docs/reference/settings.md lists all".to_owned(),
+            };
+            self.mistakes.push(Mistake { key, origin, why });
+        }
+        let variables: HashSet<String> = self.seen.iter().map(|seen| seen.setting.variable()).collect();
+        let unknown = |name: &&String| {
+            name.starts_with(ENVIRONMENT_PREFIX)
+                && !variables.contains(*name)
+                && !super::OTHER_VARIABLES.contains(&name.as_str())
+        };
+        let strange = self.environment.keys().filter(unknown).cloned().collect();
+        self.mistakes.sort_by(|a, b| a.key.cmp(&b.key));
+        (self.seen, self.mistakes, strange)
+    }
+
+    /// Takes the strongest value of a setting out of the sources, and notes it as the one in force. Empty: not set.
+    fn take(&mut self, setting: &Setting) -> Vec<String> {
+        let in_file = self.file.remove(setting.key);
+        let variable = setting.variable();
+        // An empty variable means "not set", as it is the only way to unset one in many process managers.
+        let in_environment = self.environment.get(&variable).filter(|text| !text.is_empty());
+        let (texts, origin) = if let Some(texts) = self.flags.remove(setting.key) {
+            (texts, Origin::Flag)
+        } else if let Some(text) = in_environment {
+            (vec![text.clone()], Origin::Environment(variable))
+        } else if let Some((texts, origin)) = in_file {
+            (texts, origin)
+        } else if setting.default.is_empty() {
+            (Vec::new(), Origin::Default)
+        } else {
+            (vec![setting.default.to_owned()], Origin::Default)
+        };
+        let hidden = setting.secret && !texts.is_empty();
+        self.seen.push(Effective {
+            setting: *setting,
+            value: if hidden { "(hidden)".to_owned() } else { texts.join(",") },
+            origin,
+        });
+        texts
+    }
+}
+
+/// Splits a list at commas; blanks around the members do not count.
+fn split(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|member| !member.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Turns the file's tables into dotted keys with the lines they stand on.
+fn flatten(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, (Vec<String>, Origin)> {
+    let mut keys = BTreeMap::new();
+    let line_of = |offset: usize| text.get(..offset).unwrap_or(text).matches('\n').count() + 1;
+    let origin_at = |offset: usize| Origin::File {
+        path: path.to_owned(),
+        line: line_of(offset),
+    };
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let is_broken = !errors.is_empty();
+    for error in errors {
+        mistakes.push(Mistake {
+            key: "syntax".to_owned(),
+            origin: origin_at(error.span().map_or(0, |span| span.start)),
+            why: error.message().to_owned(),
+        });
+    }
+    if is_broken {
+        // What was guessed past a syntax error would be called a mistake that nobody made.
+        return keys;
+    }
+    let mut open = vec![(String::new(), root.into_inner())];
+    while let Some((prefix, table)) = open.pop() {
+        for (name, value) in table {
+            let key = match prefix.as_str() {
+                "" => name.get_ref().to_string(),
+                prefix => format!("{prefix}.{}", name.get_ref()),
+            };
+            let origin = origin_at(name.span().start);
+            match value.into_inner() {
+                DeValue::Table(inner) => open.push((key, inner)),
+                DeValue::Array(members) => {
+                    let texts: Option<Vec<String>> = members.into_iter().map(|m| scalar(&m.into_inner())).collect();
+                    match texts {
+                        Some(texts) => _ = keys.insert(key, (texts, origin)),
+                        None => mistakes.push(Mistake {
+                            key,
+                            origin,
+                            why: "a list of texts or numbers is expected".to_owned(),
+                        }),
+                    }
+                }
+                other => match scalar(&other) {
+                    Some(text) => _ = keys.insert(key, (vec![text], origin)),
+                    None => mistakes.push(Mistake {
+                        key,
+                        origin,
+                        why: "a text, a whole number, true or false is expected".to_owned(),
+                    }),
+                },
+            }
+        }
+    }
+    keys
+}
+
+/// The text of a single value; `None` for kinds that no setting has.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Boolean(truth) => Some(truth.to_string()),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// The known key which differs least, if it differs by at most a third of its letters.
+fn nearest<'a>(key: &str, known: &HashSet<&'a str>) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (distance(key, candidate), *candidate))
+        .min()
+        .filter(|(edits, candidate)| *edits <= candidate.len() / 3)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters have to be put in, taken out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.bytes().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,104 @@
+//! `baleen doctor`: what is missing on this machine, and how to get it.
+//!
+//! Each check looks and says; none changes anything but a probe file in the data folder, which it takes away again.
+
+mod checks;
+mod probes;
+
+use crate::cli::Settings;
+use crate::failure::Failure;
+use crate::output;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing to do.
+    Good,
+    /// Something will not work, or not well; the server starts all the same.
+    Warning,
+    /// The main job does not work.
+    Missing,
+}
+
+impl Verdict {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning => "warning",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// What one check found.
+#[derive(Debug)]
+struct Finding {
+    /// What was looked at.
+    subject: &'static str,
+    verdict: Verdict,
+    /// What is there.
+    found: String,
+    /// What to do about it.
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn good(subject: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            subject,
+            verdict: Verdict::Good,
+            found: found.into(),
+            advice: None,
+        }
+    }
+
+    fn warning(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            subject,
+            verdict: Verdict::Warning,
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
+    }
+
+    fn missing(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Missing,
+            ..Self::warning(subject, found, advice)
+        }
+    }
+}
+
+/// Runs every check. The exit code is 1 when something is missing that the main job needs.
+pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
+    let config = settings.load()?.config;
+    let findings = checks::all(&config);
+    let is_fit = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
+    if json {
+        let entry = |finding: &Finding| {
+            json!({
+                "check": finding.subject,
+                "verdict": finding.verdict.word(),
+                "found": finding.found,
+                "advice": finding.advice,
+            })
+        };
+        output::json(&json!({ "ok": is_fit, "checks": findings.iter().map(entry).collect::<Vec<_>>() }))?;
+    } else {
+        for finding in &findings {
+            let (verdict, subject, found) = (finding.verdict.word(), finding.subject, &finding.found);
+            output::line(&format!("{verdict:<8} {subject:<14} {found}"))?;
+            if let Some(advice) = &finding.advice {
+                output::line(&format!("{:<8} {:<14} → {advice}", "", ""))?;
+            }
+        }
+        output::line(if is_fit {
+            "this machine is fit for Baleen"
+        } else {
+            "something is missing; the arrows say what to do"
+        })?;
+    }
+    Ok(if is_fit { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,159 @@
+//! The data folder: made for its owner alone, and held by one process.
+
+use crate::failure::Failure;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The file whose lock says that a process uses the folder. It holds that process's id, for the message to another.
+const LOCK_FILE: &str = "lock";
+
+/// Where the running server says which addresses it listens on.
+const ENDPOINTS_FILE: &str = "endpoints.json";
+
+/// Where the root user's credentials are.
+pub(crate) const ROOT_CREDENTIALS_FILE: &str = "root-credentials.json";
+
+/// The master key that seals secrets, unless a setting names another place for it.
+pub(crate) const MASTER_KEY_FILE: &str = "master.key";
+
+/// Bits by which others than the owner would get in.
+const OTHERS: u32 = 0o077;
+
+/// A data folder in use by this process. The lock goes with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, and takes hold of it.
+    ///
+    /// # Errors
+    /// When it cannot be made or written, or another process holds it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |doing: &str, error: &std::io::Error| {
+            Failure::new(format!("the data folder {} cannot be {doing}: {error}", path.display()))
+                .advise("name another with --data DIR or BALEEN_DATA, or give this user the right to write there")
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|error| failed("made", &error))?;
+        // Absolute, so that what is printed can be used from anywhere.
+        let path = path.canonicalize().map_err(|error| failed("found", &error))?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join(LOCK_FILE))
+            .map_err(|error| failed("written", &error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(&path, &mut lock)),
+            Err(TryLockError::Error(error)) => return Err(failed("locked", &error)),
+        }
+        let note = |lock: &mut File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "{}", std::process::id())
+        };
+        note(&mut lock).map_err(|error| failed("written", &error))?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// The folder, as an absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells whether others than the owner may look into the folder.
+    pub(crate) fn is_open_to_others(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| found.permissions().mode() & OTHERS != 0)
+    }
+
+    /// Says where this server listens, for commands on the same machine.
+    pub(crate) fn publish(&self, endpoints: &serde_json::Value) -> std::io::Result<()> {
+        let draft = self.path.join(format!("{ENDPOINTS_FILE}.new"));
+        std::fs::write(&draft, format!("{endpoints}\n"))?;
+        std::fs::rename(draft, self.path.join(ENDPOINTS_FILE))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A stale file is only a wrong hint: who reads it also looks at the lock.
+        let _ = std::fs::remove_file(self.path.join(ENDPOINTS_FILE));
+    }
+}
+
+/// What a running server said of itself in the folder; `None` when none runs there.
+pub(crate) fn published(path: &Path) -> Option<serde_json::Value> {
+    if !is_held(path) {
+        return None;
+    }
+    serde_json::from_slice(&std::fs::read(path.join(ENDPOINTS_FILE)).ok()?).ok()
+}
+
+/// Tells whether a process holds the folder.
+pub(crate) fn is_held(path: &Path) -> bool {
+    // Asking takes the lock for an instant if nobody has it; a shared one, so that two who ask do not see each other.
+    File::open(path.join(LOCK_FILE)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+fn held(path: &Path, lock: &mut File) -> Failure {
+    let mut holder = String::new();
+    let known = match lock.take(32).read_to_string(&mut holder) {
+        Ok(_) => holder.trim().parse::<u32>().ok(),
+        Err(error) => {
+            debug_assert_ne!(error.kind(), ErrorKind::NotFound);
+            None
+        }
+    };
+    let who = known.map_or_else(
+        || "another process".to_owned(),
+        |id| format!("another baleen (process {id})"),
+    );
+    Failure::new(format!("the data folder {} is in use by {who}", path.display()))
+        .advise("stop that process, or name another folder with --data DIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_private_and_held_once() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let path = place.path().join("a/b");
+        let folder = Folder::open(&path).expect("it can be made");
+        assert!(!folder.is_open_to_others());
+        assert!(is_held(&path) && published(&path).is_none());
+        folder
+            .publish(&serde_json::json!({ "s3": "x" }))
+            .expect("it can be written");
+        assert_eq!(published(&path).expect("it was published")["s3"], "x");
+        let refused = Folder::open(&path).expect_err("it is held").to_string();
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
+        drop(folder);
+        assert!(!is_held(&path));
+        Folder::open(&path).expect("it is free again");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_says_what_to_do() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let file = place.path().join("file");
+        std::fs::write(&file, "").expect("it can be written");
+        let refused = Folder::open(&file).expect_err("a file is no folder").to_string();
+        assert!(refused.contains("--data DIR"), "{refused}");
+    }
+}

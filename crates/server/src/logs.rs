@@ -1,0 +1,26 @@
+//! The log: structured lines on standard error.
+
+use crate::config::{Log, LogFormat};
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The stores' engine tells of every table it makes; that is for its own authors. Directives of the operator win.
+const QUIET: &str = "fjall=warn,lsm_tree=warn";
+
+/// Starts logging for the process. A second start changes nothing.
+pub(crate) fn start(log: &Log) {
+    // The directives were checked with the configuration.
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", log.level));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Text => lines.finish().try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging was started before");
+    }
+}

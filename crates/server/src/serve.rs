@@ -1,0 +1,172 @@
+//! `baleen serve`: from the settings to a running server, and to its end.
+
+use crate::cli::Settings;
+use crate::config::{Config, Loaded};
+use crate::failure::Failure;
+use crate::folder::Folder;
+use crate::wire::{self, Addresses, Drained, System};
+use crate::{logs, output};
+use baleen_iam::RootStart;
+use baleen_runtime::Shutdown;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+/// The name of the histogram that the edge records, and its bounds in seconds: a cached read takes tens of microseconds, a
+/// large upload minutes.
+const REQUEST_SECONDS: &str = "baleen_request_seconds";
+const REQUEST_SECONDS_BOUNDS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0, 300.0,
+];
+
+/// Serves until SIGTERM or SIGINT; a second signal ends it at once.
+pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
+    let loaded = settings.load()?;
+    logs::start(&loaded.config.log);
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let system = start(&loaded).await?;
+        announce(&system, json)?;
+        serve_until_signalled(system, &mut signals).await
+    })
+}
+
+/// Serves until a signal, then drains; a second signal cuts the draining short.
+pub(crate) async fn serve_until_signalled(system: System, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    let stop = Shutdown::new();
+    let serving = system.serve(stop.stopping());
+    let mut serving = std::pin::pin!(serving);
+    loop {
+        tokio::select! {
+            drained = serving.as_mut() => return Ok(finish(drained)),
+            () = signals.next() => {
+                if stop.is_stopping() {
+                    return Err(Failure::new("stopped at once by a second signal; what was at work was cut"));
+                }
+                stop.stop();
+            }
+        }
+    }
+}
+
+/// The runtime of commands that need one.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("the system gives no threads", &error))
+}
+
+/// Opens the data folder and builds the server in it.
+pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
+    let Config { data, .. } = &loaded.config;
+    let Some(data) = data else {
+        return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
+    };
+    for variable in &loaded.strange_variables {
+        warn!(%variable, "this variable is no setting of baleen and has no effect");
+    }
+    let folder = Folder::open(data)?;
+    if folder.is_open_to_others() {
+        warn!(path = %folder.path().display(), "others may look into the data folder; chmod 700 keeps them out");
+    }
+    let system = wire::build(&loaded.config, folder, metrics()?).await?;
+    let endpoints = endpoints(system.addresses, &system.root.0);
+    if let Err(error) = system.folder.publish(&endpoints) {
+        warn!(%error, "commands on this machine will not find the server by its data folder");
+    }
+    Ok(system)
+}
+
+/// The addresses in the form that scripts read.
+pub(crate) fn endpoints(addresses: Addresses, root_credentials: &Path) -> Value {
+    json!({
+        "s3": format!("http://{}", addresses.s3),
+        "api": format!("http://{}", addresses.api),
+        "ops": format!("http://{}", addresses.ops),
+        "rootCredentials": root_credentials,
+    })
+}
+
+fn announce(system: &System, json: bool) -> Result<(), Failure> {
+    let (credentials, root_start) = &system.root;
+    info!(
+        s3 = %system.addresses.s3,
+        api = %system.addresses.api,
+        ops = %system.addresses.ops,
+        data = %system.folder.path().display(),
+        "serving"
+    );
+    if json {
+        return output::json(&endpoints(system.addresses, credentials));
+    }
+    let made = match root_start {
+        RootStart::Created => " (made just now; keep it safe)",
+        RootStart::Replaced => " (written anew, as the settings say)",
+        RootStart::Kept => "",
+    };
+    output::line(&format!(
+        "baleen {} is serving; Ctrl-C ends it\n\
+         \x20 S3            http://{}\n\
+         \x20 capture API   http://{}/client/v4\n\
+         \x20 operations    http://{}/healthz /readyz /metrics\n\
+         \x20 data          {}\n\
+         \x20 credentials   {}{made}",
+        env!("CARGO_PKG_VERSION"),
+        system.addresses.s3,
+        system.addresses.api,
+        system.addresses.ops,
+        system.folder.path().display(),
+        credentials.display(),
+    ))
+}
+
+fn finish(drained: Drained) -> ExitCode {
+    if drained.cut_connections > 0 || !drained.is_quiet {
+        warn!(
+            cut_connections = drained.cut_connections,
+            background_ended = drained.is_quiet,
+            "stopped at the deadline; what was at work was cut"
+        );
+    } else {
+        info!("stopped; everything at work came to its end");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Starts the recorder of metrics, once for the process.
+fn metrics() -> Result<PrometheusHandle, Failure> {
+    use metrics_exporter_prometheus::Matcher;
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &REQUEST_SECONDS_BOUNDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Failure::because("metrics cannot be recorded", &error))
+}
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen; from now on neither signal ends the process by itself.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::because("signals cannot be received", &error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next of either. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

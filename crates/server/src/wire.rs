@@ -1,0 +1,231 @@
+//! Builds every component in order. Reading [`build`] is reading the system.
+
+use crate::config::Config;
+use crate::credentials::IamCredentials;
+use crate::failure::Failure;
+use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
+use crate::ops::{self, Operations};
+use baleen_blob::Blobs;
+use baleen_http::{DrainReport, Edge, Listener, ServerSettings};
+use baleen_iam::{Iam, RootStart, load_or_create_master_key};
+use baleen_meta::{FjallSettings, Meta};
+use baleen_objects::Objects;
+use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEntropy};
+use baleen_sealing::Sealer;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::info;
+
+/// How often recorded samples are folded into their histograms; between two of them they take memory.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// How often the volume is brought in line with the records. The pass at the start matters most: it takes the segments of
+/// the last run back into use.
+const SWEEP_PERIOD: Duration = Duration::from_hours(1);
+
+/// A built server that does not serve yet: its sockets are bound and its stores are open.
+pub(crate) struct System {
+    /// Where it listens.
+    pub(crate) addresses: Addresses,
+    /// Where the root user's credentials are, and whether they were made just now.
+    pub(crate) root: (PathBuf, RootStart),
+    /// The data folder, held until the system is dropped.
+    pub(crate) folder: Folder,
+    doors: Vec<Bound>,
+    ops: Bound,
+    supervisor: Supervisor,
+    drain: Duration,
+}
+
+/// The addresses with the ports that were chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) s3: SocketAddr,
+    pub(crate) api: SocketAddr,
+    pub(crate) ops: SocketAddr,
+}
+
+/// A listener with what it serves.
+struct Bound {
+    listener: Listener,
+    edge: Arc<Edge>,
+}
+
+/// Builds the server.
+///
+/// # Errors
+/// What cannot be opened or bound, with what to do about it.
+pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHandle) -> Result<System, Failure> {
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
+    let supervisor = Supervisor::new(Arc::clone(&clock), Shutdown::new());
+
+    // Sockets first: that an address is taken should not cost the opening of a store.
+    let s3 = listen("s3", config.listen.s3, config.drain).await?;
+    let api = listen("api", config.listen.api, config.drain).await?;
+    let ops = listen("ops", config.listen.ops, config.drain).await?;
+    let addresses = Addresses {
+        s3: s3.address,
+        api: api.address,
+        ops: ops.address,
+    };
+
+    let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(config))
+        .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
+    let master_key = load_or_create_master_key(
+        &config
+            .master_key_file
+            .clone()
+            .unwrap_or_else(|| folder.path().join(MASTER_KEY_FILE)),
+        &*entropy,
+    )
+    .map_err(|error| Failure::because("the master key cannot be used", &error))?;
+    let iam = Iam::new(baleen_iam::Parts {
+        meta: meta.clone(),
+        sealer: Arc::new(Sealer::new(&master_key)),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    });
+    let credentials_file = folder.path().join(ROOT_CREDENTIALS_FILE);
+    let root_start = iam
+        .ensure_root(&config.root, &credentials_file)
+        .await
+        .map_err(|error| Failure::because("the root user cannot be made", &error))?;
+
+    let volume = baleen_blob::Settings {
+        reserve_bytes: config.store.reserve_bytes,
+        ..baleen_blob::Settings::default()
+    };
+    let blobs = Blobs::open(&folder.path().join("blobs"), volume, Arc::clone(&entropy))
+        .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
+    let objects = Objects::new(
+        baleen_objects::Settings::default(),
+        baleen_objects::Parts {
+            meta: meta.clone(),
+            blobs,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        },
+    );
+    let swept = Arc::clone(&objects);
+    supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
+        let objects = Arc::clone(&swept);
+        async move { objects.sweep().await.map(drop) }
+    });
+
+    let edge = |door| {
+        Edge::new(
+            door,
+            baleen_http::Parts {
+                credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+            },
+        )
+    };
+    let upkeep = metrics.clone();
+    supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
+        upkeep.run_upkeep();
+        std::future::ready(Ok::<(), Infallible>(()))
+    });
+    let operations = Operations::new(ops::Parts {
+        meta,
+        clock: Arc::clone(&clock),
+        metrics,
+        draining: supervisor.shutdown().clone(),
+    });
+    Ok(System {
+        addresses,
+        root: (credentials_file, root_start),
+        doors: vec![],
+        ops: ops.serving(edge(operations)),
+        folder,
+        supervisor,
+        drain: config.drain,
+    })
+}
+
+impl System {
+    /// Serves until `stop` resolves, then drains: the doors take no more requests and finish those at work while captures
+    /// come to their end; the operations door goes last, so that it can tell of it.
+    pub(crate) async fn serve(self, stop: impl Future<Output = ()>) -> Drained {
+        let stopping = self.supervisor.shutdown().clone();
+        let last = Shutdown::new();
+        let doors = futures::future::join_all(self.doors.into_iter().map(|door| door.serve(stopping.clone())));
+        let ops = tokio::spawn(self.ops.serve(last.clone()));
+        let drain = async {
+            stop.await;
+            info!(
+                deadline_s = self.drain.as_secs(),
+                "stopping: requests and captures come to their end"
+            );
+            self.supervisor.drain(self.drain).await
+        };
+        let (reports, is_quiet) = tokio::join!(doors, drain);
+        last.stop();
+        // The last door only panics with the runtime.
+        let _ = ops.await;
+        Drained {
+            cut_connections: reports.iter().map(|report| report.cut).sum(),
+            is_quiet,
+        }
+    }
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Connections that were cut at the deadline.
+    pub(crate) cut_connections: usize,
+    /// Whether all background work ended in time.
+    pub(crate) is_quiet: bool,
+}
+
+impl Bound {
+    async fn serve(self, shutdown: Shutdown) -> DrainReport {
+        self.listener.serve(self.edge, shutdown).await
+    }
+}
+
+/// A socket that is bound, with its address.
+struct Socket {
+    listener: Listener,
+    address: SocketAddr,
+}
+
+impl Socket {
+    fn serving(self, edge: Arc<Edge>) -> Bound {
+        Bound {
+            listener: self.listener,
+            edge,
+        }
+    }
+}
+
+/// Binds the socket of one door.
+async fn listen(door: &'static str, address: SocketAddr, drain: Duration) -> Result<Socket, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::because(format!("the {door} door cannot listen on {address}"), &error).advise(format!(
+            "choose another address with --listen-{door}; port 0 lets the system choose"
+        ))
+    };
+    let settings = ServerSettings {
+        address,
+        drain_deadline: drain,
+        ..ServerSettings::default()
+    };
+    let listener = Listener::bind(settings).await.map_err(failed)?;
+    let address = listener.address().map_err(failed)?;
+    Ok(Socket { listener, address })
+}
+
+fn meta_settings(config: &Config) -> FjallSettings {
+    FjallSettings {
+        cache_bytes: config.store.cache_bytes,
+        ..FjallSettings::default()
+    }
+}
