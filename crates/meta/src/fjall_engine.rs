@@ -158,6 +158,3 @@ fn to_bytes(slice: impl AsRef<[u8]>) -> Bytes {
 fn read_failed(error: fjall::Error) -> Error {
     slot::classify("reading", error)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,164 @@
+//! A full disk: clear errors, nothing half-written, reads go on, and writing goes on when there is room again.
+//!
+//! Needs a small file system, so the test runs itself again in a mount namespace of its own with a tmpfs. Where the
+//! kernel does not allow that, it says so and checks nothing.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use baleen_meta::{Error, FjallSettings, Meta, Request, Scan};
+use baleen_types::{Classify, FaultKind};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Set for the child; its value is the folder of the small file system.
+const CHILD_FOLDER: &str = "BALEEN_META_FULL_DISK_FOLDER";
+const DISK_BYTES: usize = 24 * 1024 * 1024;
+const BALLAST_BYTES: usize = 10 * 1024 * 1024;
+const WRITERS: u64 = 8;
+const ROUNDS: u64 = 3;
+
+fn settings() -> FjallSettings {
+    FjallSettings {
+        write_buffer_bytes: 1024 * 1024,
+        ..FjallSettings::default()
+    }
+}
+
+fn value(name: &str, writer: u64) -> Vec<u8> {
+    let length = if writer.is_multiple_of(2) { 6000 } else { 300 };
+    name.bytes().cycle().take(length).collect()
+}
+
+/// What the writers of one round were told.
+#[derive(Default)]
+struct Told {
+    committed: BTreeSet<String>,
+    refused: BTreeSet<String>,
+}
+
+/// Writes from several tasks until each was refused.
+async fn write_until_refused(meta: &Meta, round: u64, told: &mut Told) {
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let meta = meta.clone();
+        writers.spawn(async move {
+            let mut told = Told::default();
+            for at in 0.. {
+                let name = format!("{round}/{writer}/{at}");
+                let put = Request::new()
+                    .put(format!("O{name}"), value(&name, writer))
+                    .add("Call", 1);
+                match meta.commit(put).await {
+                    Ok(_) => told.committed.insert(name),
+                    Err(error) => {
+                        assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
+                        assert_eq!(error.kind(), FaultKind::Unavailable);
+                        told.refused.insert(name);
+                        return told;
+                    }
+                };
+            }
+            told
+        });
+    }
+    for result in writers.join_all().await {
+        told.committed.extend(result.committed);
+        told.refused.extend(result.refused);
+    }
+}
+
+async fn check(meta: &Meta, told: &Told, context: &str) {
+    let mut found = BTreeSet::new();
+    let mut scan = Scan::prefix(b"O");
+    loop {
+        let page = meta.scan(scan.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        scan = scan.after(last.key.to_vec());
+        for entry in &page {
+            let name = std::str::from_utf8(&entry.key[1..]).unwrap();
+            let writer = name.split('/').nth(1).unwrap().parse().unwrap();
+            assert_eq!(entry.value, value(name, writer), "{context}: {name}");
+            found.insert(name.to_owned());
+        }
+    }
+    let appeared: Vec<_> = found.intersection(&told.refused).collect();
+    assert!(appeared.is_empty(), "{context}: refused, but there: {appeared:?}");
+    assert_eq!(found, told.committed, "{context}");
+    let count = i128::try_from(found.len()).unwrap();
+    assert_eq!(meta.counter(b"Call").await.unwrap(), count, "{context}");
+}
+
+/// The child: has a small disk to itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_fills_its_disk() {
+    // Runs only as a child of the test below; by itself there is nothing to test.
+    let Ok(folder) = std::env::var(CHILD_FOLDER) else {
+        return;
+    };
+    let (store, ballast) = (Path::new(&folder).join("store"), Path::new(&folder).join("ballast"));
+    let mut told = Told::default();
+    for round in 0..ROUNDS {
+        std::fs::write(
+            &ballast,
+            vec![1; BALLAST_BYTES - usize::try_from(round).unwrap() * 3_000_000],
+        )
+        .unwrap();
+        let meta = Meta::open_fjall(&store, settings()).unwrap();
+        let snapshot = meta.snapshot().await.unwrap();
+        write_until_refused(&meta, round, &mut told).await;
+        check(&meta, &told, "while the disk is full").await;
+        // An old view either still answers or says that it ended; it never answers wrongly.
+        match snapshot.scan(Scan::prefix(format!("O{round}/").as_bytes())).await {
+            Ok(entries) => assert!(entries.is_empty()),
+            Err(error) => assert!(matches!(error, Error::SnapshotLost), "{error:?}"),
+        }
+        drop(snapshot);
+
+        std::fs::remove_file(&ballast).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let name = format!("{round}/1/again");
+        loop {
+            // The store asks the disk again after a pause.
+            let put = Request::new().put(format!("O{name}"), value(&name, 1)).add("Call", 1);
+            match meta.commit(put).await {
+                Ok(_) => break,
+                Err(error) => assert!(Instant::now() < deadline, "still {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        told.committed.insert(name);
+        check(&meta, &told, "when there is room again").await;
+        drop(meta);
+        check(&Meta::open_fjall(&store, settings()).unwrap(), &told, "after a restart").await;
+        println!(
+            "round {round}: {} committed, {} refused",
+            told.committed.len(),
+            told.refused.len()
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size={DISK_BYTES} tmpfs \"$1\" || exit 77; \
+         exec \"$2\" --exact child_fills_its_disk --nocapture --test-threads=1"
+    );
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD_FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    if output.status.code() == Some(77) || stderr.starts_with("unshare:") {
+        println!("not checked: no mount namespace here: {stderr}");
+        return;
+    }
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    println!("{stdout}");
+}
