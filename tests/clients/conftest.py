@@ -4,14 +4,17 @@ import hashlib
 import itertools
 import logging
 import os
+import socket
 import subprocess
 
 import boto3
+import cloudflare
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from harness import REGION, Baleen, Store
+from pcaps import Pcaps
 
 BUCKET_NUMBERS = itertools.count(1)
 
@@ -137,3 +140,21 @@ def run(store, tmp_path_factory):
         return done
 
     return runner
+
+
+@pytest.fixture(scope="session")
+def pcaps(baleen):
+    """The real SDK, at the server's PCAPs door."""
+    if not may_capture():
+        pytest.skip("capturing packets needs root or CAP_NET_RAW")
+    base = f"{baleen.api}/client/v4"
+    sdk = cloudflare.Cloudflare(api_token=baleen.token, base_url=base)
+    return Pcaps(sdk=sdk, base=base, account=baleen.project, token=baleen.token)
+
+
+def may_capture():
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        return False
+    return True

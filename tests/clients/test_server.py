@@ -1,0 +1,169 @@
+"""The server as a process: first start, kill, restart, stop, and what operators ask it."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+import requests
+
+from conftest import boto, keys_of, pattern
+from harness import Baleen
+from test_boto3 import read
+from test_boto3_multipart import PART, begin, send
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts servers which end with the test."""
+    started = []
+
+    def starter(*flags, data=tmp_path / "data", **settings):
+        started.append(Baleen.start(data, *flags, **settings))
+        return started[-1]
+
+    yield starter
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
+
+
+def test_what_was_acknowledged_survives_kill(start):
+    server = start()
+    s3 = boto(server)
+    s3.create_bucket(Bucket="kept")
+    bodies = {f"k{n}": pattern(size, n) for n, size in enumerate([0, 10, 5000, 70_000, 3_000_000])}
+    for key, body in bodies.items():
+        s3.put_object(Bucket="kept", Key=key, Body=body, Metadata={"n": key})
+    s3.delete_object(Bucket="kept", Key="k1")
+    upload = begin(s3, "kept", "parts")
+    first = send(s3, upload, 1, pattern(PART, 1))
+    server.kill()
+
+    again = start()
+    assert (again.access_key, again.secret_key, again.token) == (server.access_key, server.secret_key, server.token)
+    s3 = boto(again)
+    del bodies["k1"]
+    assert keys_of(s3, "kept") == sorted(bodies)
+    for key, body in bodies.items():
+        assert read(s3, "kept", key) == body
+        assert s3.head_object(Bucket="kept", Key=key)["Metadata"] == {"n": key}
+    second = send(s3, upload, 2, b"after the restart")
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [first, second]})
+    assert read(s3, "kept", "parts") == pattern(PART, 1) + b"after the restart"
+    assert again.stop() == 0
+
+
+def test_the_first_start_makes_credentials_for_its_owner_alone(start):
+    server = start()
+    path = server.data / "root-credentials.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    credentials = json.loads(path.read_text())
+    assert set(credentials) >= {"accountId", "projectId", "userName", "accessKeyId", "secretAccessKey", "apiToken"}
+    assert len(credentials["accountId"]) == 12 and len(credentials["projectId"]) == 32
+    assert server.secrets_in_log() == []
+    # Nothing under the data folder but this file holds the secrets in the clear.
+    found = subprocess.run(
+        ["grep", "-rlF", "-e", server.secret_key, "-e", server.token, str(server.data)], capture_output=True, text=True
+    )
+    assert found.stdout.split() == [str(path)]
+
+
+def test_credentials_that_are_set(start):
+    chosen = {
+        "ROOT_ACCESS_KEY_ID": "AKCHOSEN000000000001",
+        "ROOT_SECRET_ACCESS_KEY": "chosen/secret+key=0123456789abcdef012345",
+        "ROOT_API_TOKEN": "0123456789abcdef0123456789abcdef",
+    }
+    server = start(**chosen)
+    assert (server.access_key, server.secret_key, server.token) == tuple(chosen.values())
+    boto(server).create_bucket(Bucket="chosen")
+
+
+def test_what_operators_ask(start):
+    server = start()
+    assert requests.get(f"{server.ops}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"{server.ops}/readyz", timeout=10).status_code == 200
+    boto(server).list_buckets()
+    metrics = requests.get(f"{server.ops}/metrics", timeout=10)
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert "baleen_" in metrics.text
+    assert server.secret_key not in metrics.text and server.access_key not in metrics.text
+    # The operators' door is no way to the objects, nor the other way round.
+    assert requests.get(f"{server.ops}/client/v4/accounts/x/pcaps", timeout=10).status_code == 404
+    assert requests.get(f"{server.s3}/metrics", timeout=10).status_code == 403
+
+
+def test_stopping_lets_requests_finish(start):
+    server = start()
+    s3 = boto(server)
+    s3.create_bucket(Bucket="drained")
+    body = pattern(4 << 20)
+    halves = iter([body[: 2 << 20], body[2 << 20 :]])
+    link = boto(server, signature_version="s3v4").generate_presigned_url("put_object", {"Bucket": "drained", "Key": "k"})
+
+    def slowly():
+        yield next(halves)
+        server.process.send_signal(signal.SIGTERM)
+        yield next(halves)
+
+    # A generator would be sent chunked; S3 wants a length.
+    answer = requests.put(link, data=Lengthy(slowly(), len(body)), timeout=30)
+    assert answer.status_code == 200
+    assert server.process.wait(40) == 0
+    again = start()
+    assert read(boto(again), "drained", "k") == body
+
+
+class Lengthy:
+    """A body from an iterator whose length is known."""
+
+    def __init__(self, parts, length):
+        self.parts, self.length = parts, length
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        return self.parts
+
+    def read(self, _size=-1):
+        return next(self.parts, b"")
+
+
+def test_two_servers_do_not_share_a_folder(start):
+    first = start()
+    second = subprocess.run(
+        [Baleen.binary(), "serve", "--data", first.data, "--listen-s3", "127.0.0.1:0", "--listen-api", "127.0.0.1:0"]
+        + ["--listen-ops", "127.0.0.1:0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode != 0
+    assert str(first.data) in second.stderr
+    assert boto(first).list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["serve"], ["--data"]),
+        (["serve", "--data", "/proc/nowhere"], ["/proc/nowhere"]),
+        (["serve", "--data", "{data}", "--listen-s3", "nonsense"], ["nonsense"]),
+        (["serve", "--data", "{data}", "--no-such-flag"], ["--no-such-flag"]),
+        (["config", "check", "{broken}"], ["no_such_key", "listen.s3"]),
+    ],
+)
+def test_mistakes_are_told_at_once_and_in_full(tmp_path, command, words):
+    broken = tmp_path / "broken.toml"
+    broken.write_text('no_such_key = 1\n[listen]\ns3 = "nonsense"\n')
+    command = [word.format(data=tmp_path / "data", broken=broken) for word in command]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BALEEN_")}
+    done = subprocess.run([Baleen.binary(), *command], env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    said = done.stderr + done.stdout
+    assert all(word in said for word in words), said
+    assert "panicked" not in said
