@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use baleen_meta::{Direction, FjallSettings, Meta, Outcome, Request, Scan, feed};
+use baleen_types::{Classify, FaultKind};
 
 /// The engines under test; the folder is kept as long as the store.
 fn stores() -> Vec<(&'static str, Meta, Option<tempfile::TempDir>)> {
@@ -133,4 +134,121 @@ async fn the_feed_is_in_commit_order() {
         assert_eq!(sequences, [2, 3], "{engine}");
         assert_eq!(entries[0].value, "two", "{engine}");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_does_not_change() {
+    for (engine, meta, _folder) in stores() {
+        meta.commit(put(&[("a", "1"), ("b", "1")])).await.unwrap();
+        let snapshot = meta.snapshot().await.unwrap();
+        meta.commit(put(&[("a", "2"), ("c", "2")]).delete("b")).await.unwrap();
+        let keys = ["c", "a", "b", "a"].map(|key| key.as_bytes().to_vec());
+        let text = |values: Vec<Option<bytes::Bytes>>| -> Vec<_> {
+            values
+                .into_iter()
+                .map(|value| value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+                .collect()
+        };
+        let one = Some("1".to_owned());
+        let before = text(snapshot.get_many(&keys).await.unwrap());
+        assert_eq!(before, [None, one.clone(), one.clone(), one], "{engine}");
+        let two = Some("2".to_owned());
+        assert_eq!(
+            text(meta.get_many(&keys).await.unwrap()),
+            [two.clone(), two.clone(), None, two],
+            "{engine}"
+        );
+        let old = snapshot.scan(Scan::prefix(b"")).await.unwrap();
+        assert_eq!(
+            old.iter().map(|entry| entry.key.as_ref()).collect::<Vec<_>>(),
+            [b"a", b"b"],
+            "{engine}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn limits_are_held_and_can_be_reached() {
+    use baleen_meta::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+    let (key, value) = (vec![b'O'; KEY_BYTES_MAX], vec![7; VALUE_BYTES_MAX]);
+    for (engine, meta, _folder) in stores() {
+        meta.commit(Request::new().put(key.clone(), value.clone()))
+            .await
+            .unwrap();
+        assert_eq!(meta.get(&key).await.unwrap().unwrap(), value, "{engine}");
+        for (kind, refused) in [
+            (FaultKind::Invalid, Request::new().delete("")),
+            (
+                FaultKind::TooLarge,
+                Request::new().delete(vec![b'O'; KEY_BYTES_MAX + 1]),
+            ),
+            (
+                FaultKind::TooLarge,
+                Request::new().put("k", vec![0; VALUE_BYTES_MAX + 1]),
+            ),
+            (
+                FaultKind::TooLarge,
+                (0..17_u8).fold(Request::new(), |all, at| all.put([b'k', at], value.clone())),
+            ),
+        ] {
+            assert_eq!(meta.commit(refused).await.unwrap_err().kind(), kind, "{engine}");
+        }
+        assert_eq!(meta.get(b"").await.unwrap_err().kind(), FaultKind::Invalid, "{engine}");
+        assert_eq!(meta.scan(Scan::prefix(b"")).await.unwrap().len(), 1, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn an_add_to_another_value_is_refused_wholly() {
+    for (engine, meta, _folder) in stores() {
+        meta.commit(put(&[("n", "text")])).await.unwrap();
+        let error = meta.commit(put(&[("k", "v")]).add("n", 1)).await.unwrap_err();
+        assert_eq!(error.kind(), FaultKind::Corrupt, "{engine}");
+        assert_eq!(meta.get(b"k").await.unwrap(), None, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_scan_stops_at_its_limit_and_goes_on() {
+    for (engine, meta, _folder) in stores() {
+        for part in 0..12_u16 {
+            let put = |request: Request, at: u16| request.put((part * 1000 + at).to_be_bytes(), "");
+            meta.commit((0..1000).fold(Request::new(), put)).await.unwrap();
+        }
+        let all = Scan::prefix(b"");
+        let page = meta
+            .scan(Scan {
+                limit: usize::MAX,
+                ..all.clone()
+            })
+            .await
+            .unwrap();
+        assert_eq!(page.len(), baleen_meta::SCAN_ENTRIES_MAX, "{engine}");
+        let rest = meta.scan(all.after(page[page.len() - 1].key.to_vec())).await.unwrap();
+        assert_eq!(rest.len(), 2000, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn feed_and_counters_go_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Meta::open_fjall(folder.path(), FjallSettings::default()).unwrap();
+    for round in 1..4_u8 {
+        let meta = open();
+        meta.commit(Request::new().feed(vec![round]).add("n", 2)).await.unwrap();
+        // A consumer that takes entries away does not set the numbering back.
+        let first = feed::entry_key(meta.committer(), u64::from(round));
+        assert_eq!(meta.get(&first).await.unwrap().unwrap(), vec![round]);
+        meta.commit(Request::new().delete(first)).await.unwrap();
+    }
+    assert_eq!(open().counter(b"n").await.unwrap(), 6);
+}
+
+#[tokio::test]
+async fn a_store_is_opened_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let _meta = Meta::open_fjall(folder.path(), FjallSettings::default()).unwrap();
+    let error = Meta::open_fjall(folder.path(), FjallSettings::default()).unwrap_err();
+    assert_eq!(error.kind(), FaultKind::Unavailable);
+    assert!(error.to_string().contains("in use by another process"), "{error}");
 }

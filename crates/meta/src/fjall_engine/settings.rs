@@ -7,9 +7,9 @@ pub struct FjallSettings {
     pub cache_bytes: u64,
     /// Size in bytes at which the writes in memory are sorted into a table; up to four such buffers exist at once.
     pub write_buffer_bytes: u64,
-    /// Most bytes of journals on disk before writes are forced into tables; the time to open grows with it.
+    /// Most bytes of journals on disk before writes are forced into tables, at least 64 MiB; the time to open grows with it.
     pub journal_bytes: u64,
-    /// Threads for flushing and compaction.
+    /// Threads for flushing and compaction, at least one.
     pub worker_threads: usize,
 }
 

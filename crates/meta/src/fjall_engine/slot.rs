@@ -148,6 +148,7 @@ impl Slot {
 
     /// Takes back a refused batch and opens the store again. Returns what the callers are to be told.
     fn recover(&self, seqno: u64, why: Error) -> Error {
+        tracing::warn!(error = %why, "taking a metadata write back and opening the store again");
         let mut state = self.state.write();
         let generation = state.generation();
         // Closes the database: all its handles are in here, and no reader is inside.
@@ -276,3 +277,6 @@ fn probe(store: &Path) -> std::io::Result<()> {
     })?;
     result
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ const KEYSPACE: &str = "meta";
 /// Values of at least this size are kept out of the tree, so that compaction does not copy inline bodies again and again.
 const SEPARATED_VALUE_BYTES: u32 = 1024;
 
+/// fjall panics below; a journal is made with this size.
+const JOURNAL_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
 /// An open database. The keyspace is dropped first.
 pub(in super::super) struct Open {
     pub(in super::super) keyspace: Keyspace,
@@ -70,8 +73,8 @@ fn open_engine(path: &Path, settings: &FjallSettings, found: Found) -> Result<(D
     };
     let db = Database::builder(path)
         .cache_size(settings.cache_bytes)
-        .max_journaling_size(settings.journal_bytes)
-        .worker_threads(settings.worker_threads)
+        .max_journaling_size(settings.journal_bytes.max(JOURNAL_BYTES_MIN))
+        .worker_threads(settings.worker_threads.max(1))
         // Bodies are as a rule compressed or small; compressing each in the journal costs more than it saves. The audit
         // of the journal relies on it.
         .journal_compression(CompressionType::None)

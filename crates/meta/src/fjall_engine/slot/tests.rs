@@ -1,0 +1,82 @@
+use super::*;
+use crate::engine::Change;
+use bytes::Bytes;
+use std::io::ErrorKind;
+
+fn batch(key: &str) -> Batch {
+    let value = Some(Bytes::from_static(b"value"));
+    Batch {
+        changes: vec![Change {
+            key: key.as_bytes().to_vec(),
+            value,
+        }],
+    }
+}
+
+fn has(slot: &Slot, key: &str) -> bool {
+    slot.read(|open| Ok(open.keyspace.get(key).unwrap().is_some())).unwrap()
+}
+
+fn no_space() -> Error {
+    Error::io("testing", std::io::Error::from(ErrorKind::StorageFull))
+}
+
+#[test]
+fn a_refused_batch_that_reached_the_journal_never_appears() {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Slot::open(folder.path(), FjallSettings::default()).unwrap();
+    for round in 0..3 {
+        slot.write(|_| Ok(batch(&format!("kept {round}")))).unwrap();
+        // As if the sync had failed after the batch was written: the worst case, it is wholly in the journal.
+        let (seqno, generation) = slot.read(|open| Ok((open.next_seqno(), open.generation))).unwrap();
+        let refused = format!("refused {round}");
+        slot.read(|open| open.apply(&batch(&refused)).map_err(|error| classify("testing", error)))
+            .unwrap();
+        assert!(has(&slot, &refused));
+        let error = slot.recover(seqno, no_space());
+        assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
+        assert!(has(&slot, &format!("kept {round}")) && !has(&slot, &refused));
+        assert_eq!(slot.read(|open| Ok(open.generation)).unwrap(), generation + 1);
+    }
+    drop(slot);
+    let slot = Slot::open(folder.path(), FjallSettings::default()).unwrap();
+    for round in 0..3 {
+        assert!(has(&slot, &format!("kept {round}")) && !has(&slot, &format!("refused {round}")));
+    }
+}
+
+#[test]
+fn trouble_is_answered_from_memory_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Slot::open(folder.path(), FjallSettings::default()).unwrap();
+    *slot.trouble.lock() = Some(Trouble {
+        why: no_space(),
+        since: Instant::now(),
+    });
+    assert!(matches!(slot.write(|_| Ok(batch("early"))), Err(Error::NoSpace { .. })));
+    *slot.trouble.lock() = Some(Trouble {
+        why: no_space(),
+        since: Instant::now().checked_sub(RETRY_PAUSE).unwrap(),
+    });
+    slot.write(|_| Ok(batch("later"))).unwrap();
+    assert!(slot.trouble.lock().is_none() && !has(&slot, "early") && has(&slot, "later"));
+    assert!(!folder.path().join(PROBE_FILE).exists());
+}
+
+#[test]
+fn a_store_that_could_not_be_opened_again_is_tried_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Slot::open(folder.path(), FjallSettings::default()).unwrap();
+    slot.write(|_| Ok(batch("kept"))).unwrap();
+    let closed = |since| State::Closed {
+        why: no_space(),
+        cut_from: None,
+        since,
+        generation: 4,
+    };
+    *slot.state.write() = closed(Instant::now());
+    assert!(matches!(slot.read(|_| Ok(())), Err(Error::NoSpace { .. })));
+    *slot.state.write() = closed(Instant::now().checked_sub(RETRY_PAUSE).unwrap());
+    assert!(has(&slot, "kept"));
+    assert_eq!(slot.read(|open| Ok(open.generation)).unwrap(), 5);
+}
