@@ -20,6 +20,7 @@
 mod agent;
 mod capture;
 mod destination;
+pub mod engine;
 mod error;
 pub mod limits;
 mod live;

@@ -1,0 +1,45 @@
+//! The capture engine: from kernel rings to the parts of one capture file.
+//!
+//! ```text
+//! ring ─ reader thread ─┐ lock per block           bounded channel
+//! ring ─ reader thread ─┼──▶ Writer ──▶ part buffer ──▶ Part ──▶ who uploads or writes
+//!                       ┘   limits, encoder   ▲                    │
+//!                                             └──── pool ◀── drop ─┘
+//! ```
+//!
+//! One thread for each interface takes packets out of its ring and encodes them into the current part buffer, under one
+//! lock a block; so limits are exact over all interfaces. A thread never waits for IO. Buffers come from a pool of fixed
+//! number: when all of them are with the consumer, packets stay in the kernel's ring, and when that is full the kernel
+//! drops and counts. Memory is bounded in every state by `rings × ring size + buffers × (part size + 1 MiB)`.
+//!
+//! Parts are cut between records: any run of parts from the first one is a valid file. The file begins with its head even
+//! if no packet ever comes, and the last part is never empty.
+//!
+//! Left out: where parts go, what becomes of a capture, who may ask for one.
+
+mod error;
+mod limits;
+mod outcome;
+mod parts;
+mod pool;
+mod progress;
+mod reader;
+mod request;
+mod ring_source;
+mod running;
+mod source;
+mod start;
+mod writer;
+
+pub use error::EngineError;
+pub use limits::{BUFFERS_MIN, INTERFACES_MAX, PART_BYTES_DEFAULT, PART_BYTES_MIN, PARTS_MAX, SNAPLEN_MIN};
+pub use outcome::{EndReason, InterfaceOutcome, Outcome};
+pub use parts::{Part, file_bytes_max};
+pub use progress::Progress;
+pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};
+pub use running::{CaptureHandle, RunningCapture};
+pub use source::{Batch, Counters, Description, Source, Wake};
+pub use start::Engine;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What is asked of the engine.
+
+use super::error::EngineError;
+use super::limits::{
+    BUFFERS_MAX, BUFFERS_MIN, PART_BYTES_DEFAULT, PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX, SNAPLEN_MIN,
+};
+use super::parts::file_bytes_max;
+use baleen_filter::{Filter, FiveTuple};
+use std::time::Duration;
+
+/// Where to capture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Interfaces {
+    /// On the interface of the default route.
+    #[default]
+    DefaultRoute,
+    /// On these, by name; `any` stands for all of them and alone.
+    Named(Vec<String>),
+}
+
+/// When a capture ends by itself; none of them: when it is stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Packets.
+    pub packets: Option<u64>,
+    /// Bytes kept of packets, without what the file adds. A packet that would pass it is not taken.
+    pub bytes: Option<u64>,
+    /// Time since the start.
+    pub duration: Option<Duration>,
+}
+
+/// Which file to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Classic pcap, in microseconds.
+    Pcap,
+    /// pcapng, in nanoseconds, with interfaces, drops and statistics.
+    #[default]
+    PcapNg,
+}
+
+/// One capture.
+#[derive(Clone, Debug)]
+pub struct CaptureRequest {
+    /// Where.
+    pub interfaces: Interfaces,
+    /// What.
+    pub filter: Filter,
+    /// What never, whatever the filter says: the capture's own upload, and what the host's owner forbids.
+    pub exclude: Vec<FiveTuple>,
+    /// How much.
+    pub limits: Limits,
+    /// Bytes kept of each packet: 32 to 262,144.
+    pub snaplen: u32,
+    /// Whether to see packets for other machines.
+    pub promiscuous: bool,
+    /// Which file.
+    pub format: Format,
+    /// What the file says of the capture (pcapng only), one comment each.
+    pub comments: Vec<String>,
+}
+
+impl Default for CaptureRequest {
+    /// Every packet of the default route's interface, whole, into pcapng, until it is stopped.
+    fn default() -> Self {
+        Self {
+            interfaces: Interfaces::default(),
+            filter: Filter::All,
+            exclude: Vec::new(),
+            limits: Limits::default(),
+            snaplen: baleen_ring::SNAPLEN_MAX,
+            promiscuous: true,
+            format: Format::default(),
+            comments: Vec::new(),
+        }
+    }
+}
+
+/// Sizes of the engine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The ring of each interface; its `promiscuous` is overruled by the request.
+    pub ring: baleen_ring::Settings,
+    /// Bytes after which a part is full. Parts get larger from the 2,000th on when their number is limited.
+    pub part_bytes: usize,
+    /// Parts in memory at once.
+    pub buffers: usize,
+    /// The most parts of one file; `None` for a file that is no multipart upload.
+    pub parts_max: Option<u32>,
+    /// After how long a part is handed over that is not full, for a reader who watches; parts may be small then.
+    pub flush_after: Option<Duration>,
+}
+
+impl Default for Settings {
+    /// For multipart uploads: parts of 8 MiB, 8 of them in memory.
+    fn default() -> Self {
+        Self {
+            ring: baleen_ring::Settings::default(),
+            part_bytes: PART_BYTES_DEFAULT,
+            buffers: 8,
+            parts_max: Some(PARTS_MAX),
+            flush_after: None,
+        }
+    }
+}
+
+impl Settings {
+    /// For files: parts of 1 MiB, any number of them.
+    pub fn for_files() -> Self {
+        Self {
+            part_bytes: 1024 * 1024,
+            buffers: 32,
+            parts_max: None,
+            ..Self::default()
+        }
+    }
+
+    /// For pipes: what has come is handed over after a fifth of a second at the latest.
+    pub fn for_pipes() -> Self {
+        Self {
+            flush_after: Some(Duration::from_millis(200)),
+            ..Self::for_files()
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        if !(PART_BYTES_MIN..=PART_BYTES_MAX).contains(&self.part_bytes) {
+            return Err(EngineError::Limits("a part has 64 KiB to 128 MiB"));
+        }
+        if !(BUFFERS_MIN..=BUFFERS_MAX).contains(&self.buffers) {
+            return Err(EngineError::Limits("a capture has 2 to 256 buffers"));
+        }
+        if self.parts_max == Some(0) {
+            return Err(EngineError::Limits("a file has at least one part"));
+        }
+        Ok(())
+    }
+}
+
+impl CaptureRequest {
+    pub(crate) fn check(&self, settings: &Settings) -> Result<(), EngineError> {
+        if !(SNAPLEN_MIN..=baleen_ring::SNAPLEN_MAX).contains(&self.snaplen) {
+            return Err(EngineError::Limits("the snap length has to be 32 to 262144"));
+        }
+        let limits = &self.limits;
+        if limits.packets == Some(0) || limits.bytes == Some(0) || limits.duration == Some(Duration::ZERO) {
+            return Err(EngineError::Limits("a limit of nothing leaves nothing to capture"));
+        }
+        if let (Some(bytes), Some(parts)) = (limits.bytes, settings.parts_max)
+            && bytes > file_bytes_max(settings.part_bytes, parts)
+        {
+            return Err(EngineError::Limits(
+                "the byte limit is beyond the largest file in 10,000 parts",
+            ));
+        }
+        Ok(())
+    }
+}

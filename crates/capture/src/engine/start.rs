@@ -1,0 +1,180 @@
+//! Starting a capture.
+
+use super::error::EngineError;
+use super::limits::INTERFACES_MAX;
+use super::outcome::EndReason;
+use super::progress::Counters;
+use super::reader;
+use super::request::{CaptureRequest, Format, Interfaces, Settings};
+use super::ring_source::RingSource;
+use super::running::{Begin, CaptureHandle, RunningCapture, Shared};
+use super::source::{Description, Source};
+use super::writer::{FileHead, Writer};
+use baleen_filter::Program;
+use baleen_ring::{ANY, Interface, default_interface, find_interface};
+use baleen_runtime::Clock;
+use baleen_types::LinkType;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::{mpsc, oneshot};
+
+/// Starts captures.
+#[derive(Clone)]
+pub struct Engine {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes an engine.
+    ///
+    /// # Errors
+    /// `Invalid` when a setting is out of its bounds.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        settings.check()?;
+        Ok(Self { settings, clock })
+    }
+
+    /// Starts a capture on the machine's interfaces. Maps memory and makes system calls: it takes some milliseconds, and
+    /// longer when the filter has host names, so call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// `Denied` without CAP_NET_RAW; `NotFound` for an unknown interface; `Conflict` for one that is down; `Invalid` for a
+    /// filter or limits that cannot be; `Unavailable` without memory or threads.
+    pub fn start(&self, request: &CaptureRequest) -> Result<RunningCapture, EngineError> {
+        request.check(&self.settings)?;
+        let interfaces = select(&request.interfaces)?;
+        let programs = compile(request, &interfaces)?;
+        let ring = baleen_ring::Settings {
+            promiscuous: request.promiscuous,
+            ..self.settings.ring.clone()
+        };
+        let sources = interfaces
+            .iter()
+            .map(|interface| Ok(RingSource::open(interface, &ring, &programs[&interface.link_type()])?))
+            .collect::<Result<Vec<_>, EngineError>>()?;
+        self.start_with(request, sources)
+    }
+
+    /// Starts a capture from given sources, which filter for themselves.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with<S: Source>(
+        &self,
+        request: &CaptureRequest,
+        sources: Vec<S>,
+    ) -> Result<RunningCapture, EngineError> {
+        request.check(&self.settings)?;
+        let interfaces: Vec<Description> = sources.iter().map(|source| source.description().clone()).collect();
+        if interfaces.is_empty() || interfaces.len() > INTERFACES_MAX {
+            return Err(EngineError::Interfaces("a capture has 1 to 16 interfaces"));
+        }
+        if request.format == Format::Pcap && interfaces.iter().any(|i| i.link != interfaces[0].link) {
+            return Err(EngineError::Interfaces(
+                "these interfaces have different types of links, which a pcap file cannot hold; choose pcapng",
+            ));
+        }
+        let (part_sender, parts) = mpsc::channel(self.settings.buffers + 1);
+        let (outcome_sender, outcome) = oneshot::channel();
+        let counters = Arc::new(Counters::default());
+        let head = FileHead {
+            format: request.format,
+            snaplen: request.snaplen,
+            filter: request.filter.to_string(),
+            comments: &request.comments,
+            interfaces: interfaces.clone(),
+        };
+        let writer = Writer::new(
+            &self.settings,
+            &head,
+            request.limits,
+            part_sender,
+            Arc::clone(&counters),
+        );
+        let shared = Arc::new(Shared::new(Begin {
+            clock: Arc::clone(&self.clock),
+            duration: request.limits.duration,
+            flush_after: self.settings.flush_after,
+            writer,
+            counters,
+            wakers: sources.iter().map(Source::waker).collect(),
+            outcome: outcome_sender,
+        }));
+        for (lane, source) in sources.into_iter().enumerate() {
+            let for_thread = Arc::clone(&shared);
+            let spawned = thread::Builder::new()
+                .name(format!("capture-{}", interfaces[lane].name))
+                .spawn(move || reader::run(source, &for_thread, lane));
+            if let Err(error) = spawned {
+                // The readers that did start end by this, and nobody takes their parts.
+                shared.end(EndReason::Abandoned);
+                return Err(EngineError::Thread(error));
+            }
+        }
+        Ok(RunningCapture::new(
+            parts,
+            outcome,
+            CaptureHandle::new(shared),
+            interfaces,
+        ))
+    }
+}
+
+/// Finds the interfaces; one named twice counts once.
+fn select(interfaces: &Interfaces) -> Result<Vec<Interface>, EngineError> {
+    let names = match interfaces {
+        Interfaces::DefaultRoute => return Ok(vec![usable(default_interface()?)?]),
+        Interfaces::Named(names) => names,
+    };
+    let mut found: Vec<Interface> = Vec::new();
+    for name in names {
+        let interface = usable(find_interface(name)?)?;
+        if found.iter().all(|other| other.index != interface.index) {
+            found.push(interface);
+        }
+    }
+    match found.len() {
+        0 => Err(EngineError::Interfaces("no interface is named")),
+        1..=INTERFACES_MAX if found.len() == 1 || found.iter().all(|i| i.name != ANY) => Ok(found),
+        1..=INTERFACES_MAX => Err(EngineError::Interfaces(
+            "`any` is all interfaces already; name no other beside it",
+        )),
+        _ => Err(EngineError::Interfaces("a capture has 1 to 16 interfaces")),
+    }
+}
+
+fn usable(interface: Interface) -> Result<Interface, EngineError> {
+    if interface.is_up {
+        Ok(interface)
+    } else {
+        Err(EngineError::InterfaceDown(interface.name))
+    }
+}
+
+/// Compiles the filter once for each type of link.
+fn compile(request: &CaptureRequest, interfaces: &[Interface]) -> Result<HashMap<LinkType, Program>, EngineError> {
+    let mut programs = HashMap::new();
+    for link in interfaces.iter().map(Interface::link_type) {
+        if programs.contains_key(&link) {
+            continue;
+        }
+        let excluded = request
+            .exclude
+            .iter()
+            .map(|tuple| tuple.compile(link))
+            .collect::<Result<Vec<_>, _>>()?;
+        let program = request.filter.compile(link)?.excluding(&excluded)?;
+        programs.insert(link, program.with_snaplen(request.snaplen));
+    }
+    Ok(programs)
+}
