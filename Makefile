@@ -24,7 +24,7 @@ test: ## everything that continuous integration runs
 
 clients: ## only the tests with real clients (ARGS='-k boto3' goes to pytest)
 	@scripts/deps.sh test
-	@cargo build --locked --package baleen-server
+	@cargo build --workspace --bins --examples --locked
 	@tests/clients/run.sh $(ARGS)
 
 torture: ## many more random cases, and the documentation; half an hour and more

@@ -152,7 +152,7 @@ def test_two_servers_do_not_share_a_folder(start):
     [
         (["serve"], ["--data"]),
         (["serve", "--data", "/proc/nowhere"], ["/proc/nowhere"]),
-        (["serve", "--data", "{data}", "--listen-s3", "nonsense"], ["nonsense"]),
+        (["serve", "--data", "{data}", "--listen-s3", "nonsense"], ["listen.s3"]),
         (["serve", "--data", "{data}", "--no-such-flag"], ["--no-such-flag"]),
         (["config", "check", "{broken}"], ["no_such_key", "listen.s3"]),
     ],

@@ -64,7 +64,8 @@ fn everyday() -> Vec<Step> {
         ),
     ];
     steps.extend(tests());
-    steps.push(cargo("binary", &["build", "--locked", "--package", "baleen-server"]));
+    // Built with the same features as the tests, so that nothing is compiled twice.
+    steps.push(cargo("binary", &["build", "--workspace", "--bins", "--examples", "--locked"]));
     steps.push(Step {
         name: "real clients",
         program: "tests/clients/run.sh",
