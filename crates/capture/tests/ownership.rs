@@ -117,7 +117,7 @@ async fn asking_at_once_gives_no_further_answers() {
 #[tokio::test]
 async fn a_challenge_lives_a_day() {
     for (age, stands) in [
-        (CHALLENGE_LIFE - Duration::from_nanos(1), true),
+        (CHALLENGE_LIFE.saturating_sub(Duration::from_nanos(1)), true),
         (CHALLENGE_LIFE, false),
     ] {
         let world = world().await;

@@ -225,10 +225,8 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(capture) => capture,
-            Err(_) => panic!("it stays {last:?}"),
-        }
+        let found = tokio::time::timeout(PATIENCE, wait).await.ok();
+        found.unwrap_or_else(|| panic!("it stays {last:?}"))
     }
 
     /// All that is stored, for looking whether something is in it.

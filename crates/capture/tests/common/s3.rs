@@ -129,7 +129,11 @@ impl FakeS3 {
             (&Method::DELETE, Some(_), _) => Call::Abort,
             _ => Call::Other,
         };
-        let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+        let body = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         self.state.lock().calls.push(call.clone());
         let act = (self.script.lock())(&call);
         match act {
