@@ -86,7 +86,6 @@ impl Captures {
             capture: id,
             site: site.name.clone(),
             filter,
-            exclude: Vec::new(),
             limits: request.limits,
             format: request.format,
         };

@@ -5,8 +5,9 @@ use crate::credentials::IamCredentials;
 use crate::failure::Failure;
 use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
+use baleen_api_s3::S3Door;
 use baleen_blob::Blobs;
-use baleen_http::{DrainReport, Edge, Listener, ServerSettings};
+use baleen_http::{Door, DrainReport, Edge, Listener, ServerSettings};
 use baleen_iam::{Iam, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
@@ -117,7 +118,16 @@ pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHa
         async move { objects.sweep().await.map(drop) }
     });
 
-    let edge = |door| {
+    let s3_door = S3Door::new(
+        baleen_api_s3::Settings {
+            region: config.region.clone(),
+            domains: config.domain.iter().cloned().collect(),
+        },
+        Arc::clone(&objects),
+        &*entropy,
+    );
+
+    let edge = |door: Arc<dyn Door>| {
         Edge::new(
             door,
             baleen_http::Parts {
@@ -141,7 +151,7 @@ pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHa
     Ok(System {
         addresses,
         root: (credentials_file, root_start),
-        doors: vec![],
+        doors: vec![s3.serving(edge(s3_door))],
         ops: ops.serving(edge(operations)),
         folder,
         supervisor,

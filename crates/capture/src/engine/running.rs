@@ -233,14 +233,6 @@ impl RunningCapture {
         &self.interfaces
     }
 
-    /// A future that waits for the end without taking parts, for another task. To be asked for once: who asks again, or
-    /// for [`outcome`](Self::outcome) afterwards, is told of a capture that died.
-    pub fn end(&mut self) -> impl Future<Output = Outcome> + Send + use<> {
-        let (_, none) = oneshot::channel();
-        let outcome = std::mem::replace(&mut self.outcome, none);
-        async { outcome.await.unwrap_or_else(|_| lost()) }
-    }
-
     /// Waits for the end. Parts that were not taken are dropped, so take all of them first.
     pub async fn outcome(mut self) -> Outcome {
         while self.parts.recv().await.is_some() {}
