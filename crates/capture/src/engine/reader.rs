@@ -14,6 +14,7 @@ use baleen_pcapfile::ng::Statistics;
 use baleen_ring::{Error, LinkCounters};
 use baleen_types::Timestamp;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,6 +64,15 @@ struct Reader<S> {
 
 /// Runs until the capture ends; the last reader ends the file.
 pub(crate) fn run<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
+    let description = source.description().clone();
+    // Whatever happens, the file gets its end and whoever waits for the outcome gets one.
+    let result = catch_unwind(AssertUnwindSafe(|| read(source, shared, lane)));
+    if result.is_err() {
+        shared.abort(lane, &description);
+    }
+}
+
+fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
     let mut reader = Reader {
         link_before: source.link_counters(),
         source,

@@ -8,12 +8,15 @@ use super::writer::Writer;
 use baleen_pcapfile::ng::Statistics;
 use baleen_runtime::Clock;
 use baleen_types::Timestamp;
-use parking_lot::Mutex;
+use futures::Stream;
+use parking_lot::{Condvar, Mutex};
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
 /// What the reader threads share with each other and with the handles.
 pub(crate) struct Shared {
@@ -33,7 +36,10 @@ pub(crate) struct Shared {
     wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
     lanes: Mutex<Vec<Option<LaneEnd>>>,
     readers: AtomicUsize,
-    outcome: Mutex<Option<oneshot::Sender<Outcome>>>,
+    outcome: Mutex<Option<Outcome>>,
+    /// The outcome is there: for threads, and for tasks.
+    told: Condvar,
+    told_tasks: Notify,
 }
 
 /// What a reader thread leaves behind.
@@ -50,7 +56,6 @@ pub(crate) struct Begin {
     pub(crate) writer: Writer,
     pub(crate) counters: Arc<Counters>,
     pub(crate) wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
-    pub(crate) outcome: oneshot::Sender<Outcome>,
 }
 
 impl Shared {
@@ -71,7 +76,9 @@ impl Shared {
             wakers: begin.wakers,
             lanes: Mutex::new(vec![None; readers]),
             readers: AtomicUsize::new(readers),
-            outcome: Mutex::new(Some(begin.outcome)),
+            outcome: Mutex::new(None),
+            told: Condvar::new(),
+            told_tasks: Notify::new(),
         }
     }
 
@@ -114,6 +121,26 @@ impl Shared {
         self.counters.read(self.elapsed(), self.duration)
     }
 
+    /// Called for a reader that died, which only a panic does.
+    pub(crate) fn abort(&self, lane: usize, description: &Description) {
+        self.end(EndReason::Failed("a capture thread died".to_owned()));
+        let interface = InterfaceOutcome {
+            name: description.name.clone(),
+            link: description.link,
+            accepted: 0,
+            dropped: 0,
+            written: self.writer.lock().written(lane),
+            is_gone: false,
+        };
+        let statistics = Statistics {
+            interface: u32::try_from(lane).unwrap_or(u32::MAX),
+            ..Statistics::default()
+        };
+        if self.leave(lane, LaneEnd { interface, statistics }) {
+            self.conclude();
+        }
+    }
+
     /// Called by each reader at its end; the last one ends the file. `true` for that one.
     pub(crate) fn leave(&self, lane: usize, end: LaneEnd) -> bool {
         if let Some(place) = self.lanes.lock().get_mut(lane) {
@@ -139,10 +166,9 @@ impl Shared {
             elapsed: self.elapsed(),
             interfaces: lanes.into_iter().map(|lane| lane.interface).collect(),
         };
-        if let Some(sender) = self.outcome.lock().take() {
-            // Who has dropped the capture does not ask how it ended.
-            let _ = sender.send(outcome);
-        }
+        self.outcome.lock().get_or_insert(outcome);
+        self.told.notify_all();
+        self.told_tasks.notify_waiters();
     }
 }
 
@@ -153,13 +179,34 @@ pub struct CaptureHandle {
 }
 
 impl CaptureHandle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
     /// How far the capture is.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
+    }
+
+    /// Waits for the end. The last part is on its way then, and may still have to be taken.
+    ///
+    /// # Cancel safety
+    /// Safe, and may be called again.
+    pub async fn ended(&self) -> Outcome {
+        loop {
+            let told = self.shared.told_tasks.notified();
+            if let Some(outcome) = self.shared.outcome.lock().clone() {
+                return outcome;
+            }
+            told.await;
+        }
+    }
+
+    /// The same for a thread that may wait; not for asynchronous tasks.
+    pub fn blocking_ended(&self) -> Outcome {
+        let mut outcome = self.shared.outcome.lock();
+        loop {
+            if let Some(outcome) = outcome.clone() {
+                return outcome;
+            }
+            self.shared.told.wait(&mut outcome);
+        }
     }
 
     /// Asks it to end: packets that came before this are still written, later ones are not. Asking again does nothing.
@@ -176,54 +223,71 @@ impl fmt::Debug for CaptureHandle {
     }
 }
 
-/// A capture that runs. Dropping it gives the capture up: the readers end, and nothing else comes of it.
+/// The parts of the file, in order. Dropping this gives the capture up: the readers end, and nothing else comes of it.
+pub struct Parts {
+    receiver: mpsc::Receiver<Part>,
+    shared: Arc<Shared>,
+}
+
+impl Parts {
+    /// The next part; `None` after the last one.
+    ///
+    /// # Cancel safety
+    /// Safe: a part that was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Part> {
+        self.receiver.recv().await
+    }
+
+    /// The same for a thread that may wait; not for asynchronous tasks.
+    pub fn blocking_next(&mut self) -> Option<Part> {
+        self.receiver.blocking_recv()
+    }
+}
+
+impl Stream for Parts {
+    type Item = Part;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Part>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.receiver.close();
+        // A capture that has ended takes no notice of this.
+        self.shared.end(EndReason::Abandoned);
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// A capture that runs.
 #[derive(Debug)]
 pub struct RunningCapture {
-    parts: mpsc::Receiver<Part>,
-    outcome: oneshot::Receiver<Outcome>,
+    /// What it writes. Dropped with this, which gives the capture up.
+    pub parts: Parts,
     handle: CaptureHandle,
     interfaces: Vec<Description>,
 }
 
 impl RunningCapture {
-    pub(crate) fn new(
-        parts: mpsc::Receiver<Part>,
-        outcome: oneshot::Receiver<Outcome>,
-        handle: CaptureHandle,
-        interfaces: Vec<Description>,
-    ) -> Self {
+    pub(crate) fn new(receiver: mpsc::Receiver<Part>, shared: Arc<Shared>, interfaces: Vec<Description>) -> Self {
         Self {
-            parts,
-            outcome,
-            handle,
+            parts: Parts {
+                receiver,
+                shared: Arc::clone(&shared),
+            },
+            handle: CaptureHandle { shared },
             interfaces,
         }
     }
 
-    /// The next part in file order; `None` after the last one.
-    ///
-    /// # Cancel safety
-    /// Safe: a part that was not returned is returned by the next call.
-    pub async fn next_part(&mut self) -> Option<Part> {
-        self.parts.recv().await
-    }
-
-    /// The same for a thread that may wait; not for asynchronous tasks.
-    pub fn blocking_next_part(&mut self) -> Option<Part> {
-        self.parts.blocking_recv()
-    }
-
-    /// How far the capture is.
-    pub fn progress(&self) -> Progress {
-        self.handle.progress()
-    }
-
-    /// Asks it to end; see [`CaptureHandle::stop`].
-    pub fn stop(&self) {
-        self.handle.stop();
-    }
-
-    /// A handle for another task.
+    /// A handle to look at it and to stop it.
     pub fn handle(&self) -> CaptureHandle {
         self.handle.clone()
     }
@@ -233,40 +297,8 @@ impl RunningCapture {
         &self.interfaces
     }
 
-    /// Waits for the end. Parts that were not taken are dropped, so take all of them first.
-    pub async fn outcome(mut self) -> Outcome {
-        while self.parts.recv().await.is_some() {}
-        (&mut self.outcome).await.unwrap_or_else(|_| lost())
-    }
-
-    /// The same for a thread that may wait; not for asynchronous tasks.
-    pub fn blocking_outcome(mut self) -> Outcome {
-        while self.parts.blocking_recv().is_some() {}
-        let (_, none) = oneshot::channel();
-        let outcome = std::mem::replace(&mut self.outcome, none);
-        outcome.blocking_recv().unwrap_or_else(|_| lost())
-    }
-}
-
-impl Drop for RunningCapture {
-    fn drop(&mut self) {
-        self.parts.close();
-        // A capture that has ended takes no notice of this.
-        self.handle.shared.end(EndReason::Abandoned);
-    }
-}
-
-/// The outcome of a capture whose threads died without telling one, which only a panic does.
-fn lost() -> Outcome {
-    Outcome {
-        ended: EndReason::Failed("the capture threads died".to_owned()),
-        packets: 0,
-        bytes: 0,
-        file_bytes: 0,
-        parts: 0,
-        dropped: 0,
-        started: Timestamp::EPOCH,
-        elapsed: Duration::ZERO,
-        interfaces: Vec::new(),
+    /// Takes it apart, for an owner of the parts and another of the rest.
+    pub fn split(self) -> (Parts, CaptureHandle) {
+        (self.parts, self.handle)
     }
 }

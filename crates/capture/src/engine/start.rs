@@ -7,7 +7,7 @@ use super::progress::Counters;
 use super::reader;
 use super::request::{CaptureRequest, Format, Interfaces, Settings};
 use super::ring_source::RingSource;
-use super::running::{Begin, CaptureHandle, RunningCapture, Shared};
+use super::running::{Begin, RunningCapture, Shared};
 use super::source::{Description, Source};
 use super::writer::{FileHead, Writer};
 use baleen_filter::Program;
@@ -17,7 +17,7 @@ use baleen_types::LinkType;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// Starts captures.
 #[derive(Clone)]
@@ -85,7 +85,6 @@ impl Engine {
             ));
         }
         let (part_sender, parts) = mpsc::channel(self.settings.buffers + 1);
-        let (outcome_sender, outcome) = oneshot::channel();
         let counters = Arc::new(Counters::default());
         let head = FileHead {
             format: request.format,
@@ -108,7 +107,6 @@ impl Engine {
             writer,
             counters,
             wakers: sources.iter().map(Source::waker).collect(),
-            outcome: outcome_sender,
         }));
         for (lane, source) in sources.into_iter().enumerate() {
             let for_thread = Arc::clone(&shared);
@@ -121,12 +119,7 @@ impl Engine {
                 return Err(EngineError::Thread(error));
             }
         }
-        Ok(RunningCapture::new(
-            parts,
-            outcome,
-            CaptureHandle::new(shared),
-            interfaces,
-        ))
+        Ok(RunningCapture::new(parts, shared, interfaces))
     }
 }
 

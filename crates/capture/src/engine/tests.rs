@@ -1,1 +1,629 @@
+//! The engine over a source that is made up: no kernel, no time that passes by itself.
 
+use super::*;
+use baleen_pcapfile::{Item, Reader};
+use baleen_ring::{LinkAddress, LinkCounters, Packet};
+use baleen_runtime::{Clock, ManualClock};
+use baleen_types::{LinkType, Timestamp};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const START: i64 = 1_700_000_000;
+
+/// One batch: (stamp in nanoseconds after the start, length) of each packet, and the sums of drops when it is read.
+#[derive(Clone, Debug, Default)]
+struct Script {
+    packets: Vec<(u64, usize)>,
+    dropped_by_then: u64,
+}
+
+#[derive(Default)]
+struct State {
+    batches: VecDeque<Script>,
+    sequence: u64,
+    accepted: u64,
+    dropped: u64,
+    is_detached: bool,
+    is_gone: bool,
+    /// Delivered only after detaching, as the last block of a ring.
+    late: VecDeque<Script>,
+    panics: bool,
+}
+
+/// The far end of a made-up source.
+#[derive(Clone, Default)]
+struct Feed(Arc<(Mutex<State>, Condvar)>);
+
+impl Feed {
+    fn push(&self, script: Script) {
+        self.change(|state| {
+            state.accepted += script.packets.len() as u64;
+            state.batches.push_back(script);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.0.lock());
+        self.0.1.notify_all();
+    }
+
+    fn source(&self, name: &str) -> Made {
+        Made {
+            feed: self.clone(),
+            bytes: vec![0x55; 300_000],
+            description: Description {
+                name: name.to_owned(),
+                link: LinkType::ETHERNET,
+                mac: None,
+                latency: Duration::from_millis(20),
+                batches: 2,
+            },
+        }
+    }
+}
+
+struct Made {
+    feed: Feed,
+    bytes: Vec<u8>,
+    description: Description,
+}
+
+struct MadeBatch<'a> {
+    script: Script,
+    sequence: u64,
+    bytes: &'a [u8],
+}
+
+impl Batch for MadeBatch<'_> {
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        self.script.packets.iter().map(|(stamp, length)| {
+            let nanos = u64::try_from(START).unwrap() * 1_000_000_000 + stamp;
+            Packet {
+                seconds: u32::try_from(nanos / 1_000_000_000).unwrap(),
+                nanoseconds: u32::try_from(nanos % 1_000_000_000).unwrap(),
+                original_length: u32::try_from(*length).unwrap(),
+                bytes: &self.bytes[..*length],
+                vlan: None,
+                link: LinkAddress {
+                    protocol: 0x0800,
+                    interface: 1,
+                    hardware: 1,
+                    packet_type: 0,
+                    address_length: 0,
+                    address: [0; 8],
+                },
+            }
+        })
+    }
+}
+
+impl Source for Made {
+    type Batch<'a> = MadeBatch<'a>;
+
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let feed = self.feed.clone();
+        Arc::new(move || feed.change(|_| {}))
+    }
+
+    fn wait(&mut self, _: Duration) -> Result<Wake, baleen_ring::Error> {
+        let mut state = self.feed.0.0.lock();
+        assert!(!state.panics, "as asked for");
+        if state.batches.is_empty() && !state.is_gone {
+            // The clock is moved by the test, which cannot wake this; so it looks again soon.
+            self.feed.0.1.wait_for(&mut state, Duration::from_millis(2));
+        }
+        Ok(if state.is_gone && state.batches.is_empty() {
+            Wake::Gone
+        } else {
+            Wake::Look
+        })
+    }
+
+    fn next_batch(&mut self) -> Result<Option<MadeBatch<'_>>, baleen_ring::Error> {
+        let mut state = self.feed.0.0.lock();
+        let Some(script) = state.batches.pop_front() else {
+            return Ok(None);
+        };
+        state.sequence += 1;
+        state.dropped = state.dropped.max(script.dropped_by_then);
+        Ok(Some(MadeBatch {
+            script,
+            sequence: state.sequence,
+            bytes: &self.bytes,
+        }))
+    }
+
+    fn detach(&mut self) -> Result<(), baleen_ring::Error> {
+        self.feed.change(|state| {
+            state.is_detached = true;
+            let late = std::mem::take(&mut state.late);
+            state.accepted += late.iter().map(|script| script.packets.len() as u64).sum::<u64>();
+            state.batches.extend(late);
+        });
+        Ok(())
+    }
+
+    fn counters(&mut self) -> Result<Counters, baleen_ring::Error> {
+        let state = self.feed.0.0.lock();
+        Ok(Counters {
+            accepted: state.accepted + state.dropped,
+            dropped: state.dropped,
+        })
+    }
+
+    fn link_counters(&self) -> Option<LinkCounters> {
+        None
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    ManualClock::new(Timestamp::from_secs(START))
+}
+
+fn engine(settings: Settings, clock: &Arc<ManualClock>) -> Engine {
+    Engine::new(settings, Arc::clone(clock) as Arc<dyn Clock>).unwrap()
+}
+
+fn small() -> Settings {
+    Settings {
+        part_bytes: PART_BYTES_MIN,
+        buffers: 4,
+        parts_max: None,
+        ..Settings::default()
+    }
+}
+
+fn limited(packets: Option<u64>, bytes: Option<u64>, duration: Option<Duration>) -> CaptureRequest {
+    CaptureRequest {
+        limits: Limits {
+            packets,
+            bytes,
+            duration,
+        },
+        ..CaptureRequest::default()
+    }
+}
+
+fn batch(packets: &[(u64, usize)]) -> Script {
+    Script {
+        packets: packets.to_vec(),
+        dropped_by_then: 0,
+    }
+}
+
+/// Takes all parts and the outcome; checks what holds for every file.
+fn finish(mut running: RunningCapture) -> (Vec<u8>, Outcome) {
+    let mut file = Vec::new();
+    let (mut number, mut was_last) = (0, false);
+    while let Some(part) = running.parts.blocking_next() {
+        number += 1;
+        assert!(!was_last && part.number == number && !part.bytes.is_empty());
+        was_last = part.last;
+        file.extend_from_slice(&part.bytes);
+    }
+    assert!(was_last);
+    let outcome = running.handle().blocking_ended();
+    assert_eq!((outcome.file_bytes, outcome.parts), (file.len() as u64, number));
+    let progress = running.handle().progress();
+    assert_eq!(
+        (progress.packets, progress.bytes, progress.file_bytes),
+        (outcome.packets, outcome.bytes, outcome.file_bytes)
+    );
+    (file, outcome)
+}
+
+/// (interface, captured length, dropped before) of each packet.
+fn packets(file: &[u8]) -> Vec<(u32, usize, u64)> {
+    let mut reader = Reader::new(file).unwrap();
+    let mut found = Vec::new();
+    while let Some(item) = reader.next_item().unwrap() {
+        if let Item::Packet(packet) = item {
+            found.push((packet.interface, packet.bytes.len(), packet.dropped));
+        }
+    }
+    assert!(!reader.is_cut());
+    found
+}
+
+/// Waits for something that another thread does soon.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_packet_limit_is_exact() {
+    for (limit, batches) in [(1, 3), (7, 3), (9, 3), (10, 4)] {
+        for format in [Format::Pcap, Format::PcapNg] {
+            let feed = Feed::default();
+            for _ in 0..batches {
+                feed.push(batch(&[(1, 60), (2, 61), (3, 62)]));
+            }
+            let request = CaptureRequest {
+                format,
+                ..limited(Some(limit), None, None)
+            };
+            let running = engine(small(), &clock())
+                .start_with(&request, vec![feed.source("a")])
+                .unwrap();
+            let (file, outcome) = finish(running);
+            assert_eq!((outcome.ended, outcome.packets), (EndReason::PacketLimit, limit));
+            assert_eq!(packets(&file).len() as u64, limit);
+        }
+    }
+}
+
+#[test]
+fn the_byte_limit_is_exact() {
+    for (limit, taken) in [(59, 0), (60, 1), (159, 1), (160, 2), (161, 2), (300, 3)] {
+        let feed = Feed::default();
+        feed.push(batch(&[(1, 60), (2, 100), (3, 140), (4, 1)]));
+        let running = engine(small(), &clock())
+            .start_with(&limited(None, Some(limit), None), vec![feed.source("a")])
+            .unwrap();
+        let (file, outcome) = finish(running);
+        assert_eq!(
+            (outcome.ended, outcome.packets),
+            (EndReason::ByteLimit, taken),
+            "{limit}"
+        );
+        assert!(outcome.bytes <= limit);
+        assert_eq!(packets(&file).len() as u64, taken);
+    }
+}
+
+#[test]
+fn limits_hold_over_all_interfaces() {
+    let feeds: Vec<Feed> = (0..4).map(|_| Feed::default()).collect();
+    for feed in &feeds {
+        for _ in 0..50 {
+            feed.push(batch(&[(1, 60); 10]));
+        }
+    }
+    let sources = feeds
+        .iter()
+        .enumerate()
+        .map(|(n, feed)| feed.source(&format!("if{n}")))
+        .collect();
+    let running = engine(small(), &clock())
+        .start_with(&limited(Some(777), None, None), sources)
+        .unwrap();
+    let (file, outcome) = finish(running);
+    assert_eq!((outcome.ended, outcome.packets), (EndReason::PacketLimit, 777));
+    let packets = packets(&file);
+    assert_eq!(packets.len(), 777);
+    for (lane, interface) in outcome.interfaces.iter().enumerate() {
+        let written = packets.iter().filter(|(index, _, _)| *index as usize == lane).count();
+        assert_eq!(
+            (interface.name.as_str(), interface.written),
+            (format!("if{lane}").as_str(), written as u64)
+        );
+    }
+}
+
+#[test]
+fn silence_ends_on_time() {
+    let (feed, clock) = (Feed::default(), clock());
+    let request = limited(Some(10), None, Some(Duration::from_secs(300)));
+    let running = engine(small(), &clock)
+        .start_with(&request, vec![feed.source("a")])
+        .unwrap();
+    clock.advance(Duration::from_secs(299));
+    assert_eq!(running.handle().progress().remaining, Some(Duration::from_secs(1)));
+    assert!(!feed.0.0.lock().is_detached);
+    clock.advance(Duration::from_secs(1));
+    let (file, outcome) = finish(running);
+    assert_eq!(
+        (outcome.ended, outcome.packets, outcome.elapsed),
+        (EndReason::TimeLimit, 0, Duration::from_secs(300))
+    );
+    assert_eq!(packets(&file), []);
+}
+
+#[test]
+fn the_time_limit_goes_by_stamps_at_its_edge() {
+    for (was_set, expected) in [(false, 2), (true, 3)] {
+        let (feed, clock) = (Feed::default(), clock());
+        // What the ring hands over after the end: before, at, and after the limit of two seconds.
+        feed.change(|state| state.late.push_back(batch(&[(1_999_999_999, 61), (2_000_000_000, 62)])));
+        feed.push(batch(&[(5, 60)]));
+        let request = limited(None, None, Some(Duration::from_secs(2)));
+        let running = engine(small(), &clock)
+            .start_with(&request, vec![feed.source("a")])
+            .unwrap();
+        eventually("the first packet", || running.handle().progress().packets == 1);
+        if was_set {
+            // Somebody sets the time of day: stamps tell nothing any more.
+            clock.set(Timestamp::from_secs(START - 3600));
+        }
+        clock.advance(Duration::from_secs(2));
+        let (_, outcome) = finish(running);
+        assert_eq!((outcome.ended, outcome.packets), (EndReason::TimeLimit, expected));
+    }
+}
+
+#[test]
+fn stop_takes_what_came_before_it() {
+    let (feed, clock) = (Feed::default(), clock());
+    feed.change(|state| state.late.push_back(batch(&[(999_999_999, 61), (1_000_000_000, 62)])));
+    let running = engine(small(), &clock)
+        .start_with(&limited(None, None, None), vec![feed.source("a")])
+        .unwrap();
+    clock.advance(Duration::from_secs(1));
+    running.handle().stop();
+    running.handle().stop();
+    let (_, outcome) = finish(running);
+    assert_eq!((outcome.ended, outcome.packets), (EndReason::Stopped, 1));
+    assert!(feed.0.0.lock().is_detached);
+}
+
+#[test]
+fn a_lost_interface_ends_its_lane_and_the_last_one_the_capture() {
+    let (one, other) = (Feed::default(), Feed::default());
+    let running = engine(small(), &clock())
+        .start_with(
+            &limited(None, None, None),
+            vec![one.source("one"), other.source("other")],
+        )
+        .unwrap();
+    one.push(batch(&[(1, 60)]));
+    one.change(|state| state.is_gone = true);
+    eventually("the first lane ends", || one.0.0.lock().is_detached);
+    other.push(batch(&[(1, 60)]));
+    eventually("the other goes on", || running.handle().progress().packets == 2);
+    other.change(|state| state.is_gone = true);
+    let (_, outcome) = finish(running);
+    assert_eq!((outcome.ended, outcome.packets), (EndReason::InterfaceGone, 2));
+    assert!(
+        outcome
+            .interfaces
+            .iter()
+            .all(|interface| interface.is_gone && interface.written == 1)
+    );
+}
+
+#[test]
+fn parts_are_full_and_each_run_of_them_is_a_file() {
+    let feed = Feed::default();
+    for _ in 0..100 {
+        feed.push(batch(&[(1, 1000); 20]));
+    }
+    let request = limited(Some(2000), None, None);
+    let mut running = engine(small(), &clock())
+        .start_with(&request, vec![feed.source("a")])
+        .unwrap();
+    let mut file = Vec::new();
+    let mut seen = 0;
+    while let Some(part) = running.parts.blocking_next() {
+        assert!(part.last || part.bytes.len() >= PART_BYTES_MIN);
+        file.extend_from_slice(&part.bytes);
+        let now = packets(&file).len();
+        assert!(now > seen || part.last);
+        seen = now;
+    }
+    assert_eq!(seen, 2000);
+}
+
+#[test]
+fn without_a_buffer_packets_wait_and_none_is_lost() {
+    let feed = Feed::default();
+    for _ in 0..100 {
+        feed.push(batch(&[(1, 10_000); 20]));
+    }
+    let running = engine(small(), &clock())
+        .start_with(&limited(Some(2000), None, None), vec![feed.source("a")])
+        .unwrap();
+    let handle = running.handle();
+    // Nobody takes parts: all buffers fill, and there it stands.
+    eventually("the capture stalls", || handle.progress().is_stalled);
+    let stalled = handle.progress();
+    assert!(stalled.packets < 200 && stalled.file_bytes < 5 * (PART_BYTES_MIN as u64 + 11_000));
+    assert!(!feed.0.0.lock().batches.is_empty());
+    let (file, outcome) = finish(running);
+    assert_eq!(packets(&file).len(), 2000);
+    assert_eq!(outcome.dropped, 0);
+}
+
+#[test]
+fn a_capture_nobody_wants_ends() {
+    for is_stalled in [false, true] {
+        let feed = Feed::default();
+        if is_stalled {
+            for _ in 0..100 {
+                feed.push(batch(&[(1, 10_000); 20]));
+            }
+        }
+        let running = engine(small(), &clock())
+            .start_with(&limited(None, None, None), vec![feed.source("a")])
+            .unwrap();
+        let handle = running.handle();
+        if is_stalled {
+            eventually("the capture stalls", || handle.progress().is_stalled);
+        }
+        drop(running);
+        assert_eq!(handle.blocking_ended().ended, EndReason::Abandoned);
+    }
+}
+
+#[test]
+fn a_file_ends_with_its_last_part() {
+    let feed = Feed::default();
+    for _ in 0..100 {
+        feed.push(batch(&[(1, 10_000); 20]));
+    }
+    let settings = Settings {
+        parts_max: Some(3),
+        ..small()
+    };
+    let running = engine(settings, &clock())
+        .start_with(&limited(None, None, None), vec![feed.source("a")])
+        .unwrap();
+    let (file, outcome) = finish(running);
+    assert_eq!((outcome.ended, outcome.parts), (EndReason::FileFull, 3));
+    assert_eq!(packets(&file).len() as u64, outcome.packets);
+}
+
+#[test]
+fn losses_are_stated_where_they_happened_and_in_the_sums() {
+    let feed = Feed::default();
+    for dropped_by_then in [0, 7, 7, 7] {
+        feed.push(Script {
+            packets: vec![(1, 60), (2, 60)],
+            dropped_by_then,
+        });
+    }
+    let running = engine(small(), &clock())
+        .start_with(&limited(Some(8), None, None), vec![feed.source("a")])
+        .unwrap();
+    let (file, outcome) = finish(running);
+    assert_eq!((outcome.packets, outcome.dropped), (8, 7));
+    // The ring holds two batches: seen with the second, the loss lies before the third.
+    let dropped: Vec<u64> = packets(&file).iter().map(|(_, _, dropped)| *dropped).collect();
+    assert_eq!(dropped, [0, 0, 0, 0, 7, 0, 0, 0]);
+    let mut reader = Reader::new(file.as_slice()).unwrap();
+    let mut last = None;
+    while let Some(item) = reader.next_item().unwrap() {
+        if let Item::Statistics(statistics) = item {
+            last = Some(statistics);
+        }
+    }
+    let last = last.expect("the file ends with statistics");
+    assert_eq!(
+        (last.accepted, last.os_dropped, last.delivered),
+        (Some(15), Some(7), Some(8))
+    );
+}
+
+#[test]
+fn statistics_come_every_ten_seconds() {
+    let (feed, clock) = (Feed::default(), clock());
+    let running = engine(small(), &clock)
+        .start_with(
+            &limited(None, None, Some(Duration::from_secs(35))),
+            vec![feed.source("a")],
+        )
+        .unwrap();
+    let handle = running.handle();
+    for _ in 0..3 {
+        let before = handle.progress().file_bytes;
+        clock.advance(Duration::from_secs(10));
+        feed.push(batch(&[(1, 60)]));
+        eventually("statistics", || {
+            // Counted with the packet that follows.
+            feed.push(batch(&[(1, 60)]));
+            handle.progress().file_bytes > before + 400
+        });
+    }
+    clock.advance(Duration::from_secs(5));
+    let (file, _) = finish(running);
+    let mut reader = Reader::new(file.as_slice()).unwrap();
+    let mut count = 0;
+    while let Some(item) = reader.next_item().unwrap() {
+        count += u32::from(matches!(item, Item::Statistics(_)));
+    }
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn a_watched_file_is_handed_over_soon() {
+    let (feed, clock) = (Feed::default(), clock());
+    let settings = Settings {
+        flush_after: Some(Duration::from_millis(200)),
+        ..small()
+    };
+    let mut running = engine(settings, &clock)
+        .start_with(&limited(None, None, None), vec![feed.source("a")])
+        .unwrap();
+    feed.push(batch(&[(1, 60)]));
+    eventually("the packet", || running.handle().progress().packets == 1);
+    clock.advance(Duration::from_millis(200));
+    let part = running.parts.blocking_next().expect("a part that is not full");
+    assert!(!part.last && part.bytes.len() < PART_BYTES_MIN);
+    assert_eq!(packets(&part.bytes).len(), 1);
+}
+
+#[test]
+fn a_dead_thread_is_a_failure_and_not_silence() {
+    let feed = Feed::default();
+    feed.change(|state| state.panics = true);
+    let running = engine(small(), &clock())
+        .start_with(&limited(None, None, None), vec![feed.source("a")])
+        .unwrap();
+    let (_, outcome) = finish(running);
+    assert!(matches!(outcome.ended, EndReason::Failed(_)));
+}
+
+#[test]
+fn the_largest_packets_fit() {
+    let feed = Feed::default();
+    feed.push(batch(&[(1, 300_000), (2, 262_144), (3, 262_143)]));
+    let running = engine(small(), &clock())
+        .start_with(&limited(Some(3), None, None), vec![feed.source("a")])
+        .unwrap();
+    let (file, _) = finish(running);
+    let lengths: Vec<usize> = packets(&file).iter().map(|(_, length, _)| *length).collect();
+    assert_eq!(lengths, [262_144, 262_144, 262_143]);
+}
+
+#[test]
+fn wrong_requests_and_settings_are_refused() {
+    let engine = engine(small(), &clock());
+    for request in [
+        limited(Some(0), None, None),
+        limited(None, Some(0), None),
+        limited(None, None, Some(Duration::ZERO)),
+        CaptureRequest {
+            snaplen: SNAPLEN_MIN - 1,
+            ..CaptureRequest::default()
+        },
+        CaptureRequest {
+            snaplen: 262_145,
+            ..CaptureRequest::default()
+        },
+    ] {
+        assert!(matches!(
+            engine.start_with::<Made>(&request, Vec::new()),
+            Err(EngineError::Limits(_))
+        ));
+    }
+    assert!(matches!(
+        engine.start_with::<Made>(&CaptureRequest::default(), Vec::new()),
+        Err(EngineError::Interfaces(_))
+    ));
+    let mut mixed = vec![Feed::default().source("a"), Feed::default().source("b")];
+    mixed[1].description.link = LinkType::RAW;
+    let request = CaptureRequest {
+        format: Format::Pcap,
+        ..CaptureRequest::default()
+    };
+    assert!(matches!(
+        engine.start_with(&request, mixed),
+        Err(EngineError::Interfaces(_))
+    ));
+    for settings in [
+        Settings {
+            part_bytes: PART_BYTES_MIN - 1,
+            ..small()
+        },
+        Settings { buffers: 1, ..small() },
+        Settings {
+            parts_max: Some(0),
+            ..small()
+        },
+    ] {
+        assert!(Engine::new(settings, clock()).is_err());
+    }
+}

@@ -60,7 +60,8 @@ pub(crate) struct Writer {
     packets: u64,
     bytes: u64,
     sent_bytes: u64,
-    parts: mpsc::Sender<Part>,
+    /// `None` after the last part, which tells the receiver that no other comes.
+    parts: Option<mpsc::Sender<Part>>,
     counters: Arc<Counters>,
 }
 
@@ -94,7 +95,7 @@ impl Writer {
             packets: 0,
             bytes: 0,
             sent_bytes: 0,
-            parts,
+            parts: Some(parts),
             counters,
         };
         let mut buffer = this.fresh_buffer().unwrap_or_default();
@@ -190,7 +191,7 @@ impl Writer {
         if self.buffer.is_some() && self.parts_max.is_some_and(|limit| self.number >= limit) {
             return Err(Taken::Ended(EndReason::FileFull));
         }
-        if self.parts.is_closed() {
+        if self.parts.as_ref().is_none_or(mpsc::Sender::is_closed) {
             return Err(Taken::Ended(EndReason::Abandoned));
         }
         if let Some(full) = self.buffer.take() {
@@ -213,7 +214,10 @@ impl Writer {
             last,
         };
         // The channel holds as many parts as there are buffers, so that it is never full.
-        self.parts.try_send(part).map_err(|_| EndReason::Abandoned)
+        match &self.parts {
+            Some(parts) => parts.try_send(part).map_err(|_| EndReason::Abandoned),
+            None => Err(EndReason::Abandoned),
+        }
     }
 
     /// Hands over what is there, for a reader who watches.
@@ -269,6 +273,7 @@ impl Writer {
         }
         // Who has gone does not want it; the outcome says so already.
         let _ = self.send(buffer, true);
+        self.parts = None;
         self.publish();
         FileEnd {
             packets: self.packets,
