@@ -31,15 +31,18 @@ impl Objects {
     /// As [`Objects::open`].
     pub async fn head(&self, at: &ObjectPath, selection: Selection) -> Result<(ObjectHead, ServedRange), ObjectError> {
         let bucket = self.open_bucket(&at.bucket).await?;
-        let current = self.current(&bucket, at).await?;
-        let range = match selection {
-            Selection::Whole => ServedRange::whole(current.record.size),
-            Selection::Range(_) | Selection::Part(_) => {
-                let pieces = self.pieces(&current.record).await?.ok_or(ObjectError::Contended)?;
-                select(selection, &current.record, &pieces)?
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let record = self.current(&bucket, at).await?.record;
+            let pieces = match selection {
+                Selection::Whole | Selection::Range(_) => Some(Vec::new()),
+                Selection::Part(_) => self.pieces(&record).await?,
+            };
+            if let Some(pieces) = pieces {
+                let range = select(selection, &record, &pieces)?;
+                return Ok((head_of(at, record)?, range));
             }
-        };
-        Ok((head_of(at, current.record)?, range))
+        }
+        Err(ObjectError::Contended)
     }
 
     /// Opens an object for reading. What is read is the object as it was at this moment, also if it is overwritten or
@@ -197,7 +200,7 @@ fn cut(pieces: &[Piece], range: ServedRange) -> Vec<(Piece, ServedRange)> {
     wanted
 }
 
-/// Which bytes a selection means.
+/// Which bytes a selection means; the pieces matter only for one of a part.
 fn select(selection: Selection, object: &ObjectRecord, pieces: &[Piece]) -> Result<ServedRange, ObjectError> {
     match selection {
         Selection::Whole => Ok(ServedRange::whole(object.size)),

@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 /// request on this one. Bodies shorter than this are digested in place, which costs less than the way there.
 const DIGEST_BATCH_BYTES: usize = 256 << 10;
 
+/// A body of unknown length is held in memory up to here, so that a short one finds its place like any other; only then
+/// does it get a file of its own.
+const UNKNOWN_LENGTH_BYTES_MAX: usize = 256 << 10;
+
 /// Parts longer than this go to a file of their own, since an aborted upload should give its space back at once.
 const PART_OWN_FILE_BYTES_MIN: u64 = 1 << 20;
 
@@ -102,9 +106,20 @@ impl Objects {
         };
         match sink {
             Sink::Memory(bytes) if bytes.is_empty() => {}
-            Sink::Memory(bytes) => {
+            Sink::Memory(bytes) if bytes.len() <= self.settings.inline_bytes_max => {
                 ingested.at = PieceAt::Inline { id };
                 ingested.inline = Some(bytes.freeze());
+            }
+            Sink::Memory(bytes) => {
+                let known = NewBlob {
+                    length: Some(size),
+                    ..new_blob
+                };
+                let mut writer = self.blobs.writer(known).await?;
+                writer.write(bytes.freeze()).await?;
+                let written = writer.finish().await?;
+                ingested.at = written.extent().into();
+                ingested.written = Some(written);
             }
             Sink::Volume(writer) => {
                 let written = writer.finish().await?;
@@ -128,10 +143,15 @@ impl Objects {
         }
     }
 
-    /// Adds a piece; a body of unknown length leaves memory as soon as it is too long for the keyspace.
+    /// Adds a piece; a body of unknown length leaves memory as soon as it is too long to be held there.
     async fn pour(&self, sink: Sink, piece: Bytes, new: NewBlob) -> Result<Sink, ObjectError> {
+        let inline_bytes_max = self.settings.inline_bytes_max;
+        let memory_max = match new.length {
+            Some(_) => inline_bytes_max,
+            None => UNKNOWN_LENGTH_BYTES_MAX.max(inline_bytes_max),
+        };
         let mut writer = match sink {
-            Sink::Memory(mut bytes) if bytes.len() + piece.len() <= self.settings.inline_bytes_max => {
+            Sink::Memory(mut bytes) if bytes.len() + piece.len() <= memory_max => {
                 bytes.extend_from_slice(&piece);
                 return Ok(Sink::Memory(bytes));
             }
