@@ -157,7 +157,7 @@ async fn measure<W: Future<Output = ()> + Send + 'static>(
     let per_second = count * 1_000_000 / elapsed_micros;
     let cpu_micros = (cpu_ticks() - cpu_before) * 1_000_000 / TICKS_PER_SECOND / count.max(1);
     let at = |percent: usize| micros.get(micros.len() * percent / 100).copied().unwrap_or_default();
-    let mib = per_second * size as u64 >> 20;
+    let mib = (per_second * size as u64) >> 20;
     println!(
         "{size:>8} {tasks:>6} {what:>5} {per_second:>10} {:>9} {:>9} {cpu_micros:>9} {mib:>8}",
         at(50),
