@@ -65,7 +65,10 @@ fn everyday() -> Vec<Step> {
     ];
     steps.extend(tests());
     // Built with the same features as the tests, so that nothing is compiled twice.
-    steps.push(cargo("binary", &["build", "--workspace", "--bins", "--examples", "--locked"]));
+    steps.push(cargo(
+        "binary",
+        &["build", "--workspace", "--bins", "--examples", "--locked"],
+    ));
     steps.push(Step {
         name: "real clients",
         program: "tests/clients/run.sh",

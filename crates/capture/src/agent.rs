@@ -3,9 +3,13 @@
 //! Today one agent runs inside the server, over the engine. Agents on other hosts are further implementations; nothing
 //! above this seam knows where packets come from.
 
+mod embedded;
+
+pub use embedded::{EmbeddedAgent, EmbeddedSettings};
+
 use crate::Counts;
 use async_trait::async_trait;
-use baleen_filter::Filter;
+use baleen_filter::{Filter, FiveTuple};
 use baleen_types::{CaptureId, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -32,6 +36,8 @@ pub struct Order {
     pub site: SiteName,
     /// Which packets.
     pub filter: Filter,
+    /// Which never, whatever the filter says: those of the capture's own upload.
+    pub exclude: Vec<FiveTuple>,
     /// Until when.
     pub limits: Limits,
     /// Written as what.

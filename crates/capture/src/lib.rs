@@ -33,7 +33,7 @@ mod site;
 mod store;
 mod tasks;
 
-pub use agent::{Agent, AgentError, Catch, Ended, Format, Limits, Order, Running};
+pub use agent::{Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Running};
 pub use capture::{Capture, Counts, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
 pub use error::CaptureError;

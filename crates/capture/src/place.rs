@@ -136,9 +136,10 @@ impl Places {
             Place::Remote(place) => place,
         };
         let configured = self.settings.s3.as_ref().filter(|s3| s3.endpoint == place.endpoint);
-        if configured.is_none() {
-            self.check_rules(&place.endpoint).await?;
-        }
+        let rule = match configured {
+            Some(_) => None,
+            None => self.check_rules(&place.endpoint).await?,
+        };
         let own = configured.and_then(|s3| s3.credentials.as_ref());
         let (access_key_id, secret) = match (&place.keys, own) {
             (Some(keys), _) => (keys.id.clone(), keys.secret.clone()),
@@ -165,9 +166,19 @@ impl Places {
                 session_token: None,
             },
         };
-        let client = remote::S3::new(endpoint, self.remote_settings, self.remote.clone())
-            .map_err(|error| refuse(error.to_string()))?;
-        Ok(Box::new(RemoteSink::new(client, bucket.clone(), place.encrypt)))
+        let connections = self.remote.connections.pinned(rule);
+        let parts = remote::Parts {
+            connections: connections.clone(),
+            ..self.remote.clone()
+        };
+        let client = remote::S3::new(endpoint, self.remote_settings, parts);
+        Ok(Box::new(RemoteSink {
+            client: client.map_err(|error| refuse(error.to_string()))?,
+            connections,
+            endpoint: place.endpoint.clone(),
+            bucket: bucket.clone(),
+            encrypt: place.encrypt,
+        }))
     }
 
     async fn named_by_request(&self, to: &Destination, endpoint: &Endpoint) -> Result<RemotePlace, CaptureError> {
@@ -187,9 +198,9 @@ impl Places {
         Ok(remote_place(to, endpoint.clone()))
     }
 
-    /// Applies the operator's list. Names that only a general rule covers are looked up; that the name may answer
-    /// otherwise a moment later remains, so a list for the open internet should stand behind an egress firewall.
-    async fn check_rules(&self, endpoint: &Endpoint) -> Result<(), CaptureError> {
+    /// Applies the operator's list; answers what connections to the endpoint must obey. A name that only a general rule
+    /// covers is looked up here for the sake of a clear answer, and judged again where the connection is made.
+    async fn check_rules(&self, endpoint: &Endpoint) -> Result<Option<remote::AddressRule>, CaptureError> {
         let refused = || {
             refuse(format!(
                 "the operator of this server does not let requests use the endpoint {}; ask for it to be added to \
@@ -198,7 +209,7 @@ impl Places {
             ))
         };
         match self.settings.endpoints.judge(endpoint) {
-            Verdict::Allowed => Ok(()),
+            Verdict::Allowed => Ok(None),
             Verdict::Refused => Err(refused()),
             Verdict::AllowedIfPublic => {
                 let found = tokio::net::lookup_host((endpoint.host(), endpoint.port())).await;
@@ -206,7 +217,7 @@ impl Places {
                 if addresses.any(|a| is_special(a.ip())) {
                     Err(refused())
                 } else {
-                    Ok(())
+                    Ok(Some(|address| !is_special(address)))
                 }
             }
         }

@@ -200,7 +200,9 @@ impl Captures {
 
 impl Run<'_> {
     /// Captures and uploads until all parts are in the store.
-    async fn catch(&self, agent: &dyn Agent, order: Order) -> Result<Delivered, Failure> {
+    async fn catch(&self, agent: &dyn Agent, mut order: Order) -> Result<Delivered, Failure> {
+        // Known by now: beginning the upload has connected to the store.
+        order.exclude = self.sink.own_traffic().await;
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
         let Catch { parts, running } = agent.begin(order).await.map_err(|e| Failure(e.to_string()))?;

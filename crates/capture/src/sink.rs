@@ -7,6 +7,7 @@ pub(crate) use own::OwnSink;
 pub(crate) use remote::RemoteSink;
 
 use async_trait::async_trait;
+use baleen_filter::FiveTuple;
 use baleen_objects::ObjectError;
 use baleen_types::{BucketName, Classify, FaultKind, Invalid, ObjectKey, PartNumber};
 use bytes::Bytes;
@@ -31,6 +32,9 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Gives an upload up; one that is not there any more is no error.
     async fn abort(&self, upload: &Upload) -> Result<(), SinkError>;
+
+    /// The packets of this sink itself, which a capture must not catch; known once something was sent.
+    async fn own_traffic(&self) -> Vec<FiveTuple>;
 }
 
 /// An unfinished upload, in a form that can be stored.

@@ -86,6 +86,7 @@ impl Captures {
             capture: id,
             site: site.name.clone(),
             filter,
+            exclude: Vec::new(),
             limits: request.limits,
             format: request.format,
         };

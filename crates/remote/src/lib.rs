@@ -13,12 +13,14 @@
 
 mod error;
 pub mod limits;
+mod resolver;
 mod retry;
 mod s3;
 mod transport;
 mod xml;
 
 pub use error::{Answer, ConnectFault, Error, Operation};
+pub use resolver::AddressRule;
 pub use retry::RetrySettings;
 pub use s3::{
     Addressing, Body, CompletedUpload, Credentials, Encryption, Endpoint, Got, Head, ListPage, ListRequest, Listed,

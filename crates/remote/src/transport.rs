@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,13 +21,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::limits::{CONNECT_TIMEOUT, POOL_IDLE_MAX, POOL_IDLE_TIMEOUT, SEND_SLICE};
+use crate::resolver::{AddressRule, Resolver};
 use crate::{ConnectFault, Error, Operation};
 
 /// Pooled connections, to be shared by all clients of a process. HTTP/1.1 only: one transfer a connection is what
 /// stores are tuned for, and a lost connection costs one transfer.
 #[derive(Clone)]
 pub struct Connections {
-    client: Client<HttpsConnector<HttpConnector>, SentBody>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, SentBody>,
+    tls: Arc<rustls::ClientConfig>,
+    resolver: Resolver,
 }
 
 impl Connections {
@@ -49,12 +53,31 @@ impl Connections {
                     .with_no_client_auth()
             }
         };
-        let mut tcp = HttpConnector::new();
+        Self::with(Arc::new(tls), Resolver::system())
+    }
+
+    /// Connections of their own which look each name up once, and connect to no address that `rule` refuses.
+    ///
+    /// So a name that is judged once cannot come to mean another address while these connections are used, and
+    /// [`Connections::addresses`] tells where they go. Addresses that stand in the endpoint itself are not looked up and
+    /// not judged.
+    #[must_use]
+    pub fn pinned(&self, rule: Option<AddressRule>) -> Self {
+        Self::with(Arc::clone(&self.tls), Resolver::pinned(rule))
+    }
+
+    /// The addresses behind the names that pinned connections have looked up so far.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.resolver.addresses()
+    }
+
+    fn with(tls: Arc<rustls::ClientConfig>, resolver: Resolver) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config((*tls).clone())
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -63,7 +86,7 @@ impl Connections {
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(POOL_IDLE_MAX)
             .build(connector);
-        Self { client }
+        Self { client, tls, resolver }
     }
 
     /// Sends one request and waits for the head of its answer.

@@ -4,25 +4,40 @@
 //! a store that does not let us abort an upload only keeps it until its lifecycle rule.
 
 use super::{SentPart, Sink, SinkError, Upload};
+use crate::Endpoint;
 use async_trait::async_trait;
-use baleen_remote::{Encryption, ObjectHeaders, PartChecksum, S3, UploadedPart};
+use baleen_filter::{End, FiveTuple};
+use baleen_remote::{Connections, Encryption, ObjectHeaders, PartChecksum, S3, UploadedPart};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, PartNumber};
 use bytes::Bytes;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::UdpSocket;
+use tracing::debug;
+
+/// The IP protocol number of TCP.
+const TCP: u8 = 6;
 
 /// Writes into a bucket of another store; the client tries again by itself.
+///
+/// It has connections of its own, whose names are looked up once: so it is known with which addresses it talks, and a
+/// capture on the same machine can leave its packets out.
 pub(crate) struct RemoteSink {
-    client: S3,
-    bucket: BucketName,
-    encrypt: bool,
+    pub(crate) client: S3,
+    pub(crate) connections: Connections,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) bucket: BucketName,
+    pub(crate) encrypt: bool,
 }
 
 impl RemoteSink {
-    pub(crate) fn new(client: S3, bucket: BucketName, encrypt: bool) -> Self {
-        Self {
-            client,
-            bucket,
-            encrypt,
-        }
+    /// The addresses behind the endpoint.
+    fn peers(&self) -> Vec<SocketAddr> {
+        let addresses = match self.endpoint.address() {
+            Some(address) => vec![address],
+            None => self.connections.addresses(),
+        };
+        let port = self.endpoint.port();
+        addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
     fn at(&self, key: &ObjectKey) -> ObjectPath {
@@ -97,4 +112,38 @@ impl Sink for RemoteSink {
             .await
             .map_err(SinkError::Remote)
     }
+
+    async fn own_traffic(&self) -> Vec<FiveTuple> {
+        let mut flows = Vec::new();
+        for peer in self.peers() {
+            match local_address(peer).await {
+                Ok(local) => flows.push(FiveTuple {
+                    source: End {
+                        addresses: vec![local.into()],
+                        ports: Vec::new(),
+                    },
+                    destination: End {
+                        addresses: vec![peer.ip().into()],
+                        ports: vec![peer.port()..=peer.port()],
+                    },
+                    protocol: Some(TCP),
+                    bidirectional: true,
+                }),
+                // What has no route is not where the upload goes.
+                Err(error) => debug!(%peer, %error, "no local address towards a store"),
+            }
+        }
+        flows
+    }
+}
+
+/// The local address from which the kernel would reach a peer. Nothing is sent.
+async fn local_address(peer: SocketAddr) -> std::io::Result<IpAddr> {
+    let any: IpAddr = match peer {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).await?;
+    socket.connect(peer).await?;
+    Ok(socket.local_addr()?.ip())
 }

@@ -218,3 +218,17 @@ async fn no_error_tells_a_credential_or_an_address() {
     assert!(!format!("{denied}{broken}").contains("127.0.0.1"));
     assert!(!format!("{denied}{broken}").contains(ACCESS_KEY_ID));
 }
+
+#[tokio::test]
+async fn a_refusal_before_the_body_was_taken_is_heard() {
+    let refusal = b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\nx-amz-request-id: R3\r\ncontent-length: 0\r\n\r\n";
+    let store = Store::start(vec![Act::SayAtOnce(refusal.to_vec())]).await;
+    let (s3, _) = client(&store.url, patient());
+    let body = Bytes::from(vec![7; 30 << 20]);
+    let refused = s3.put(&at("k"), &ObjectHeaders::default(), body).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the store answered PutObject with 403 (request id R3)"
+    );
+    assert_eq!(store.received().len(), 1);
+}

@@ -44,6 +44,8 @@ pub(super) enum Act {
     SayAndHangUp(Vec<u8>),
     /// Sends these bytes and is silent from then on.
     SayAndStall(Vec<u8>),
+    /// Sends these bytes as soon as the head is there, then takes the body without reading it.
+    SayAtOnce(Vec<u8>),
     /// Reads no more than the head, and closes.
     HangUpAfterHead,
 }
@@ -103,6 +105,12 @@ async fn serve(mut socket: TcpStream, script: Arc<Vec<Act>>, seen: Arc<Mutex<Vec
             seen.lock().unwrap().push(request);
             return;
         }
+        if let Act::SayAtOnce(bytes) = &act {
+            seen.lock().unwrap().push(request);
+            let _ = socket.write_all(bytes).await;
+            let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+            return;
+        }
         let length: usize = request.header("content-length").map_or(0, |text| text.parse().unwrap());
         while buffer.len() < length {
             if socket.read_buf(&mut buffer).await.unwrap_or(0) == 0 {
@@ -118,7 +126,7 @@ async fn serve(mut socket: TcpStream, script: Arc<Vec<Act>>, seen: Arc<Mutex<Vec
         match act {
             Act::Say(_) => {}
             Act::SayAndStall(_) => std::future::pending().await,
-            Act::SayAndHangUp(_) | Act::HangUpAfterHead => return,
+            Act::SayAndHangUp(_) | Act::SayAtOnce(_) | Act::HangUpAfterHead => return,
         }
     }
 }

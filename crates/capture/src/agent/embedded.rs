@@ -1,0 +1,152 @@
+//! The agent inside the server, over the engine.
+
+use super::{Agent, AgentError, Catch, Ended, Format, Order, Running};
+use crate::Counts;
+use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome};
+use async_trait::async_trait;
+use baleen_filter::FiveTuple;
+use futures::StreamExt as _;
+use std::error::Error;
+use std::sync::Arc;
+
+/// Captures on this machine's interfaces.
+pub struct EmbeddedAgent {
+    engine: Engine,
+    settings: EmbeddedSettings,
+}
+
+/// What the operator chooses.
+#[derive(Clone, Debug)]
+pub struct EmbeddedSettings {
+    /// Where to capture.
+    pub interfaces: Interfaces,
+    /// Whether to see packets for other machines.
+    pub promiscuous: bool,
+    /// Packets that no request ever gets.
+    pub never: Vec<FiveTuple>,
+}
+
+impl Default for EmbeddedSettings {
+    /// The default route's interface, promiscuous, and nothing forbidden.
+    fn default() -> Self {
+        Self {
+            interfaces: Interfaces::DefaultRoute,
+            promiscuous: true,
+            never: Vec::new(),
+        }
+    }
+}
+
+impl EmbeddedAgent {
+    /// An agent over an engine whose settings are for multipart uploads.
+    pub fn new(engine: Engine, settings: EmbeddedSettings) -> Arc<Self> {
+        Arc::new(Self { engine, settings })
+    }
+
+    fn request(&self, order: &Order) -> CaptureRequest {
+        let mut exclude = self.settings.never.clone();
+        exclude.extend(order.exclude.iter().cloned());
+        CaptureRequest {
+            interfaces: self.settings.interfaces.clone(),
+            filter: order.filter.clone(),
+            exclude,
+            limits: engine::Limits {
+                packets: Some(order.limits.packets),
+                bytes: Some(order.limits.bytes),
+                duration: Some(order.limits.time),
+            },
+            promiscuous: self.settings.promiscuous,
+            format: match order.format {
+                Format::Pcap => engine::Format::Pcap,
+                Format::PcapNg => engine::Format::PcapNg,
+            },
+            comments: vec![format!("Baleen capture {} at site {}", order.capture, order.site)],
+            ..CaptureRequest::default()
+        }
+    }
+}
+
+#[async_trait]
+impl Agent for EmbeddedAgent {
+    async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
+        let request = self.request(&order);
+        let engine = self.engine.clone();
+        // Mapping rings and compiling filters block for some milliseconds.
+        let started = tokio::task::spawn_blocking(move || engine.start(&request)).await;
+        let capture = match started {
+            Ok(Ok(capture)) => capture,
+            Ok(Err(error)) => return Err(AgentError(in_words(&error))),
+            Err(_) => return Err(AgentError("the capture could not be started".to_owned())),
+        };
+        let (parts, handle) = capture.split();
+        Ok(Catch {
+            parts: parts.map(|part| part.bytes).boxed(),
+            running: Arc::new(EmbeddedRunning(handle)),
+        })
+    }
+}
+
+struct EmbeddedRunning(CaptureHandle);
+
+#[async_trait]
+impl Running for EmbeddedRunning {
+    fn counts(&self) -> Counts {
+        let progress = self.0.progress();
+        Counts {
+            packets: progress.packets,
+            bytes: progress.bytes,
+            dropped: progress.dropped,
+        }
+    }
+
+    fn stop(&self) {
+        self.0.stop();
+    }
+
+    async fn ended(&self) -> Ended {
+        let outcome = self.0.ended().await;
+        let counts = Counts {
+            packets: outcome.packets,
+            bytes: outcome.bytes,
+            dropped: outcome.dropped,
+        };
+        Ended {
+            counts: counts.at_least(self.counts()),
+            trouble: trouble(&outcome),
+        }
+    }
+}
+
+/// What went wrong, in words for who asked for the capture; an end that was asked for is no trouble.
+fn trouble(outcome: &Outcome) -> Option<String> {
+    match &outcome.ended {
+        EndReason::PacketLimit
+        | EndReason::ByteLimit
+        | EndReason::TimeLimit
+        | EndReason::Stopped
+        // Nobody takes parts any more: why is known to who stopped taking them.
+        | EndReason::Abandoned => None,
+        EndReason::InterfaceGone => {
+            let gone = outcome.interfaces.iter().filter(|i| i.is_gone).map(|i| i.name.as_str());
+            let names = gone.collect::<Vec<_>>().join(", ");
+            Some(format!("the network interface {names} was removed"))
+        }
+        EndReason::FileFull => Some("the file reached the largest size that a multipart upload allows".to_owned()),
+        EndReason::Failed(reason) => Some(format!("capturing failed: {reason}")),
+    }
+}
+
+/// An error with its causes, since "permission denied" is what the user has to know.
+fn in_words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        if !text.contains(&next_text) {
+            text.push_str(": ");
+            text.push_str(&next_text);
+        }
+        cause = next.source();
+    }
+    text
+}

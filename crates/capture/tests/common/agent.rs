@@ -1,0 +1,128 @@
+//! An agent that does what the test says.
+
+use async_trait::async_trait;
+use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Running};
+use baleen_runtime::Shutdown;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Hands each capture that is begun to the test.
+pub struct SimAgent {
+    begun: mpsc::UnboundedSender<SimCatch>,
+    refuse: Mutex<Option<String>>,
+}
+
+/// The test's side of a capture: it says what is caught and when it ends.
+pub struct SimCatch {
+    pub order: Order,
+    parts: mpsc::Sender<Bytes>,
+    state: Arc<SimState>,
+}
+
+struct SimState {
+    counts: Mutex<Counts>,
+    stop: Shutdown,
+    ended: watch::Sender<Option<Ended>>,
+}
+
+impl SimAgent {
+    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<SimCatch>) {
+        let (begun, catches) = mpsc::unbounded_channel();
+        let agent = Self {
+            begun,
+            refuse: Mutex::new(None),
+        };
+        (Arc::new(agent), catches)
+    }
+
+    /// Makes the agent refuse captures from now on.
+    pub fn refuse(&self, why: &str) {
+        *self.refuse.lock() = Some(why.to_owned());
+    }
+}
+
+#[async_trait]
+impl Agent for SimAgent {
+    async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
+        if let Some(why) = self.refuse.lock().clone() {
+            return Err(AgentError(why));
+        }
+        let (parts, received) = mpsc::channel(1);
+        let state = Arc::new(SimState {
+            counts: Mutex::new(Counts::default()),
+            stop: Shutdown::new(),
+            ended: watch::Sender::new(None),
+        });
+        let catch = SimCatch {
+            order,
+            parts,
+            state: Arc::clone(&state),
+        };
+        self.begun
+            .send(catch)
+            .map_err(|_| AgentError("the test is over".to_owned()))?;
+        let stream = futures::stream::unfold(received, |mut received| async move {
+            let part = received.recv().await?;
+            Some((part, received))
+        });
+        Ok(Catch {
+            parts: stream.boxed(),
+            running: state,
+        })
+    }
+}
+
+impl SimCatch {
+    /// Delivers a part; false when nobody takes parts any more.
+    pub async fn part(&self, bytes: impl Into<Bytes>) -> bool {
+        self.parts.send(bytes.into()).await.is_ok()
+    }
+
+    pub fn counts(&self, packets: u64, bytes: u64) {
+        *self.state.counts.lock() = Counts {
+            packets,
+            bytes,
+            dropped: 0,
+        };
+    }
+
+    /// Ends capturing; parts may still come.
+    pub fn end(&self, trouble: Option<&str>) {
+        let counts = *self.state.counts.lock();
+        let trouble = trouble.map(str::to_owned);
+        self.state.ended.send_replace(Some(Ended { counts, trouble }));
+    }
+
+    /// Waits until the service asks for the end.
+    pub async fn stopped(&self) {
+        tokio::time::timeout(super::PATIENCE, self.state.stop.stopping())
+            .await
+            .expect("the service asks for the end");
+    }
+
+    /// Ends capturing and delivers the last part.
+    pub async fn finish(self, last: impl Into<Bytes>) {
+        self.end(None);
+        self.part(last).await;
+    }
+}
+
+#[async_trait]
+impl Running for SimState {
+    fn counts(&self) -> Counts {
+        *self.counts.lock()
+    }
+
+    fn stop(&self) {
+        self.stop.stop();
+    }
+
+    async fn ended(&self) -> Ended {
+        let mut ended = self.ended.subscribe();
+        let value = ended.wait_for(Option::is_some).await.expect("the sender is in self");
+        value.clone().expect("it was waited for")
+    }
+}
