@@ -168,7 +168,7 @@ impl Fault {
             E::Active(_) => conflict(code::ACTIVE),
             E::NotStoppable(_) => conflict(code::NOT_STOPPABLE),
             E::NoSite(_) => bad(code::NO_SITE, pointers.site),
-            E::Stopping | E::Contended => Self::unavailable(error.to_string()),
+            E::Stopping | E::Busy | E::Contended => Self::unavailable(error.to_string()),
             E::Meta(_) | E::Objects(_) if error.kind().is_transient() => Self::unavailable(error.to_string()),
             E::Meta(_) | E::Objects(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
         };

@@ -53,6 +53,9 @@ pub enum CaptureError {
     /// No site of ours has that name.
     #[error("no capture agent serves {0}")]
     NoSite(SiteName),
+    /// As many captures run or are being uploaded as this server takes.
+    #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
+    Busy,
     /// The process is about to end and begins nothing new.
     #[error("the server is stopping; try again in a moment")]
     Stopping,
@@ -90,7 +93,7 @@ impl Classify for CaptureError {
             | Self::NoSite(_) => FaultKind::Invalid,
             Self::NoSuchOwnership | Self::NoSuchCapture(_) => FaultKind::NotFound,
             Self::Active(_) | Self::NotStoppable(_) => FaultKind::Conflict,
-            Self::Stopping => FaultKind::Unavailable,
+            Self::Stopping | Self::Busy => FaultKind::Unavailable,
             Self::Contended => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),

@@ -49,21 +49,36 @@ use baleen_objects::Objects;
 use baleen_runtime::{Clock, Entropy, Supervisor};
 use baleen_sealing::Sealer;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// The capture service.
 pub struct Captures {
     parts: Parts,
     places: place::Places,
     live: live::LiveCaptures,
+    room: Arc<Semaphore>,
 }
 
 /// What the operator chooses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// Captures that run or are being uploaded at once, over all accounts. Each holds the engine's part buffers until its
+    /// last part is in the store, so this bounds the memory of them all.
+    pub captures_max: usize,
     /// Which stores captures may go to.
     pub destinations: DestinationSettings,
     /// How patient the clients of other stores are.
     pub remote: baleen_remote::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            captures_max: limits::CAPTURES_MAX_DEFAULT,
+            destinations: DestinationSettings::default(),
+            remote: baleen_remote::Settings::default(),
+        }
+    }
 }
 
 /// What the service is built from.
@@ -104,6 +119,7 @@ impl Captures {
             parts,
             places,
             live: live::LiveCaptures::default(),
+            room: Arc::new(Semaphore::new(settings.captures_max)),
         })
     }
 }

@@ -37,6 +37,10 @@ pub const PACKET_LIMIT_MAX: u64 = 10_000;
 /// Most captured packet bytes of a full capture, and what counts when the request does not say (capture contract, A.2).
 pub const BYTE_LIMIT_MAX: u64 = 1_000_000_000;
 
+/// Captures that run or are being uploaded at once, unless the operator says otherwise: with 8 part buffers of 8 MiB each,
+/// half a GiB when every destination is too slow.
+pub const CAPTURES_MAX_DEFAULT: usize = 8;
+
 /// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
 pub const EXPRESSION_BYTES_MAX: usize = 4096;
 

@@ -81,6 +81,13 @@ impl Captures {
         let site = self.parts.sites.find(&request.site).cloned();
         let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
         let filter = compile(request.filter.clone()).await?;
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            // The account's own running capture is the better thing to be told of.
+            return Err(self
+                .active(request.account)
+                .await?
+                .map_or(CaptureError::Busy, CaptureError::Active));
+        };
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
         let order = Order {
             capture: id,
@@ -107,6 +114,7 @@ impl Captures {
                     let _ = answer.send(Err(error));
                 }
             }
+            drop(room);
         });
         admitted.await.map_err(|_| CaptureError::Stopping)?
     }
@@ -168,6 +176,12 @@ impl Captures {
         Ok(())
     }
 
+    /// The capture of an account that is pending or running.
+    async fn active(&self, account: AccountId) -> Result<Option<CaptureId>, CaptureError> {
+        let found = self.parts.meta.get(&capture::active_key(account)).await?;
+        found.map(|bytes| active_id(&bytes)).transpose()
+    }
+
     /// Writes the record of a capture, if the account has none that is pending or running.
     async fn admit(&self, request: CreateCapture, site: Site, order: Order) -> Result<Admitted, CaptureError> {
         let account = request.account;
@@ -176,8 +190,8 @@ impl Captures {
         let active_key = capture::active_key(account);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let (ownership, proof) = self.proven(account, &request.destination).await?;
-            if let Some(bytes) = self.parts.meta.get(&active_key).await? {
-                return Err(CaptureError::Active(active_id(&bytes)?));
+            if let Some(active) = self.active(account).await? {
+                return Err(CaptureError::Active(active));
             }
             let Read {
                 record: proof,

@@ -65,6 +65,12 @@ impl Disk {
     }
 }
 
+impl Disk {
+    pub fn clock_now(&self) -> Timestamp {
+        baleen_runtime::Clock::now(&*self.clock)
+    }
+}
+
 /// One process.
 pub struct World {
     pub disk: Disk,
@@ -94,6 +100,7 @@ impl World {
         let supervisor = Supervisor::new(disk.clock.clone(), Shutdown::new());
         let (agent, catches) = SimAgent::new();
         let settings = Settings {
+            captures_max: 4,
             destinations,
             remote: baleen_remote::Settings {
                 retry: RetrySettings {

@@ -1,0 +1,114 @@
+//! What the next start makes of captures whose process died.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_capture::limits::PROGRESS_SAVED_EVERY;
+use baleen_capture::{DestinationSettings, Recovered, Status};
+use common::s3::{Act, Call, FakeS3};
+use common::{Disk, World, account, big_part};
+use tokio::runtime::Runtime;
+
+const URI: &str = "s3://evidence/case-17";
+
+/// Runs the first process in a runtime of its own; when that is dropped, every task of the process is gone at once.
+fn in_a_process<T>(life: impl Future<Output = T>) -> T {
+    Runtime::new().unwrap().block_on(life)
+}
+
+#[test]
+fn a_capture_that_ran_fails_and_leaves_nothing() {
+    let disk = Disk::new();
+    let me = account(1);
+    let id = in_a_process(async {
+        let world = World::on(disk.clone(), 2, DestinationSettings::default());
+        world.make_bucket(me, "evidence").await;
+        world.prove(me, URI).await;
+        let created = world.create(me, URI).await.unwrap();
+        let catch = world.caught().await;
+        catch.counts(5, 500);
+        world.until(me, created.id, Status::Running).await;
+        catch.part(big_part(1)).await;
+        catch.part(big_part(2)).await;
+        // What another process reads is stored, and not only known to the first.
+        let reader = World::on(disk.clone(), 9, DestinationSettings::default());
+        while world.disk.clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.disk.clock.advance(PROGRESS_SAVED_EVERY);
+        reader.until_that(me, created.id, |c| c.counts.packets == 5).await;
+        created.id
+    });
+    in_a_process(async {
+        let world = World::on(disk.clone(), 3, DestinationSettings::default());
+        let before = world.captures.get(me, id).await.unwrap();
+        assert_eq!(before.status, Status::Running);
+        let recovered = world.captures.recover().await.unwrap();
+        assert_eq!(
+            recovered,
+            Recovered {
+                failed: 1,
+                completing: 0
+            }
+        );
+        let failed = world.captures.get(me, id).await.unwrap();
+        assert_eq!((failed.status, failed.counts.packets), (Status::Failed, 5));
+        assert!(failed.message.unwrap().contains("server ended unexpectedly"));
+        // The account is free again, and a second pass finds nothing.
+        assert_eq!(world.captures.recover().await.unwrap(), Recovered::default());
+        assert!(world.create(me, URI).await.is_ok());
+        world.caught().await.finish(&b""[..]).await;
+        assert!(world.supervisor.drain(common::PATIENCE).await);
+        assert_eq!(world.open_uploads("evidence").await, 0);
+        assert_eq!(world.keys("evidence").await.len(), 1, "the challenge alone");
+    });
+}
+
+#[test]
+fn a_capture_that_was_wholly_uploaded_is_completed() {
+    let disk = Disk::new();
+    let me = account(1);
+    // The store outlives the process, so it runs elsewhere.
+    let elsewhere = Runtime::new().unwrap();
+    let store = elsewhere.block_on(FakeS3::start());
+    let settings = DestinationSettings {
+        s3: Some(store.configured()),
+        ..DestinationSettings::default()
+    };
+    store.script(|call| if *call == Call::Complete { Act::Hang } else { Act::Serve });
+    let id = in_a_process(async {
+        let world = World::on(disk.clone(), 2, settings.clone());
+        let ownership = world.captures.create_ownership(me, &common::to(URI)).await.unwrap();
+        let path = format!("/evidence/case-17/{}", ownership.file_name);
+        let text = String::from_utf8(store.object(&path).unwrap().to_vec()).unwrap();
+        world
+            .captures
+            .validate_ownership(me, &common::to(URI), &text)
+            .await
+            .unwrap();
+        let created = world.create(me, URI).await.unwrap();
+        let catch = world.caught().await;
+        catch.counts(6, 600);
+        catch.part(big_part(1)).await;
+        catch.finish(&b"tail"[..]).await;
+        world.until(me, created.id, Status::ConversionRunning).await;
+        created.id
+    });
+    store.script(|_| Act::Serve);
+    in_a_process(async {
+        let world = World::on(disk.clone(), 3, settings.clone());
+        let recovered = world.captures.recover().await.unwrap();
+        assert_eq!(
+            recovered,
+            Recovered {
+                failed: 0,
+                completing: 1
+            }
+        );
+        let done = world.until(me, id, Status::Success).await;
+        assert_eq!(done.counts.packets, 6);
+        let object = store.object(&format!("/evidence/case-17/pcap_{id}.pcap")).unwrap();
+        assert_eq!(&object[5 << 20..], b"tail");
+    });
+}
