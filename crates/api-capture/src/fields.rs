@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(value: Value) -> (Option<u64>, Option<f64>) {
+    fn check(value: &Value) -> (Option<u64>, Option<f64>) {
         let Value::Object(object) = json!({ "n": value }) else {
             unreachable!()
         };
@@ -213,7 +213,7 @@ mod tests {
             (json!([20]), None, None),
             (json!(null), None, None),
         ] {
-            assert_eq!(check(value.clone()), (whole, number), "{value}");
+            assert_eq!(check(&value), (whole, number), "{value}");
         }
     }
 }
