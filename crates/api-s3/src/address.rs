@@ -21,6 +21,9 @@ impl Domains {
             .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
             .map_or(host, |(name, _)| name);
         let name = name.strip_suffix('.').unwrap_or(name);
+        if self.0.iter().any(|domain| name.eq_ignore_ascii_case(domain)) {
+            return None;
+        }
         self.0
             .iter()
             .filter_map(|domain| {

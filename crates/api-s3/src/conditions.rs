@@ -89,6 +89,3 @@ fn take_date(headers: &mut HeaderMap, name: &HeaderName) -> Option<Timestamp> {
     let parsed = s3s::dto::Timestamp::parse(TimestampFormat::HttpDate, value.to_str().ok()?).ok()?;
     Some(Timestamp::from_datetime(parsed.into()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baleen_http::{
-    BodyCheck, BodyFault, BodyOutcome, ChecksumHasher, Door, OperationName, Refusal, Request, RequestBody, Response,
-    ResponseBody, Scheme,
-};
+use baleen_http::{BodyOutcome, Door, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme};
 use baleen_objects::Objects;
 use baleen_runtime::Entropy;
 use baleen_types::{RegionName, RequestId};
@@ -14,11 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use md5::{Digest as _, Md5};
 use s3s::service::S3Service;
 
 use crate::access::RoutedTo;
 use crate::address::Domains;
+use crate::documents;
 use crate::fault::Fault;
 use crate::prepare::prepare;
 use crate::services::Services;
@@ -69,11 +66,7 @@ impl S3Door {
         }
         self.domains.settle(&mut head);
         prepare(&mut head)?;
-        if !body.is_empty() && is_multi_delete(&head) {
-            for check in DigestCheck::announced(&head.headers)? {
-                body.check(check);
-            }
-        }
+        documents::check(&head, &mut body)?;
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
         let routed = RoutedTo::default();
         head.extensions.insert(routed.clone());
@@ -216,75 +209,4 @@ fn preflight(headers: &HeaderMap) -> Fault {
         StatusCode::FORBIDDEN,
         "CORSResponse: CORS is not enabled for this bucket.",
     )
-}
-
-/// Whether the body is the list of a multi-object delete, whose digest headers nobody else would check.
-fn is_multi_delete(head: &Parts) -> bool {
-    let named = |query: &str| {
-        query
-            .split('&')
-            .any(|parameter| parameter == "delete" || parameter.starts_with("delete="))
-    };
-    head.method == Method::POST && head.uri.query().is_some_and(named)
-}
-
-/// Checks a body against `Content-MD5` or an `x-amz-checksum-*` header.
-struct DigestCheck {
-    header: &'static str,
-    expected: String,
-    hasher: Hasher,
-}
-
-enum Hasher {
-    Md5(Md5),
-    Checksum(Option<Box<ChecksumHasher>>),
-}
-
-impl DigestCheck {
-    fn announced(headers: &HeaderMap) -> Result<Vec<Self>, Fault> {
-        let mut checks = Vec::new();
-        if let Some(value) = headers.get("content-md5") {
-            let expected = BASE64.encode(crate::convert::content_md5(value.as_bytes())?);
-            checks.push(Self {
-                header: "Content-MD5",
-                expected,
-                hasher: Hasher::Md5(Md5::new()),
-            });
-        }
-        for algorithm in baleen_http::ChecksumAlgorithm::ALL {
-            let Some(value) = headers.get(algorithm.header()) else {
-                continue;
-            };
-            let expected = value.to_str().unwrap_or_default().trim().to_owned();
-            let hasher = Hasher::Checksum(Some(Box::new(ChecksumHasher::new(algorithm))));
-            checks.push(Self {
-                header: algorithm.header(),
-                expected,
-                hasher,
-            });
-        }
-        Ok(checks)
-    }
-}
-
-impl BodyCheck for DigestCheck {
-    fn update(&mut self, bytes: &[u8]) {
-        match &mut self.hasher {
-            Hasher::Md5(md5) => md5.update(bytes),
-            Hasher::Checksum(Some(hasher)) => hasher.update(bytes),
-            Hasher::Checksum(None) => {}
-        }
-    }
-
-    fn finish(&mut self) -> Result<(), BodyFault> {
-        let computed = match &mut self.hasher {
-            Hasher::Md5(md5) => BASE64.encode(md5.finalize_reset()),
-            Hasher::Checksum(hasher) => hasher.take().map(|hasher| hasher.finish_base64()).unwrap_or_default(),
-        };
-        if computed == self.expected {
-            Ok(())
-        } else {
-            Err(BodyFault::Checksum(self.header))
-        }
-    }
 }

@@ -161,6 +161,7 @@ impl From<&BodyFault> for Fault {
                 ("IncompleteBody", StatusCode::BAD_REQUEST)
             }
             BodyFault::ChunkTooLarge => ("InvalidChunkSizeError", StatusCode::BAD_REQUEST),
+            BodyFault::TooLarge { .. } => ("MaxMessageLengthExceeded", StatusCode::BAD_REQUEST),
             BodyFault::Signature => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
             BodyFault::ContentSha256 => ("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST),
             BodyFault::Trailer(_) => ("MalformedTrailerError", StatusCode::BAD_REQUEST),

@@ -16,6 +16,7 @@ mod address;
 mod codec;
 mod conditions;
 mod convert;
+mod documents;
 mod door;
 mod fault;
 pub mod limits;

@@ -168,6 +168,3 @@ fn drop_unreadable_range(head: &mut Parts) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -42,7 +42,7 @@ pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: 
     document.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>");
     document.push_str(code);
     document.push_str("</Code><Message>");
-    document.push_str(message);
+    document.extend(message.chars().map(writable));
     document.push_str("</Message><Resource>");
     document.push_str(&escape(cx.resource));
     document.push_str("</Resource><RequestId>");
@@ -74,7 +74,16 @@ pub(crate) fn element<'d>(document: &'d str, name: &str) -> Option<&'d str> {
     behind.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
-/// Escapes a text for an element; characters which XML 1.0 does not know become question marks.
+/// The character, or a question mark for one which XML 1.0 has no way to write.
+fn writable(character: char) -> char {
+    match character {
+        '\t' | '\n' | '\r' => character,
+        '\0'..'\u{20}' | '\u{fffe}' | '\u{ffff}' => '?',
+        other => other,
+    }
+}
+
+/// Escapes a text for an element.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -87,8 +96,7 @@ pub(crate) fn escape(text: &str) -> String {
                 // As references, so that no parser makes one space of them.
                 let _ = write!(out, "&#{};", u32::from(character));
             }
-            '\0'..'\u{20}' | '\u{fffe}' | '\u{ffff}' => out.push('?'),
-            other => out.push(other),
+            other => out.push(writable(other)),
         }
     }
     out

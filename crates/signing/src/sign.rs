@@ -37,7 +37,8 @@ pub struct Request<'a> {
     /// All headers to sign, in any order and case, among them `host`. `x-amz-date`, `x-amz-content-sha256` and
     /// `x-amz-security-token` are added here.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// What protects the body. Ignored by [`Signer::presign`], which signs `UNSIGNED-PAYLOAD`.
+    /// What protects the body. A presigned request has [`PayloadMode::Unsigned`], unless its `x-amz-content-sha256` is
+    /// among the headers.
     pub payload: PayloadMode,
     /// How the path is encoded.
     pub style: PathStyle,
@@ -111,11 +112,24 @@ impl Signer<'_> {
     }
 
     /// Signs in the query string, so that anyone who has the link may send the request until it expires. Returns the
-    /// whole query to send. The body is not covered.
+    /// whole query to send.
     ///
     /// # Errors
     /// [`Error::Expires`] when `expires` is not between 1 second and seven days.
     pub fn presign(&self, request: &Request<'_>, date: AmzDate, expires: Duration) -> Result<String, Error> {
+        self.presign_with_chain(request, date, expires).map(|(query, _)| query)
+    }
+
+    /// As [`Signer::presign`], with the start of the chain for a streamed body.
+    ///
+    /// # Errors
+    /// As [`Signer::presign`].
+    pub fn presign_with_chain(
+        &self,
+        request: &Request<'_>,
+        date: AmzDate,
+        expires: Duration,
+    ) -> Result<(String, ChunkChain), Error> {
         if expires.as_secs() == 0 || expires > PRESIGNED_EXPIRES_MAX {
             return Err(Error::Expires);
         }
@@ -162,13 +176,14 @@ impl Signer<'_> {
             path: request.path,
             query: &query,
             headers: &headers,
-            payload: &PayloadMode::Unsigned.header_value(),
+            payload: &request.payload.header_value(),
             style: request.style,
         };
-        let signature = hex::encode(signature(&key, &canonical, date, &scope));
+        let signature = signature(&key, &canonical, date, &scope);
         query.push_str("&X-Amz-Signature=");
-        query.push_str(&signature);
-        Ok(query)
+        query.push_str(&hex::encode(signature));
+        let chunks = ChunkChain::new(key, date, &scope, &signature);
+        Ok((query, chunks))
     }
 
     fn scope<'s>(&'s self, date: &'s AmzDate) -> Scope<'s> {

@@ -25,6 +25,11 @@ pub enum BodyFault {
     ContentSha256,
     /// A trailer is missing, not announced, repeated or unreadable.
     Trailer(&'static str),
+    /// The body is larger than the door takes for this kind of request.
+    TooLarge {
+        /// Its limit.
+        limit: u64,
+    },
     /// The named header or trailer is not the checksum of the body.
     Checksum(&'static str),
 }
@@ -44,6 +49,7 @@ impl fmt::Display for BodyFault {
             }
             Self::ContentSha256 => f.write_str("the body does not match x-amz-content-sha256"),
             Self::Trailer(what) => write!(f, "the trailer of the body is malformed: {what}"),
+            Self::TooLarge { limit } => write!(f, "the body is larger than the {limit} bytes allowed for this request"),
             Self::Checksum(name) => write!(f, "the value of {name} does not match the body"),
         }
     }
@@ -61,6 +67,7 @@ impl Classify for BodyFault {
             | Self::ContentSha256
             | Self::Trailer(_)
             | Self::Checksum(_) => FaultKind::Invalid,
+            Self::TooLarge { .. } => FaultKind::TooLarge,
             Self::Signature => FaultKind::Unauthenticated,
         }
     }

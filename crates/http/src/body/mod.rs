@@ -25,7 +25,10 @@ pub struct TrailerNames(pub Vec<ChecksumAlgorithm>);
 /// Something else that a door wants to know of a body before it ends well, such as `Content-MD5`.
 pub trait BodyCheck: Send + Sync {
     /// Takes the next bytes.
-    fn update(&mut self, bytes: &[u8]);
+    ///
+    /// # Errors
+    /// The fault with which the body then ends.
+    fn update(&mut self, bytes: &[u8]) -> Result<(), BodyFault>;
 
     /// Judges the whole.
     ///
@@ -179,7 +182,7 @@ impl RequestBody {
             match ready!(self.poll_piece(cx)) {
                 Some(Ok(piece)) => {
                     for check in &mut self.checks {
-                        check.update(&piece);
+                        check.update(&piece)?;
                     }
                     if let Some(before) = self.held.replace(piece) {
                         return Poll::Ready(Some(Ok(before)));
@@ -260,8 +263,9 @@ struct Sha256Check {
 }
 
 impl BodyCheck for Sha256Check {
-    fn update(&mut self, bytes: &[u8]) {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
         self.hasher.update(bytes);
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), BodyFault> {

@@ -101,7 +101,9 @@ fn chunks_are_taken_out_of_their_frame() {
 fn a_door_adds_its_own_check() {
     struct Refuse;
     impl BodyCheck for Refuse {
-        fn update(&mut self, _bytes: &[u8]) {}
+        fn update(&mut self, _bytes: &[u8]) -> Result<(), BodyFault> {
+            Ok(())
+        }
         fn finish(&mut self) -> Result<(), BodyFault> {
             Err(BodyFault::Checksum("Content-MD5"))
         }

@@ -1,0 +1,170 @@
+//! Path-style, virtual hosts, preflights, and the spellings that would turn one operation into another (G8).
+
+use baleen_signing::encode_path;
+use http::Method;
+
+use crate::harness::{Server, ask, get, key, post, put};
+
+#[tokio::test]
+async fn virtual_hosts_and_paths_are_one_store() {
+    let server = Server::with_bucket().await;
+    let vhost = |ask: crate::harness::Ask| ask.header("host", "bucket.s3.example.com");
+    server.ok(vhost(put("/a/b")).body("data")).await;
+    assert_eq!(server.stored("a/b").await.as_deref(), Some(&b"data"[..]));
+    assert_eq!(server.ok(get(&key("a/b"))).await.body, b"data");
+    assert_eq!(server.ok(vhost(get("/a/b"))).await.body, b"data");
+    assert_eq!(server.ok(vhost(get("/?list-type=2"))).await.elements("Key"), ["a/b"]);
+    let root = server.ok(get("/").header("host", "s3.example.com")).await;
+    assert_eq!(root.element("Name"), "bucket");
+}
+
+/// G8: a part whose upload is spelled otherwise must not become the object.
+#[tokio::test]
+async fn a_part_never_becomes_the_object() {
+    let server = Server::with_bucket().await;
+    let id = server
+        .ok(post(&format!("{}?uploads", key("k"))))
+        .await
+        .element("UploadId");
+    // The source document's own spelling is the operation it means.
+    let documented = server
+        .ok(put(&format!("{}?partNumber=1&uploadID={id}", key("k"))).body("part"))
+        .await;
+    assert!(!documented.header("etag").is_empty());
+    assert_eq!(
+        server
+            .ok(get(&format!("{}?uploadID={id}", key("k"))))
+            .await
+            .elements("PartNumber"),
+        ["1"]
+    );
+    for query in [
+        format!("partNumber=1&UploadId={id}"),
+        format!("partNumber=1&uploadid={id}"),
+        format!("partNumber=1&UPLOADID={id}"),
+        format!("partnumber=1&uploadId={id}"),
+        format!("partNumber=1&upload%49%44={id}&uploadId={id}"),
+        format!("partNumber=1&uploadId={id}&uploadID={id}"),
+        format!("uploadId={id}"),
+        "partNumber=1".to_owned(),
+        format!("partNumber=0&uploadId={id}"),
+        format!("partNumber=10001&uploadId={id}"),
+        format!("partNumber=-1&uploadId={id}"),
+    ] {
+        server
+            .fails(
+                put(&format!("{}?{query}", key("k"))).body("part"),
+                400,
+                "InvalidArgument",
+            )
+            .await;
+        assert_eq!(server.stored("k").await, None, "{query}");
+    }
+    for query in [
+        format!("partNumber=x&uploadId={id}"),
+        format!("partNumber=&uploadId={id}"),
+    ] {
+        let answer = server.send(put(&format!("{}?{query}", key("k"))).body("part")).await;
+        assert_eq!(answer.status.as_u16(), 400, "{answer:?}");
+    }
+    assert_eq!(server.stored_keys().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn preflights_are_answered_without_a_configuration() {
+    let server = Server::with_bucket().await;
+    let preflight = ask(Method::OPTIONS, "/bucket/k").header("access-control-request-method", "PUT");
+    let answer = server
+        .raw(preflight.clone().header("origin", "https://example.com"))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "AccessForbidden")
+    );
+    assert!(answer.element("Message").starts_with("CORSResponse"));
+    assert!(
+        !answer
+            .headers
+            .keys()
+            .any(|name| name.as_str().starts_with("access-control"))
+    );
+    assert_eq!(server.raw(preflight).await.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn what_is_not_built_says_so() {
+    let server = Server::with_bucket().await;
+    for target in [
+        "/bucket?acl",
+        "/bucket?policy",
+        "/bucket?versions",
+        "/bucket?lifecycle",
+        "/bucket/k?acl",
+        "/?rs-bucket-stats",
+        "/bucket?rs-info=",
+    ] {
+        server.fails(get(target), 501, "NotImplemented").await;
+    }
+    server
+        .fails(
+            post("/bucket")
+                .header("content-type", "multipart/form-data; boundary=x")
+                .body("--x--"),
+            501,
+            "NotImplemented",
+        )
+        .await;
+    server
+        .fails(put("/bucket/k?acl").body("<x/>"), 501, "NotImplemented")
+        .await;
+    assert_eq!(server.stored("k").await, None);
+    for (name, value, code) in [
+        ("x-amz-acl", "public-read", "AccessControlListNotSupported"),
+        ("x-amz-grant-read", "id=1", "AccessControlListNotSupported"),
+        ("x-amz-storage-class", "GLACIER", "InvalidStorageClass"),
+        ("x-amz-server-side-encryption", "AES256", "NotImplemented"),
+        (
+            "x-amz-server-side-encryption-customer-algorithm",
+            "AES256",
+            "NotImplemented",
+        ),
+        ("x-amz-tagging", "a=b", "NotImplemented"),
+        ("x-amz-object-lock-mode", "GOVERNANCE", "NotImplemented"),
+        ("x-amz-website-redirect-location", "/x", "NotImplemented"),
+    ] {
+        let answer = server.send(put(&key("k")).header(name, value).body("data")).await;
+        assert_eq!(answer.code(), code, "{name}");
+        assert_eq!(server.stored("k").await, None, "{name}");
+    }
+    let harmless = put(&key("k"))
+        .header("x-amz-acl", "private")
+        .header("x-amz-storage-class", "STANDARD");
+    server.ok(harmless.body("data")).await;
+}
+
+#[tokio::test]
+async fn answers_to_head_have_no_body() {
+    let server = Server::with_bucket().await;
+    for target in [key("absent"), "/absent-bucket".to_owned(), "/Bad_Name/k".to_owned()] {
+        let answer = server.send(crate::harness::head(&target)).await;
+        assert!(answer.status.is_client_error(), "{target}");
+        assert!(
+            answer.body.is_empty() && !answer.headers.contains_key("content-type"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_error_tells_where_and_which_request() {
+    let server = Server::with_bucket().await;
+    let path = format!("/bucket/{}", encode_path("a<b>&c\u{1}"));
+    let answer = server.fails(get(&path), 404, "NoSuchKey").await;
+    assert_eq!(answer.element("Resource"), path);
+    assert!(
+        answer.element("Message").contains("a&lt;b&gt;&amp;c?"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.header("content-type"), "application/xml");
+}

@@ -1,0 +1,210 @@
+//! Who may do what: every row of the table asked by everybody, and the edge wired wrong.
+
+use std::sync::Arc;
+
+use baleen_api_s3::{Extent, OPERATIONS};
+use baleen_http::{Door as _, RequestBody};
+use baleen_policy::Principal;
+use baleen_signing::sign::Signer;
+
+use crate::harness::{Answer, Ask, CLERK, STRANGER, Server, delete, get, head, key, post, put};
+
+/// One request for each operation, by its name.
+fn request(name: &str) -> Ask {
+    let upload = format!("uploadId={}", "0".repeat(32));
+    match name {
+        "ListBuckets" => get("/"),
+        "CreateBucket" => put("/another"),
+        "HeadBucket" => head("/bucket"),
+        "DeleteBucket" => delete("/bucket"),
+        "GetBucketLocation" => get("/bucket?location"),
+        "GetBucketVersioning" => get("/bucket?versioning"),
+        "ListObjects" => get("/bucket"),
+        "ListObjectsV2" => get("/bucket?list-type=2"),
+        "GetObject" => get(&key("k")),
+        "HeadObject" => head(&key("k")),
+        "GetObjectTagging" => get(&format!("{}?tagging", key("k"))),
+        "PutObject" => put(&key("new")).body("data"),
+        "CopyObject" => put(&key("new")).header("x-amz-copy-source", "/bucket/k"),
+        "DeleteObject" => delete(&key("k")),
+        "DeleteObjects" => post("/bucket?delete").body("<Delete><Object><Key>k</Key></Object></Delete>"),
+        "CreateMultipartUpload" => post(&format!("{}?uploads", key("new"))),
+        "UploadPart" => put(&format!("{}?partNumber=1&{upload}", key("new"))).body("data"),
+        "UploadPartCopy" => {
+            put(&format!("{}?partNumber=1&{upload}", key("new"))).header("x-amz-copy-source", "/bucket/k")
+        }
+        "CompleteMultipartUpload" => post(&format!("{}?{upload}", key("new"))).body(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part></CompleteMultipartUpload>",
+        ),
+        "AbortMultipartUpload" => delete(&format!("{}?{upload}", key("new"))),
+        "ListParts" => get(&format!("{}?{upload}", key("new"))),
+        "ListMultipartUploads" => get("/bucket?uploads"),
+        other => panic!("{other} has a row and no request in the sweep"),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    Nobody,
+    Clerk,
+    Stranger,
+}
+
+async fn ask_as(server: &Server, asker: Asker, ask: Ask) -> Answer {
+    let signer: Signer<'_> = match asker {
+        Asker::Nobody => return server.raw(ask).await,
+        Asker::Clerk => CLERK,
+        Asker::Stranger => STRANGER,
+    };
+    server.send_as(signer, ask).await
+}
+
+#[tokio::test]
+async fn every_operation_refuses_who_may_not() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    for row in OPERATIONS {
+        for asker in [Asker::Nobody, Asker::Clerk, Asker::Stranger] {
+            // A stranger is at home in an account of its own.
+            if asker == Asker::Stranger && matches!(row.extent, Extent::Account | Extent::NewBucket) {
+                continue;
+            }
+            let answer = ask_as(&server, asker, request(row.name)).await;
+            assert_eq!(answer.status.as_u16(), 403, "{} as {asker:?}: {answer:?}", row.name);
+            if !row.name.starts_with("Head") {
+                assert_eq!(answer.code(), "AccessDenied", "{} as {asker:?}", row.name);
+            }
+        }
+    }
+    assert_eq!(server.stored("k").await.as_deref(), Some(&b"data"[..]));
+    assert_eq!(server.stored_keys().await, ["k"]);
+}
+
+#[tokio::test]
+async fn the_owner_is_let_in_everywhere() {
+    let server = Server::with_bucket().await;
+    for row in OPERATIONS {
+        // Some of the operations take away what the others ask for.
+        server.send(put("/bucket")).await;
+        server.ok(put(&key("k")).body("data")).await;
+        let answer = server.send(request(row.name)).await;
+        assert_ne!(answer.status.as_u16(), 403, "{}: {answer:?}", row.name);
+    }
+}
+
+/// F10: a condition tells nobody whether a key exists.
+#[tokio::test]
+async fn refusals_do_not_tell_what_exists() {
+    let server = Server::with_bucket().await;
+    let stored = server.ok(put(&key("exists")).body("data")).await;
+    let conditions = [
+        ("if-match", "\"0\"".to_owned()),
+        ("if-match", stored.header("etag")),
+        ("if-none-match", "*".to_owned()),
+        ("if-none-match", stored.header("etag")),
+        ("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT".to_owned()),
+        ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT".to_owned()),
+        ("range", "bytes=100-".to_owned()),
+    ];
+    for asker in [Asker::Nobody, Asker::Clerk, Asker::Stranger] {
+        for (name, value) in &conditions {
+            for make in [get, head, put] {
+                let mut seen = Vec::new();
+                for target in [key("exists"), key("absent")] {
+                    let answer = ask_as(&server, asker, make(&target).header(name, value)).await;
+                    assert_eq!(answer.status.as_u16(), 403, "{asker:?} {name}: {value}");
+                    let mut text = answer.text();
+                    for varying in [answer.element("RequestId"), target] {
+                        if !varying.is_empty() {
+                            text = text.replace(&varying, "");
+                        }
+                    }
+                    let names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+                    seen.push((text, names));
+                }
+                assert_eq!(seen[0], seen[1]);
+            }
+        }
+        if asker == Asker::Nobody {
+            let there = ask_as(&server, asker, get("/bucket")).await;
+            let absent = ask_as(&server, asker, get("/no-such-bucket")).await;
+            assert_eq!((there.status, there.code()), (absent.status, absent.code()));
+        }
+    }
+}
+
+/// F11: to copy is to read.
+#[tokio::test]
+async fn a_copy_needs_the_right_to_read_its_source() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("secret")).body("secret")).await;
+    assert!(server.send_as(STRANGER, put("/strangers")).await.status.is_success());
+    let copy = put("/strangers/stolen").header("x-amz-copy-source", "/bucket/secret");
+    let answer = server.send_as(STRANGER, copy).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "AccessDenied"));
+    let begun = server.send_as(STRANGER, post("/strangers/stolen?uploads")).await;
+    let part = put(&format!(
+        "/strangers/stolen?partNumber=1&uploadId={}",
+        begun.element("UploadId")
+    ))
+    .header("x-amz-copy-source", "/bucket/secret");
+    let answer = server.send_as(STRANGER, part).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "AccessDenied"));
+}
+
+#[tokio::test]
+async fn an_expected_owner_is_compared() {
+    let server = Server::with_bucket().await;
+    let ours = "100000000001";
+    server
+        .ok(get("/bucket").header("x-amz-expected-bucket-owner", ours))
+        .await;
+    server
+        .fails(
+            get("/bucket").header("x-amz-expected-bucket-owner", "100000000002"),
+            403,
+            "AccessDenied",
+        )
+        .await;
+}
+
+/// The door without its edge: nobody was authenticated, so nothing is served, whatever else the request says.
+#[tokio::test]
+async fn a_door_wired_past_the_edge_fails_closed() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    for row in OPERATIONS {
+        let ask = request(row.name);
+        let mut plain = http::Request::builder().method(ask.method.clone()).uri(&ask.target);
+        for (name, value) in &ask.headers {
+            plain = plain.header(name, value);
+        }
+        let response = server.door.serve(plain.body(RequestBody::empty()).unwrap()).await;
+        assert_eq!(response.status().as_u16(), 403, "{}", row.name);
+    }
+    // A signature that nobody took off is not checked by the codec but refused.
+    let signed = get("/bucket").signed(
+        crate::harness::OWNER,
+        baleen_signing::PayloadMode::Unsigned,
+        server.now(),
+    );
+    let presigned = get("/bucket").presigned(
+        crate::harness::OWNER,
+        baleen_signing::PayloadMode::Unsigned,
+        server.now(),
+        std::time::Duration::from_mins(1),
+    );
+    for ask in [signed, presigned] {
+        let mut plain = http::Request::builder().method(ask.method).uri(ask.target);
+        for (name, value) in ask.headers {
+            plain = plain.header(name, value);
+        }
+        let response = server.door.serve(plain.body(RequestBody::empty()).unwrap()).await;
+        assert_eq!(response.status().as_u16(), 403);
+    }
+    // And a principal of nobody is nobody.
+    let mut nobody = http::Request::get("/bucket").body(RequestBody::empty()).unwrap();
+    nobody.extensions_mut().insert(Principal::Nobody);
+    assert_eq!(server.door.serve(nobody).await.status().as_u16(), 403);
+    let _keeps_the_door: Arc<_> = Arc::clone(&server.door);
+}

@@ -1,0 +1,136 @@
+//! Buckets.
+
+use crate::harness::{STRANGER, Server, delete, get, head, key, post, put};
+
+#[tokio::test]
+async fn a_bucket_comes_and_goes() {
+    let server = Server::new();
+    let made = server.ok(put("/bucket")).await;
+    assert_eq!(made.header("location"), "/bucket");
+    assert_eq!(
+        server.ok(head("/bucket")).await.header("x-amz-bucket-region"),
+        "eu-central-7"
+    );
+    server.fails(put("/bucket"), 409, "BucketAlreadyOwnedByYou").await;
+    let stolen = server.send_as(STRANGER, put("/bucket")).await;
+    assert_eq!(
+        (stolen.status.as_u16(), stolen.code().as_str()),
+        (409, "BucketAlreadyExists")
+    );
+    server.ok(put(&key("k")).body("data")).await;
+    server.fails(delete("/bucket"), 409, "BucketNotEmpty").await;
+    server.ok(delete(&key("k"))).await;
+    assert_eq!(server.ok(delete("/bucket")).await.status.as_u16(), 204);
+    server.fails(delete("/bucket"), 404, "NoSuchBucket").await;
+}
+
+#[tokio::test]
+async fn buckets_are_listed_for_their_owner_alone() {
+    let server = Server::new();
+    for name in ["zebra", "alpha", "beta"] {
+        server.ok(put(&format!("/{name}"))).await;
+    }
+    assert!(server.send_as(STRANGER, put("/strangers")).await.status.is_success());
+    let all = server.ok(get("/")).await;
+    assert_eq!(all.elements("Name"), ["alpha", "beta", "zebra"]);
+    assert_eq!(all.element("CreationDate"), "2026-01-02T03:04:05.000Z");
+    assert_eq!(all.element("ID"), "100000000001");
+    let page = server.ok(get("/?max-buckets=2")).await;
+    assert_eq!(page.elements("Name"), ["alpha", "beta"]);
+    let next = server
+        .ok(get(&format!(
+            "/?max-buckets=2&continuation-token={}",
+            page.element("ContinuationToken")
+        )))
+        .await;
+    assert_eq!(next.elements("Name"), ["zebra"]);
+    assert_eq!(next.element("ContinuationToken"), "");
+    assert_eq!(server.ok(get("/?prefix=b")).await.elements("Name"), ["beta"]);
+    for wrong in ["0", "10001", "-1"] {
+        server
+            .fails(get(&format!("/?max-buckets={wrong}")), 400, "InvalidArgument")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn names_at_their_limits() {
+    let server = Server::new();
+    for name in ["abc", &"a".repeat(63), "1.2-3"] {
+        server.ok(put(&format!("/{name}"))).await;
+    }
+    for name in [
+        "ab",
+        &"a".repeat(64),
+        "Abc",
+        "a_b",
+        "-ab",
+        "ab-",
+        "a..b",
+        "10.0.0.1",
+        "%C3%BCber",
+    ] {
+        server.fails(put(&format!("/{name}")), 400, "InvalidBucketName").await;
+        server.fails(get(&format!("/{name}/k")), 400, "InvalidBucketName").await;
+    }
+}
+
+#[tokio::test]
+async fn regions() {
+    let server = Server::new();
+    let body = |region: &str| {
+        format!(
+            "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+        )
+    };
+    server.ok(put("/bucket").body(body("eu-central-7"))).await;
+    server.ok(put("/other").body(body("us-east-1"))).await;
+    server
+        .fails(put("/third").body(body("mars-1")), 400, "InvalidLocationConstraint")
+        .await;
+    server.fails(get("/third"), 404, "NoSuchBucket").await;
+    let location = server.ok(get("/bucket?location")).await;
+    assert!(
+        location.text().contains(">eu-central-7</LocationConstraint>"),
+        "{}",
+        location.text()
+    );
+}
+
+#[tokio::test]
+async fn versioning_was_never_enabled() {
+    let server = Server::with_bucket().await;
+    let answer = server.ok(get("/bucket?versioning")).await;
+    assert!(answer.text().contains("VersioningConfiguration") && !answer.text().contains("Status"));
+    server.fails(get("/absent?versioning"), 404, "NoSuchBucket").await;
+    server.ok(put(&key("k")).body("data")).await;
+    assert_eq!(
+        server.ok(get(&format!("{}?versionId=null", key("k")))).await.body,
+        b"data"
+    );
+    server
+        .fails(get(&format!("{}?versionId=abc", key("k"))), 404, "NoSuchVersion")
+        .await;
+    server
+        .fails(delete(&format!("{}?versionId=abc", key("k"))), 404, "NoSuchVersion")
+        .await;
+    assert!(server.stored("k").await.is_some());
+}
+
+#[tokio::test]
+async fn operations_on_a_bucket_that_is_not_there() {
+    let server = Server::new();
+    for ask in [
+        get("/absent"),
+        get("/absent?list-type=2"),
+        get("/absent?uploads"),
+        get("/absent?location"),
+        get("/absent/k"),
+        put("/absent/k").body("data"),
+        delete("/absent/k"),
+        post("/absent/k?uploads"),
+        post("/absent?delete").body("<Delete><Object><Key>k</Key></Object></Delete>"),
+    ] {
+        server.fails(ask, 404, "NoSuchBucket").await;
+    }
+}

@@ -1,0 +1,401 @@
+//! One server in process, and the requests that go to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use baleen_api_s3::{S3Door, Settings};
+use baleen_blob::Blobs;
+use baleen_http::{Credentials, Edge, KeyRecord, RequestBody};
+use baleen_meta::Meta;
+use baleen_objects::{Objects, Selection};
+use baleen_policy::{Principal, Role, User};
+use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_signing::sign::{Request as ToSign, Signer};
+use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
+use baleen_types::{
+    AccountId, BucketName, ObjectKey, ObjectPath, ProjectId, RegionName, Secret, Timestamp, UserId, UserName,
+};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use tempfile::TempDir;
+
+pub(crate) const OWNER: Signer<'static> = Signer {
+    access_key_id: "AKIAOWNEROWNEROWNER1",
+    secret: "owner-secret-owner-secret-owner-secret",
+    session_token: None,
+    region: "us-east-1",
+    service: "s3",
+};
+
+pub(crate) const STRANGER: Signer<'static> = Signer {
+    access_key_id: "AKIASTRANGERSTRANGER",
+    secret: "stranger-secret",
+    ..OWNER
+};
+
+/// A user of the owner's account who has no permission.
+pub(crate) const CLERK: Signer<'static> = Signer {
+    access_key_id: "AKIACLERKCLERKCLERK1",
+    secret: "clerk-secret",
+    ..OWNER
+};
+
+pub(crate) struct Server {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) objects: Arc<Objects>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) door: Arc<S3Door>,
+    _volume: TempDir,
+}
+
+struct Keys;
+
+#[async_trait]
+impl Credentials for Keys {
+    async fn access_key(&self, id: &str) -> Option<KeyRecord> {
+        let user = |number: u64, role| {
+            Principal::User(Arc::new(User {
+                account: AccountId::from_entropy(number),
+                project: ProjectId::from_bytes([1; 16]),
+                id: UserId::from_entropy(number),
+                name: UserName::parse("somebody@example.com").unwrap(),
+                role,
+            }))
+        };
+        let (signer, principal) = match id {
+            _ if id == OWNER.access_key_id => (OWNER, user(1, Role::Root)),
+            _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
+            _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
+            _ => return None,
+        };
+        Some(KeyRecord {
+            secret: Secret::new(signer.secret),
+            principal,
+        })
+    }
+
+    async fn api_token(&self, _token: &str) -> Option<Principal> {
+        None
+    }
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        let volume = TempDir::new().unwrap();
+        let clock = ManualClock::new(Timestamp::parse_basic("20260102T030405Z").unwrap());
+        let entropy = SeededEntropy::new(42);
+        // A new segment is written once over before its first use; a small one spares each test a second.
+        let volume_settings = baleen_blob::Settings {
+            segment_bytes: 1 << 20,
+            segment_body_bytes_max: 256 << 10,
+            ..baleen_blob::Settings::default()
+        };
+        let blobs = Blobs::open(volume.path(), volume_settings, entropy.clone()).unwrap();
+        let objects = Objects::new(
+            baleen_objects::Settings::default(),
+            baleen_objects::Parts {
+                meta: Meta::open_model(),
+                blobs,
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
+        );
+        let settings = Settings {
+            region: RegionName::parse("eu-central-7").unwrap(),
+            domains: vec!["s3.example.com".to_owned()],
+        };
+        let door = S3Door::new(settings, Arc::clone(&objects), &*entropy);
+        let parts = baleen_http::Parts {
+            credentials: Arc::new(Keys),
+            clock: clock.clone(),
+            entropy,
+        };
+        let edge = Edge::new(Arc::clone(&door) as Arc<dyn baleen_http::Door>, parts);
+        Self {
+            edge,
+            objects,
+            clock,
+            door,
+            _volume: volume,
+        }
+    }
+
+    /// A server with the bucket `bucket` of the owner.
+    pub(crate) async fn with_bucket() -> Self {
+        let server = Self::new();
+        server.ok(put("/bucket")).await;
+        server
+    }
+
+    pub(crate) fn now(&self) -> AmzDate {
+        use baleen_runtime::Clock as _;
+        AmzDate::from_timestamp(self.clock.now())
+    }
+
+    /// Sends a request signed by the owner, with the hash of its body.
+    pub(crate) async fn send(&self, ask: Ask) -> Answer {
+        self.send_as(OWNER, ask).await
+    }
+
+    pub(crate) async fn send_as(&self, signer: Signer<'_>, ask: Ask) -> Answer {
+        let payload = PayloadMode::Sha256(sha256(&ask.body));
+        self.raw(ask.signed(signer, payload, self.now())).await
+    }
+
+    /// Sends a request of the owner which must succeed.
+    pub(crate) async fn ok(&self, ask: Ask) -> Answer {
+        let shown = format!("{} {}", ask.method, ask.target);
+        let answer = self.send(ask).await;
+        assert!(answer.status.is_success(), "{shown}: {answer:?}");
+        answer
+    }
+
+    /// Sends a request of the owner which must fail with a code; gives the answer.
+    pub(crate) async fn fails(&self, ask: Ask, status: u16, code: &str) -> Answer {
+        let shown = format!("{} {}", ask.method, ask.target);
+        let answer = self.send(ask).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{shown}: {answer:?}"
+        );
+        answer
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn raw(&self, ask: Ask) -> Answer {
+        Answer::read(self.edge.handle(ask.build()).await).await
+    }
+
+    /// What is stored under a key, read past the door.
+    pub(crate) async fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        let at = ObjectPath {
+            bucket: BucketName::parse("bucket").unwrap(),
+            key: ObjectKey::parse(key).unwrap(),
+        };
+        let mut opened = self.objects.open(&at, Selection::Whole).await.ok()?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = opened.body.next().await {
+            bytes.extend_from_slice(&piece.unwrap());
+        }
+        Some(bytes)
+    }
+
+    /// All keys of the bucket, read past the door.
+    pub(crate) async fn stored_keys(&self) -> Vec<String> {
+        let page = self
+            .objects
+            .list(baleen_objects::ListObjects {
+                bucket: BucketName::parse("bucket").unwrap(),
+                prefix: String::new(),
+                delimiter: String::new(),
+                after: None,
+                max_keys: 1000,
+            })
+            .await
+            .unwrap();
+        page.entries.into_iter().map(|entry| entry.key.to_string()).collect()
+    }
+}
+
+/// A request in the making.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+pub(crate) fn ask(method: Method, target: &str) -> Ask {
+    let headers = vec![("host".to_owned(), "127.0.0.1:9000".to_owned())];
+    Ask {
+        method,
+        target: target.to_owned(),
+        headers,
+        body: Vec::new(),
+    }
+}
+
+pub(crate) fn put(target: &str) -> Ask {
+    ask(Method::PUT, target)
+}
+
+pub(crate) fn get(target: &str) -> Ask {
+    ask(Method::GET, target)
+}
+
+pub(crate) fn head(target: &str) -> Ask {
+    ask(Method::HEAD, target)
+}
+
+pub(crate) fn delete(target: &str) -> Ask {
+    ask(Method::DELETE, target)
+}
+
+pub(crate) fn post(target: &str) -> Ask {
+    ask(Method::POST, target)
+}
+
+/// The path of a key in the bucket, escaped.
+pub(crate) fn key(key: &str) -> String {
+    format!("/bucket/{}", encode_path(key))
+}
+
+impl Ask {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.retain(|(present, _)| present != name || name != "host");
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    fn with_request<T>(&self, payload: PayloadMode, run: impl FnOnce(&ToSign<'_>) -> T) -> T {
+        let uri: Uri = self.target.parse().unwrap();
+        let headers: Vec<(&str, &[u8])> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        run(&ToSign {
+            method: self.method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers: &headers,
+            payload,
+            style: PathStyle::S3,
+        })
+    }
+
+    pub(crate) fn signed(self, signer: Signer<'_>, payload: PayloadMode, date: AmzDate) -> Self {
+        self.signed_with_chain(signer, payload, date).0
+    }
+
+    pub(crate) fn signed_with_chain(
+        mut self,
+        signer: Signer<'_>,
+        payload: PayloadMode,
+        date: AmzDate,
+    ) -> (Self, ChunkChain) {
+        let signed = self.with_request(payload, |request| signer.sign(request, date));
+        self.headers
+            .extend(signed.headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        (self, signed.chunks)
+    }
+
+    /// Signs in the query. Any mode but the unsigned one is named in a signed header.
+    pub(crate) fn presigned(self, signer: Signer<'_>, payload: PayloadMode, date: AmzDate, life: Duration) -> Self {
+        self.presigned_with_chain(signer, payload, date, life).0
+    }
+
+    pub(crate) fn presigned_with_chain(
+        mut self,
+        signer: Signer<'_>,
+        payload: PayloadMode,
+        date: AmzDate,
+        life: Duration,
+    ) -> (Self, ChunkChain) {
+        if payload != PayloadMode::Unsigned {
+            self = self.header("x-amz-content-sha256", &payload.header_value());
+        }
+        let (query, chain) = self.with_request(payload, |request| {
+            signer.presign_with_chain(request, date, life).unwrap()
+        });
+        let path = self.target.split('?').next().unwrap().to_owned();
+        self.target = format!("{path}?{query}");
+        (self, chain)
+    }
+
+    fn build(self) -> baleen_http::Request {
+        let mut request = http::Request::builder().method(self.method).uri(self.target);
+        // As hyper would have it: a length with every body, and with every PUT and POST.
+        let length = self.body.len();
+        if length > 0 {
+            request = request.header("content-length", length);
+        }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let body = if length == 0 {
+            RequestBody::empty()
+        } else {
+            RequestBody::boxed(Full::new(Bytes::from(self.body)).map_err(|never| match never {}))
+        };
+        request.body(body).unwrap()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    async fn read(response: baleen_http::Response) -> Self {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        let answer = Self {
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        answer.check_shape();
+        answer
+    }
+
+    /// What holds of every answer.
+    fn check_shape(&self) {
+        for name in ["x-amz-request-id", "x-amz-id-2"] {
+            assert!(self.headers.contains_key(name), "{name} is missing: {self:?}");
+        }
+        assert_ne!(self.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", self.text());
+        let failed = self.status.is_client_error() || self.status.is_server_error();
+        if failed && !self.body.is_empty() {
+            let text = self.text();
+            for element in ["Code", "Message", "Resource", "RequestId", "HostId"] {
+                assert!(text.contains(&format!("<{element}>")), "{element} is missing: {text}");
+            }
+            assert_eq!(self.element("RequestId"), self.header("x-amz-request-id"));
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> String {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// The text of the first element of a name.
+    pub(crate) fn element(&self, name: &str) -> String {
+        self.elements(name).into_iter().next().unwrap_or_default()
+    }
+
+    /// The texts of all elements of a name.
+    pub(crate) fn elements(&self, name: &str) -> Vec<String> {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        self.text()
+            .split(&open)
+            .skip(1)
+            .filter_map(|rest| rest.split_once(&close).map(|(text, _)| text.to_owned()))
+            .collect()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.element("Code")
+    }
+}

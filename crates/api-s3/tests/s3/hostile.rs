@@ -1,0 +1,200 @@
+//! F29, F34: malformed headers and documents are refused, none with 500, and nothing is stored or lost.
+
+use baleen_signing::PayloadMode;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::harness::{OWNER, Server, get, key, post, put};
+
+const DELETE: &str = "<Delete><Object><Key>k</Key></Object></Delete>";
+
+#[tokio::test]
+async fn hostile_documents_are_refused() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    let deep = |levels: usize| format!("{}{}", "<a>".repeat(levels), "</a>".repeat(levels));
+    let bomb = "<?xml version=\"1.0\"?><!DOCTYPE lolz [<!ENTITY a \"k\"><!ENTITY b \"&a;&a;&a;&a;\">]><Delete><Object><Key>&b;</Key></Object></Delete>";
+    let external = "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><Delete><Object><Key>&a;</Key></Object></Delete>";
+    let documents = [
+        String::new(),
+        "\0".to_owned(),
+        "not xml".to_owned(),
+        "<Delete>".to_owned(),
+        "<Delete><Object></Object></Delete>".to_owned(),
+        "<Delete><Object><Key>k</Object></Key></Delete>".to_owned(),
+        "<Delete><Object><Key>k</Key><Key>k2</Key></Object></Delete>".to_owned(),
+        "<Delete><Object><Key>&unknown;</Key></Object></Delete>".to_owned(),
+        "<Delete><Object><Key>&#xFFFFFFFF;</Key></Object></Delete>".to_owned(),
+        format!("<Delete>{}</Delete>", deep(10_000)),
+        deep(100_000),
+        bomb.to_owned(),
+        external.to_owned(),
+        "<CreateBucketConfiguration/>".to_owned(),
+    ];
+    for document in &documents {
+        let answer = server.send(post("/bucket?delete").body(document)).await;
+        let shown: String = document.chars().take(60).collect();
+        assert!(answer.status.is_client_error(), "{shown}: {answer:?}");
+        assert!(!answer.text().contains("root:"), "{shown}");
+        assert!(server.stored("k").await.is_some(), "{shown}");
+    }
+    let latin: Vec<u8> = [
+        &b"<Delete><Object><Key>"[..],
+        &[0xff, 0xfe],
+        b"</Key></Object></Delete>",
+    ]
+    .concat();
+    assert!(
+        server
+            .send(post("/bucket?delete").body(latin))
+            .await
+            .status
+            .is_client_error()
+    );
+    let huge = format!(
+        "<Delete>{}</Delete>",
+        " ".repeat(baleen_api_s3::limits::XML_BODY_BYTES_MAX)
+    );
+    server
+        .fails(post("/bucket?delete").body(huge), 400, "MaxMessageLengthExceeded")
+        .await;
+    let namespace = "<x:Delete xmlns:x=\"http://s3.amazonaws.com/doc/2006-03-01/\"><x:Object><x:Key>other</x:Key></x:Object></x:Delete>";
+    assert!(
+        !server
+            .send(post("/bucket?delete").body(namespace))
+            .await
+            .status
+            .is_server_error()
+    );
+    assert!(server.stored("k").await.is_some());
+}
+
+/// F34: a header that nobody understands and nobody signed changes nothing.
+#[tokio::test]
+async fn unknown_headers_do_not_matter() {
+    let server = Server::with_bucket().await;
+    for (name, value) in [
+        ("x-vendor", "\u{fc}\u{ff}"),
+        ("user-agent", "\u{fc}"),
+        ("cookie", "a=b"),
+        ("expect", "nothing"),
+        ("te", "x"),
+    ] {
+        let ask = put(&key("k"))
+            .body("data")
+            .signed(OWNER, PayloadMode::Unsigned, server.now());
+        let answer = server.raw(ask.header(name, value)).await;
+        assert!(answer.status.is_success(), "{name}: {answer:?}");
+    }
+}
+
+/// Begins a request to an address.
+type Make = fn(&str) -> crate::harness::Ask;
+
+/// Headers and parameters that the codec reads, with noise in them: an answer, and never one of 500.
+#[test]
+fn noise_in_headers_and_parameters() {
+    const HEADERS: [&str; 22] = [
+        "x-amz-copy-source",
+        "x-amz-copy-source-range",
+        "x-amz-copy-source-if-match",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-metadata-directive",
+        "x-amz-checksum-crc32",
+        "x-amz-checksum-algorithm",
+        "x-amz-checksum-type",
+        "x-amz-checksum-mode",
+        "x-amz-mp-object-size",
+        "x-amz-meta-a",
+        "x-amz-acl",
+        "x-amz-expected-bucket-owner",
+        "x-amz-request-payer",
+        "content-md5",
+        "content-type",
+        "content-encoding",
+        "expires",
+        "range",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+    ];
+    const TARGETS: [(&str, Make); 9] = [
+        ("/bucket/k", get),
+        ("/bucket/k", crate::harness::head),
+        ("/bucket/other", put),
+        ("/bucket/k?uploads", post),
+        ("/bucket?delete", post),
+        ("/bucket", get),
+        ("/bucket?list-type=2", get),
+        ("/bucket?uploads", get),
+        ("/bucket/k?uploadId=00000000000000000000000000000000&partNumber=1", put),
+    ];
+    const PARAMETERS: [&str; 14] = [
+        "max-keys",
+        "max-parts",
+        "max-uploads",
+        "part-number-marker",
+        "key-marker",
+        "upload-id-marker",
+        "continuation-token",
+        "start-after",
+        "encoding-type",
+        "delimiter",
+        "partNumber",
+        "versionId",
+        "response-content-type",
+        "response-expires",
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = runtime.block_on(async {
+        let server = Server::with_bucket().await;
+        server.ok(put(&key("k")).body("data")).await;
+        server
+    });
+    let strategy = (
+        0..TARGETS.len(),
+        0..HEADERS.len(),
+        "[ -~]{0,40}",
+        0..PARAMETERS.len(),
+        "\\PC{0,20}",
+        any::<bool>(),
+    );
+    let mut runner = TestRunner::new(Config {
+        cases: 400,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&strategy, |(target, header, value, parameter, noise, with_header)| {
+        let (target, make) = TARGETS[target];
+        let mut encoded = Vec::new();
+        baleen_signing::encode_component(noise.as_bytes(), &mut encoded);
+        let joint = if target.contains('?') { '&' } else { '?' };
+        let parameter = format!(
+            "{joint}{}={}",
+            PARAMETERS[parameter],
+            String::from_utf8(encoded).unwrap()
+        );
+        let target = if with_header {
+            target.to_owned()
+        } else {
+            format!("{target}{parameter}")
+        };
+        let mut ask = make(&target);
+        if target.contains("delete") {
+            ask = ask.body(DELETE.replace('k', "absent"));
+        }
+        if with_header {
+            ask = ask.header(HEADERS[header], value.trim());
+        }
+        runtime.block_on(async {
+            // Whatever it is, `Answer` refuses 500; and the object is still there.
+            let _ = server.send(ask).await;
+            assert_eq!(server.stored("k").await.as_deref(), Some(&b"data"[..]));
+        });
+        Ok(())
+    });
+    checked.unwrap();
+}

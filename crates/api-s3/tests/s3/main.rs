@@ -1,0 +1,15 @@
+//! The S3 door in process: the edge, the codec and a real object service on the model keyspace and a temporary volume.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod addresses;
+mod authorization;
+mod buckets;
+mod conditions;
+mod harness;
+mod hostile;
+mod keys;
+mod listing;
+mod multipart;
+mod objects;
+mod signatures;

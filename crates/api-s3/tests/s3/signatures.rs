@@ -1,0 +1,372 @@
+//! F1, F2, F3, F19, F33: every way to protect a body, times every way to be wrong. Only what is right is stored, and what
+//! is refused changes nothing.
+
+use std::time::Duration;
+
+use baleen_http::ChecksumHasher;
+use baleen_signing::{ChunkChain, PayloadMode, sha256};
+
+use crate::harness::{Answer, Ask, OWNER, Server, key, put};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Sha256,
+    Unsigned,
+    Streaming,
+    StreamingTrailer,
+    UnsignedTrailer,
+}
+
+const MODES: [Mode; 5] = [
+    Mode::Sha256,
+    Mode::Unsigned,
+    Mode::Streaming,
+    Mode::StreamingTrailer,
+    Mode::UnsignedTrailer,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Header,
+    Query,
+}
+
+/// What is done to a request that was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoil {
+    Nothing,
+    /// No signature at all.
+    NoSignature,
+    /// Signed with another secret.
+    WrongSecret,
+    /// One digit of the signature changed.
+    WrongSignature,
+    /// One byte of the data changed after signing.
+    ChangedData,
+    /// The signature of the last chunk changed.
+    WrongLastChunk,
+    /// No chunk has a signature.
+    NoChunkSignatures,
+    /// The trailer's checksum is another's.
+    WrongTrailer,
+    /// The announced trailer does not come.
+    NoTrailer,
+    /// The trailer's signature changed.
+    WrongTrailerSignature,
+    /// The last chunk does not come.
+    NoLastChunk,
+    /// More bytes announced than there are.
+    AnnouncedMore,
+    /// Fewer bytes announced than there are.
+    AnnouncedLess,
+    /// Bytes behind the end.
+    Behind,
+}
+
+const SPOILS: [Spoil; 14] = [
+    Spoil::Nothing,
+    Spoil::NoSignature,
+    Spoil::WrongSecret,
+    Spoil::WrongSignature,
+    Spoil::ChangedData,
+    Spoil::WrongLastChunk,
+    Spoil::NoChunkSignatures,
+    Spoil::WrongTrailer,
+    Spoil::NoTrailer,
+    Spoil::WrongTrailerSignature,
+    Spoil::NoLastChunk,
+    Spoil::AnnouncedMore,
+    Spoil::AnnouncedLess,
+    Spoil::Behind,
+];
+
+impl Mode {
+    fn is_chunked(self) -> bool {
+        matches!(self, Self::Streaming | Self::StreamingTrailer | Self::UnsignedTrailer)
+    }
+
+    fn signs_chunks(self) -> bool {
+        matches!(self, Self::Streaming | Self::StreamingTrailer)
+    }
+
+    fn has_trailer(self) -> bool {
+        matches!(self, Self::StreamingTrailer | Self::UnsignedTrailer)
+    }
+
+    fn payload(self, data: &[u8]) -> PayloadMode {
+        match self {
+            Self::Sha256 => PayloadMode::Sha256(sha256(data)),
+            Self::Unsigned => PayloadMode::Unsigned,
+            Self::Streaming => PayloadMode::Streaming,
+            Self::StreamingTrailer => PayloadMode::StreamingTrailer,
+            Self::UnsignedTrailer => PayloadMode::StreamingUnsignedTrailer,
+        }
+    }
+
+    /// Whether this spoils anything here: an unsigned body may be changed, and without a trailer none is wrong.
+    fn notices(self, spoil: Spoil, data: &[u8]) -> bool {
+        match spoil {
+            Spoil::Nothing => false,
+            Spoil::NoSignature | Spoil::WrongSecret | Spoil::WrongSignature => true,
+            Spoil::ChangedData => self != Self::Unsigned && !data.is_empty(),
+            Spoil::WrongLastChunk | Spoil::NoChunkSignatures => self.signs_chunks(),
+            Spoil::WrongTrailer | Spoil::NoTrailer => self.has_trailer(),
+            Spoil::WrongTrailerSignature => self == Self::StreamingTrailer,
+            Spoil::NoLastChunk | Spoil::AnnouncedMore | Spoil::Behind => self.is_chunked(),
+            Spoil::AnnouncedLess => self.is_chunked() && !data.is_empty(),
+        }
+    }
+}
+
+fn crc32(data: &[u8]) -> String {
+    let mut hasher = ChecksumHasher::new(baleen_http::ChecksumAlgorithm::Crc32);
+    hasher.update(data);
+    hasher.finish_base64()
+}
+
+/// The body as it goes over the wire.
+fn frame(mode: Mode, spoil: Spoil, data: &[u8], mut chain: ChunkChain) -> Vec<u8> {
+    let changed = |signature: [u8; 32]| {
+        let mut text = hex::encode(signature).into_bytes();
+        text[63] = if text[63] == b'0' { b'1' } else { b'0' };
+        String::from_utf8(text).unwrap()
+    };
+    let mut out = Vec::new();
+    for piece in data.chunks(8192).chain([&[][..]]) {
+        if piece.is_empty() && spoil == Spoil::NoLastChunk {
+            return out;
+        }
+        out.extend_from_slice(format!("{:x}", piece.len()).as_bytes());
+        if mode.signs_chunks() && spoil != Spoil::NoChunkSignatures {
+            let signature = chain.sign_chunk(&sha256(piece));
+            let wrong = piece.is_empty() && spoil == Spoil::WrongLastChunk;
+            let text = if wrong {
+                changed(signature)
+            } else {
+                hex::encode(signature)
+            };
+            out.extend_from_slice(format!(";chunk-signature={text}").as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        if !piece.is_empty() {
+            let mut piece = piece.to_vec();
+            if spoil == Spoil::ChangedData {
+                piece[0] ^= 1;
+            }
+            out.extend_from_slice(&piece);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    if mode.has_trailer() && spoil != Spoil::NoTrailer {
+        let value = if spoil == Spoil::WrongTrailer {
+            crc32(b"something else")
+        } else {
+            crc32(data)
+        };
+        out.extend_from_slice(format!("x-amz-checksum-crc32:{value}\r\n").as_bytes());
+        if mode == Mode::StreamingTrailer {
+            let signature = chain.sign_trailer(&sha256(format!("x-amz-checksum-crc32:{value}\n").as_bytes()));
+            let wrong = spoil == Spoil::WrongTrailerSignature;
+            let text = if wrong {
+                changed(signature)
+            } else {
+                hex::encode(signature)
+            };
+            out.extend_from_slice(format!("x-amz-trailer-signature:{text}\r\n").as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if spoil == Spoil::Behind {
+        out.extend_from_slice(b"0\r\n\r\n");
+    }
+    out
+}
+
+/// The one caller of the server: sends a PUT of `data` in a mode, from a place, spoiled.
+async fn send(server: &Server, target: &str, (mode, place, spoil): (Mode, Place, Spoil), data: &[u8]) -> Answer {
+    let mut ask = put(target);
+    if mode.is_chunked() {
+        let announced = match spoil {
+            Spoil::AnnouncedMore => data.len() + 1,
+            Spoil::AnnouncedLess => data.len().saturating_sub(1),
+            _ => data.len(),
+        };
+        ask = ask
+            .header("content-encoding", "aws-chunked")
+            .header("x-amz-decoded-content-length", &announced.to_string());
+    }
+    if mode.has_trailer() {
+        ask = ask.header("x-amz-trailer", "x-amz-checksum-crc32");
+    }
+    let signer = match spoil {
+        Spoil::WrongSecret => baleen_signing::sign::Signer {
+            secret: "another secret",
+            ..OWNER
+        },
+        _ => OWNER,
+    };
+    let payload = mode.payload(data);
+    let (mut ask, chain) = match place {
+        Place::Header => ask.signed_with_chain(signer, payload, server.now()),
+        Place::Query => ask.presigned_with_chain(signer, payload, server.now(), Duration::from_mins(1)),
+    };
+    ask.body = if mode.is_chunked() {
+        frame(mode, spoil, data, chain)
+    } else {
+        data.to_vec()
+    };
+    if spoil == Spoil::ChangedData && !mode.is_chunked() && !data.is_empty() {
+        ask.body[0] ^= 1;
+    }
+    server.raw(spoil_head(ask, place, spoil)).await
+}
+
+fn spoil_head(mut ask: Ask, place: Place, spoil: Spoil) -> Ask {
+    match (spoil, place) {
+        (Spoil::NoSignature, Place::Header) => ask.headers.retain(|(name, _)| name != "authorization"),
+        (Spoil::NoSignature, Place::Query) => ask.target = ask.target.split('?').next().unwrap().to_owned(),
+        (Spoil::WrongSignature, Place::Header) => {
+            let (_, value) = ask
+                .headers
+                .iter_mut()
+                .find(|(name, _)| name == "authorization")
+                .unwrap();
+            let last = if value.ends_with('0') { '1' } else { '0' };
+            value.pop();
+            value.push(last);
+        }
+        (Spoil::WrongSignature, Place::Query) => {
+            let last = if ask.target.ends_with('0') { '1' } else { '0' };
+            ask.target.pop();
+            ask.target.push(last);
+        }
+        _ => {}
+    }
+    ask
+}
+
+/// F1 and F33: the whole matrix, over a key that is free and over one that is taken.
+#[tokio::test]
+async fn only_what_is_right_is_stored() {
+    let server = Server::with_bucket().await;
+    let big: Vec<u8> = (0..20_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let mut cases = 0;
+    for data in [&b""[..], b"data", &big] {
+        for mode in MODES {
+            for place in [Place::Header, Place::Query] {
+                for spoil in SPOILS {
+                    let what = format!("{mode:?} {place:?} {spoil:?} {} bytes", data.len());
+                    let right = !mode.notices(spoil, data);
+                    let shown_data = if right && spoil == Spoil::ChangedData && !data.is_empty() {
+                        // What an unsigned body has become is what is stored.
+                        [&[data[0] ^ 1], &data[1..]].concat()
+                    } else {
+                        data.to_vec()
+                    };
+                    server.ok(put(&key("taken")).body("before")).await;
+                    for name in ["free", "taken"] {
+                        let answer = send(&server, &key(name), (mode, place, spoil), data).await;
+                        assert_eq!(answer.status.is_success(), right, "{what}: {answer:?}");
+                        let before = (name == "taken").then(|| b"before".to_vec());
+                        let wanted = if right { Some(shown_data.clone()) } else { before };
+                        assert_eq!(server.stored(name).await, wanted, "{what}");
+                    }
+                    server.ok(crate::harness::delete(&key("free"))).await;
+                    cases += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(cases, 3 * 5 * 2 * 14);
+    assert_eq!(server.stored_keys().await, ["taken"]);
+}
+
+/// The codes that clients look at.
+#[tokio::test]
+async fn refusals_have_the_codes_of_s3() {
+    let server = Server::with_bucket().await;
+    let cases = [
+        (Mode::Unsigned, Spoil::WrongSecret, 403, "SignatureDoesNotMatch"),
+        (Mode::Unsigned, Spoil::NoSignature, 403, "AccessDenied"),
+        (Mode::Sha256, Spoil::ChangedData, 400, "XAmzContentSHA256Mismatch"),
+        (Mode::Streaming, Spoil::ChangedData, 403, "SignatureDoesNotMatch"),
+        (Mode::Streaming, Spoil::NoLastChunk, 400, "IncompleteBody"),
+        (Mode::Streaming, Spoil::AnnouncedMore, 400, "IncompleteBody"),
+        (Mode::UnsignedTrailer, Spoil::WrongTrailer, 400, "BadDigest"),
+        (Mode::UnsignedTrailer, Spoil::NoTrailer, 400, "MalformedTrailerError"),
+    ];
+    for (mode, spoil, status, code) in cases {
+        let answer = send(&server, &key("k"), (mode, Place::Header, spoil), b"data").await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{mode:?} {spoil:?}"
+        );
+    }
+}
+
+/// F19: neither the framing nor its name is stored, and the trailer's checksum is.
+#[tokio::test]
+async fn framing_is_not_part_of_the_object() {
+    let server = Server::with_bucket().await;
+    let answer = send(
+        &server,
+        &key("k"),
+        (Mode::UnsignedTrailer, Place::Header, Spoil::Nothing),
+        b"hello",
+    )
+    .await;
+    assert_eq!(answer.header("x-amz-checksum-crc32"), crc32(b"hello"));
+    let head = server
+        .ok(crate::harness::head(&key("k")).header("x-amz-checksum-mode", "ENABLED"))
+        .await;
+    assert_eq!(head.header("content-encoding"), "");
+    assert_eq!(head.header("content-length"), "5");
+    assert_eq!(head.header("x-amz-checksum-crc32"), crc32(b"hello"));
+}
+
+/// F3: what the store obeys must be signed; nothing is copied or stored.
+#[tokio::test]
+async fn an_added_header_turns_no_link_into_a_copy() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("secret")).body("secret")).await;
+    for name in ["x-amz-copy-source", "x-amz-meta-a", "x-amz-acl", "x-amz-tagging"] {
+        let value = if name == "x-amz-copy-source" {
+            "/bucket/secret"
+        } else {
+            "private"
+        };
+        let link = put(&key("k"))
+            .presigned(OWNER, PayloadMode::Unsigned, server.now(), Duration::from_mins(1))
+            .header(name, value);
+        let answer = server.raw(link).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "AccessDenied"),
+            "{name}"
+        );
+        let signed = put(&key("k"))
+            .signed(OWNER, PayloadMode::Unsigned, server.now())
+            .header(name, value);
+        let answer = server.raw(signed).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "AccessDenied"),
+            "{name}"
+        );
+    }
+    assert_eq!(server.stored_keys().await, ["secret"]);
+}
+
+/// Presigned links end when they say.
+#[tokio::test]
+async fn links_expire_by_the_injected_clock() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    let link =
+        crate::harness::get(&key("k")).presigned(OWNER, PayloadMode::Unsigned, server.now(), Duration::from_hours(1));
+    assert_eq!(server.raw(link.clone()).await.body, b"data");
+    server.clock.advance(Duration::from_hours(1));
+    let late = server.raw(link).await;
+    assert_eq!((late.status.as_u16(), late.code().as_str()), (403, "AccessDenied"));
+}
