@@ -10,6 +10,8 @@ use crate::limits::ANSWER_TEXT_MAX;
 /// What was being asked of the store, by S3's own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
+    /// Make a bucket.
+    CreateBucket,
     /// Put one object at once.
     PutObject,
     /// Read an object.
@@ -33,6 +35,7 @@ pub enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::CreateBucket => "CreateBucket",
             Self::PutObject => "PutObject",
             Self::GetObject => "GetObject",
             Self::HeadObject => "HeadObject",

@@ -5,10 +5,12 @@
 
 mod address;
 mod answer;
+mod bucket;
 mod call;
 mod list;
 mod multipart;
 mod object;
+mod presign;
 
 pub use address::{Addressing, Credentials, Endpoint};
 pub use list::{ListPage, ListRequest, Listed};

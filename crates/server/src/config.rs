@@ -14,18 +14,18 @@ pub(crate) use reader::{Effective, Sources};
 #[cfg(test)]
 pub(crate) use reference::reference;
 
+use baleen_capture::DestinationSettings;
 use baleen_iam::RootOverrides;
-use baleen_types::{RegionName, Secret, SiteName};
+use baleen_types::{RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use url::Url;
 
-/// Variables which are no settings but are ours.
-const OTHER_VARIABLES: [&str; 1] = [CONFIG_VARIABLE];
+/// Variables which are no settings but are ours: of this file and of the Makefile.
+const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "BALEEN_CACHE", "BALEEN_TORTURE"];
 
 /// Names the configuration file, as `--config` does.
 const CONFIG_VARIABLE: &str = "BALEEN_CONFIG";
@@ -54,7 +54,7 @@ pub(crate) struct Config {
     /// The embedded capture agent.
     pub(crate) capture: Capture,
     /// Where captures may go besides our own store.
-    pub(crate) destination: Destination,
+    pub(crate) destinations: DestinationSettings,
 }
 
 /// The three addresses.
@@ -96,23 +96,14 @@ pub(crate) struct Capture {
     pub(crate) site: SiteName,
     /// The interfaces it captures from; empty: that of the default route.
     pub(crate) interfaces: Vec<String>,
+    /// Captures at work at once, over all accounts.
+    pub(crate) running_max: usize,
     /// Kernel memory per ring, in bytes.
-    pub(crate) ring_bytes: u64,
+    pub(crate) ring_bytes: usize,
     /// Bytes in one part buffer, which is one part of the upload.
-    pub(crate) part_bytes: u64,
-    /// Part buffers, shared by all running captures.
+    pub(crate) part_bytes: usize,
+    /// Part buffers of one capture.
     pub(crate) part_buffers: usize,
-}
-
-/// S3-compatible stores that captures may go to.
-#[derive(Debug)]
-pub(crate) struct Destination {
-    /// The store of an `s3://` destination that names no endpoint itself; `None`: our own.
-    pub(crate) endpoint: Option<Url>,
-    pub(crate) region: RegionName,
-    pub(crate) credentials: Option<(String, Secret)>,
-    /// Endpoints that a destination may name.
-    pub(crate) allowed: Vec<Url>,
 }
 
 /// One thing wrong with the configuration.

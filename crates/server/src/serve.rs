@@ -15,6 +15,9 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+/// The interface that every machine has.
+const LOOPBACK: &str = "lo";
+
 /// The name of the histogram that the edge records, and its bounds in seconds: a cached read takes tens of microseconds, a
 /// large upload minutes.
 const REQUEST_SECONDS: &str = "baleen_request_seconds";
@@ -73,12 +76,32 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     if folder.is_open_to_others() {
         warn!(path = %folder.path().display(), "others may look into the data folder; chmod 700 keeps them out");
     }
-    let system = wire::build(&loaded.config, folder, metrics()?).await?;
+    let interfaces = capture_interfaces(&loaded.config);
+    let system = wire::build(&loaded.config, &interfaces, folder, metrics()?).await?;
     let endpoints = endpoints(system.addresses, &system.root.0);
     if let Err(error) = system.folder.publish(&endpoints) {
         warn!(%error, "commands on this machine will not find the server by its data folder");
     }
     Ok(system)
+}
+
+/// The interfaces to capture from: those that were named, or that of the default route, or loopback as a makeshift.
+fn capture_interfaces(config: &Config) -> Vec<String> {
+    let named = &config.capture.interfaces;
+    if !named.is_empty() {
+        for missing in named.iter().filter_map(|name| baleen_ring::find_interface(name).err()) {
+            // It may come with the next cable or tunnel; a capture that wants it before is refused with the same words.
+            warn!(%missing, "captures will fail until the interface is there");
+        }
+        return named.clone();
+    }
+    match baleen_ring::default_interface() {
+        Ok(found) => vec![found.name],
+        Err(reason) => {
+            warn!(%reason, "captures are taken from lo; name others with --capture-interface");
+            vec![LOOPBACK.to_owned()]
+        }
+    }
 }
 
 /// The addresses in the form that scripts read.

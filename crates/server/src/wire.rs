@@ -5,12 +5,16 @@ use crate::credentials::IamCredentials;
 use crate::failure::Failure;
 use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
+use baleen_api_capture::PcapsDoor;
 use baleen_api_s3::S3Door;
 use baleen_blob::Blobs;
+use baleen_capture::engine::{self, Engine, Interfaces};
+use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DrainReport, Edge, Listener, ServerSettings};
 use baleen_iam::{Iam, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
+use baleen_remote::Connections;
 use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEntropy};
 use baleen_sealing::Sealer;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -56,11 +60,16 @@ struct Bound {
     edge: Arc<Edge>,
 }
 
-/// Builds the server.
+/// Builds the server, with an agent that captures from `interfaces`.
 ///
 /// # Errors
 /// What cannot be opened or bound, with what to do about it.
-pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHandle) -> Result<System, Failure> {
+pub(crate) async fn build(
+    config: &Config,
+    interfaces: &[String],
+    folder: Folder,
+    metrics: PrometheusHandle,
+) -> Result<System, Failure> {
     let clock: Arc<dyn Clock> = SystemClock::new();
     let entropy: Arc<dyn Entropy> = SystemEntropy::new();
     let supervisor = Supervisor::new(Arc::clone(&clock), Shutdown::new());
@@ -85,9 +94,10 @@ pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHa
         &*entropy,
     )
     .map_err(|error| Failure::because("the master key cannot be used", &error))?;
+    let sealer = Arc::new(Sealer::new(&master_key));
     let iam = Iam::new(baleen_iam::Parts {
         meta: meta.clone(),
-        sealer: Arc::new(Sealer::new(&master_key)),
+        sealer: Arc::clone(&sealer),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     });
@@ -127,6 +137,42 @@ pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHa
         &*entropy,
     );
 
+    let engine = Engine::new(engine_settings(config), Arc::clone(&clock))
+        .map_err(|error| Failure::because("the capture engine does not take its settings", &error))?;
+    let site = Site {
+        name: config.capture.site.clone(),
+        groups: Vec::new(),
+        agent: EmbeddedAgent::new(
+            engine,
+            EmbeddedSettings {
+                interfaces: Interfaces::Named(interfaces.to_vec()),
+                ..EmbeddedSettings::default()
+            },
+        ),
+    };
+    let captures = Captures::new(
+        baleen_capture::Settings {
+            captures_max: config.capture.running_max,
+            destinations: config.destinations.clone(),
+            remote: baleen_remote::Settings::default(),
+        },
+        baleen_capture::Parts {
+            meta: meta.clone(),
+            objects,
+            sites: Sites::new(vec![site]),
+            sealer,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            supervisor: supervisor.clone(),
+            connections: Connections::new(),
+        },
+    );
+    captures
+        .recover()
+        .await
+        .map_err(|error| Failure::because("the captures of the last run cannot be settled", &error))?;
+    let pcaps_door = Arc::new(PcapsDoor::new(captures));
+
     let edge = |door: Arc<dyn Door>| {
         Edge::new(
             door,
@@ -151,7 +197,7 @@ pub(crate) async fn build(config: &Config, folder: Folder, metrics: PrometheusHa
     Ok(System {
         addresses,
         root: (credentials_file, root_start),
-        doors: vec![s3.serving(edge(s3_door))],
+        doors: vec![s3.serving(edge(s3_door)), api.serving(edge(pcaps_door))],
         ops: ops.serving(edge(operations)),
         folder,
         supervisor,
@@ -238,4 +284,15 @@ fn meta_settings(config: &Config) -> FjallSettings {
         cache_bytes: config.store.cache_bytes,
         ..FjallSettings::default()
     }
+}
+
+/// The engine of the embedded agent: parts fit a multipart upload, and rings are as large as the operator says.
+pub(crate) fn engine_settings(config: &Config) -> engine::Settings {
+    let mut settings = engine::Settings {
+        part_bytes: config.capture.part_bytes,
+        buffers: config.capture.part_buffers,
+        ..engine::Settings::default()
+    };
+    settings.ring.blocks = config.capture.ring_bytes / settings.ring.block_bytes;
+    settings
 }

@@ -1,17 +1,23 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
-use super::parse::{address, domain, duration, endpoint, interface, number, size, size_within, text};
+use super::parse::{address, bytes_within, domain, duration, interface, number, size, size_within, text};
 use super::reader::{Reader, Setting};
-use super::{Capture, Config, Destination, Listen, Log, LogFormat, Store};
+use super::{Capture, Config, Listen, Log, LogFormat, Store};
+use baleen_capture::engine::BUFFERS_MIN;
+use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_iam::RootOverrides;
+use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
 
 /// The least and the most bytes of a part buffer: S3 takes no part below 5 MiB but the last, and a part is held in memory.
-const PART_BYTES: (u64, u64) = (5 << 20, 64 << 20);
+const PART_BYTES: (usize, usize) = (5 << 20, 128 << 20);
 
-/// The least and the most bytes of a kernel ring. Below, a scheduler hiccup already costs packets.
-const RING_BYTES: (u64, u64) = (1 << 20, 4 << 30);
+/// The least and the most bytes of a kernel ring: two blocks of 1 MiB, and what crate `ring` allows.
+const RING_BYTES: (usize, usize) = (2 << 20, RING_BYTES_MAX);
+
+/// The least and the most buffers of one capture, as the engine allows them.
+const PART_BUFFERS: (usize, usize) = (BUFFERS_MIN, 256);
 
 /// The least and the most bytes of the metadata cache.
 const CACHE_BYTES: (u64, u64) = (1 << 20, 64 << 30);
@@ -90,7 +96,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         ),
         store: store(from),
         capture: capture(from),
-        destination: destination(from),
+        destinations: destinations(from),
     };
     compare(&config, from);
     config
@@ -256,6 +262,15 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             interface,
         ),
+        running_max: from.value(
+            &setting(
+                "capture.running_max",
+                "number",
+                "8",
+                "Captures that run or are being uploaded at once, over all accounts. Each holds its part buffers and rings.",
+            ),
+            number(1, 1024),
+        ),
         ring_bytes: from.value(
             &setting(
                 "capture.ring_bytes",
@@ -263,7 +278,7 @@ fn capture(from: &mut Reader) -> Capture {
                 "64MiB",
                 "Kernel memory of one capture ring. It holds what arrives while the reader waits for a processor.",
             ),
-            size_within(RING_BYTES.0, RING_BYTES.1),
+            bytes_within(RING_BYTES),
         ),
         part_bytes: from.value(
             &setting(
@@ -272,36 +287,37 @@ fn capture(from: &mut Reader) -> Capture {
                 "8MiB",
                 "Bytes in one part buffer; a full one is uploaded as one part.",
             ),
-            size_within(PART_BYTES.0, PART_BYTES.1),
+            bytes_within(PART_BYTES),
         ),
         part_buffers: from.value(
             &setting(
                 "capture.part_buffers",
                 "number",
-                "16",
-                "Part buffers for all captures together. When none is free the kernel drops packets, and counts them.",
+                "8",
+                "Part buffers of one capture. When none is free packets wait in the ring, and when that is full the kernel \
+                 drops and counts them.",
             ),
-            number(2, 1024),
+            number(PART_BUFFERS.0, PART_BUFFERS.1),
         ),
     }
 }
 
-fn destination(from: &mut Reader) -> Destination {
-    let endpoint_url = from.optional(
+fn destinations(from: &mut Reader) -> DestinationSettings {
+    let endpoint = from.optional(
         &setting(
             "destinations.s3.endpoint",
             "URL",
             "",
-            "The store of `s3://` destinations that name no endpoint. Without it: this server itself.",
+            "The store of `s3://` destinations whose bucket is not one of this server's own.",
         ),
-        endpoint,
+        worded(Endpoint::parse),
     );
     let region = from.value(
         &setting(
             "destinations.s3.region",
             "name",
             "us-east-1",
-            "The region for signatures when a destination names none.",
+            "The region for its signatures when a destination names none.",
         ),
         worded(RegionName::parse),
     );
@@ -315,7 +331,11 @@ fn destination(from: &mut Reader) -> Destination {
         text,
     );
     let secret_access_key = from.optional(
-        &secret("destinations.s3.secret_access_key", "text", "The secret of that key."),
+        &secret(
+            "destinations.s3.secret_access_key",
+            "text",
+            "The secret of that key. Set both or none.",
+        ),
         |value| text(value).map(Secret::new),
     );
     match (&access_key_id, &secret_access_key) {
@@ -328,21 +348,31 @@ fn destination(from: &mut Reader) -> Destination {
         (None, Some(_)) => {
             from.refuse_unless_wrong("destinations.s3.access_key_id", "it is missing while the secret is set");
         }
+        (Some(_), Some(_)) if endpoint.is_none() => {
+            from.refuse_unless_wrong("destinations.s3.endpoint", "it is missing while its access key is set");
+        }
         (Some(_), Some(_)) | (None, None) => {}
     }
-    Destination {
-        endpoint: endpoint_url,
-        region,
-        credentials: access_key_id.zip(secret_access_key),
-        allowed: from.list(
-            &setting(
-                "destinations.s3.allowed_endpoints",
-                "list of URLs",
-                "",
-                "Endpoints that a destination may name with `endpoint=`. No other is ever contacted.",
-            ),
-            endpoint,
+    let credentials = access_key_id
+        .zip(secret_access_key)
+        .map(|(access_key_id, secret)| S3Credentials { access_key_id, secret });
+    let rules = from.list(
+        &setting(
+            "destinations.endpoints",
+            "list of rules",
+            "",
+            "Stores that a destination may name with `endpoint=`: `minio.example`, `minio.example:9000`, `*.example.com`, \
+             `10.1.0.0/16`, or `*` for every public host. No other is ever contacted.",
         ),
+        worded(EndpointRule::parse),
+    );
+    DestinationSettings {
+        s3: endpoint.map(|endpoint| S3Destination {
+            endpoint,
+            region,
+            credentials,
+        }),
+        endpoints: EndpointRules(rules),
     }
 }
 
@@ -354,18 +384,12 @@ fn compare(config: &Config, from: &mut Reader) {
             from.refuse(key, format!("{address} is taken by another door; each needs its own"));
         }
     }
-    if config.destination.endpoint.is_some() && config.destination.credentials.is_none() {
-        from.refuse_unless_wrong(
-            "destinations.s3.access_key_id",
-            "it is missing while destinations.s3.endpoint is set; the secret is needed too",
-        );
-    }
     if config.capture.interfaces.len() > 1 && config.capture.interfaces.iter().any(|name| name == "any") {
         from.refuse("capture.interfaces", "any already means all of them; name it alone");
     }
 }
 
 /// Turns the refusal of a vocabulary type into the words after the key.
-fn worded<T>(parse: fn(&str) -> Result<T, Invalid>) -> impl Fn(&str) -> Result<T, String> {
+fn worded<T>(parse: impl Fn(&str) -> Result<T, Invalid>) -> impl Fn(&str) -> Result<T, String> {
     move |text| parse(text).map_err(|invalid| invalid.why)
 }

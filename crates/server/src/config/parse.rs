@@ -64,6 +64,13 @@ pub(crate) fn size_within(least: u64, most: u64) -> impl Fn(&str) -> Result<u64,
     }
 }
 
+/// The same for bytes of memory.
+pub(crate) fn bytes_within((least, most): (usize, usize)) -> impl Fn(&str) -> Result<usize, String> {
+    let within = size_within(least as u64, most as u64);
+    // Between two values of its own type.
+    move |text| within(text).map(|bytes| usize::try_from(bytes).unwrap_or(most))
+}
+
 /// Reads a length of time: `30` (seconds), `30s`, `500ms`, `5m`, `2h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let refuse = || "a length of time is expected, such as 30s, 500ms, 5m or 2h".to_owned();
@@ -87,28 +94,6 @@ pub(crate) fn text(text: &str) -> Result<String, String> {
         "" => Err("a text is expected".to_owned()),
         text => Ok(text.to_owned()),
     }
-}
-
-/// Reads the URL of a storage endpoint: scheme, host and port, nothing more.
-pub(crate) fn endpoint(text: &str) -> Result<url::Url, String> {
-    let refuse = |why: &str| {
-        Err(format!(
-            "{why}; an address such as https://s3.example.net or http://127.0.0.1:9000 is expected"
-        ))
-    };
-    let Ok(url) = url::Url::parse(text) else {
-        return refuse("this is no URL");
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return refuse("only http and https are spoken");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("credentials do not belong into a URL");
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return refuse("path, query and fragment are not allowed");
-    }
-    Ok(url)
 }
 
 /// Reads a DNS name.

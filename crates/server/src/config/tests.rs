@@ -105,8 +105,8 @@ access_key_id = \"AKIAEXAMPLE\"
         "listen.apy (baleen.toml:7): there is no such setting; did you mean listen.api?",
         "capture.interfaces (baleen.toml:10): \"a/b\": the name of a network interface",
         "capture.interfaces (baleen.toml:10): any already means all",
-        "capture.part_bytes (baleen.toml:11): a size from 5.0 MiB to 64.0 MiB",
-        "destinations.s3.endpoint (baleen.toml:14): credentials do not belong into a URL",
+        "capture.part_bytes (baleen.toml:11): a size from 5.0 MiB to 128.0 MiB",
+        "destinations.s3.endpoint (baleen.toml:14): user info is not allowed",
         "destinations.s3.secret_access_key: it is missing",
         "log.format (BALEEN_LOG_FORMAT): text or json",
     ] {
@@ -151,10 +151,13 @@ fn settings_that_do_not_go_together() {
     let wrong = mistakes("", &wrong_half);
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(wrong[0].contains("16 to 128 visible"), "{wrong:?}");
-    let keyless = mistakes("destinations.s3.endpoint = \"https://s3.example.net\"", &[]);
+    let homeless = mistakes(
+        "destinations.s3.access_key_id = \"a\"\ndestinations.s3.secret_access_key = \"b\"",
+        &[],
+    );
     assert!(
-        keyless[0].starts_with("destinations.s3.access_key_id: it is missing"),
-        "{keyless:?}"
+        homeless[0].starts_with("destinations.s3.endpoint: it is missing"),
+        "{homeless:?}"
     );
     let twice = load("", &[], &[("site", &["a", "b"])]).expect_err("one is expected");
     assert!(twice[0].why.starts_with("one value is expected"), "{twice:?}");
