@@ -1,0 +1,503 @@
+//! The door as a client sees it: routes, envelopes, codes, limits, and who may ask.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_api_capture::ops::ROWS;
+use common::{ACCOUNT, EMPTY_FILE, World, project};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const URI: &str = "s3://evidence/case-17?region=eu-1";
+
+fn full() -> Value {
+    json!({
+        "system": "magic-transit", "type": "full", "time_limit": 60, "colo_name": "local", "destination_conf": URI,
+    })
+}
+
+/// The request with some members changed; null takes one out.
+fn full_with(changes: &Value) -> Value {
+    let mut asked = full();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            asked.as_object_mut().unwrap().remove(name);
+        } else {
+            asked[name] = value.clone();
+        }
+    }
+    asked
+}
+
+#[tokio::test]
+async fn every_row_as_everybody() {
+    let world = World::new();
+    let no_id = "0123456789abcdef0123456789abcdef";
+    for row in ROWS {
+        let path = row.path.replace("{id}", no_id);
+        let own = format!("/client/v4/accounts/{}{path}", project(ACCOUNT));
+        let strange = format!("/client/v4/accounts/not-an-account{path}");
+        for (who, path, status, code) in [
+            ("root-1", &own, None, None),
+            ("root-2", &own, Some(StatusCode::NOT_FOUND), Some(1002)),
+            ("admin-2", &own, Some(StatusCode::NOT_FOUND), Some(1002)),
+            ("admin-1", &own, Some(StatusCode::FORBIDDEN), Some(9109)),
+            ("user-1", &own, Some(StatusCode::FORBIDDEN), Some(9109)),
+            ("", &own, Some(StatusCode::BAD_REQUEST), Some(6003)),
+            ("stranger", &own, Some(StatusCode::UNAUTHORIZED), Some(10000)),
+            ("root-1", &strange, Some(StatusCode::NOT_FOUND), Some(1002)),
+            ("", &strange, Some(StatusCode::BAD_REQUEST), Some(6003)),
+        ] {
+            let bearer = format!("Bearer {who}");
+            let headers: &[(&str, &str)] = if who.is_empty() {
+                &[]
+            } else {
+                &[("authorization", &bearer)]
+            };
+            let answer = world
+                .send(row.method.clone(), path, headers, Some(b"{}".to_vec()))
+                .await;
+            match (status, code) {
+                (Some(status), Some(code)) => {
+                    assert_eq!(
+                        (answer.status, answer.code()),
+                        (status, code),
+                        "{} as {who}: {answer:?}",
+                        row.name
+                    );
+                    assert_eq!(answer.body["success"], false);
+                    assert_eq!(answer.body["result"], Value::Null);
+                }
+                // What root gets depends on the row; it is not a refusal.
+                _ => assert!(
+                    ![401, 403].contains(&answer.status.as_u16()),
+                    "{}: {answer:?}",
+                    row.name
+                ),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_in_every_form() {
+    let world = World::new();
+    let path = format!("/client/v4/accounts/{}/pcaps", project(ACCOUNT));
+    for (headers, status, code) in [
+        (&[("authorization", "Bearer root-1")][..], 200, 0),
+        (&[("authorization", "bearer root-1")], 200, 0),
+        (&[("x-auth-email", "ROOT@1.example"), ("x-auth-key", "root-1")], 200, 0),
+        (
+            &[("x-auth-email", "other@1.example"), ("x-auth-key", "root-1")],
+            401,
+            10000,
+        ),
+        (&[("x-auth-key", "root-1")], 400, 6003),
+        (&[("authorization", "Basic cm9vdC0x")], 400, 6003),
+        (&[("authorization", "root-1")], 400, 6003),
+        (&[("authorization", "Bearer nobody")], 401, 10000),
+        (
+            &[
+                ("authorization", "Bearer root-1"),
+                ("x-auth-email", "root@1.example"),
+                ("x-auth-key", "root-1"),
+            ],
+            400,
+            6003,
+        ),
+    ] {
+        let answer = world.send(Method::GET, &path, headers, None).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (status, code),
+            "{headers:?}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn routes_that_are_none() {
+    let world = World::new();
+    for (method, path) in [
+        (Method::GET, "/pcaps/"),
+        (Method::PATCH, "/pcaps"),
+        (Method::POST, "/pcaps/0/stop"),
+        (Method::GET, "/other"),
+        (Method::DELETE, "/pcaps/0"),
+    ] {
+        let answer = world.call(method, path, None).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, 7003), "{path}");
+    }
+    let answer = world.send(Method::GET, "/", &[], None).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (404, 7003));
+}
+
+#[tokio::test]
+async fn the_proof_of_a_bucket() {
+    let world = World::new();
+    world.make_bucket(ACCOUNT, "evidence").await;
+    let created = world
+        .call(Method::POST, "/pcaps/ownership", json!({ "destination_conf": URI }))
+        .await;
+    assert_eq!(created.headers["content-type"], "application/json");
+    assert_eq!(created.body["success"], true);
+    assert_eq!(
+        (&created.body["errors"], &created.body["messages"]),
+        (&json!([]), &json!([]))
+    );
+    let bucket = created.result();
+    let id = bucket["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        *bucket,
+        json!({
+            "id": id, "status": "pending", "submitted": "2027-01-15T08:00:00.000000Z", "validated": "",
+            "destination_conf": URI, "destinaton_conf": URI, "filename": format!("ownership-challenge-{id}.txt"),
+        })
+    );
+    let listed = world.call(Method::GET, "/pcaps/ownership", None).await;
+    assert_eq!(*listed.result(), json!([bucket]));
+
+    let file = bucket["filename"].as_str().unwrap();
+    let text = String::from_utf8(world.read(URI, file).await.unwrap()).unwrap();
+    let wrong = json!({ "destination_conf": URI, "ownership_challenge": "wrong" });
+    let answer = world.call(Method::POST, "/pcaps/ownership/validate", wrong).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, 1004));
+    assert_eq!(answer.pointers(), ["/ownership_challenge"]);
+    assert!(!answer.body.to_string().contains(text.trim()));
+    // The misspelling of the source pages is understood.
+    let right = json!({ "destinaton_conf": URI, "ownership_challenge": text });
+    let answer = world.call(Method::POST, "/pcaps/ownership/validate", right).await;
+    assert_eq!(answer.result()["status"], "success");
+    assert_eq!(answer.result()["validated"], "2027-01-15T08:00:00.000000Z");
+
+    for id in ["0", "ZZ", "0123456789abcdef0123456789abcdef"] {
+        let answer = world
+            .call(Method::DELETE, &format!("/pcaps/ownership/{id}"), None)
+            .await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, 1002));
+    }
+    let answer = world
+        .call(Method::DELETE, &format!("/pcaps/ownership/{id}"), None)
+        .await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (204, &Value::Null));
+    let listed = world.call(Method::GET, "/pcaps/ownership", None).await;
+    assert_eq!(*listed.result(), json!([]));
+}
+
+#[tokio::test]
+async fn wrong_proofs() {
+    let world = World::new();
+    for (path, body, code, pointer) in [
+        ("", json!({}), 1001, "/destination_conf"),
+        ("", json!({ "destination_conf": null }), 1001, "/destination_conf"),
+        ("", json!({ "destination_conf": 7 }), 1001, "/destination_conf"),
+        ("", json!({ "destinaton_conf": "ftp://x" }), 1001, "/destinaton_conf"),
+        (
+            "",
+            json!({ "destination_conf": "gs://bucket" }),
+            1001,
+            "/destination_conf",
+        ),
+        (
+            "",
+            json!({ "destination_conf": "r2://bucket" }),
+            1001,
+            "/destination_conf",
+        ),
+        (
+            "",
+            json!({ "destination_conf": "s3://bucket/../x" }),
+            1001,
+            "/destination_conf",
+        ),
+        (
+            "",
+            json!({ "destination_conf": "s3://nowhere" }),
+            1001,
+            "/destination_conf",
+        ),
+        (
+            "",
+            json!({ "destination_conf": "s3://aaa", "destinaton_conf": "s3://bbb" }),
+            1001,
+            "/destinaton_conf",
+        ),
+        (
+            "/validate",
+            json!({ "destination_conf": "s3://nowhere" }),
+            1001,
+            "/ownership_challenge",
+        ),
+    ] {
+        let answer = world
+            .call(Method::POST, &format!("/pcaps/ownership{path}"), body.clone())
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (400, code),
+            "{body}: {answer:?}"
+        );
+        assert_eq!(answer.pointers(), [pointer], "{body}");
+    }
+    let unknown = json!({ "destination_conf": "s3://nowhere", "ownership_challenge": "x" });
+    let answer = world.call(Method::POST, "/pcaps/ownership/validate", unknown).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (404, 1002));
+}
+
+#[tokio::test]
+async fn the_life_of_a_capture() {
+    let world = World::new();
+    world.proven(URI).await;
+    let filter = json!({ "source_address": "1.2.3.4", "destination_port": 80.0, "protocol": 6, "later": true });
+    let asked = full_with(&json!({
+        "packet_limit": 50.0, "time_limit": 20.0, "filter_v1": filter, "bidirectional": true, "unknown": [1],
+    }));
+    let created = world.call(Method::POST, "/pcaps", asked.clone()).await;
+    let capture = created.result();
+    let id = capture["id"].as_str().unwrap().to_owned();
+    assert_eq!(id.len(), 32);
+    assert_eq!(
+        *capture,
+        json!({
+            "id": id, "type": "full", "system": "magic-transit", "status": "pending",
+            "submitted": "2027-01-15T08:00:00.000000Z", "time_limit": 20, "packet_limit": 50,
+            "byte_limit": 1_000_000_000, "colo_name": "local", "destination_conf": URI, "filter_v1": filter,
+            "packets_captured": 0, "bytes_captured": 0, "packets_dropped": 0, "seconds_left": 20,
+            "object_key": format!("case-17/pcap_{id}.pcap"), "bidirectional": true,
+        })
+    );
+
+    // A client which repeats the request after a lost answer starts no second capture, and does not go on trying.
+    let again = world.call(Method::POST, "/pcaps", asked).await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, 1005));
+    assert_eq!(again.headers["x-should-retry"], "false");
+    assert!(again.message().contains(&id));
+
+    let running = world.until(&id, "running").await;
+    assert_eq!(
+        (&running["packets_captured"], &running["bytes_captured"]),
+        (&json!(3), &json!(180))
+    );
+    assert_eq!(running["packets_dropped"], 1);
+    let download = world.call(Method::GET, &format!("/pcaps/{id}/download"), None).await;
+    assert_eq!((download.status.as_u16(), download.code()), (400, 1008));
+
+    let stopped = world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
+    assert_eq!((stopped.status.as_u16(), &stopped.body), (204, &Value::Null));
+    let again = world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
+    assert_eq!((again.status.as_u16(), again.code()), (409, 1007));
+    assert_eq!(again.headers["x-should-retry"], "false");
+
+    let done = world.until(&id, "success").await;
+    assert_eq!(done["stop_requested"], "2027-01-15T08:00:00.000000Z");
+    for absent in ["error_message", "seconds_left"] {
+        assert!(done.get(absent).is_none(), "{absent} is left out");
+    }
+    assert_eq!(world.read(URI, &format!("pcap_{id}.pcap")).await.unwrap(), EMPTY_FILE);
+    let listed = world.call(Method::GET, "/pcaps", None).await;
+    assert_eq!(*listed.result(), json!([done]));
+    for id in [
+        "0",
+        "0123456789ABCDEF0123456789ABCDEF",
+        "0123456789abcdef0123456789abcdef",
+    ] {
+        for (method, path) in [(Method::GET, ""), (Method::PUT, "/stop"), (Method::GET, "/download")] {
+            let answer = world.call(method, &format!("/pcaps/{id}{path}"), None).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (404, 1002), "{id}{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn limits_under_at_and_over() {
+    let world = World::new();
+    world.proven(URI).await;
+    let port = |member: &str, value: Value| json!({ "filter_v1": { member: value } });
+    for (changes, pointer) in [
+        (json!({ "time_limit": 1 }), None),
+        (json!({ "time_limit": 300 }), None),
+        (json!({ "time_limit": 1.5 }), None),
+        (json!({ "time_limit": 0.999 }), Some("/time_limit")),
+        (json!({ "time_limit": 300.001 }), Some("/time_limit")),
+        (json!({ "time_limit": "20" }), Some("/time_limit")),
+        (json!({ "time_limit": null }), Some("/time_limit")),
+        (json!({ "packet_limit": 1 }), None),
+        (json!({ "packet_limit": 10_000.0 }), None),
+        (json!({ "packet_limit": 0 }), Some("/packet_limit")),
+        (json!({ "packet_limit": 10_001 }), Some("/packet_limit")),
+        (json!({ "packet_limit": 1.5 }), Some("/packet_limit")),
+        (json!({ "packet_limit": -1 }), Some("/packet_limit")),
+        (json!({ "byte_limit": 1 }), None),
+        (json!({ "byte_limit": 1_000_000_000 }), None),
+        (json!({ "byte_limit": 0 }), Some("/byte_limit")),
+        (json!({ "byte_limit": 1_000_000_001 }), Some("/byte_limit")),
+        (json!({ "system": "other" }), Some("/system")),
+        (json!({ "system": null }), Some("/system")),
+        (json!({ "type": "half" }), Some("/type")),
+        (json!({ "type": null }), Some("/type")),
+        (json!({ "colo_name": null }), Some("/colo_name")),
+        (json!({ "colo_name": "a b" }), Some("/colo_name")),
+        (json!({ "colo_name": "LOCAL" }), None),
+        (json!({ "colo_name": null, "colo": "local" }), None),
+        (json!({ "colo": "local" }), None),
+        (json!({ "colo": "other" }), Some("/colo")),
+        (json!({ "destination_conf": null }), Some("/destination_conf")),
+        (json!({ "destination_conf": null, "destinaton_conf": URI }), None),
+        (json!({ "filter_v1": {} }), None),
+        (json!({ "filter_v1": [] }), Some("/filter_v1")),
+        (port("source_port", json!(0)), None),
+        (port("source_port", json!(65_535)), None),
+        (port("source_port", json!(65_536)), Some("/filter_v1/source_port")),
+        (port("destination_port", json!(-1)), Some("/filter_v1/destination_port")),
+        (
+            port("destination_port", json!(80.5)),
+            Some("/filter_v1/destination_port"),
+        ),
+        (port("protocol", json!(0)), None),
+        (port("protocol", json!(255)), None),
+        (port("protocol", json!(256)), Some("/filter_v1/protocol")),
+        (port("protocol", json!("tcp")), Some("/filter_v1/protocol")),
+        (port("source_address", json!("1.2.3.4")), None),
+        (port("source_address", json!("2001:db8::1")), None),
+        (port("source_address", json!("10.1.2.3/8")), None),
+        (
+            port("source_address", json!("1.2.3")),
+            Some("/filter_v1/source_address"),
+        ),
+        (
+            port("destination_address", json!("host.example")),
+            Some("/filter_v1/destination_address"),
+        ),
+        (
+            json!({ "filter_v1": { "protocol": 1, "source_port": 53 } }),
+            Some("/filter_v1"),
+        ),
+        (
+            json!({ "filter_v1": { "source_address": "::1", "destination_address": "1.2.3.4" } }),
+            Some("/filter_v1"),
+        ),
+        (json!({ "filter_expression": "tcp port 443" }), None),
+        (
+            json!({ "filter_expression": "tcp prt 443" }),
+            Some("/filter_expression"),
+        ),
+        (
+            json!({ "filter_expression": "x".repeat(4097) }),
+            Some("/filter_expression"),
+        ),
+        (
+            json!({ "filter_expression": "tcp", "filter_v1": { "protocol": 6 } }),
+            Some("/filter_expression"),
+        ),
+        (json!({ "filter_v2": "ip.src == 1.2.3.4" }), Some("/filter_v2")),
+        (json!({ "filter_v2": "" }), None),
+        (json!({ "bidirectional": "yes" }), Some("/bidirectional")),
+        (json!({ "format": "pcapng" }), None),
+        (json!({ "format": "erf" }), Some("/format")),
+    ] {
+        let asked = full_with(&changes);
+        let answer = world.call(Method::POST, "/pcaps", asked).await;
+        if let Some(pointer) = pointer {
+            assert_eq!(
+                (answer.status.as_u16(), answer.code()),
+                (400, 1001),
+                "{changes}: {answer:?}"
+            );
+            assert_eq!(answer.pointers(), [pointer], "{changes}");
+        } else {
+            let id = answer.result()["id"].as_str().unwrap().to_owned();
+            world.until(&id, "running").await;
+            world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
+            world.until(&id, "success").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_mistakes_at_once_and_where_an_expression_is_wrong() {
+    let world = World::new();
+    world.proven(URI).await;
+    let answer = world
+        .call(Method::POST, "/pcaps", json!({ "filter_v1": { "protocol": 300 } }))
+        .await;
+    assert_eq!(
+        answer.pointers(),
+        [
+            "/system",
+            "/type",
+            "/time_limit",
+            "/colo_name",
+            "/destination_conf",
+            "/filter_v1/protocol"
+        ]
+    );
+    let asked = full_with(&json!({ "filter_expression": "udp and prt 53" }));
+    let answer = world.call(Method::POST, "/pcaps", asked).await;
+    assert!(answer.message().contains("character 9"), "{}", answer.message());
+}
+
+#[tokio::test]
+async fn refusals_with_codes_of_their_own() {
+    let world = World::new();
+    world.proven(URI).await;
+    for (changes, code, pointer) in [
+        (json!({ "colo_name": "ord02" }), 1010, "/colo_name"),
+        (json!({ "colo_name": null, "colo": "ord02" }), 1010, "/colo"),
+        (
+            json!({ "destination_conf": "s3://evidence/other" }),
+            1003,
+            "/destination_conf",
+        ),
+        (json!({ "type": "simple" }), 1010, "/type"),
+    ] {
+        let answer = world.call(Method::POST, "/pcaps", full_with(&changes)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (400, code),
+            "{changes}: {answer:?}"
+        );
+        assert_eq!(answer.pointers(), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_none() {
+    let world = World::new();
+    let path = format!("/client/v4/accounts/{}/pcaps", project(ACCOUNT));
+    let headers = [("authorization", "Bearer root-1")];
+    let padded = |bytes: usize| {
+        let mut body = b"{}".to_vec();
+        body.resize(bytes, b' ');
+        body
+    };
+    for (body, status, code) in [
+        (None, 400, 6007),
+        (Some(b"".to_vec()), 400, 6007),
+        (Some(b"not json".to_vec()), 400, 6007),
+        (Some(b"{\"a\": \xff}".to_vec()), 400, 6007),
+        (Some("[".repeat(60_000).into_bytes()), 400, 6007),
+        (Some(b"[]".to_vec()), 400, 1001),
+        (Some(b"\"text\"".to_vec()), 400, 1001),
+        (Some(padded(64 << 10)), 400, 1001),
+        (Some(padded((64 << 10) + 1)), 413, 1014),
+    ] {
+        let shown = body.as_ref().map_or(0, Vec::len);
+        let answer = world.send(Method::POST, &path, &headers, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (status, code),
+            "{shown} bytes: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_when_to_come_back() {
+    let world = World::new();
+    world.proven(URI).await;
+    world.supervisor.shutdown().stop();
+    let answer = world.call(Method::POST, "/pcaps", full()).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, 1013));
+    assert!(answer.headers.contains_key("retry-after"));
+}
