@@ -22,6 +22,8 @@ pub(crate) struct Space {
     by_size: BTreeSet<(u64, u64, u64)>,
     /// Size of each segment.
     segments: BTreeMap<u64, u64>,
+    /// Segments that are one free range, so that finding them does not cost a walk over all at each release.
+    empty: BTreeSet<u64>,
     free_bytes: u64,
 }
 
@@ -85,15 +87,13 @@ impl Space {
 
     /// Removes segments that hold nothing, but for `spare` of them, and says which.
     pub(crate) fn remove_empty(&mut self, spare: usize) -> Vec<u64> {
-        let wholly_free = |(&segment, &bytes): (&u64, &u64)| {
-            (self.by_place.get(&(segment, 0)) == Some(&bytes)).then_some((segment, bytes))
-        };
-        let empty: Vec<_> = self.segments.iter().filter_map(wholly_free).skip(spare).collect();
-        for &(segment, bytes) in &empty {
-            self.take(segment, 0, bytes);
-            self.segments.remove(&segment);
+        let empty: Vec<_> = self.empty.iter().copied().skip(spare).collect();
+        for segment in &empty {
+            if let Some(bytes) = self.segments.remove(segment) {
+                self.take(*segment, 0, bytes);
+            }
         }
-        empty.into_iter().map(|(segment, _)| segment).collect()
+        empty
     }
 
     /// Stops allocating from a segment which failed to be flushed; its live ranges stay readable.
@@ -123,12 +123,16 @@ impl Space {
         self.by_place.insert((segment, offset), bytes);
         self.by_size.insert((bytes, segment, offset));
         self.free_bytes += bytes;
+        if self.segments.get(&segment) == Some(&bytes) {
+            self.empty.insert(segment);
+        }
     }
 
     fn take(&mut self, segment: u64, offset: u64, bytes: u64) {
         self.by_place.remove(&(segment, offset));
         self.by_size.remove(&(bytes, segment, offset));
         self.free_bytes -= bytes;
+        self.empty.remove(&segment);
     }
 }
 
