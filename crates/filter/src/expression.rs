@@ -11,7 +11,9 @@
 //! * with its first `vlan` replaced by a test of the tag beside the packet, for the others: nothing in the frame has to be
 //!   skipped then. libpcap's language can express that test as a load at the kernel's special offsets, `ether[0xfffff030]`.
 //!
-//! A jump on whether there is a tag joins both, which is what libpcap's live program does in one piece. `any` has no
+//! A jump on whether there is a tag joins both, which is what libpcap's live program does in one piece. (With more than one
+//! `vlan` in alternatives, libpcap 1.10 optimises that piece wrongly; our two have only constant offsets, and judge as
+//! `tcpdump -O` does.) `any` has no
 //! `vlan` in libpcap 1.10 at all; there the second form alone gives the word its meaning.
 
 use crate::error::Error;

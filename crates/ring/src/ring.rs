@@ -104,7 +104,9 @@ pub struct Ring {
     /// The block which the kernel fills or hands over next.
     next: usize,
     statistics: Statistics,
-    is_down: bool,
+    /// Whether the interface was down once: then it may be removed without another error. Packets prove nothing, since
+    /// those of the last block come after the removal.
+    was_down: bool,
 }
 
 impl Ring {
@@ -144,7 +146,7 @@ impl Ring {
             link_type,
             next: 0,
             statistics: Statistics::default(),
-            is_down: !interface.is_up && interface.index != 0,
+            was_down: !interface.is_up && interface.index != 0,
         })
     }
 
@@ -175,13 +177,12 @@ impl Ring {
         if polled.fault {
             // Taken, or each following poll would return at once.
             self.socket.take_error()?;
-            self.is_down = true;
+            self.was_down = true;
         }
         if self.mapping.is_ours(self.next) {
-            self.is_down &= polled.fault;
             return Ok(Wake::Ready);
         }
-        if self.is_down && self.interface != 0 && self.socket.bound_interface()? < 0 {
+        if self.was_down && self.interface != 0 && self.socket.bound_interface()? < 0 {
             return Ok(Wake::Gone);
         }
         Ok(match polled {
