@@ -17,6 +17,45 @@ const ETH_P_NOTHING: u16 = 0x00ff;
 /// error once only, when it goes down.
 const GONE_CHECK_PERIOD: Duration = Duration::from_secs(1);
 
+/// Runs in front of a program where packets of the loopback interface may come by: the kernel shows each of them twice,
+/// going out and coming in, and one packet is one packet. `tcpdump` leaves the same copy out (libpcap,
+/// `linux_check_direction`).
+///
+/// Source: Linux `filter.h` (`SKF_AD_OFF`, `SKF_AD_HATYPE` and `SKF_AD_PKTTYPE`), `if_arp.h` and `if_packet.h`.
+const ONCE_ON_LOOPBACK: [BpfInstruction; 6] = {
+    const LOAD: u16 = 0x20;
+    const LOAD_CONSTANT: u16 = 0x00;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const ANCILLARY: u32 = 0xffff_f000;
+    const HARDWARE_TYPE: u32 = ANCILLARY + 28;
+    const PACKET_TYPE: u32 = ANCILLARY + 4;
+    const ARPHRD_LOOPBACK: u32 = 772;
+    const PACKET_OUTGOING: u32 = 4;
+    const fn instruction(code: u16, jump_false: u8, value: u32) -> BpfInstruction {
+        BpfInstruction {
+            code,
+            jump_true: 0,
+            jump_false,
+            value,
+        }
+    }
+    [
+        instruction(LOAD, 0, HARDWARE_TYPE),
+        instruction(JUMP_IF_EQUAL, 3, ARPHRD_LOOPBACK),
+        instruction(LOAD, 0, PACKET_TYPE),
+        instruction(JUMP_IF_EQUAL, 1, PACKET_OUTGOING),
+        instruction(RETURN, 0, 0),
+        // A program finds its accumulator empty, as if nothing stood before it.
+        instruction(LOAD_CONSTANT, 0, 0),
+    ]
+};
+
+fn prologue(interface: &Interface) -> &'static [BpfInstruction] {
+    let may_be_loopback = interface.is_loopback || interface.index == 0;
+    if may_be_loopback { &ONCE_ON_LOOPBACK } else { &[] }
+}
+
 /// How large a ring is and what it takes in.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -120,8 +159,8 @@ impl Ring {
     /// that the kernel cannot take.
     pub fn open(interface: &Interface, settings: &Settings, program: &[BpfInstruction]) -> Result<Self, Error> {
         settings.check()?;
-        if program.is_empty() || program.len() > INSTRUCTIONS_MAX {
-            return Err(Error::Settings("a filter has 1 to 4096 instructions"));
+        if program.is_empty() || program.len() > INSTRUCTIONS_MAX - ONCE_ON_LOOPBACK.len() {
+            return Err(Error::Settings("a filter has 1 to 4090 instructions"));
         }
         let link_type = interface.link_type();
         let delivery = match link_type {
@@ -131,7 +170,7 @@ impl Ring {
         // The order matters: the socket has protocol 0 and takes nothing in until it is bound, last of all.
         let socket = PacketSocket::open(delivery)?;
         let mapping = socket.ring(settings.block_bytes, settings.blocks, FRAME_BYTES, settings.retire)?;
-        socket.attach(program)?;
+        socket.attach(prologue(interface), program)?;
         // Index 0 is every interface, and there is no promiscuous mode of everything.
         if settings.promiscuous && interface.index != 0 {
             socket.promiscuous(interface.index)?;

@@ -106,13 +106,14 @@ impl PacketSocket {
     }
 
     /// Attaches a filter and locks it: from here on not even this process can loosen it.
-    pub(crate) fn attach(&self, program: &[BpfInstruction]) -> Result<(), Error> {
+    pub(crate) fn attach(&self, prologue: &[BpfInstruction], program: &[BpfInstruction]) -> Result<(), Error> {
         let refused = |source| Error::FilterRefused {
             instructions: program.len(),
             source,
         };
-        let mut code: Vec<libc::sock_filter> = program
+        let mut code: Vec<libc::sock_filter> = prologue
             .iter()
+            .chain(program)
             .map(|i| libc::sock_filter {
                 code: i.code,
                 jt: i.jump_true,

@@ -124,6 +124,31 @@ fn every_packet_arrives_once_and_in_order() {
 }
 
 #[test]
+fn a_packet_on_loopback_is_one_packet() {
+    if !Namespace::is_possible() {
+        return;
+    }
+    let ns = Namespace::new();
+    ns.veth("tx0", "rx0");
+    ns.enter();
+    let mut lo = Ring::open(&find_interface("lo").unwrap(), &settings(), &[ACCEPT]).unwrap();
+    let mut any = Ring::open(&find_interface("any").unwrap(), &settings(), &[ACCEPT]).unwrap();
+    let mut tx = Ring::open(&find_interface("tx0").unwrap(), &settings(), &[ACCEPT]).unwrap();
+    let (local, other) = (Injector::open("lo").unwrap(), Injector::open("tx0").unwrap());
+    for number in 0..3 {
+        local.send(&frame(number, 64)).unwrap();
+    }
+    other.send(&frame(3, 64)).unwrap();
+    assert_eq!(read(&mut lo, 3), [frame(0, 64), frame(1, 64), frame(2, 64)]);
+    assert_eq!(lo.statistics().unwrap().accepted, 3);
+    // What leaves another interface is still seen there.
+    assert_eq!(read(&mut tx, 1), [frame(3, 64)]);
+    // Three on lo, and one that leaves tx0 and comes in on rx0.
+    assert_eq!(read(&mut any, 5).len(), 5);
+    assert_eq!(any.statistics().unwrap().accepted, 5);
+}
+
+#[test]
 fn what_does_not_fit_is_counted() {
     if !Namespace::is_possible() {
         return;
