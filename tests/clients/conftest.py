@@ -46,7 +46,7 @@ def baleen(tmp_path_factory, moto):
         tmp_path_factory.mktemp("baleen") / "data",
         "--capture-interface",
         "lo",
-        DESTINATIONS_S3_ALLOWED_ENDPOINTS=moto.s3,
+        DESTINATIONS_ENDPOINTS=moto.s3.removeprefix("http://"),
     )
     yield server
     code = server.stop()

@@ -9,6 +9,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import requests
+
 # A debug build on a busy two-core machine opens its store in about a second.
 START_SECONDS = 60
 STOP_SECONDS = 40
@@ -59,6 +61,8 @@ class Baleen(Store):
         try:
             doors = json.loads(first_line(process, log))
             credentials = json.loads(Path(doors["rootCredentials"]).read_text())
+            for door in ("s3", "api", "ops"):
+                requests.get(doors[door], timeout=START_SECONDS)
         except BaseException:
             process.kill()
             process.wait()

@@ -122,7 +122,7 @@ def test_a_site_without_agents(pcaps, proven):
 
 
 def test_bodies_that_are_no_json(pcaps):
-    for body in (b"", b"{", b"nonsense", b"\xff\xfe", b"[" * 100_000):
+    for body in (b"", b"{", b"nonsense", b"\xff\xfe", b"[" * 60_000):
         envelope(pcaps.raw("POST", "", data=body, headers={"Content-Type": "application/json"}), 400, 6007)
     envelope(pcaps.raw("POST", "", json=[1]), 400, 1001)
     assert pcaps.raw("POST", "", data=b" " * (8 << 20)).status_code in (400, 413)
