@@ -160,6 +160,7 @@ impl From<&BodyFault> for Fault {
             BodyFault::BrokenOff | BodyFault::Framing(_) | BodyFault::DecodedLength { .. } => {
                 ("IncompleteBody", StatusCode::BAD_REQUEST)
             }
+            BodyFault::Stalled => ("RequestTimeout", StatusCode::BAD_REQUEST),
             BodyFault::ChunkTooLarge => ("InvalidChunkSizeError", StatusCode::BAD_REQUEST),
             BodyFault::TooLarge { .. } => ("MaxMessageLengthExceeded", StatusCode::BAD_REQUEST),
             BodyFault::Signature => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),

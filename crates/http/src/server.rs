@@ -16,8 +16,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::limits::{
-    CONNECTIONS_MAX, DRAIN_DEADLINE, READ_BUFFER_BYTES_MAX, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT,
-    REQUEST_HEADERS_MAX,
+    BODY_STALL_TIMEOUT, CONNECTIONS_MAX, DRAIN_DEADLINE, READ_BUFFER_BYTES_MAX, REQUEST_HEAD_BYTES_MAX,
+    REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX,
 };
 use crate::{Edge, RequestBody};
 
@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub connections_max: usize,
     /// Longest wait for the head of a request.
     pub head_timeout: Duration,
+    /// Longest wait for the next bytes of a body that is being read.
+    pub stall_timeout: Duration,
     /// How long a stop waits for requests at work.
     pub drain_deadline: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for ServerSettings {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             connections_max: CONNECTIONS_MAX,
             head_timeout: REQUEST_HEAD_TIMEOUT,
+            stall_timeout: BODY_STALL_TIMEOUT,
             drain_deadline: DRAIN_DEADLINE,
         }
     }
@@ -101,6 +104,7 @@ impl Listener {
                         shutdown: shutdown.clone(),
                         cut: cut.clone(),
                         head_timeout: settings.head_timeout,
+                        stall_timeout: settings.stall_timeout,
                     };
                     connections.spawn(async move {
                         connection.serve(stream, peer).await;
@@ -134,6 +138,7 @@ struct Connection {
     shutdown: Shutdown,
     cut: Shutdown,
     head_timeout: Duration,
+    stall_timeout: Duration,
 }
 
 impl Connection {
@@ -142,10 +147,15 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, %peer, "TCP_NODELAY could not be set");
         }
-        let edge = self.edge;
+        let (edge, stall_timeout) = (self.edge, self.stall_timeout);
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let edge = Arc::clone(&edge);
-            async move { Ok::<_, Infallible>(edge.handle(request.map(RequestBody::incoming)).await) }
+            async move {
+                Ok::<_, Infallible>(
+                    edge.handle(request.map(|body| RequestBody::incoming(body, stall_timeout)))
+                        .await,
+                )
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

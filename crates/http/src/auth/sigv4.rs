@@ -2,9 +2,9 @@
 
 use baleen_policy::Principal;
 use baleen_signing::limits::CLOCK_SKEW_MAX;
-use baleen_signing::{AmzDate, CanonicalRequest, Claim, PathStyle, PayloadMode};
+use baleen_signing::{AmzDate, CanonicalRequest, Claim, EMPTY_SHA256, PathStyle, PayloadMode};
 use baleen_types::Timestamp;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
@@ -43,8 +43,12 @@ impl Authenticator {
                         server: now,
                     });
                 }
-                let declared = headers.get(&CONTENT_SHA256).ok_or(AuthError::MissingContentSha256)?;
-                let declared = declared.to_str().map_err(|_| AuthError::UnsupportedContentSha256)?;
+                let declared = match headers.get(&CONTENT_SHA256) {
+                    Some(declared) => declared.to_str().map_err(|_| AuthError::UnsupportedContentSha256)?,
+                    // Generic signers (curl) leave it out; of no body the hash is known, and it is checked that there is none.
+                    None if has_no_body(headers) => EMPTY_SHA256,
+                    None => return Err(AuthError::MissingContentSha256),
+                };
                 self.verify(service, head, &claim, declared).await
             }
             (None, Some(claim)) => {
@@ -107,6 +111,13 @@ impl Authenticator {
             payload,
         })
     }
+}
+
+fn has_no_body(headers: &HeaderMap) -> bool {
+    let empty = headers
+        .get(CONTENT_LENGTH)
+        .is_none_or(|length| length.as_bytes() == b"0");
+    empty && !headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// A request without signature: nobody asks, and only what needs no signature may protect the body.

@@ -10,6 +10,8 @@ use baleen_types::{Classify, FaultKind};
 pub enum BodyFault {
     /// The connection broke, or the client ended the body early.
     BrokenOff,
+    /// The client sent nothing for too long.
+    Stalled,
     /// The framing of `aws-chunked` is wrong.
     Framing(&'static str),
     /// A chunk is larger than [`crate::limits::CHUNK_BYTES_MAX`].
@@ -38,6 +40,7 @@ impl fmt::Display for BodyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BrokenOff => f.write_str("the request body ended before it was complete"),
+            Self::Stalled => f.write_str("nothing of the request body was received for too long"),
             Self::Framing(what) => write!(f, "the aws-chunked body is malformed: {what}"),
             Self::ChunkTooLarge => f.write_str("a chunk of the body is larger than 5 GiB"),
             Self::Signature => f.write_str("the signature of a chunk or trailer of the body does not match"),
@@ -61,6 +64,7 @@ impl Classify for BodyFault {
     fn kind(&self) -> FaultKind {
         match self {
             Self::BrokenOff
+            | Self::Stalled
             | Self::Framing(_)
             | Self::ChunkTooLarge
             | Self::DecodedLength { .. }

@@ -3,9 +3,11 @@
 mod checksum;
 mod chunked;
 mod fault;
+mod stall;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use baleen_signing::Sha256;
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use chunked::Decoder;
 pub use fault::{BodyFault, BodyOutcome};
 
 use crate::auth::Payload;
+use stall::Stall;
 
 /// Names of the trailers that follow the body, already verified when the body ends; a request extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub struct RequestBody {
 
 enum Source {
     Empty,
-    Hyper(Incoming),
+    Hyper { body: Incoming, stall: Stall },
     Boxed(Pin<Box<dyn Body<Data = Bytes, Error = BodyFault> + Send + Sync>>),
 }
 
@@ -83,13 +86,17 @@ impl RequestBody {
         Self::new(Source::Empty)
     }
 
-    /// The body of a connection.
+    /// The body of a connection, which ends with [`BodyFault::Stalled`] when its reader waits longer than `stall_timeout`
+    /// for the next bytes.
     #[must_use]
-    pub fn incoming(body: Incoming) -> Self {
+    pub fn incoming(body: Incoming, stall_timeout: Duration) -> Self {
         if body.is_end_stream() {
             Self::empty()
         } else {
-            Self::new(Source::Hyper(body))
+            Self::new(Source::Hyper {
+                body,
+                stall: Stall::new(stall_timeout),
+            })
         }
     }
 
@@ -153,10 +160,17 @@ impl RequestBody {
             }
             let frame = match &mut self.source {
                 Source::Empty => None,
-                // The cause is a broken connection or a broken transfer coding: the client's, and nothing to tell it.
-                Source::Hyper(body) => {
-                    ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|_| BodyFault::BrokenOff))
-                }
+                Source::Hyper { body, stall } => match Pin::new(body).poll_frame(cx) {
+                    Poll::Ready(frame) => {
+                        stall.moved();
+                        // The cause is a broken connection or transfer coding: the client's, and nothing to tell it.
+                        frame.map(|frame| frame.map_err(|_| BodyFault::BrokenOff))
+                    }
+                    Poll::Pending => {
+                        ready!(stall.poll(cx));
+                        Some(Err(BodyFault::Stalled))
+                    }
+                },
                 Source::Boxed(body) => ready!(body.as_mut().poll_frame(cx)),
             };
             match frame {
@@ -241,7 +255,7 @@ impl Body for RequestBody {
         let hint = match (&self.decoder, &self.source) {
             (Some(decoder), _) => return SizeHint::with_exact(decoder.remaining() + held),
             (None, Source::Empty) => return SizeHint::with_exact(held),
-            (None, Source::Hyper(body)) => body.size_hint(),
+            (None, Source::Hyper { body, .. }) => body.size_hint(),
             (None, Source::Boxed(body)) => body.size_hint(),
         };
         match hint.exact() {

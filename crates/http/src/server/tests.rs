@@ -42,8 +42,7 @@ impl Door for Slow {
                     .into_body()
                     .collect()
                     .await
-                    .map(http_body_util::Collected::to_bytes)
-                    .unwrap_or_default();
+                    .map_or_else(|fault| format!("{fault:?}").into(), http_body_util::Collected::to_bytes);
                 Response::new(ResponseBody::full(body))
             }
         }
@@ -192,4 +191,20 @@ async fn continue_is_sent_only_when_the_body_is_read() {
     stream.write_all(b"hi").await.unwrap();
     let text = until_closed(stream).await;
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hi"), "{text}");
+}
+
+#[tokio::test]
+async fn a_silent_sender_is_not_waited_for() {
+    let settings = ServerSettings {
+        stall_timeout: Duration::from_millis(20),
+        ..ServerSettings::default()
+    };
+    let running = start(settings).await;
+    let stream = send(
+        running.address,
+        "PUT / HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\nh",
+    )
+    .await;
+    let text = until_closed(stream).await;
+    assert!(text.ends_with("Stalled"), "{text}");
 }

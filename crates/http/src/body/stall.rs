@@ -1,0 +1,40 @@
+//! A watch over a sender that may fall silent.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+/// Runs out when nothing has moved for a while. Costs a timer only once somebody had to wait.
+pub(super) struct Stall {
+    timeout: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+impl Stall {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            sleep: None,
+            waiting: false,
+        }
+    }
+
+    /// Something came.
+    pub(super) fn moved(&mut self) {
+        self.waiting = false;
+    }
+
+    /// Nothing came: ready when that was so for too long.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = self.timeout;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        if !self.waiting {
+            sleep.as_mut().reset(Instant::now() + timeout);
+            self.waiting = true;
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
