@@ -88,7 +88,7 @@ impl fmt::Display for Endpoint {
 /// One line of the operator's list.
 ///
 /// Shape: `*` (every public host), `*.example.com` (the hosts below a domain), `minio.example`, `minio.example:9000`,
-/// `10.1.2.3`, `10.1.0.0/16`, `[fd00::1]:9000`, `fd00::/8`.
+/// `10.1.2.3`, `10.1.0.0/16`, `[fd00::1]:9000`, `fd00::/8`, `https://minio.example:9000` (that host and port).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndpointRule {
     /// Every host that is not special.
@@ -107,7 +107,7 @@ impl EndpointRule {
     /// ```
     /// use baleen_capture::EndpointRule;
     /// assert!(EndpointRule::parse("*.example.com").is_ok());
-    /// assert!(EndpointRule::parse("https://example.com").is_err());
+    /// assert!(EndpointRule::parse("example.com/path").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim().to_ascii_lowercase();
@@ -122,6 +122,13 @@ impl EndpointRule {
         }
         if let Ok(socket) = text.parse::<std::net::SocketAddr>() {
             return Ok(Self::Network(socket.ip().into(), Some(socket.port())));
+        }
+        if text.contains("://") {
+            let endpoint = Endpoint::parse(&text)?;
+            return Ok(match endpoint.address() {
+                Some(address) => Self::Network(address.into(), Some(endpoint.port())),
+                None => Self::Host(endpoint.host(), Some(endpoint.port())),
+            });
         }
         if let Some(domain) = text
             .strip_prefix('*')

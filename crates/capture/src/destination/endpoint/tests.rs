@@ -62,6 +62,10 @@ fn rules_decide() {
         (&["minio.example:443"], "https://minio.example", Allowed),
         (&["minio.example:443"], "http://minio.example", Refused),
         (&["localhost"], "http://localhost:9000", Allowed),
+        (&["https://minio.example"], "https://minio.example", Allowed),
+        (&["https://minio.example"], "https://minio.example:9000", Refused),
+        (&["http://127.0.0.1:9000/"], "http://127.0.0.1:9000", Allowed),
+        (&["http://127.0.0.1:9000/"], "http://127.0.0.1:9001", Refused),
     ] {
         assert_eq!(judge(rules, endpoint), verdict, "{rules:?} {endpoint}");
     }
@@ -69,7 +73,16 @@ fn rules_decide() {
 
 #[test]
 fn what_is_no_rule() {
-    for wrong in ["", "https://a", "*a.example", "a/b", "host:port", "a b", "10.0.0.0/40"] {
+    for wrong in [
+        "",
+        "https://a/path",
+        "ftp://a",
+        "*a.example",
+        "a/b",
+        "host:port",
+        "a b",
+        "10.0.0.0/40",
+    ] {
         assert!(EndpointRule::parse(wrong).is_err(), "{wrong}");
     }
 }
