@@ -26,9 +26,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the store and the capture API until SIGTERM or Ctrl-C.
-    Serve(Settings),
+    Serve(Box<Settings>),
+    /// Capture packets of this machine to a bucket, a file or standard output.
+    Capture(Box<crate::capture::Arguments>),
+    /// Show the main job on live traffic of this machine, then serve on.
+    Demo(Box<crate::demo::Arguments>),
     /// Say what is missing on this machine, and how to get it.
-    Doctor(Settings),
+    Doctor(Box<Settings>),
     /// Check or show the configuration.
     Config(config::Arguments),
     /// Write the completions of a shell to standard output.
@@ -161,4 +165,24 @@ pub(crate) fn version(json: bool) -> Result<ExitCode, Failure> {
         output::line(&format!("baleen {version}"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn man_page_and_completions_name_every_command() {
+        let mut completions = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut Cli::command(), "baleen", &mut completions);
+        let completions = String::from_utf8(completions).expect("completions are text");
+        for command in Cli::command().get_subcommands() {
+            assert!(completions.contains(command.get_name()), "{}", command.get_name());
+        }
+    }
 }

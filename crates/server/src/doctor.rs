@@ -5,6 +5,9 @@
 mod checks;
 mod probes;
 
+pub(crate) use checks::{may_capture, setcap_advice};
+pub(crate) use probes::find_program;
+
 use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::output;

@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The stores' engine tells of every table it makes; that is for its own authors. Directives of the operator win.
-const QUIET: &str = "fjall=warn,lsm_tree=warn";
+/// The stores' engine tells of every table it makes, and the S3 codec calls every refused request an error, which the
+/// edge has logged already: both are for their own authors. Directives of the operator win.
+const QUIET: &str = "fjall=warn,lsm_tree=warn,s3s=off";
 
 /// Starts logging for the process. A second start changes nothing.
 pub(crate) fn start(log: &Log) {

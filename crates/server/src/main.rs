@@ -1,8 +1,10 @@
 //! The Baleen binary: parses the command line, runs one command, and says what to do when it fails.
 
+mod capture;
 mod cli;
 mod config;
 mod credentials;
+mod demo;
 mod doctor;
 mod failure;
 mod folder;
@@ -30,6 +32,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let json = cli.json;
     match cli.command {
         Command::Serve(settings) => serve::run(&settings, json),
+        Command::Capture(arguments) => capture::run(&arguments, json),
+        Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),
         Command::Config(arguments) => cli::config::run(&arguments, json),
         Command::Completions { shell } => cli::completions(shell),

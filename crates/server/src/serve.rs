@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
@@ -147,7 +148,8 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
     ))
 }
 
-fn finish(drained: Drained) -> ExitCode {
+/// Says how the stop went.
+pub(crate) fn finish(drained: Drained) -> ExitCode {
     if drained.cut_connections > 0 || !drained.is_quiet {
         warn!(
             cut_connections = drained.cut_connections,
@@ -169,10 +171,14 @@ fn metrics() -> Result<PrometheusHandle, Failure> {
         .map_err(|error| Failure::because("metrics cannot be recorded", &error))
 }
 
+/// Signals within this time of one another are one: a terminal and a wrapper (`timeout`, `sudo`) often both send theirs.
+const SIGNALS_ARE_ONE: Duration = Duration::from_millis(500);
+
 /// SIGTERM and SIGINT.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    last: Option<Instant>,
 }
 
 impl Signals {
@@ -182,14 +188,22 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            last: None,
         })
     }
 
     /// Waits for the next of either. Cancel safe.
     pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            let is_echo = self.last.is_some_and(|last| last.elapsed() < SIGNALS_ARE_ONE);
+            if !is_echo {
+                self.last = Some(Instant::now());
+                return;
+            }
         }
     }
 }

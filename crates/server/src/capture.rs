@@ -1,0 +1,233 @@
+//! `baleen capture`: packets from this machine's interfaces to a bucket, a file or a pipe.
+//!
+//! Everything that can be wrong is looked at before the first packet: the filter, the store, its credentials, the bucket.
+//! One task writes parts while another watches progress and signals; nobody stands between the kernel and the pool of
+//! part buffers. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
+
+mod destination;
+pub(crate) mod progress;
+pub(crate) mod report;
+mod sink;
+mod store;
+
+use crate::cli::Place;
+use crate::config::parse;
+use crate::doctor::setcap_advice;
+use crate::failure::Failure;
+use crate::serve::{Signals, runtime};
+use baleen_capture::engine::{
+    CaptureRequest, EndReason, Engine, EngineError, Format, Interfaces, Limits, Outcome, Parts,
+};
+use baleen_filter::Filter;
+use baleen_runtime::{Clock, SystemClock};
+use baleen_types::{Classify, FaultKind};
+use clap::{Args, ValueEnum};
+use destination::Destination;
+use progress::Progress;
+use report::Report;
+use sink::Sink;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the progress line is drawn anew.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// What to capture, until when, and where it goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    /// s3://bucket/prefix/, a file, or - for standard output (baleen capture - | tshark -r -).
+    #[arg(value_name = "DEST")]
+    destination: String,
+    /// An interface; may be repeated; `any` is all of them [default: that of the default route].
+    #[arg(short, long = "interface", value_name = "IF")]
+    interface: Vec<String>,
+    /// A filter in tcpdump's language: 'tcp port 443 and not host 10.0.0.1' [default: every packet].
+    #[arg(short, long, value_name = "EXPR", default_value = "", hide_default_value = true)]
+    filter: String,
+    /// End after this time: 30s, 5m, 2h [default: Ctrl-C].
+    #[arg(short, long, value_name = "TIME", value_parser = parse::duration)]
+    time: Option<Duration>,
+    /// End after this many packets.
+    #[arg(short, long, value_name = "PACKETS")]
+    count: Option<u64>,
+    /// End before more than this of packet bytes is kept: 100MiB.
+    #[arg(short = 'C', long, value_name = "BYTES", value_parser = parse::size)]
+    bytes: Option<u64>,
+    /// The file's form [default: pcapng, or what the name of DEST says].
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
+    /// Keep only so many bytes of each packet.
+    #[arg(short, long, value_name = "BYTES", default_value_t = baleen_ring::SNAPLEN_MAX)]
+    snaplen: u32,
+    /// Do not ask the interface for packets to other machines.
+    #[arg(short = 'p', long)]
+    no_promiscuous: bool,
+    /// Show no progress and no summary.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Make the bucket if it is not there.
+    #[arg(long)]
+    make_bucket: bool,
+    #[command(flatten)]
+    store: store::StoreArguments,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The two forms, as they are named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    Pcap,
+    Pcapng,
+}
+
+/// Captures, and reports.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let filter = Filter::expression(&arguments.filter).map_err(|error| {
+        Failure::usage(format!("the filter cannot be used: {error}"))
+            .advise("filters are in tcpdump's language, as in: -f 'tcp port 443 and host 10.0.0.1'")
+    })?;
+    let destination = Destination::parse(&arguments.destination)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let clock: Arc<dyn Clock> = SystemClock::new();
+        let format = form(arguments, &destination);
+        let store = match &destination {
+            Destination::Bucket { .. } => Some(store::find(&arguments.store, &arguments.place, Arc::clone(&clock))?),
+            Destination::File(_) | Destination::Pipe => None,
+        };
+        let exclude = match &store {
+            Some(store) => store.own_traffic().await?,
+            None => Vec::new(),
+        };
+        let interfaces = interfaces(arguments)?;
+        let naming = destination::Naming {
+            started: clock.now(),
+            interface: interfaces.first().cloned().unwrap_or_default(),
+            suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
+        };
+        let sink = Sink::open(&destination, &naming, store, arguments.make_bucket).await?;
+        let request = CaptureRequest {
+            interfaces: Interfaces::Named(interfaces.clone()),
+            filter,
+            exclude,
+            limits: Limits {
+                packets: arguments.count,
+                bytes: arguments.bytes,
+                duration: arguments.time,
+            },
+            snaplen: arguments.snaplen,
+            promiscuous: !arguments.no_promiscuous,
+            format,
+            comments: Vec::new(),
+        };
+        let engine = Engine::new(sink.engine_settings(), Arc::clone(&clock)).map_err(|error| refused(&error))?;
+        // Mapping rings and compiling filters block for some milliseconds.
+        let started = tokio::task::spawn_blocking(move || engine.start(&request)).await;
+        let running = match started {
+            Ok(Ok(running)) => running,
+            Ok(Err(error)) => {
+                sink.give_up().await;
+                return Err(refused(&error));
+            }
+            Err(_) => return Err(Failure::new("the capture could not be started")),
+        };
+        let (parts, handle) = running.split();
+        let progress = Progress::new(arguments.quiet || json, &destination, &interfaces);
+        let written = watch(parts, &handle, sink, &progress, &mut signals).await;
+        progress.clear();
+        let (place, outcome) = written?;
+        Report {
+            place,
+            outcome,
+            is_quiet: arguments.quiet,
+            is_pipe: destination == Destination::Pipe,
+        }
+        .tell(json)
+        .await
+    });
+    // A thread that is stuck in a write to a pipe which nobody reads must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Writes the parts while showing progress; a signal ends the capture.
+async fn watch(
+    parts: Parts,
+    handle: &baleen_capture::engine::CaptureHandle,
+    sink: Sink,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<(sink::Written, Outcome), Failure> {
+    let writing = sink.write_all(parts);
+    let mut writing = std::pin::pin!(writing);
+    let mut ticks = tokio::time::interval(PROGRESS_EVERY);
+    let mut is_stopping = false;
+    let written = loop {
+        tokio::select! {
+            written = writing.as_mut() => break written,
+            _ = ticks.tick() => progress.show(&handle.progress()),
+            () = signals.next() => {
+                if is_stopping {
+                    return Err(Failure::new("given up at a second signal; what was caught is not kept whole"));
+                }
+                is_stopping = true;
+                handle.stop();
+            }
+        }
+    };
+    // A sink that failed has dropped the parts, so the capture ends at once in either case.
+    let outcome = handle.ended().await;
+    Ok((written?, outcome))
+}
+
+/// The form that was asked for, or that the name of the file says.
+fn form(arguments: &Arguments, destination: &Destination) -> Format {
+    match (arguments.format, destination.suffix()) {
+        (Some(FormatName::Pcap), _) | (None, Some("pcap" | "cap" | "dmp")) => Format::Pcap,
+        (Some(FormatName::Pcapng), _) | (None, _) => Format::PcapNg,
+    }
+}
+
+fn interfaces(arguments: &Arguments) -> Result<Vec<String>, Failure> {
+    if !arguments.interface.is_empty() {
+        return Ok(arguments.interface.clone());
+    }
+    baleen_ring::default_interface()
+        .map(|found| vec![found.name])
+        .map_err(|error| Failure::usage(error.to_string()).advise("name one with -i, as in: -i lo"))
+}
+
+/// An engine that does not start, in words for the person at the keyboard.
+fn refused(error: &EngineError) -> Failure {
+    if error.kind() == FaultKind::Denied {
+        // One line and nothing else: this is what nearly everybody meets first.
+        return Failure::new(format!(
+            "capturing needs a right that this program has not: {}",
+            setcap_advice()
+        ));
+    }
+    Failure::because("the capture cannot start", error)
+}
+
+/// Why a capture ended, in words.
+pub(crate) fn ended_words(reason: &EndReason) -> String {
+    match reason {
+        EndReason::PacketLimit => "the packet limit was reached".to_owned(),
+        EndReason::ByteLimit => "the byte limit was reached".to_owned(),
+        EndReason::TimeLimit => "the time was over".to_owned(),
+        EndReason::Stopped => "it was stopped".to_owned(),
+        EndReason::InterfaceGone => "the interface was removed".to_owned(),
+        EndReason::FileFull => "the object has as many parts as it may have".to_owned(),
+        EndReason::Abandoned => "nobody took the packets any more".to_owned(),
+        EndReason::Failed(why) => format!("the kernel refused to go on: {why}"),
+    }
+}
+
+/// A path that was given as text.
+fn path_of(text: &str) -> PathBuf {
+    PathBuf::from(text)
+}
