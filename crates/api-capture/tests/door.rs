@@ -501,3 +501,72 @@ async fn a_server_that_stops_says_when_to_come_back() {
     assert_eq!((answer.status.as_u16(), answer.code()), (503, 1013));
     assert!(answer.headers.contains_key("retry-after"));
 }
+
+/// Values that clients send by mistake, or by intent.
+fn values() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,20}".prop_map(Value::from),
+        Just(json!(URI)),
+        Just(json!("full")),
+        Just(json!("local")),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::hash_map("[a-z_]{1,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+#[test]
+fn no_body_makes_the_door_fail() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let world = runtime.block_on(async {
+        let world = World::new();
+        world.proven(URI).await;
+        world
+    });
+    let names = [
+        "system",
+        "type",
+        "time_limit",
+        "packet_limit",
+        "byte_limit",
+        "colo_name",
+        "colo",
+        "destination_conf",
+        "destinaton_conf",
+        "filter_v1",
+        "filter_v2",
+        "filter_expression",
+        "bidirectional",
+        "format",
+        "offset_time",
+        "ownership_challenge",
+    ];
+    let config = ProptestConfig {
+        cases: 256,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let changes = proptest::collection::hash_map(proptest::sample::select(names.to_vec()), values(), 0..4);
+    proptest!(config, |(changes in changes, which in 0..3usize)| {
+        let path = ["/pcaps", "/pcaps/ownership", "/pcaps/ownership/validate"][which];
+        let mut asked = full();
+        for (name, value) in changes {
+            asked[name] = value;
+        }
+        let answer = runtime.block_on(world.call(Method::POST, path, asked));
+        prop_assert!([200, 400, 404, 409].contains(&answer.status.as_u16()), "{:?}", answer);
+        if answer.status != StatusCode::OK {
+            prop_assert!(answer.code() >= 1000 && !answer.message().is_empty(), "{:?}", answer);
+        }
+    });
+}

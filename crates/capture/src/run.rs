@@ -12,12 +12,13 @@ use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::limits::{PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
+use crate::ownership::StoredOwnership;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::Admitted;
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, PartNumber};
+use baleen_types::{AccountId, CaptureId, OwnershipId, PartNumber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -32,6 +33,13 @@ const END_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Why there will be no object; the text is for the capture's owner.
 struct Failure(String);
+
+impl Failure {
+    /// The destination was deleted from the account's list.
+    fn forsaken() -> Self {
+        Self("the bucket was deleted from this account's list while the capture ran".to_owned())
+    }
+}
 
 impl From<CaptureError> for Failure {
     fn from(error: CaptureError) -> Self {
@@ -74,6 +82,9 @@ impl Captures {
 
     async fn run_to_end(&self, admitted: Admitted, live: &Live) -> Result<Option<String>, Failure> {
         let owner = admitted.owner;
+        // The proof may have been deleted since the capture was let in; who deletes it after this look finds the capture
+        // among the live ones.
+        self.read_proof(owner.0, admitted.ownership).await?;
         let destination = admitted.proof.destination()?;
         let place = admitted.proof.place(admitted.ownership, &self.parts.sealer)?;
         let sink = self.places.open(owner.0, destination.bucket(), &place).await?;
@@ -147,12 +158,15 @@ impl Captures {
             .upload()?
             .ok_or_else(|| Failure("no upload was begun".to_owned()))?;
         let ownership = record.ownership();
-        let key = Self::ownership_key(account, ownership);
-        let proof = store::read::<crate::ownership::StoredOwnership>(&self.parts.meta, &key).await?;
-        let proof = proof.ok_or(CaptureError::NoSuchOwnership)?.record;
+        let proof = self.read_proof(account, ownership).await?;
         let place = proof.place(ownership, &self.parts.sealer)?;
         let sink = self.places.open(account, proof.destination()?.bucket(), &place).await?;
         Ok((sink, upload))
+    }
+
+    async fn read_proof(&self, account: AccountId, id: OwnershipId) -> Result<StoredOwnership, Failure> {
+        let read = store::read(&self.parts.meta, &Self::ownership_key(account, id)).await?;
+        read.map(|read| read.record).ok_or_else(Failure::forsaken)
     }
 
     /// Stores how a capture ended, again and again while the store cannot: as long as it is not stored, the account sees
@@ -255,12 +269,19 @@ impl Run<'_> {
     async fn watch(&self, running: &dyn Running) -> Ended {
         let parts = &self.captures.parts;
         let mut asked = false;
+        let mut stored = Counts::default();
         let ended = loop {
             tokio::select! {
                 ended = running.ended() => break ended,
                 () = self.live.stop.stopping(), if !asked => asked = true,
                 () = parts.supervisor.shutdown().stopping(), if !asked => asked = true,
-                () = parts.clock.sleep(PROGRESS_SAVED_EVERY) => self.note_progress(running.counts()).await,
+                () = parts.clock.sleep(PROGRESS_SAVED_EVERY) => {
+                    let counts = running.counts();
+                    // A silent network costs no sync.
+                    if counts != stored && self.note_progress(counts).await {
+                        stored = counts;
+                    }
+                }
             }
             if asked {
                 running.stop();
@@ -279,9 +300,7 @@ impl Run<'_> {
     /// Decides whether what was caught is to be kept, and what is missing in it.
     fn judge(&self, ended: &Ended) -> Result<Option<String>, Failure> {
         if self.live.is_forsaken() {
-            return Err(Failure(
-                "the bucket was deleted from this account's list while the capture ran".to_owned(),
-            ));
+            return Err(Failure::forsaken());
         }
         let nothing = ended.counts.packets == 0;
         let server_stops = self.captures.parts.supervisor.shutdown().is_stopping();
@@ -302,11 +321,13 @@ impl Run<'_> {
         }
     }
 
-    async fn note_progress(&self, counts: Counts) {
+    /// Stores the counts; tells whether they are stored.
+    async fn note_progress(&self, counts: Counts) -> bool {
         let noted = self.note(|record| record.set_counts(counts)).await;
-        if let Err(error) = noted {
+        if let Err(error) = &noted {
             warn!(capture = %self.owner.1, %error, "progress of a capture not stored");
         }
+        noted.is_ok()
     }
 
     async fn note_delivered(&self, delivered: &Delivered) {

@@ -161,3 +161,71 @@ async fn its_own_upload_is_left_out() {
     catch.finish(&b"one"[..]).await;
     world.until(me, created.id, Status::Success).await;
 }
+
+#[tokio::test]
+async fn a_slow_store_holds_the_agent_and_nothing_piles_up() {
+    let (world, store, me) = world().await;
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let gate = Arc::clone(&go_on);
+    store.script(move |call| match call {
+        Call::Part(_) => Act::Wait(Arc::clone(&gate)),
+        _ => Act::Serve,
+    });
+    let created = world.create(me, URI).await.unwrap();
+    let catch = world.caught().await;
+    // One part is being sent, one waits in the channel; the third has to wait with the agent.
+    catch.part(big_part(1)).await;
+    while !store.calls().contains(&Call::Part(1)) {
+        tokio::task::yield_now().await;
+    }
+    catch.part(big_part(2)).await;
+    catch.counts(30, 3000);
+    catch.end(None);
+    let mut third = Box::pin(async move { catch.part(big_part(3)).await });
+    for _ in 0..1000 {
+        assert!(futures::poll!(&mut third).is_pending());
+        tokio::task::yield_now().await;
+    }
+    world.until(me, created.id, Status::ConversionPending).await;
+    let open_gate = async {
+        loop {
+            go_on.notify_one();
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = async {
+        assert!(third.await);
+        world.until(me, created.id, Status::Success).await
+    };
+    let done = tokio::select! {
+        done = ended => done,
+        () = open_gate => unreachable!("it never ends"),
+    };
+    assert_eq!(done.counts.packets, 30);
+    let object = store.object(&format!("/bucket/dir/pcap_{}.pcap", done.id)).unwrap();
+    assert_eq!(object.len(), 15 << 20);
+}
+
+#[tokio::test]
+async fn a_destination_deleted_before_the_run_looked() {
+    let (world, _store, me) = world().await;
+    // Deleted while the upload is being begun: whoever comes first, the capture does not go there.
+    let created = world.create(me, URI).await.unwrap();
+    world.captures.delete_ownership(me, created.ownership).await.unwrap();
+    let ended = async {
+        loop {
+            let capture = world.captures.get(me, created.id).await.unwrap();
+            if capture.status.is_terminal() {
+                return capture;
+            }
+            if let Ok(catch) = world.catches.lock().await.try_recv() {
+                catch.counts(1, 60);
+                catch.finish(&b"x"[..]).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let failed = tokio::time::timeout(common::PATIENCE, ended).await.unwrap();
+    assert_eq!(failed.status, Status::Failed);
+    assert!(failed.message.unwrap().contains("deleted"));
+}

@@ -33,6 +33,8 @@ pub enum Act {
     Fail(u16, &'static str),
     /// Never answers.
     Hang,
+    /// Answers as it should when this is notified.
+    Wait(Arc<tokio::sync::Notify>),
 }
 
 type Script = Box<dyn FnMut(&Call) -> Act + Send>;
@@ -140,6 +142,7 @@ impl FakeS3 {
             Act::Serve => {}
             Act::Fail(status, code) => return failure(status, code),
             Act::Hang => std::future::pending().await,
+            Act::Wait(until) => until.notified().await,
         }
         let path = head.uri.path().to_owned();
         let upload = members.get("uploadId").copied().unwrap_or_default().to_owned();
