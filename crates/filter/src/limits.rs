@@ -7,8 +7,9 @@ pub const EXPRESSION_BYTES_MAX: usize = 4096;
 /// (400 words) take it 1.3 s, 300 ports 4.7 s.
 pub const EXPRESSION_WORDS_MAX: usize = 400;
 
-/// The longest program: the kernel takes no more (`BPF_MAXINSNS`).
-pub const INSTRUCTIONS_MAX: usize = 4096;
+/// The longest program: the kernel takes 4096 instructions (`BPF_MAXINSNS`), and the ring puts 6 in front of ours where
+/// packets of the loopback interface may come by.
+pub const INSTRUCTIONS_MAX: usize = 4096 - 6;
 
 /// The most address blocks, and the most port ranges, at one end of a five-tuple.
 pub const END_ITEMS_MAX: usize = 64;

@@ -14,7 +14,7 @@ use baleen_types::{BpfInstruction, LinkType};
 
 /// A checked program for packets of one link type.
 ///
-/// Invariants: 1 to 4096 known instructions; jumps go forward and stay inside; every path ends with a return; loads and
+/// Invariants: 1 to 4090 known instructions; jumps go forward and stay inside; every path ends with a return; loads and
 /// stores stay in the scratch words; no division by a constant zero. So it ends on every packet, and the kernel takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
