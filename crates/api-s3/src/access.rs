@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use baleen_objects::{Bucket, ObjectError};
 use baleen_policy::{Action, Authorized, Principal, Resource, authorize};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
+use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
@@ -115,7 +116,7 @@ impl Access {
         };
         let authorized = authorize(principal, row.action, resource)?;
         if let Some(bucket) = &bucket {
-            check_expected_owner(cx, "x-amz-expected-bucket-owner", bucket)?;
+            check_expected_owner(cx.headers(), "x-amz-expected-bucket-owner", bucket)?;
         } else if let (Extent::Bucket | Extent::Object, Some(name)) = (row.extent, &name) {
             return Err(ObjectError::NoSuchBucket(name.clone()).into());
         }
@@ -141,10 +142,11 @@ impl Access {
     }
 
     /// A copy reads: who may write the destination must also be allowed to read the source.
-    async fn authorize_source(&self, source: &CopySource, principal: &Principal) -> Result<(), Fault> {
+    async fn authorize_source<T>(&self, source: &CopySource, request: &S3Request<T>) -> Result<(), Fault> {
+        let principal = request.extensions.get::<Principal>().unwrap_or(&Principal::Nobody);
         let at = crate::convert::copy_source(source)?;
         let bucket = self.find(&at.bucket).await?;
-        let owner = bucket.map(|bucket| bucket.owner);
+        let owner = bucket.as_ref().map(|bucket| bucket.owner);
         authorize(
             principal,
             Action::S3GetObject,
@@ -153,7 +155,8 @@ impl Access {
                 owner,
             },
         )?;
-        Ok(())
+        let bucket = bucket.ok_or(ObjectError::NoSuchBucket(at.bucket))?;
+        check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)
     }
 }
 
@@ -165,30 +168,16 @@ impl S3Access for Access {
     }
 
     async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
-        let (id, principal) = asker(request);
-        self.authorize_source(&request.input.copy_source, &principal)
-            .await
-            .map_err(|fault| fault.into_s3(id))
+        let id = request.extensions.get::<RequestId>().copied();
+        let checked = self.authorize_source(&request.input.copy_source, request).await;
+        checked.map_err(|fault| fault.into_s3(id))
     }
 
     async fn upload_part_copy(&self, request: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
-        let (id, principal) = asker(request);
-        self.authorize_source(&request.input.copy_source, &principal)
-            .await
-            .map_err(|fault| fault.into_s3(id))
+        let id = request.extensions.get::<RequestId>().copied();
+        let checked = self.authorize_source(&request.input.copy_source, request).await;
+        checked.map_err(|fault| fault.into_s3(id))
     }
-}
-
-fn asker<T>(request: &S3Request<T>) -> (Option<RequestId>, Principal) {
-    let id = request.extensions.get::<RequestId>().copied();
-    (
-        id,
-        request
-            .extensions
-            .get::<Principal>()
-            .cloned()
-            .unwrap_or(Principal::Nobody),
-    )
 }
 
 fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
@@ -198,8 +187,8 @@ fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
     })
 }
 
-fn check_expected_owner(cx: &S3AccessContext<'_>, header: &str, bucket: &Bucket) -> Result<(), Fault> {
-    match cx.headers().get(header) {
+fn check_expected_owner(headers: &HeaderMap, header: &str, bucket: &Bucket) -> Result<(), Fault> {
+    match headers.get(header) {
         Some(expected) if expected.as_bytes() != bucket.owner.to_string().as_bytes() => Err(Fault::access_denied()),
         _ => Ok(()),
     }

@@ -1,13 +1,14 @@
 //! CopyObject.
 
 use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, WriteCondition};
-use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective};
+use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use super::copying::{SourceConditions, check_source};
 use crate::access::Call;
-use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp};
+use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, write_condition};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -42,7 +43,7 @@ pub(super) async fn run(
             headers,
             checksum_algorithm,
             source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
-            condition: WriteCondition::None,
+            condition: destination_condition(&request.headers)?,
         })
         .await?;
     let mut result = CopyObjectResult {
@@ -53,4 +54,17 @@ pub(super) async fn run(
     put_checksum!(result, stored.checksum.as_ref());
     result.checksum_type = stored.checksum.as_ref().map(checksum_type);
     Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+}
+
+/// `If-None-Match` and `If-Match` of the destination, which the codec does not read for a copy. To copy in spite of a
+/// condition would be worse than not to copy.
+fn destination_condition(headers: &HeaderMap) -> Result<WriteCondition, Fault> {
+    let read = |name: HeaderName| {
+        let value = headers.get(&name)?.as_bytes();
+        let malformed = |_| Fault::invalid_argument(format!("The header {name} must be * or an entity tag."));
+        Some(ETagCondition::parse_http_header(value).map_err(malformed))
+    };
+    let none_match = read(IF_NONE_MATCH).transpose()?;
+    let matching = read(IF_MATCH).transpose()?;
+    write_condition(none_match.as_ref(), matching.as_ref())
 }

@@ -153,6 +153,19 @@ async fn a_copy_needs_the_right_to_read_its_source() {
 }
 
 #[tokio::test]
+async fn an_expected_owner_of_the_source_is_compared() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("from")).body("data")).await;
+    let copy = |owner: &str| {
+        put(&key("to"))
+            .header("x-amz-copy-source", "/bucket/from")
+            .header("x-amz-source-expected-bucket-owner", owner)
+    };
+    server.fails(copy("100000000002"), 403, "AccessDenied").await;
+    server.ok(copy("100000000001")).await;
+}
+
+#[tokio::test]
 async fn an_expected_owner_is_compared() {
     let server = Server::with_bucket().await;
     let ours = "100000000001";

@@ -131,3 +131,27 @@ async fn conditional_copies() {
         assert_eq!(server.stored("to").await.is_some(), status == 200, "{name}: {value}");
     }
 }
+
+#[tokio::test]
+async fn conditions_on_the_destination_of_a_copy() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("from")).body("new")).await;
+    let tag = server.ok(put(&key("to")).body("old")).await.header("etag");
+    let copy = || put(&key("to")).header("x-amz-copy-source", "/bucket/from");
+    server
+        .fails(copy().header("if-none-match", "*"), 412, "PreconditionFailed")
+        .await;
+    server
+        .fails(
+            copy().header("if-match", "\"00000000000000000000000000000000\""),
+            412,
+            "PreconditionFailed",
+        )
+        .await;
+    server
+        .fails(copy().header("if-match", "a\"b"), 400, "InvalidArgument")
+        .await;
+    assert_eq!(server.stored("to").await.as_deref(), Some(&b"old"[..]));
+    server.ok(copy().header("if-match", &tag)).await;
+    assert_eq!(server.stored("to").await.as_deref(), Some(&b"new"[..]));
+}

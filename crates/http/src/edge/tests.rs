@@ -522,3 +522,62 @@ async fn nothing_tells_a_secret() {
     }
     assert!(!format!("{:?}", BodyFault::Signature).contains("canary"));
 }
+
+/// Collects what a subscriber writes.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// F13: one line per request, with its id, and nothing in it that opens a door.
+#[tokio::test]
+async fn one_line_per_request_without_secrets() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let edge = s3();
+    let link = put().presigned(&signer(), date(), Duration::from_mins(1));
+    let signature = link.target.rsplit_once('=').unwrap().1.to_owned();
+    let header = put().signed(&signer(), PayloadMode::Unsigned, date());
+    let authorization = header.headers.last().unwrap().1.rsplit_once('=').unwrap().1.to_owned();
+    let wrong = put().signed(
+        &Signer {
+            secret: "x",
+            ..signer()
+        },
+        PayloadMode::Unsigned,
+        date(),
+    );
+    for ask_ in [link, header, wrong, Ask::new(Method::GET, "/panic")] {
+        let _ = ask(&edge, ask_).await;
+    }
+    let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let served: Vec<_> = written.lines().filter(|line| line.contains("request served")).collect();
+    assert_eq!(served.len(), 4, "{written}");
+    assert!(
+        served[0].contains("root@example.com") && served[0].contains("status=200"),
+        "{}",
+        served[0]
+    );
+    assert!(
+        served[2].contains("status=403") && served[3].contains("status=500"),
+        "{written}"
+    );
+    for secret in [SECRET, &signature, &authorization, "X-Amz"] {
+        assert!(!written.contains(secret), "{written}");
+    }
+}
