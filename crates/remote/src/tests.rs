@@ -3,4 +3,5 @@
 mod faults;
 mod fixture;
 mod requests;
+mod tls;
 mod uploads;

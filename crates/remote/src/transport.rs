@@ -21,7 +21,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::limits::{CONNECT_TIMEOUT, POOL_IDLE_MAX, POOL_IDLE_TIMEOUT, SEND_SLICE};
-use crate::resolver::{AddressRule, Resolver};
+use crate::resolver::AddressRule;
+use crate::resolver::Resolver;
 use crate::{ConnectFault, Error, Operation};
 
 /// Pooled connections, to be shared by all clients of a process. HTTP/1.1 only: one transfer a connection is what
@@ -71,7 +72,7 @@ impl Connections {
         self.resolver.addresses()
     }
 
-    fn with(tls: Arc<rustls::ClientConfig>, resolver: Resolver) -> Self {
+    pub(crate) fn with(tls: Arc<rustls::ClientConfig>, resolver: Resolver) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -139,27 +140,26 @@ fn explain(operation: Operation, error: hyper_util::client::legacy::Error) -> Er
 fn connect_fault(error: &(dyn StdError + 'static)) -> ConnectFault {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return ConnectFault::Untrusted;
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            if error
-                .get_ref()
-                .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
-            {
-                return ConnectFault::Untrusted;
-            }
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => return ConnectFault::Refused,
-                io::ErrorKind::TimedOut => return ConnectFault::TimedOut,
-                _ => {}
-            }
         }
         // hyper-util keeps its resolver's error type to itself and tells it apart by this text only.
         if error.to_string().starts_with("dns error") {
             return ConnectFault::Unresolved;
         }
         cause = error.source();
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            match error.kind() {
+                io::ErrorKind::ConnectionRefused => return ConnectFault::Refused,
+                io::ErrorKind::TimedOut => return ConnectFault::TimedOut,
+                _ => {}
+            }
+            // An I/O error which wraps another names that one's source as its own, and so hides it.
+            cause = error
+                .get_ref()
+                .map(|inner| inner as &(dyn StdError + 'static))
+                .or(cause);
+        }
     }
     ConnectFault::Other
 }

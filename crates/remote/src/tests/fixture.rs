@@ -209,6 +209,10 @@ pub(super) fn patient() -> Settings {
 }
 
 pub(super) fn client(url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
+    client_over(Connections::new(), url, settings)
+}
+
+pub(super) fn client_over(connections: Connections, url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
     let clock = Arc::new(HurriedClock {
         slept: Mutex::default(),
         passed: Mutex::default(),
@@ -226,7 +230,7 @@ pub(super) fn client(url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
     let parts = Parts {
         clock: clock.clone(),
         entropy: SeededEntropy::new(1),
-        connections: Connections::new(),
+        connections,
     };
     (S3::new(endpoint, settings, parts).unwrap(), clock)
 }
