@@ -188,7 +188,7 @@ async fn watch(
 fn form(arguments: &Arguments, destination: &Destination) -> Format {
     match (arguments.format, destination.suffix()) {
         (Some(FormatName::Pcap), _) | (None, Some("pcap" | "cap" | "dmp")) => Format::Pcap,
-        (Some(FormatName::Pcapng), _) | (None, _) => Format::PcapNg,
+        (Some(FormatName::Pcapng) | None, _) => Format::PcapNg,
     }
 }
 

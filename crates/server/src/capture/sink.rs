@@ -23,14 +23,14 @@ const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 pub(super) enum Sink {
     Pipe(File),
     File { path: PathBuf, file: File },
-    Object { store: Store, upload: Upload },
+    Object { store: Box<Store>, upload: Upload },
 }
 
 /// Where the capture is now.
 pub(super) enum Written {
     Pipe,
     File(PathBuf),
-    Object { store: Store, at: ObjectPath },
+    Object { store: Box<Store>, at: ObjectPath },
 }
 
 impl Sink {
@@ -55,7 +55,10 @@ impl Sink {
                         .map_err(|error| store_failed(&error))?;
                 }
                 let upload = begin(&store.client, &at).await?;
-                Ok(Self::Object { store, upload })
+                Ok(Self::Object {
+                    store: Box::new(store),
+                    upload,
+                })
             }
             (Destination::File(path), _) => {
                 let path = file_path(path, naming);

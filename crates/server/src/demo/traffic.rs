@@ -3,13 +3,13 @@
 use super::api::Http;
 use super::dns;
 use crate::failure::Failure;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 
-/// The name server's addresses in the order in which they are tried: the real port needs a privilege, the second is
-/// known to dissectors too. An address of its own keeps out of the way of a resolver on this machine.
-const NAME_SERVERS: [&str; 2] = ["127.0.0.9:53", "127.0.0.9:5353"];
+/// The name server's ports in the order in which they are tried: the real one needs a privilege, dissectors know the
+/// second too.
+const NAME_SERVER_PORTS: [u16; 2] = [53, 5353];
 
 /// What the names lead to (TEST-NET-1, RFC 5737: nobody's address).
 const ADDRESS: [u8; 4] = [192, 0, 2, 17];
@@ -31,10 +31,16 @@ pub(super) async fn flow(http: &Http, urls: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A loopback address of this process's own, out of the way of resolvers and of other demonstrations.
+fn name_server_address() -> Ipv4Addr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 53, high, low.clamp(1, 254))
+}
+
 async fn name_server() -> Result<UdpSocket, Failure> {
     let mut last = None;
-    for address in NAME_SERVERS {
-        match UdpSocket::bind(address).await {
+    for port in NAME_SERVER_PORTS {
+        match UdpSocket::bind((name_server_address(), port)).await {
             Ok(socket) => return Ok(socket),
             Err(error) => last = Some(error),
         }

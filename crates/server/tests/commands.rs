@@ -1,0 +1,285 @@
+//! Commands that end by themselves: configuration, doctor, capture.
+
+mod common;
+
+use common::{Server, baleen, is_root, run, text};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn config_check_lists_every_mistake_and_show_hides_secrets() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("baleen.toml");
+    fs::write(&file, "sight = \"x\"\n[listen]\ns3 = \"nowhere\"\n").expect("it can be written");
+    let (output, out, err) = run(baleen().args(["config", "check"]).arg(&file));
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(
+        err.contains("2 mistakes") && err.contains(":3): an IP address") && err.contains(":1): there is no"),
+        "{err}"
+    );
+    let (output, _, err) = run(baleen().args(["config", "check", "--json"]).arg(&file));
+    assert_eq!(output.status.code(), Some(2));
+    let error: serde_json::Value = serde_json::from_str(&err).expect("the error is JSON");
+    assert_eq!(error["advice"].as_array().map(Vec::len), Some(2));
+
+    fs::write(&file, "site = \"ord02\"\n").expect("it can be written");
+    let (output, out, _) = run(baleen().args(["config", "check"]).arg(&file));
+    assert!(
+        output.status.success() && out.contains("the configuration is right"),
+        "{out}"
+    );
+    let token = "c0ffeec0ffeec0ffeec0ffeec0ffeec0";
+    let mut show = baleen();
+    show.args(["config", "show", "--site", "ams01", "--json"])
+        .env("BALEEN_ROOT_API_TOKEN", token);
+    let (_, out, _) = run(show.env("BALEEN_CONFIG", &file));
+    let shown: serde_json::Value = serde_json::from_str(&out).expect("it is JSON");
+    assert_eq!(
+        (&shown["site"]["value"], &shown["site"]["origin"]),
+        (&"ams01".into(), &"command line".into())
+    );
+    assert!(!out.contains(token), "{out}");
+}
+
+#[test]
+fn doctor_says_what_to_do_and_whether_it_will_work() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let mut doctor = baleen();
+    doctor.args([
+        "doctor",
+        "--json",
+        "--listen-s3",
+        &address,
+        "--listen-api",
+        "127.0.0.1:0",
+        "--listen-ops",
+        "127.0.0.1:0",
+    ]);
+    doctor
+        .args(["--capture-interface", "no-such-if", "--data"])
+        .arg(place.path().join("data"));
+    let (output, out, err) = run(&mut doctor);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let found: serde_json::Value = serde_json::from_str(&out).expect("it is JSON");
+    let check = |name: &str| {
+        let checks = found["checks"].as_array().expect("a list");
+        checks
+            .iter()
+            .find(|check| check["check"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {out}"))
+            .clone()
+    };
+    assert_eq!(check("port s3")["verdict"], "missing");
+    assert!(
+        check("port s3")["advice"]
+            .as_str()
+            .is_some_and(|advice| advice.contains("--listen-s3"))
+    );
+    assert_eq!(check("interfaces")["verdict"], "missing");
+    for fine in ["libpcap", "disk flush", "port api"] {
+        assert_eq!(check(fine)["verdict"], "ok", "{out}");
+    }
+    assert!(
+        fs::read_dir(place.path()).expect("it is there").next().is_none(),
+        "the doctor left something behind"
+    );
+}
+
+#[test]
+fn help_man_completions_and_version() {
+    for arguments in [
+        &["--help"][..],
+        &["man"],
+        &["completions", "zsh"],
+        &["version", "--json"],
+        &["capture", "--help"],
+    ] {
+        let (output, out, err) = run(baleen().args(arguments));
+        assert!(output.status.success() && !out.is_empty(), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn capture_refuses_before_it_begins() {
+    for (arguments, code, word) in [
+        (&["capture", "-f", "tcp prt 5", "x"][..], 2, "at character 5"),
+        (&["capture", "gs://bucket/x"], 2, "s3://bucket/prefix/"),
+        (&["capture", "s3://UPPER/x"], 2, "bucket name"),
+        (&["capture", "-i", "lo", "s3://bucket/x"], 2, "--endpoint-url"),
+        (&["capture", "-i", "lo", "-t", "soon", "x"], 2, "length of time"),
+    ] {
+        let (output, _, err) = run(baleen().args(arguments));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {err}");
+        assert!(err.contains(word) && !err.contains("panicked"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn without_the_right_to_capture_one_line_says_what_to_grant() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("x.pcapng");
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--bounding-set",
+        "-net_raw",
+        "--inh-caps",
+        "-net_raw",
+        env!("CARGO_BIN_EXE_baleen"),
+    ]);
+    let (output, _, err) = run(command.args(["capture", "-i", "lo", "-t", "1s"]).arg(&file));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err.contains("sudo setcap cap_net_raw+ep /") && err.lines().count() == 1,
+        "{err}"
+    );
+    assert!(!file.exists(), "an empty file was left behind");
+}
+
+/// A network namespace with one end of a veth pair on which frames of the other arrive; gone when dropped.
+struct Namespace(String);
+
+impl Namespace {
+    fn new() -> Self {
+        let name = format!("baleen-server-{}", std::process::id());
+        let made = Self(name.clone());
+        sh(&format!("ip netns add {name}"));
+        made.exec(
+            "ip link add va type veth peer name vb address 02:00:00:00:00:02 && ip link set lo up && ip link set va up \
+             && ip link set vb up && ip addr add 10.9.0.1/24 dev va \
+             && ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev va",
+        );
+        made
+    }
+
+    fn exec(&self, script: &str) {
+        sh(&format!("ip netns exec {} bash -c '{script}'", self.0));
+    }
+
+    fn baleen(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.0, env!("CARGO_BIN_EXE_baleen")])
+            .args(arguments);
+        command
+    }
+
+    /// Sends datagrams until `child` has ended.
+    fn send_until_end(&self, child: &mut std::process::Child) {
+        while child.try_wait().expect("it is our child").is_none() {
+            self.exec("for i in 1 2 3 4 5 6 7 8 9 10; do echo -n catch-me > /dev/udp/10.9.0.2/4242; done");
+        }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        sh(&format!("ip netns del {}", self.0));
+    }
+}
+
+fn sh(script: &str) {
+    let done = Command::new("bash").args(["-c", script]).output().expect("bash runs");
+    assert!(done.status.success(), "{script}: {}", text(&done.stderr));
+}
+
+/// What tshark reads out of a file: one line a packet.
+fn tshark(file: &Path) -> Vec<String> {
+    let mut command = Command::new("tshark");
+    command.args(["-r"]).arg(file).args([
+        "-T",
+        "fields",
+        "-e",
+        "udp.dstport",
+        "-e",
+        "data.text",
+        "-e",
+        "data.data",
+    ]);
+    let (output, out, err) = run(&mut command);
+    assert!(output.status.success(), "{err}");
+    out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn captures_go_to_a_file_a_pipe_and_a_bucket() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let net = Namespace::new();
+
+    // A file, with an exact packet limit, in both forms.
+    for (name, form) in [("a.pcap", "pcap"), ("b.pcapng", "pcapng")] {
+        let file = place.path().join(name);
+        let mut capture = net.baleen(&["capture", "--json", "-i", "vb", "-f", "udp port 4242", "-c", "25"]);
+        let mut child = capture.arg(&file).stdout(Stdio::piped()).spawn().expect("it starts");
+        net.send_until_end(&mut child);
+        let output = child.wait_with_output().expect("it ended");
+        assert!(output.status.success());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
+        assert_eq!(
+            (&report["packets"], &report["ended"]),
+            (&25.into(), &"the packet limit was reached".into())
+        );
+        let packets = tshark(&file);
+        assert_eq!(packets.len(), 25);
+        assert!(packets.iter().all(|line| line.starts_with("4242")), "{packets:?}");
+        let (_, kind, _) = run(Command::new("capinfos").arg("-t").arg(&file));
+        assert!(kind.trim_end().ends_with(form), "{kind}");
+    }
+
+    // A pipe into tshark, which ends the capture by having seen enough.
+    let mut capture = net.baleen(&["capture", "-q", "-i", "vb", "-"]);
+    let mut child = capture.stdout(Stdio::piped()).spawn().expect("it starts");
+    let pipe = child.stdout.take().expect("it is a pipe");
+    let reader = {
+        // The command goes at the end of this block, and with it our own end of the pipe.
+        let mut tshark = Command::new("tshark");
+        tshark.args(["-r", "-", "-c", "5", "-T", "fields", "-e", "udp.dstport"]);
+        tshark.stdin(pipe).stdout(Stdio::piped()).stderr(Stdio::null());
+        tshark.spawn().expect("tshark starts")
+    };
+    net.send_until_end(&mut child);
+    assert!(child.wait().expect("it ended").success());
+    let seen = reader.wait_with_output().expect("tshark ended");
+    assert!(text(&seen.stdout).lines().count() >= 5, "{}", text(&seen.stdout));
+}
+
+#[test]
+fn a_capture_goes_to_a_bucket_of_the_server_in_the_data_folder() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let data = place.path().join("data");
+    let server = Server::start(&data, |_| {});
+    let capture = |more: &[&str]| {
+        let mut command = baleen();
+        command
+            .args(["capture", "--json", "-i", "lo", "-t", "300ms", "--data"])
+            .arg(&data)
+            .args(more);
+        run(&mut command)
+    };
+    let (output, _, err) = capture(&["s3://evidence/case-17/"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("--make-bucket") && err.contains("NoSuchBucket"), "{err}");
+    let (output, out, err) = capture(&["s3://evidence/case-17/", "--make-bucket"]);
+    assert!(output.status.success(), "{err}");
+    let report: serde_json::Value = serde_json::from_str(&out).expect("the report is JSON");
+    let address = report["destination"].as_str().expect("a text");
+    assert!(
+        address.starts_with("s3://evidence/case-17/capture_") && address.ends_with("_lo.pcapng"),
+        "{address}"
+    );
+    let link = report["link"].as_str().expect("a text");
+    let path = link.trim_start_matches(server.endpoints["s3"].as_str().expect("a text"));
+    let (status, _) = server.get("s3", path, "");
+    assert_eq!(status, 200);
+}
