@@ -346,6 +346,51 @@ fn the_upload_is_never_captured() {
 }
 
 #[test]
+fn malformed_packets_of_strangers_are_captured_beside_an_upload() {
+    let Some(_ns) = laboratory() else { return };
+    let upload = |from: &str, to: &str| {
+        let end = |address: &str| End {
+            addresses: vec![address.parse().unwrap()],
+            ports: Vec::new(),
+        };
+        FiveTuple {
+            source: end(from),
+            destination: End {
+                ports: vec![443..=443],
+                ..end(to)
+            },
+            protocol: Some(6),
+            bidirectional: true,
+        }
+    };
+    // IP headers that break off, and an extension header that runs past the end of its packet.
+    let mut frames: Vec<Vec<u8>> = (0..10)
+        .map(|length| [b"ddddddssssss\x08\x00", &[0x45; 10][..length]].concat())
+        .collect();
+    let mut runs_out = b"ddddddssssss\x86\xdd".to_vec();
+    runs_out.extend([0x60, 0, 0, 0, 0, 8, 0, 64]);
+    runs_out.extend([0x20; 32]);
+    runs_out.extend([60, 255, 1, 4, 0, 0, 0, 0]);
+    frames.push(runs_out);
+    let request = CaptureRequest {
+        exclude: vec![
+            upload("10.0.0.1/32", "10.0.0.2/32"),
+            upload("2001:db8::1/128", "2001:db8::2/128"),
+        ],
+        ..on("rx0")
+    };
+    let running = engine(16).start(&request).unwrap();
+    let sender = Injector::open("tx0").unwrap();
+    for frame in &frames {
+        sender.send(frame).unwrap();
+    }
+    running.handle().stop();
+    let (file, _) = finish(running);
+    let found: Vec<Vec<u8>> = packets(&file).into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(found, frames);
+}
+
+#[test]
 fn any_sees_every_interface_with_its_tags() {
     let Some(_ns) = laboratory() else { return };
     let filter = Filter::expression("vlan 10 and udp port 53").unwrap();

@@ -14,6 +14,7 @@
 
 mod assembler;
 mod error;
+mod exclusion;
 mod expression;
 mod interpreter;
 mod limits;

@@ -1,6 +1,7 @@
 //! A filter program that the kernel accepts, and its combination with others.
 
 use crate::error::Error;
+use crate::exclusion;
 use crate::interpreter;
 use crate::limits::{ACCEPT, INSTRUCTIONS_MAX, MEMORY_WORDS};
 use crate::opcode::{
@@ -67,14 +68,15 @@ impl Program {
         self
     }
 
-    /// This program, but for the packets that any of `others` accepts.
+    /// This program, but for the packets that any of `others` accepts. A packet too short for one of them is none that
+    /// it accepts.
     ///
     /// # Errors
-    /// `Invalid` when the whole is too long.
+    /// `Invalid` when the whole is too long, or one of `others` returns or divides by what it computed.
     pub fn excluding(self, others: &[Self]) -> Result<Self, Error> {
         let mut whole = Vec::new();
         for other in others {
-            whole.extend(inverted(&other.instructions)?);
+            whole.extend(exclusion::inverted(&other.instructions)?);
         }
         whole.extend(self.instructions);
         Self::new(self.link, whole)
@@ -111,23 +113,6 @@ impl Program {
 
 fn distance(instructions: usize) -> Result<u32, Error> {
     u32::try_from(instructions).map_err(|_| Error::TooComplex { instructions })
-}
-
-/// A program that rejects what it accepted, and goes on with what follows it otherwise.
-fn inverted(program: &[BpfInstruction]) -> Result<Vec<BpfInstruction>, Error> {
-    program
-        .iter()
-        .enumerate()
-        .map(|(at, instruction)| match (instruction.code, instruction.value) {
-            (RET_K, 0) => Ok(plain(JA, distance(program.len() - at - 1)?)),
-            (RET_K, _) => Ok(plain(RET_K, 0)),
-            (RET_A, _) => Err(Error::Program {
-                why: "a computed result cannot be combined",
-                at,
-            }),
-            _ => Ok(*instruction),
-        })
-        .collect()
 }
 
 /// Checks what the kernel checks (Linux `net/core/filter.c`, `bpf_check_classic`), and that only what our interpreter

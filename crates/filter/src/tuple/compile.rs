@@ -308,17 +308,18 @@ impl Compiler<'_> {
             self.asm.goto(failed);
             return;
         }
-        let mut bits = u32::from(block.prefix_len());
-        for (word, at) in bytes.as_chunks::<4>().0.iter().zip((offset..).step_by(4)) {
+        // The last word first: that is where the addresses of a network differ, and what reaches to there reaches to the
+        // others, so that an exclusion has to look once only whether it does.
+        for (number, word) in (0u32..4).zip(bytes.as_chunks::<4>().0).rev() {
+            let bits = u32::from(block.prefix_len()).saturating_sub(number * 32);
             if bits == 0 {
-                break;
+                continue;
             }
-            self.asm.emit(LD_W_IND, at);
+            self.asm.emit(LD_W_IND, offset + number * 4);
             if bits < 32 {
                 self.asm.emit(AND, u32::MAX << (32 - bits));
             }
             self.asm.require(JEQ, u32::from_be_bytes(*word), failed);
-            bits = bits.saturating_sub(32);
         }
     }
 }
