@@ -14,8 +14,9 @@ use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
 use s3s::{S3Request, S3Result};
 
 use crate::fault::Fault;
-use crate::ops::{self, Extent, Row};
+use crate::ops::{self, Extent, Query, Row};
 use crate::services::Services;
+use crate::unsupported;
 
 /// An authorized call: what an operation needs to know besides its input.
 #[derive(Clone, Debug)]
@@ -92,7 +93,15 @@ impl Access {
                 cx.s3_op().name()
             )));
         };
+        if let Some(name) = row.query.stranger(cx.uri().query().unwrap_or_default()) {
+            return Err(Fault::not_implemented(format!(
+                "The sub-resource {name} is not implemented."
+            )));
+        }
         let call = self.authorize(row, &principal, cx, id).await?;
+        if row.query != Query::Any {
+            unsupported::refuse_unknown(cx.headers())?;
+        }
         cx.extensions_mut().insert(call);
         Ok(())
     }

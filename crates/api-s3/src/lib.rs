@@ -27,4 +27,4 @@ mod unsupported;
 mod xml;
 
 pub use door::{S3Door, Settings};
-pub use ops::{Extent, OPERATIONS, Row};
+pub use ops::{Extent, OPERATIONS, Query, Row};

@@ -15,6 +15,59 @@ pub(crate) fn refuse(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Refuses a write with an `x-amz-` header that nobody here has heard of: it may make another operation of the request,
+/// as `x-amz-rename-source` makes a renaming of an empty PUT.
+pub(crate) fn refuse_unknown(headers: &HeaderMap) -> Result<(), Fault> {
+    let unknown = |name: &&str| !KNOWN.contains(name) && !KNOWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    let names = headers.keys().filter_map(|name| name.as_str().strip_prefix("x-amz-"));
+    match names.into_iter().find(unknown) {
+        None => Ok(()),
+        Some(name) => Err(Fault::not_implemented(format!(
+            "The header x-amz-{name} is not implemented."
+        ))),
+    }
+}
+
+/// What follows `x-amz-` in headers which a write may have: obeyed, judged below, or harmless.
+const KNOWN: [&str; 26] = [
+    "acl",
+    "bucket-object-lock-enabled",
+    "bypass-governance-retention",
+    "cf-id",
+    "copy-source",
+    "copy-source-if-match",
+    "copy-source-if-modified-since",
+    "copy-source-if-none-match",
+    "copy-source-if-unmodified-since",
+    "copy-source-range",
+    "expected-bucket-owner",
+    "metadata-directive",
+    "mfa",
+    "mp-object-size",
+    "object-ownership",
+    "request-payer",
+    "sdk-checksum-algorithm",
+    "source-expected-bucket-owner",
+    "storage-class",
+    "tagging",
+    "tagging-directive",
+    "te",
+    "trace-id",
+    "user-agent",
+    "website-redirect-location",
+    "write-offset-bytes",
+];
+
+/// The same for families of headers.
+const KNOWN_PREFIXES: [&str; 6] = [
+    "checksum-",
+    "copy-source-server-side-encryption-",
+    "grant-",
+    "meta-",
+    "object-lock-",
+    "server-side-encryption",
+];
+
 fn judge(name: &str, value: &str) -> Result<(), Fault> {
     let not_implemented = |what: &str| {
         Err(Fault::not_implemented(format!(

@@ -25,6 +25,35 @@ pub struct Row {
     pub action: Action,
     /// What it acts on.
     pub extent: Extent,
+    /// What may stand in its query.
+    pub query: Query,
+}
+
+/// Names that may stand in the query of an operation.
+///
+/// The codec takes a sub-resource which it does not know for none: what was to change a setting of a bucket would delete
+/// the bucket. So an operation which changes something names all of its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Query {
+    /// An operation that only reads.
+    Any,
+    /// These, and `x-id`, in which SDKs repeat the name of the operation.
+    Only(&'static [&'static str]),
+}
+
+impl Query {
+    /// The first name which may not stand in a query.
+    pub(crate) fn stranger(self, query: &str) -> Option<String> {
+        let Self::Only(known) = self else { return None };
+        query
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+            .map(|parameter| parameter.split('=').next().unwrap_or_default())
+            // Compared decoded, since the codec decodes them.
+            .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy())
+            .find(|name| name != "x-id" && !known.contains(&&**name))
+            .map(std::borrow::Cow::into_owned)
+    }
 }
 
 /// What an operation acts on.
@@ -44,12 +73,12 @@ pub enum Extent {
 pub(crate) type Answer<T> = Result<S3Response<T>, Fault>;
 
 macro_rules! operations {
-    ($($module:ident: $name:literal, $action:ident, $extent:ident, $input:ident => $output:ident;)*) => {
+    ($($module:ident: $name:literal, $action:ident, $extent:ident, $query:expr, $input:ident => $output:ident;)*) => {
         $(mod $module;)*
 
         /// The table.
         pub const OPERATIONS: &[Row] =
-            &[$(Row { name: $name, action: Action::$action, extent: Extent::$extent },)*];
+            &[$(Row { name: $name, action: Action::$action, extent: Extent::$extent, query: $query },)*];
 
         #[async_trait]
         impl S3 for Operations {
@@ -66,28 +95,28 @@ macro_rules! operations {
 }
 
 operations! {
-    list_buckets: "ListBuckets", S3ListAllMyBuckets, Account, ListBucketsInput => ListBucketsOutput;
-    create_bucket: "CreateBucket", S3CreateBucket, NewBucket, CreateBucketInput => CreateBucketOutput;
-    head_bucket: "HeadBucket", S3ListBucket, Bucket, HeadBucketInput => HeadBucketOutput;
-    delete_bucket: "DeleteBucket", S3DeleteBucket, Bucket, DeleteBucketInput => DeleteBucketOutput;
-    get_bucket_location: "GetBucketLocation", S3GetBucketLocation, Bucket, GetBucketLocationInput => GetBucketLocationOutput;
-    get_bucket_versioning: "GetBucketVersioning", S3GetBucketVersioning, Bucket, GetBucketVersioningInput => GetBucketVersioningOutput;
-    list_objects: "ListObjects", S3ListBucket, Bucket, ListObjectsInput => ListObjectsOutput;
-    list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, ListObjectsV2Input => ListObjectsV2Output;
-    get_object: "GetObject", S3GetObject, Object, GetObjectInput => GetObjectOutput;
-    head_object: "HeadObject", S3GetObject, Object, HeadObjectInput => HeadObjectOutput;
-    get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, GetObjectTaggingInput => GetObjectTaggingOutput;
-    put_object: "PutObject", S3PutObject, Object, PutObjectInput => PutObjectOutput;
-    copy_object: "CopyObject", S3PutObject, Object, CopyObjectInput => CopyObjectOutput;
-    delete_object: "DeleteObject", S3DeleteObject, Object, DeleteObjectInput => DeleteObjectOutput;
-    delete_objects: "DeleteObjects", S3DeleteObject, Bucket, DeleteObjectsInput => DeleteObjectsOutput;
-    create_multipart_upload: "CreateMultipartUpload", S3PutObject, Object, CreateMultipartUploadInput => CreateMultipartUploadOutput;
-    upload_part: "UploadPart", S3PutObject, Object, UploadPartInput => UploadPartOutput;
-    upload_part_copy: "UploadPartCopy", S3PutObject, Object, UploadPartCopyInput => UploadPartCopyOutput;
-    complete_multipart_upload: "CompleteMultipartUpload", S3PutObject, Object, CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
-    abort_multipart_upload: "AbortMultipartUpload", S3AbortMultipartUpload, Object, AbortMultipartUploadInput => AbortMultipartUploadOutput;
-    list_parts: "ListParts", S3ListMultipartUploadParts, Object, ListPartsInput => ListPartsOutput;
-    list_multipart_uploads: "ListMultipartUploads", S3ListBucketMultipartUploads, Bucket, ListMultipartUploadsInput => ListMultipartUploadsOutput;
+    list_buckets: "ListBuckets", S3ListAllMyBuckets, Account, Query::Any, ListBucketsInput => ListBucketsOutput;
+    create_bucket: "CreateBucket", S3CreateBucket, NewBucket, Query::Only(&[]), CreateBucketInput => CreateBucketOutput;
+    head_bucket: "HeadBucket", S3ListBucket, Bucket, Query::Any, HeadBucketInput => HeadBucketOutput;
+    delete_bucket: "DeleteBucket", S3DeleteBucket, Bucket, Query::Only(&[]), DeleteBucketInput => DeleteBucketOutput;
+    get_bucket_location: "GetBucketLocation", S3GetBucketLocation, Bucket, Query::Any, GetBucketLocationInput => GetBucketLocationOutput;
+    get_bucket_versioning: "GetBucketVersioning", S3GetBucketVersioning, Bucket, Query::Any, GetBucketVersioningInput => GetBucketVersioningOutput;
+    list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
+    list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
+    get_object: "GetObject", S3GetObject, Object, Query::Any, GetObjectInput => GetObjectOutput;
+    head_object: "HeadObject", S3GetObject, Object, Query::Any, HeadObjectInput => HeadObjectOutput;
+    get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;
+    put_object: "PutObject", S3PutObject, Object, Query::Only(&[]), PutObjectInput => PutObjectOutput;
+    copy_object: "CopyObject", S3PutObject, Object, Query::Only(&[]), CopyObjectInput => CopyObjectOutput;
+    delete_object: "DeleteObject", S3DeleteObject, Object, Query::Only(&["versionId"]), DeleteObjectInput => DeleteObjectOutput;
+    delete_objects: "DeleteObjects", S3DeleteObject, Bucket, Query::Only(&["delete"]), DeleteObjectsInput => DeleteObjectsOutput;
+    create_multipart_upload: "CreateMultipartUpload", S3PutObject, Object, Query::Only(&["uploads"]), CreateMultipartUploadInput => CreateMultipartUploadOutput;
+    upload_part: "UploadPart", S3PutObject, Object, Query::Only(&["partNumber", "uploadId"]), UploadPartInput => UploadPartOutput;
+    upload_part_copy: "UploadPartCopy", S3PutObject, Object, Query::Only(&["partNumber", "uploadId"]), UploadPartCopyInput => UploadPartCopyOutput;
+    complete_multipart_upload: "CompleteMultipartUpload", S3PutObject, Object, Query::Only(&["uploadId"]), CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
+    abort_multipart_upload: "AbortMultipartUpload", S3AbortMultipartUpload, Object, Query::Only(&["uploadId"]), AbortMultipartUploadInput => AbortMultipartUploadOutput;
+    list_parts: "ListParts", S3ListMultipartUploadParts, Object, Query::Any, ListPartsInput => ListPartsOutput;
+    list_multipart_uploads: "ListMultipartUploads", S3ListBucketMultipartUploads, Bucket, Query::Any, ListMultipartUploadsInput => ListMultipartUploadsOutput;
 }
 
 /// The codec's side of the table.
