@@ -94,23 +94,36 @@ impl Objects {
     pub async fn delete_bucket(&self, name: &BucketName) -> Result<(), ObjectError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let bucket = self.open_bucket(name).await?;
-            let committer = self.meta.committer();
-            let [objects, bytes] =
-                [Counted::Objects, Counted::Bytes].map(|what| keys::counter(bucket.id, committer, what));
-            // Read before the objects are looked for: a put in between changes the count, and the commit fails.
-            let count = self.meta.get(&objects).await?;
+            // The count and the look at the objects belong to one moment. While every counter is as it was then, their sum
+            // is, and so is the number of objects: whatever came and went in between. A committer whose first put to this
+            // bucket comes in between has a counter which is not in this snapshot; before there are several committers,
+            // they need a list of themselves, so that its absence can be a condition too.
+            let snapshot = self.meta.snapshot().await?;
+            let counters = scan_all(&snapshot, &keys::counters(bucket.id)).await?;
             let any = Scan::prefix(&keys::object(bucket.id, "")).limit(1).keys_only();
-            if !self.meta.scan(any).await?.is_empty() {
+            if !snapshot.scan(any).await?.is_empty() {
                 return Err(ObjectError::BucketNotEmpty(name.clone()));
             }
+            let mut request = Request::new().unchanged(bucket.key.clone(), Some(bucket.stored.clone()));
+            let own = keys::counter(bucket.id, self.meta.committer(), Counted::Objects);
+            if !counters.iter().any(|entry| entry.key == own) {
+                request = request.absent(own);
+            }
+            let mut objects = 0;
+            for entry in counters {
+                if keys::counted(&entry.key)? == Counted::Objects as u8 {
+                    objects += counter::decode(&entry.value)?;
+                    request = request.unchanged(entry.key.to_vec(), Some(entry.value));
+                }
+                request = request.delete(entry.key.to_vec());
+            }
+            if objects != 0 {
+                return Err(ObjectError::corrupt("an empty bucket's counters are not zero"));
+            }
             let owner = bucket.record.bucket(name)?.owner;
-            let request = Request::new()
-                .unchanged(bucket.key.clone(), Some(bucket.stored.clone()))
-                .unchanged(objects.clone(), count)
+            let request = request
                 .delete(bucket.key)
                 .delete(keys::bucket_by_owner(owner, name.as_str()))
-                .delete(objects)
-                .delete(bytes)
                 .put(keys::dead_bucket(bucket.id), Bytes::from_static(&[1]));
             match self.meta.commit(request).await? {
                 Outcome::Committed => {

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod gated;
+
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
