@@ -35,7 +35,8 @@ pub(crate) struct Segments {
 #[derive(Debug, Default)]
 struct State {
     space: Space,
-    /// Segments of an earlier run that nobody has named the live extents of; with what was released since.
+    /// Segments of an earlier run that nobody has named the live extents of; with what was released since. An extent
+    /// which is released while it is read comes later, when the segment is in use.
     not_adopted: BTreeMap<u64, Vec<(u64, u64)>>,
     next: u64,
 }
@@ -110,9 +111,10 @@ impl Segments {
         for extent in extents {
             if let Place::Segment { segment, offset } = extent.place {
                 let bytes = allocated_bytes(extent.length);
-                match state.not_adopted.get_mut(&segment) {
-                    Some(released) => released.push((offset, bytes)),
-                    None => state.space.release(Range { segment, offset, bytes }),
+                if let Some(released) = state.not_adopted.get_mut(&segment) {
+                    released.push((offset, bytes));
+                } else if !state.space.release(Range { segment, offset, bytes }) {
+                    error!(?extent, "an extent is released whose range is free; nothing is done");
                 }
             }
         }
@@ -143,7 +145,8 @@ impl Segments {
         self.state.lock().not_adopted.keys().copied().collect()
     }
 
-    /// Takes a segment of an earlier run into use; `live` is what the metadata names in it. Blocks.
+    /// Takes a segment of an earlier run into use; `live` is what the metadata named in it before anything of it was
+    /// released. Blocks.
     pub(crate) fn adopt(&self, segment: u64, live: &[(u64, u64)]) -> Result<Vec<PathBuf>, Error> {
         let doing = "looking at a segment";
         let handle = self.handle(segment).map_err(Error::io(doing))?;

@@ -59,22 +59,30 @@ impl Space {
         Some(Range { segment, offset, bytes })
     }
 
-    /// Gives a range back.
-    pub(crate) fn release(&mut self, range: Range) {
-        if !self.segments.contains_key(&range.segment) {
-            return;
-        }
+    /// Gives a range back. False, and nothing is done, if a part of it is free already or outside: then somebody frees
+    /// twice, and to believe him could give a range to two owners.
+    #[must_use]
+    pub(crate) fn release(&mut self, range: Range) -> bool {
         let Range {
             segment,
             mut offset,
             mut bytes,
         } = range;
-        if let Some((&(s, before), &size)) = self.by_place.range(..(segment, offset)).next_back()
-            && s == segment
-        {
-            debug_assert!(before + size <= offset, "a range is freed twice");
+        let Some(&segment_bytes) = self.segments.get(&segment) else {
+            // Retired: nothing is allocated there any more.
+            return true;
+        };
+        let Some(end) = offset.checked_add(bytes).filter(|end| *end <= segment_bytes) else {
+            return false;
+        };
+        // Free ranges do not overlap, so the last one that begins before the end reaches farthest.
+        let before = self.by_place.range((segment, 0)..(segment, end)).next_back();
+        if let Some((&(_, before), &size)) = before {
+            if before + size > offset {
+                return false;
+            }
             if before + size == offset {
-                self.take(s, before, size);
+                self.take(segment, before, size);
                 (offset, bytes) = (before, size + bytes);
             }
         }
@@ -83,6 +91,7 @@ impl Space {
             bytes += size;
         }
         self.insert(segment, offset, bytes);
+        true
     }
 
     /// Removes segments that hold nothing, but for `spare` of them, and says which.

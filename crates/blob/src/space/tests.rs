@@ -25,10 +25,10 @@ fn neighbours_join_and_empty_segments_go() {
     let all: Vec<_> = (0..6).map(|_| space.allocate(10).unwrap()).collect();
     assert_eq!((space.allocate(1), space.free_bytes()), (None, 0));
     for i in [1, 0, 2, 4, 5, 3] {
-        space.release(all[i]);
+        assert!(space.release(all[i]));
     }
     assert_eq!(space.allocate(30), Some(range(1, 0, 30)), "joined");
-    space.release(range(1, 0, 30));
+    assert!(space.release(range(1, 0, 30)));
     assert_eq!(space.remove_empty(1), [2]);
     assert_eq!(space.remove_empty(1), [0; 0]);
     assert_eq!((space.free_bytes(), space.total_bytes()), (30, 30));
@@ -44,12 +44,39 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn a_range_that_is_free_already_is_not_freed_again() {
+    let mut space = Space::default();
+    // Free: 0 to 20, and 60 to 100.
+    assert!(space.add_segment(1, 100, &mut [(20, 40)]));
+    for (offset, bytes) in [
+        (0, 20),
+        (0, 10),
+        (5, 5),
+        (10, 20),
+        (50, 20),
+        (60, 1),
+        (10, 60),
+        (90, 20),
+        (50, u64::MAX),
+    ] {
+        assert!(!space.release(range(1, offset, bytes)), "{offset} {bytes}");
+    }
+    assert_eq!(space.free_bytes(), 60);
+    assert!(space.release(range(1, 20, 40)));
+    assert_eq!(space.allocate(100), Some(range(1, 0, 100)));
+    assert!(
+        space.release(range(2, 0, 10)),
+        "of a segment that is not written any more"
+    );
+}
+
+#[test]
 fn a_retired_segment_is_not_written_again() {
     let mut space = Space::default();
     assert!(space.add_segment(1, 100, &mut []));
     let held = space.allocate(10).unwrap();
     space.retire(1);
-    space.release(held);
+    assert!(space.release(held));
     assert_eq!((space.allocate(1), space.free_bytes()), (None, 0));
 }
 
@@ -72,12 +99,12 @@ proptest! {
                     live.push(new);
                 }
             } else if !live.is_empty() {
-                space.release(live.swap_remove(index.index(live.len())));
+                prop_assert!(space.release(live.swap_remove(index.index(live.len()))));
             }
             prop_assert_eq!(space.free_bytes() + live.iter().map(|r| r.bytes).sum::<u64>(), 300);
         }
         for range in live {
-            space.release(range);
+            prop_assert!(space.release(range));
         }
         prop_assert_eq!(space.remove_empty(0).len(), 3);
     }
