@@ -12,8 +12,8 @@
 //!   returns frees itself when dropped, until the caller says that the record is committed. So an upload which breaks off
 //!   at any point leaves nothing.
 //! * Nothing is freed under a reader: [`Blobs::pin`] holds extents until it is dropped.
-//! * There is no log to replay. After a restart the owner of the metadata names the live extents of each old segment
-//!   ([`Blobs::adopt`]), and what it does not name is free.
+//! * There is no log to replay. After a restart, and before it releases anything, the owner of the metadata names the live
+//!   extents of each old segment ([`Blobs::adopt`]), and what it does not name is free.
 //!
 //! Out of here on purpose: compaction of fragmented segments, scrubbing, replication, and the objects' own metadata.
 

@@ -1,7 +1,9 @@
 //! After a restart: what the metadata does not name is free.
 //!
-//! The volume takes new blobs at once; old segments are only read until they are adopted, and old files of their own
-//! stay until they are asked about. So the owner can do this in the background.
+//! Old segments are only read until they are adopted. To adopt them the owner has to say what is live at a moment before
+//! the first release, so that everything which dies later is released exactly once: neither missing from the list and
+//! released again, nor named in it and forgotten. Old files of their own stay until they are asked about, at any time:
+//! their names are never used again, so that removing one twice does no harm.
 
 use crate::volume::remove_file;
 use crate::{BlobId, Blobs, Error, Extent};
@@ -15,8 +17,10 @@ impl Blobs {
         self.shared.segments.not_adopted()
     }
 
-    /// Takes an old segment into use; `live` names the offset and length of every extent which a record names, read after
-    /// [`Blobs::segments_to_adopt`]. Everything else in it is free.
+    /// Takes an old segment into use; `live` names the offset and length of every extent which a record named before the
+    /// first call of [`Blobs::release`]. Everything else in it is free at once, and what is named is freed by its release.
+    /// A list that was read later makes ranges free whose release is still to come, or waits for a reader: by then they
+    /// may belong to others.
     pub async fn adopt(&self, segment: u64, live: Vec<(u64, u64)>) -> Result<(), Error> {
         let shared = Arc::clone(&self.shared);
         self.shared

@@ -61,7 +61,7 @@ async fn open(folder: &Path) -> Arc<Objects> {
             entropy,
         },
     );
-    objects.sweep().await.unwrap();
+    objects.recover().await.unwrap();
     let owner = AccountId::from_entropy(1);
     let region = RegionName::parse("local").unwrap();
     // It is there already when the folder was used before.

@@ -12,6 +12,7 @@ mod list;
 mod list_uploads;
 mod put;
 mod put_part;
+mod recover;
 mod sweep;
 
 pub use sweep::Swept;
@@ -82,8 +83,8 @@ struct OpenBucket {
 }
 
 impl Objects {
-    /// Builds the service. The store is usable at once; [`Objects::sweep`] should run soon, and then now and then, because
-    /// it takes the volume's old segments back into use.
+    /// Builds the service. On a volume of an earlier run call [`Objects::recover`] before anything else, and
+    /// [`Objects::sweep`] soon, and then now and then.
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             settings,

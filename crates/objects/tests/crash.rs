@@ -89,7 +89,7 @@ fn say(line: &str) {
 
 async fn write_until_killed(dir: &Path) {
     let round: usize = std::env::var("BALEEN_TEST_ROUND").unwrap().parse().unwrap();
-    let store = Arc::new(durable(dir, 1000 + round as u64));
+    let store = Arc::new(durable(dir, 1000 + round as u64).recovered().await);
     say("\nready");
     let sweeper = store.clone();
     let sweep = tokio::spawn(async move { sweeper.objects.sweep().await.unwrap() });
@@ -160,7 +160,7 @@ async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lin
             _ => {}
         }
     }
-    let store = durable(dir, 2000 + round);
+    let store = durable(dir, 2000 + round).recovered().await;
     if round.is_multiple_of(2) {
         // Also with a sweep before the look: it must not remove anything that is named.
         store.objects.sweep().await.unwrap();
@@ -193,7 +193,7 @@ async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lin
 
 /// After everything is deleted, not a byte is left on the volume.
 async fn leave_nothing(dir: &Path) {
-    let store = durable(dir, 3000);
+    let store = durable(dir, 3000).recovered().await;
     store.objects.sweep().await.unwrap();
     let keys = store.keys().await.iter().map(|key| at(key).key).collect();
     store.objects.delete_many(&bucket("bucket"), keys).await.unwrap();

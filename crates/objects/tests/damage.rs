@@ -125,7 +125,7 @@ async fn full_disk(dir: &Path) {
     }
     drop(store);
     let meta = baleen_meta::Meta::open_fjall(&dir.join("meta"), baleen_meta::FjallSettings::default()).unwrap();
-    let store = common::with_volume(dir, meta, 2, settings);
+    let store = common::with_volume(dir, meta, 2, settings).recovered().await;
     store.objects.sweep().await.unwrap();
     assert_eq!(store.keys().await, [""; 0]);
 }

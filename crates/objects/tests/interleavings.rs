@@ -4,9 +4,9 @@
 
 mod common;
 
-use baleen_objects::ObjectError;
+use baleen_objects::{ObjectError, Selection};
 use common::gated::{Point, gated};
-use common::{at, bucket, on, small};
+use common::{at, bucket, on, pattern, put_of, read, small};
 
 #[tokio::test]
 async fn a_bucket_which_was_emptied_and_filled_meanwhile_is_not_deleted() {
@@ -27,4 +27,66 @@ async fn a_bucket_which_was_emptied_and_filled_meanwhile_is_not_deleted() {
     after_the_look.go();
     assert!(matches!(deletion.await.unwrap(), Err(ObjectError::BucketNotEmpty(_))));
     assert_eq!(store.get("new").await.unwrap(), small("2"));
+}
+
+/// The length of the bodies below: each takes a range of a segment, and each fits where another was.
+const LENGTH: usize = 30_000;
+
+#[tokio::test]
+async fn what_is_read_while_it_is_deleted_after_a_restart_is_freed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meta, _) = gated();
+    let store = on(dir.path(), meta.clone(), 1).with_bucket().await;
+    store.put("old", &pattern(LENGTH, 1)).await.unwrap();
+    drop(store);
+    let store = on(dir.path(), meta, 2).recovered().await;
+    let reading = store.objects.open(&at("old"), Selection::Whole).await.unwrap();
+    store.objects.delete(&at("old")).await.unwrap();
+    store.objects.sweep().await.unwrap();
+    store.put("new", &pattern(LENGTH, 2)).await.unwrap();
+    assert_eq!(read(reading.body).await.unwrap(), pattern(LENGTH, 1));
+    store.put("newer", &pattern(LENGTH, 3)).await.unwrap();
+    assert_eq!(store.get("new").await.unwrap(), pattern(LENGTH, 2));
+    assert_eq!(store.get("newer").await.unwrap(), pattern(LENGTH, 3));
+    for key in ["new", "newer"] {
+        store.objects.delete(&at(key)).await.unwrap();
+    }
+    store.assert_empty_volume().await;
+}
+
+#[tokio::test]
+async fn what_a_sweep_sees_deleted_before_it_is_released_is_freed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meta, gates) = gated();
+    let store = on(dir.path(), meta.clone(), 1).with_bucket().await;
+    store.put("old", &pattern(LENGTH, 1)).await.unwrap();
+    drop(store);
+    let store = on(dir.path(), meta, 2).recovered().await;
+    let mut deleted = gates.stop_at(Point::Committed);
+    let objects = store.objects.clone();
+    let deletion = tokio::spawn(async move { objects.delete(&at("old")).await });
+    deleted.reached().await;
+    // The sweep and the put go as far as they can while the deletion's commit is not answered.
+    let objects = store.objects.clone();
+    let sweep = tokio::spawn(async move { objects.sweep().await });
+    while !store.blobs.segments_to_adopt().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let free = store.blobs.usage().unwrap().segment_bytes_free;
+    let objects = store.objects.clone();
+    let put = tokio::spawn(async move { objects.put(put_of("new", &pattern(LENGTH, 2))).await });
+    while store.blobs.usage().unwrap().segment_bytes_free == free {
+        tokio::task::yield_now().await;
+    }
+    deleted.go();
+    assert!(deletion.await.unwrap().unwrap());
+    sweep.await.unwrap().unwrap();
+    put.await.unwrap().unwrap();
+    store.put("newer", &pattern(LENGTH, 3)).await.unwrap();
+    assert_eq!(store.get("new").await.unwrap(), pattern(LENGTH, 2));
+    assert_eq!(store.get("newer").await.unwrap(), pattern(LENGTH, 3));
+    for key in ["new", "newer"] {
+        store.objects.delete(&at(key)).await.unwrap();
+    }
+    store.assert_empty_volume().await;
 }

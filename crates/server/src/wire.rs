@@ -122,6 +122,11 @@ pub(crate) async fn build(
             entropy: Arc::clone(&entropy),
         },
     );
+    // Before anybody is served: it has to know what is live before the first deletion.
+    objects
+        .recover()
+        .await
+        .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
     let swept = Arc::clone(&objects);
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
         let objects = Arc::clone(&swept);

@@ -18,8 +18,6 @@ use bytes::Bytes;
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Segments of an earlier run that were taken back into use.
-    pub segments_adopted: usize,
     /// Files that no record named, removed.
     pub files_removed: usize,
     /// Removed objects and buckets whose pieces were still there, now freed.
@@ -27,11 +25,10 @@ pub struct Swept {
 }
 
 impl Objects {
-    /// Takes old segments back into use and frees what no record names. To be run once soon after the start, and then at
-    /// long intervals; the store can be used meanwhile.
+    /// Frees what no record names. To be run once soon after the start, and then at long intervals; the store can be used
+    /// meanwhile.
     pub async fn sweep(&self) -> Result<Swept, ObjectError> {
         let swept = Swept {
-            segments_adopted: self.adopt_segments().await?,
             files_removed: self.remove_orphans().await?,
             garbage_collected: self.collect_garbage().await?,
         };
@@ -39,20 +36,6 @@ impl Objects {
         self.forget_completed().await?;
         tracing::debug!(?swept, "the volume was swept");
         Ok(swept)
-    }
-
-    async fn adopt_segments(&self) -> Result<usize, ObjectError> {
-        let segments = self.blobs.segments_to_adopt();
-        for &segment in &segments {
-            let snapshot = self.meta.snapshot().await?;
-            let mut live = Vec::new();
-            for entry in scan_all(&snapshot, &keys::segment_extents(segment).finish()).await? {
-                let extent: LiveExtent = record::decode(&entry.value)?;
-                live.push((keys::segment_offset_of(&entry.key)?, extent.length));
-            }
-            self.blobs.adopt(segment, live).await?;
-        }
-        Ok(segments.len())
     }
 
     async fn remove_orphans(&self) -> Result<usize, ObjectError> {
@@ -80,7 +63,7 @@ impl Objects {
     }
 
     /// Returns when everything that was committed or queued before is durable or refused.
-    async fn barrier(&self) -> Result<(), ObjectError> {
+    pub(super) async fn barrier(&self) -> Result<(), ObjectError> {
         let key = KeyWriter::new(Table::System).tail("objects/swept");
         let now = self.clock.now().as_nanos().to_be_bytes();
         self.meta.commit(Request::new().put(key, now.to_vec())).await?;

@@ -132,6 +132,12 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
 }
 
 impl Store {
+    /// For a store in a folder of an earlier one: as after a restart.
+    pub async fn recovered(self) -> Self {
+        self.objects.recover().await.unwrap();
+        self
+    }
+
     pub async fn with_bucket(self) -> Self {
         self.make_bucket("bucket").await;
         self
