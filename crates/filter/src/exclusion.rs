@@ -78,7 +78,7 @@ pub(crate) fn inverted(program: &[BpfInstruction]) -> Result<Vec<BpfInstruction>
                 reach = Reach::NOWHERE;
             }
             code => {
-                if let Some(width) = width(instruction) {
+                if let Some(width) = width(*instruction) {
                     let Some(end) = value.checked_add(width) else {
                         return refuse("a load before the index register cannot be combined");
                     };
@@ -96,7 +96,7 @@ pub(crate) fn inverted(program: &[BpfInstruction]) -> Result<Vec<BpfInstruction>
 }
 
 /// Bytes of the packet that are loaded; `None` for what loads nothing from it.
-fn width(instruction: &BpfInstruction) -> Option<u32> {
+fn width(instruction: BpfInstruction) -> Option<u32> {
     match instruction.code {
         LD_W_ABS | LD_H_ABS | LD_B_ABS if instruction.value >= ASIDE => None,
         LD_W_ABS | LD_W_IND => Some(4),
