@@ -13,7 +13,7 @@
 //! drops and counts. Memory is bounded in every state by `rings × ring size + buffers × (part size + 1 MiB)`.
 //!
 //! Parts are cut between records: any run of parts from the first one is a valid file. The file begins with its head even
-//! if no packet ever comes, and the last part is never empty.
+//! if no packet ever comes, and no part is empty.
 //!
 //! Left out: where parts go, what becomes of a capture, who may ask for one.
 

@@ -8,10 +8,8 @@ use bytes::Bytes;
 pub struct Part {
     /// From 1.
     pub number: u32,
-    /// The bytes.
+    /// The bytes; there are some.
     pub bytes: Bytes,
-    /// Whether no other follows.
-    pub last: bool,
 }
 
 /// The size from which on a part is full. It doubles every 2,000 parts when their number is limited.

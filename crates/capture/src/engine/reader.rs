@@ -258,9 +258,6 @@ impl<S: Source> Reader<S> {
             },
         };
         if self.shared.leave(self.lane, end) {
-            while !self.shared.writer.lock().can_finish() && self.shared.wants_rest() {
-                wait_for_buffer(&self.shared);
-            }
             self.shared.conclude();
         }
     }

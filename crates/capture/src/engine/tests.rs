@@ -30,6 +30,8 @@ struct State {
     /// Delivered only after detaching, as the last block of a ring.
     late: VecDeque<Script>,
     panics: bool,
+    /// Called when the last batch is fetched.
+    at_last: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// The far end of a made-up source.
@@ -134,6 +136,11 @@ impl Source for Made {
         let Some(script) = state.batches.pop_front() else {
             return Ok(None);
         };
+        if state.batches.is_empty()
+            && let Some(call) = state.at_last.take()
+        {
+            call();
+        }
         state.sequence += 1;
         state.dropped = state.dropped.max(script.dropped_by_then);
         Ok(Some(MadeBatch {
@@ -204,14 +211,13 @@ fn batch(packets: &[(u64, usize)]) -> Script {
 /// Takes all parts and the outcome; checks what holds for every file.
 fn finish(mut running: RunningCapture) -> (Vec<u8>, Outcome) {
     let mut file = Vec::new();
-    let (mut number, mut was_last) = (0, false);
+    let mut number = 0;
     while let Some(part) = running.parts.blocking_next() {
         number += 1;
-        assert!(!was_last && part.number == number && !part.bytes.is_empty());
-        was_last = part.last;
+        assert_eq!(part.number, number);
+        assert!(!part.bytes.is_empty());
         file.extend_from_slice(&part.bytes);
     }
-    assert!(was_last);
     let outcome = running.handle().blocking_ended();
     assert_eq!((outcome.file_bytes, outcome.parts), (file.len() as u64, number));
     let progress = running.handle().progress();
@@ -407,11 +413,13 @@ fn parts_are_full_and_each_run_of_them_is_a_file() {
         .unwrap();
     let mut file = Vec::new();
     let mut seen = 0;
+    let mut is_last = false;
     while let Some(part) = running.parts.blocking_next() {
-        assert!(part.last || part.bytes.len() >= PART_BYTES_MIN);
+        assert!(!is_last);
+        is_last = part.bytes.len() < PART_BYTES_MIN;
         file.extend_from_slice(&part.bytes);
         let now = packets(&file).len();
-        assert!(now > seen || part.last);
+        assert!(now > seen || is_last);
         seen = now;
     }
     assert_eq!(seen, 2000);
@@ -456,6 +464,96 @@ fn a_capture_nobody_wants_ends() {
         drop(running);
         assert_eq!(handle.blocking_ended().ended, EndReason::Abandoned);
     }
+}
+
+/// Holds all parts until the capture has ended, and checks the file that they make.
+fn finish_holding(mut running: RunningCapture) -> (Vec<u8>, Outcome) {
+    let handle = running.handle();
+    let outcome = handle.blocking_ended();
+    let mut held = Vec::new();
+    while let Some(part) = running.parts.blocking_next() {
+        held.push(part);
+    }
+    for (part, number) in held.iter().zip(1..) {
+        assert_eq!(part.number, number);
+        assert!(!part.bytes.is_empty());
+    }
+    let file: Vec<u8> = held.iter().flat_map(|part| part.bytes.iter().copied()).collect();
+    assert_eq!(
+        (outcome.parts as usize, outcome.file_bytes),
+        (held.len(), file.len() as u64)
+    );
+    (file, outcome)
+}
+
+#[test]
+fn a_limit_with_every_buffer_full_ends_the_file_properly() {
+    let flushed = Settings {
+        buffers: 2,
+        flush_after: Some(Duration::from_secs(10)),
+        ..small()
+    };
+    for format in [Format::Pcap, Format::PcapNg] {
+        let (feed, clock) = (Feed::default(), clock());
+        // Seven such packets fill a part. With the last one, both statistics and flushing come due.
+        feed.push(batch(&[(1, 10_000); 14]));
+        let advanced = Arc::clone(&clock);
+        feed.change(|state| state.at_last = Some(Box::new(move || advanced.advance(Duration::from_secs(10)))));
+        let request = CaptureRequest {
+            format,
+            ..limited(Some(14), None, None)
+        };
+        let running = engine(flushed.clone(), &clock)
+            .start_with(&request, vec![feed.source("a")])
+            .unwrap();
+        let (file, outcome) = finish_holding(running);
+        assert_eq!(outcome.ended, EndReason::PacketLimit);
+        assert_eq!(packets(&file).len(), 14);
+    }
+}
+
+#[test]
+fn a_failure_with_every_buffer_full_ends_the_file_properly() {
+    for format in [Format::Pcap, Format::PcapNg] {
+        let (full, failing) = (Feed::default(), Feed::default());
+        full.push(batch(&[(1, 10_000); 100]));
+        let request = CaptureRequest {
+            format,
+            ..limited(None, None, None)
+        };
+        let running = engine(small(), &clock())
+            .start_with(&request, vec![full.source("full"), failing.source("failing")])
+            .unwrap();
+        let handle = running.handle();
+        eventually("the capture stalls", || handle.progress().is_stalled);
+        failing.change(|state| state.panics = true);
+        let (file, outcome) = finish_holding(running);
+        assert!(matches!(outcome.ended, EndReason::Failed(_)));
+        assert_eq!(packets(&file).len() as u64, outcome.packets);
+    }
+}
+
+#[test]
+fn a_file_that_was_handed_over_wholly_gets_no_empty_part() {
+    let (feed, clock) = (Feed::default(), clock());
+    let settings = Settings {
+        flush_after: Some(Duration::from_millis(200)),
+        ..small()
+    };
+    let request = CaptureRequest {
+        format: Format::Pcap,
+        ..limited(None, None, None)
+    };
+    let mut running = engine(settings, &clock)
+        .start_with(&request, vec![feed.source("a")])
+        .unwrap();
+    clock.advance(Duration::from_millis(200));
+    let head = running.parts.blocking_next().expect("the head of the file");
+    assert_eq!((head.number, head.bytes.len()), (1, 24));
+    running.handle().stop();
+    assert!(running.parts.blocking_next().is_none());
+    let outcome = running.handle().blocking_ended();
+    assert_eq!((outcome.parts, outcome.file_bytes), (1, 24));
 }
 
 #[test]
@@ -551,7 +649,7 @@ fn a_watched_file_is_handed_over_soon() {
     eventually("the packet", || running.handle().progress().packets == 1);
     clock.advance(Duration::from_millis(200));
     let part = running.parts.blocking_next().expect("a part that is not full");
-    assert!(!part.last && part.bytes.len() < PART_BYTES_MIN);
+    assert!(part.bytes.len() < PART_BYTES_MIN);
     assert_eq!(packets(&part.bytes).len(), 1);
 }
 

@@ -60,13 +60,13 @@ pub(crate) struct Writer {
     packets: u64,
     bytes: u64,
     sent_bytes: u64,
-    /// `None` after the last part, which tells the receiver that no other comes.
+    /// `None` after the end, which tells the receiver that no other comes.
     parts: Option<mpsc::Sender<Part>>,
     counters: Arc<Counters>,
 }
 
 impl Writer {
-    /// Starts a file. `parts` needs room for as many parts as the pool has buffers, so that sending never waits.
+    /// Starts a file. `parts` needs room for one part more than the pool has buffers, so that sending never waits.
     pub(crate) fn new(
         settings: &Settings,
         head: &FileHead<'_>,
@@ -195,7 +195,7 @@ impl Writer {
             return Err(Taken::Ended(EndReason::Abandoned));
         }
         if let Some(full) = self.buffer.take() {
-            self.send(full, false).map_err(Taken::Ended)?;
+            self.send(full).map_err(Taken::Ended)?;
         }
         match self.fresh_buffer() {
             Some(buffer) => {
@@ -206,14 +206,13 @@ impl Writer {
         }
     }
 
-    fn send(&mut self, buffer: Vec<u8>, last: bool) -> Result<(), EndReason> {
+    fn send(&mut self, buffer: Vec<u8>) -> Result<(), EndReason> {
         self.sent_bytes += buffer.len() as u64;
         let part = Part {
             number: self.number,
             bytes: self.pool.freeze(buffer),
-            last,
         };
-        // The channel holds as many parts as there are buffers, so that it is never full.
+        // The channel holds as many parts as there are buffers and the last one, so that it is never full.
         match &self.parts {
             Some(parts) => parts.try_send(part).map_err(|_| EndReason::Abandoned),
             None => Err(EndReason::Abandoned),
@@ -255,24 +254,24 @@ impl Writer {
         self.counters.file_bytes.store(self.file_bytes(), Ordering::Relaxed);
     }
 
-    /// Whether the last part can be written; without a buffer it has to be waited for.
-    pub(crate) fn can_finish(&mut self) -> bool {
-        if self.buffer.is_none() {
-            self.buffer = self.fresh_buffer();
-        }
-        self.buffer.is_some()
-    }
-
-    /// Ends the file with these statistics and hands the last part over.
+    /// Ends the file with these statistics and hands the last part over, if anything is left for one.
     pub(crate) fn finish(&mut self, statistics: &[Statistics]) -> FileEnd {
-        let mut buffer = self.buffer.take().unwrap_or_default();
+        // Statistics alone are small enough to stand beside the pool; waiting for one of its buffers might never end.
+        let mut buffer = self.buffer.take().unwrap_or_else(|| {
+            self.number += 1;
+            Vec::new()
+        });
         if self.format == Format::PcapNg {
             for entry in statistics {
                 ng::put_statistics(&mut buffer, entry);
             }
         }
-        // Who has gone does not want it; the outcome says so already.
-        let _ = self.send(buffer, true);
+        if buffer.is_empty() {
+            self.number -= 1;
+        } else {
+            // Who has gone does not want it; the outcome says so already.
+            let _ = self.send(buffer);
+        }
         self.parts = None;
         self.publish();
         FileEnd {
