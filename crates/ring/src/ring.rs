@@ -244,7 +244,7 @@ impl Ring {
 
     /// Stops taking packets in. What has come in before can still be read; the last block is handed over within two
     /// retire times.
-    pub fn detach(&mut self) -> Result<(), Error> {
+    pub fn detach(&self) -> Result<(), Error> {
         // An interface that was removed has detached the socket already.
         if self.interface != 0 && self.socket.bound_interface()? < 0 {
             return Ok(());
@@ -278,6 +278,11 @@ impl Block<'_> {
             .user_block(self.ring.next)
             .and_then(walk_block)
             .expect("next_block() has checked both, and the block is ours until we are dropped")
+    }
+
+    /// As [`Ring::detach`], while the block is on loan.
+    pub fn detach(&self) -> Result<(), Error> {
+        self.ring.detach()
     }
 }
 

@@ -93,8 +93,8 @@ fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
 
 impl<S: Source> Reader<S> {
     fn capture(&mut self) -> Result<(), Error> {
-        while !self.is_due() {
-            if !self.take_one(None)? && !self.is_due() && self.source.wait(self.patience())? == Wake::Gone {
+        while !self.shared.is_due() {
+            if !self.take_one(None)? && !self.shared.is_due() && self.source.wait(self.patience())? == Wake::Gone {
                 self.is_gone = true;
                 break;
             }
@@ -105,22 +105,6 @@ impl<S: Source> Reader<S> {
             self.drain()?;
         }
         Ok(())
-    }
-
-    /// Whether the capture is over for this reader; notes the reason when it is the first to see it.
-    fn is_due(&self) -> bool {
-        if self.shared.is_over() {
-            return true;
-        }
-        if self.shared.is_stopping.load(Ordering::Acquire) {
-            self.shared.end(EndReason::Stopped);
-            return true;
-        }
-        if self.shared.duration.is_some_and(|limit| self.shared.elapsed() >= limit) {
-            self.shared.end(EndReason::TimeLimit);
-            return true;
-        }
-        false
     }
 
     /// How long to wait for packets at most.
@@ -149,7 +133,7 @@ impl<S: Source> Reader<S> {
         };
         let mut count = 0u64;
         let mut packets = batch.packets().inspect(|_| count += 1);
-        let is_wanted = feed(&self.shared, &mut packets, &mut note);
+        let is_wanted = feed(&self.shared, &batch, &mut packets, &mut note)?;
         drop(packets);
         drop(batch);
         self.delivered += count;
@@ -263,24 +247,32 @@ impl<S: Source> Reader<S> {
     }
 }
 
-/// Gives packets to the writer until all are taken; waits for buffers without holding it. `false`: the capture is over.
+/// Gives a batch's packets to the writer until all are taken; waits for buffers without holding it. `false`: the capture
+/// is over.
 fn feed<'p>(
     shared: &Shared,
+    batch: &impl Batch,
     packets: &mut impl Iterator<Item = baleen_ring::Packet<'p>>,
     note: &mut BatchNote,
-) -> bool {
+) -> Result<bool, Error> {
+    let mut is_detached = false;
     loop {
         let taken = shared.writer.lock().take(packets, note);
         match taken {
-            Taken::All => return true,
+            Taken::All => return Ok(true),
             Taken::Ended(reason) => {
                 shared.end(reason);
-                return false;
+                return Ok(false);
             }
             Taken::NoBuffer => {
+                // A consumer may be stuck for long, and what comes after the end is no loss to be counted.
+                if !is_detached && shared.is_due() {
+                    batch.detach()?;
+                    is_detached = true;
+                }
                 // Given up, or ended by another reader's packets.
                 if !shared.wants_rest() {
-                    return false;
+                    return Ok(false);
                 }
                 wait_for_buffer(shared);
             }

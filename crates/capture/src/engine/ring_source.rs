@@ -35,6 +35,10 @@ impl Batch for Block<'_> {
     fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
         Block::packets(self)
     }
+
+    fn detach(&self) -> Result<(), Error> {
+        Block::detach(self)
+    }
 }
 
 impl Source for RingSource {

@@ -97,6 +97,22 @@ impl Shared {
         self.is_over.load(Ordering::Acquire)
     }
 
+    /// Whether the capture is over for a reader; notes the reason when it is the first to see it.
+    pub(crate) fn is_due(&self) -> bool {
+        if self.is_over() {
+            return true;
+        }
+        if self.is_stopping.load(Ordering::Acquire) {
+            self.end(EndReason::Stopped);
+            return true;
+        }
+        if self.duration.is_some_and(|limit| self.elapsed() >= limit) {
+            self.end(EndReason::TimeLimit);
+            return true;
+        }
+        false
+    }
+
     /// Whether what is in the rings belongs into the file: not when a limit of the file is reached or nobody wants it.
     pub(crate) fn wants_rest(&self) -> bool {
         matches!(

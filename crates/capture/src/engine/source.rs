@@ -45,6 +45,9 @@ pub trait Batch {
 
     /// Its packets, in the order in which they came.
     fn packets(&self) -> impl Iterator<Item = Packet<'_>>;
+
+    /// As [`Source::detach`], while the batch is on loan.
+    fn detach(&self) -> Result<(), baleen_ring::Error>;
 }
 
 /// A source of packets, used by one thread. Filtering is done: what it yields was asked for.

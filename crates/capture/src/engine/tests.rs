@@ -51,6 +51,15 @@ impl Feed {
         self.0.1.notify_all();
     }
 
+    fn detach(&self) {
+        self.change(|state| {
+            state.is_detached = true;
+            let late = std::mem::take(&mut state.late);
+            state.accepted += late.iter().map(|script| script.packets.len() as u64).sum::<u64>();
+            state.batches.extend(late);
+        });
+    }
+
     fn source(&self, name: &str) -> Made {
         Made {
             feed: self.clone(),
@@ -73,6 +82,7 @@ struct Made {
 }
 
 struct MadeBatch<'a> {
+    feed: Feed,
     script: Script,
     sequence: u64,
     bytes: &'a [u8],
@@ -102,6 +112,11 @@ impl Batch for MadeBatch<'_> {
                 },
             }
         })
+    }
+
+    fn detach(&self) -> Result<(), baleen_ring::Error> {
+        self.feed.detach();
+        Ok(())
     }
 }
 
@@ -144,6 +159,7 @@ impl Source for Made {
         state.sequence += 1;
         state.dropped = state.dropped.max(script.dropped_by_then);
         Ok(Some(MadeBatch {
+            feed: self.feed.clone(),
             script,
             sequence: state.sequence,
             bytes: &self.bytes,
@@ -151,12 +167,7 @@ impl Source for Made {
     }
 
     fn detach(&mut self) -> Result<(), baleen_ring::Error> {
-        self.feed.change(|state| {
-            state.is_detached = true;
-            let late = std::mem::take(&mut state.late);
-            state.accepted += late.iter().map(|script| script.packets.len() as u64).sum::<u64>();
-            state.batches.extend(late);
-        });
+        self.feed.detach();
         Ok(())
     }
 
@@ -443,6 +454,36 @@ fn without_a_buffer_packets_wait_and_none_is_lost() {
     let (file, outcome) = finish(running);
     assert_eq!(packets(&file).len(), 2000);
     assert_eq!(outcome.dropped, 0);
+}
+
+#[test]
+fn time_and_stop_are_heeded_while_no_buffer_is_free() {
+    for is_stopped in [false, true] {
+        let (feed, clock) = (Feed::default(), clock());
+        feed.push(batch(&[(1, 10_000); 100]));
+        let running = engine(small(), &clock)
+            .start_with(
+                &limited(None, None, Some(Duration::from_secs(5))),
+                vec![feed.source("a")],
+            )
+            .unwrap();
+        let handle = running.handle();
+        eventually("the capture stalls", || handle.progress().is_stalled);
+        let expected = if is_stopped {
+            handle.stop();
+            EndReason::Stopped
+        } else {
+            clock.advance(Duration::from_secs(5));
+            EndReason::TimeLimit
+        };
+        eventually("nothing more is taken in", || feed.0.0.lock().is_detached);
+        // What comes later changes nothing: the reason is the first one.
+        handle.stop();
+        clock.advance(Duration::from_secs(60));
+        let (file, outcome) = finish(running);
+        assert_eq!((outcome.ended, outcome.packets), (expected, 100));
+        assert_eq!(packets(&file).len(), 100);
+    }
 }
 
 #[test]
