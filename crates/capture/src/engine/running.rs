@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     /// The first cause of the end.
     ended: Mutex<Option<EndReason>>,
     is_over: AtomicBool,
+    /// Nobody takes the parts any more, whyever the capture ends.
+    is_abandoned: AtomicBool,
     wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
     lanes: Mutex<Vec<Option<LaneEnd>>>,
     readers: AtomicUsize,
@@ -73,6 +75,7 @@ impl Shared {
             stopped_at: Mutex::new(None),
             ended: Mutex::new(None),
             is_over: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
             wakers: begin.wakers,
             lanes: Mutex::new(vec![None; readers]),
             readers: AtomicUsize::new(readers),
@@ -115,10 +118,17 @@ impl Shared {
 
     /// Whether what is in the rings belongs into the file: not when a limit of the file is reached or nobody wants it.
     pub(crate) fn wants_rest(&self) -> bool {
-        matches!(
-            &*self.ended.lock(),
-            None | Some(EndReason::TimeLimit | EndReason::Stopped | EndReason::InterfaceGone)
-        )
+        !self.is_abandoned.load(Ordering::Acquire)
+            && matches!(
+                &*self.ended.lock(),
+                None | Some(EndReason::TimeLimit | EndReason::Stopped | EndReason::InterfaceGone)
+            )
+    }
+
+    /// Called when nobody takes the parts any more. A capture that has ended keeps its reason.
+    pub(crate) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Release);
+        self.end(EndReason::Abandoned);
     }
 
     pub(crate) fn stop(&self) {
@@ -169,8 +179,9 @@ impl Shared {
     pub(crate) fn conclude(&self) {
         let lanes: Vec<LaneEnd> = self.lanes.lock().iter().flatten().cloned().collect();
         let statistics: Vec<Statistics> = lanes.iter().map(|lane| lane.statistics).collect();
+        // Settled before the last part is sent: who takes it may leave at once, which is no abandonment.
+        let ended = self.ended.lock().get_or_insert(EndReason::InterfaceGone).clone();
         let file = self.writer.lock().finish(&statistics);
-        let ended = self.ended.lock().clone().unwrap_or(EndReason::InterfaceGone);
         let outcome = Outcome {
             ended,
             packets: file.packets,
@@ -254,6 +265,11 @@ impl Parts {
         self.receiver.recv().await
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// The same for a thread that may wait; not for asynchronous tasks.
     pub fn blocking_next(&mut self) -> Option<Part> {
         self.receiver.blocking_recv()
@@ -271,8 +287,7 @@ impl Stream for Parts {
 impl Drop for Parts {
     fn drop(&mut self) {
         self.receiver.close();
-        // A capture that has ended takes no notice of this.
-        self.shared.end(EndReason::Abandoned);
+        self.shared.abandon();
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::error::EngineError;
 use super::limits::INTERFACES_MAX;
-use super::outcome::EndReason;
 use super::progress::Counters;
 use super::reader;
 use super::request::{CaptureRequest, Format, Interfaces, Settings};
@@ -115,7 +114,7 @@ impl Engine {
                 .spawn(move || reader::run(source, &for_thread, lane));
             if let Err(error) = spawned {
                 // The readers that did start end by this, and nobody takes their parts.
-                shared.end(EndReason::Abandoned);
+                shared.abandon();
                 return Err(EngineError::Thread(error));
             }
         }

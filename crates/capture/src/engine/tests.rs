@@ -598,6 +598,43 @@ fn a_file_that_was_handed_over_wholly_gets_no_empty_part() {
 }
 
 #[test]
+fn a_capture_given_up_after_its_end_wants_nothing_more() {
+    let (feed, clock) = (Feed::default(), clock());
+    feed.push(batch(&[(1, 10_000); 100]));
+    let running = engine(small(), &clock)
+        .start_with(&limited(None, None, None), vec![feed.source("a")])
+        .unwrap();
+    let handle = running.handle();
+    eventually("the capture stalls", || handle.progress().is_stalled);
+    handle.stop();
+    eventually("the end is noted", || feed.0.0.lock().is_detached);
+    let mut parts = running.split().0;
+    // Somebody keeps every buffer for good.
+    let held: Vec<Part> = (0..4).map(|_| parts.blocking_next().unwrap()).collect();
+    let shared = parts.shared();
+    assert!(shared.wants_rest());
+    drop(parts);
+    assert!(!shared.wants_rest());
+    assert_eq!(handle.blocking_ended().ended, EndReason::Stopped);
+    drop(held);
+}
+
+#[test]
+fn who_leaves_with_the_last_part_does_not_change_why_it_ended() {
+    for _ in 0..50 {
+        let feed = Feed::default();
+        feed.change(|state| state.is_gone = true);
+        let mut running = engine(small(), &clock())
+            .start_with(&limited(None, None, None), vec![feed.source("a")])
+            .unwrap();
+        let handle = running.handle();
+        running.parts.blocking_next().expect("the head and the statistics");
+        drop(running);
+        assert_eq!(handle.blocking_ended().ended, EndReason::InterfaceGone);
+    }
+}
+
+#[test]
 fn a_file_ends_with_its_last_part() {
     let feed = Feed::default();
     for _ in 0..100 {
