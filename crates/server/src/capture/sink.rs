@@ -8,7 +8,7 @@ use baleen_remote::{ObjectHeaders, PartChecksum, S3, Upload, UploadedPart};
 use baleen_types::{Classify, FaultKind, ObjectPath, PartNumber};
 use futures::{StreamExt, TryStreamExt};
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -67,6 +67,10 @@ impl Sink {
                 Ok(Self::File { path, file })
             }
             (Destination::Pipe, _) | (Destination::Bucket { .. }, None) => {
+                if std::io::stdout().is_terminal() {
+                    return Err(Failure::usage("a capture file is nothing for a terminal")
+                        .advise("pipe it into a reader, as in: baleen capture - | tshark -r -"));
+                }
                 // A descriptor of our own: the standard library's handle would gather lines and copy.
                 let out = std::io::stdout().as_fd().try_clone_to_owned();
                 let out = out.map_err(|error| Failure::because("standard output cannot be used", &error))?;
