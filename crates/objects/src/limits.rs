@@ -35,6 +35,10 @@ pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
 /// How often one write is tried again when another write to the same key commits first.
 pub const COMMIT_ATTEMPTS_MAX: u32 = 256;
 
+/// Unfinished uploads that the deletion of their bucket ends before it is answered; the sweep ends the others. Each is a
+/// commit, so this keeps the answer within a second on a slow disk.
+pub const UPLOADS_ABORTED_WITH_BUCKET_MAX: usize = 64;
+
 /// How long the answer to a completed upload is kept for a client which repeats the call.
 pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 

@@ -4,6 +4,8 @@
 
 mod common;
 
+use baleen_meta::Scan;
+use baleen_meta::keys::{KeyWriter, Table};
 use baleen_objects::{
     BucketUsage, Checksum, ChecksumAlgorithm, ChecksumKind, CompleteUpload, CompletedPart, CopyPart, CreateUpload,
     Expect, ListParts, ListUploads, ObjectError, ObjectHeaders, PutPart, Selection, UploadMarker, WriteCondition,
@@ -378,4 +380,27 @@ async fn races_of_one_upload() {
         store.objects.delete(&at("k")).await.unwrap();
         store.assert_empty_volume().await;
     }
+}
+
+/// Unfinished uploads of all buckets, of which nobody is told any more when their bucket is gone.
+async fn uploads_left(store: &Store) -> usize {
+    let uploads = KeyWriter::new(Table::Upload).finish();
+    store.meta.scan(Scan::prefix(&uploads).keys_only()).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_bucket_leaves_many_uploads_to_the_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path()).with_bucket().await;
+    let most = limits::UPLOADS_ABORTED_WITH_BUCKET_MAX;
+    for n in 0..most + 5 {
+        let upload = store.begin(&format!("{n:03}")).await;
+        store.put_part(&upload, 1, &pattern(5000, n)).await.unwrap();
+    }
+    store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
+    assert_eq!(uploads_left(&store).await, 5);
+    store.objects.sweep().await.unwrap();
+    assert_eq!(uploads_left(&store).await, 0);
+    assert_eq!(store.objects.sweep().await.unwrap().garbage_collected, 0);
+    store.assert_empty_volume().await;
 }

@@ -2,7 +2,7 @@
 
 use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
-use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX};
+use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
 use crate::records::{BucketId, BucketRecord};
 use crate::{Bucket, BucketUsage, CreateBucket, ObjectError};
 use baleen_meta::{Outcome, Request, Scan, counter, record};
@@ -127,8 +127,9 @@ impl Objects {
                 .put(keys::dead_bucket(bucket.id), Bytes::from_static(&[1]));
             match self.meta.commit(request).await? {
                 Outcome::Committed => {
-                    // If this fails, the sweep does it.
-                    if let Err(error) = self.collect_bucket(bucket.id).await {
+                    // What this leaves, or fails to do, the sweep does.
+                    let collected = self.collect_bucket(bucket.id, UPLOADS_ABORTED_WITH_BUCKET_MAX).await;
+                    if let Err(error) = collected {
                         tracing::warn!(%error, "the uploads of a deleted bucket are left to the next sweep");
                     }
                     return Ok(());

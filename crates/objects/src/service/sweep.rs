@@ -5,7 +5,7 @@
 
 use super::{Objects, scan_all};
 use crate::keys::{self, Dead};
-use crate::limits::COMPLETED_UPLOAD_KEPT;
+use crate::limits::{COMPLETED_UPLOAD_KEPT, UPLOADS_ABORTED_WITH_BUCKET_MAX};
 use crate::records::{BucketId, CompletedRecord, ExtentPage, LiveExtent};
 use crate::service::commit::detach;
 use crate::{ObjectError, UploadPath};
@@ -76,7 +76,7 @@ impl Objects {
         for entry in &dead {
             match keys::dead_of(&entry.key)? {
                 Dead::Pages(id) => self.collect_pages(id).await?,
-                Dead::Bucket(id) => self.collect_bucket(id).await?,
+                Dead::Bucket(id) => self.collect_bucket(id, usize::MAX).await?,
             }
         }
         Ok(dead.len())
@@ -101,21 +101,40 @@ impl Objects {
         Ok(())
     }
 
-    /// Aborts the uploads of a bucket that is gone.
-    pub(super) async fn collect_bucket(&self, id: BucketId) -> Result<(), ObjectError> {
-        for entry in scan_all(&self.meta.snapshot().await?, &keys::uploads(id, "")).await? {
-            let (key, upload) = keys::upload_of(&entry.key)?;
-            let at = ObjectPath {
-                // The bucket has no name any more; nothing looks at it on this way.
-                bucket: BucketName::parse("gone").map_err(ObjectError::corrupt)?,
-                key: ObjectKey::parse(key).map_err(ObjectError::corrupt)?,
-            };
-            match self.abort(id, &UploadPath { at, upload }).await {
-                Ok(()) | Err(ObjectError::NoSuchUpload(_)) => {}
-                Err(error) => return Err(error),
+    /// Aborts the uploads of a bucket that is gone, at most so many; the mark goes when none is left.
+    pub(super) async fn collect_bucket(&self, id: BucketId, uploads_max: usize) -> Result<(), ObjectError> {
+        let prefix = keys::uploads(id, "");
+        let mut left = uploads_max;
+        let mut last: Option<Vec<u8>> = None;
+        while left > 0 {
+            let mut scan = Scan::prefix(&prefix)
+                .limit(left.min(UPLOADS_ABORTED_WITH_BUCKET_MAX))
+                .keys_only();
+            if let Some(last) = last {
+                scan = scan.after(last);
             }
+            let page = self.meta.scan(scan).await?;
+            for entry in &page {
+                let (key, upload) = keys::upload_of(&entry.key)?;
+                let at = ObjectPath {
+                    // The bucket has no name any more; nothing looks at it on this way.
+                    bucket: BucketName::parse("gone").map_err(ObjectError::corrupt)?,
+                    key: ObjectKey::parse(key).map_err(ObjectError::corrupt)?,
+                };
+                match self.abort(id, &UploadPath { at, upload }).await {
+                    Ok(()) | Err(ObjectError::NoSuchUpload(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            left -= page.len();
+            last = match page.last() {
+                Some(entry) => Some(entry.key.to_vec()),
+                None => {
+                    self.meta.commit(Request::new().delete(keys::dead_bucket(id))).await?;
+                    return Ok(());
+                }
+            };
         }
-        self.meta.commit(Request::new().delete(keys::dead_bucket(id))).await?;
         Ok(())
     }
 
