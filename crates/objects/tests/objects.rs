@@ -527,6 +527,33 @@ async fn many_writers_of_one_key_leave_one_whole_object() {
 }
 
 #[tokio::test]
+async fn at_the_quota_a_bucket_of_ones_own_is_still_told_from_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path()).with_bucket().await;
+    for n in 1..limits::BUCKETS_PER_ACCOUNT_MAX {
+        store.make_bucket(&format!("bucket-{n}")).await;
+    }
+    let create = |name: &str, owner| {
+        let region = baleen_types::RegionName::parse("local").unwrap();
+        let name = bucket(name);
+        store.objects.create_bucket(CreateBucket { owner, name, region })
+    };
+    assert!(matches!(
+        create("bucket", account(1)).await,
+        Err(ObjectError::BucketAlreadyOwnedByYou(_))
+    ));
+    create("of-another", account(2)).await.unwrap();
+    assert!(matches!(
+        create("of-another", account(1)).await,
+        Err(ObjectError::BucketAlreadyExists(_))
+    ));
+    assert!(matches!(
+        create("one-more", account(1)).await,
+        Err(ObjectError::TooManyBuckets { .. })
+    ));
+}
+
+#[tokio::test]
 async fn keys_are_names_and_never_paths() {
     let dir = tempfile::tempdir().unwrap();
     let store = model(dir.path()).with_bucket().await;

@@ -16,12 +16,6 @@ impl Objects {
     /// [`ObjectError::BucketAlreadyOwnedByYou`], [`ObjectError::BucketAlreadyExists`], [`ObjectError::TooManyBuckets`].
     pub async fn create_bucket(&self, new: CreateBucket) -> Result<Bucket, ObjectError> {
         let key = keys::bucket(&new.name);
-        let of_owner = Scan::prefix(&keys::bucket_by_owner(new.owner, "")).keys_only();
-        if self.meta.scan(of_owner.limit(BUCKETS_PER_ACCOUNT_MAX)).await?.len() >= BUCKETS_PER_ACCOUNT_MAX {
-            return Err(ObjectError::TooManyBuckets {
-                limit: BUCKETS_PER_ACCOUNT_MAX,
-            });
-        }
         let made = BucketRecord {
             id: BucketId(self.entropy.number()),
             owner: new.owner.as_u64(),
@@ -35,6 +29,13 @@ impl Objects {
                     ObjectError::BucketAlreadyOwnedByYou(new.name)
                 } else {
                     ObjectError::BucketAlreadyExists(new.name)
+                });
+            }
+            // Asked second: what is said of a bucket that exists does not depend on the quota.
+            let of_owner = Scan::prefix(&keys::bucket_by_owner(new.owner, "")).keys_only();
+            if self.meta.scan(of_owner.limit(BUCKETS_PER_ACCOUNT_MAX)).await?.len() >= BUCKETS_PER_ACCOUNT_MAX {
+                return Err(ObjectError::TooManyBuckets {
+                    limit: BUCKETS_PER_ACCOUNT_MAX,
                 });
             }
             let request = Request::new()
