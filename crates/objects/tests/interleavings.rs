@@ -90,3 +90,24 @@ async fn what_a_sweep_sees_deleted_before_it_is_released_is_freed_once() {
     }
     store.assert_empty_volume().await;
 }
+
+#[tokio::test]
+async fn a_batch_of_deletions_keeps_to_the_bucket_it_began_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meta, gates) = gated();
+    let store = on(dir.path(), meta, 1).with_bucket().await;
+    let mut opened = gates.stop_at(Point::Read);
+    let objects = store.objects.clone();
+    let batch = tokio::spawn(async move { objects.delete_many(&bucket("bucket"), vec![at("k").key]).await });
+    opened.reached().await;
+    store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
+    store.make_bucket("bucket").await;
+    store.put("k", &small("of the next bucket")).await.unwrap();
+    opened.go();
+    let outcomes = batch.await.unwrap().unwrap();
+    assert!(
+        matches!(outcomes[..], [Err(ObjectError::NoSuchBucket(_))]),
+        "{outcomes:?}"
+    );
+    assert_eq!(store.get("k").await.unwrap(), small("of the next bucket"));
+}

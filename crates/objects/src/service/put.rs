@@ -3,7 +3,7 @@
 use super::commit::{Change, Changed, Failure, attach, settle, submit};
 use super::ingest::{Incoming, Ingested};
 use super::{Objects, OpenBucket};
-use crate::records::{BodyRecord, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece};
+use crate::records::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece};
 use crate::{ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
 use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
@@ -96,10 +96,15 @@ impl Objects {
 
     /// Deletes an object; tells whether there was one. Deleting what is not there is no error.
     pub async fn delete(self: &Arc<Self>, at: &ObjectPath) -> Result<bool, ObjectError> {
-        let bucket = self.open_bucket(&at.bucket).await?;
+        let bucket = self.open_bucket(&at.bucket).await?.id;
+        self.delete_in(bucket, at.clone()).await
+    }
+
+    /// Deletes an object of the bucket as it was found.
+    async fn delete_in(self: &Arc<Self>, bucket: BucketId, at: ObjectPath) -> Result<bool, ObjectError> {
         let change = Change {
-            at: at.clone(),
-            bucket: bucket.id,
+            at,
+            bucket,
             condition: WriteCondition::None,
             record: None,
             also: Request::new(),
@@ -110,7 +115,7 @@ impl Objects {
     }
 
     /// Deletes many objects of a bucket; one result for each key, in their order. The caller bounds the number by
-    /// [`crate::limits::DELETE_KEYS_MAX`].
+    /// [`crate::limits::DELETE_KEYS_MAX`]. A bucket made again under the name meanwhile is another and keeps its objects.
     ///
     /// # Errors
     /// [`ObjectError::NoSuchBucket`] for all of them.
@@ -119,13 +124,13 @@ impl Objects {
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
     ) -> Result<Vec<Result<bool, ObjectError>>, ObjectError> {
-        self.open_bucket(bucket).await?;
+        let id = self.open_bucket(bucket).await?.id;
         let delete = |key| {
             let at = ObjectPath {
                 bucket: bucket.clone(),
                 key,
             };
-            async move { self.delete(&at).await }
+            self.delete_in(id, at)
         };
         Ok(futures::stream::iter(keys)
             .map(delete)
