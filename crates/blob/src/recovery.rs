@@ -57,14 +57,15 @@ impl Blobs {
             .await
     }
 
-    /// Blobs whose commit was sent and whose answer never came; the caller looks each up, some time later, and either
-    /// releases it or calls [`Blobs::settled`].
-    pub fn take_doubtful(&self) -> Vec<Extent> {
-        std::mem::take(&mut *self.shared.doubtful.lock())
+    /// Blobs whose commit was sent and whose answer never came; the caller looks each up, some time later, and calls either
+    /// [`Blobs::settled`] or [`Blobs::release`]. Until then it is doubtful, however often this is asked.
+    pub fn doubtful(&self) -> Vec<Extent> {
+        self.shared.doubtful.lock().clone()
     }
 
     /// A doubtful blob turned out to be named by a record.
     pub fn settled(&self, extent: Extent) {
+        self.shared.doubtful.lock().retain(|other| *other != extent);
         self.shared.drafts.lock().remove(&extent.id);
     }
 }

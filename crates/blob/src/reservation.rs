@@ -81,7 +81,7 @@ impl Written {
 }
 
 /// Bytes on disk which a commit under way names. Dropped without an answer they are kept, and reported by
-/// [`crate::Blobs::take_doubtful`].
+/// [`crate::Blobs::doubtful`].
 pub struct Submitted {
     reservation: Arc<Reservation>,
 }

@@ -104,6 +104,8 @@ impl Blobs {
     /// Frees extents which no record names any more, as soon as nobody reads them. To be called after the commit that
     /// removed the record is durable, once for each extent.
     pub fn release(&self, extents: Vec<Extent>) {
+        // What is released is in doubt no longer, so that nobody releases it again on that ground.
+        self.shared.doubtful.lock().retain(|other| !extents.contains(other));
         let free = self.shared.pins.doom(extents);
         self.shared.free(&free);
     }

@@ -254,7 +254,7 @@ async fn what_is_dropped_or_discarded_is_given_back_and_what_is_doubtful_is_kept
         let written = store(&blobs, &bytes, Some(400_000), placement).await.unwrap();
         let extent = written.extent();
         drop(written.submit());
-        assert_eq!(blobs.take_doubtful(), [extent]);
+        assert_eq!(blobs.doubtful(), [extent]);
         assert_eq!(read(&blobs, extent, 0, 400_000).await.unwrap(), bytes);
         assert_eq!(
             blobs.files(extent.id.as_bytes()[0]).await.unwrap(),
@@ -262,6 +262,7 @@ async fn what_is_dropped_or_discarded_is_given_back_and_what_is_doubtful_is_kept
             "a sweep must not see it yet"
         );
         blobs.release(vec![extent]);
+        assert_eq!(blobs.doubtful(), []);
     }
 }
 

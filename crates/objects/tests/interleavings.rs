@@ -4,6 +4,7 @@
 
 mod common;
 
+use baleen_blob::{NewBlob, OwnerTag, Placement};
 use baleen_objects::{ObjectError, Selection};
 use common::gated::{Point, gated};
 use common::{at, bucket, on, pattern, put_of, read, small};
@@ -110,4 +111,29 @@ async fn a_batch_of_deletions_keeps_to_the_bucket_it_began_with() {
         "{outcomes:?}"
     );
     assert_eq!(store.get("k").await.unwrap(), small("of the next bucket"));
+}
+
+#[tokio::test]
+async fn a_sweep_that_breaks_off_leaves_the_doubtful_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let (meta, gates) = gated();
+    let store = on(dir.path(), meta, 1).with_bucket().await;
+    let new = NewBlob {
+        owner: OwnerTag::default(),
+        length: Some(LENGTH as u64),
+        placement: Placement::BySize,
+    };
+    let mut writer = store.blobs.writer(new).await.unwrap();
+    writer.write(pattern(LENGTH, 1)).await.unwrap();
+    // A commit was about to be sent, and nobody heard of it again.
+    drop(writer.finish().await.unwrap().submit());
+    let mut looking = gates.stop_at(Point::Committed);
+    let objects = store.objects.clone();
+    let sweep = tokio::spawn(async move { objects.sweep().await });
+    looking.reached().await;
+    sweep.abort();
+    assert!(sweep.await.unwrap_err().is_cancelled());
+    looking.go();
+    store.objects.sweep().await.unwrap();
+    store.assert_empty_volume().await;
 }

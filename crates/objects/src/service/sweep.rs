@@ -140,7 +140,7 @@ impl Objects {
 
     /// Looks what became of commits whose answer nobody heard.
     async fn settle_doubtful(&self) -> Result<(), ObjectError> {
-        let doubtful = self.blobs.take_doubtful();
+        let doubtful = self.blobs.doubtful();
         if doubtful.is_empty() {
             return Ok(());
         }
