@@ -127,13 +127,11 @@ impl Objects {
                 }
             }
             left -= page.len();
-            last = match page.last() {
-                Some(entry) => Some(entry.key.to_vec()),
-                None => {
-                    self.meta.commit(Request::new().delete(keys::dead_bucket(id))).await?;
-                    return Ok(());
-                }
-            };
+            last = page.last().map(|entry| entry.key.to_vec());
+            if last.is_none() {
+                self.meta.commit(Request::new().delete(keys::dead_bucket(id))).await?;
+                return Ok(());
+            }
         }
         Ok(())
     }
