@@ -135,6 +135,7 @@ fn refused_credentials(error: &AuthError, headers: &HeaderMap) -> Fault {
     }
     match error.kind() {
         FaultKind::Invalid => Fault::bad_credentials(&error.to_string()),
+        FaultKind::Unavailable => Fault::unavailable(error.to_string()),
         _ => Fault::unknown_credentials(),
     }
 }

@@ -97,6 +97,8 @@ async fn credentials_in_every_form() {
         (&[("authorization", "Basic cm9vdC0x")], 400, 6003),
         (&[("authorization", "root-1")], 400, 6003),
         (&[("authorization", "Bearer nobody")], 401, 10000),
+        // The store of the tokens does not answer, which says nothing of the token.
+        (&[("authorization", "Bearer outage")], 503, 1013),
         (
             &[
                 ("authorization", "Bearer root-1"),

@@ -202,6 +202,7 @@ impl From<&AuthError> for Fault {
             AuthError::UnknownAccessKey => ("InvalidAccessKeyId", StatusCode::FORBIDDEN),
             AuthError::Mismatch => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
             AuthError::SessionToken => ("InvalidToken", StatusCode::BAD_REQUEST),
+            AuthError::Unavailable => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
         };
         Self::new(code, status, sentence(&auth.to_string()))
     }

@@ -23,7 +23,7 @@ mod meter;
 mod response;
 mod server;
 
-pub use auth::{AuthError, Credentials, KeyRecord, Scheme};
+pub use auth::{AuthError, Credentials, KeyRecord, Scheme, Unavailable};
 pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHasher, RequestBody, TrailerNames};
 pub use door::{Door, OperationName, Refusal};
 pub use edge::{Edge, Parts};

@@ -9,7 +9,7 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Running, Settings, Site, Sites,
 };
-use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, RequestBody};
+use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, RequestBody, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
 use baleen_policy::{Principal, Role, User};
@@ -235,26 +235,33 @@ struct Tokens;
 
 #[async_trait]
 impl Credentials for Tokens {
-    async fn access_key(&self, _: &str) -> Option<KeyRecord> {
-        None
+    async fn access_key(&self, _: &str) -> Result<Option<KeyRecord>, Unavailable> {
+        Ok(None)
     }
 
-    async fn api_token(&self, token: &str) -> Option<Principal> {
-        let (role, n) = token.split_once('-')?;
-        let n: u8 = n.parse().ok()?;
-        Some(Principal::User(Arc::new(User {
-            account: account(n),
-            project: project(n),
-            id: UserId::from_entropy(u64::from(n)),
-            name: UserName::parse(&format!("{role}@{n}.example")).unwrap(),
-            role: match role {
-                "root" => Role::Root,
-                "admin" => Role::Admin,
-                "user" => Role::User,
-                _ => return None,
-            },
-        })))
+    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
+        if token == "outage" {
+            return Err(Unavailable);
+        }
+        Ok(principal(token))
     }
+}
+
+fn principal(token: &str) -> Option<Principal> {
+    let (role, n) = token.split_once('-')?;
+    let n: u8 = n.parse().ok()?;
+    Some(Principal::User(Arc::new(User {
+        account: account(n),
+        project: project(n),
+        id: UserId::from_entropy(u64::from(n)),
+        name: UserName::parse(&format!("{role}@{n}.example")).unwrap(),
+        role: match role {
+            "root" => Role::Root,
+            "admin" => Role::Admin,
+            "user" => Role::User,
+            _ => return None,
+        },
+    })))
 }
 
 /// An agent that catches three packets and then waits until it is asked to stop.

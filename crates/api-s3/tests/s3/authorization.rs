@@ -7,7 +7,7 @@ use baleen_http::{Door as _, RequestBody};
 use baleen_policy::Principal;
 use baleen_signing::sign::Signer;
 
-use crate::harness::{Answer, Ask, CLERK, STRANGER, Server, delete, get, head, key, post, put};
+use crate::harness::{Answer, Ask, CLERK, OUTAGE, STRANGER, Server, delete, get, head, key, post, put};
 
 /// One request for each operation, by its name.
 fn request(name: &str) -> Ask {
@@ -220,4 +220,15 @@ async fn a_door_wired_past_the_edge_fails_closed() {
     nobody.extensions_mut().insert(Principal::Nobody);
     assert_eq!(server.door.serve(nobody).await.status().as_u16(), 403);
     let _keeps_the_door: Arc<_> = Arc::clone(&server.door);
+}
+
+/// A client gives up on a key that is unknown; on a store that is away it tries again.
+#[tokio::test]
+async fn an_outage_is_no_unknown_key() {
+    let server = Server::with_bucket().await;
+    let answer = server.send_as(OUTAGE, get("/bucket")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (503, "ServiceUnavailable")
+    );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baleen_api_s3::{S3Door, Settings};
 use baleen_blob::Blobs;
-use baleen_http::{Credentials, Edge, KeyRecord, RequestBody};
+use baleen_http::{Credentials, Edge, KeyRecord, RequestBody, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
 use baleen_policy::{Principal, Role, User};
@@ -43,6 +43,13 @@ pub(crate) const CLERK: Signer<'static> = Signer {
     ..OWNER
 };
 
+/// Asked for this key, the store of the keys does not answer.
+pub(crate) const OUTAGE: Signer<'static> = Signer {
+    access_key_id: "AKIAOUTAGEOUTAGEOUT1",
+    secret: "outage-secret",
+    ..OWNER
+};
+
 pub(crate) struct Server {
     pub(crate) edge: Arc<Edge>,
     pub(crate) objects: Arc<Objects>,
@@ -55,7 +62,7 @@ struct Keys;
 
 #[async_trait]
 impl Credentials for Keys {
-    async fn access_key(&self, id: &str) -> Option<KeyRecord> {
+    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
         let user = |number: u64, role| {
             Principal::User(Arc::new(User {
                 account: AccountId::from_entropy(number),
@@ -69,16 +76,17 @@ impl Credentials for Keys {
             _ if id == OWNER.access_key_id => (OWNER, user(1, Role::Root)),
             _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
-            _ => return None,
+            _ if id == OUTAGE.access_key_id => return Err(Unavailable),
+            _ => return Ok(None),
         };
-        Some(KeyRecord {
+        Ok(Some(KeyRecord {
             secret: Secret::new(signer.secret),
             principal,
-        })
+        }))
     }
 
-    async fn api_token(&self, _token: &str) -> Option<Principal> {
-        None
+    async fn api_token(&self, _token: &str) -> Result<Option<Principal>, Unavailable> {
+        Ok(None)
     }
 }
 

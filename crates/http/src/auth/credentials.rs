@@ -8,11 +8,21 @@ use baleen_types::Secret;
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
     /// The secret and the owner of an access key; `None` when there is no such key, or it may not be used.
-    async fn access_key(&self, id: &str) -> Option<KeyRecord>;
+    ///
+    /// # Errors
+    /// When nobody can tell now. An unknown key is final for a client, an outage is not, so they must not look alike.
+    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable>;
 
     /// The owner of an API token; `None` when there is no such token, or it may not be used.
-    async fn api_token(&self, token: &str) -> Option<Principal>;
+    ///
+    /// # Errors
+    /// As [`Self::access_key`].
+    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable>;
 }
+
+/// Keys and tokens cannot be looked up now. Whoever says so has told the operator why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
 
 /// An access key.
 #[derive(Clone, Debug)]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use baleen_types::{Classify, FaultKind, Timestamp};
 
+use super::Unavailable;
+
 /// A refusal of authentication. Its text may be shown to the client: it never holds a secret or a computed signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthError {
@@ -60,6 +62,14 @@ pub enum AuthError {
     UnknownToken,
     /// A header which is no text.
     HeaderEncoding(&'static str),
+    /// Keys and tokens cannot be looked up now; nothing is said of those of the request.
+    Unavailable,
+}
+
+impl From<Unavailable> for AuthError {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
 }
 
 impl fmt::Display for AuthError {
@@ -93,6 +103,7 @@ impl fmt::Display for AuthError {
             Self::UnsupportedTrailer(name) => write!(f, "the trailer {name} is not supported"),
             Self::UnknownToken => f.write_str("the API token is not valid"),
             Self::HeaderEncoding(name) => write!(f, "the header {name} is not plain text"),
+            Self::Unavailable => f.write_str("credentials cannot be checked at the moment, please try again"),
         }
     }
 }
@@ -121,6 +132,7 @@ impl Classify for AuthError {
             | Self::UnsignedHeader(_)
             | Self::SessionToken
             | Self::UnknownToken => FaultKind::Unauthenticated,
+            Self::Unavailable => FaultKind::Unavailable,
         }
     }
 }

@@ -13,7 +13,7 @@ use baleen_runtime::Clock;
 use baleen_signing::KeyCache;
 use http::request::Parts;
 
-pub use credentials::{Credentials, KeyRecord};
+pub use credentials::{Credentials, KeyRecord, Unavailable};
 pub use error::AuthError;
 pub(crate) use payload::{Payload, Trailers};
 
@@ -73,7 +73,7 @@ impl Authenticator {
                     let principal = self
                         .credentials
                         .api_token(found.token)
-                        .await
+                        .await?
                         .ok_or(AuthError::UnknownToken)?;
                     found.check_owner(&principal)?;
                     Ok(Authenticated::without_payload_rules(principal))

@@ -89,7 +89,7 @@ impl Authenticator {
         let record = self
             .credentials
             .access_key(claim.access_key_id())
-            .await
+            .await?
             .ok_or(AuthError::UnknownAccessKey)?;
         let key = self
             .keys

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 
 use super::*;
-use crate::{AuthError, BodyFault, KeyRecord, ResponseBody, Scheme};
+use crate::{AuthError, BodyFault, KeyRecord, ResponseBody, Scheme, Unavailable};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "canary-wJalrXUtnFEMI/K7MDENG/bPxRfiCY";
@@ -156,15 +156,15 @@ struct OneUser(Principal);
 
 #[async_trait]
 impl Credentials for OneUser {
-    async fn access_key(&self, id: &str) -> Option<KeyRecord> {
-        (id == KEY).then(|| KeyRecord {
+    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
+        Ok((id == KEY).then(|| KeyRecord {
             secret: Secret::new(SECRET),
             principal: self.0.clone(),
-        })
+        }))
     }
 
-    async fn api_token(&self, token: &str) -> Option<Principal> {
-        (token == TOKEN).then(|| self.0.clone())
+    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
+        Ok((token == TOKEN).then(|| self.0.clone()))
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::{Credentials, Door, KeyRecord, Parts, Refusal, Request, Response, ResponseBody, Scheme};
+use crate::{Credentials, Door, KeyRecord, Parts, Refusal, Request, Response, ResponseBody, Scheme, Unavailable};
 
 /// Reads the body but for `/unread`; waits to be let go at `/wait`.
 struct Slow {
@@ -59,12 +59,12 @@ struct NoCredentials;
 
 #[async_trait]
 impl Credentials for NoCredentials {
-    async fn access_key(&self, _id: &str) -> Option<KeyRecord> {
-        None
+    async fn access_key(&self, _id: &str) -> Result<Option<KeyRecord>, Unavailable> {
+        Ok(None)
     }
 
-    async fn api_token(&self, _token: &str) -> Option<Principal> {
-        None
+    async fn api_token(&self, _token: &str) -> Result<Option<Principal>, Unavailable> {
+        Ok(None)
     }
 }
 
