@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use tracing::error;
 
 use crate::auth::{Authenticated, Authenticator, Payload};
+use crate::body::Leftover;
 use crate::limits::{REFUSED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT};
 use crate::meter::{End, Meters, Tally};
 use crate::{Credentials, Door, OperationName, Refusal, Request, RequestBody, Response, TrailerNames};
@@ -69,9 +70,12 @@ impl Edge {
 
         let (head, body) = request.into_parts();
         match self.admit(head, body, id).await {
-            Ok(request) => {
+            Ok(mut request) => {
                 principal.clone_from(request.extensions().get().unwrap_or(&Principal::Nobody));
                 let fallback = head_of(&request, id);
+                let waits = request.headers().contains_key(EXPECT);
+                let leftover = Leftover::default();
+                request.body_mut().leave_to(&leftover);
                 let served = AssertUnwindSafe(self.door.serve(request)).catch_unwind().await;
                 match served {
                     Ok(served) => response = Some(served),
@@ -80,11 +84,14 @@ impl Edge {
                         response = Some(self.door.refuse(&Refusal::Panicked, &fallback));
                     }
                 }
+                if let Some(body) = leftover.take() {
+                    read_away(waits, body).await;
+                }
             }
             Err(refused) => {
                 let Refused { refusal, head, body } = *refused;
                 response.replace(self.door.refuse(&refusal, &head));
-                read_away(&head, body).await;
+                read_away(head.headers.contains_key(EXPECT), body).await;
             }
         }
         let mut response = response.unwrap_or_default();
@@ -158,10 +165,10 @@ fn head_of(request: &Request, id: RequestId) -> Head {
     head
 }
 
-/// Reads the body of a refused request, within bounds, so that its sender comes to read the answer. One who waits for
-/// `100 Continue` has not sent it and is not made to.
-async fn read_away(head: &Head, mut body: RequestBody) {
-    if head.headers.contains_key(EXPECT) || body.is_empty() {
+/// Reads what is left of the body of a request that was answered early, within bounds, so that its sender comes to read
+/// the answer. One who waits for `100 Continue` has not sent it and is not made to.
+async fn read_away(waits_to_be_asked: bool, mut body: RequestBody) {
+    if body.is_empty() || (waits_to_be_asked && !body.was_asked_for()) {
         return;
     }
     let mut left = REFUSED_BODY_BYTES_MAX;

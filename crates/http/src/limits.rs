@@ -27,9 +27,10 @@ pub const REQUEST_HEADERS_MAX: usize = 128;
 /// How long a stopping listener waits for requests at work.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What is read and thrown away of the body of a refused request, so that a client which does not wait for
-/// `100 Continue` gets to read the answer instead of a reset connection.
-pub const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
+/// What is read and thrown away of the body of a request that was answered early, so that a client which does not wait
+/// for `100 Continue` gets to read the answer instead of a reset connection: more than the parts that SDKs send by default
+/// (5 to 8 MiB).
+pub const REFUSED_BODY_BYTES_MAX: usize = 16 << 20;
 
 /// How long that reading may take.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -6,6 +6,7 @@ mod fault;
 mod stall;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use baleen_signing::Sha256;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 
 pub use checksum::{ChecksumAlgorithm, ChecksumHasher};
 use chunked::Decoder;
@@ -52,7 +54,20 @@ pub struct RequestBody {
     checks: Vec<Box<dyn BodyCheck>>,
     held: Option<Bytes>,
     outcome: Option<BodyOutcome>,
+    leftover: Option<Leftover>,
+    /// Whether anybody asked for bytes. If not, one who waits for `100 Continue` still does.
+    asked: bool,
     state: State,
+}
+
+/// Where a body goes that was dropped before its end, so that the edge can read the rest of it away.
+#[derive(Clone, Default)]
+pub(crate) struct Leftover(Arc<Mutex<Option<RequestBody>>>);
+
+impl Leftover {
+    pub(crate) fn take(&self) -> Option<RequestBody> {
+        self.0.lock().take()
+    }
 }
 
 enum Source {
@@ -76,6 +91,8 @@ impl RequestBody {
             checks: Vec::new(),
             held: None,
             outcome: None,
+            leftover: None,
+            asked: false,
             state: State::Reading,
         }
     }
@@ -110,6 +127,18 @@ impl RequestBody {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         matches!(self.source, Source::Empty)
+    }
+
+    /// Whether anybody has asked for its bytes.
+    pub(crate) fn was_asked_for(&self) -> bool {
+        self.asked
+    }
+
+    /// Sees to it that what nobody reads of it is found in `leftover` after it was dropped.
+    pub(crate) fn leave_to(&mut self, leftover: &Leftover) {
+        if !self.is_empty() {
+            self.leftover = Some(leftover.clone());
+        }
     }
 
     /// Adds a check; to be called before the body is read.
@@ -175,6 +204,7 @@ impl RequestBody {
             };
             match frame {
                 None => {
+                    self.source = Source::Empty;
                     let cut = self.decoder.as_ref().is_some_and(|decoder| !decoder.is_complete());
                     return Poll::Ready(cut.then_some(Err(BodyFault::BrokenOff)));
                 }
@@ -223,6 +253,7 @@ impl Body for RequestBody {
         if self.state == State::Ended {
             return Poll::Ready(None);
         }
+        self.asked = true;
         let unchecked = self.decoder.is_none() && self.checks.is_empty();
         let piece = if unchecked {
             ready!(self.poll_piece(cx))
@@ -234,6 +265,10 @@ impl Body for RequestBody {
             Some(Err(fault)) => {
                 self.state = State::Ended;
                 self.held = None;
+                if matches!(fault, BodyFault::Stalled | BodyFault::BrokenOff) {
+                    // No more will come.
+                    self.source = Source::Empty;
+                }
                 if let Some(outcome) = &self.outcome {
                     outcome.record(&fault);
                 }
@@ -262,6 +297,20 @@ impl Body for RequestBody {
             Some(bytes) => SizeHint::with_exact(bytes + held),
             None => SizeHint::default(),
         }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let Some(Leftover(place)) = self.leftover.take() else {
+            return;
+        };
+        if self.is_empty() {
+            return;
+        }
+        let mut rest = Self::new(std::mem::replace(&mut self.source, Source::Empty));
+        rest.asked = self.asked;
+        *place.lock() = Some(rest);
     }
 }
 

@@ -32,6 +32,7 @@ impl Door for Slow {
     async fn serve(&self, request: Request) -> Response {
         match request.uri().path() {
             "/unread" => Response::new(ResponseBody::full("not read")),
+            "/empty" => Response::default(),
             "/wait" => {
                 self.entered.notify_one();
                 self.go.notified().await;
@@ -207,4 +208,23 @@ async fn a_silent_sender_is_not_waited_for() {
     .await;
     let text = until_closed(stream).await;
     assert!(text.ends_with("Stalled"), "{text}");
+}
+
+/// A client that sends without asking first has to get to read the answer, not a reset connection.
+#[tokio::test]
+async fn an_early_answer_is_read_by_who_sends_megabytes() {
+    let running = start(ServerSettings::default()).await;
+    let length = 4 << 20;
+    let head = format!("PUT /unread HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
+    let mut stream = send(running.address, &head).await;
+    stream.write_all(&vec![b'x'; length]).await.unwrap();
+    // The connection is good for another request.
+    stream
+        .write_all(b"GET /empty HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("not read"), "{text}");
+    assert_eq!(text.matches("HTTP/1.1 200").count(), 2, "{text}");
 }
