@@ -1,11 +1,11 @@
-//! Conditional reads: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`.
+//! Conditional reads: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`, `Range` with `If-Range`.
 //!
 //! Source: RFC 9110, section 13; AWS GetObject for the order when several stand together.
 
 use baleen_objects::ObjectHead;
-use baleen_types::{ETag, Timestamp};
+use baleen_types::{ByteRange, ETag, Timestamp};
 use http::HeaderMap;
-use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
 use s3s::dto::TimestampFormat;
 
 /// The conditions of a GET or HEAD.
@@ -60,6 +60,53 @@ impl Conditions {
             (Some(tags), _) if tags.match_tag(&head.etag) => Verdict::NotModified,
             (None, Some(date)) if modified <= date.as_secs() => Verdict::NotModified,
             _ => Verdict::Serve,
+        }
+    }
+}
+
+/// The range of a GET or HEAD, and the object of which it is a range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AskedRange {
+    /// What is asked for.
+    pub(crate) range: Option<ByteRange>,
+    only_of: Option<OnlyOf>,
+}
+
+/// `If-Range`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum OnlyOf {
+    Tag(ETag),
+    /// What matches no object: a weak tag, or a date. Two writes within a second have one date, so that it is no strong
+    /// validator (RFC 9110, 8.8.2.2).
+    Nothing,
+}
+
+impl AskedRange {
+    /// Takes the range off the headers, since the codec refuses one that says nothing, which is to be ignored (RFC 9110,
+    /// 14.2), and does not know `If-Range`.
+    pub(crate) fn take(headers: &mut HeaderMap) -> Self {
+        let range = headers.remove(RANGE);
+        let only_of = headers.remove(IF_RANGE);
+        Self {
+            range: range.and_then(|value| ByteRange::parse(value.to_str().ok()?)),
+            only_of: only_of.map(|value| {
+                let tag = value.to_str().ok().and_then(|text| ETag::parse(text).ok());
+                tag.map_or(OnlyOf::Nothing, OnlyOf::Tag)
+            }),
+        }
+    }
+
+    /// Whether it is for one object only.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.range.is_some() && self.only_of.is_some()
+    }
+
+    /// Whether it is a range of the object with this tag; otherwise the whole is served (RFC 9110, 13.1.5).
+    pub(crate) fn is_of(&self, tag: &ETag) -> bool {
+        match &self.only_of {
+            None => true,
+            Some(OnlyOf::Tag(wanted)) => wanted == tag,
+            Some(OnlyOf::Nothing) => false,
         }
     }
 }

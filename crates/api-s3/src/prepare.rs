@@ -1,11 +1,10 @@
 //! Between the edge and the codec: refuse what the codec would misread, take off what it must not see.
 
-use baleen_types::ByteRange;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri};
 
-use crate::conditions::Conditions;
+use crate::conditions::{AskedRange, Conditions};
 use crate::fault::Fault;
 
 static DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -30,8 +29,9 @@ pub(crate) fn prepare(head: &mut Parts) -> Result<(), Fault> {
     settle_headers(head);
     if matches!(head.method, Method::GET | Method::HEAD) {
         let conditions = Conditions::take(&mut head.headers);
+        let range = AskedRange::take(&mut head.headers);
         head.extensions.insert(conditions);
-        drop_unreadable_range(head);
+        head.extensions.insert(range);
     }
     Ok(())
 }
@@ -155,16 +155,6 @@ fn settle_headers(head: &mut Parts) {
             && !kept.is_empty()
         {
             head.headers.insert(CONTENT_ENCODING, value);
-        }
-    }
-}
-
-/// A range that says nothing is ignored and the whole object served (RFC 9110, 14.2); the codec would refuse it.
-fn drop_unreadable_range(head: &mut Parts) {
-    if let Some(range) = head.headers.get(RANGE) {
-        let readable = range.to_str().is_ok_and(|text| ByteRange::parse(text).is_some());
-        if !readable {
-            head.headers.remove(RANGE);
         }
     }
 }

@@ -5,9 +5,9 @@ use s3s::dto::{ChecksumMode, GetObjectInput, GetObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, expires, selection};
+use super::reading::{check, content_range, describe, expires, is_of_another, selection};
 use crate::access::Call;
-use crate::conditions::Conditions;
+use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{body_out, refuse_version, size};
 use crate::services::Services;
 use crate::unsupported;
@@ -19,11 +19,17 @@ pub(super) async fn run(
 ) -> Answer<GetObjectOutput> {
     unsupported::refuse(&request.headers)?;
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
+    let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
     refuse_version(input.version_id.as_deref())?;
-    let selection = selection(input.range, input.part_number)?;
+    let mut selection = selection(asked.range, input.part_number)?;
     let at = call.path()?;
-    let opened = match services.objects.open(&at, selection).await {
+    let mut opened = services.objects.open(&at, selection).await;
+    if is_of_another(services, &at, &asked, opened.as_ref().map(|opened| &opened.head.etag)).await? {
+        selection = Selection::Whole;
+        opened = services.objects.open(&at, selection).await;
+    }
+    let opened = match opened {
         Ok(opened) => opened,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {

@@ -6,9 +6,9 @@ use s3s::dto::{ChecksumMode, HeadObjectInput, HeadObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, expires, selection};
+use super::reading::{check, content_range, describe, expires, is_of_another, selection};
 use crate::access::Call;
-use crate::conditions::Conditions;
+use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{refuse_version, size};
 use crate::door::StatusOverride;
 use crate::services::Services;
@@ -21,11 +21,17 @@ pub(super) async fn run(
 ) -> Answer<HeadObjectOutput> {
     unsupported::refuse(&request.headers)?;
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
+    let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
     refuse_version(input.version_id.as_deref())?;
-    let selection = selection(input.range, input.part_number)?;
+    let mut selection = selection(asked.range, input.part_number)?;
     let at = call.path()?;
-    let (head, served) = match services.objects.head(&at, selection).await {
+    let mut found = services.objects.head(&at, selection).await;
+    if is_of_another(services, &at, &asked, found.as_ref().map(|found| &found.0.etag)).await? {
+        selection = Selection::Whole;
+        found = services.objects.head(&at, selection).await;
+    }
+    let (head, served) = match found {
         Ok(found) => found,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {

@@ -1,31 +1,45 @@
 //! What GetObject and HeadObject have in common.
 
-use baleen_objects::{ObjectHead, Selection};
-use baleen_types::{ByteRange, ServedRange};
+use baleen_objects::{ObjectError, ObjectHead, Selection};
+use baleen_types::{ByteRange, ETag, ObjectPath, ServedRange};
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use s3s::dto::{Range, TimestampFormat};
+use s3s::dto::TimestampFormat;
 
-use crate::conditions::{Conditions, Verdict};
+use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::{part_number, timestamp};
 use crate::fault::Fault;
+use crate::services::Services;
 
-pub(super) fn selection(range: Option<Range>, part: Option<i32>) -> Result<Selection, Fault> {
+pub(super) fn selection(range: Option<ByteRange>, part: Option<i32>) -> Result<Selection, Fault> {
     match (range, part) {
         (None, None) => Ok(Selection::Whole),
         (None, Some(number)) => Ok(Selection::Part(part_number(number)?)),
+        (Some(range), None) => Ok(Selection::Range(range)),
         (Some(_), Some(_)) => Err(Fault::invalid_request(
             "Cannot specify both Range header and partNumber query parameter.",
         )),
-        (
-            Some(Range::Int {
-                first,
-                last: Some(last),
-            }),
-            None,
-        ) => Ok(Selection::Range(ByteRange::Between { first, last })),
-        (Some(Range::Int { first, last: None }), None) => Ok(Selection::Range(ByteRange::From { first })),
-        (Some(Range::Suffix { length }), None) => Ok(Selection::Range(ByteRange::Suffix { bytes: length })),
+    }
+}
+
+/// Whether a range was found in, or does not fit, another object than the one that it is asked of.
+pub(super) async fn is_of_another(
+    services: &Services,
+    at: &ObjectPath,
+    asked: &AskedRange,
+    found: Result<&ETag, &ObjectError>,
+) -> Result<bool, Fault> {
+    if !asked.is_conditional() {
+        return Ok(false);
+    }
+    match found {
+        Ok(tag) => Ok(!asked.is_of(tag)),
+        Err(ObjectError::InvalidRange { .. }) => {
+            let (head, _) = services.objects.head(at, Selection::Whole).await?;
+            Ok(!asked.is_of(&head.etag))
+        }
+        // Told as it is.
+        Err(_) => Ok(false),
     }
 }
 

@@ -155,3 +155,49 @@ async fn conditions_on_the_destination_of_a_copy() {
     server.ok(copy().header("if-match", &tag)).await;
     assert_eq!(server.stored("to").await.as_deref(), Some(&b"new"[..]));
 }
+
+/// A download which is resumed must not get the tail of another object.
+#[tokio::test]
+async fn a_range_of_another_object_is_not_served() {
+    let server = Server::with_bucket().await;
+    let old = server.ok(put(&key("k")).body("old data")).await.header("etag");
+    let tag = server.ok(put(&key("k")).body("new")).await.header("etag");
+    let date = server.ok(head(&key("k"))).await.header("last-modified");
+    let weak = format!("W/{tag}");
+    for (validator, range, status) in [
+        (tag.as_str(), "bytes=1-", 206),
+        (&tag, "bytes=5-", 416),
+        (&old, "bytes=1-", 200),
+        (&old, "bytes=5-", 200),
+        (&weak, "bytes=1-", 200),
+        ("*", "bytes=1-", 200),
+        // Two writes within a second have one date.
+        (&date, "bytes=1-", 200),
+        ("nonsense", "bytes=1-", 200),
+    ] {
+        for make in [get, head] {
+            let answer = server
+                .send(make(&key("k")).header("range", range).header("if-range", validator))
+                .await;
+            assert_eq!(answer.status.as_u16(), status, "{validator} {range}: {answer:?}");
+        }
+        if status == 200 {
+            let whole = server
+                .ok(get(&key("k")).header("range", range).header("if-range", validator))
+                .await;
+            assert_eq!(
+                (whole.text().as_str(), whole.header("content-range")),
+                ("new", String::new())
+            );
+        }
+    }
+    // Without a range there is nothing that it could say.
+    assert_eq!(server.ok(get(&key("k")).header("if-range", &old)).await.text(), "new");
+    server
+        .fails(
+            get(&key("absent")).header("range", "bytes=0-").header("if-range", &old),
+            404,
+            "NoSuchKey",
+        )
+        .await;
+}

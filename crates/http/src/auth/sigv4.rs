@@ -151,7 +151,7 @@ fn refuse_duplicates(headers: &HeaderMap) -> Result<(), AuthError> {
 }
 
 /// Headers of one value, beside `x-amz-*`.
-const ONCE: [&str; 15] = [
+const ONCE: [&str; 16] = [
     "authorization",
     "cache-control",
     "content-disposition",
@@ -164,6 +164,7 @@ const ONCE: [&str; 15] = [
     "if-match",
     "if-modified-since",
     "if-none-match",
+    "if-range",
     "if-unmodified-since",
     "origin",
     "range",
