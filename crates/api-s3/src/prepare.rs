@@ -36,16 +36,31 @@ pub(crate) fn prepare(head: &mut Parts) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The parameters of a signature in the query.
+const SIGNATURE: [&str; 8] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
 /// What becomes of one query parameter.
 enum Parameter {
     Keep,
     Drop,
     Rename(&'static str),
+    /// It is a header that the maker of a presigned address moved into the query, where it is signed as well.
+    Header(HeaderName),
 }
 
 fn settle_query(head: &mut Parts) -> Result<(), Fault> {
     let Some(query) = head.uri.query() else { return Ok(()) };
     let mut kept: Vec<String> = Vec::new();
+    let mut hoisted: Vec<(HeaderName, HeaderValue)> = Vec::new();
     let mut changed = false;
     let (mut upload_ids, mut part_numbers) = (0, 0);
     for parameter in query.split('&') {
@@ -53,7 +68,7 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
             Some((name, value)) => (name, Some(value)),
             None => (parameter, None),
         };
-        let fate = judge(name)?;
+        let fate = judge(name, value)?;
         match &fate {
             Parameter::Rename("uploadId") => upload_ids += 1,
             Parameter::Keep if name == "uploadId" => upload_ids += 1,
@@ -63,6 +78,10 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
         match fate {
             Parameter::Keep => kept.push(parameter.to_owned()),
             Parameter::Drop => changed = true,
+            Parameter::Header(name) => {
+                changed = true;
+                hoisted.push((name, header_value(value.unwrap_or_default())?));
+            }
             Parameter::Rename(name) => {
                 changed = true;
                 kept.push(value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}")));
@@ -75,6 +94,13 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
     // Alone, one of them would leave a plain PUT, and the part would become the object.
     if head.method == Method::PUT && upload_ids != part_numbers {
         return Err(Fault::invalid_argument("A part needs both uploadId and partNumber."));
+    }
+    for (name, value) in hoisted {
+        if head.headers.insert(&name, value).is_some() {
+            return Err(Fault::invalid_argument(format!(
+                "The header {name} stands more than once."
+            )));
+        }
     }
     if changed {
         let path = head.uri.path();
@@ -94,11 +120,24 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
     Ok(())
 }
 
-fn judge(name: &str) -> Result<Parameter, Fault> {
+fn judge(name: &str, value: Option<&str>) -> Result<Parameter, Fault> {
     // Names are compared decoded, since the codec decodes them.
     let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
-    if decoded.starts_with("X-Amz-") && decoded == name {
+    if SIGNATURE.contains(&name) {
         return Ok(Parameter::Drop);
+    }
+    let lower = decoded.to_ascii_lowercase();
+    if lower == "x-amz-content-sha256" && value == Some("UNSIGNED-PAYLOAD") {
+        // The edge does not look for it here; but this is what it takes for granted of a presigned request.
+        return Ok(Parameter::Drop);
+    }
+    if lower.starts_with("x-amz-") {
+        let header = HeaderName::try_from(lower).ok();
+        let header = header.filter(|name| *name != DECODED_LENGTH && !SETTLED.contains(name));
+        // Of the signature and the framing, the edge has seen the headers only.
+        return header
+            .map(Parameter::Header)
+            .ok_or_else(|| Fault::invalid_argument("A parameter of the query cannot be taken for a header."));
     }
     // The source document spells the parameter of Upload Part and List Parts so.
     if decoded == "uploadID" {
@@ -114,6 +153,12 @@ fn judge(name: &str) -> Result<Parameter, Fault> {
         return Err(Fault::not_implemented("Vendor calls are not implemented."));
     }
     Ok(Parameter::Keep)
+}
+
+fn header_value(encoded: &str) -> Result<HeaderValue, Fault> {
+    let decoded: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
+    HeaderValue::from_bytes(&decoded)
+        .map_err(|_| Fault::invalid_argument("A parameter of the query cannot be taken for a header."))
 }
 
 fn refuse_forms(head: &Parts) -> Result<(), Fault> {
