@@ -60,7 +60,7 @@ impl S3Door {
         })
     }
 
-    async fn call(&self, mut head: Parts, mut body: RequestBody) -> Result<Response, Fault> {
+    async fn call(&self, mut head: Parts, mut body: RequestBody, routed: &RoutedTo) -> Result<Response, Fault> {
         if head.method == Method::OPTIONS {
             return Err(preflight(&head.headers));
         }
@@ -68,7 +68,6 @@ impl S3Door {
         prepare(&mut head)?;
         documents::check(&head, &mut body)?;
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
-        let routed = RoutedTo::default();
         head.extensions.insert(routed.clone());
         let body = if body.is_empty() {
             s3s::Body::empty()
@@ -77,7 +76,6 @@ impl S3Door {
         };
         let answer = self.codec.call(http::Request::from_parts(head, body)).await;
 
-        let operation = OperationName(routed.name().unwrap_or("unknown"));
         let fault = outcome.as_ref().and_then(BodyOutcome::fault);
         let mut response = match (answer, fault) {
             // Whatever the operation made of a body that broke off: what is wrong is what the body says.
@@ -91,7 +89,6 @@ impl S3Door {
                 return Err((&Refusal::Panicked).into());
             }
         };
-        response.extensions_mut().insert(operation);
         if let Some(StatusOverride(status)) = response.extensions().get() {
             *response.status_mut() = *status;
         }
@@ -123,7 +120,8 @@ impl Door for S3Door {
             id,
             host_id: &self.host_id,
         };
-        match self.call(head, body).await {
+        let routed = RoutedTo::default();
+        let mut response = match self.call(head, body, &routed).await {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
                 complete_error(response, &cx).await
             }
@@ -134,7 +132,10 @@ impl Door for S3Door {
                 response
             }
             Err(fault) => error_response(fault, &cx),
-        }
+        };
+        let operation = OperationName(routed.name().unwrap_or("unknown"));
+        response.extensions_mut().insert(operation);
+        response
     }
 
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response {

@@ -321,7 +321,7 @@ impl Ask {
         (self, chain)
     }
 
-    fn build(self) -> baleen_http::Request {
+    pub(crate) fn build(self) -> baleen_http::Request {
         let mut request = http::Request::builder().method(self.method).uri(self.target);
         // As hyper would have it: a length with every body, and with every PUT and POST.
         let length = self.body.len();

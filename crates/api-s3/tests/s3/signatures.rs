@@ -427,3 +427,22 @@ async fn headers_in_a_presigned_query_are_obeyed() {
         (400, "InvalidArgument")
     );
 }
+
+/// The log names the operation of a request whose body was the trouble, too.
+#[tokio::test]
+async fn a_body_fault_keeps_the_name_of_the_operation() {
+    let server = Server::with_bucket().await;
+    let wrong = PayloadMode::Sha256(sha256(b"other"));
+    for (ask, name) in [
+        (put(&key("k")).body("data"), "PutObject"),
+        (
+            crate::harness::post("/bucket?delete").body("<Delete/>"),
+            "DeleteObjects",
+        ),
+    ] {
+        let ask = ask.signed(OWNER, wrong, server.now());
+        let response = server.edge.handle(ask.build()).await;
+        assert_eq!(response.status().as_u16(), 400);
+        assert_eq!(response.extensions().get(), Some(&baleen_http::OperationName(name)));
+    }
+}
