@@ -218,4 +218,4 @@ impl RequestIds {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

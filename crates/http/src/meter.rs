@@ -82,6 +82,7 @@ pub(crate) struct Tally {
 pub(crate) enum End {
     /// Not yet: dropped in this state, the client went away (or wanted the head only).
     Open,
+    /// All of it was handed to the connection.
     Complete,
     Failed,
 }

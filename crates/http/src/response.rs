@@ -18,6 +18,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct ResponseBody {
     inner: Inner,
     tally: Option<Box<Tally>>,
+    /// Bytes that are still to come, if their number was known.
+    left: Option<u64>,
 }
 
 #[derive(Default)]
@@ -40,7 +42,7 @@ impl ResponseBody {
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self {
             inner: Inner::Full(bytes.into()),
-            tally: None,
+            ..Self::default()
         }
     }
 
@@ -56,11 +58,15 @@ impl ResponseBody {
         }
         Self {
             inner: Inner::Boxed(body.map_err(Into::into).boxed_unsync()),
-            tally: None,
+            ..Self::default()
         }
     }
 
-    pub(crate) fn with_tally(mut self, tally: Tally) -> Self {
+    pub(crate) fn with_tally(mut self, mut tally: Tally) -> Self {
+        self.left = self.size_hint().exact();
+        if self.is_end_stream() {
+            tally.complete();
+        }
         self.tally = Some(Box::new(tally));
         self
     }
@@ -81,11 +87,21 @@ impl Body for ResponseBody {
             }
             Inner::Boxed(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
         };
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        this.left = this.left.map(|left| left.saturating_sub(bytes as u64));
+        // A server stops asking once it has all that was announced, so that the end itself is seldom seen.
+        let ended = this.left == Some(0) || this.is_end_stream();
         if let Some(tally) = &mut this.tally {
             match &frame {
-                Some(Ok(frame)) => tally.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Some(Ok(_)) => tally.sent(bytes),
                 Some(Err(error)) => tally.failed(error),
                 None => tally.complete(),
+            }
+            if ended && matches!(frame, Some(Ok(_))) {
+                tally.complete();
             }
         }
         Poll::Ready(frame)

@@ -525,7 +525,22 @@ async fn nothing_tells_a_secret() {
 
 /// Collects what a subscriber writes.
 #[derive(Clone, Default)]
-struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        let writer = self.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl std::io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -542,13 +557,7 @@ impl std::io::Write for Lines {
 #[tokio::test]
 async fn one_line_per_request_without_secrets() {
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = tracing::subscriber::set_default(lines.subscriber());
     let edge = s3();
     let link = put().presigned(&signer(), date(), Duration::from_mins(1));
     let signature = link.target.rsplit_once('=').unwrap().1.to_owned();
@@ -565,7 +574,7 @@ async fn one_line_per_request_without_secrets() {
     for ask_ in [link, header, wrong, Ask::new(Method::GET, "/panic")] {
         let _ = ask(&edge, ask_).await;
     }
-    let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let written = lines.text();
     let served: Vec<_> = written.lines().filter(|line| line.contains("request served")).collect();
     assert_eq!(served.len(), 4, "{written}");
     assert!(

@@ -6,7 +6,10 @@ use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_types::{RequestId, Timestamp};
 use http::HeaderMap;
 use http::request::Parts as Head;
+use http_body::Frame;
 use http_body_util::BodyExt as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
@@ -33,6 +36,8 @@ impl Door for Slow {
         match request.uri().path() {
             "/unread" => Response::new(ResponseBody::full("not read")),
             "/empty" => Response::default(),
+            "/pieces" => Response::new(ResponseBody::boxed(Pieces(vec!["one ", "two"]))),
+            "/large" => Response::new(ResponseBody::boxed(Pieces::large())),
             "/wait" => {
                 self.entered.notify_one();
                 self.go.notified().await;
@@ -54,6 +59,34 @@ impl Door for Slow {
     }
 
     fn stamp(&self, _id: RequestId, _headers: &mut HeaderMap) {}
+}
+
+/// A body of known length which does not say when its last piece was taken.
+struct Pieces(Vec<&'static str>);
+
+impl http_body::Body for Pieces {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<bytes::Bytes>>>> {
+        let pieces = &mut self.0;
+        Poll::Ready((!pieces.is_empty()).then(|| Ok(Frame::data(bytes::Bytes::from(pieces.remove(0))))))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
+    }
+}
+
+impl Pieces {
+    /// More than the buffers of both sides hold.
+    fn large() -> Self {
+        const PIECE: &str = match std::str::from_utf8(&[b'x'; 64 << 10]) {
+            Ok(piece) => piece,
+            Err(_) => "",
+        };
+        Self(vec![PIECE; 1024])
+    }
 }
 
 struct NoCredentials;
@@ -227,4 +260,25 @@ async fn an_early_answer_is_read_by_who_sends_megabytes() {
     stream.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200") && text.contains("not read"), "{text}");
     assert_eq!(text.matches("HTTP/1.1 200").count(), 2, "{text}");
+}
+
+/// The access log says of an answer whether all of it was handed over.
+#[tokio::test]
+async fn whole_answers_are_logged_as_whole() {
+    let lines = crate::edge::tests::Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.subscriber());
+    let running = start(ServerSettings::default()).await;
+    for request in ["GET /empty", "GET /unread", "GET /pieces", "HEAD /empty"] {
+        let text = format!("{request} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        let answer = until_closed(send(running.address, &text).await).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let mut gone = send(running.address, "GET /large HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    gone.read_exact(&mut [0; 100]).await.unwrap();
+    drop(gone);
+    running.shutdown.stop();
+    running.served.await.unwrap();
+    let written = lines.text();
+    let whole = |line: &&str| line.contains("request served") && line.contains("whole=true");
+    assert_eq!(written.lines().filter(whole).count(), 4, "{written}");
 }
