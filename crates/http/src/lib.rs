@@ -22,6 +22,7 @@ pub mod limits;
 mod meter;
 mod response;
 mod server;
+mod stall;
 
 pub use auth::{AuthError, Credentials, KeyRecord, Scheme, Unavailable};
 pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHasher, RequestBody, TrailerNames};

@@ -10,7 +10,8 @@ pub const CONNECTIONS_MAX: usize = 4096;
 /// is kept.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Longest wait for the next bytes of a body that somebody reads. A slow sender is fine, a silent one is not.
+/// Longest wait for the next bytes of a body that somebody reads, and for a client to take the next bytes of its answer. A
+/// slow one is fine, a silent one is not.
 pub const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Largest request head: request line and headers. A key of 1,024 bytes, each escaped, with 2 KiB of metadata and a

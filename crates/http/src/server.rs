@@ -20,6 +20,9 @@ use crate::limits::{
     REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX,
 };
 use crate::{Edge, RequestBody};
+use socket::Socket;
+
+mod socket;
 
 /// Settings of one listener.
 #[derive(Debug, Clone)]
@@ -30,7 +33,7 @@ pub struct ServerSettings {
     pub connections_max: usize,
     /// Longest wait for the head of a request.
     pub head_timeout: Duration,
-    /// Longest wait for the next bytes of a body that is being read.
+    /// Longest wait for the next bytes of a body that is being read, and for a client to take the next bytes of its answer.
     pub stall_timeout: Duration,
     /// How long a stop waits for requests at work.
     pub drain_deadline: Duration,
@@ -163,7 +166,7 @@ impl Connection {
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .max_header_size(REQUEST_HEAD_BYTES_MAX)
             .max_headers(REQUEST_HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Socket::new(stream, stall_timeout)), service);
         let mut connection = std::pin::pin!(connection);
         let mut stopping = false;
         loop {

@@ -3,7 +3,6 @@
 mod checksum;
 mod chunked;
 mod fault;
-mod stall;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use chunked::Decoder;
 pub use fault::{BodyFault, BodyOutcome};
 
 use crate::auth::Payload;
-use stall::Stall;
+use crate::stall::Stall;
 
 /// Names of the trailers that follow the body, already verified when the body ends; a request extension.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -282,3 +282,18 @@ async fn whole_answers_are_logged_as_whole() {
     let whole = |line: &&str| line.contains("request served") && line.contains("whole=true");
     assert_eq!(written.lines().filter(whole).count(), 4, "{written}");
 }
+
+#[tokio::test]
+async fn a_reader_that_stops_is_not_waited_for() {
+    let settings = ServerSettings {
+        stall_timeout: Duration::from_millis(50),
+        ..ServerSettings::default()
+    };
+    let running = start(settings).await;
+    let mut stream = send(running.address, "GET /large HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    stream.read_exact(&mut [0; 100]).await.unwrap();
+    running.shutdown.stop();
+    // Nobody reads: the drain would last until its deadline, and then cut.
+    assert_eq!(running.served.await.unwrap(), DrainReport { cut: 0 });
+    drop(stream);
+}

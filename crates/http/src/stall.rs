@@ -1,4 +1,4 @@
-//! A watch over a sender that may fall silent.
+//! A watch over somebody at the other end who may fall silent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 /// Runs out when nothing has moved for a while. Costs a timer only once somebody had to wait.
-pub(super) struct Stall {
+pub(crate) struct Stall {
     timeout: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
 
 impl Stall {
-    pub(super) fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
             sleep: None,
@@ -22,13 +22,13 @@ impl Stall {
         }
     }
 
-    /// Something came.
-    pub(super) fn moved(&mut self) {
+    /// Something came, or went.
+    pub(crate) fn moved(&mut self) {
         self.waiting = false;
     }
 
-    /// Nothing came: ready when that was so for too long.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Nothing did: ready when that was so for too long.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timeout = self.timeout;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         if !self.waiting {
