@@ -31,7 +31,16 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
 fn is_document(head: &Parts) -> bool {
     match head.method {
         Method::POST => true,
-        Method::PUT => !head.uri.path().trim_matches('/').contains('/'),
+        Method::PUT => {
+            let path = head.uri.path();
+            // Whatever follows the slash behind the bucket is a key, be it slashes.
+            let key = path
+                .strip_prefix('/')
+                .unwrap_or(path)
+                .split_once('/')
+                .map(|(_, key)| key);
+            key.is_none_or(str::is_empty)
+        }
         _ => false,
     }
 }

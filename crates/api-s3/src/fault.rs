@@ -4,7 +4,8 @@ use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_objects::ObjectError;
 use baleen_policy::Denied;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_RANGE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, S3ErrorCode};
 use tracing::{error, warn};
 
@@ -103,6 +104,12 @@ impl From<ObjectError> for Fault {
         let kind = error.kind();
         let (code, status) = code_of(&error);
         let mut fault = Self::new(code, status, sentence(&error.to_string()));
+        if let ObjectError::InvalidRange { size } = &error
+            && let Ok(value) = HeaderValue::try_from(format!("bytes */{size}"))
+        {
+            // How far a range could have gone (RFC 9110, 15.5.17).
+            fault.headers = Some(Box::new(HeaderMap::from_iter([(CONTENT_RANGE, value)])));
+        }
         if kind.is_ours() || kind.is_transient() {
             fault.cause = Some((kind, error.into()));
         }

@@ -48,6 +48,8 @@ pub(super) fn content_range(selection: Selection, served: ServedRange, size: u64
     match selection {
         Selection::Whole => None,
         Selection::Part(_) if served == ServedRange::whole(size) => None,
+        // There is no way to write a range of no bytes (RFC 9110, 14.4).
+        _ if served.length == 0 => None,
         Selection::Part(_) | Selection::Range(_) => Some(format!(
             "bytes {}-{}/{size}",
             served.first,

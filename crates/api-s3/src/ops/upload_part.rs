@@ -17,6 +17,7 @@ pub(super) async fn run(
 ) -> Answer<UploadPartOutput> {
     unsupported::refuse(&request.headers)?;
     let expect = expect(&request)?;
+    let (sent, named) = (expect.checksum.clone(), expect.checksum_algorithm);
     let input = request.input;
     let stored = services
         .objects
@@ -29,7 +30,10 @@ pub(super) async fn run(
         })
         .await?;
     let mut output = UploadPartOutput { e_tag: Some(etag(&stored.etag)), ..Default::default() };
-    let checksum = StoredChecksum::full(stored.checksum);
-    put_checksum!(output, Some(&checksum));
+    // What was sent and held is confirmed, whichever algorithm the upload keeps. One that followed the body is known here
+    // by name only, and confirmed when it is the upload's own.
+    let own = || named.is_none_or(|named| named == stored.checksum.algorithm()).then(|| stored.checksum.clone());
+    let checksum = sent.or_else(own).map(StoredChecksum::full);
+    put_checksum!(output, checksum.as_ref());
     Ok(S3Response::new(output))
 }

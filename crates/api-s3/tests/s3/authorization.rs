@@ -88,7 +88,14 @@ async fn the_owner_is_let_in_everywhere() {
         server.send(put("/bucket")).await;
         server.ok(put(&key("k")).body("data")).await;
         let answer = server.send(request(row.name)).await;
-        assert_ne!(answer.status.as_u16(), 403, "{}: {answer:?}", row.name);
+        let expected = match row.name {
+            "DeleteBucket" => 409,
+            "DeleteObject" => 204,
+            // The upload of these requests does not exist.
+            "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload" | "AbortMultipartUpload" | "ListParts" => 404,
+            _ => 200,
+        };
+        assert_eq!(answer.status.as_u16(), expected, "{}: {answer:?}", row.name);
     }
 }
 
@@ -163,6 +170,18 @@ async fn an_expected_owner_of_the_source_is_compared() {
     };
     server.fails(copy("100000000002"), 403, "AccessDenied").await;
     server.ok(copy("100000000001")).await;
+    let begun = server.ok(post(&format!("{}?uploads", key("to")))).await;
+    let part = |owner: &str| {
+        put(&format!(
+            "{}?partNumber=1&uploadId={}",
+            key("to"),
+            begun.element("UploadId")
+        ))
+        .header("x-amz-copy-source", "/bucket/from")
+        .header("x-amz-source-expected-bucket-owner", owner)
+    };
+    server.fails(part("100000000002"), 403, "AccessDenied").await;
+    server.ok(part("100000000001")).await;
 }
 
 #[tokio::test]

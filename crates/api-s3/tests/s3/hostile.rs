@@ -198,3 +198,19 @@ fn noise_in_headers_and_parameters() {
     });
     checked.unwrap();
 }
+
+/// `/` and `//` are keys; only `/bucket` and `/bucket/` are the bucket.
+#[tokio::test]
+async fn keys_of_slashes_hold_more_than_a_document() {
+    let server = Server::with_bucket().await;
+    let large = vec![b'x'; baleen_api_s3::limits::XML_BODY_BYTES_MAX + 1];
+    for target in ["/bucket//", "/bucket///"] {
+        server.ok(put(target).body(&large)).await;
+    }
+    for target in ["/another", "/another/"] {
+        server
+            .fails(put(target).body(&large), 400, "MaxMessageLengthExceeded")
+            .await;
+    }
+    assert_eq!(server.stored_keys().await, ["/", "//"]);
+}

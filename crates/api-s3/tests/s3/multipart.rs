@@ -289,3 +289,35 @@ async fn checksums_of_parts_and_whole() {
         assert_eq!(seen.header(algorithm.header()), whole);
     }
 }
+
+/// The answer confirms the checksum that was sent, whichever algorithm the upload keeps.
+#[tokio::test]
+async fn the_checksum_that_came_is_echoed() {
+    let server = Server::with_bucket().await;
+    let id = begin(&server, "k").await;
+    let target = format!("{}?partNumber=1&uploadId={id}", key("k"));
+    for algorithm in baleen_http::ChecksumAlgorithm::ALL {
+        let mut hasher = ChecksumHasher::new(algorithm);
+        hasher.update(b"data");
+        let value = hasher.finish_base64();
+        let answer = server
+            .ok(put(&target).header(algorithm.header(), &value).body("data"))
+            .await;
+        for other in baleen_http::ChecksumAlgorithm::ALL {
+            let expected = if other == algorithm { value.as_str() } else { "" };
+            assert_eq!(answer.header(other.header()), expected, "{algorithm:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_last_part_has_no_range() {
+    let server = Server::with_bucket().await;
+    let id = begin(&server, "k").await;
+    let first = part(&server, "k", &id, 1, &vec![1; 5 << 20]).await;
+    let last = part(&server, "k", &id, 2, b"").await;
+    let done = complete(&server, "k", &id, &[(1, &first), (2, &last)]).await;
+    assert!(done.status.is_success(), "{done:?}");
+    let answer = server.ok(get(&format!("{}?partNumber=2", key("k")))).await;
+    assert_eq!((answer.body.len(), answer.header("content-range")), (0, String::new()));
+}
