@@ -22,6 +22,7 @@ mod capture;
 mod destination;
 pub mod engine;
 mod error;
+mod finish;
 pub mod limits;
 mod live;
 mod ownership;

@@ -59,5 +59,11 @@ pub const COMMIT_ATTEMPTS_MAX: u32 = 64;
 /// Tries of one call to a store which answers that it cannot now; pauses double from [`STORE_PAUSE`].
 pub const STORE_ATTEMPTS_MAX: u32 = 4;
 
+/// The longest pause between tries to complete or to abort an upload that the store cannot end now.
+pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
+
+/// The pauses of all such tries of one process: a store that is away for a day is given up.
+pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
+
 /// The pause after the first failed try of a call to a store.
 pub const STORE_PAUSE: Duration = Duration::from_millis(500);

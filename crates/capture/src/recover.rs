@@ -21,6 +21,16 @@ pub struct Recovered {
     pub completing: usize,
 }
 
+/// What was decided about one unfinished capture.
+enum Settled {
+    /// All parts are in the store.
+    Complete,
+    /// It has failed just now.
+    Fail,
+    /// It had failed, and its upload is still to be aborted.
+    Abort,
+}
+
 const INTERRUPTED: &str =
     "the server ended unexpectedly while this capture ran; what it had caught was not kept, start it again";
 
@@ -63,28 +73,39 @@ impl Captures {
         let now = self.parts.clock.now();
         // Decided and failed in one change, so that a second start in between finds one state or the other.
         let fail = |record: &mut StoredCapture| {
-            if record.status().is_terminal() || record.state == StoredState::ConversionRunning {
-                return Ok(Change::Leave(record.state == StoredState::ConversionRunning));
+            if record.state == StoredState::ConversionRunning {
+                return Ok(Change::Leave(Settled::Complete));
             }
-            let further = record.end(End::Failed(INTERRUPTED.to_owned()), owner, now);
-            Ok(Change::Store(further, false))
+            if record.status().is_terminal() {
+                return Ok(Change::Leave(Settled::Abort));
+            }
+            let message = INTERRUPTED.to_owned();
+            let end = match record.upload {
+                Some(_) => End::Abandoned(message),
+                None => End::Failed(message),
+            };
+            let further = record.end(end, owner, now);
+            Ok(Change::Store(further, Settled::Fail))
         };
         let missing = || CaptureError::NoSuchCapture(id);
         let key = capture::key(account, id);
-        let (record, complete) = store::update(&self.parts.meta, &key, missing, fail).await?;
-        let captures = Arc::clone(self);
-        if complete {
-            recovered.completing += 1;
-            let finish = async move { captures.finish_interrupted(owner, record).await };
-            self.parts
-                .supervisor
-                .spawn(&format!("completion of capture {id}"), finish);
-        } else {
-            recovered.failed += 1;
-            if record.upload.is_some() {
-                let abort = async move { captures.abort_interrupted(owner, record).await };
-                self.parts.supervisor.spawn(&format!("abort of capture {id}"), abort);
+        let (record, settled) = store::update(&self.parts.meta, &key, missing, fail).await?;
+        match settled {
+            Settled::Complete => {
+                recovered.completing += 1;
+                let captures = Arc::clone(self);
+                let finish = async move { captures.finish_interrupted(owner, record).await };
+                self.parts
+                    .supervisor
+                    .spawn(&format!("completion of capture {id}"), finish);
             }
+            Settled::Fail => {
+                recovered.failed += 1;
+                if record.upload.is_some() {
+                    self.spawn_abort(owner, record);
+                }
+            }
+            Settled::Abort => self.spawn_abort(owner, record),
         }
         Ok(())
     }

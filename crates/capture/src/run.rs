@@ -12,17 +12,18 @@ use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::limits::{PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
-use crate::ownership::StoredOwnership;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::Admitted;
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, OwnershipId, PartNumber};
+use baleen_types::{AccountId, CaptureId, Classify as _, PartNumber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 /// The media type of capture files (capture contract, A.2, "Files in the bucket").
@@ -31,33 +32,41 @@ const CAPTURE_CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 /// The longest pause between tries to store how a capture ended.
 const END_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Why there will be no object; the text is for the capture's owner.
-struct Failure(String);
+/// Why a run does not end as a success; the texts are for the capture's owner.
+pub(crate) enum Failure {
+    /// There will be no object.
+    Final(String),
+    /// The same, but what failed may work later.
+    Transient(String),
+    /// The server stops before it is decided; the next start settles the capture.
+    Stopping,
+}
 
 impl Failure {
     /// The destination was deleted from the account's list.
-    fn forsaken() -> Self {
-        Self("the bucket was deleted from this account's list while the capture ran".to_owned())
+    pub(crate) fn forsaken() -> Self {
+        Self::Final("the bucket was deleted from this account's list while the capture ran".to_owned())
     }
-}
 
-impl From<CaptureError> for Failure {
-    fn from(error: CaptureError) -> Self {
-        Self(error.to_string())
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::Final(message) | Self::Transient(message) => message,
+            Self::Stopping => "the server was stopped".to_owned(),
+        }
     }
 }
 
 impl From<SinkError> for Failure {
     fn from(error: SinkError) -> Self {
-        Self(format!("the bucket did not take the capture: {error}"))
+        Self::Final(format!("the bucket did not take the capture: {error}"))
     }
 }
 
 /// A capture that is over and whose parts are all in the store.
-struct Delivered {
-    parts: Vec<SentPart>,
+pub(crate) struct Delivered {
+    pub(crate) parts: Vec<SentPart>,
     /// What is missing in the file, if anything.
-    message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// What one run works with.
@@ -70,17 +79,27 @@ struct Run<'a> {
 }
 
 impl Captures {
-    /// Runs an admitted capture to its end. Never fails: how it ended is in the record.
-    pub(crate) async fn run(&self, admitted: Admitted, live: &Live) {
+    /// Runs an admitted capture to its end. Never fails: how it ended is in the record. `room` is held until the last
+    /// part is in the store.
+    pub(crate) async fn run(self: &Arc<Self>, admitted: Admitted, live: &Live, room: OwnedSemaphorePermit) {
         let owner = admitted.owner;
-        let end = match self.run_to_end(admitted, live).await {
-            Ok(message) => End::Success(message),
-            Err(Failure(message)) => End::Failed(message),
+        let end = match self.run_to_end(admitted, live, room).await {
+            Ok(end) => end,
+            Err(Failure::Stopping) => None,
+            Err(failure) => Some(End::Failed(failure.message())),
         };
-        self.store_end(owner, end).await;
+        if let Some(end) = end {
+            self.store_end(owner, end).await;
+        }
     }
 
-    async fn run_to_end(&self, admitted: Admitted, live: &Live) -> Result<Option<String>, Failure> {
+    /// `None` when the server stops before the end is known.
+    async fn run_to_end(
+        &self,
+        admitted: Admitted,
+        live: &Live,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Option<End>, Failure> {
         let owner = admitted.owner;
         // The proof may have been deleted since the capture was let in; who deletes it after this look finds the capture
         // among the live ones.
@@ -97,84 +116,21 @@ impl Captures {
             sink: &*sink,
             upload,
         };
-        match run.catch(&*admitted.site.agent, admitted.order).await {
-            Ok(delivered) => self.complete(owner, &*sink, &run.upload, delivered).await,
-            Err(failure) => {
-                abort(&*sink, &run.upload, owner.1).await;
-                Err(failure)
-            }
+        let caught = run.catch(&*admitted.site.agent, admitted.order).await;
+        drop(room);
+        let upload = (&*sink, &run.upload);
+        match caught {
+            Ok(delivered) => Ok(self.complete(owner.1, upload, delivered, false).await),
+            Err(Failure::Stopping) => Ok(None),
+            Err(failure) => Ok(Some(self.failed(owner.1, upload, failure.message()).await)),
         }
-    }
-
-    async fn complete(
-        &self,
-        (_, id): (AccountId, CaptureId),
-        sink: &dyn Sink,
-        upload: &Upload,
-        delivered: Delivered,
-    ) -> Result<Option<String>, Failure> {
-        match sink.complete(upload, &delivered.parts).await {
-            Ok(()) => Ok(delivered.message),
-            Err(error) => {
-                abort(sink, upload, id).await;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Completes the upload of a capture that an earlier process had wholly uploaded.
-    pub(crate) async fn finish_interrupted(&self, owner: (AccountId, CaptureId), record: StoredCapture) {
-        let end = match self.complete_interrupted(owner, &record).await {
-            Ok(message) => End::Success(message),
-            Err(Failure(message)) => End::Failed(message),
-        };
-        self.store_end(owner, end).await;
-    }
-
-    async fn complete_interrupted(
-        &self,
-        owner: (AccountId, CaptureId),
-        record: &StoredCapture,
-    ) -> Result<Option<String>, Failure> {
-        let (sink, upload) = self.reopen(owner.0, record).await?;
-        let delivered = Delivered {
-            parts: record.parts.clone(),
-            message: record.message.clone(),
-        };
-        self.complete(owner, &*sink, &upload, delivered).await
-    }
-
-    /// Gives up the upload of a capture that an earlier process left, as far as the store lets us.
-    pub(crate) async fn abort_interrupted(&self, (account, id): (AccountId, CaptureId), record: StoredCapture) {
-        match self.reopen(account, &record).await {
-            Ok((sink, upload)) => abort(&*sink, &upload, id).await,
-            Err(Failure(reason)) => warn!(capture = %id, %reason, "interrupted upload not aborted"),
-        }
-    }
-
-    /// The sink and the upload of a capture whose process died.
-    async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<(Box<dyn Sink>, Upload), Failure> {
-        let upload = record
-            .upload()?
-            .ok_or_else(|| Failure("no upload was begun".to_owned()))?;
-        let ownership = record.ownership();
-        let proof = self.read_proof(account, ownership).await?;
-        let place = proof.place(ownership, &self.parts.sealer)?;
-        let sink = self.places.open(account, proof.destination()?.bucket(), &place).await?;
-        Ok((sink, upload))
-    }
-
-    async fn read_proof(&self, account: AccountId, id: OwnershipId) -> Result<StoredOwnership, Failure> {
-        let read = store::read(&self.parts.meta, &Self::ownership_key(account, id)).await?;
-        read.map(|read| read.record).ok_or_else(Failure::forsaken)
     }
 
     /// Stores how a capture ended, again and again while the store cannot: as long as it is not stored, the account sees
     /// the capture as unfinished, and a start settles it if this process ends first.
-    async fn store_end(&self, owner: (AccountId, CaptureId), end: End) {
+    pub(crate) async fn store_end(self: &Arc<Self>, owner: (AccountId, CaptureId), end: End) {
         let mut pause = STORE_PAUSE;
         loop {
-            let end = end.clone();
             let set = |record: &mut StoredCapture| {
                 if record.status().is_terminal() {
                     return Ok(Change::Leave(()));
@@ -188,6 +144,9 @@ impl Captures {
                     let (packets, bytes, dropped) = (counts.packets, counts.bytes, counts.dropped);
                     let message = record.message.as_deref().unwrap_or_default();
                     info!(capture = %owner.1, state = ?record.state, packets, bytes, dropped, message, "capture ended");
+                    if matches!(end, End::Abandoned(_)) {
+                        self.spawn_abort(owner, record);
+                    }
                     return;
                 }
                 Err(error) => warn!(capture = %owner.1, %error, "end of a capture not stored yet"),
@@ -219,7 +178,7 @@ impl Run<'_> {
         order.exclude = self.sink.own_traffic().await;
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
-        let Catch { parts, running } = agent.begin(order).await.map_err(|e| Failure(e.to_string()))?;
+        let Catch { parts, running } = agent.begin(order).await.map_err(|e| Failure::Final(e.to_string()))?;
         self.live.set_running(&running);
         let started = self.captures.parts.clock.now();
         let noted = self
@@ -248,9 +207,9 @@ impl Run<'_> {
         let message = self.judge(&ended)?;
         let delivered = Delivered { parts: sent?, message };
         if delivered.parts.is_empty() {
-            return Err(Failure("the capture agent delivered no file".to_owned()));
+            return Err(Failure::Final("the capture agent delivered no file".to_owned()));
         }
-        self.note_delivered(&delivered).await;
+        self.note_delivered(&delivered).await?;
         Ok(delivered)
     }
 
@@ -315,7 +274,7 @@ impl Run<'_> {
             None => ("no packet matched the filter in the time given", None),
         };
         if nothing {
-            Err(Failure(reason.to_owned()))
+            Err(Failure::Final(reason.to_owned()))
         } else {
             Ok(note)
         }
@@ -330,17 +289,31 @@ impl Run<'_> {
         noted.is_ok()
     }
 
-    async fn note_delivered(&self, delivered: &Delivered) {
-        let noted = self
-            .note(|record| {
-                record.state = StoredState::ConversionRunning;
-                record.parts.clone_from(&delivered.parts);
-                record.message.clone_from(&delivered.message);
-            })
-            .await;
-        if let Err(error) = noted {
-            // The upload can be completed all the same; only a kill just now would lose it.
-            warn!(capture = %self.owner.1, %error, "list of parts not stored");
+    /// Stores the list of parts. Nothing is completed before: a start that finds no list fails the capture, and then there
+    /// must not be an object.
+    async fn note_delivered(&self, delivered: &Delivered) -> Result<(), Failure> {
+        let parts = &self.captures.parts;
+        let mut pause = STORE_PAUSE;
+        loop {
+            let noted = self
+                .note(|record| {
+                    record.state = StoredState::ConversionRunning;
+                    record.parts.clone_from(&delivered.parts);
+                    record.message.clone_from(&delivered.message);
+                })
+                .await;
+            match noted {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind().is_transient() => {
+                    warn!(capture = %self.owner.1, %error, "list of parts not stored yet");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::select! {
+                () = parts.clock.sleep(pause) => {}
+                () = parts.supervisor.shutdown().stopping() => return Err(Failure::Stopping),
+            }
+            pause = (pause * 2).min(END_PAUSE_MAX);
         }
     }
 
@@ -358,12 +331,5 @@ impl Run<'_> {
             Ok(Change::Store(request, ()))
         };
         self.captures.change(self.owner, change).await
-    }
-}
-
-async fn abort(sink: &dyn Sink, upload: &Upload, id: CaptureId) {
-    if let Err(error) = sink.abort(upload).await {
-        // A store which lets us put objects alone keeps the upload until its lifecycle rule.
-        warn!(capture = %id, %error, "upload of a failed capture not aborted");
     }
 }

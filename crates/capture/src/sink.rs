@@ -27,14 +27,24 @@ pub(crate) trait Sink: Send + Sync {
     /// Sends one part: 5 MiB or more unless it is the last.
     async fn part(&self, upload: &Upload, number: PartNumber, body: Bytes) -> Result<SentPart, SinkError>;
 
-    /// Makes the object of its parts.
-    async fn complete(&self, upload: &Upload, parts: &[SentPart]) -> Result<(), SinkError>;
+    /// Makes the object of its parts. `again`: this was asked for before and the answer was lost, so that an upload
+    /// which is gone may be completed already.
+    async fn complete(&self, upload: &Upload, parts: &[SentPart], again: bool) -> Result<Completion, SinkError>;
 
     /// Gives an upload up; one that is not there any more is no error.
     async fn abort(&self, upload: &Upload) -> Result<(), SinkError>;
 
     /// The packets of this sink itself, which a capture must not catch; known once something was sent.
     async fn own_traffic(&self) -> Vec<FiveTuple>;
+}
+
+/// How sure it is that an upload became an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completion {
+    /// The store said so.
+    Confirmed,
+    /// The upload is gone after its completion was asked for, and the store does not let us look at the object.
+    Presumed,
 }
 
 /// An unfinished upload, in a form that can be stored.

@@ -108,13 +108,12 @@ impl Captures {
                     let registered = captures.live.register(owner.0, owner.1, admitted.ownership);
                     // Who asked may be gone; the capture is wanted all the same.
                     let _ = answer.send(shown);
-                    captures.run(admitted, &registered.live).await;
+                    captures.run(admitted, &registered.live, room).await;
                 }
                 Err(error) => {
                     let _ = answer.send(Err(error));
                 }
             }
-            drop(room);
         });
         admitted.await.map_err(|_| CaptureError::Stopping)?
     }

@@ -5,9 +5,10 @@
 mod common;
 
 use baleen_capture::limits::PROGRESS_SAVED_EVERY;
-use baleen_capture::{DestinationSettings, Recovered, Status};
+use baleen_capture::{Capture, DestinationSettings, Recovered, Status};
 use common::s3::{Act, Call, FakeS3};
 use common::{Disk, World, account, big_part};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const URI: &str = "s3://evidence/case-17";
@@ -67,6 +68,63 @@ fn a_capture_that_ran_fails_and_leaves_nothing() {
 
 #[test]
 fn a_capture_that_was_wholly_uploaded_is_completed() {
+    let (done, object) = killed_while_completing(Act::Hang, |_| Act::Serve);
+    assert_eq!(
+        (done.status, done.counts.packets, done.message),
+        (Status::Success, 6, None)
+    );
+    assert_eq!(&object.unwrap()[5 << 20..], b"tail");
+}
+
+#[test]
+fn a_completion_whose_answer_was_lost_at_the_kill_is_no_failure() {
+    let (done, object) = killed_while_completing(Act::ServeAndHang, |_| Act::Serve);
+    assert_eq!(
+        (done.status, done.counts.packets),
+        (Status::Success, 6),
+        "{:?}",
+        done.message
+    );
+    assert!(object.is_some());
+    // With the right to put objects alone nothing can be looked at.
+    let (done, object) = killed_while_completing(Act::ServeAndHang, |call| match call {
+        Call::Head => Act::Fail(403, "AccessDenied"),
+        _ => Act::Serve,
+    });
+    assert_eq!(done.status, Status::Success, "{:?}", done.message);
+    assert!(object.is_some());
+    assert!(done.message.unwrap().contains("does not let this server look"));
+}
+
+#[test]
+fn an_upload_that_is_gone_without_an_object_is_a_failure() {
+    let (failed, object) = killed_while_completing(Act::Hang, |call| match call {
+        Call::Complete => Act::Fail(404, "NoSuchUpload"),
+        _ => Act::Serve,
+    });
+    assert_eq!((failed.status, object), (Status::Failed, None));
+}
+
+#[test]
+fn a_store_that_is_away_at_the_start_is_asked_until_it_is_back() {
+    let mut failures = 7;
+    let (done, object) = killed_while_completing(Act::Hang, move |call| match call {
+        Call::Complete if failures > 0 => {
+            failures -= 1;
+            Act::Fail(503, "SlowDown")
+        }
+        _ => Act::Serve,
+    });
+    assert_eq!(done.status, Status::Success, "{:?}", done.message);
+    assert!(object.is_some());
+}
+
+/// A capture whose process dies while the store completes its upload; the store then acts by another script. How the next
+/// process ends it, and its object.
+fn killed_while_completing(
+    last: Act,
+    then: impl FnMut(&Call) -> Act + Send + 'static,
+) -> (Capture, Option<bytes::Bytes>) {
     let disk = Disk::new();
     let me = account(1);
     // The store outlives the process, so it runs elsewhere.
@@ -76,7 +134,11 @@ fn a_capture_that_was_wholly_uploaded_is_completed() {
         s3: Some(store.configured()),
         ..DestinationSettings::default()
     };
-    store.script(|call| if *call == Call::Complete { Act::Hang } else { Act::Serve });
+    let mut last = Some(last);
+    store.script(move |call| match call {
+        Call::Complete => last.take().unwrap(),
+        _ => Act::Serve,
+    });
     let id = in_a_process(async {
         let world = World::on(disk.clone(), 2, settings.clone());
         let ownership = world.captures.create_ownership(me, &common::to(URI)).await.unwrap();
@@ -93,9 +155,12 @@ fn a_capture_that_was_wholly_uploaded_is_completed() {
         catch.part(big_part(1)).await;
         catch.finish(&b"tail"[..]).await;
         world.until(me, created.id, Status::ConversionRunning).await;
+        while store.calls().last() != Some(&Call::Complete) {
+            tokio::task::yield_now().await;
+        }
         created.id
     });
-    store.script(|_| Act::Serve);
+    store.script(then);
     in_a_process(async {
         let world = World::on(disk.clone(), 3, settings.clone());
         let recovered = world.captures.recover().await.unwrap();
@@ -106,9 +171,18 @@ fn a_capture_that_was_wholly_uploaded_is_completed() {
                 completing: 1
             }
         );
-        let done = world.until(me, id, Status::Success).await;
-        assert_eq!(done.counts.packets, 6);
-        let object = store.object(&format!("/evidence/case-17/pcap_{id}.pcap")).unwrap();
-        assert_eq!(&object[5 << 20..], b"tail");
-    });
+        let hurry = async {
+            loop {
+                // Small steps: pauses pass, and no request times out.
+                world.disk.clock.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let ended = world.until_that(me, id, |c| c.status.is_terminal());
+        let done = tokio::select! {
+            done = ended => done,
+            () = hurry => unreachable!("it never ends"),
+        };
+        (done, store.object(&format!("/evidence/case-17/pcap_{id}.pcap")))
+    })
 }

@@ -145,20 +145,23 @@ impl StoredCapture {
     /// Ends the capture; answers the further writes that belong to it.
     pub(crate) fn end(&mut self, end: End, owner: (AccountId, CaptureId), now: Timestamp) -> Request {
         let was_active = self.is_active();
+        let is_finished = !matches!(end, End::Abandoned(_));
         let (state, message) = match end {
             End::Success(message) => (StoredState::Success, message),
-            End::Failed(message) => (StoredState::Failed, Some(message)),
+            End::Failed(message) | End::Abandoned(message) => (StoredState::Failed, Some(message)),
         };
         self.state = state;
         self.message = message.map(cut);
         self.ended_ns = Some(now.as_nanos());
         self.parts = Vec::new();
-        let request = Request::new().delete(unfinished_key(owner.0, owner.1));
-        if was_active {
-            request.delete(active_key(owner.0))
-        } else {
-            request
+        let mut request = Request::new();
+        if is_finished {
+            request = request.delete(unfinished_key(owner.0, owner.1));
         }
+        if was_active {
+            request = request.delete(active_key(owner.0));
+        }
+        request
     }
 
     /// Whether the capture keeps its account from starting another one.
@@ -232,6 +235,8 @@ pub(crate) enum End {
     Success(Option<String>),
     /// There is no object; the message says why.
     Failed(String),
+    /// The same, and its upload is still to be aborted: until then the capture counts as unfinished.
+    Abandoned(String),
 }
 
 /// Cuts a message to its limit, at a character.

@@ -1,12 +1,12 @@
 //! Into our own store, in process.
 
-use super::{SentPart, Sink, SinkError, Upload};
+use super::{Completion, SentPart, Sink, SinkError, Upload};
 use crate::limits::{STORE_ATTEMPTS_MAX, STORE_PAUSE};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_objects::{
     CompleteUpload, CompletedPart, CreateUpload, Expect, ObjectError, ObjectHeaders, Objects, PutObject, PutPart,
-    UploadPath, WriteCondition, body_from_bytes,
+    Selection, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::Clock;
 use baleen_types::{AccountId, BucketName, Classify, ETag, ObjectKey, ObjectPath, PartNumber, UploadId};
@@ -140,7 +140,7 @@ impl Sink for OwnSink {
         })
     }
 
-    async fn complete(&self, upload: &Upload, parts: &[SentPart]) -> Result<(), SinkError> {
+    async fn complete(&self, upload: &Upload, parts: &[SentPart], _again: bool) -> Result<Completion, SinkError> {
         let completed = |part: &SentPart| {
             Ok(CompletedPart {
                 number: part.part_number()?,
@@ -156,7 +156,15 @@ impl Sink for OwnSink {
             condition: WriteCondition::None,
         };
         let complete = || self.objects.complete_upload(request.clone());
-        self.patiently(complete).await.map(drop)
+        match self.patiently(complete).await {
+            Err(SinkError::Own(ObjectError::NoSuchUpload(_))) => {
+                // The name holds the capture's id, so what is there is this upload's.
+                let at = self.at(&upload.key);
+                self.patiently(|| self.objects.head(&at, Selection::Whole)).await?;
+                Ok(Completion::Confirmed)
+            }
+            completed => completed.map(|_| Completion::Confirmed),
+        }
     }
 
     async fn abort(&self, upload: &Upload) -> Result<(), SinkError> {

@@ -1,9 +1,10 @@
 //! Into another S3-compatible store.
 //!
-//! Works with the right to put objects alone (capture contract, A.3: "PutObject alone"): nothing is listed or read, and
-//! a store that does not let us abort an upload only keeps it until its lifecycle rule.
+//! Works with the right to put objects alone (capture contract, A.3: "PutObject alone"): nothing is listed or read
+//! (but for one look whether a completion whose answer was lost was carried out, which may be refused), and a store that
+//! does not let us abort an upload only keeps it until its lifecycle rule.
 
-use super::{SentPart, Sink, SinkError, Upload};
+use super::{Completion, SentPart, Sink, SinkError, Upload};
 use crate::Endpoint;
 use async_trait::async_trait;
 use baleen_filter::{End, FiveTuple};
@@ -93,7 +94,7 @@ impl Sink for RemoteSink {
         })
     }
 
-    async fn complete(&self, upload: &Upload, parts: &[SentPart]) -> Result<(), SinkError> {
+    async fn complete(&self, upload: &Upload, parts: &[SentPart], again: bool) -> Result<Completion, SinkError> {
         let uploaded = |part: &SentPart| {
             Ok(UploadedPart {
                 number: part.part_number()?,
@@ -102,8 +103,17 @@ impl Sink for RemoteSink {
             })
         };
         let parts = parts.iter().map(uploaded).collect::<Result<Vec<_>, SinkError>>()?;
-        let completed = self.client.complete_upload(&self.upload(upload), &parts).await;
-        completed.map(drop).map_err(SinkError::Remote)
+        let upload = self.upload(upload);
+        let completed = if again {
+            self.client.complete_upload_again(&upload, &parts).await
+        } else {
+            self.client.complete_upload(&upload, &parts).await
+        };
+        match completed {
+            Ok(_) => Ok(Completion::Confirmed),
+            Err(baleen_remote::Error::Uncertain(_)) => Ok(Completion::Presumed),
+            Err(error) => Err(SinkError::Remote(error)),
+        }
     }
 
     async fn abort(&self, upload: &Upload) -> Result<(), SinkError> {

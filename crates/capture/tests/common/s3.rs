@@ -22,6 +22,7 @@ pub enum Call {
     Part(u32),
     Complete,
     Abort,
+    Head,
     Other,
 }
 
@@ -33,6 +34,8 @@ pub enum Act {
     Fail(u16, &'static str),
     /// Never answers.
     Hang,
+    /// Does as it should, and never answers.
+    ServeAndHang,
     /// Answers as it should when this is notified.
     Wait(Arc<tokio::sync::Notify>),
 }
@@ -129,6 +132,7 @@ impl FakeS3 {
             (&Method::POST, None, _) if members.contains_key("uploads") => Call::Begin,
             (&Method::POST, Some(_), _) => Call::Complete,
             (&Method::DELETE, Some(_), _) => Call::Abort,
+            (&Method::HEAD, None, None) => Call::Head,
             _ => Call::Other,
         };
         let body = body
@@ -138,15 +142,20 @@ impl FakeS3 {
             .unwrap_or_default();
         self.state.lock().calls.push(call.clone());
         let act = (self.script.lock())(&call);
+        let hangs = matches!(act, Act::ServeAndHang);
         match act {
-            Act::Serve => {}
+            Act::Serve | Act::ServeAndHang => {}
             Act::Fail(status, code) => return failure(status, code),
             Act::Hang => std::future::pending().await,
             Act::Wait(until) => until.notified().await,
         }
         let path = head.uri.path().to_owned();
         let upload = members.get("uploadId").copied().unwrap_or_default().to_owned();
-        self.act(&call, path, &upload, head.headers, body)
+        let answer = self.act(&call, path, &upload, head.headers, body);
+        if hangs {
+            std::future::pending().await
+        }
+        answer
     }
 
     fn act(
@@ -202,6 +211,8 @@ impl FakeS3 {
                 state.uploads.remove(upload);
                 answer(204, "")
             }
+            Call::Head if state.objects.contains_key(&path) => answer(200, ""),
+            Call::Head => answer(404, ""),
             Call::Other => failure(501, "NotImplemented"),
         }
     }

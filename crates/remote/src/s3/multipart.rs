@@ -146,6 +146,29 @@ impl S3 {
     /// # Errors
     /// See [`Error`], and there [`Error::Uncertain`]; [`Error::Request`] when there are no parts.
     pub async fn complete_upload(&self, upload: &Upload, parts: &[UploadedPart]) -> Result<CompletedUpload, Error> {
+        self.complete(upload, parts, false).await
+    }
+
+    /// The same for an upload whose completion was asked for before, by a process that died or in a call whose answer
+    /// was lost: an upload that is gone may be completed already, from the first try on.
+    ///
+    /// # Errors
+    /// As [`S3::complete_upload`]; [`Error::NotFound`] when neither the upload nor the object is there.
+    pub async fn complete_upload_again(
+        &self,
+        upload: &Upload,
+        parts: &[UploadedPart],
+    ) -> Result<CompletedUpload, Error> {
+        self.complete(upload, parts, true).await
+    }
+
+    /// `ambiguous`: the store may have completed the upload already.
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: &[UploadedPart],
+        mut ambiguous: bool,
+    ) -> Result<CompletedUpload, Error> {
         if parts.is_empty() {
             return Err(Invalid::new("list of parts", "at least one part is needed").into());
         }
@@ -159,7 +182,6 @@ impl S3 {
         };
         let payload = self.payload(&call.body);
         let mut retry = self.retry();
-        let mut ambiguous = false;
         loop {
             let failed = match self.attempt_whole(&call, payload, ERROR_BODY_MAX).await {
                 Ok(answer) => return completed(&answer),
@@ -198,7 +220,12 @@ impl S3 {
         answer: &Answer,
     ) -> Result<CompletedUpload, Error> {
         let uncertain = || Error::Uncertain(answer.clone());
-        let head = self.head(&upload.at).await.map_err(|_| uncertain())?;
+        let head = match self.head(&upload.at).await {
+            Ok(head) => head,
+            // The object is not there, or the store cannot say just now.
+            Err(error) if matches!(error, Error::NotFound(..)) || error.is_transient() => return Err(error),
+            Err(_) => return Err(uncertain()),
+        };
         let etag = head.etag.ok_or_else(uncertain)?;
         if expected_etag(parts).as_deref() == Some(bare(&etag)) {
             Ok(CompletedUpload { etag: Some(etag) })

@@ -170,6 +170,37 @@ async fn a_completion_whose_answer_was_lost_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_completion_of_an_earlier_process_is_recognised() {
+    let etag = {
+        use md5::{Digest, Md5};
+        format!("\"{}-1\"", hex::encode(Md5::digest(Md5::digest("a"))))
+    };
+    let head = |status: &str, etag: &str| Act::Say(format!("HTTP/1.1 {status}\r\netag: {etag}\r\n\r\n").into_bytes());
+    for (head, outcome) in [
+        (head("200 OK", &etag), "there"),
+        (head("200 OK", BOTH), "uncertain"),
+        (head("403 Forbidden", "x"), "uncertain"),
+        (head("404 Not Found", "x"), "not there"),
+        // Every try says so: the caller has to ask again later.
+        (head("503 Slow Down", "x"), "not now"),
+    ] {
+        let store = Store::start(vec![error("404 Not Found", "NoSuchUpload"), head]).await;
+        let (s3, _) = client(&store.url, patient());
+        let again = s3
+            .complete_upload_again(&upload(PartChecksum::None), &[part(1, A)])
+            .await;
+        let found = match again {
+            Ok(_) => "there",
+            Err(Error::Uncertain(_)) => "uncertain",
+            Err(Error::NotFound(..)) => "not there",
+            Err(error) if error.is_transient() => "not now",
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(found, outcome);
+    }
+}
+
+#[tokio::test]
 async fn an_upload_that_was_never_there_is_not_found() {
     let store = Store::start(vec![error("404 Not Found", "NoSuchUpload")]).await;
     let (s3, _) = client(&store.url, patient());

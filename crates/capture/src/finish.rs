@@ -1,0 +1,225 @@
+//! The end of an upload: completed or given up, by the run itself or by a later start of the server.
+//!
+//! * A completion whose answer was lost may have been carried out, so it is never answered with "failed" before the store
+//!   was asked again. With the right to put objects alone we cannot look whether the object is there. Then an upload that
+//!   is gone after its completion was asked for counts as completed, and the capture's message says how sure that is: the
+//!   only other explanation is that somebody else aborted it.
+//! * What the store cannot do just now is tried again with longer and longer pauses. When the server stops meanwhile,
+//!   nothing is decided: the record says what is to be done, and the next start goes on.
+
+use crate::capture::{self, End, StoredCapture};
+use crate::limits::{FINISH_PATIENCE, FINISH_PAUSE_MAX, STORE_PAUSE};
+use crate::ownership::StoredOwnership;
+use crate::run::{Delivered, Failure};
+use crate::sink::{Completion, Sink, SinkError, Upload};
+use crate::{CaptureError, Captures, store};
+use baleen_meta::Request;
+use baleen_types::{AccountId, CaptureId, Classify as _, OwnershipId};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
+
+/// Added to the message of a capture whose object could not be looked at.
+const PRESUMED: &str = "the answer to the completion of the upload was lost, the upload is gone now, and the bucket does \
+                        not let this server look at the file: it is there unless the upload was aborted";
+
+/// Added to the message of a failure after which the object may be there.
+const MAY_BE_THERE: &str = "the file may be in the bucket all the same";
+
+/// The pauses between tries.
+struct Patience<'a> {
+    captures: &'a Captures,
+    pause: Duration,
+    left: Duration,
+}
+
+/// How a pause ended.
+enum Waited {
+    /// Try again.
+    Elapsed,
+    /// It took too long altogether.
+    Exhausted,
+    /// The server stops.
+    Stopping,
+}
+
+impl<'a> Patience<'a> {
+    fn new(captures: &'a Captures) -> Self {
+        Self {
+            captures,
+            pause: STORE_PAUSE,
+            left: FINISH_PATIENCE,
+        }
+    }
+
+    async fn wait(&mut self) -> Waited {
+        let Some(left) = self.left.checked_sub(self.pause) else {
+            return Waited::Exhausted;
+        };
+        tokio::select! {
+            () = self.captures.parts.supervisor.shutdown().stopping() => return Waited::Stopping,
+            () = self.captures.parts.clock.sleep(self.pause) => {}
+        }
+        self.left = left;
+        self.pause = (self.pause * 2).min(FINISH_PAUSE_MAX);
+        Waited::Elapsed
+    }
+}
+
+impl Captures {
+    /// Makes the object of a capture whose parts are all in the store. `again`: it may have been asked for before.
+    /// `None` when the server stops meanwhile.
+    pub(crate) async fn complete(
+        &self,
+        id: CaptureId,
+        (sink, upload): (&dyn Sink, &Upload),
+        delivered: Delivered,
+        mut again: bool,
+    ) -> Option<End> {
+        let mut patience = Patience::new(self);
+        let error = loop {
+            let error = match sink.complete(upload, &delivered.parts, again).await {
+                Ok(Completion::Confirmed) => return Some(End::Success(delivered.message)),
+                Ok(Completion::Presumed) => return Some(End::Success(Some(joined(delivered.message, PRESUMED)))),
+                Err(error) => error,
+            };
+            if !error.kind().is_transient() {
+                break error;
+            }
+            again = true;
+            warn!(capture = %id, %error, "upload of a capture not completed yet");
+            match patience.wait().await {
+                Waited::Elapsed => {}
+                Waited::Exhausted => break error,
+                Waited::Stopping => return None,
+            }
+        };
+        // Neither the upload nor the object is there: nothing can be.
+        let is_nowhere = error.kind() == baleen_types::FaultKind::NotFound;
+        let message = Failure::from(error).message();
+        let message = if again && !is_nowhere {
+            joined(Some(message), MAY_BE_THERE)
+        } else {
+            message
+        };
+        Some(self.failed(id, (sink, upload), message).await)
+    }
+
+    /// Gives an upload up; what the store does not do just now is left to a task of its own, see [`End::Abandoned`].
+    pub(crate) async fn failed(&self, id: CaptureId, (sink, upload): (&dyn Sink, &Upload), message: String) -> End {
+        match sink.abort(upload).await {
+            Err(error) if error.kind().is_transient() => End::Abandoned(message),
+            Err(error) => {
+                not_aborted(id, &error);
+                End::Failed(message)
+            }
+            Ok(()) => End::Failed(message),
+        }
+    }
+
+    /// Completes the upload of a capture that an earlier process had wholly uploaded.
+    pub(crate) async fn finish_interrupted(self: &Arc<Self>, owner: (AccountId, CaptureId), record: StoredCapture) {
+        let delivered = Delivered {
+            parts: record.parts.clone(),
+            message: record.message.clone(),
+        };
+        let end = match self.reopen(owner.0, &record).await {
+            Ok((sink, upload)) => self.complete(owner.1, (&*sink, &upload), delivered, true).await,
+            Err(Failure::Stopping) => None,
+            Err(failure) => Some(End::Failed(joined(Some(failure.message()), MAY_BE_THERE))),
+        };
+        if let Some(end) = end {
+            self.store_end(owner, end).await;
+        }
+    }
+
+    /// Gives up the upload of a failed capture, and then forgets that there is something to do.
+    pub(crate) async fn abort_interrupted(&self, owner: (AccountId, CaptureId), record: StoredCapture) {
+        let id = owner.1;
+        let mut patience = Patience::new(self);
+        match self.reopen(owner.0, &record).await {
+            Ok((sink, upload)) => {
+                while let Err(error) = sink.abort(&upload).await {
+                    not_aborted(id, &error);
+                    if !error.kind().is_transient() {
+                        break;
+                    }
+                    match patience.wait().await {
+                        Waited::Elapsed => {}
+                        Waited::Exhausted => break,
+                        Waited::Stopping => return,
+                    }
+                }
+            }
+            Err(Failure::Stopping) => return,
+            Err(failure) => warn!(capture = %id, reason = failure.message(), "interrupted upload not aborted"),
+        }
+        let done = Request::new().delete(capture::unfinished_key(owner.0, id));
+        if let Err(error) = self.parts.meta.commit(done).await {
+            warn!(capture = %id, %error, "abort of an upload not noted; the next start does it again");
+        }
+    }
+
+    pub(crate) fn spawn_abort(self: &Arc<Self>, owner: (AccountId, CaptureId), record: StoredCapture) {
+        let captures = Arc::clone(self);
+        let abort = async move { captures.abort_interrupted(owner, record).await };
+        self.parts
+            .supervisor
+            .spawn(&format!("abort of capture {}", owner.1), abort);
+    }
+
+    /// The sink and the upload of a capture whose process died.
+    async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<(Box<dyn Sink>, Upload), Failure> {
+        let upload = record
+            .upload()?
+            .ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
+        let mut patience = Patience::new(self);
+        loop {
+            match self.reopen_now(account, record.ownership()).await {
+                Ok(sink) => return Ok((sink, upload)),
+                Err(Failure::Transient(reason)) => {
+                    warn!(%reason, "the store of an interrupted upload cannot be opened yet");
+                    match patience.wait().await {
+                        Waited::Elapsed => {}
+                        Waited::Exhausted => return Err(Failure::Final(reason)),
+                        Waited::Stopping => return Err(Failure::Stopping),
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    async fn reopen_now(&self, account: AccountId, ownership: OwnershipId) -> Result<Box<dyn Sink>, Failure> {
+        let proof = self.read_proof(account, ownership).await?;
+        let place = proof.place(ownership, &self.parts.sealer)?;
+        Ok(self.places.open(account, proof.destination()?.bucket(), &place).await?)
+    }
+
+    pub(crate) async fn read_proof(&self, account: AccountId, id: OwnershipId) -> Result<StoredOwnership, Failure> {
+        let read = store::read(&self.parts.meta, &Self::ownership_key(account, id)).await?;
+        read.map(|read| read.record).ok_or_else(Failure::forsaken)
+    }
+}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Self {
+        if error.kind().is_transient() {
+            Self::Transient(error.to_string())
+        } else {
+            Self::Final(error.to_string())
+        }
+    }
+}
+
+fn joined(message: Option<String>, more: &str) -> String {
+    match message {
+        Some(message) => format!("{message}; {more}"),
+        None => more.to_owned(),
+    }
+}
+
+fn not_aborted(id: CaptureId, error: &SinkError) {
+    // A store which lets us put objects alone keeps the upload until its lifecycle rule.
+    warn!(capture = %id, %error, "upload of a failed capture not aborted");
+}
