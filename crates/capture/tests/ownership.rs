@@ -345,3 +345,27 @@ async fn a_uri_that_comes_to_mean_another_place_is_proven_again() {
     assert_eq!((again.id, again.proof, again.validated), (own.id, Proof::Pending, None));
     assert_eq!(store.paths(), [format!("/evidence/case-17/{}", own.file_name)]);
 }
+
+#[tokio::test]
+async fn other_credentials_are_another_proof() {
+    let store = FakeS3::start().await;
+    let settings = DestinationSettings {
+        s3: Some(store.configured()),
+        ..DestinationSettings::default()
+    };
+    let world = World::on(Disk::new(), 2, settings);
+    let with = |keys: &str| to(&format!("s3://bucket/dir?access-key-id={keys}&secret-access-key=x"));
+    let prove = async |with: &baleen_capture::Destination| {
+        let made = world.captures.create_ownership(account(1), with).await.unwrap();
+        let text = store.object(&format!("/bucket/dir/{}", made.file_name)).unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        world.captures.validate_ownership(account(1), with, &text).await.unwrap();
+        made.proof
+    };
+    assert_eq!(prove(&with("MINE")).await, Proof::Pending);
+    // A new secret of the same keys needs no new proof; the configured credentials and other keys do.
+    assert_eq!(prove(&with("MINE")).await, Proof::Success);
+    assert_eq!(prove(&to("s3://bucket/dir")).await, Proof::Pending);
+    assert_eq!(prove(&to("s3://bucket/dir")).await, Proof::Success);
+    assert_eq!(prove(&with("OTHER")).await, Proof::Pending);
+}

@@ -96,15 +96,19 @@ impl StoredOwnership {
         }
     }
 
-    /// Takes over a proof that was given before, if it was given at the same place (capture contract, A.3: a new
-    /// challenge "sets `pending` again unless it was already `success`").
+    /// Takes over a proof that was given before, if it was given at the same place with the same credentials (capture
+    /// contract, A.3: a new challenge "sets `pending` again unless it was already `success`"). To be called when the keys
+    /// are sealed.
+    ///
+    /// In a store where each tenant has names of its own, other credentials mean another bucket.
     pub(super) fn keep_proof_of(&mut self, before: &Self) {
         let same_place = match (&self.place, &before.place) {
             (StoredPlace::Own, StoredPlace::Own) => true,
             (StoredPlace::Remote { endpoint: a, .. }, StoredPlace::Remote { endpoint: b, .. }) => a == b,
             (StoredPlace::Own, StoredPlace::Remote { .. }) | (StoredPlace::Remote { .. }, StoredPlace::Own) => false,
         };
-        if before.proof == StoredProof::Success && same_place {
+        let same_tenant = self.keys.as_ref().map(|keys| &keys.id) == before.keys.as_ref().map(|keys| &keys.id);
+        if before.proof == StoredProof::Success && same_place && same_tenant {
             self.proof = StoredProof::Success;
             self.validated_ns = before.validated_ns;
         }
