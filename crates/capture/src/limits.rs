@@ -50,6 +50,9 @@ pub const SENT_FILTER_BYTES_MAX: usize = 8192;
 /// Longest message about a failed capture, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 512;
 
+/// How long a capture that was asked to stop before it began may still take to begin: the end comes within seconds.
+pub const BEGIN_GRACE: Duration = Duration::from_secs(5);
+
 /// How often the counts of a running capture are stored: what a crash can lose of them.
 pub const PROGRESS_SAVED_EVERY: Duration = Duration::from_secs(5);
 

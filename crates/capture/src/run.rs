@@ -10,14 +10,14 @@
 
 use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
-use crate::limits::{PROGRESS_SAVED_EVERY, STORE_PAUSE};
+use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::Admitted;
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, Classify as _, PartNumber};
+use baleen_types::{AccountId, CaptureId, Classify as _, ObjectKey, PartNumber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -106,9 +106,10 @@ impl Captures {
         self.read_proof(owner.0, admitted.ownership).await?;
         let destination = admitted.proof.destination()?;
         let place = admitted.proof.place(admitted.ownership, &self.parts.sealer)?;
-        let sink = self.places.open(owner.0, destination.bucket(), &place).await?;
+        let open = self.places.open(owner.0, destination.bucket(), &place);
+        let sink: Arc<dyn Sink> = Arc::from(self.unless_ended(live, open).await??);
         let key = destination.key(&admitted.order.file_name());
-        let upload = sink.begin(&key, CAPTURE_CONTENT_TYPE).await?;
+        let upload = self.begin_upload(live, &sink, key, owner.1).await?;
         let run = Run {
             captures: self,
             owner,
@@ -124,6 +125,56 @@ impl Captures {
             Err(Failure::Stopping) => Ok(None),
             Err(failure) => Ok(Some(self.failed(owner.1, upload, failure.message()).await)),
         }
+    }
+
+    /// Begins the upload. One that the store begins after nobody waits any more is aborted.
+    async fn begin_upload(
+        &self,
+        live: &Live,
+        sink: &Arc<dyn Sink>,
+        key: ObjectKey,
+        id: CaptureId,
+    ) -> Result<Upload, Failure> {
+        let store = Arc::clone(sink);
+        let mut begin = Box::pin(async move { store.begin(&key, CAPTURE_CONTENT_TYPE).await });
+        match self.unless_ended(live, &mut begin).await {
+            Ok(begun) => Ok(begun?),
+            Err(ended) => {
+                let store = Arc::clone(sink);
+                let clean = async move {
+                    if let Ok(upload) = begin.await
+                        && let Err(error) = store.abort(&upload).await
+                    {
+                        warn!(capture = %id, %error, "upload of a stopped capture not aborted");
+                    }
+                };
+                self.parts
+                    .supervisor
+                    .spawn(&format!("late upload of capture {id}"), clean);
+                Err(ended)
+            }
+        }
+    }
+
+    /// Waits for something that a capture needs before it begins, unless its end is wished meanwhile. A stop leaves the
+    /// work some seconds more: with a store that answers, the capture ends with an empty file then.
+    async fn unless_ended<T>(&self, live: &Live, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let stopped = async {
+            live.stop.stopping().await;
+            if !live.is_forsaken() {
+                self.parts.clock.sleep(BEGIN_GRACE).await;
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            done = work => return Ok(done),
+            () = stopped => "it was stopped before it began",
+            () = self.parts.supervisor.shutdown().stopping() => "the server was stopped before it began",
+        };
+        if live.is_forsaken() {
+            return Err(Failure::forsaken());
+        }
+        Err(Failure::Final(ended.to_owned()))
     }
 
     /// Stores how a capture ended, again and again while the store cannot: as long as it is not stored, the account sees
@@ -178,7 +229,8 @@ impl Run<'_> {
         order.exclude = self.sink.own_traffic().await;
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
-        let Catch { parts, running } = agent.begin(order).await.map_err(|e| Failure::Final(e.to_string()))?;
+        let begun = self.captures.unless_ended(self.live, agent.begin(order)).await?;
+        let Catch { parts, running } = begun.map_err(|e| Failure::Final(e.to_string()))?;
         self.live.set_running(&running);
         let started = self.captures.parts.clock.now();
         let noted = self

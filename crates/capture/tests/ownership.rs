@@ -359,7 +359,11 @@ async fn other_credentials_are_another_proof() {
         let made = world.captures.create_ownership(account(1), with).await.unwrap();
         let text = store.object(&format!("/bucket/dir/{}", made.file_name)).unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
-        world.captures.validate_ownership(account(1), with, &text).await.unwrap();
+        world
+            .captures
+            .validate_ownership(account(1), with, &text)
+            .await
+            .unwrap();
         made.proof
     };
     assert_eq!(prove(&with("MINE")).await, Proof::Pending);

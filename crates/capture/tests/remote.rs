@@ -130,6 +130,64 @@ async fn a_bucket_that_vanished_fails_before_the_capture_begins() {
     );
 }
 
+/// A store that takes its time to begin an upload, and a capture that waits for it.
+async fn pending() -> (World, Arc<FakeS3>, AccountId, Capture, Arc<tokio::sync::Notify>) {
+    let (world, store, me) = world().await;
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let gate = Arc::clone(&go_on);
+    store.script(move |call| match call {
+        Call::Begin => Act::Wait(Arc::clone(&gate)),
+        _ => Act::Serve,
+    });
+    let created = world.create(me, URI).await.unwrap();
+    while !store.calls().contains(&Call::Begin) {
+        tokio::task::yield_now().await;
+    }
+    (world, store, me, created, go_on)
+}
+
+#[tokio::test]
+async fn a_stop_is_heard_while_the_store_is_asked_to_begin() {
+    let (world, store, me, created, go_on) = pending().await;
+    world.captures.stop(me, created.id).await.unwrap();
+    let ended = world.until_that(me, created.id, |c| c.status.is_terminal());
+    let hurry = async {
+        loop {
+            world.disk.clock.advance(std::time::Duration::from_millis(100));
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    let failed = tokio::select! {
+        failed = ended => failed,
+        () = hurry => unreachable!("it never ends"),
+    };
+    assert_eq!(failed.status, Status::Failed);
+    assert!(failed.message.unwrap().contains("stopped before it began"));
+    // The upload that comes into being all the same is aborted.
+    go_on.notify_one();
+    while !store.calls().contains(&Call::Abort) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_destination_is_heard_while_the_store_is_asked_to_begin() {
+    let (world, _store, me, created, _go_on) = pending().await;
+    world.captures.delete_ownership(me, created.ownership).await.unwrap();
+    let failed = world.until(me, created.id, Status::Failed).await;
+    assert!(failed.message.unwrap().contains("deleted"));
+}
+
+#[tokio::test]
+async fn a_shutdown_is_heard_while_the_store_is_asked_to_begin() {
+    let (world, _store, me, created, go_on) = pending().await;
+    world.supervisor.shutdown().stop();
+    let failed = world.until(me, created.id, Status::Failed).await;
+    assert!(failed.message.unwrap().contains("server was stopped"));
+    go_on.notify_one();
+    assert!(world.supervisor.drain(common::PATIENCE).await);
+}
+
 #[tokio::test]
 async fn a_completion_that_is_refused() {
     let (world, store, me) = world().await;
