@@ -17,7 +17,7 @@ use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, Classify as _, OwnershipId};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Added to the message of a capture whose object could not be looked at.
 const PRESUMED: &str = "the answer to the completion of the upload was lost, the upload is gone now, and the bucket does \
@@ -158,6 +158,13 @@ impl Captures {
         if let Err(error) = self.parts.meta.commit(done).await {
             warn!(capture = %id, %error, "abort of an upload not noted; the next start does it again");
         }
+    }
+
+    /// Ends a capture whose task panicked: otherwise it would keep its account from another one for ever.
+    pub(crate) async fn end_broken(self: &Arc<Self>, owner: (AccountId, CaptureId)) {
+        error!(capture = %owner.1, "the task of a capture panicked");
+        let message = joined(Some("an internal error ended this capture".to_owned()), MAY_BE_THERE);
+        self.store_end(owner, End::Abandoned(message)).await;
     }
 
     pub(crate) fn spawn_abort(self: &Arc<Self>, owner: (AccountId, CaptureId), record: StoredCapture) {

@@ -9,6 +9,8 @@ use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId};
+use futures::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::info;
 
@@ -94,7 +96,12 @@ impl Captures {
             Settled::Complete => {
                 recovered.completing += 1;
                 let captures = Arc::clone(self);
-                let finish = async move { captures.finish_interrupted(owner, record).await };
+                let finish = async move {
+                    let finish = captures.finish_interrupted(owner, record);
+                    if AssertUnwindSafe(finish).catch_unwind().await.is_err() {
+                        captures.end_broken(owner).await;
+                    }
+                };
                 self.parts
                     .supervisor
                     .spawn(&format!("completion of capture {id}"), finish);

@@ -14,6 +14,8 @@ use baleen_filter::{Filter, FiveTuple};
 use baleen_meta::{Outcome, Request, Scan};
 use baleen_types::{AccountId, CaptureId, Invalid, OwnershipId, SiteName, Timestamp};
 use bytes::Bytes;
+use futures::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -108,7 +110,10 @@ impl Captures {
                     let registered = captures.live.register(owner.0, owner.1, admitted.ownership);
                     // Who asked may be gone; the capture is wanted all the same.
                     let _ = answer.send(shown);
-                    captures.run(admitted, &registered.live, room).await;
+                    let run = captures.run(admitted, &registered.live, room);
+                    if AssertUnwindSafe(run).catch_unwind().await.is_err() {
+                        captures.end_broken(owner).await;
+                    }
                 }
                 Err(error) => {
                     let _ = answer.send(Err(error));

@@ -186,3 +186,19 @@ fn killed_while_completing(
         (done, store.object(&format!("/evidence/case-17/pcap_{id}.pcap")))
     })
 }
+
+#[tokio::test]
+async fn a_panic_ends_the_capture_and_nothing_else() {
+    let world = World::new();
+    let me = account(1);
+    world.make_bucket(me, "evidence").await;
+    world.prove(me, URI).await;
+    world.agent.panic();
+    for _ in 0..2 {
+        let created = world.create(me, URI).await.unwrap();
+        let failed = world.until(me, created.id, Status::Failed).await;
+        assert!(failed.message.unwrap().contains("internal error"));
+    }
+    assert!(world.supervisor.drain(common::PATIENCE).await);
+    assert_eq!(world.open_uploads("evidence").await, 0);
+}

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 pub struct SimAgent {
     begun: mpsc::UnboundedSender<SimCatch>,
     refuse: Mutex<Option<String>>,
+    panic: Mutex<bool>,
 }
 
 /// The test's side of a capture: it says what is caught and when it ends.
@@ -34,8 +35,14 @@ impl SimAgent {
         let agent = Self {
             begun,
             refuse: Mutex::new(None),
+            panic: Mutex::new(false),
         };
         (Arc::new(agent), catches)
+    }
+
+    /// Makes the agent panic at the next capture.
+    pub fn panic(&self) {
+        *self.panic.lock() = true;
     }
 
     /// Makes the agent refuse captures from now on.
@@ -47,6 +54,7 @@ impl SimAgent {
 #[async_trait]
 impl Agent for SimAgent {
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
+        assert!(!*self.panic.lock(), "as the test wants it");
         if let Some(why) = self.refuse.lock().clone() {
             return Err(AgentError(why));
         }
