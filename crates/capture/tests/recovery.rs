@@ -202,3 +202,50 @@ async fn a_panic_ends_the_capture_and_nothing_else() {
     assert!(world.supervisor.drain(common::PATIENCE).await);
     assert_eq!(world.open_uploads("evidence").await, 0);
 }
+
+#[test]
+fn an_abort_that_failed_is_made_again_by_the_next_start() {
+    let disk = Disk::new();
+    let me = account(1);
+    let elsewhere = Runtime::new().unwrap();
+    let store = elsewhere.block_on(FakeS3::start());
+    let settings = DestinationSettings {
+        s3: Some(store.configured()),
+        ..DestinationSettings::default()
+    };
+    in_a_process(async {
+        let world = World::on(disk.clone(), 2, settings.clone());
+        let ownership = world.captures.create_ownership(me, &common::to(URI)).await.unwrap();
+        let path = format!("/evidence/case-17/{}", ownership.file_name);
+        let text = String::from_utf8(store.object(&path).unwrap().to_vec()).unwrap();
+        let to = common::to(URI);
+        world.captures.validate_ownership(me, &to, &text).await.unwrap();
+        let created = world.create(me, URI).await.unwrap();
+        let _catch = world.caught().await;
+        world.until(me, created.id, Status::Running).await;
+    });
+    store.script(|call| match call {
+        Call::Abort => Act::Fail(503, "SlowDown"),
+        _ => Act::Serve,
+    });
+    in_a_process(async {
+        let world = World::on(disk.clone(), 3, settings.clone());
+        assert_eq!(world.captures.recover().await.unwrap().failed, 1);
+        while store.calls().iter().filter(|c| **c == Call::Abort).count() < 3 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(store.open_uploads(), 1);
+    store.script(|_| Act::Serve);
+    in_a_process(async {
+        let world = World::on(disk.clone(), 4, settings.clone());
+        // It has failed before, so there is nothing to report.
+        assert_eq!(world.captures.recover().await.unwrap(), Recovered::default());
+        while store.open_uploads() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(world.supervisor.drain(common::PATIENCE).await);
+        let left = baleen_meta::Scan::prefix(&[baleen_meta::keys::Table::CaptureUnfinished as u8]);
+        assert!(disk.meta.scan(left).await.unwrap().is_empty());
+    });
+}
