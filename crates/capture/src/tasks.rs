@@ -130,9 +130,12 @@ impl Captures {
     /// # Errors
     /// `NoSuchCapture`.
     pub async fn get(&self, account: AccountId, id: CaptureId) -> Result<Capture, CaptureError> {
+        // Before the record: what a capture that ends in between had is in the record by then, so no answer has less than
+        // the one before it.
+        let live = self.live.counts(id);
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
         let record = read.ok_or(CaptureError::NoSuchCapture(id))?.record;
-        record.show((account, id), self.parts.clock.now(), self.live.counts(id))
+        record.show((account, id), self.parts.clock.now(), live)
     }
 
     /// The newest captures of an account, newest first; at most [`LISTED_CAPTURES_MAX`].
@@ -147,13 +150,15 @@ impl Captures {
         let ids = entries.iter().map(|e| capture::id_in_time_key(&e.key));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<_> = ids.iter().map(|id| capture::key(account, *id)).collect();
+        // Before the records, as in `get`.
+        let live: Vec<_> = ids.iter().map(|id| self.live.counts(*id)).collect();
         let values = self.parts.meta.get_many(&keys).await?;
         let mut found = Vec::with_capacity(ids.len());
-        for (id, bytes) in ids.into_iter().zip(values) {
+        for ((id, live), bytes) in ids.into_iter().zip(live).zip(values) {
             // The record and its entry by time are written together and never deleted.
             let bytes = bytes.ok_or(CaptureError::Damaged("capture"))?;
             let record = store::decode::<StoredCapture>(bytes)?.record;
-            found.push(record.show((account, id), now, self.live.counts(id))?);
+            found.push(record.show((account, id), now, live)?);
         }
         Ok(found)
     }
