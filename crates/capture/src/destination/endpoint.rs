@@ -216,19 +216,29 @@ impl EndpointRules {
 pub(crate) fn is_special(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(a) => {
-            let [first, second, ..] = a.octets();
+            let [first, second, third, _] = a.octets();
             // 100.64.0.0/10 (RFC 6598) is a provider's inside; 240.0.0.0/4 and above are reserved.
             let shared = first == 100 && (64..128).contains(&second);
+            // 198.18.0.0/15 (RFC 2544) and 192.0.0.0/24 (RFC 6890) are for laboratories and for protocols.
+            let inner = (first == 198 && second & 0xfe == 18) || (first == 192 && second == 0 && third == 0);
             a.is_loopback()
                 || a.is_link_local()
                 || a.is_private()
+                || inner
                 || a.is_multicast()
                 || shared
                 || first == 0
                 || first >= 240
         }
         IpAddr::V6(a) => {
+            let segments = a.segments();
+            // Site-local addresses (RFC 3879 has given them up, hosts have not), Teredo (RFC 4380), whose server and port
+            // are the sender's choice, and NAT64 of a network's own making (RFC 8215).
+            let tunnelled = matches!(segments, [0x2001, 0, ..] | [0x0064, 0xff9b, 1, ..]);
+            let site_local = segments[0] & 0xffc0 == 0xfec0;
             a.is_loopback()
+                || tunnelled
+                || site_local
                 || a.is_unspecified()
                 || a.is_unicast_link_local()
                 || a.is_unique_local()
@@ -238,10 +248,11 @@ pub(crate) fn is_special(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address inside an address of NAT64 (RFC 6052) or 6to4 (RFC 3056), which a gateway would unpack.
+/// The IPv4 address inside an address of NAT64 (RFC 6052) or 6to4 (RFC 3056), which a gateway would unpack, or in an
+/// "IPv4-compatible" one (RFC 4291), which an old stack would.
 fn embedded_v4(address: std::net::Ipv6Addr) -> Option<std::net::Ipv4Addr> {
     match address.segments() {
-        [0x0064, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+        [0x0064, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] | [0, 0, 0, 0, 0, 0, high, low] => {
             let bits = (u32::from(high) << 16) | u32::from(low);
             Some(std::net::Ipv4Addr::from_bits(bits))
         }

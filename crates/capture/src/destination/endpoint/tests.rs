@@ -86,3 +86,24 @@ fn what_is_no_rule() {
         assert!(EndpointRule::parse(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn addresses_that_a_general_rule_does_not_mean() {
+    for special in [
+        "198.18.0.1",
+        "198.19.255.1",
+        "192.0.0.8",
+        "64:ff9b:1::1",
+        "64:ff9b::127.0.0.1",
+        "::127.0.0.1",
+        "::10.0.0.1",
+        "2001::1",
+        "fec0::1",
+        "feff::1",
+    ] {
+        assert!(is_special(special.parse().unwrap()), "{special}");
+    }
+    for usual in ["198.20.0.1", "192.0.1.1", "64:ff9b::8.8.8.8", "2001:4860::1", "2a00::1"] {
+        assert!(!is_special(usual.parse().unwrap()), "{usual}");
+    }
+}
