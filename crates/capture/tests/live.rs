@@ -1,4 +1,5 @@
-//! The engine on real rings, in network namespaces with veth pairs. Needs root, and says loudly when it has none.
+//! The engine on real rings, in network namespaces with veth pairs. Needs root, and fails without; `baleen_ring::lab` says how
+//! to leave it out.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../../filter/tests/common/mod.rs"]
@@ -506,7 +507,14 @@ impl Tcpdump {
         fs::metadata(&self.file).map_or(0, |data| data.len())
     }
 
-    fn stop(mut self) -> Vec<Vec<u8>> {
+    /// Waits until as many bytes are written as such packets take, and ends it. One that is missing or another one shows
+    /// in what it wrote.
+    fn stop_after(mut self, packets_expected: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let bytes: usize = packets_expected.iter().map(|packet| 16 + packet.len()).sum();
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.written() < 24 + bytes as u64 && Instant::now() < end {
+            std::thread::yield_now();
+        }
         let killed = std::process::Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
             .status();
@@ -516,21 +524,6 @@ impl Tcpdump {
             .into_iter()
             .map(|(_, bytes)| bytes)
             .collect()
-    }
-}
-
-/// Waits until no file grows any more.
-fn settle(dumps: &[Tcpdump]) {
-    let sizes = || dumps.iter().map(Tcpdump::written).collect::<Vec<_>>();
-    let mut before = sizes();
-    loop {
-        // Another process works here, and tells of its progress by the file alone.
-        std::thread::sleep(Duration::from_millis(400));
-        let now = sizes();
-        if now == before {
-            return;
-        }
-        before = now;
     }
 }
 
@@ -565,12 +558,11 @@ fn compare_with_tcpdump(interface: &str, is_receiving: bool) {
         for running in &ours {
             running.handle().stop();
         }
-        settle(&dumps);
         for ((text, running), dump) in chunk.iter().zip(ours).zip(dumps) {
             let (file, outcome) = finish(running);
             assert_eq!(outcome.dropped, 0, "{text}");
             let got: Vec<Vec<u8>> = packets(&file).into_iter().map(|(_, bytes)| bytes).collect();
-            let expected = dump.stop();
+            let expected = dump.stop_after(&got);
             assert!(
                 got == expected,
                 "{text}: {} packets, tcpdump has {}",

@@ -12,6 +12,9 @@ use std::io;
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The environment variable that allows tests which need root to be left out.
+pub const WITHOUT_ROOT: &str = "BALEEN_TESTS_WITHOUT_ROOT";
+
 /// A network namespace of its own name, removed with everything in it when dropped.
 #[derive(Debug)]
 pub struct Namespace {
@@ -33,7 +36,8 @@ fn ip(words: &[&str]) {
 }
 
 impl Namespace {
-    /// Tells whether this process may make namespaces; says so loudly when not, for a test that then returns.
+    /// Tells whether this process may make namespaces. Fails when not, so that no test passes without having run, unless
+    /// the environment allows it with [`WITHOUT_ROOT`]`=1`; then it is said loudly, and the test has to return.
     pub fn is_possible() -> bool {
         let made = Command::new("ip")
             .args(["netns", "add", &format!("bl-probe-{}", id())])
@@ -42,6 +46,10 @@ impl Namespace {
         if made {
             ip(&["netns", "del", &format!("bl-probe-{}", id())]);
         } else {
+            assert!(
+                std::env::var_os(WITHOUT_ROOT).is_some_and(|value| value == "1"),
+                "this test needs root and `ip` of iproute2 for network namespaces; {WITHOUT_ROOT}=1 leaves it out"
+            );
             eprintln!("SKIPPED: this test needs root (network namespaces) and did NOT run");
         }
         made
