@@ -46,7 +46,9 @@ pub struct CaptureRequest {
     pub interfaces: Interfaces,
     /// What.
     pub filter: Filter,
-    /// What never, whatever the filter says: the capture's own upload, and what the host's owner forbids.
+    /// What never, whatever the filter says: the capture's own upload, and what the host's owner forbids. All traffic
+    /// that fits is left out, also that of other programs with the store of the upload; a pcapng file says so in
+    /// comments, one for each entry.
     pub exclude: Vec<FiveTuple>,
     /// How much.
     pub limits: Limits,

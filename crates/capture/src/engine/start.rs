@@ -85,11 +85,16 @@ impl Engine {
         }
         let (part_sender, parts) = mpsc::channel(self.settings.buffers + 1);
         let counters = Arc::new(Counters::default());
+        let left_out = request
+            .exclude
+            .iter()
+            .map(|tuple| format!("Left out, whatever the filter says: {tuple}"));
+        let comments: Vec<String> = request.comments.iter().cloned().chain(left_out).collect();
         let head = FileHead {
             format: request.format,
             snaplen: request.snaplen,
             filter: request.filter.to_string(),
-            comments: &request.comments,
+            comments: &comments,
             interfaces: interfaces.clone(),
         };
         let writer = Writer::new(

@@ -1,6 +1,7 @@
 //! The engine over a source that is made up: no kernel, no time that passes by itself.
 
 use super::*;
+use baleen_filter::{End, FiveTuple};
 use baleen_pcapfile::{Item, Reader};
 use baleen_ring::{LinkAddress, LinkCounters, Packet};
 use baleen_runtime::{Clock, ManualClock};
@@ -729,6 +730,31 @@ fn a_watched_file_is_handed_over_soon() {
     let part = running.parts.blocking_next().expect("a part that is not full");
     assert!(part.bytes.len() < PART_BYTES_MIN);
     assert_eq!(packets(&part.bytes).len(), 1);
+}
+
+#[test]
+fn a_file_says_what_was_left_out() {
+    let upload = FiveTuple {
+        destination: End {
+            addresses: vec!["192.0.2.1/32".parse().unwrap()],
+            ports: vec![443..=443],
+        },
+        protocol: Some(6),
+        bidirectional: true,
+        ..FiveTuple::default()
+    };
+    let request = CaptureRequest {
+        exclude: vec![upload],
+        ..limited(Some(1), None, None)
+    };
+    let feed = Feed::default();
+    feed.push(batch(&[(1, 60)]));
+    let running = engine(small(), &clock())
+        .start_with(&request, vec![feed.source("a")])
+        .unwrap();
+    let (file, _) = finish(running);
+    let text = b"Left out, whatever the filter says: tcp and dst host 192.0.2.1 and dst port 443 (both directions)";
+    assert!(file.windows(text.len()).any(|window| window == text));
 }
 
 #[test]
