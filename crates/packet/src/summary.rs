@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 /// summary stays under 16 MiB whatever the traffic.
 pub const CONVERSATIONS_MAX: usize = 100_000;
 
-/// Protocols counted one by one. The named ones always fit; hostile traffic can invent EtherTypes.
+/// From so many protocols on, further EtherTypes are counted as unreadable: hostile traffic can invent 65,536 of them. The
+/// named ones and the 256 numbers over IP always fit.
 const PROTOCOLS_MAX: usize = 256;
 
 /// Counts packets, bytes, protocols and conversations while a capture is written or read.
@@ -78,17 +79,15 @@ impl Summary {
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
         let dissection = dissect(link, captured);
-        if self.protocols.len() < PROTOCOLS_MAX || self.protocols.contains_key(&dissection.protocol) {
-            self.protocols
-                .entry(dissection.protocol)
-                .or_default()
-                .add(original_length);
+        let is_counted = self.protocols.len() < PROTOCOLS_MAX
+            || !matches!(dissection.protocol, Protocol::Ether(_))
+            || self.protocols.contains_key(&dissection.protocol);
+        let protocol = if is_counted {
+            dissection.protocol
         } else {
-            self.protocols
-                .entry(Protocol::Unreadable)
-                .or_default()
-                .add(original_length);
-        }
+            Protocol::Unreadable
+        };
+        self.protocols.entry(protocol).or_default().add(original_length);
         let Some(key) = Key::of(&dissection) else { return };
         if self.conversations.len() < CONVERSATIONS_MAX || self.conversations.contains_key(&key) {
             self.conversations.entry(key).or_default().add(original_length);

@@ -61,3 +61,14 @@ fn memory_is_bounded_and_the_rest_is_said() {
     }
     assert!(summary.protocols().len() <= PROTOCOLS_MAX + 1);
 }
+
+#[test]
+fn invented_protocols_do_not_crowd_out_the_named_ones() {
+    let mut summary = Summary::new();
+    for kind in 0x4000..0x5000u16 {
+        let frame = [&[0; 12][..], &kind.to_be_bytes()].concat();
+        summary.add(LinkType::ETHERNET, Timestamp::EPOCH, &frame, 14);
+    }
+    summary.add(LinkType::RAW, Timestamp::EPOCH, &datagram(1, 2, (1, 2)), 28);
+    assert!(summary.protocols().iter().any(|row| row.protocol == Protocol::Udp));
+}
