@@ -214,3 +214,35 @@ async fn keys_of_slashes_hold_more_than_a_document() {
     }
     assert_eq!(server.stored_keys().await, ["/", "//"]);
 }
+
+/// Over a real connection: who sends megabytes without asking first gets to read why they were not wanted.
+#[tokio::test]
+async fn a_large_body_for_no_bucket_is_answered() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::new();
+    let listener = baleen_http::Listener::bind(baleen_http::ServerSettings::default())
+        .await
+        .unwrap();
+    let address = listener.address().unwrap();
+    let shutdown = baleen_runtime::Shutdown::new();
+    let served = tokio::spawn(listener.serve(server.edge.clone(), shutdown.clone()));
+
+    let body = vec![b'x'; 4 << 20];
+    let ask = put("/no-such-bucket/k").signed(OWNER, PayloadMode::Unsigned, server.now());
+    let mut head = format!("PUT {} HTTP/1.1\r\ncontent-length: {}\r\n", ask.target, body.len());
+    for (name, value) in &ask.headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("connection: close\r\n\r\n");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 404") && answer.contains("<Code>NoSuchBucket</Code>"),
+        "{answer}"
+    );
+    shutdown.stop();
+    served.await.unwrap();
+}
