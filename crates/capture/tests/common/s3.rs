@@ -153,7 +153,7 @@ impl FakeS3 {
         let upload = members.get("uploadId").copied().unwrap_or_default().to_owned();
         let answer = self.act(&call, path, &upload, head.headers, body);
         if hangs {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         answer
     }
