@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 /// A packet-capture cloud in one binary: asks the network for traffic, and keeps it as objects.
 #[derive(Debug, Parser)]
-#[command(name = "baleen", disable_version_flag = true, max_term_width = 100)]
+#[command(name = "baleen", version, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Answer in JSON, for scripts.
     #[arg(long, global = true)]
@@ -156,13 +156,18 @@ pub(crate) fn man() -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What clap answers to `--version` too.
+fn version_line() -> String {
+    format!("baleen {}", env!("CARGO_PKG_VERSION"))
+}
+
 /// Says which version this is.
 pub(crate) fn version(json: bool) -> Result<ExitCode, Failure> {
     let version = env!("CARGO_PKG_VERSION");
     if json {
         output::json(&serde_json::json!({ "name": "baleen", "version": version }))?;
     } else {
-        output::line(&format!("baleen {version}"))?;
+        output::line(&version_line())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -174,6 +179,15 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_flags_say_what_the_command_says() {
+        for flag in ["-V", "--version"] {
+            let answer = Cli::try_parse_from(["baleen", flag]).expect_err("it ends the parsing");
+            assert_eq!(answer.kind(), clap::error::ErrorKind::DisplayVersion);
+            assert_eq!(answer.to_string(), format!("{}\n", version_line()));
+        }
     }
 
     #[test]
