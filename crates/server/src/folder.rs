@@ -5,6 +5,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// The file whose lock says that a process uses the folder. It holds that process's id, for the message to another.
 const LOCK_FILE: &str = "lock";
@@ -18,6 +20,13 @@ pub(crate) const ROOT_CREDENTIALS_FILE: &str = "root-credentials.json";
 /// The master key that seals secrets, unless a setting names another place for it.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 
+/// How long a start waits for a folder that is held. The kernel lets go of a killed process's files only when it has taken
+/// down its capture rings, so that a restart right after `kill -9` finds the lock taken for a moment.
+pub(crate) const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a held folder is tried again.
+const HOLD_RETRY_EVERY: Duration = Duration::from_millis(50);
+
 /// Bits by which others than the owner would get in.
 const OTHERS: u32 = 0o077;
 
@@ -29,11 +38,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if it is not there, and takes hold of it.
+    /// Makes the folder if it is not there, and takes hold of it; blocks up to `patience` while another process holds it.
     ///
     /// # Errors
-    /// When it cannot be made or written, or another process holds it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+    /// When it cannot be made or written, or another process holds it to the end of that time.
+    pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self, Failure> {
         let failed = |doing: &str, error: &std::io::Error| {
             Failure::new(format!("the data folder {} cannot be {doing}: {error}", path.display()))
                 .advise("name another with --data DIR or BALEEN_DATA, or give this user the right to write there")
@@ -53,7 +62,7 @@ impl Folder {
             .mode(0o600)
             .open(path.join(LOCK_FILE))
             .map_err(|error| failed("written", &error))?;
-        match lock.try_lock() {
+        match lock_within(&lock, &path, patience) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(&path, &mut lock)),
             Err(TryLockError::Error(error)) => return Err(failed("locked", &error)),
@@ -106,6 +115,27 @@ pub(crate) fn is_held(path: &Path) -> bool {
     File::open(path.join(LOCK_FILE)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Takes the lock, trying again for as long as `patience` lasts.
+fn lock_within(lock: &File, path: &Path, patience: Duration) -> Result<(), TryLockError> {
+    let since = Instant::now();
+    let mut was_told = false;
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if since.elapsed() < patience => {}
+            done => return done,
+        }
+        if !was_told {
+            tracing::warn!(
+                path = %path.display(),
+                "the data folder is in use; waiting up to {} s for it",
+                patience.as_secs()
+            );
+            was_told = true;
+        }
+        sleep(HOLD_RETRY_EVERY);
+    }
+}
+
 fn held(path: &Path, lock: &mut File) -> Failure {
     let mut holder = String::new();
     let known = match lock.take(32).read_to_string(&mut holder) {
@@ -115,6 +145,13 @@ fn held(path: &Path, lock: &mut File) -> Failure {
             None
         }
     };
+    if let Some(id) = known.filter(|id| !Path::new("/proc").join(id.to_string()).exists()) {
+        return Failure::new(format!(
+            "the data folder {} is still held for process {id}, which has ended",
+            path.display()
+        ))
+        .advise("the system is still closing its files; start again in a moment");
+    }
     let who = known.map_or_else(
         || "another process".to_owned(),
         |id| format!("another baleen (process {id})"),
@@ -131,21 +168,23 @@ mod tests {
     fn a_folder_is_private_and_held_once() {
         let place = tempfile::tempdir().expect("a temporary folder");
         let path = place.path().join("a/b");
-        let folder = Folder::open(&path).expect("it can be made");
+        let folder = Folder::open(&path, Duration::ZERO).expect("it can be made");
         assert!(!folder.is_open_to_others());
         assert!(is_held(&path) && published(&path).is_none());
         folder
             .publish(&serde_json::json!({ "s3": "x" }))
             .expect("it can be written");
         assert_eq!(published(&path).expect("it was published")["s3"], "x");
-        let refused = Folder::open(&path).expect_err("it is held").to_string();
+        let refused = Folder::open(&path, Duration::ZERO).expect_err("it is held").to_string();
         assert!(
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"
         );
-        drop(folder);
+        // A holder that goes away within the patience is waited for.
+        let leaving = std::thread::spawn(move || drop(folder));
+        Folder::open(&path, HOLD_PATIENCE).expect("it is free again");
+        leaving.join().expect("it has left");
         assert!(!is_held(&path));
-        Folder::open(&path).expect("it is free again");
     }
 
     #[test]
@@ -153,7 +192,9 @@ mod tests {
         let place = tempfile::tempdir().expect("a temporary folder");
         let file = place.path().join("file");
         std::fs::write(&file, "").expect("it can be written");
-        let refused = Folder::open(&file).expect_err("a file is no folder").to_string();
+        let refused = Folder::open(&file, Duration::ZERO)
+            .expect_err("a file is no folder")
+            .to_string();
         assert!(refused.contains("--data DIR"), "{refused}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::Settings;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
-use crate::folder::Folder;
+use crate::folder::{Folder, HOLD_PATIENCE};
 use crate::wire::{self, Addresses, Drained, System};
 use crate::{logs, output};
 use baleen_iam::RootStart;
@@ -73,7 +73,8 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     for variable in &loaded.strange_variables {
         warn!(%variable, "this variable is no setting of baleen and has no effect");
     }
-    let folder = Folder::open(data)?;
+    // Waiting for another process blocks this thread, and there is nothing else to do yet.
+    let folder = Folder::open(data, HOLD_PATIENCE)?;
     if folder.is_open_to_others() {
         warn!(path = %folder.path().display(), "others may look into the data folder; chmod 700 keeps them out");
     }
