@@ -4,11 +4,12 @@
 BALEEN_CACHE ?= $(HOME)/.cache/baleen
 CARGO_TARGET_DIR ?= $(BALEEN_CACHE)/target
 PIP_CACHE_DIR ?= $(BALEEN_CACHE)/pip
+PREFIX ?= /usr/local
 export BALEEN_CACHE CARGO_TARGET_DIR PIP_CACHE_DIR
 # A toolchain that rustup has just installed is not on the PATH of the shell it was installed from.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help demo test clients torture bench fmt clippy deps
+.PHONY: help demo install test clients torture bench fmt clippy deps
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -17,6 +18,13 @@ help: ## list the commands
 demo: ## build the release, start the server and catch real packets into a bucket
 	@scripts/deps.sh demo
 	@scripts/demo.sh
+
+install: ## put the release on the PATH: /usr/local/bin (PREFIX names another place)
+	@scripts/deps.sh build
+	@cargo build --release --locked --package baleen
+	@install -d "$(DESTDIR)$(PREFIX)/bin"
+	@install -m 755 "$(CARGO_TARGET_DIR)/release/baleen" "$(DESTDIR)$(PREFIX)/bin/baleen"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/baleen"
 
 test: ## everything that continuous integration runs
 	@scripts/deps.sh test
