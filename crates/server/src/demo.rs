@@ -74,7 +74,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         }
         stop.stop();
         let drained = serving.await.map_err(|_| Failure::new("the server died"))?;
-        shown.map(|_| serve::finish(drained))
+        let is_whole = shown?;
+        let code = serve::finish(drained);
+        if is_whole && arguments.oneshot {
+            output::note(&tour.farewell());
+        }
+        Ok(code)
     })
 }
 

@@ -68,7 +68,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     let Config { data, .. } = &loaded.config;
     let Some(data) = data else {
-        return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
+        return Err(Failure::usage("no data folder is named")
+            .advise("name it with --data DIR, BALEEN_DATA, or `data = \"DIR\"` in the configuration file"));
     };
     for variable in &loaded.strange_variables {
         warn!(%variable, "this variable is no setting of baleen and has no effect");
@@ -91,9 +92,12 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
 fn capture_interfaces(config: &Config) -> Vec<String> {
     let named = &config.capture.interfaces;
     if !named.is_empty() {
-        for missing in named.iter().filter_map(|name| baleen_ring::find_interface(name).err()) {
+        for (interface, error) in named
+            .iter()
+            .filter_map(|name| Some((name, baleen_ring::find_interface(name).err()?)))
+        {
             // It may come with the next cable or tunnel; a capture that wants it before is refused with the same words.
-            warn!(%missing, "captures will fail until the interface is there");
+            warn!(%interface, %error, "this interface cannot be captured from now; captures fail until it can");
         }
         return named.clone();
     }
@@ -158,7 +162,7 @@ pub(crate) fn finish(drained: Drained) -> ExitCode {
             "stopped at the deadline; what was at work was cut"
         );
     } else {
-        info!("stopped; everything at work came to its end");
+        info!("stopped; every request at work and every upload of a capture was finished");
     }
     ExitCode::SUCCESS
 }

@@ -211,8 +211,8 @@ pub(crate) async fn build(
 }
 
 impl System {
-    /// Serves until `stop` resolves, then drains: the doors take no more requests and finish those at work while captures
-    /// come to their end; the operations door goes last, so that it can tell of it.
+    /// Serves until `stop` resolves, then drains: the doors take no more requests and finish those at work, captures
+    /// end with the packets they have and their upload is finished; the operations door goes last, so that it can tell of it.
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) -> Drained {
         let stopping = self.supervisor.shutdown().clone();
         let last = Shutdown::new();
@@ -222,7 +222,7 @@ impl System {
             stop.await;
             info!(
                 deadline_s = self.drain.as_secs(),
-                "stopping: requests and captures come to their end"
+                "stopping: requests at work are finished, captures end with the packets they have and are uploaded"
             );
             self.supervisor.drain(self.drain).await
         };

@@ -220,7 +220,7 @@ fn a_stop_lets_requests_at_work_end() {
     assert_eq!(status, 200, "{text}");
     let (status, _, log) = server.wait();
     assert!(status.success(), "{log}");
-    assert!(log.contains("everything at work came to its end"), "{log}");
+    assert!(log.contains("every upload of a capture was finished"), "{log}");
 
     let server = Server::start(&data, |_| {});
     let get = presigned(&made, "GET", "/evidence/slow", server.address("s3"));

@@ -24,6 +24,12 @@ const SUMMARY_BYTES_MAX: u64 = 64 << 20;
 /// Conversations and protocols shown.
 const TOP: usize = 5;
 
+/// The store's host and port in a link: it works for those who reach that address and nobody else.
+fn authority(link: &str) -> &str {
+    let rest = link.split_once("://").map_or(link, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
 /// The outcome of a capture and where it is.
 pub(super) struct Report {
     pub(super) place: Written,
@@ -83,7 +89,10 @@ impl Report {
                 output::line(&address)?;
             }
             if let Some(link) = link {
-                output::note(&format!("for an hour anyone can fetch it with this link:\n{link}"));
+                output::note(&format!(
+                    "for an hour anyone who reaches {} can fetch it with this link:\n{link}",
+                    authority(&link)
+                ));
             }
         }
         match &outcome.ended {

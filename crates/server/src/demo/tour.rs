@@ -47,6 +47,7 @@ const TSHARK_PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Tour {
     addresses: Addresses,
     credentials_file: String,
+    data: String,
     site: String,
     interfaces: String,
     region: String,
@@ -91,6 +92,7 @@ impl Tour {
         Ok(Self {
             addresses,
             credentials_file: file.display().to_string(),
+            data: system.folder.path().display().to_string(),
             site: config.capture.site.to_string(),
             interfaces: config.capture.interfaces.join(" and "),
             region: config.region.to_string(),
@@ -127,7 +129,7 @@ impl Tour {
             "3. proven ours: the challenge was read from s3://{BUCKET}/{challenge} and sent back"
         ));
         say(&format!(
-            "4. a full capture on {} for {} s, while HTTP and DNS traffic flows",
+            "4. a full capture on {} for {} s; the HTTP and DNS traffic is made by the demo itself, on lo",
             self.interfaces,
             self.time.as_secs()
         ));
@@ -150,6 +152,14 @@ impl Tour {
         format!(
             "baleen serves on: S3 http://{}, capture API http://{}/client/v4, credentials {}; Ctrl-C ends it",
             self.addresses.s3, self.addresses.api, self.credentials_file
+        )
+    }
+
+    /// What is said when the server ends with the summary.
+    pub(super) fn farewell(&self) -> String {
+        format!(
+            "the server has ended; `baleen serve --data {}` brings the link back",
+            self.data
         )
     }
 
