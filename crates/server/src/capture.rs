@@ -47,13 +47,13 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "EXPR", default_value = "", hide_default_value = true)]
     filter: String,
     /// End after this time: 30s, 5m, 2h [default: Ctrl-C].
-    #[arg(short, long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = parse::limit_of_time)]
     time: Option<Duration>,
     /// End after this many packets.
-    #[arg(short, long, value_name = "PACKETS")]
+    #[arg(short, long, value_name = "PACKETS", value_parser = parse::limit_of_packets)]
     count: Option<u64>,
     /// End before more than this of packet bytes is kept: 100MiB.
-    #[arg(short = 'C', long, value_name = "BYTES", value_parser = parse::size)]
+    #[arg(short = 'C', long, value_name = "BYTES", value_parser = parse::limit_of_bytes)]
     bytes: Option<u64>,
     /// The file's form [default: pcapng, or what the name of DEST says].
     #[arg(long, value_enum)]

@@ -1,6 +1,6 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
-use super::parse::{address, bytes_within, domain, duration, interface, number, size, size_within, text};
+use super::parse::{address, bytes_within, domain, duration_with_unit, interface, number, size, size_within, text};
 use super::reader::{Reader, Setting};
 use super::{Capture, Config, Listen, Log, LogFormat, Store};
 use baleen_capture::engine::BUFFERS_MIN;
@@ -82,7 +82,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "20s",
                 "How long a stop waits for requests, and for the uploads of captures, which it ends with the packets they have, before it cuts them.",
             ),
-            duration,
+            duration_with_unit,
         ),
         root: root(from),
         master_key_file: from.optional(
@@ -224,16 +224,17 @@ fn root(from: &mut Reader) -> RootOverrides {
                 .map_err(|e| e.why)
         },
     );
-    match (&id, &secret_key) {
-        (Some(_), None) => from.refuse_unless_wrong(
+    // A half that is there and wrong still asks for the other.
+    match (from.is_set("root.access_key_id"), from.is_set("root.secret_access_key")) {
+        (true, false) => from.refuse_unless_wrong(
             "root.secret_access_key",
             "it is missing while root.access_key_id is set",
         ),
-        (None, Some(_)) => from.refuse_unless_wrong(
+        (false, true) => from.refuse_unless_wrong(
             "root.access_key_id",
             "it is missing while root.secret_access_key is set",
         ),
-        (Some(_), Some(_)) | (None, None) => {}
+        (true, true) | (false, false) => {}
     }
     let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     let both = id.zip(secret_key);
@@ -338,20 +339,23 @@ fn destinations(from: &mut Reader) -> DestinationSettings {
         ),
         |value| text(value).map(Secret::new),
     );
-    match (&access_key_id, &secret_access_key) {
-        (Some(_), None) => {
+    match (
+        from.is_set("destinations.s3.access_key_id"),
+        from.is_set("destinations.s3.secret_access_key"),
+    ) {
+        (true, false) => {
             from.refuse_unless_wrong(
                 "destinations.s3.secret_access_key",
                 "it is missing while the access key is set",
             );
         }
-        (None, Some(_)) => {
+        (false, true) => {
             from.refuse_unless_wrong("destinations.s3.access_key_id", "it is missing while the secret is set");
         }
-        (Some(_), Some(_)) if endpoint.is_none() => {
+        (true, true) if endpoint.is_none() => {
             from.refuse_unless_wrong("destinations.s3.endpoint", "it is missing while its access key is set");
         }
-        (Some(_), Some(_)) | (None, None) => {}
+        (true, true) | (false, false) => {}
     }
     let credentials = access_key_id
         .zip(secret_access_key)

@@ -88,6 +88,39 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the `-t` of a capture, which must leave room for something.
+pub(crate) fn limit_of_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("-t must be longer than 0".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// Reads the `-c` of a capture.
+pub(crate) fn limit_of_packets(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("-c must be at least 1".to_owned()),
+        Ok(packets) => Ok(packets),
+        Err(_) => Err("a whole number is expected".to_owned()),
+    }
+}
+
+/// Reads the `-C` of a capture.
+pub(crate) fn limit_of_bytes(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Err("-C must be at least 1".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Reads a length of time that names its unit: in a file a bare number leaves the reader guessing.
+pub(crate) fn duration_with_unit(text: &str) -> Result<Duration, String> {
+    if text.ends_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!("a unit is expected, such as {text}s for seconds"));
+    }
+    duration(text)
+}
+
 /// Reads a text that is not empty.
 pub(crate) fn text(text: &str) -> Result<String, String> {
     match text.trim() {

@@ -28,6 +28,16 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// The kinds of TOML values that it takes, and their name.
+    fn kinds(&self) -> (&'static [Kind], &'static str) {
+        match self.form {
+            "number" => (&[Kind::Integer], "a whole number without quotes"),
+            "size" => (&[Kind::Text, Kind::Integer], "a size in quotes or a whole number"),
+            form if form.starts_with("list") => (&[Kind::List], "an array of texts"),
+            _ => (&[Kind::Text], "a text in quotes"),
+        }
+    }
+
     /// The environment variable of this setting.
     pub(crate) fn variable(&self) -> String {
         format!(
@@ -75,11 +85,29 @@ impl Effective {
     }
 }
 
+/// The kinds of TOML values, as far as settings tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Integer,
+    /// An array of texts.
+    List,
+    /// What no setting takes.
+    Other,
+}
+
+/// A value of the file.
+#[derive(Debug)]
+struct Found {
+    texts: Vec<String>,
+    kind: Kind,
+}
+
 /// Hands out settings one by one.
 pub(crate) struct Reader {
     flags: BTreeMap<&'static str, Vec<String>>,
     environment: BTreeMap<String, String>,
-    file: BTreeMap<String, (Vec<String>, Origin)>,
+    file: BTreeMap<String, (Found, Origin)>,
     mistakes: Vec<Mistake>,
     seen: Vec<Effective>,
 }
@@ -156,6 +184,12 @@ impl Reader {
         }
     }
 
+    /// Tells whether a setting that was read has a value other than its default, be it right or wrong.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.seen.iter().any(|seen| seen.setting.key == key && seen.is_set())
+            || self.mistakes.iter().any(|mistake| mistake.key == key)
+    }
+
     /// Ends reading: everything in the file that nobody asked for is a mistake.
     ///
     /// Unknown variables of the environment are only told of: Kubernetes, for one, sets `BALEEN_SERVICE_HOST` and its
@@ -180,9 +214,24 @@ impl Reader {
         (self.seen, self.mistakes, strange)
     }
 
+    /// Takes a setting out of the file; a value of the wrong kind is a mistake even where a stronger source hides it.
+    fn of_file(&mut self, setting: &Setting) -> Option<(Vec<String>, Origin)> {
+        let (found, origin) = self.file.remove(setting.key)?;
+        let (kinds, wanted) = setting.kinds();
+        if kinds.contains(&found.kind) {
+            return Some((found.texts, origin));
+        }
+        self.mistakes.push(Mistake {
+            key: setting.key.to_owned(),
+            origin,
+            why: format!("{wanted} is expected"),
+        });
+        None
+    }
+
     /// Takes the strongest value of a setting out of the sources, and notes it as the one in force. Empty: not set.
     fn take(&mut self, setting: &Setting) -> Vec<String> {
-        let in_file = self.file.remove(setting.key);
+        let in_file = self.of_file(setting);
         let variable = setting.variable();
         // An empty variable means "not set", as it is the only way to unset one in many process managers.
         let in_environment = self.environment.get(&variable).filter(|text| !text.is_empty());
@@ -217,7 +266,7 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// Turns the file's tables into dotted keys with the lines they stand on.
-fn flatten(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, (Vec<String>, Origin)> {
+fn flatten(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, (Found, Origin)> {
     let mut keys = BTreeMap::new();
     let line_of = |offset: usize| text.get(..offset).unwrap_or(text).matches('\n').count() + 1;
     let origin_at = |offset: usize| Origin::File {
@@ -245,40 +294,30 @@ fn flatten(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> BTreeMap<Str
                 prefix => format!("{prefix}.{}", name.get_ref()),
             };
             let origin = origin_at(name.span().start);
-            match value.into_inner() {
-                DeValue::Table(inner) => open.push((key, inner)),
-                DeValue::Array(members) => {
-                    let texts: Option<Vec<String>> = members.into_iter().map(|m| scalar(&m.into_inner())).collect();
-                    match texts {
-                        Some(texts) => _ = keys.insert(key, (texts, origin)),
-                        None => mistakes.push(Mistake {
-                            key,
-                            origin,
-                            why: "a list of texts or numbers is expected".to_owned(),
-                        }),
-                    }
+            let (kind, texts) = match value.into_inner() {
+                DeValue::Table(inner) => {
+                    open.push((key, inner));
+                    continue;
                 }
-                other => match scalar(&other) {
-                    Some(text) => _ = keys.insert(key, (vec![text], origin)),
-                    None => mistakes.push(Mistake {
-                        key,
-                        origin,
-                        why: "a text, a whole number, true or false is expected".to_owned(),
-                    }),
+                DeValue::String(text) => (Kind::Text, vec![text.to_string()]),
+                DeValue::Integer(number) => (Kind::Integer, vec![number.to_string()]),
+                DeValue::Array(members) => match members.into_iter().map(|m| member(&m.into_inner())).collect() {
+                    Some(texts) => (Kind::List, texts),
+                    None => (Kind::Other, Vec::new()),
                 },
-            }
+                DeValue::Boolean(_) | DeValue::Float(_) | DeValue::Datetime(_) => (Kind::Other, Vec::new()),
+            };
+            keys.insert(key, (Found { texts, kind }, origin));
         }
     }
     keys
 }
 
-/// The text of a single value; `None` for kinds that no setting has.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+/// The text of a member of a list; `None` for what no list has.
+fn member(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(number) => Some(number.to_string()),
-        DeValue::Boolean(truth) => Some(truth.to_string()),
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        _ => None,
     }
 }
 
