@@ -2,7 +2,7 @@
 
 pub(crate) mod config;
 
-use crate::config::{Config, Loaded, Sources, gather};
+use crate::config::{Config, Loaded, Mistake, Sources, gather};
 use crate::failure::Failure;
 use crate::output;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -94,22 +94,27 @@ pub(crate) struct Settings {
 
 impl Place {
     /// The sources that this place gives, without any other flag.
-    fn sources(&self) -> Result<Sources, Failure> {
-        let mut sources = gather(self.config.as_deref()).map_err(|mistake| Failure::mistakes(&[mistake]))?;
+    fn sources(&self) -> Result<Sources, Mistake> {
+        let mut sources = gather(self.config.as_deref())?;
         sources.flag("data", self.data.as_ref().map(|path| path.display().to_string()));
         Ok(sources)
     }
 
+    /// The configuration of this place, or everything that is wrong with it.
+    pub(crate) fn check(&self) -> Result<Loaded, Vec<Mistake>> {
+        Config::load(self.sources().map_err(|mistake| vec![mistake])?)
+    }
+
     /// The configuration of this place.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        Config::load(self.sources()?).map_err(|mistakes| Failure::mistakes(&mistakes))
+        self.check().map_err(|mistakes| Failure::mistakes(&mistakes))
     }
 }
 
 impl Settings {
     /// The configuration under these flags.
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
-        let mut sources = self.place.sources()?;
+        let mut sources = self.place.sources().map_err(|mistake| Failure::mistakes(&[mistake]))?;
         let flags = self.clone();
         sources.flag("listen.s3", flags.listen_s3);
         sources.flag("listen.api", flags.listen_api);

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const CODE_FAILED: u8 = 1;
 
 /// Exit code of a command that was asked wrongly: its arguments or its configuration. clap uses the same.
-const CODE_USAGE: u8 = 2;
+pub(crate) const CODE_USAGE: u8 = 2;
 
 /// Why a command failed, in the words of a person who can do something about it; never a backtrace.
 #[derive(Debug)]

@@ -18,10 +18,18 @@ fn config_check_lists_every_mistake_and_show_hides_secrets() {
         err.contains("2 mistakes") && err.contains(":3): an IP address") && err.contains(":1): there is no"),
         "{err}"
     );
-    let (output, _, err) = run(baleen().args(["config", "check", "--json"]).arg(&file));
+    let (output, out, _) = run(baleen().args(["config", "check", "--json"]).arg(&file));
     assert_eq!(output.status.code(), Some(2));
-    let error: serde_json::Value = serde_json::from_str(&err).expect("the error is JSON");
-    assert_eq!(error["advice"].as_array().map(Vec::len), Some(2));
+    let told: serde_json::Value = serde_json::from_str(&out).expect("the result is JSON");
+    assert_eq!(told["mistakes"].as_array().map(Vec::len), Some(2));
+    let first = &told["mistakes"][0];
+    assert_eq!(first["key"], "listen.s3");
+    assert_eq!(first["place"], format!("{}:3", file.display()));
+    assert!(
+        first["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("an IP address"))
+    );
 
     fs::write(&file, "site = \"ord02\"\n").expect("it can be written");
     let (output, out, _) = run(baleen().args(["config", "check"]).arg(&file));
@@ -40,6 +48,15 @@ fn config_check_lists_every_mistake_and_show_hides_secrets() {
         (&"ams01".into(), &"command line".into())
     );
     assert!(!out.contains(token), "{out}");
+}
+
+#[test]
+fn limits_of_nothing_are_refused_by_flag() {
+    for (flag, value) in [("-t", "0s"), ("-c", "0"), ("-C", "0")] {
+        let (output, _, err) = run(baleen().args(["capture", "-i", "lo", flag, value, "-"]));
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains(&format!("{flag} must be")), "{err}");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! `baleen config check` and `baleen config show`.
 
 use super::{Place, Settings};
-use crate::config::Effective;
-use crate::failure::Failure;
+use crate::config::{Effective, Mistake, Origin};
+use crate::failure::{CODE_USAGE, Failure};
 use crate::output;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,7 +39,16 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
         config: file,
         data: None,
     };
-    let loaded = place.load()?;
+    let loaded = match place.check() {
+        Ok(loaded) => loaded,
+        Err(mistakes) if json => {
+            // For a script the mistakes are the result, not a failure of the command.
+            let rows: Vec<Value> = mistakes.iter().map(row).collect();
+            output::json(&json!({ "mistakes": rows }))?;
+            return Ok(ExitCode::from(CODE_USAGE));
+        }
+        Err(mistakes) => return Err(Failure::mistakes(&mistakes)),
+    };
     for variable in &loaded.strange_variables {
         output::note(&format!("{variable} is no setting of Baleen; it has no effect"));
     }
@@ -53,6 +62,12 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A mistake for scripts; a key that is nowhere has no place.
+fn row(mistake: &Mistake) -> Value {
+    let place = Some(&mistake.origin).filter(|origin| **origin != Origin::Default);
+    json!({ "key": mistake.key, "place": place.map(Origin::to_string), "message": mistake.why })
 }
 
 fn show(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
