@@ -76,6 +76,7 @@ def envelope(answer, status, code):
         ("filter_v1", {"source_address": "nonsense"}),
         ("filter_v1", {"source_address": "10.0.0.1", "destination_address": "::1"}),
         ("filter_v1", {"protocol": 1, "destination_port": 80}),
+        ("filter_v1", {"dest_port": 443}),
     ],
 )
 def test_a_field_that_does_not_fit(pcaps, proven, field, value):

@@ -11,6 +11,9 @@ use std::ops::RangeInclusive;
 /// The largest whole number that a JSON number of a JavaScript or Python client carries exactly.
 const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
+/// How many unknown members of one object are told, so that an answer is not many times as large as its request.
+const UNKNOWN_TOLD_MAX: usize = 16;
+
 /// Reads a request body of bounded size as a JSON object.
 pub(crate) async fn read_object(body: RequestBody) -> Result<Map<String, Value>, Fault> {
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
@@ -34,7 +37,8 @@ pub(crate) async fn read_object(body: RequestBody) -> Result<Map<String, Value>,
     }
 }
 
-/// An object being taken apart. A member that is null counts as missing; unknown members are never looked at.
+/// An object being taken apart. A member that is null counts as missing; unknown members are looked at by
+/// [`Fields::only`] alone.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     /// The pointer to the object itself, without a slash at its end.
@@ -58,6 +62,19 @@ impl<'a> Fields<'a> {
             message: message.into(),
             pointer: Some(format!("{}/{name}", self.at)),
         });
+    }
+
+    /// Refuses members of other names, unless they are null.
+    pub(crate) fn only(&mut self, known: &[&str]) {
+        let object = self.object;
+        let unknown = object
+            .iter()
+            .filter(|(name, value)| !value.is_null() && !known.contains(&name.as_str()));
+        for (name, _) in unknown.take(UNKNOWN_TOLD_MAX) {
+            // RFC 6901, section 3: the two signs with a meaning of their own in a pointer.
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            self.refuse(&escaped, format!("unknown member; {} are known", known.join(", ")));
+        }
     }
 
     /// The mistakes of an object inside this one.
@@ -191,6 +208,23 @@ mod tests {
         };
         let mut fields = Fields::new(&object, "");
         (fields.whole("n", &(1..=100)), fields.number("n", &(1.0..=100.0)))
+    }
+
+    #[test]
+    fn unknown_members_are_told_within_bounds() {
+        let Value::Object(mut object) = json!({ "port": 1, "a/b~c": 2, "dest": null }) else {
+            unreachable!()
+        };
+        let mut fields = Fields::new(&object, "/filter");
+        fields.only(&["port", "address"]);
+        assert_eq!(fields.problems.len(), 1);
+        assert_eq!(fields.problems[0].pointer.as_deref(), Some("/filter/a~1b~0c"));
+        assert_eq!(fields.problems[0].message, "unknown member; port, address are known");
+
+        object.extend((0..100).map(|n| (n.to_string(), json!(n))));
+        let mut fields = Fields::new(&object, "/filter");
+        fields.only(&["port", "address"]);
+        assert_eq!(fields.problems.len(), UNKNOWN_TOLD_MAX);
     }
 
     #[test]

@@ -251,7 +251,7 @@ async fn wrong_proofs() {
 async fn the_life_of_a_capture() {
     let world = World::new();
     world.proven(URI).await;
-    let filter = json!({ "source_address": "1.2.3.4", "destination_port": 80.0, "protocol": 6, "later": true });
+    let filter = json!({ "source_address": "1.2.3.4", "destination_port": 80.0, "protocol": 6, "source_port": null });
     let asked = full_with(&json!({
         "packet_limit": 50.0, "time_limit": 20.0, "filter_v1": filter, "bidirectional": true, "unknown": [1],
     }));
@@ -348,6 +348,9 @@ async fn limits_under_at_and_over() {
         (json!({ "destination_conf": null, "destinaton_conf": URI }), None),
         (json!({ "filter_v1": {} }), None),
         (json!({ "filter_v1": [] }), Some("/filter_v1")),
+        (port("dest_port", json!(443)), Some("/filter_v1/dest_port")),
+        (port("Protocol", json!("")), Some("/filter_v1/Protocol")),
+        (port("dest_port", json!(null)), None),
         (port("source_port", json!(0)), None),
         (port("source_port", json!(65_535)), None),
         (port("source_port", json!(65_536)), Some("/filter_v1/source_port")),

@@ -55,9 +55,17 @@ fn is_given(value: Option<&Value>) -> bool {
     }
 }
 
-/// Reads a five-tuple (capture contract, A.2, `filter_v1`). One without a known member means every packet.
+/// Reads a five-tuple (capture contract, A.2, `filter_v1`). One whose members are all
+/// null means every packet; for unknown members see `docs/decisions/0006-unknown-filter-members-are-refused.md`.
 fn decode_tuple(fields: &mut Fields<'_>, object: &Map<String, Value>, bidirectional: bool) -> CaptureFilter {
     let mut inner = Fields::new(object, "/filter_v1");
+    inner.only(&[
+        "source_address",
+        "destination_address",
+        "source_port",
+        "destination_port",
+        "protocol",
+    ]);
     let source = decode_end(&mut inner, "source_address", "source_port");
     let destination = decode_end(&mut inner, "destination_address", "destination_port");
     let protocol = inner.whole("protocol", &(0..=u64::from(u8::MAX)));
