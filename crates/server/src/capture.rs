@@ -162,6 +162,7 @@ async fn watch(
     progress: &Progress,
     signals: &mut Signals,
 ) -> Result<(sink::Written, Outcome), Failure> {
+    let is_whole_or_nothing = sink.is_whole_or_nothing();
     let writing = sink.write_all(parts);
     let mut writing = std::pin::pin!(writing);
     let mut ticks = tokio::time::interval(PROGRESS_EVERY);
@@ -181,7 +182,13 @@ async fn watch(
     };
     // A sink that failed has dropped the parts, so the capture ends at once in either case.
     let outcome = handle.ended().await;
-    Ok((written?, outcome))
+    match written {
+        Ok(place) => Ok((place, outcome)),
+        Err(failure) if is_whole_or_nothing => {
+            Err(failure.advise(format!("the {} packets caught until then are lost", outcome.packets)))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The form that was asked for, or that the name of the file says.

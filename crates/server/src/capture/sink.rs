@@ -52,9 +52,9 @@ impl Sink {
                         .client
                         .create_bucket(bucket)
                         .await
-                        .map_err(|error| store_failed(&error))?;
+                        .map_err(|error| store.failed(&error))?;
                 }
-                let upload = begin(&store.client, &at).await?;
+                let upload = begin(&store, &at).await?;
                 Ok(Self::Object {
                     store: Box::new(store),
                     upload,
@@ -111,10 +111,17 @@ impl Sink {
                 Ok(()) => Ok(Written::Object { store, at: upload.at }),
                 Err(error) => {
                     abort(&store.client, &upload).await;
-                    Err(store_failed(&error).advise("nothing was stored under the object's name"))
+                    Err(store
+                        .failed(&error)
+                        .advise("nothing was stored under the object's name"))
                 }
             },
         }
+    }
+
+    /// Tells whether a failure to write loses the whole capture: an object is stored whole or not at all.
+    pub(super) fn is_whole_or_nothing(&self) -> bool {
+        matches!(self, Self::Object { .. })
     }
 
     /// Takes back what [`Sink::open`] began, when no capture comes of it.
@@ -154,16 +161,17 @@ fn write_file(mut file: File, mut parts: Parts) -> std::io::Result<()> {
     file.sync_all()
 }
 
-async fn begin(client: &S3, at: &ObjectPath) -> Result<Upload, Failure> {
+async fn begin(store: &Store, at: &ObjectPath) -> Result<Upload, Failure> {
     let headers = ObjectHeaders {
         content_type: Some(CONTENT_TYPE.to_owned()),
         ..ObjectHeaders::default()
     };
-    client
+    store
+        .client
         .create_upload(at, &headers, PartChecksum::None)
         .await
         .map_err(|error| {
-            let failure = store_failed(&error);
+            let failure = store.failed(&error);
             if error.kind() == FaultKind::NotFound {
                 failure.advise(format!("make the bucket {} first, or add --make-bucket", at.bucket))
             } else {
@@ -188,17 +196,5 @@ async fn upload_all(client: &S3, upload: &Upload, parts: Parts) -> Result<(), ba
 async fn abort(client: &S3, upload: &Upload) {
     if let Err(error) = client.abort_upload(upload).await {
         tracing::debug!(%error, "an upload could not be aborted");
-    }
-}
-
-/// A store's refusal with what can be done about it.
-pub(super) fn store_failed(error: &baleen_remote::Error) -> Failure {
-    let failure = Failure::new(error.to_string());
-    match error.kind() {
-        FaultKind::Denied | FaultKind::Unauthenticated => {
-            failure.advise("check the access key, its rights on the bucket, and the clock of this machine")
-        }
-        FaultKind::Unavailable => failure.advise("is the store running, and is --endpoint-url right?"),
-        _ => failure,
     }
 }

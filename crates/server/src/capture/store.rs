@@ -14,7 +14,7 @@ use baleen_filter::{End, FiveTuple};
 use baleen_iam::RootCredentials;
 use baleen_remote::{Addressing, Connections, Credentials, S3};
 use baleen_runtime::{Clock, SystemEntropy};
-use baleen_types::{RegionName, Secret};
+use baleen_types::{Classify, FaultKind, RegionName, Secret};
 use clap::Args;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub(crate) struct StoreArguments {
 pub(crate) struct Store {
     pub(crate) client: S3,
     endpoint: Endpoint,
+    /// Whether `--endpoint-url` named it, so that advice speaks of a flag that was given.
+    has_flag: bool,
 }
 
 /// One entry of the profiles file.
@@ -117,16 +119,38 @@ pub(super) fn find(arguments: &StoreArguments, place: &Place, clock: Arc<dyn Clo
     };
     let client =
         S3::new(at, baleen_remote::Settings::default(), parts).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(Store { client, endpoint })
+    Ok(Store {
+        client,
+        endpoint,
+        has_flag: arguments.endpoint_url.is_some(),
+    })
 }
 
 impl Store {
+    /// A refusal of the store with what can be done about it.
+    pub(super) fn failed(&self, error: &baleen_remote::Error) -> Failure {
+        let failure = Failure::new(error.to_string());
+        match error.kind() {
+            FaultKind::Denied | FaultKind::Unauthenticated => {
+                failure.advise("check the access key, its rights on the bucket, and the clock of this machine")
+            }
+            FaultKind::Unavailable if self.has_flag => {
+                failure.advise("is the store running, and is --endpoint-url right?")
+            }
+            FaultKind::Unavailable => failure.advise(format!("is the store at {} running?", self.endpoint.as_str())),
+            _ => failure,
+        }
+    }
+
     /// The traffic with the store, which must not be captured: the upload would feed on itself.
     pub(super) async fn own_traffic(&self) -> Result<Vec<FiveTuple>, Failure> {
         let (host, port) = (self.endpoint.host(), self.endpoint.port());
         let found = tokio::net::lookup_host((host.as_str(), port)).await.map_err(|error| {
-            Failure::because(format!("the store's name {host} cannot be resolved"), &error)
-                .advise("is --endpoint-url right?")
+            Failure::because(format!("the store's name {host} cannot be resolved"), &error).advise(if self.has_flag {
+                "is --endpoint-url right?"
+            } else {
+                "is the store's address right?"
+            })
         })?;
         let flow = |address: std::net::SocketAddr| FiveTuple {
             destination: End {
