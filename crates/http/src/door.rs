@@ -30,6 +30,11 @@ pub trait Door: Send + Sync + 'static {
     fn loggable<'u>(&self, _uri: &'u Uri) -> Option<&'u str> {
         None
     }
+
+    /// Whether machines ask here all the time: then a request that went well is logged for those who debug alone.
+    fn is_polled(&self) -> bool {
+        false
+    }
 }
 
 /// Why the edge answers instead of the door.

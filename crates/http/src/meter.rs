@@ -10,7 +10,7 @@ use baleen_types::RequestId;
 use http::{Method, StatusCode, Uri};
 use metrics::{Counter, Histogram};
 use parking_lot::RwLock;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::response::BoxError;
 use crate::{Door, OperationName};
@@ -132,6 +132,7 @@ impl Drop for Tally {
         match (self.status.as_u16(), self.end) {
             (503, _) => line!(warn),
             (500.., _) | (_, End::Failed) => line!(error),
+            _ if self.door.is_polled() => line!(debug),
             _ => line!(info),
         }
     }

@@ -150,6 +150,10 @@ impl Door for Operations {
         }
     }
 
+    fn is_polled(&self) -> bool {
+        true
+    }
+
     fn loggable<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
         Some(uri.path())
     }
