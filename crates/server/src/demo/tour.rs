@@ -158,8 +158,8 @@ impl Tour {
     /// What is said when the server ends with the summary.
     pub(super) fn farewell(&self) -> String {
         format!(
-            "the server has ended; `baleen serve --data {}` brings the link back",
-            self.data
+            "the server has ended; `baleen serve --data {} --listen-s3 {}` brings the link back",
+            self.data, self.addresses.s3
         )
     }
 
