@@ -35,7 +35,7 @@ pub struct Ownership {
     pub id: OwnershipId,
     /// How far it has come.
     pub proof: Proof,
-    /// When its challenge was last made.
+    /// When its challenge was made; of a proven one, the challenge that proved it first.
     pub submitted: Timestamp,
     /// When it was proven.
     pub validated: Option<Timestamp>,

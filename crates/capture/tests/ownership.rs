@@ -139,9 +139,10 @@ async fn a_proof_is_not_lost_again() {
     let proven = world.prove(account(1), URI).await;
     let answer = world.captures.validate_ownership(account(1), &to(URI), "wrong").await;
     assert!(matches!(answer, Err(CaptureError::WrongAnswer { .. })));
+    world.disk.clock.advance(Duration::from_secs(60));
     let again = world.captures.create_ownership(account(1), &to(URI)).await.unwrap();
     assert_eq!((again.id, again.proof), (proven.id, Proof::Success));
-    assert_eq!(again.validated, proven.validated);
+    assert_eq!((again.submitted, again.validated), (proven.submitted, proven.validated));
     let text = world.challenge(URI, &again).await;
     let confirmed = world
         .captures

@@ -111,6 +111,8 @@ impl StoredOwnership {
         if before.proof == StoredProof::Success && same_place && same_tenant {
             self.proof = StoredProof::Success;
             self.validated_ns = before.validated_ns;
+            // Of the proof that is in force: otherwise it would be validated before it was submitted.
+            self.submitted_ns = before.submitted_ns;
         }
     }
 
