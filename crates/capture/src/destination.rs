@@ -193,7 +193,14 @@ fn parse_bucket(text: &str) -> Result<BucketName, Invalid> {
         ));
     }
     if text.is_empty() {
-        return Err(refuse("the bucket's name is missing: s3://<bucket>/<directory>"));
+        return Err(refuse("the name of a bucket is missing: s3://<bucket>/<directory>"));
+    }
+    let length = text.chars().count();
+    if !(3..=63).contains(&length) {
+        let plural = if length == 1 { "" } else { "s" };
+        return Err(refuse(format!(
+            "the bucket name has {length} character{plural}; 3 to 63 are allowed"
+        )));
     }
     BucketName::parse(text).map_err(|e| refuse(format!("the bucket's name is not valid: {}", e.why)))
 }
