@@ -16,6 +16,7 @@ use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::Admitted;
 use crate::{CaptureError, Captures};
+use baleen_filter::Filter;
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, Classify as _, ObjectKey, PartNumber};
 use bytes::Bytes;
@@ -76,6 +77,10 @@ struct Run<'a> {
     live: &'a Live,
     sink: &'a dyn Sink,
     upload: Upload,
+    /// Whether only some packets were asked for.
+    is_filtered: bool,
+    /// What to say when nothing was caught until a limit.
+    in_vain: String,
 }
 
 impl Captures {
@@ -110,12 +115,20 @@ impl Captures {
         let sink: Arc<dyn Sink> = Arc::from(self.unless_ended(live, open).await??);
         let key = destination.key(&admitted.order.file_name());
         let upload = self.begin_upload(live, &sink, key, owner.1).await?;
+        let is_filtered = !matches!(admitted.order.filter, Filter::All);
+        let in_vain = if is_filtered {
+            "no packet matched the filter in the time given".to_owned()
+        } else {
+            format!("no packet was seen at site {} in the time given", admitted.order.site)
+        };
         let run = Run {
             captures: self,
             owner,
             live,
             sink: &*sink,
             upload,
+            is_filtered,
+            in_vain,
         };
         let caught = run.catch(&*admitted.site.agent, admitted.order).await;
         drop(room);
@@ -320,10 +333,14 @@ impl Run<'_> {
             // A stop that was asked for makes an empty file a success (capture contract, A.2).
             None if self.live.stop.is_stopping() => return Ok(None),
             None if server_stops => (
-                "the server was stopped before a packet matched the filter",
+                if self.is_filtered {
+                    "the server was stopped before a packet matched the filter"
+                } else {
+                    "the server was stopped before a packet was seen"
+                },
                 Some("the capture may have ended early: the server was stopped".to_owned()),
             ),
-            None => ("no packet matched the filter in the time given", None),
+            None => (self.in_vain.as_str(), None),
         };
         if nothing {
             Err(Failure::Final(reason.to_owned()))

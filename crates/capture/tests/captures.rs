@@ -168,10 +168,21 @@ async fn nothing_caught() {
     let failed = world.until(me, created.id, Status::Failed).await;
     assert_eq!(
         failed.message.as_deref(),
-        Some("no packet matched the filter in the time given")
+        Some("no packet was seen at site lab01 in the time given")
     );
     assert!(world.read("evidence", &key(created.id)).await.is_none());
     assert_eq!(world.open_uploads("evidence").await, 0);
+
+    // The vendor's words, where there was a filter.
+    let mut filtered = request(me, URI);
+    filtered.filter = CaptureFilter::Expression("tcp".to_owned());
+    let created = world.captures.create(filtered).await.unwrap();
+    world.caught().await.finish(EMPTY_FILE).await;
+    let failed = world.until(me, created.id, Status::Failed).await;
+    assert_eq!(
+        failed.message.as_deref(),
+        Some("no packet matched the filter in the time given")
+    );
 
     // Stopped: success, with an empty file.
     let created = world.create(me, URI).await.unwrap();
