@@ -25,6 +25,7 @@ mod error;
 mod finish;
 pub mod limits;
 mod live;
+mod meter;
 mod ownership;
 mod place;
 mod recover;
@@ -105,6 +106,7 @@ pub struct Parts {
 impl Captures {
     /// Builds the service. Call [`Captures::recover`] before requests are taken.
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        meter::describe();
         let places = place::Places {
             settings: settings.destinations,
             objects: Arc::clone(&parts.objects),

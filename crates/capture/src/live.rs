@@ -2,6 +2,7 @@
 
 use crate::agent::Running;
 use crate::capture::Counts;
+use crate::meter::AtWork;
 use baleen_runtime::Shutdown;
 use baleen_types::{AccountId, CaptureId, OwnershipId};
 use parking_lot::Mutex;
@@ -28,6 +29,7 @@ pub(crate) struct Registered<'a> {
     captures: &'a LiveCaptures,
     id: CaptureId,
     pub(crate) live: Arc<Live>,
+    _at_work: AtWork,
 }
 
 impl LiveCaptures {
@@ -44,6 +46,7 @@ impl LiveCaptures {
             captures: self,
             id,
             live,
+            _at_work: AtWork::begin(),
         }
     }
 

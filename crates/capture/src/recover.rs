@@ -5,6 +5,7 @@
 //! nothing of it is missing.
 
 use crate::capture::{self, End, StoredCapture, StoredState};
+use crate::meter;
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{SCAN_ENTRIES_MAX, Scan};
@@ -108,6 +109,7 @@ impl Captures {
             }
             Settled::Fail => {
                 recovered.failed += 1;
+                meter::ended(record.status(), record.counts());
                 if record.upload.is_some() {
                     self.spawn_abort(owner, record);
                 }

@@ -12,6 +12,7 @@ use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
+use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::Admitted;
@@ -205,6 +206,7 @@ impl Captures {
             match self.change(owner, set).await {
                 Ok(record) => {
                     let counts = record.counts();
+                    meter::ended(record.status(), counts);
                     let (packets, bytes, dropped) = (counts.packets, counts.bytes, counts.dropped);
                     let message = record.message.as_deref().unwrap_or_default();
                     info!(capture = %owner.1, state = ?record.state, packets, bytes, dropped, message, "capture ended");
@@ -284,7 +286,9 @@ impl Run<'_> {
         while let Some(bytes) = parts.next().await {
             let next = u32::try_from(sent.len() + 1).unwrap_or(u32::MAX);
             let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
+            let length = bytes.len();
             sent.push(self.sink.part(&self.upload, number, bytes).await?);
+            meter::uploaded(length);
         }
         Ok(sent)
     }

@@ -1,0 +1,58 @@
+//! The numbers of captures, for whoever watches the server.
+
+use crate::capture::{Counts, Status};
+use metrics::Unit;
+
+const ENDED: &str = "baleen_captures_total";
+const RUNNING: &str = "baleen_captures_running";
+const PACKETS: &str = "baleen_capture_packets_total";
+const BYTES: &str = "baleen_capture_bytes_total";
+const DROPPED: &str = "baleen_capture_dropped_packets_total";
+const UPLOADED: &str = "baleen_capture_uploaded_bytes_total";
+
+/// Says what the numbers mean, and shows them from the start rather than from the first capture on.
+pub(crate) fn describe() {
+    metrics::describe_counter!(ENDED, "Captures that ended, by their end state");
+    metrics::describe_gauge!(RUNNING, "Captures at work: pending, running or being uploaded");
+    metrics::describe_counter!(PACKETS, "Packets caught by captures that ended");
+    metrics::describe_counter!(BYTES, Unit::Bytes, "Captured bytes of these packets");
+    metrics::describe_counter!(DROPPED, "Packets that matched and that the kernel dropped");
+    metrics::describe_counter!(UPLOADED, Unit::Bytes, "Bytes of capture files that stores have taken");
+    for state in ["success", "failed"] {
+        metrics::counter!(ENDED, "state" => state).absolute(0);
+    }
+    metrics::gauge!(RUNNING).increment(0.0);
+    for name in [PACKETS, BYTES, DROPPED, UPLOADED] {
+        metrics::counter!(name).absolute(0);
+    }
+}
+
+/// Counts one capture as running while it lives.
+pub(crate) struct AtWork(());
+
+impl AtWork {
+    pub(crate) fn begin() -> Self {
+        metrics::gauge!(RUNNING).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        metrics::gauge!(RUNNING).decrement(1.0);
+    }
+}
+
+/// A capture came to its end.
+pub(crate) fn ended(status: Status, counts: Counts) {
+    let state = if status == Status::Success { "success" } else { "failed" };
+    metrics::counter!(ENDED, "state" => state).increment(1);
+    metrics::counter!(PACKETS).increment(counts.packets);
+    metrics::counter!(BYTES).increment(counts.bytes);
+    metrics::counter!(DROPPED).increment(counts.dropped);
+}
+
+/// A store took a part.
+pub(crate) fn uploaded(bytes: usize) {
+    metrics::counter!(UPLOADED).increment(bytes as u64);
+}
