@@ -16,6 +16,15 @@ pub const COMPLETE_TIMEOUT: Duration = Duration::from_mins(10);
 /// [`STALL_TIMEOUT`].
 pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// The slowest transfer that is waited for, in bytes per second: a store which takes a byte now and then is none.
+pub const TRANSFER_RATE_MIN: u64 = 64 << 10;
+
+/// What a transfer may take besides, for connecting, TLS and the store's own work.
+pub const TRANSFER_GRACE: Duration = Duration::from_mins(1);
+
+/// How long the tries of one part go on; its bytes wait in memory meanwhile.
+pub const PART_PATIENCE: Duration = Duration::from_mins(1);
+
 /// Idle connections are given up before a store or a middle-box does, which usually waits for a minute.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -4,7 +4,7 @@ use baleen_runtime::{Clock, Entropy};
 use std::time::Duration;
 
 use crate::Error;
-use crate::limits::RETRY_AFTER_MAX;
+use crate::limits::{PART_PATIENCE, RETRY_AFTER_MAX};
 
 /// How often and with what pauses a request is repeated after a transient error.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,9 @@ pub struct RetrySettings {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
+    /// How long the tries of one part of an upload go on, whatever their number, but two at least: what was captured is
+    /// lost with it. `None`: as often as anything else.
+    pub part_patience: Option<Duration>,
 }
 
 impl Default for RetrySettings {
@@ -24,6 +27,7 @@ impl Default for RetrySettings {
             attempts: 5,
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
+            part_patience: Some(PART_PATIENCE),
         }
     }
 }
@@ -34,7 +38,12 @@ pub(crate) struct Retry<'a> {
     clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
     tries: u32,
+    /// From when on a failure is the last, instead of by number.
+    until: Option<Duration>,
 }
+
+/// Tries of a request that is bounded by time, see [`RetrySettings::part_patience`].
+const TIMED_TRIES_MIN: u32 = 2;
 
 impl<'a> Retry<'a> {
     pub(crate) fn new(settings: RetrySettings, clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
@@ -43,6 +52,23 @@ impl<'a> Retry<'a> {
             clock,
             entropy,
             tries: 0,
+            until: None,
+        }
+    }
+
+    /// Bounds the tries by time, if the settings say so.
+    pub(crate) fn of_a_part(mut self) -> Self {
+        self.until = self
+            .settings
+            .part_patience
+            .map(|patience| self.clock.monotonic() + patience);
+        self
+    }
+
+    fn is_used_up(&self) -> bool {
+        match self.until {
+            None => self.tries >= self.settings.attempts,
+            Some(until) => self.tries >= TIMED_TRIES_MIN && self.clock.monotonic() >= until,
         }
     }
 
@@ -53,7 +79,7 @@ impl<'a> Retry<'a> {
     pub(crate) async fn after(&mut self, failed: Failed) -> Result<(), Error> {
         self.tries += 1;
         let Failed { error, retry_after } = failed;
-        if !error.is_transient() || self.tries >= self.settings.attempts {
+        if !error.is_transient() || self.is_used_up() {
             return Err(error);
         }
         let pause = self.pause().max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX));

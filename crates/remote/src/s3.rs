@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use baleen_runtime::{Clock, Entropy};
 
-use crate::limits::{ANSWER_TIMEOUT, COMPLETE_TIMEOUT, STALL_TIMEOUT};
+use crate::limits::{ANSWER_TIMEOUT, COMPLETE_TIMEOUT, STALL_TIMEOUT, TRANSFER_GRACE};
 use crate::{Connections, RetrySettings};
 use address::Address;
 
@@ -33,6 +33,9 @@ pub struct Settings {
     pub stall_timeout: Duration,
     /// The same while it puts together a multipart upload.
     pub complete_timeout: Duration,
+    /// How long a request may take until the head of its answer, besides what its body takes at
+    /// [`TRANSFER_RATE_MIN`](crate::limits::TRANSFER_RATE_MIN); at least the silence that is allowed.
+    pub transfer_grace: Duration,
     /// How long an answer that is read into memory may take altogether.
     pub answer_timeout: Duration,
     /// Repetition after transient errors.
@@ -44,6 +47,7 @@ impl Default for Settings {
         Self {
             stall_timeout: STALL_TIMEOUT,
             complete_timeout: COMPLETE_TIMEOUT,
+            transfer_grace: TRANSFER_GRACE,
             answer_timeout: ANSWER_TIMEOUT,
             retry: RetrySettings::default(),
         }

@@ -209,6 +209,11 @@ impl Watch {
         }
     }
 
+    /// How long the peer may be silent.
+    pub(crate) fn silence(&self) -> Duration {
+        self.silence
+    }
+
     async fn guard<T>(&self, operation: Operation, work: impl Future<Output = T>) -> Result<T, Error> {
         tokio::select! {
             done = work => Ok(done),

@@ -108,6 +108,7 @@ impl World {
                     // The clock stands, so pauses have to be none.
                     first_pause: Duration::ZERO,
                     longest_pause: Duration::ZERO,
+                    part_patience: None,
                 },
                 ..baleen_remote::Settings::default()
             },

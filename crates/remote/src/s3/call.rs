@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::S3;
 use super::address::Target;
 use super::answer::{hidden_error, refuse};
-use crate::limits::ERROR_BODY_MAX;
+use crate::limits::{ERROR_BODY_MAX, TRANSFER_RATE_MIN};
 use crate::retry::{Failed, Retry};
 use crate::transport::{Bound, Watch};
 use crate::{Error, Operation};
@@ -59,7 +59,10 @@ impl S3 {
     /// Sends, and reads the whole answer into memory.
     pub(super) async fn whole(&self, call: &Call, most: usize) -> Result<Whole, Error> {
         let payload = self.payload(&call.body);
-        let mut retry = self.retry();
+        let mut retry = match call.operation {
+            Operation::UploadPart => self.retry().of_a_part(),
+            _ => self.retry(),
+        };
         loop {
             match self.attempt_whole(call, payload, most).await {
                 Ok(whole) => return Ok(whole),
@@ -108,7 +111,16 @@ impl S3 {
 
     async fn attempt(&self, call: &Call, payload: PayloadMode, watch: &Watch) -> Result<Response<Incoming>, Failed> {
         let request = self.signed(call, payload)?;
-        let response = self.parts.connections.send(call.operation, request, watch).await?;
+        let body = Duration::from_millis((call.body.len() as u64).saturating_mul(1000) / TRANSFER_RATE_MIN);
+        let within = self.settings.transfer_grace.max(watch.silence()) + body;
+        let send = self.parts.connections.send(call.operation, request, watch);
+        let response = tokio::select! {
+            biased;
+            response = send => response?,
+            () = self.parts.clock.sleep(within) => {
+                return Err(Error::TimedOut { operation: call.operation, after: within }.into());
+            }
+        };
         let status = response.status();
         if status.is_success() {
             return Ok(response);

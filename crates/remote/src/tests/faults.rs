@@ -232,3 +232,25 @@ async fn a_refusal_before_the_body_was_taken_is_heard() {
     );
     assert_eq!(store.received().len(), 1);
 }
+
+#[tokio::test]
+async fn a_part_is_tried_for_a_minute() {
+    let store = Store::start(vec![error("503 Slow Down", "SlowDown")]).await;
+    let (s3, clock) = client(&store.url, patient());
+    let upload = crate::Upload {
+        at: at("k"),
+        id: "u".to_owned(),
+        checksum: PartChecksum::None,
+    };
+    let number = baleen_types::PartNumber::new(1).unwrap();
+    let failed = s3
+        .put_part(&upload, number, Bytes::from_static(b"x"))
+        .await
+        .unwrap_err();
+    assert_eq!(failed.kind(), FaultKind::Throttled);
+    let waited: Duration = clock.slept().iter().sum();
+    assert!(
+        waited >= Duration::from_secs(60) && waited < Duration::from_secs(66),
+        "{waited:?}"
+    );
+}

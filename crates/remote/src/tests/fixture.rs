@@ -203,6 +203,7 @@ pub(super) fn patient() -> Settings {
     Settings {
         stall_timeout: never,
         complete_timeout: never,
+        transfer_grace: never,
         answer_timeout: never,
         retry: RetrySettings::default(),
     }
