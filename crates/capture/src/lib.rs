@@ -59,6 +59,7 @@ pub struct Captures {
     places: place::Places,
     live: live::LiveCaptures,
     room: Arc<Semaphore>,
+    compiling: Arc<Semaphore>,
 }
 
 /// What the operator chooses.
@@ -123,6 +124,7 @@ impl Captures {
             places,
             live: live::LiveCaptures::default(),
             room: Arc::new(Semaphore::new(settings.captures_max)),
+            compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
         })
     }
 }

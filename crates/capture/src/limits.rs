@@ -44,6 +44,9 @@ pub const CAPTURES_MAX_DEFAULT: usize = 8;
 /// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
 pub const EXPRESSION_BYTES_MAX: usize = 4096;
 
+/// Filters that are compiled at once, over all accounts (ours).
+pub const COMPILING_MAX: usize = 2;
+
 /// Longest filter as it was sent, which is kept to be echoed; far below a stored value's 64 KiB.
 pub const SENT_FILTER_BYTES_MAX: usize = 8192;
 

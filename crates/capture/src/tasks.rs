@@ -18,7 +18,7 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::info;
 
 /// A request for a full capture.
@@ -82,7 +82,12 @@ impl Captures {
         }
         let site = self.parts.sites.find(&request.site).cloned();
         let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
-        let filter = compile(request.filter.clone()).await?;
+        // Compiling costs most, so who may not capture is told before. Admission looks at both again.
+        self.proven(request.account, &request.destination).await?;
+        if let Some(active) = self.active(request.account).await? {
+            return Err(CaptureError::Active(active));
+        }
+        let filter = self.compile(request.filter.clone()).await?;
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
             // The account's own running capture is the better thing to be told of.
             return Err(self
@@ -183,6 +188,13 @@ impl Captures {
         self.live.stop(id);
         info!(capture = %id, "capture asked to stop");
         Ok(())
+    }
+
+    /// Compiles a filter, with only a few others at a time: a short expression can keep libpcap busy for long.
+    async fn compile(&self, filter: CaptureFilter) -> Result<Filter, CaptureError> {
+        let turn = Arc::clone(&self.compiling).acquire_owned().await;
+        let turn = turn.map_err(|_| CaptureError::Stopping)?;
+        compile(filter, turn).await
     }
 
     /// The capture of an account that is pending or running.
@@ -290,17 +302,22 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
 }
 
 /// Compiles a filter off the main threads: libpcap may look up a host name.
-async fn compile(filter: CaptureFilter) -> Result<Filter, CaptureError> {
+/// `turn` is held until the work is over, also when nobody waits for it any more.
+async fn compile(filter: CaptureFilter, turn: OwnedSemaphorePermit) -> Result<Filter, CaptureError> {
     match filter {
         CaptureFilter::All => Ok(Filter::All),
         CaptureFilter::Tuple(tuple) => {
             tuple.check().map_err(CaptureError::Filter)?;
             Ok(Filter::Tuple(tuple))
         }
-        CaptureFilter::Expression(text) => tokio::task::spawn_blocking(move || Filter::expression(&text))
-            .await
-            .map_err(CaptureError::Task)?
-            .map_err(CaptureError::Filter),
+        CaptureFilter::Expression(text) => tokio::task::spawn_blocking(move || {
+            let compiled = Filter::expression(&text);
+            drop(turn);
+            compiled
+        })
+        .await
+        .map_err(CaptureError::Task)?
+        .map_err(CaptureError::Filter),
     }
 }
 

@@ -498,3 +498,21 @@ async fn limits_and_filters() {
     assert!(created.object.as_str().ends_with(".pcapng"));
     assert_eq!(world.caught().await.order.filter.to_string(), "udp port 53");
 }
+
+#[tokio::test]
+async fn who_may_not_capture_has_nothing_compiled() {
+    let world = World::new();
+    world.make_bucket(account(1), "evidence").await;
+    let wrong = || baleen_capture::CreateCapture {
+        filter: CaptureFilter::Expression("no such thing".to_owned()),
+        ..common::request(account(1), "s3://evidence/case-17")
+    };
+    let refused = world.captures.create(wrong()).await;
+    assert!(matches!(refused, Err(CaptureError::NotProven(_))), "{refused:?}");
+    world.prove(account(1), "s3://evidence/case-17").await;
+    let refused = world.captures.create(wrong()).await;
+    assert!(matches!(refused, Err(CaptureError::Filter(_))), "{refused:?}");
+    world.create(account(1), "s3://evidence/case-17").await.unwrap();
+    let refused = world.captures.create(wrong()).await;
+    assert!(matches!(refused, Err(CaptureError::Active(_))), "{refused:?}");
+}
