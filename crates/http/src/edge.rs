@@ -8,7 +8,8 @@ use baleen_policy::Principal;
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::RequestId;
 use futures::FutureExt as _;
-use http::header::EXPECT;
+use http::HeaderValue;
+use http::header::{CONNECTION, EXPECT};
 use http::request::Parts as Head;
 use http_body_util::BodyExt as _;
 use tracing::error;
@@ -67,6 +68,7 @@ impl Edge {
         let method = request.method().clone();
         let uri = request.uri().clone();
         let (mut principal, mut response) = (Principal::Nobody, None);
+        let unasked = request.headers().contains_key(EXPECT) && request.body().is_empty();
 
         let (head, body) = request.into_parts();
         match self.admit(head, body, id).await {
@@ -96,6 +98,13 @@ impl Edge {
         }
         let mut response = response.unwrap_or_default();
         self.door.stamp(id, response.headers_mut());
+        if unasked {
+            // There is no body to ask for, so the final answer comes where `100 Continue` was expected. botocore keeps half
+            // of its state for that and misreads the next answer on the connection; a new connection starts clean.
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let operation = response.extensions().get().copied().unwrap_or(OperationName("unknown"));
         let tally = Tally {
             door: Arc::clone(&self.door),

@@ -590,3 +590,18 @@ async fn one_line_per_request_without_secrets() {
         assert!(!written.contains(secret), "{written}");
     }
 }
+
+/// botocore misreads the answer after one that came in place of `100 Continue`, if the connection is used again.
+#[tokio::test]
+async fn a_final_answer_in_place_of_continue_ends_the_connection() {
+    let edge = edge(Scheme::None);
+    for (expect, body, closes) in [(true, "", true), (true, "body", false), (false, "", false)] {
+        let mut request = Ask::new(Method::GET, "/").body(body.as_bytes());
+        if expect {
+            request = request.header("expect", "100-continue");
+        }
+        let answer = edge.handle(request.build()).await;
+        let said = answer.headers().get(CONNECTION).is_some_and(|value| value == "close");
+        assert_eq!(said, closes, "expect {expect}, body {body:?}");
+    }
+}
