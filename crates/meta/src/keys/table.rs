@@ -63,6 +63,44 @@ tables! {
     AccountByProject = b'a',
     /// `U` account id, user id: a user. By id, since a name may change and an id is never used again.
     User = b'U',
+    /// `c` customer name: the account it names.
+    CustomerByName = b'c',
+    /// `v` reseller's account id, customer's account id: nothing; lists the customers of a reseller.
+    CustomerByReseller = b'v',
+    /// `H` account id, rule id: a rule of the account's whitelist.
+    WhitelistRule = b'H',
+    /// `u` account id, folded user name: the user id.
+    UserByName = b'u',
+    /// `N` account id, folded policy name: a managed policy, without its documents.
+    Policy = b'N',
+    /// `n` account id, policy id, version number: one document of a managed policy.
+    PolicyVersion = b'n',
+    /// `j` account id, user id, folded policy name: nothing; the managed policies attached to a user.
+    PolicyByUser = b'j',
+    /// `J` account id, folded policy name, user id: nothing; the users a managed policy is attached to.
+    UserByPolicy = b'J',
+    /// `i` account id, user id, policy name: a policy that belongs to one user.
+    InlinePolicy = b'i',
+    /// `s` access key id of a session: the session with its sealed secret.
+    Session = b's',
+    /// `z` account id, user id, access key id: nothing; lists the sessions of a user.
+    SessionByUser = b'z',
+    /// `l` account id, user id: how the user logs in: password hash, second factor, failures.
+    LoginProfile = b'l',
+    /// `R` digest of a reset token: whose password it sets. The token itself is never stored.
+    ResetToken = b'R',
+    /// `o` account id: the connection to the account's identity provider.
+    SamlConnection = b'o',
+    /// `q` digest of an assertion id: when it may be forgotten; an assertion counts once.
+    SamlReplay = b'q',
+    /// `Z` account id, sequence: an entry of the account's audit log.
+    Audit = b'Z',
+    /// `y` account id: the newest audit entry's sequence and hash.
+    AuditHead = b'y',
+    /// `g` account id, region, day, what: a counter of what the account used; reading sums.
+    Usage = b'g',
+    /// `e` account id, minute, what: a counter of the last hours, for live statistics.
+    UsageLive = b'e',
     /// `K` access key id: key record with its user and sealed secret.
     AccessKey = b'K',
     /// `k` account id, user id, access key id: nothing; lists the keys of a user.
