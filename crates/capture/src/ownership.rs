@@ -25,7 +25,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use baleen_meta::{Outcome, Request, Scan};
 use baleen_types::{AccountId, OwnershipId, Timestamp};
 use bytes::Bytes;
-use record::{StoredProof, by_destination_key, key, prefix};
+use record::{StoredProof, by_destination_key, key, newest_key, prefix};
 use tracing::{info, warn};
 
 /// A destination and how far its proof has come.
@@ -76,6 +76,11 @@ impl Captures {
         let by_destination = by_destination_key(account, &to.identity());
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let known = self.known_ownership(account, &by_destination).await?;
+            // Read before the others are counted, so that nobody comes in between unseen.
+            let newest = match known {
+                None => Some(self.parts.meta.get(&newest_key(account)).await?),
+                Some(_) => None,
+            };
             if known.is_none() {
                 self.check_room(account).await?;
             }
@@ -93,7 +98,7 @@ impl Captures {
             if let Some((_, before)) = &known {
                 record.keep_proof_of(&before.record);
             }
-            let request = Request::new()
+            let mut request = Request::new()
                 .unchanged(
                     by_destination.clone(),
                     known.as_ref().map(|(id, _)| Bytes::copy_from_slice(id.as_bytes())),
@@ -101,6 +106,11 @@ impl Captures {
                 .unchanged(key(account, id), known.as_ref().map(|(_, read)| read.bytes.clone()))
                 .put(by_destination.clone(), Bytes::copy_from_slice(id.as_bytes()))
                 .put(key(account, id), store::encode(&record)?);
+            if let Some(newest) = newest {
+                request = request
+                    .unchanged(newest_key(account), newest)
+                    .put(newest_key(account), Bytes::copy_from_slice(id.as_bytes()));
+            }
             if let Outcome::Committed = self.parts.meta.commit(request).await? {
                 info!(ownership = %id, bucket = %to.bucket(), "ownership challenge written");
                 return Ok(record.show(id, now));

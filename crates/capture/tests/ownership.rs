@@ -229,6 +229,32 @@ async fn destinations_are_counted() {
 }
 
 #[tokio::test]
+async fn the_last_place_is_given_once() {
+    let world = world().await;
+    let make = |uri: String| {
+        let captures = world.captures.clone();
+        async move { captures.create_ownership(account(1), &to(&uri)).await }
+    };
+    for n in 1..OWNERSHIPS_PER_ACCOUNT_MAX {
+        make(format!("s3://evidence/{n}")).await.unwrap();
+    }
+    let late = (0..8).map(|n| tokio::spawn(make(format!("s3://evidence/late-{n}"))));
+    let (made, refused): (Vec<_>, Vec<_>) = futures::future::join_all(late)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .partition(Result::is_ok);
+    assert_eq!(made.len(), 1);
+    for error in refused {
+        assert!(matches!(error, Err(CaptureError::TooManyOwnerships { .. })), "{error:?}");
+    }
+    // A place that is given up can be taken again.
+    let gone = made.into_iter().next().unwrap().unwrap().id;
+    world.captures.delete_ownership(account(1), gone).await.unwrap();
+    make("s3://evidence/again".to_owned()).await.unwrap();
+}
+
+#[tokio::test]
 async fn another_store_by_keys_of_the_request() {
     let store = FakeS3::start().await;
     let world = World::on(Disk::new(), 2, loopback_allowed());

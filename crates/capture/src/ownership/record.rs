@@ -65,6 +65,10 @@ pub(super) fn by_destination_key(account: AccountId, identity: &Identity) -> Vec
         .tail(identity.as_str())
 }
 
+pub(super) fn newest_key(account: AccountId) -> Vec<u8> {
+    KeyWriter::new(Table::OwnershipNewest).u64(account.as_u64()).finish()
+}
+
 /// The id in a key of the table.
 pub(super) fn id_of(key: &[u8]) -> Result<OwnershipId, CaptureError> {
     let mut reader = KeyReader::new(key, Table::Ownership)?;

@@ -121,6 +121,9 @@ tables! {
     Ownership = b'D',
     /// `d` account id, destination: the ownership id in force.
     OwnershipByDestination = b'd',
+    /// `x` account id: the ownership id made last. Making one is conditional on it, so that two which are made at once see
+    /// each other and their number stays exact.
+    OwnershipNewest = b'x',
     /// `Y` name: facts about the store itself, such as its format and its id.
     System = b'Y',
 }
