@@ -117,5 +117,7 @@ pub struct Ended {
 
 /// Why an agent did not begin; the text is for the user who asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+    /// What the file lacks though the end came as it was asked for (one interface of several vanished).
+    pub missing: Option<String>,
 #[error("{0}")]
 pub struct AgentError(pub String);

@@ -219,7 +219,7 @@ impl From<CaptureError> for Failure {
     }
 }
 
-fn joined(message: Option<String>, more: &str) -> String {
+pub(crate) fn joined(message: Option<String>, more: &str) -> String {
     match message {
         Some(message) => format!("{message}; {more}"),
         None => more.to_owned(),

@@ -11,6 +11,7 @@
 use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
+use crate::finish::joined;
 use crate::live::Live;
 use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
@@ -332,10 +333,12 @@ impl Run<'_> {
         }
         let nothing = ended.counts.packets == 0;
         let server_stops = self.captures.parts.supervisor.shutdown().is_stopping();
+        // The interface that was lost explains an empty file better than a filter does.
+        let in_vain = ended.missing.as_ref().unwrap_or(&self.in_vain);
         let (reason, note) = match &ended.trouble {
             Some(trouble) => (trouble.as_str(), Some(format!("the capture ended early: {trouble}"))),
             // A stop that was asked for makes an empty file a success (capture contract, A.2).
-            None if self.live.stop.is_stopping() => return Ok(None),
+            None if self.live.stop.is_stopping() => return Ok(ended.missing.clone()),
             None if server_stops => (
                 if self.is_filtered {
                     "the server was stopped before a packet matched the filter"
@@ -344,13 +347,15 @@ impl Run<'_> {
                 },
                 Some("the capture may have ended early: the server was stopped".to_owned()),
             ),
-            None => (self.in_vain.as_str(), None),
+            None => (in_vain.as_str(), None),
         };
         if nothing {
-            Err(Failure::Final(reason.to_owned()))
-        } else {
-            Ok(note)
+            return Err(Failure::Final(reason.to_owned()));
         }
+        Ok(match (note, &ended.missing) {
+            (note, None) => note,
+            (note, Some(missing)) => Some(joined(note, missing)),
+        })
     }
 
     /// Stores the counts; tells whether they are stored.

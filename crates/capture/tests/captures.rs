@@ -338,6 +338,33 @@ async fn trouble_on_the_way() {
 }
 
 #[tokio::test]
+async fn one_interface_of_several_that_was_lost() {
+    const LOST: &str = "the network interface eth0 was removed while the capture ran";
+    let world = world().await;
+    let me = account(1);
+    for (packets, is_stopped, status) in [
+        (2, false, Status::Success),
+        (2, true, Status::Success),
+        (0, true, Status::Success),
+        (0, false, Status::Failed),
+    ] {
+        let created = world.create(me, URI).await.unwrap();
+        let catch = world.caught().await;
+        world.until(me, created.id, Status::Running).await;
+        catch.counts(packets, packets * 100);
+        if is_stopped {
+            world.captures.stop(me, created.id).await.unwrap();
+            catch.stopped().await;
+        }
+        catch.end_with(None, Some(LOST));
+        catch.part(EMPTY_FILE).await;
+        drop(catch);
+        let done = world.until(me, created.id, status).await;
+        assert_eq!(done.message.as_deref(), Some(LOST), "{packets} {is_stopped}");
+    }
+}
+
+#[tokio::test]
 async fn a_bucket_that_vanishes() {
     let world = world().await;
     let me = account(1);

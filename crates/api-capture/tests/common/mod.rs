@@ -308,3 +308,4 @@ impl Running for Waiting {
         }
     }
 }
+            missing: None,

@@ -120,17 +120,14 @@ impl Running for EmbeddedRunning {
 /// What went wrong, in words for who asked for the capture; an end that was asked for is no trouble.
 fn trouble(outcome: &Outcome) -> Option<String> {
     match &outcome.ended {
+            missing: missing(&outcome),
         EndReason::PacketLimit
         | EndReason::ByteLimit
         | EndReason::TimeLimit
         | EndReason::Stopped
         // Nobody takes parts any more: why is known to who stopped taking them.
         | EndReason::Abandoned => None,
-        EndReason::InterfaceGone => {
-            let gone = outcome.interfaces.iter().filter(|i| i.is_gone).map(|i| i.name.as_str());
-            let names = gone.collect::<Vec<_>>().join(", ");
-            Some(format!("the network interface {names} was removed"))
-        }
+        EndReason::InterfaceGone => gone(outcome).map(|names| format!("the network interface {names} was removed")),
         EndReason::FileFull => Some("the file reached the largest size that a multipart upload allows".to_owned()),
         EndReason::Failed(reason) => Some(format!("capturing failed: {reason}")),
     }
@@ -143,6 +140,21 @@ fn in_words(error: &dyn Error) -> String {
     while let Some(next) = cause {
         let next_text = next.to_string();
         if !text.contains(&next_text) {
+/// What the file does not have of an interface that went away while others went on to the end.
+fn missing(outcome: &Outcome) -> Option<String> {
+    if outcome.ended == EndReason::InterfaceGone {
+        return None;
+    }
+    gone(outcome).map(|names| format!("the network interface {names} was removed while the capture ran"))
+}
+
+/// The names of the interfaces that were removed, if any.
+fn gone(outcome: &Outcome) -> Option<String> {
+    let gone = outcome.interfaces.iter().filter(|i| i.is_gone).map(|i| i.name.as_str());
+    let names = gone.collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then_some(names)
+}
+
             text.push_str(": ");
             text.push_str(&next_text);
         }

@@ -99,9 +99,16 @@ impl SimCatch {
 
     /// Ends capturing; parts may still come.
     pub fn end(&self, trouble: Option<&str>) {
-        let counts = *self.state.counts.lock();
-        let trouble = trouble.map(str::to_owned);
-        self.state.ended.send_replace(Some(Ended { counts, trouble }));
+        self.end_with(trouble, None);
+    }
+
+    /// The same, with what the file lacks.
+    pub fn end_with(&self, trouble: Option<&str>, missing: Option<&str>) {
+        self.state.ended.send_replace(Some(Ended {
+            counts: *self.state.counts.lock(),
+            trouble: trouble.map(str::to_owned),
+            missing: missing.map(str::to_owned),
+        }));
     }
 
     /// Waits until the service asks for the end.
