@@ -1,7 +1,7 @@
 //! Every error of this door: the only file that knows statuses and codes (capture contract, A.1, "Error codes").
 
 use crate::envelope::json_response;
-use baleen_capture::CaptureError;
+use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
 use baleen_types::{Classify, FaultKind, RequestId};
 use http::StatusCode;
@@ -158,8 +158,8 @@ impl Fault {
         let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
         let mut fault = match &error {
             E::Destination(_) | E::TooManyOwnerships { .. } => bad(code::INVALID, pointers.destination),
-            E::Filter(_) => bad(code::INVALID, pointers.filter),
-            E::Limit(_) => bad(code::INVALID, None),
+            E::Filter(_) | E::FilterAtSite { .. } => bad(code::INVALID, pointers.filter),
+            E::Limit { of, .. } => bad(code::INVALID, pointers.limited(*of)),
             E::NoSuchOwnership => Self::not_found("bucket"),
             E::NoSuchCapture(_) => Self::not_found("capture"),
             E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
@@ -214,6 +214,17 @@ pub(crate) struct Pointers<'a> {
     pub(crate) site: Option<&'a str>,
     pub(crate) filter: Option<&'a str>,
     pub(crate) answer: Option<&'a str>,
+}
+
+impl<'a> Pointers<'a> {
+    fn limited(self, of: Limited) -> Option<&'a str> {
+        match of {
+            Limited::Time => Some("/time_limit"),
+            Limited::Packets => Some("/packet_limit"),
+            Limited::Bytes => Some("/byte_limit"),
+            Limited::Filter => self.filter,
+        }
+    }
 }
 
 impl Problem {

@@ -395,6 +395,15 @@ async fn limits_under_at_and_over() {
             json!({ "filter_expression": "tcp", "filter_v1": { "protocol": 6 } }),
             Some("/filter_expression"),
         ),
+        // It compiles, but not for the interface `any` of this site.
+        (
+            json!({ "filter_expression": "ether host 02:00:00:00:00:01" }),
+            Some("/filter_expression"),
+        ),
+        (
+            json!({ "filter_v1": { "x".repeat(9000): null, "protocol": 6 } }),
+            Some("/filter_v1"),
+        ),
         (json!({ "filter_v2": "ip.src == 1.2.3.4" }), Some("/filter_v2")),
         (json!({ "filter_v2": "" }), None),
         (json!({ "bidirectional": "yes" }), Some("/bidirectional")),

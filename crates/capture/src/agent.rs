@@ -10,7 +10,7 @@ pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 use crate::Counts;
 use async_trait::async_trait;
 use baleen_filter::{Filter, FiveTuple};
-use baleen_types::{CaptureId, SiteName};
+use baleen_types::{CaptureId, LinkType, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -19,6 +19,10 @@ use std::time::Duration;
 /// Captures packets at one site.
 #[async_trait]
 pub trait Agent: Send + Sync + 'static {
+    /// The types of the links it captures on, as far as they can be told now: a filter is refused that does not compile for
+    /// each of them. None when there is no telling; [`begin`](Self::begin) says what is wrong then.
+    async fn links(&self) -> Vec<LinkType>;
+
     /// Begins to capture. When it returns, packets are being taken.
     ///
     /// # Errors
@@ -113,11 +117,11 @@ pub struct Ended {
     pub counts: Counts,
     /// What went wrong, if the end came early by itself (an interface vanished); the file is valid up to there.
     pub trouble: Option<String>,
+    /// What the file lacks though the end came as it was asked for (one interface of several vanished).
+    pub missing: Option<String>,
 }
 
 /// Why an agent did not begin; the text is for the user who asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-    /// What the file lacks though the end came as it was asked for (one interface of several vanished).
-    pub missing: Option<String>,
 #[error("{0}")]
 pub struct AgentError(pub String);

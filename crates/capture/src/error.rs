@@ -1,7 +1,20 @@
 //! What can go wrong with captures, one variant for each thing a caller handles differently.
 
 use crate::sink::SinkError;
-use baleen_types::{CaptureId, Classify, FaultKind, Invalid, SiteName};
+use baleen_types::{CaptureId, Classify, FaultKind, Invalid, LinkType, SiteName};
+
+/// The members of a request for a capture that have limits here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// Its time.
+    Time,
+    /// Its number of packets.
+    Packets,
+    /// Its number of packet bytes.
+    Bytes,
+    /// Its filter, as it was sent.
+    Filter,
+}
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
 #[derive(Debug, thiserror::Error)]
@@ -12,9 +25,25 @@ pub enum CaptureError {
     /// The filter does not compile.
     #[error("the filter does not compile: {0}")]
     Filter(#[source] baleen_filter::Error),
-    /// A limit is out of range.
-    #[error("{}", .0.why)]
-    Limit(Invalid),
+    /// The filter compiles, but not for every interface of the site: libpcap knows no `ether host` on `any`.
+    #[error("the filter is not possible at site {site}, which captures on links of type {link}: {source}")]
+    FilterAtSite {
+        /// Which site.
+        site: SiteName,
+        /// On which of its links.
+        link: LinkType,
+        /// What is wrong there.
+        #[source]
+        source: baleen_filter::Error,
+    },
+    /// A member of the request is out of range.
+    #[error("{why}")]
+    Limit {
+        /// Which.
+        of: Limited,
+        /// What is allowed.
+        why: String,
+    },
     /// The account has as many destinations as it may.
     #[error("an account has at most {limit} buckets for captures; delete one first")]
     TooManyOwnerships {
@@ -84,7 +113,8 @@ impl Classify for CaptureError {
         match self {
             Self::Destination(_)
             | Self::Filter(_)
-            | Self::Limit(_)
+            | Self::FilterAtSite { .. }
+            | Self::Limit { .. }
             | Self::TooManyOwnerships { .. }
             | Self::NotProven(_)
             | Self::WrongAnswer { .. }

@@ -38,7 +38,7 @@ mod tasks;
 pub use agent::{Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Running};
 pub use capture::{Capture, Counts, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
-pub use error::CaptureError;
+pub use error::{CaptureError, Limited};
 pub use ownership::{Ownership, Proof};
 pub use place::{DestinationSettings, S3Credentials, S3Destination};
 pub use recover::Recovered;

@@ -10,8 +10,8 @@
 
 use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
-use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::finish::joined;
+use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};

@@ -9,16 +9,16 @@ use crate::limits::{
 use crate::ownership::StoredOwnership;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
-use crate::{Capture, CaptureError, Captures, Destination, SentFilter};
+use crate::{Capture, CaptureError, Captures, Destination, Limited, SentFilter};
 use baleen_filter::{Filter, FiveTuple};
 use baleen_meta::{Outcome, Request, Scan};
-use baleen_types::{AccountId, CaptureId, Invalid, OwnershipId, SiteName, Timestamp};
+use baleen_types::{AccountId, CaptureId, LinkType, OwnershipId, SiteName, Timestamp};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tracing::info;
 
 /// A request for a full capture.
@@ -70,7 +70,7 @@ impl Captures {
     /// Source: capture contract, A.2.
     ///
     /// # Errors
-    /// `Limit`, `Filter`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
+    /// `Limit`, `Filter`, `FilterAtSite`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
     /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second.
     ///
     /// # Cancel safety
@@ -87,7 +87,7 @@ impl Captures {
         if let Some(active) = self.active(request.account).await? {
             return Err(CaptureError::Active(active));
         }
-        let filter = self.compile(request.filter.clone()).await?;
+        let filter = self.compile(request.filter.clone(), &site).await?;
         let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
             // The account's own running capture is the better thing to be told of.
             return Err(self
@@ -190,11 +190,22 @@ impl Captures {
         Ok(())
     }
 
-    /// Compiles a filter, with only a few others at a time: a short expression can keep libpcap busy for long.
-    async fn compile(&self, filter: CaptureFilter) -> Result<Filter, CaptureError> {
+    /// Compiles a filter for every type of link at a site, off the main threads and with only a few others at a time: libpcap
+    /// may look up a host name, and a short expression can keep it busy for long.
+    async fn compile(&self, filter: CaptureFilter, site: &Site) -> Result<Filter, CaptureError> {
+        if matches!(filter, CaptureFilter::All) {
+            return Ok(Filter::All);
+        }
+        let links = site.agent.links().await;
+        let name = site.name.clone();
         let turn = Arc::clone(&self.compiling).acquire_owned().await;
         let turn = turn.map_err(|_| CaptureError::Stopping)?;
-        compile(filter, turn).await
+        let work = move || {
+            // Held until the work is over, also when nobody waits for it any more.
+            let _turn = turn;
+            compile(filter, &name, &links)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(CaptureError::Task)?
     }
 
     /// The capture of an account that is pending or running.
@@ -278,16 +289,17 @@ fn new_record(
 }
 
 fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
-    let refuse = |what, why: String| Err(CaptureError::Limit(Invalid::new(what, why)));
+    let refuse = |of, why| Err(CaptureError::Limit { of, why });
     let limits = request.limits;
     if !(TIME_LIMIT_MIN..=TIME_LIMIT_MAX).contains(&limits.time) {
-        return refuse("time limit", "1 to 300 seconds are allowed".to_owned());
+        return refuse(Limited::Time, "1 to 300 seconds are allowed".to_owned());
     }
     if !(1..=PACKET_LIMIT_MAX).contains(&limits.packets) {
-        return refuse("packet limit", format!("1 to {PACKET_LIMIT_MAX} packets are allowed"));
+        let why = format!("1 to {PACKET_LIMIT_MAX} packets are allowed");
+        return refuse(Limited::Packets, why);
     }
     if !(1..=BYTE_LIMIT_MAX).contains(&limits.bytes) {
-        return refuse("byte limit", format!("1 to {BYTE_LIMIT_MAX} bytes are allowed"));
+        return refuse(Limited::Bytes, format!("1 to {BYTE_LIMIT_MAX} bytes are allowed"));
     }
     let sent = &request.sent_filter;
     let sent_bytes = [&sent.tuple, &sent.expression]
@@ -296,29 +308,29 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
         .map(String::len)
         .sum::<usize>();
     if sent_bytes > SENT_FILTER_BYTES_MAX {
-        return refuse("filter", format!("at most {SENT_FILTER_BYTES_MAX} bytes are allowed"));
+        let why = format!("a filter has at most {SENT_FILTER_BYTES_MAX} bytes");
+        return refuse(Limited::Filter, why);
     }
     Ok(())
 }
 
-/// Compiles a filter off the main threads: libpcap may look up a host name.
-/// `turn` is held until the work is over, also when nobody waits for it any more.
-async fn compile(filter: CaptureFilter, turn: OwnedSemaphorePermit) -> Result<Filter, CaptureError> {
-    match filter {
-        CaptureFilter::All => Ok(Filter::All),
+fn compile(filter: CaptureFilter, site: &SiteName, links: &[LinkType]) -> Result<Filter, CaptureError> {
+    let filter = match filter {
+        CaptureFilter::All => Filter::All,
         CaptureFilter::Tuple(tuple) => {
             tuple.check().map_err(CaptureError::Filter)?;
-            Ok(Filter::Tuple(tuple))
+            Filter::Tuple(tuple)
         }
-        CaptureFilter::Expression(text) => tokio::task::spawn_blocking(move || {
-            let compiled = Filter::expression(&text);
-            drop(turn);
-            compiled
-        })
-        .await
-        .map_err(CaptureError::Task)?
-        .map_err(CaptureError::Filter),
+        CaptureFilter::Expression(text) => Filter::expression(&text).map_err(CaptureError::Filter)?,
+    };
+    for link in links {
+        filter.compile(*link).map_err(|source| CaptureError::FilterAtSite {
+            site: site.clone(),
+            link: *link,
+            source,
+        })?;
     }
+    Ok(filter)
 }
 
 fn active_id(bytes: &[u8]) -> Result<CaptureId, CaptureError> {

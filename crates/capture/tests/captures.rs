@@ -7,7 +7,7 @@ mod common;
 use baleen_capture::limits::{LISTED_CAPTURES_MAX, PROGRESS_SAVED_EVERY};
 use baleen_capture::{CaptureError, CaptureFilter, Counts, Format, Limits, Status};
 use baleen_filter::{End, FiveTuple};
-use baleen_types::{CaptureId, ObjectPath, SiteName};
+use baleen_types::{CaptureId, LinkType, ObjectPath, SiteName};
 use common::{World, account, big_part, request, to};
 use std::time::Duration;
 
@@ -491,7 +491,7 @@ async fn limits_and_filters() {
         let mut asked = request(account(1), URI);
         asked.limits = limits;
         let answer = world.captures.create(asked).await;
-        assert_eq!(matches!(answer, Err(CaptureError::Limit(_))), wrong, "{limits:?}");
+        assert_eq!(matches!(answer, Err(CaptureError::Limit { .. })), wrong, "{limits:?}");
         if let Ok(created) = answer {
             let catch = world.caught().await;
             assert_eq!(catch.order.limits, limits);
@@ -517,6 +517,41 @@ async fn limits_and_filters() {
             world.captures.create(asked).await,
             Err(CaptureError::Filter(_))
         ));
+    }
+    // libpcap knows no Ethernet address on `any`, and five-tuples none of radiotap's headers.
+    let addressed = CaptureFilter::Expression("ether host 02:00:00:00:00:01".to_owned());
+    let tuple = CaptureFilter::Tuple(FiveTuple {
+        protocol: Some(17),
+        ..FiveTuple::default()
+    });
+    for (links, filter, why) in [
+        (&[LinkType::LINUX_SLL2][..], addressed.clone(), "at site lab01"),
+        (
+            &[LinkType::ETHERNET, LinkType::LINUX_SLL2],
+            addressed.clone(),
+            "LINUX_SLL2",
+        ),
+        (&[LinkType::RADIOTAP], tuple, "five-tuple"),
+    ] {
+        world.agent.set_links(links);
+        let mut asked = request(account(1), URI);
+        asked.filter = filter;
+        let refused = world.captures.create(asked).await.unwrap_err();
+        assert!(matches!(refused, CaptureError::FilterAtSite { .. }), "{refused:?}");
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+    assert!(
+        world.captures.list(account(1)).await.unwrap().len() == 2,
+        "none was let in"
+    );
+    // Where it is possible, or nobody can tell, it is let in.
+    for links in [&[LinkType::ETHERNET][..], &[]] {
+        world.agent.set_links(links);
+        let mut asked = request(account(1), URI);
+        asked.filter = addressed.clone();
+        let created = world.captures.create(asked).await.unwrap();
+        world.caught().await.finish(EMPTY_FILE).await;
+        world.until(account(1), created.id, Status::Failed).await;
     }
     let mut asked = request(account(1), URI);
     asked.filter = CaptureFilter::Expression("udp port 53".to_owned());

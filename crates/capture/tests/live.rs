@@ -449,6 +449,12 @@ fn what_cannot_be_captured_is_said() {
         ..on("any")
     };
     assert!(engine(4).start(&cooked).is_err());
+    // Each type of link once, so that a filter can be judged before it is let in.
+    let links = |names: &[&str]| Interfaces::Named(names.iter().map(|name| (*name).to_owned()).collect()).links();
+    assert_eq!(links(&["any"]).unwrap(), [LinkType::LINUX_SLL2]);
+    assert_eq!(links(&["tx0", "lo"]).unwrap(), [LinkType::ETHERNET]);
+    assert!(links(&["rx0"]).unwrap_err().to_string().contains("is down"));
+    assert!(links(&["any", "lo"]).is_err() && Interfaces::DefaultRoute.links().is_err());
 }
 
 /// Expressions which libpcap 1.10 optimises wrongly for a live Ethernet handle: on the path of a tag beside the packet it

@@ -246,7 +246,10 @@ async fn the_last_place_is_given_once() {
         .partition(Result::is_ok);
     assert_eq!(made.len(), 1);
     for error in refused {
-        assert!(matches!(error, Err(CaptureError::TooManyOwnerships { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(CaptureError::TooManyOwnerships { .. })),
+            "{error:?}"
+        );
     }
     // A place that is given up can be taken again.
     let gone = made.into_iter().next().unwrap().unwrap().id;

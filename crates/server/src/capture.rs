@@ -104,6 +104,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             None => Vec::new(),
         };
         let interfaces = interfaces(arguments)?;
+        check(&filter, &interfaces)?;
         let naming = destination::Naming {
             started: clock.now(),
             interface: interfaces.first().cloned().unwrap_or_default(),
@@ -206,6 +207,23 @@ fn interfaces(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     baleen_ring::default_interface()
         .map(|found| vec![found.name])
         .map_err(|error| Failure::usage(error.to_string()).advise("name one with -i, as in: -i lo"))
+}
+
+/// Whether there are such interfaces and the filter has a meaning on each: known before a bucket or a file is touched.
+fn check(filter: &Filter, interfaces: &[String]) -> Result<(), Failure> {
+    let links = Interfaces::Named(interfaces.to_vec())
+        .links()
+        .map_err(|error| refused(&error))?;
+    for link in links {
+        filter.compile(link).map_err(|error| {
+            let names = interfaces.join(", ");
+            Failure::usage(format!(
+                "the filter is not possible on {names} (links of type {link}): {error}"
+            ))
+            .advise("name interfaces with -i that have what the filter asks for; `any` has no Ethernet addresses")
+        })?;
+    }
+    Ok(())
 }
 
 /// An engine that does not start, in words for the person at the keyboard.

@@ -16,7 +16,9 @@ use baleen_policy::{Principal, Role, User};
 use baleen_remote::Connections;
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown, Supervisor};
 use baleen_sealing::Sealer;
-use baleen_types::{AccountId, BucketName, ObjectPath, ProjectId, RegionName, SiteName, Timestamp, UserId, UserName};
+use baleen_types::{
+    AccountId, BucketName, LinkType, ObjectPath, ProjectId, RegionName, SiteName, Timestamp, UserId, UserName,
+};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, StatusCode};
@@ -271,6 +273,10 @@ struct Waiting(watch::Sender<bool>);
 
 #[async_trait]
 impl Agent for PatientAgent {
+    async fn links(&self) -> Vec<LinkType> {
+        vec![LinkType::ETHERNET, LinkType::LINUX_SLL2]
+    }
+
     async fn begin(&self, _: Order) -> Result<Catch, AgentError> {
         let (stop, stopped) = watch::channel(false);
         let part = async move {
@@ -305,7 +311,7 @@ impl Running for Waiting {
         Ended {
             counts: self.counts(),
             trouble: None,
+            missing: None,
         }
     }
 }
-            missing: None,

@@ -5,6 +5,7 @@ use crate::Counts;
 use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
+use baleen_types::LinkType;
 use futures::StreamExt as _;
 use std::error::Error;
 use std::sync::Arc;
@@ -68,6 +69,12 @@ impl EmbeddedAgent {
 
 #[async_trait]
 impl Agent for EmbeddedAgent {
+    async fn links(&self) -> Vec<LinkType> {
+        let interfaces = self.settings.interfaces.clone();
+        let told = tokio::task::spawn_blocking(move || interfaces.links()).await;
+        told.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
         let request = self.request(&order);
         let engine = self.engine.clone();
@@ -113,6 +120,7 @@ impl Running for EmbeddedRunning {
         Ended {
             counts: counts.at_least(self.counts()),
             trouble: trouble(&outcome),
+            missing: missing(&outcome),
         }
     }
 }
@@ -120,7 +128,6 @@ impl Running for EmbeddedRunning {
 /// What went wrong, in words for who asked for the capture; an end that was asked for is no trouble.
 fn trouble(outcome: &Outcome) -> Option<String> {
     match &outcome.ended {
-            missing: missing(&outcome),
         EndReason::PacketLimit
         | EndReason::ByteLimit
         | EndReason::TimeLimit
@@ -133,13 +140,6 @@ fn trouble(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// An error with its causes, since "permission denied" is what the user has to know.
-fn in_words(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !text.contains(&next_text) {
 /// What the file does not have of an interface that went away while others went on to the end.
 fn missing(outcome: &Outcome) -> Option<String> {
     if outcome.ended == EndReason::InterfaceGone {
@@ -155,6 +155,13 @@ fn gone(outcome: &Outcome) -> Option<String> {
     (!names.is_empty()).then_some(names)
 }
 
+/// An error with its causes, since "permission denied" is what the user has to know.
+fn in_words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        if !text.contains(&next_text) {
             text.push_str(": ");
             text.push_str(&next_text);
         }

@@ -127,6 +127,23 @@ impl Engine {
     }
 }
 
+impl Interfaces {
+    /// The types of their links, each once and in order: a filter is compiled for each of them. They can change until a
+    /// capture starts. Asks the kernel, so call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`Engine::start`], about interfaces.
+    pub fn links(&self) -> Result<Vec<LinkType>, EngineError> {
+        let mut links = Vec::new();
+        for link in select(self)?.iter().map(Interface::link_type) {
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        Ok(links)
+    }
+}
+
 /// Finds the interfaces; one named twice counts once.
 fn select(interfaces: &Interfaces) -> Result<Vec<Interface>, EngineError> {
     let names = match interfaces {

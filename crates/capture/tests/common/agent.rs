@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Running};
 use baleen_runtime::Shutdown;
+use baleen_types::LinkType;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ pub struct SimAgent {
     begun: mpsc::UnboundedSender<SimCatch>,
     refuse: Mutex<Option<String>>,
     panic: Mutex<bool>,
+    links: Mutex<Vec<LinkType>>,
 }
 
 /// The test's side of a capture: it says what is caught and when it ends.
@@ -36,6 +38,7 @@ impl SimAgent {
             begun,
             refuse: Mutex::new(None),
             panic: Mutex::new(false),
+            links: Mutex::new(vec![LinkType::ETHERNET]),
         };
         (Arc::new(agent), catches)
     }
@@ -43,6 +46,11 @@ impl SimAgent {
     /// Makes the agent panic at the next capture.
     pub fn panic(&self) {
         *self.panic.lock() = true;
+    }
+
+    /// Makes the agent capture on links of these types.
+    pub fn set_links(&self, links: &[LinkType]) {
+        *self.links.lock() = links.to_vec();
     }
 
     /// Makes the agent refuse captures from now on.
@@ -53,6 +61,10 @@ impl SimAgent {
 
 #[async_trait]
 impl Agent for SimAgent {
+    async fn links(&self) -> Vec<LinkType> {
+        self.links.lock().clone()
+    }
+
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
         assert!(!*self.panic.lock(), "as the test wants it");
         if let Some(why) = self.refuse.lock().clone() {
