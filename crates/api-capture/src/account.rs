@@ -1,20 +1,31 @@
 //! From the account in a path to a decision.
 
 use crate::fault::Fault;
-use baleen_policy::{Action, Authorized, Denied, Principal, Resource, authorize as decide};
+use baleen_policy::{Action, Ask, Authorized, Context, Denied, Principal, Resource, authorize as decide};
 use baleen_types::ProjectId;
 
 /// Decides whether `principal` may do `action` for the account that a path names.
 ///
 /// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1).
-pub(crate) fn authorize(principal: &Principal, action: Action, account: &str) -> Result<Authorized, Fault> {
+pub(crate) fn authorize(
+    principal: &Principal,
+    action: Action,
+    account: &str,
+    context: &Context<'_>,
+) -> Result<Authorized, Fault> {
     let Ok(project) = ProjectId::parse(account) else {
         return Err(match principal {
             Principal::Nobody => Fault::no_credentials(),
-            Principal::User(_) => Fault::no_account(),
+            Principal::Known(_) => Fault::no_account(),
         });
     };
-    decide(principal, action, Resource::Project(project)).map_err(|denied| match denied {
+    let ask = Ask {
+        principal,
+        action,
+        resource: Resource::Project(project),
+        context,
+    };
+    decide(&ask).map_err(|denied| match denied {
         Denied::Unauthenticated => Fault::no_credentials(),
         Denied::NotAllowed => Fault::denied(action.name()),
         Denied::Foreign => Fault::no_account(),

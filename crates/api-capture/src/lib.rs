@@ -21,7 +21,8 @@ mod wire;
 
 use baleen_capture::Captures;
 use baleen_http::{AuthError, Door, OperationName, Refusal, Request, Response, Scheme};
-use baleen_policy::Principal;
+use baleen_policy::{Context, Origin, Principal};
+use baleen_runtime::Clock;
 use baleen_types::{Classify, FaultKind, RequestId};
 use fault::Fault;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -29,15 +30,16 @@ use http::request::Parts;
 use http::{HeaderMap, Uri};
 use std::sync::Arc;
 
-/// The door. It holds the service and nothing else.
+/// The door. It holds the service and the time, nothing else.
 pub struct PcapsDoor {
     captures: Arc<Captures>,
+    clock: Arc<dyn Clock>,
 }
 
 impl PcapsDoor {
-    /// A door to a capture service.
-    pub fn new(captures: Arc<Captures>) -> Self {
-        Self { captures }
+    /// A door to a capture service; the clock tells the time that policies are judged at.
+    pub fn new(captures: Arc<Captures>, clock: Arc<dyn Clock>) -> Self {
+        Self { captures, clock }
     }
 
     /// Whether a path belongs to this door.
@@ -51,7 +53,9 @@ impl PcapsDoor {
         };
         let name = Some(found.row.name);
         let principal = request.extensions().get().cloned().unwrap_or(Principal::Nobody);
-        let authorized = match account::authorize(&principal, found.row.action, &found.account) {
+        let origin = request.extensions().get::<Origin>().copied();
+        let context = Context::new(self.clock.now()).origin(origin);
+        let authorized = match account::authorize(&principal, found.row.action, &found.account, &context) {
             Ok(authorized) => authorized,
             Err(fault) => return (name, Err(fault)),
         };

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use baleen_objects::{Bucket, ObjectError};
-use baleen_policy::{Action, Authorized, Principal, Resource, authorize};
+use baleen_policy::{Action, Ask, Authorized, BucketFacts, Context, Origin, Principal, Resource, authorize};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
@@ -98,7 +98,9 @@ impl Access {
                 "The sub-resource {name} is not implemented."
             )));
         }
-        let call = self.authorize(row, &principal, cx, id).await?;
+        let origin = cx.extensions_mut().get::<Origin>().copied();
+        let context = Context::new(self.services.clock.now()).origin(origin);
+        let call = self.authorize(row, (&principal, &context), cx, id).await?;
         if row.query != Query::Any {
             unsupported::refuse_unknown(cx.headers())?;
         }
@@ -109,7 +111,7 @@ impl Access {
     async fn authorize(
         &self,
         row: &Row,
-        principal: &Principal,
+        (principal, context): (&Principal, &Context<'_>),
         cx: &S3AccessContext<'_>,
         id: Option<RequestId>,
     ) -> Result<Call, Fault> {
@@ -119,11 +121,17 @@ impl Access {
             (Extent::Bucket | Extent::Object, Some(name)) => {
                 let bucket = self.find(name).await?;
                 let owner = bucket.as_ref().map(|bucket| bucket.owner);
-                (bucket, Resource::Bucket { name, owner })
+                let policy = None;
+                (bucket, Resource::Bucket(BucketFacts { name, owner, policy }))
             }
             (Extent::Bucket | Extent::Object, None) => return Err(misrouted()),
         };
-        let authorized = authorize(principal, row.action, resource)?;
+        let authorized = authorize(&Ask {
+            principal,
+            action: row.action,
+            resource,
+            context,
+        })?;
         if let Some(bucket) = &bucket {
             check_expected_owner(cx.headers(), "x-amz-expected-bucket-owner", bucket)?;
         } else if let (Extent::Bucket | Extent::Object, Some(name)) = (row.extent, &name) {
@@ -156,14 +164,17 @@ impl Access {
         let at = crate::convert::copy_source(source)?;
         let bucket = self.find(&at.bucket).await?;
         let owner = bucket.as_ref().map(|bucket| bucket.owner);
-        authorize(
+        let origin = request.extensions.get::<Origin>().copied();
+        authorize(&Ask {
             principal,
-            Action::S3GetObject,
-            Resource::Bucket {
+            action: Action::S3GetObject,
+            resource: Resource::Bucket(BucketFacts {
                 name: &at.bucket,
                 owner,
-            },
-        )?;
+                policy: None,
+            }),
+            context: &Context::new(self.services.clock.now()).origin(origin),
+        })?;
         let bucket = bucket.ok_or(ObjectError::NoSuchBucket(at.bucket))?;
         check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use baleen_http::{BodyOutcome, Door, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme};
 use baleen_objects::Objects;
-use baleen_runtime::Entropy;
+use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,9 +42,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 static HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
 impl S3Door {
-    /// Builds the door over its service.
+    /// Builds the door over its service; the clock tells the time that policies are judged at.
     #[must_use]
-    pub fn new(settings: Settings, objects: Arc<Objects>, entropy: &dyn Entropy) -> Arc<Self> {
+    pub fn new(settings: Settings, objects: Arc<Objects>, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Arc<Self> {
         let mut id = [0; 32];
         entropy.fill(&mut id);
         let host_id = BASE64.encode(id);
@@ -52,6 +52,7 @@ impl S3Door {
             codec: crate::codec::build(Services {
                 objects,
                 region: settings.region,
+                clock,
             }),
             domains: Domains::new(&settings.domains),
             // Base64 is made of characters that headers take.

@@ -84,13 +84,14 @@ impl Iam {
         let mut values = self.parts.meta.get_many(&keys).await.map_err(Error::Meta)?.into_iter();
         let stored: StoredUser = decode(&values.next().flatten().ok_or(Error::Damaged("user"))?)?;
         let owner: StoredAccount = decode(&values.next().flatten().ok_or(Error::Damaged("account"))?)?;
-        Ok(Arc::new(User {
+        let project = ProjectId::from_bytes(owner.project);
+        Ok(Arc::new(User::new(
             account,
-            project: ProjectId::from_bytes(owner.project),
-            id: user,
-            name: stored.name()?,
-            role: stored.role.into(),
-        }))
+            project,
+            user,
+            stored.name()?,
+            stored.role.into(),
+        )))
     }
 
     pub(crate) fn open_key(&self, id: &AccessKeyId, stored: &StoredKey) -> Result<Secret, Error> {

@@ -1,41 +1,49 @@
 //! The decision.
 
-use crate::{Action, Principal, Role, User};
-use baleen_types::{AccountId, BucketName, Classify, FaultKind, ProjectId};
+use crate::{Action, BucketFacts, Caller, Context, Principal, Resource, Role, User};
+use baleen_types::{AccountId, Classify, FaultKind};
 use std::sync::Arc;
 
-/// What an operation acts on, with as much of its owner as is known before anything acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource<'a> {
-    /// What belongs to the asking account itself (its list of buckets, a bucket about to be made).
-    OwnAccount,
-    /// What belongs to the customer which the request names by its 32-hex id.
-    Project(ProjectId),
-    /// A bucket, or what is in it.
-    Bucket {
-        /// The bucket.
-        name: &'a BucketName,
-        /// The account that owns it; `None` when there is no such bucket, which a known user may learn.
-        owner: Option<AccountId>,
-    },
+/// A question: may this principal do this action to this resource, in these circumstances?
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Who asks.
+    pub principal: &'a Principal,
+    /// For what.
+    pub action: Action,
+    /// On what.
+    pub resource: Resource<'a>,
+    /// In which circumstances.
+    pub context: &'a Context<'a>,
 }
 
 /// The proof that [`authorize`] said yes: needed to run an operation, and built nowhere else.
 #[derive(Clone, Debug)]
 pub struct Authorized {
-    user: Arc<User>,
+    principal: Principal,
+    account: AccountId,
     action: Action,
 }
 
 impl Authorized {
     /// Who was authorized.
-    pub fn user(&self) -> &Arc<User> {
-        &self.user
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
-    /// The account that acts.
+    /// Who was authorized, unless it is nobody.
+    pub fn caller(&self) -> Option<&Arc<Caller>> {
+        self.principal.caller()
+    }
+
+    /// The user that was authorized, unless it is nobody.
+    pub fn user(&self) -> Option<&Arc<User>> {
+        self.principal.user()
+    }
+
+    /// The account that acts: the user's. Nobody, whom a bucket's policy lets in, acts for the bucket's owner.
     pub fn account(&self) -> AccountId {
-        self.user.account
+        self.account
     }
 
     /// What was authorized.
@@ -75,22 +83,29 @@ impl Classify for Denied {
     }
 }
 
-/// Decides whether `principal` may do `action` to `resource`.
+/// Decides.
 ///
 /// # Errors
 /// [`Denied`], which says nothing about whether the resource exists.
-pub fn authorize(principal: &Principal, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
-    let user = principal.user().ok_or(Denied::Unauthenticated)?;
-    let own = match resource {
-        Resource::OwnAccount | Resource::Bucket { owner: None, .. } => true,
-        Resource::Project(project) => project == user.project,
-        Resource::Bucket { owner: Some(owner), .. } => owner == user.account,
+pub fn authorize(ask: &Ask<'_>) -> Result<Authorized, Denied> {
+    let user = ask.principal.user().ok_or(Denied::Unauthenticated)?;
+    let own = match ask.resource {
+        Resource::OwnAccount => true,
+        Resource::Project(project) | Resource::Item { project, .. } => project == user.project,
+        Resource::Bucket(BucketFacts { owner, .. }) | Resource::Object(BucketFacts { owner, .. }, _) => {
+            owner.is_none_or(|owner| owner == user.account)
+        }
+        Resource::User(target) => target.account == user.account,
+        Resource::Policy(target) => target.account == user.account,
+        Resource::Customers => user.is_reseller,
+        Resource::Customer(of) | Resource::WhitelistRule { of, .. } => user.is_reseller && of.reseller == user.account,
     };
     match (own, user.role) {
         (false, _) => Err(Denied::Foreign),
         (true, Role::Root) => Ok(Authorized {
-            user: Arc::clone(user),
-            action,
+            principal: ask.principal.clone(),
+            account: user.account,
+            action: ask.action,
         }),
         // Without attached policies these two have no data permissions (identity contract, "Roles").
         (true, Role::Admin | Role::User) => Err(Denied::NotAllowed),

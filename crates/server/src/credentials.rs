@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use baleen_http::{Credentials, KeyRecord, Unavailable};
 use baleen_iam::Iam;
-use baleen_policy::Principal;
+use baleen_policy::{Caller, Principal, TokenGrant};
 use baleen_types::{AccessKeyId, Secret};
 use std::sync::Arc;
+
+/// Digits of a token by which people and logs name it (CloudShark contract, 1.5).
+const SHORT_ID_CHARS: usize = 6;
 
 /// The identity service, as the edge asks it.
 pub(crate) struct IamCredentials(pub(crate) Arc<Iam>);
@@ -20,13 +23,18 @@ impl Credentials for IamCredentials {
         let found = self.0.access_key(&id).await.map_err(|error| report(&error))?;
         Ok(found.map(|key| KeyRecord {
             secret: key.secret.clone(),
-            principal: Principal::User(Arc::clone(&key.user)),
+            principal: Caller::with_key(Arc::clone(&key.user), id.clone()).into(),
         }))
     }
 
     async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
         let found = self.0.api_token(None, &Secret::new(token)).await;
-        Ok(found.map_err(|error| report(&error))?.map(Principal::User))
+        let grant = || TokenGrant {
+            short_id: token.chars().take(SHORT_ID_CHARS).collect(),
+            must_log_in: false,
+        };
+        let found = found.map_err(|error| report(&error))?;
+        Ok(found.map(|user| Caller::with_token(user, grant()).into()))
     }
 }
 

@@ -139,6 +139,7 @@ pub(crate) async fn build(
             domains: config.domain.iter().cloned().collect(),
         },
         Arc::clone(&objects),
+        Arc::clone(&clock),
         &*entropy,
     );
 
@@ -176,7 +177,7 @@ pub(crate) async fn build(
         .recover()
         .await
         .map_err(|error| Failure::because("the captures of the last run cannot be settled", &error))?;
-    let pcaps_door = Arc::new(PcapsDoor::new(captures));
+    let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
     let edge = |door: Arc<dyn Door>| {
         Edge::new(

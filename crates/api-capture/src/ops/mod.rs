@@ -81,15 +81,15 @@ macro_rules! row {
 
 /// Every operation of this door.
 pub static ROWS: &[Row] = &[
-    row!("CreateOwnership", POST "/pcaps/ownership", PcapsWrite, Json, create_ownership),
-    row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsWrite, Json, validate_ownership),
-    row!("ListOwnerships", GET "/pcaps/ownership", PcapsRead, Ignored, list_ownerships),
-    row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsWrite, Ignored, delete_ownership),
-    row!("CreateCapture", POST "/pcaps", PcapsWrite, Json, create_capture),
-    row!("ListCaptures", GET "/pcaps", PcapsRead, Ignored, list_captures),
-    row!("GetCapture", GET "/pcaps/{id}", PcapsRead, Ignored, get_capture),
-    row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsWrite, Ignored, stop_capture),
-    row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsRead, Ignored, download_capture),
+    row!("CreateOwnership", POST "/pcaps/ownership", PcapsManageOwnership, Json, create_ownership),
+    row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsManageOwnership, Json, validate_ownership),
+    row!("ListOwnerships", GET "/pcaps/ownership", PcapsManageOwnership, Ignored, list_ownerships),
+    row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsManageOwnership, Ignored, delete_ownership),
+    row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Json, create_capture),
+    row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Ignored, list_captures),
+    row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Ignored, get_capture),
+    row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Ignored, stop_capture),
+    row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsDownloadCapture, Ignored, download_capture),
 ];
 
 /// A request's row with what its path names.

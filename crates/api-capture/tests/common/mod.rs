@@ -12,7 +12,7 @@ use baleen_capture::{
 use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, RequestBody, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
-use baleen_policy::{Principal, Role, User};
+use baleen_policy::{Caller, Principal, Role, TokenGrant, User};
 use baleen_remote::Connections;
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown, Supervisor};
 use baleen_sealing::Sealer;
@@ -123,7 +123,7 @@ impl World {
             },
         );
         let edge = Edge::new(
-            Arc::new(PcapsDoor::new(captures)),
+            Arc::new(PcapsDoor::new(captures, clock.clone())),
             baleen_http::Parts {
                 credentials: Arc::new(Tokens),
                 clock: clock.clone(),
@@ -252,18 +252,19 @@ impl Credentials for Tokens {
 fn principal(token: &str) -> Option<Principal> {
     let (role, n) = token.split_once('-')?;
     let n: u8 = n.parse().ok()?;
-    Some(Principal::User(Arc::new(User {
-        account: account(n),
-        project: project(n),
-        id: UserId::from_entropy(u64::from(n)),
-        name: UserName::parse(&format!("{role}@{n}.example")).unwrap(),
-        role: match role {
-            "root" => Role::Root,
-            "admin" => Role::Admin,
-            "user" => Role::User,
-            _ => return None,
-        },
-    })))
+    let role = match role {
+        "root" => Role::Root,
+        "admin" => Role::Admin,
+        "user" => Role::User,
+        _ => return None,
+    };
+    let name = UserName::parse(&format!("{token}.example").replace('-', "@")).unwrap();
+    let user = User::new(account(n), project(n), UserId::from_entropy(u64::from(n)), name, role);
+    let grant = TokenGrant {
+        short_id: "000000".into(),
+        must_log_in: false,
+    };
+    Some(Caller::with_token(user, grant).into())
 }
 
 /// An agent that catches three packets and then waits until it is asked to stop.

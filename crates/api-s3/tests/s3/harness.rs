@@ -9,12 +9,13 @@ use baleen_blob::Blobs;
 use baleen_http::{Credentials, Edge, KeyRecord, RequestBody, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
-use baleen_policy::{Principal, Role, User};
+use baleen_policy::{Caller, Principal, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
 use baleen_types::{
-    AccountId, BucketName, ObjectKey, ObjectPath, ProjectId, RegionName, Secret, Timestamp, UserId, UserName,
+    AccessKeyId, AccountId, BucketName, ObjectKey, ObjectPath, ProjectId, RegionName, Secret, Timestamp, UserId,
+    UserName,
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -64,13 +65,14 @@ struct Keys;
 impl Credentials for Keys {
     async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
         let user = |number: u64, role| {
-            Principal::User(Arc::new(User {
-                account: AccountId::from_entropy(number),
-                project: ProjectId::from_bytes([1; 16]),
-                id: UserId::from_entropy(number),
-                name: UserName::parse("somebody@example.com").unwrap(),
+            let user = User::new(
+                AccountId::from_entropy(number),
+                ProjectId::from_bytes([1; 16]),
+                UserId::from_entropy(number),
+                UserName::parse("somebody@example.com").unwrap(),
                 role,
-            }))
+            );
+            Principal::from(Caller::with_key(user, AccessKeyId::parse(id).unwrap()))
         };
         let (signer, principal) = match id {
             _ if id == OWNER.access_key_id => (OWNER, user(1, Role::Root)),
@@ -115,7 +117,7 @@ impl Server {
             region: RegionName::parse("eu-central-7").unwrap(),
             domains: vec!["s3.example.com".to_owned()],
         };
-        let door = S3Door::new(settings, Arc::clone(&objects), &*entropy);
+        let door = S3Door::new(settings, Arc::clone(&objects), clock.clone(), &*entropy);
         let parts = baleen_http::Parts {
             credentials: Arc::new(Keys),
             clock: clock.clone(),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use baleen_policy::{Role, User};
+use baleen_policy::{Caller, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, PathStyle, PayloadMode};
-use baleen_types::{AccountId, ProjectId, Secret, Timestamp, UserId, UserName};
+use baleen_types::{AccessKeyId, AccountId, ProjectId, Secret, Timestamp, UserId, UserName};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
@@ -177,15 +177,16 @@ fn date() -> AmzDate {
 }
 
 fn edge(scheme: Scheme) -> Arc<Edge> {
-    let user = User {
-        account: AccountId::from_entropy(1),
-        project: ProjectId::from_bytes([1; 16]),
-        id: UserId::from_entropy(2),
-        name: UserName::parse("root@example.com").unwrap(),
-        role: Role::Root,
-    };
+    let user = User::new(
+        AccountId::from_entropy(1),
+        ProjectId::from_bytes([1; 16]),
+        UserId::from_entropy(2),
+        UserName::parse("root@example.com").unwrap(),
+        Role::Root,
+    );
+    let caller = Caller::with_key(user, AccessKeyId::parse(KEY).unwrap());
     let parts = Parts {
-        credentials: Arc::new(OneUser(Principal::User(Arc::new(user)))),
+        credentials: Arc::new(OneUser(caller.into())),
         clock: ManualClock::new(now()),
         entropy: SeededEntropy::new(7),
     };
