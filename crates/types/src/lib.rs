@@ -17,7 +17,10 @@ pub use etag::ETag;
 pub use fault::{Classify, FaultKind};
 pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};
 pub use link::{BpfInstruction, LinkType, VlanTag};
-pub use name::{BucketName, OBJECT_KEY_BYTES_MAX, ObjectKey, ObjectPath, RegionName, SiteName, UserName};
+pub use name::{
+    BucketName, CustomerName, EmailAddress, OBJECT_KEY_BYTES_MAX, ObjectKey, ObjectPath, RegionName, RootName,
+    SiteName, UserName,
+};
 pub use range::{ByteRange, ServedRange};
 pub use secret::Secret;
 pub use size::{PART_NUMBER_MAX, PartNumber, format_bytes};

@@ -1,4 +1,4 @@
-//! Names that people choose: buckets, keys, users, regions, sites.
+//! Names that people choose: buckets, keys, customers, users, regions, sites.
 
 use crate::Invalid;
 use std::fmt;
@@ -138,6 +138,114 @@ impl PartialEq for UserName {
     }
 }
 impl Eq for UserName {}
+
+/// A customer's name: 3 to 63 letters, digits and hyphens, not beginning with a hyphen; kept in lower case (identity
+/// contract, section 4, RSCreateCustomer).
+///
+/// ```
+/// use baleen_types::CustomerName;
+/// assert_eq!(CustomerName::parse("NewCorp").unwrap().as_str(), "newcorp");
+/// assert!(CustomerName::parse("-newcorp").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CustomerName(String);
+
+impl CustomerName {
+    /// Checks length and alphabet, and lowers the case.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if (3..=63).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with('-') {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(Invalid::new(
+                "customer name",
+                "3 to 63 letters, digits or hyphens are expected, the first no hyphen",
+            ))
+        }
+    }
+}
+text_face!(CustomerName);
+
+/// How a customer is named beside its reseller: `<reseller>:<customer>`, or the customer alone (identity contract, 5).
+///
+/// ```
+/// use baleen_types::RootName;
+/// assert_eq!(RootName::parse("lyve:NewCorp").unwrap().to_string(), "lyve:newcorp");
+/// assert_eq!(RootName::parse("newcorp").unwrap().reseller, None);
+/// assert!(RootName::parse("a:b:c").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RootName {
+    /// The reseller, if the text names one; it must then be the customer's.
+    pub reseller: Option<CustomerName>,
+    /// The customer.
+    pub customer: CustomerName,
+}
+
+impl RootName {
+    /// Reads either form.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text.split_once(':') {
+            None => Ok(Self {
+                reseller: None,
+                customer: CustomerName::parse(text)?,
+            }),
+            Some((reseller, customer)) => Ok(Self {
+                reseller: Some(CustomerName::parse(reseller)?),
+                customer: CustomerName::parse(customer)?,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for RootName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reseller) = &self.reseller {
+            write!(f, "{reseller}:")?;
+        }
+        write!(f, "{}", self.customer)
+    }
+}
+
+/// An e-mail address which can be a user's name (identity contract, 1): a [`UserName`] with one `@` inside.
+///
+/// ```
+/// use baleen_types::EmailAddress;
+/// assert!(EmailAddress::parse("admin@newcorp.com").is_ok());
+/// assert!(EmailAddress::parse("admin").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailAddress(UserName);
+
+impl EmailAddress {
+    /// Checks the form, not whether anybody reads it.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let is_address = |(local, host): (&str, &str)| !local.is_empty() && !host.is_empty() && !host.contains('@');
+        match UserName::parse(text) {
+            Ok(name) if text.split_once('@').is_some_and(is_address) => Ok(Self(name)),
+            _ => Err(Invalid::new(
+                "e-mail address",
+                "name@host of at most 64 letters, digits or +=,._- is expected",
+            )),
+        }
+    }
+
+    /// The address as a user's name.
+    pub fn as_user_name(&self) -> &UserName {
+        &self.0
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// A region's name: 1 to 32 letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

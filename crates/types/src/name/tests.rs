@@ -56,3 +56,50 @@ fn a_site_answers_to_its_name_and_its_group() {
             .answers_to(&SiteName::parse("43").unwrap())
     );
 }
+
+#[test]
+fn customer_names_are_kept_in_lower_case() {
+    for good in ["abc", "0-9", "a--", &"c".repeat(63)] {
+        assert_eq!(CustomerName::parse(good).unwrap().as_str(), good);
+    }
+    assert_eq!(CustomerName::parse("NEWCORP").unwrap().as_str(), "newcorp");
+    for wrong in [
+        "",
+        "ab",
+        &"c".repeat(64),
+        "-ab",
+        "a_b",
+        "a.b",
+        "a b",
+        "a:b",
+        "abc\0",
+        "\u{212A}bc",
+        "ÄBC",
+    ] {
+        assert!(CustomerName::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn root_names_have_two_forms() {
+    for (text, reseller) in [("abc", None), ("r00t:abc", Some("r00t")), ("R00T:ABC", Some("r00t"))] {
+        let name = RootName::parse(text).unwrap();
+        assert_eq!(name.reseller.as_ref().map(CustomerName::as_str), reseller, "{text}");
+        assert_eq!(name.customer.as_str(), "abc");
+    }
+    for wrong in ["", ":", ":abc", "abc:", "abc:abc:abc", "ab:abc", "abc:ab", "abc :abc"] {
+        assert!(RootName::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn addresses_are_user_names_with_one_at_inside() {
+    let longest = format!("{}@b", "a".repeat(62));
+    for good in ["a@b", "a.b+c@example.com", &longest] {
+        assert_eq!(EmailAddress::parse(good).unwrap().as_str(), good);
+    }
+    let long = format!("{}@b", "a".repeat(63));
+    for wrong in ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\r\n", "<a@b>", &long] {
+        assert!(EmailAddress::parse(wrong).is_err(), "{wrong}");
+    }
+}

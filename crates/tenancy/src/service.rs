@@ -1,0 +1,166 @@
+//! The service: making, finding and changing customers.
+
+mod create;
+mod modify;
+mod purge;
+
+pub use create::Prepared;
+
+use crate::cache::Cache;
+use crate::limits::{CACHED_CUSTOMERS_MAX, REGIONS_PER_CUSTOMER_MAX};
+use crate::records::{CustomerRecord, account_id, indexed_account};
+use crate::{Customer, Error, Parts, Settings, keys};
+use baleen_meta::{Meta, Scan, record};
+use baleen_policy::Authorized;
+use baleen_runtime::{Clock, Entropy};
+use baleen_types::{AccountId, CustomerName, Invalid, ProjectId, RegionName, RootName};
+use std::sync::Arc;
+
+/// Customers.
+///
+/// # Cancel safety
+/// Every operation may be dropped at any point. A change that was dropped has happened wholly or not at all, and nobody
+/// believes the old state after it.
+pub struct Tenancy {
+    settings: Settings,
+    meta: Meta,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    customers: Cache<Customer>,
+}
+
+impl Tenancy {
+    /// Builds the service; reads nothing yet.
+    pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            meta: parts.meta,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            customers: Cache::new(CACHED_CUSTOMERS_MAX),
+        })
+    }
+
+    /// The number of changes of customers so far. Whoever remembers something that depends on a customer remembers with it
+    /// the number read *before* the customer was, and believes it while the number stays: then a disabled customer is cut
+    /// off before its change is answered. Costs one atomic load.
+    pub fn generation(&self) -> u64 {
+        self.customers.generation()
+    }
+
+    /// The customer of an account, whatever its status; from memory if nothing has changed since it was asked for last.
+    pub async fn customer(&self, account: AccountId) -> Result<Option<Arc<Customer>>, Error> {
+        if let Some(customer) = self.customers.get(account) {
+            return Ok(Some(customer));
+        }
+        let generation = self.customers.generation();
+        let Some(stored) = self.meta.get(&keys::account(account)).await? else {
+            return Ok(None);
+        };
+        let customer = Arc::new(record::decode::<CustomerRecord>(&stored)?.customer(account)?);
+        self.customers.put(account, generation, &customer);
+        Ok(Some(customer))
+    }
+
+    /// The customer of a name, whatever its status; a purged one has no name any more.
+    pub async fn by_name(&self, name: &CustomerName) -> Result<Option<Arc<Customer>>, Error> {
+        self.indexed(keys::by_name(name)).await
+    }
+
+    /// The customer of a 32-hex project id.
+    pub async fn by_project(&self, project: ProjectId) -> Result<Option<Arc<Customer>>, Error> {
+        self.indexed(keys::by_project(project)).await
+    }
+
+    /// The customer that a root's name means. One under another reseller than the name says is not there.
+    pub async fn by_root_name(&self, root: &RootName) -> Result<Option<Arc<Customer>>, Error> {
+        let Some(customer) = self.by_name(&root.customer).await? else {
+            return Ok(None);
+        };
+        let Some(wanted) = &root.reseller else {
+            return Ok(Some(customer));
+        };
+        let reseller = self.customer(customer.reseller).await?;
+        Ok(reseller.filter(|reseller| reseller.name == *wanted).map(|_| customer))
+    }
+
+    /// The whole name of a customer's root: `<reseller>:<customer>`.
+    pub async fn root_name(&self, customer: &Customer) -> Result<RootName, Error> {
+        let reseller = self.customer(customer.reseller).await?;
+        let reseller = reseller.ok_or_else(|| Error::damaged("a customer of no reseller"))?;
+        Ok(RootName {
+            reseller: Some(reseller.name.clone()),
+            customer: customer.name.clone(),
+        })
+    }
+
+    /// The customers of the asking reseller by account; neither deleted ones nor itself.
+    pub async fn list(&self, by: &Authorized) -> Result<Vec<Arc<Customer>>, Error> {
+        let mut found = Vec::new();
+        for account in self.accounts_of(by.account()).await? {
+            let customer = self.customer(account).await?;
+            let customer = customer.ok_or_else(|| Error::damaged("a listed customer is not there"))?;
+            if !customer.status.is_deleted() {
+                found.push(customer);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One customer of the asking reseller, also a deleted one that is not purged yet.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchCustomer`], also for somebody else's.
+    pub async fn details(&self, by: &Authorized, name: &CustomerName) -> Result<Arc<Customer>, Error> {
+        let customer = self.by_name(name).await?;
+        customer
+            .filter(|customer| customer.reseller == by.account())
+            .ok_or(Error::NoSuchCustomer)
+    }
+
+    /// The regions a customer may use now, sorted: its own, or all of the store.
+    pub fn regions(&self, customer: &Customer) -> Vec<RegionName> {
+        let mut regions = if customer.regions.is_empty() {
+            self.settings.regions.clone()
+        } else {
+            customer.regions.clone()
+        };
+        regions.sort();
+        regions.dedup();
+        regions
+    }
+
+    async fn indexed(&self, key: Vec<u8>) -> Result<Option<Arc<Customer>>, Error> {
+        let Some(account) = self.meta.get(&key).await? else {
+            return Ok(None);
+        };
+        self.customer(indexed_account(&account)?).await
+    }
+
+    /// The accounts of a reseller's customers, deleted ones too.
+    async fn accounts_of(&self, reseller: AccountId) -> Result<Vec<AccountId>, Error> {
+        let page = self
+            .meta
+            .scan(Scan::prefix(&keys::customers_of(reseller)).keys_only())
+            .await?;
+        let account = |entry: &baleen_meta::Entry| account_id(keys::customer_of(&entry.key)?);
+        page.iter().map(account).collect()
+    }
+
+    /// Checks that the store has the regions, and that they are not too many; gives them sorted, each once.
+    fn check_regions(&self, mut regions: Vec<RegionName>) -> Result<Vec<RegionName>, Error> {
+        regions.sort();
+        regions.dedup();
+        match regions.iter().find(|region| !self.settings.regions.contains(region)) {
+            Some(unknown) => Err(Error::NoSuchRegion(unknown.clone())),
+            None if regions.len() > REGIONS_PER_CUSTOMER_MAX => {
+                let why = format!("at most {REGIONS_PER_CUSTOMER_MAX} are allowed");
+                Err(Invalid::new("regions", why).into())
+            }
+            None => Ok(regions),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
