@@ -6,12 +6,14 @@
 //! Left out, for now: further customers and users, sessions, attached policies, passwords.
 
 mod error;
+pub mod login;
 mod lookup;
 mod master_key;
 mod records;
 pub mod root;
 
 pub use error::Error;
+pub use login::{NewPassword, PolicyViolation};
 pub use lookup::AccessKey;
 pub use master_key::load_or_create_master_key;
 pub use root::{RootCredentials, RootOverrides, RootStart};
