@@ -60,6 +60,21 @@ fn limits_of_nothing_are_refused_by_flag() {
 }
 
 #[test]
+fn a_filter_without_a_meaning_on_the_interface_is_told_before_anything_is_touched() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("caught.pcap");
+    let mut capture = baleen();
+    capture.args(["capture", "-i", "any", "-f", "ether host 02:00:00:00:00:01"]);
+    let (output, _, err) = run(capture.arg(&file));
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(
+        err.contains("not possible on any") && err.contains("LINUX_SLL2"),
+        "{err}"
+    );
+    assert!(!file.exists());
+}
+
+#[test]
 fn doctor_says_what_to_do_and_whether_it_will_work() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
