@@ -45,8 +45,9 @@ class Baleen(Store):
         return os.environ["BALEEN_BIN"]
 
     @classmethod
-    def start(cls, data, *flags, **settings):
-        """Starts a server over a data folder; `settings` become environment variables."""
+    def start(cls, data, *flags, disk_mib=None, **settings):
+        """Starts a server over a data folder; `settings` become environment variables. With `disk_mib` the folder is a file
+        system of that size, which only the server sees and which ends with it."""
         data = Path(data)
         data.parent.mkdir(parents=True, exist_ok=True)
         log = data.parent / f"{data.name}.log"
@@ -55,12 +56,17 @@ class Baleen(Store):
         environment.update({f"BALEEN_{name}": value for name, value in settings.items()})
         listen = [flag for door in ("s3", "api", "ops") for flag in (f"--listen-{door}", "127.0.0.1:0")]
         command = [cls.binary(), "serve", "--data", str(data), *listen, "--json", *flags]
+        if disk_mib is not None:
+            data.mkdir()
+            mount = 'mount -t tmpfs -o size="$1"m tmpfs "$2" && shift 2 && exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", mount, "sh", str(disk_mib), str(data), *command]
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log.open("ab"), text=True
         )
         try:
             doors = json.loads(first_line(process, log))
-            credentials = json.loads(Path(doors["rootCredentials"]).read_text())
+            seen = Path("/") if disk_mib is None else Path(f"/proc/{process.pid}/root")
+            credentials = json.loads((seen / doors["rootCredentials"].lstrip("/")).read_text())
             for door in ("s3", "api", "ops"):
                 requests.get(doors[door], timeout=START_SECONDS)
         except BaseException:
