@@ -9,8 +9,8 @@ pub mod s3;
 use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination, DestinationSettings, EndpointRule,
-    EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings, Site, Sites, Status,
+    Agent, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination, DestinationSettings,
+    EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings, Site, Sites, Status,
 };
 use baleen_meta::{Meta, Scan};
 use baleen_objects::{CreateBucket, ListObjects, ListUploads, Objects, Selection};
@@ -96,9 +96,24 @@ impl World {
 
     /// A process on given stores. `seed` has to differ for each on the same stores.
     pub fn on(disk: Disk, seed: u64, destinations: DestinationSettings) -> Self {
+        let (agent, catches) = SimAgent::new();
+        Self::assemble(disk, seed, destinations, agent.clone(), (agent, catches))
+    }
+
+    /// The same with an agent of the test's own in place of the simulated one.
+    pub fn with_agent(disk: Disk, seed: u64, destinations: DestinationSettings, agent: Arc<dyn Agent>) -> Self {
+        Self::assemble(disk, seed, destinations, agent, SimAgent::new())
+    }
+
+    fn assemble(
+        disk: Disk,
+        seed: u64,
+        destinations: DestinationSettings,
+        at_site: Arc<dyn Agent>,
+        (agent, catches): (Arc<SimAgent>, mpsc::UnboundedReceiver<SimCatch>),
+    ) -> Self {
         let entropy = SeededEntropy::new(seed);
         let supervisor = Supervisor::new(disk.clock.clone(), Shutdown::new());
-        let (agent, catches) = SimAgent::new();
         let settings = Settings {
             captures_max: 4,
             destinations,
@@ -119,7 +134,7 @@ impl World {
             sites: Sites::new(vec![Site {
                 name: SiteName::parse("lab01").unwrap(),
                 groups: vec![SiteName::parse("everywhere").unwrap()],
-                agent: agent.clone(),
+                agent: at_site,
             }]),
             sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),
             clock: disk.clock.clone(),

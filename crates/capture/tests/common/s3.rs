@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// What a request of the store's client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub enum Act {
     Wait(Arc<tokio::sync::Notify>),
 }
 
+/// How much a store that was slowed down takes at once.
+pub const PIECE_BYTES_MAX: usize = 64 << 10;
+
 type Script = Box<dyn FnMut(&Call) -> Act + Send>;
 
 #[derive(Default)]
@@ -55,6 +59,7 @@ pub struct FakeS3 {
     pub url: String,
     state: Mutex<State>,
     script: Mutex<Script>,
+    pace: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl FakeS3 {
@@ -64,6 +69,7 @@ impl FakeS3 {
             url: format!("http://{}", listener.local_addr().unwrap()),
             state: Mutex::default(),
             script: Mutex::new(Box::new(|_| Act::Serve)),
+            pace: Mutex::new(None),
         });
         let served = Arc::clone(&store);
         tokio::spawn(async move {
@@ -86,6 +92,27 @@ impl FakeS3 {
     /// Decides what becomes of each call from now on.
     pub fn script(&self, script: impl FnMut(&Call) -> Act + Send + 'static) {
         *self.script.lock() = Box::new(script);
+    }
+
+    /// Takes parts only as fast as `pace` has permits, one for each byte.
+    pub fn slow_down(&self, pace: Arc<Semaphore>) {
+        *self.pace.lock() = Some(pace);
+    }
+
+    async fn read(&self, call: &Call, mut body: Incoming) -> Bytes {
+        let pace = self.pace.lock().clone().filter(|_| matches!(call, Call::Part(_)));
+        let mut whole = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(bytes) = frame.into_data() else { continue };
+            for piece in bytes.chunks(PIECE_BYTES_MAX) {
+                if let Some(pace) = &pace {
+                    let bytes = u32::try_from(piece.len()).unwrap();
+                    pace.acquire_many(bytes).await.unwrap().forget();
+                }
+                whole.extend_from_slice(piece);
+            }
+        }
+        whole.into()
     }
 
     /// As the server's own configuration names it.
@@ -135,11 +162,7 @@ impl FakeS3 {
             (&Method::HEAD, None, None) => Call::Head,
             _ => Call::Other,
         };
-        let body = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-            .unwrap_or_default();
+        let body = self.read(&call, body).await;
         self.state.lock().calls.push(call.clone());
         let act = (self.script.lock())(&call);
         let hangs = matches!(act, Act::ServeAndHang);
