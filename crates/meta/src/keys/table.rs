@@ -97,9 +97,9 @@ tables! {
     Audit = b'Z',
     /// `y` account id: the newest audit entry's sequence and hash.
     AuditHead = b'y',
-    /// `g` account id, region, day, what: a counter of what the account used; reading sums.
+    /// `g` account id, region, day, what, committer: a counter of what the account used; reading sums.
     Usage = b'g',
-    /// `e` account id, minute, what: a counter of the last hours, for live statistics.
+    /// `e` account id, minute, region, what, committer: a counter of the last hour, until it is folded into its day's.
     UsageLive = b'e',
     /// `K` access key id: key record with its user and sealed secret.
     AccessKey = b'K',
