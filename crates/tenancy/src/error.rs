@@ -1,5 +1,6 @@
 //! What can go wrong with customers, one variant for each thing a caller handles differently.
 
+use crate::RuleState;
 use baleen_types::{Classify, CustomerName, FaultKind, Invalid, RegionName};
 
 /// An error of the service. Its text may be shown to a client; causes below it are for the log.
@@ -29,6 +30,18 @@ pub enum Error {
     /// Access levels mean nothing to a customer that may use all services.
     #[error("the customer was not made with RestrictServiceAccess, so it may use every service")]
     NotRestricted,
+    /// There is no such rule in the whitelist.
+    #[error("there is no such rule")]
+    NoSuchRule,
+    /// The whitelist has as many rules as it may.
+    #[error("a whitelist has at most {limit} rules")]
+    TooManyRules {
+        /// The limit.
+        limit: usize,
+    },
+    /// Only a pending rule is decided on.
+    #[error("the rule is not pending but {}", .0.as_str())]
+    RuleNotPending(RuleState),
     /// A value does not fit.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -64,9 +77,12 @@ impl From<baleen_meta::record::RecordError> for Error {
 impl Classify for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::NoSuchCustomer => FaultKind::NotFound,
+            Self::NoSuchCustomer | Self::NoSuchRule => FaultKind::NotFound,
             Self::CustomerExists(_) => FaultKind::Exists,
-            Self::TooManyCustomers { .. } | Self::BeingDeleted => FaultKind::Conflict,
+            Self::TooManyCustomers { .. }
+            | Self::BeingDeleted
+            | Self::TooManyRules { .. }
+            | Self::RuleNotPending(_) => FaultKind::Conflict,
             Self::Denied(_) => FaultKind::Denied,
             Self::NoSuchRegion(_) | Self::NotRestricted | Self::Invalid(_) => FaultKind::Invalid,
             Self::Contended => FaultKind::Throttled,

@@ -1,5 +1,6 @@
 //! Keys of this crate's tables; their components are listed in `baleen_meta::keys::Table`.
 
+use crate::RuleId;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_types::{AccountId, CustomerName, ProjectId};
 
@@ -46,4 +47,23 @@ pub(crate) fn customer_of(key: &[u8]) -> Result<u64, baleen_meta::Error> {
     let mut reader = KeyReader::new(key, Table::CustomerByReseller)?;
     reader.u64()?;
     reader.u64()
+}
+
+pub(crate) fn rule(account: AccountId, id: RuleId) -> Vec<u8> {
+    KeyWriter::new(Table::WhitelistRule)
+        .u64(account.as_u64())
+        .fixed(id.as_bytes())
+        .finish()
+}
+
+/// The prefix of all rules of an account.
+pub(crate) fn rules(account: AccountId) -> Vec<u8> {
+    KeyWriter::new(Table::WhitelistRule).u64(account.as_u64()).finish()
+}
+
+/// The rule in a key.
+pub(crate) fn rule_of(key: &[u8]) -> Result<RuleId, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::WhitelistRule)?;
+    reader.u64()?;
+    reader.fixed().map(RuleId::from_bytes)
 }

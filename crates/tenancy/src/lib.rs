@@ -1,4 +1,5 @@
-//! Customers and their resellers: who a tenant is, whether it may act, where its data may be, and what it may use.
+//! Customers and their resellers: who a tenant is, whether it may act, where its data may be, what
+//! it may use, and from where its principals may come (its whitelist).
 //!
 //! [`Tenancy`] owns the customer's record. What is asked on each request ([`Tenancy::customer`]) is answered from memory;
 //! every change raises [`Tenancy::generation`], by which this crate and those above it know what they may still believe.
@@ -15,12 +16,14 @@ mod keys;
 pub mod limits;
 mod records;
 mod service;
+mod whitelist;
 
 pub use customer::{
     AccessLevel, AssumeRoleControl, Customer, ModifyCustomer, NewCustomer, Service, ServiceAccess, Status, WantedStatus,
 };
 pub use error::Error;
 pub use service::{Prepared, Tenancy};
+pub use whitelist::{NewRule, Rule, RuleId, RuleState, Subnet, names_customer};
 
 use baleen_meta::Meta;
 use baleen_runtime::{Clock, Entropy};

@@ -9,6 +9,7 @@ pub use create::Prepared;
 use crate::cache::Cache;
 use crate::limits::{CACHED_CUSTOMERS_MAX, REGIONS_PER_CUSTOMER_MAX};
 use crate::records::{CustomerRecord, account_id, indexed_account};
+use crate::whitelist::Compiled;
 use crate::{Customer, Error, Parts, Settings, keys};
 use baleen_meta::{Meta, Scan, record};
 use baleen_policy::Authorized;
@@ -23,10 +24,13 @@ use std::sync::Arc;
 /// believes the old state after it.
 pub struct Tenancy {
     settings: Settings,
-    meta: Meta,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(crate) meta: Meta,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     customers: Cache<Customer>,
+    pub(crate) whitelists: Cache<Compiled>,
+    /// Held while a rule is added.
+    pub(crate) rule_turn: tokio::sync::Mutex<()>,
 }
 
 impl Tenancy {
@@ -38,6 +42,8 @@ impl Tenancy {
             clock: parts.clock,
             entropy: parts.entropy,
             customers: Cache::new(CACHED_CUSTOMERS_MAX),
+            whitelists: Cache::new(CACHED_CUSTOMERS_MAX),
+            rule_turn: tokio::sync::Mutex::default(),
         })
     }
 
@@ -148,7 +154,7 @@ impl Tenancy {
     }
 
     /// Checks that the store has the regions, and that they are not too many; gives them sorted, each once.
-    fn check_regions(&self, mut regions: Vec<RegionName>) -> Result<Vec<RegionName>, Error> {
+    pub(crate) fn check_regions(&self, mut regions: Vec<RegionName>) -> Result<Vec<RegionName>, Error> {
         regions.sort();
         regions.dedup();
         match regions.iter().find(|region| !self.settings.regions.contains(region)) {
@@ -163,4 +169,4 @@ impl Tenancy {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,7 +5,7 @@
 use super::Tenancy;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{CustomerRecord, account_id};
-use crate::{Customer, Error, Status, keys};
+use crate::{Customer, Error, RuleId, Status, keys};
 use baleen_meta::{Request, Scan, record};
 use baleen_types::AccountId;
 use std::sync::Arc;
@@ -76,7 +76,11 @@ impl Tenancy {
             record.status = Status::Purged { at: self.clock.now() }.into();
             // Nobody is written to any more.
             record.email = None;
-            let request = Request::new()
+            let rules = self.read_rules(account).await?;
+            let without_rules = |request: Request, (id, _): &(RuleId, _)| request.delete(keys::rule(account, *id));
+            let request = rules
+                .iter()
+                .fold(Request::new(), without_rules)
                 .unchanged(key.clone(), Some(stored))
                 .put(key.clone(), record::encode(&record)?)
                 .delete(keys::by_name(&customer.name))
@@ -85,6 +89,7 @@ impl Tenancy {
             let outcome = self.meta.commit(request).await;
             // It could not act before, so what is remembered of it is wrong in nothing that matters.
             self.customers.changed();
+            self.whitelists.changed();
             if outcome?.is_committed() {
                 return Ok(());
             }

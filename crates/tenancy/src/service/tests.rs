@@ -12,24 +12,24 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A service with a reseller and one customer of it, and a second reseller.
-struct World {
-    tenancy: Arc<Tenancy>,
-    clock: Arc<ManualClock>,
+pub(crate) struct World {
+    pub(crate) tenancy: Arc<Tenancy>,
+    pub(crate) clock: Arc<ManualClock>,
     meta: Meta,
-    reseller: Authorized,
-    rival: Authorized,
+    pub(crate) reseller: Authorized,
+    pub(crate) rival: Authorized,
 }
 
-fn name(text: &str) -> CustomerName {
+pub(crate) fn name(text: &str) -> CustomerName {
     CustomerName::parse(text).unwrap()
 }
 
-fn region(text: &str) -> RegionName {
+pub(crate) fn region(text: &str) -> RegionName {
     RegionName::parse(text).unwrap()
 }
 
 /// The root of an account, authorized for something.
-fn root_of(account: AccountId) -> Authorized {
+pub(crate) fn root_of(account: AccountId) -> Authorized {
     let user = User::new(
         account,
         ProjectId::from_bytes([0; 16]),
@@ -47,7 +47,7 @@ fn root_of(account: AccountId) -> Authorized {
     authorize(&ask).unwrap()
 }
 
-fn new(text: &str) -> NewCustomer {
+pub(crate) fn new(text: &str) -> NewCustomer {
     NewCustomer {
         name: name(text),
         email: EmailAddress::parse("admin@newcorp.com").unwrap(),
@@ -59,7 +59,7 @@ fn new(text: &str) -> NewCustomer {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let meta = Meta::open_model();
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
         let tenancy = tenancy(&meta, &clock, 1);
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    async fn make(&self, new: NewCustomer) -> Result<Customer, Error> {
+    pub(crate) async fn make(&self, new: NewCustomer) -> Result<Customer, Error> {
         let prepared = self.tenancy.prepare(&self.reseller, new).await?;
         match self.meta.commit(prepared.request.clone()).await.unwrap() {
             Outcome::Committed => Ok(prepared.customer),
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    async fn set(&self, customer: &str, status: WantedStatus) -> Result<Arc<Customer>, Error> {
+    pub(crate) async fn set(&self, customer: &str, status: WantedStatus) -> Result<Arc<Customer>, Error> {
         let change = ModifyCustomer {
             status: Some(status),
             ..ModifyCustomer::default()
@@ -107,7 +107,7 @@ fn tenancy(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> Arc<Tenancy> {
     )
 }
 
-fn kind<T: std::fmt::Debug>(result: Result<T, Error>) -> FaultKind {
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, Error>) -> FaultKind {
     result.unwrap_err().kind()
 }
 
