@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use baleen_types::Secret;
+
 use crate::canonical::PathSpelling;
 use crate::digest::equal_in_constant_time;
 use crate::encode::decode_query;
@@ -23,6 +25,7 @@ pub struct Claim<'a> {
     signed_headers: Cow<'a, str>,
     signature: Signature,
     expires: Option<Duration>,
+    session_token: Option<Secret>,
 }
 
 /// Proof that a claim was verified, and the start of the chain of chunk signatures.
@@ -79,15 +82,16 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// As [`Claim::from_authorization`]; [`Error::Expires`] when the life is not between 1 second and seven days.
     pub fn from_query(query: &str) -> Result<Option<Claim<'static>>, Error> {
-        const NAMES: [&str; 6] = [
+        const NAMES: [&str; 7] = [
             "X-Amz-Algorithm",
             "X-Amz-Credential",
             "X-Amz-Date",
             "X-Amz-Expires",
             "X-Amz-SignedHeaders",
             "X-Amz-Signature",
+            "X-Amz-Security-Token",
         ];
-        let mut values: [Option<String>; 6] = [const { None }; 6];
+        let mut values: [Option<String>; 7] = [const { None }; 7];
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let Some(index) = NAMES.iter().position(|known| *known == name) else {
@@ -98,7 +102,15 @@ impl<'a> Claim<'a> {
                 return Err(Error::Malformed("a signature parameter stands twice"));
             }
         }
-        let [algorithm, credential, date, expires, signed_headers, signature] = values;
+        let [
+            algorithm,
+            credential,
+            date,
+            expires,
+            signed_headers,
+            signature,
+            session_token,
+        ] = values;
         if signature.is_none() && credential.is_none() && algorithm.is_none() {
             return Ok(None);
         }
@@ -122,7 +134,12 @@ impl<'a> Claim<'a> {
             &signature,
             Some(expires),
         )
-        .map(Some)
+        .map(|claim| {
+            Some(Claim {
+                session_token: session_token.map(Secret::new),
+                ..claim
+            })
+        })
     }
 
     fn build(
@@ -143,6 +160,7 @@ impl<'a> Claim<'a> {
             signed_headers,
             signature,
             expires,
+            session_token: None,
         };
         if claim.scope().day != date.day() {
             return Err(Error::ScopeDate);
@@ -177,6 +195,13 @@ impl<'a> Claim<'a> {
     #[must_use]
     pub fn expires(&self) -> Option<Duration> {
         self.expires
+    }
+
+    /// The session token of a presigned request, which the signature covers as it covers the whole query. That of a
+    /// signature in the `Authorization` header stands in a header of its own.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_ref().map(Secret::expose)
     }
 
     /// Names of the signed headers, lower case, ascending, each once.

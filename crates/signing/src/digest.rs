@@ -57,7 +57,7 @@ impl Hmac {
 
 /// Compares without telling by its duration where the difference is.
 #[must_use]
-pub(crate) fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
+pub fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(left, right).is_ok()
 }
 

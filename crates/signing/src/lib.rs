@@ -26,7 +26,7 @@ pub use canonical::{CanonicalRequest, PathStyle};
 pub use chunk::ChunkChain;
 pub use claim::{Claim, Verified};
 pub use date::AmzDate;
-pub use digest::{Hmac, Sha256, sha256};
+pub use digest::{Hmac, Sha256, equal_in_constant_time, sha256};
 pub use encode::{encode_component, encode_path};
 pub use error::Error;
 pub use key::{KeyCache, Scope, SigningKey};
