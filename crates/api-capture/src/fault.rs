@@ -105,6 +105,11 @@ impl Fault {
         Self::new(StatusCode::FORBIDDEN, code::DENIED, message)
     }
 
+    /// For who may not act here at all: suspended, or from an address that is not allowed.
+    pub(crate) fn barred() -> Self {
+        Self::new(StatusCode::FORBIDDEN, code::DENIED, "access denied")
+    }
+
     pub(crate) fn not_json(why: impl std::fmt::Display) -> Self {
         let message = format!("the request body is not JSON: {why}");
         Self::new(StatusCode::BAD_REQUEST, code::NOT_JSON, message)

@@ -105,7 +105,11 @@ impl Door for PcapsDoor {
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response {
         let fault = match refusal {
             Refusal::Auth(error) => refused_credentials(error, &head.headers),
+            Refusal::Barred => Fault::barred(),
             Refusal::Body(fault) => Fault::not_json(fault.to_string()),
+            Refusal::Unaudited => {
+                Fault::unavailable("the request could not be recorded; it may have been done all the same, please look")
+            }
             Refusal::Panicked => Fault::internal(),
         };
         fault.render()
@@ -139,6 +143,7 @@ fn refused_credentials(error: &AuthError, headers: &HeaderMap) -> Fault {
     }
     match error.kind() {
         FaultKind::Invalid => Fault::bad_credentials(&error.to_string()),
+        FaultKind::Denied => Fault::barred(),
         FaultKind::Unavailable => Fault::unavailable(error.to_string()),
         _ => Fault::unknown_credentials(),
     }

@@ -108,7 +108,11 @@ impl Door for S3Door {
     }
 
     fn scheme(&self) -> Scheme {
-        Scheme::SigV4 { service: "s3" }
+        Scheme::SigV4 { services: &["s3"] }
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &["s3"]
     }
 
     async fn serve(&self, request: Request) -> Response {

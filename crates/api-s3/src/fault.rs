@@ -189,9 +189,7 @@ impl From<&AuthError> for Fault {
             }
         };
         let (code, status) = match auth {
-            AuthError::Malformed { in_query, .. } | AuthError::WrongService { in_query, .. } => {
-                (malformed(*in_query), StatusCode::BAD_REQUEST)
-            }
+            AuthError::Malformed { in_query, .. } => (malformed(*in_query), StatusCode::BAD_REQUEST),
             AuthError::TwoMechanisms => ("InvalidArgument", StatusCode::BAD_REQUEST),
             AuthError::SignatureVersion2
             | AuthError::DuplicateHeader(_)
@@ -205,9 +203,12 @@ impl From<&AuthError> for Fault {
             | AuthError::Expired
             | AuthError::NotYetValid
             | AuthError::UnsignedHeader(_)
+            | AuthError::Suspended
             | AuthError::UnknownToken => ("AccessDenied", StatusCode::FORBIDDEN),
             AuthError::UnknownAccessKey => ("InvalidAccessKeyId", StatusCode::FORBIDDEN),
-            AuthError::Mismatch => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
+            // One listener serves several services; what was signed for one is no signature for another (identity contract, 1).
+            AuthError::Mismatch | AuthError::WrongService { .. } => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
+            AuthError::SessionExpired => ("ExpiredToken", StatusCode::BAD_REQUEST),
             AuthError::SessionToken => ("InvalidToken", StatusCode::BAD_REQUEST),
             AuthError::Unavailable => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
         };
@@ -219,7 +220,13 @@ impl From<&Refusal> for Fault {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Auth(auth) => auth.into(),
+            Refusal::Barred => Self::access_denied(),
             Refusal::Body(body) => body.into(),
+            Refusal::Unaudited => Self::new(
+                "ServiceUnavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The request could not be recorded. It may have been done all the same. Please look, and try again.",
+            ),
             Refusal::Panicked => Self::new(
                 "InternalError",
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -16,9 +16,29 @@ pub trait Door: Send + Sync + 'static {
     /// How its requests prove who asks.
     fn scheme(&self) -> Scheme;
 
-    /// Serves a request whose signature was checked. `Principal` and `RequestId` are in its extensions; when there is
-    /// a body, so is its [`crate::BodyOutcome`]. The answer carries an [`OperationName`].
+    /// Where several doors share a listener: the first labels of this one's host names, such as `sts` for
+    /// `sts.example.com`.
+    fn hosts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Where several doors share a listener: whether a request that no host name and no signature assigns is for this one.
+    /// Judged by the head alone; the last door is not asked, it takes what no other claims.
+    fn claims(&self, _head: &Parts) -> bool {
+        false
+    }
+
+    /// Serves a request whose signature was checked and which the gate let in. In its extensions are `Principal`, `Origin`
+    /// and `RequestId`, [`crate::Signed`] when it was signed, and [`crate::BodyOutcome`] when it has a body. The answer
+    /// carries an [`OperationName`], and a [`crate::Deed`] when the audit log is to know of it.
     async fn serve(&self, request: Request) -> Response;
+
+    /// Whether what this door has begun is done to its end and recorded in the audit log, also when its client goes away
+    /// meanwhile: or a client that hangs up in time changes something without a trace. For doors whose requests are small;
+    /// a body that comes through the connection breaks off with it all the same.
+    fn sees_through(&self) -> bool {
+        false
+    }
 
     /// Renders a refusal of the edge in the door's own envelope.
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response;
@@ -40,12 +60,44 @@ pub trait Door: Send + Sync + 'static {
 /// Why the edge answers instead of the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The request is not believed.
+    /// The request is not believed, or cannot be checked now.
     Auth(AuthError),
-    /// There is no body, and the head promised one.
+    /// The address is none of those that the account allows.
+    Barred,
+    /// There is no body, and the head promised one; or it could not be read while that was the edge's to do.
     Body(BodyFault),
+    /// It was done, but the audit log could not be written. The client must not take it for done.
+    Unaudited,
     /// A bug: the door panicked. The cause is in the log, under the request's id.
     Panicked,
+}
+
+impl Refusal {
+    /// The reason as the audit log has it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Auth(AuthError::Mismatch) => "the signature does not match",
+            Self::Auth(AuthError::SessionToken) => "the session token is missing or not valid",
+            Self::Auth(AuthError::Unavailable) => "it could not be checked",
+            Self::Auth(_) => "the request is not believed",
+            Self::Barred => "the address is not on the whitelist",
+            Self::Body(_) => "the body is not what was announced",
+            Self::Unaudited => "it could not be recorded",
+            Self::Panicked => "an error of the server",
+        }
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<BodyFault> for Refusal {
+    fn from(fault: BodyFault) -> Self {
+        Self::Body(fault)
+    }
 }
 
 /// Name of the operation that a request turned out to be, for log and metrics; an extension of the answer.

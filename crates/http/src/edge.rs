@@ -1,12 +1,13 @@
-//! The path of every request: id, authentication, body, door, stamp, tally.
+//! The path of every request: id, origin, door, authentication, gate, body, the door's work, audit, stamp, tally.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use baleen_policy::Principal;
+use baleen_audit::{Deed, Event, Recorder, Silent};
+use baleen_policy::{Origin, Principal};
 use baleen_runtime::{Clock, Entropy};
-use baleen_types::RequestId;
+use baleen_types::{RequestId, Timestamp};
 use futures::FutureExt as _;
 use http::HeaderValue;
 use http::header::{CONNECTION, EXPECT};
@@ -14,46 +15,103 @@ use http::request::Parts as Head;
 use http_body_util::BodyExt as _;
 use tracing::error;
 
-use crate::auth::{Authenticated, Authenticator, Payload};
+use crate::auth::{Authenticated, Authenticator, Payload, Rejected};
 use crate::body::Leftover;
+use crate::gate::{Barred, Gate, OpenGate};
 use crate::limits::{REFUSED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT};
 use crate::meter::{End, Meters, Tally};
-use crate::{Credentials, Door, OperationName, Refusal, Request, RequestBody, Response, TrailerNames};
+use crate::origin::{Peer, TrustedProxies};
+use crate::select::{DoorNames, choose};
+use crate::{AuthError, Credentials, Door, OperationName, Refusal, Request, RequestBody, Response, TrailerNames};
 
 /// What an edge is built from.
 pub struct Parts {
     /// Looks up keys and tokens.
     pub credentials: Arc<dyn Credentials>,
+    /// Holds principals to the networks of their account.
+    pub gate: Arc<dyn Gate>,
+    /// Takes what is to be in the audit log.
+    pub audit: Arc<dyn Recorder>,
+    /// Whose word about the client's address is taken.
+    pub proxies: TrustedProxies,
     /// Tells the time that signatures are judged by.
     pub clock: Arc<dyn Clock>,
     /// Starts the sequence of request ids.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The edge of one door. It is called by the [`crate::Listener`], or directly by a test.
+impl Parts {
+    /// Parts with an open gate, without audit log, trusting no proxy: for tests, and for doors that act for no account.
+    #[must_use]
+    pub fn bare(credentials: Arc<dyn Credentials>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            credentials,
+            gate: Arc::new(OpenGate),
+            audit: Arc::new(Silent),
+            proxies: TrustedProxies::default(),
+            clock,
+            entropy,
+        }
+    }
+}
+
+/// The edge of the doors on one listener. It is called by the [`crate::Listener`], or directly by a test.
 pub struct Edge {
-    door: Arc<dyn Door>,
+    others: Vec<Seat>,
+    last: Seat,
+    names: DoorNames,
     authenticator: Authenticator,
+    gate: Arc<dyn Gate>,
+    audit: Arc<dyn Recorder>,
+    proxies: TrustedProxies,
     clock: Arc<dyn Clock>,
-    meters: Arc<Meters>,
     ids: RequestIds,
 }
 
+/// A door with its numbers.
+pub(crate) struct Seat {
+    pub(crate) door: Arc<dyn Door>,
+    meters: Arc<Meters>,
+}
+
+impl Seat {
+    pub(crate) fn new(door: Arc<dyn Door>) -> Self {
+        Self {
+            meters: Arc::new(Meters::new(door.name())),
+            door,
+        }
+    }
+}
+
 impl Edge {
-    /// Puts an edge in front of a door.
+    /// Puts an edge in front of a door that has its listener to itself.
     #[must_use]
     pub fn new(door: Arc<dyn Door>, parts: Parts) -> Arc<Self> {
+        Self::shared(Vec::new(), door, DoorNames::default(), parts)
+    }
+
+    /// Puts an edge in front of several doors on one listener. A request goes to the door that its host name names, that its
+    /// signature is for, or that [`Door::claims`] it, in this order; to `last`, when that is none.
+    #[must_use]
+    pub fn shared(others: Vec<Arc<dyn Door>>, last: Arc<dyn Door>, names: DoorNames, parts: Parts) -> Arc<Self> {
         let Parts {
             credentials,
+            gate,
+            audit,
+            proxies,
             clock,
             entropy,
         } = parts;
         Arc::new(Self {
-            meters: Arc::new(Meters::new(door.name())),
+            others: others.into_iter().map(Seat::new).collect(),
+            last: Seat::new(last),
+            names,
             authenticator: Authenticator::new(credentials, Arc::clone(&clock)),
+            gate,
+            audit,
+            proxies,
             clock,
             ids: RequestIds::new(&*entropy),
-            door,
         })
     }
 
@@ -61,43 +119,69 @@ impl Edge {
     ///
     /// # Cancel safety
     /// Dropped when the client goes away; then the operation is dropped where it stands, and the services see to it that
-    /// nothing half-done stays.
+    /// nothing half-done stays. But for a door that [`Door::sees_through`] what it began.
     pub async fn handle(&self, request: Request) -> Response {
         let begun = self.clock.monotonic();
         let id = self.ids.next();
         let method = request.method().clone();
         let uri = request.uri().clone();
-        let (mut principal, mut response) = (Principal::Nobody, None);
         let unasked = request.headers().contains_key(EXPECT) && request.body().is_empty();
+        let waits = request.headers().contains_key(EXPECT);
 
-        let (head, body) = request.into_parts();
-        match self.admit(head, body, id).await {
-            Ok(mut request) => {
-                principal.clone_from(request.extensions().get().unwrap_or(&Principal::Nobody));
-                let fallback = head_of(&request, id);
-                let waits = request.headers().contains_key(EXPECT);
+        let (mut head, body) = request.into_parts();
+        // An edge in front of one door spares itself the choice.
+        let seat = match self.others.as_slice() {
+            [] => &self.last,
+            others => choose(others, &self.last, &self.names, &head),
+        };
+        let peer = head.extensions.get().copied().unwrap_or(Peer::NONE);
+        let origin = self.proxies.origin(&head.headers, peer, false);
+        head.extensions.insert(id);
+        head.extensions.insert(origin);
+        let mut about = About {
+            at: self.clock.now(),
+            id,
+            origin,
+            principal: Principal::Nobody,
+        };
+        let mut response = match self.admit(seat, head, body, origin).await {
+            Ok((principal, mut request)) => {
+                about.principal = principal;
                 let leftover = Leftover::default();
                 request.body_mut().leave_to(&leftover);
-                let served = AssertUnwindSafe(self.door.serve(request)).catch_unwind().await;
-                match served {
-                    Ok(served) => response = Some(served),
-                    Err(panic) => {
-                        error!(%id, cause = panic_text(&*panic), "a request panicked");
-                        response = Some(self.door.refuse(&Refusal::Panicked, &fallback));
-                    }
-                }
+                let work = perform(Arc::clone(&seat.door), Arc::clone(&self.audit), request, about.clone());
+                let response = if seat.door.sees_through() {
+                    // Panics are caught inside, so that this fails only with the runtime.
+                    tokio::spawn(work).await.unwrap_or_default()
+                } else {
+                    work.await
+                };
                 if let Some(body) = leftover.take() {
                     read_away(waits, body).await;
                 }
+                response
             }
             Err(refused) => {
-                let Refused { refusal, head, body } = *refused;
-                response.replace(self.door.refuse(&refusal, &head));
-                read_away(head.headers.contains_key(EXPECT), body).await;
+                let Refused {
+                    refusal,
+                    claimed,
+                    head,
+                    body,
+                } = *refused;
+                let response = seat.door.refuse(&refusal, &head);
+                if let Some(claimed) = claimed {
+                    let event = Event {
+                        refusal: Some(refusal.word()),
+                        ..about.event(claimed, seat.door.name(), &response)
+                    };
+                    // A refusal changed nothing: it may be answered though it could not be recorded.
+                    let _ = self.audit.record(event).await;
+                }
+                read_away(waits, body).await;
+                response
             }
-        }
-        let mut response = response.unwrap_or_default();
-        self.door.stamp(id, response.headers_mut());
+        };
+        seat.door.stamp(id, response.headers_mut());
         if unasked {
             // There is no body to ask for, so the final answer comes where `100 Continue` was expected. botocore keeps half
             // of its state for that and misreads the next answer on the connection; a new connection starts clean.
@@ -105,17 +189,17 @@ impl Edge {
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let operation = response.extensions().get().copied().unwrap_or(OperationName("unknown"));
         let tally = Tally {
-            door: Arc::clone(&self.door),
-            meters: Arc::clone(&self.meters),
+            door: Arc::clone(&seat.door),
+            meters: Arc::clone(&seat.meters),
             clock: Arc::clone(&self.clock),
             id,
             begun,
             method,
             uri,
-            principal,
-            operation,
+            origin,
+            principal: about.principal,
+            operation: operation_of(&response),
             status: response.status(),
             bytes: 0,
             end: End::Open,
@@ -123,21 +207,39 @@ impl Edge {
         response.map(|body| body.with_tally(tally))
     }
 
-    /// Authenticates, and wraps the body in what it must prove.
-    async fn admit(&self, mut head: Head, mut body: RequestBody, id: RequestId) -> Result<Request, Box<Refused>> {
-        head.extensions.insert(id);
-        let Authenticated { principal, payload } =
-            match self.authenticator.authenticate(self.door.scheme(), &head).await {
-                Ok(authenticated) => authenticated,
-                Err(error) => {
-                    return Err(Box::new(Refused {
-                        refusal: Refusal::Auth(error),
-                        head,
-                        body,
-                    }));
-                }
-            };
-        head.extensions.insert(principal);
+    /// Authenticates, asks the gate, and wraps the body in what it must prove.
+    async fn admit(
+        &self,
+        seat: &Seat,
+        mut head: Head,
+        mut body: RequestBody,
+        origin: Origin,
+    ) -> Result<(Principal, Request), Box<Refused>> {
+        let admitted = self.believe(seat, &head, &mut body, &origin).await;
+        let refused = |refusal, claimed, head, body| {
+            Err(Box::new(Refused {
+                refusal,
+                claimed,
+                head,
+                body,
+            }))
+        };
+        let Authenticated {
+            principal,
+            signed,
+            payload,
+            share,
+        } = match admitted {
+            Ok(authenticated) => authenticated,
+            Err(Rejected { refusal, claimed }) => return refused(refusal, claimed, head, body),
+        };
+        head.extensions.insert(principal.clone());
+        if let Some(signed) = signed {
+            head.extensions.insert(signed);
+        }
+        if let Some(share) = share {
+            head.extensions.insert(share);
+        }
         if let Payload::Chunked { trailers, .. } = &payload
             && !trailers.checksums.is_empty()
         {
@@ -148,21 +250,92 @@ impl Edge {
                 if let Some(outcome) = outcome {
                     head.extensions.insert(outcome);
                 }
-                Ok(Request::from_parts(head, body))
+                Ok((principal, Request::from_parts(head, body)))
             }
-            Err(fault) => Err(Box::new(Refused {
-                refusal: Refusal::Body(fault),
-                head,
-                body,
-            })),
+            Err(fault) => refused(Refusal::Body(fault), Some(principal), head, body),
         }
+    }
+
+    async fn believe(
+        &self,
+        seat: &Seat,
+        head: &Head,
+        body: &mut RequestBody,
+        origin: &Origin,
+    ) -> Result<Authenticated, Rejected> {
+        let authenticated = self.authenticator.authenticate(seat.door.scheme(), head, body).await?;
+        if authenticated.principal.caller().is_some() {
+            let admitted = self.gate.admit(&authenticated.principal, origin).await;
+            admitted.map_err(|barred| Rejected {
+                refusal: match barred {
+                    Barred::NotListed => Refusal::Barred,
+                    Barred::Unavailable => AuthError::Unavailable.into(),
+                },
+                claimed: Some(authenticated.principal.clone()),
+            })?;
+        }
+        Ok(authenticated)
     }
 }
 
 struct Refused {
     refusal: Refusal,
+    claimed: Option<Principal>,
     head: Head,
     body: RequestBody,
+}
+
+/// What is known of a request from its head on.
+#[derive(Clone)]
+struct About {
+    at: Timestamp,
+    id: RequestId,
+    origin: Origin,
+    principal: Principal,
+}
+
+impl About {
+    fn event(&self, principal: Principal, door: &'static str, response: &Response) -> Event {
+        Event {
+            at: self.at,
+            request: self.id,
+            principal,
+            origin: self.origin,
+            door,
+            operation: operation_of(response).0,
+            deed: None,
+            refusal: None,
+            status: response.status().as_u16(),
+        }
+    }
+}
+
+/// The door's work and its mark in the audit log, as one: whoever sees the first through sees the second through.
+async fn perform(door: Arc<dyn Door>, audit: Arc<dyn Recorder>, request: Request, about: About) -> Response {
+    let fallback = head_of(&request, about.id);
+    let served = AssertUnwindSafe(door.serve(request)).catch_unwind().await;
+    let mut response = match served {
+        Ok(served) => served,
+        Err(panic) => {
+            error!(id = %about.id, cause = panic_text(&*panic), "a request panicked");
+            return door.refuse(&Refusal::Panicked, &fallback);
+        }
+    };
+    let deed: Option<Deed> = response.extensions_mut().remove();
+    let event = Event {
+        deed,
+        ..about.event(about.principal.clone(), door.name(), &response)
+    };
+    if (event.deed.is_some() || event.is_refused()) && audit.record(event).await.is_err() {
+        let operation = operation_of(&response);
+        response = door.refuse(&Refusal::Unaudited, &fallback);
+        response.extensions_mut().insert(operation);
+    }
+    response
+}
+
+fn operation_of(response: &Response) -> OperationName {
+    response.extensions().get().copied().unwrap_or(OperationName("unknown"))
 }
 
 /// A copy of the head as far as a refusal needs it.

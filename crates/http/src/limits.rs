@@ -49,5 +49,21 @@ pub const TRAILER_LINE_BYTES_MAX: usize = 512;
 /// Most trailers that a request may announce. Clients send one.
 pub const TRAILERS_MAX: usize = 4;
 
+/// Most entries of `X-Forwarded-For` that are walked back: more proxies in a row than anybody has.
+pub const FORWARDED_HOPS_MAX: usize = 32;
+
+/// Largest body that is read before its signature can be checked: metadata of an identity provider (256 KiB), each
+/// character escaped (identity contract, RSCreateSAMLConnection), and parameters beside it.
+pub const WHOLE_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Memory for all such bodies at once. A body waits for its share before it is read, so nobody fills the memory who only
+/// says whom he is.
+pub const WHOLE_BODIES_BYTES_MAX: usize = 64 << 20;
+
+/// How long the whole of such a body may take, waiting for its share included. It is small, so a client that takes longer is
+/// there to hold the share.
+pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+const _: () = assert!(WHOLE_BODY_BYTES_MAX <= WHOLE_BODIES_BYTES_MAX && WHOLE_BODIES_BYTES_MAX <= u32::MAX as usize);
 const _: () = assert!(REQUEST_HEAD_BYTES_MAX <= READ_BUFFER_BYTES_MAX);
 const _: () = assert!(CHUNK_LINE_BYTES_MAX >= 16 + ";chunk-signature=".len() + 64 + "\r\n".len());

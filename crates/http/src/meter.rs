@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baleen_policy::Principal;
+use baleen_policy::{Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_types::RequestId;
 use http::{Method, StatusCode, Uri};
@@ -70,6 +70,7 @@ pub(crate) struct Tally {
     pub(crate) begun: Duration,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    pub(crate) origin: Origin,
     pub(crate) principal: Principal,
     pub(crate) operation: OperationName,
     pub(crate) status: StatusCode,
@@ -118,6 +119,8 @@ impl Drop for Tally {
                     id = %self.id,
                     door = self.door.name(),
                     operation = self.operation.0,
+                    source = %self.origin.source,
+                    proxy = (self.origin.peer.ip() != self.origin.source).then(|| tracing::field::display(self.origin.peer)),
                     principal = %Who(&self.principal),
                     method = %self.method,
                     path = self.door.loggable(&self.uri),

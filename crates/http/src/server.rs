@@ -19,6 +19,7 @@ use crate::limits::{
     BODY_STALL_TIMEOUT, CONNECTIONS_MAX, DRAIN_DEADLINE, READ_BUFFER_BYTES_MAX, REQUEST_HEAD_BYTES_MAX,
     REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX,
 };
+use crate::origin::Peer;
 use crate::{Edge, RequestBody};
 use socket::Socket;
 
@@ -151,8 +152,9 @@ impl Connection {
             debug!(%error, %peer, "TCP_NODELAY could not be set");
         }
         let (edge, stall_timeout) = (self.edge, self.stall_timeout);
-        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
             let edge = Arc::clone(&edge);
+            request.extensions_mut().insert(Peer(peer));
             async move {
                 Ok::<_, Infallible>(
                     edge.handle(request.map(|body| RequestBody::incoming(body, stall_timeout)))

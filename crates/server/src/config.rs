@@ -15,6 +15,7 @@ pub(crate) use reader::{Effective, Sources};
 pub(crate) use reference::reference;
 
 use baleen_capture::DestinationSettings;
+use baleen_http::TrustedProxies;
 use baleen_iam::RootOverrides;
 use baleen_types::{RegionName, SiteName};
 use reader::Reader;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     /// What is logged.
     pub(crate) log: Log,
+    /// What the audit log keeps, and for how long.
+    pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.
     pub(crate) drain: Duration,
     /// The embedded capture agent.
@@ -58,11 +61,13 @@ pub(crate) struct Config {
 }
 
 /// The three addresses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listen {
     pub(crate) s3: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) ops: SocketAddr,
+    /// Whose word about a client's address is taken.
+    pub(crate) proxies: TrustedProxies,
 }
 
 /// What the stores may take.

@@ -1,7 +1,7 @@
 //! Lends the identity service to the edge, which knows principals and not where they are kept.
 
 use async_trait::async_trait;
-use baleen_http::{Credentials, KeyRecord, Unavailable};
+use baleen_http::{Credentials, KeyRecord, Lookup, SessionTokenRule, Unavailable};
 use baleen_iam::Iam;
 use baleen_policy::{Caller, Principal, TokenGrant};
 use baleen_types::{AccessKeyId, Secret};
@@ -15,26 +15,28 @@ pub(crate) struct IamCredentials(pub(crate) Arc<Iam>);
 
 #[async_trait]
 impl Credentials for IamCredentials {
-    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
         // An id of another form is no id of ours.
         let Ok(id) = AccessKeyId::parse(id) else {
-            return Ok(None);
+            return Ok(Lookup::Unknown);
         };
         let found = self.0.access_key(&id).await.map_err(|error| report(&error))?;
-        Ok(found.map(|key| KeyRecord {
+        let found = found.map(|key| KeyRecord {
             secret: key.secret.clone(),
             principal: Caller::with_key(Arc::clone(&key.user), id.clone()).into(),
-        }))
+            session_token: SessionTokenRule::None,
+        });
+        Ok(found.into())
     }
 
-    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
+    async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {
         let found = self.0.api_token(None, &Secret::new(token)).await;
         let grant = || TokenGrant {
             short_id: token.chars().take(SHORT_ID_CHARS).collect(),
             must_log_in: false,
         };
         let found = found.map_err(|error| report(&error))?;
-        Ok(found.map(|user| Caller::with_token(user, grant()).into()))
+        Ok(found.map(|user| Caller::with_token(user, grant()).into()).into())
     }
 }
 

@@ -137,7 +137,7 @@ impl Door for Operations {
 
     fn refuse(&self, refusal: &Refusal, _head: &Head) -> Response {
         match refusal {
-            Refusal::Auth(_) | Refusal::Body(_) => {
+            Refusal::Auth(_) | Refusal::Barred | Refusal::Body(_) | Refusal::Unaudited => {
                 answer("unknown", StatusCode::BAD_REQUEST, "the request is malformed\n")
             }
             Refusal::Panicked => answer("unknown", StatusCode::INTERNAL_SERVER_ERROR, "an error of the server\n"),

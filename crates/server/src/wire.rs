@@ -7,10 +7,11 @@ use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
 use baleen_api_capture::PcapsDoor;
 use baleen_api_s3::S3Door;
+use baleen_audit::Audit;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
-use baleen_http::{Door, DrainReport, Edge, Listener, ServerSettings};
+use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, OpenGate, Recorder, ServerSettings};
 use baleen_iam::{Iam, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
@@ -23,7 +24,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::info;
+use tracing::{error, info};
 
 /// How often recorded samples are folded into their histograms; between two of them they take memory.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -31,6 +32,9 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// How often the volume is brought in line with the records. The pass at the start matters most: it takes the segments of
 /// the last run back into use.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
+
+/// How often the audit log forgets what is past its time, and tells of refusals it left out.
+const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
 
 /// A built server that does not serve yet: its sockets are bound and its stores are open.
 pub(crate) struct System {
@@ -42,6 +46,7 @@ pub(crate) struct System {
     pub(crate) folder: Folder,
     doors: Vec<Bound>,
     ops: Bound,
+    audit: Arc<Audit>,
     supervisor: Supervisor,
     drain: Duration,
 }
@@ -107,6 +112,19 @@ pub(crate) async fn build(
         .await
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
 
+    let audit = Audit::start(
+        config.audit,
+        baleen_audit::Parts {
+            meta: meta.clone(),
+            clock: Arc::clone(&clock),
+        },
+    );
+    let kept = Arc::clone(&audit);
+    supervisor.every("upkeep of the audit log", AUDIT_UPKEEP, move || {
+        let audit = Arc::clone(&kept);
+        async move { audit.upkeep().await }
+    });
+
     let volume = baleen_blob::Settings {
         reserve_bytes: config.store.reserve_bytes,
         ..baleen_blob::Settings::default()
@@ -133,10 +151,11 @@ pub(crate) async fn build(
         async move { objects.sweep().await.map(drop) }
     });
 
+    let names = DoorNames::below(config.domain.as_deref());
     let s3_door = S3Door::new(
         baleen_api_s3::Settings {
             region: config.region.clone(),
-            domains: config.domain.iter().cloned().collect(),
+            domains: names.of_buckets(),
         },
         Arc::clone(&objects),
         Arc::clone(&clock),
@@ -179,16 +198,17 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the captures of the last run cannot be settled", &error))?;
     let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
-    let edge = |door: Arc<dyn Door>| {
-        Edge::new(
-            door,
-            baleen_http::Parts {
-                credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
-                clock: Arc::clone(&clock),
-                entropy: Arc::clone(&entropy),
-            },
-        )
+    let gate: Arc<dyn Gate> = Arc::new(OpenGate);
+    let parts = || baleen_http::Parts {
+        credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
+        gate: Arc::clone(&gate),
+        audit: Arc::clone(&audit) as Arc<dyn Recorder>,
+        proxies: config.listen.proxies.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
     };
+    // Doors that share the S3 listener, each known by its host names, its services and what it claims.
+    let beside_s3: Vec<Arc<dyn Door>> = Vec::new();
     let upkeep = metrics.clone();
     supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
         upkeep.run_upkeep();
@@ -203,8 +223,12 @@ pub(crate) async fn build(
     Ok(System {
         addresses,
         root: (credentials_file, root_start),
-        doors: vec![s3.serving(edge(s3_door)), api.serving(edge(pcaps_door))],
-        ops: ops.serving(edge(operations)),
+        doors: vec![
+            s3.serving(Edge::shared(beside_s3, s3_door, names, parts())),
+            api.serving(Edge::new(pcaps_door, parts())),
+        ],
+        ops: ops.serving(Edge::new(operations, parts())),
+        audit,
         folder,
         supervisor,
         drain: config.drain,
@@ -228,6 +252,12 @@ impl System {
             self.supervisor.drain(self.drain).await
         };
         let (reports, is_quiet) = tokio::join!(doors, drain);
+        if let Err(error) = self.audit.flush().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the end of the audit log could not be written"
+            );
+        }
         last.stop();
         // The last door only panics with the runtime.
         let _ = ops.await;

@@ -9,7 +9,7 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Running, Settings, Site, Sites,
 };
-use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, RequestBody, Unavailable};
+use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, Lookup, RequestBody, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
 use baleen_policy::{Caller, Principal, Role, TokenGrant, User};
@@ -124,11 +124,7 @@ impl World {
         );
         let edge = Edge::new(
             Arc::new(PcapsDoor::new(captures, clock.clone())),
-            baleen_http::Parts {
-                credentials: Arc::new(Tokens),
-                clock: clock.clone(),
-                entropy,
-            },
+            baleen_http::Parts::bare(Arc::new(Tokens), clock.clone(), entropy),
         );
         Self {
             edge,
@@ -237,15 +233,15 @@ struct Tokens;
 
 #[async_trait]
 impl Credentials for Tokens {
-    async fn access_key(&self, _: &str) -> Result<Option<KeyRecord>, Unavailable> {
-        Ok(None)
+    async fn access_key(&self, _: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
+        Ok(Lookup::Unknown)
     }
 
-    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
+    async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {
         if token == "outage" {
             return Err(Unavailable);
         }
-        Ok(principal(token))
+        Ok(principal(token).into())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baleen_api_s3::{S3Door, Settings};
 use baleen_blob::Blobs;
-use baleen_http::{Credentials, Edge, KeyRecord, RequestBody, Unavailable};
+use baleen_http::{Credentials, Edge, KeyRecord, Lookup, RequestBody, SessionTokenRule, Unavailable};
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
 use baleen_policy::{Caller, Principal, Role, User};
@@ -63,7 +63,7 @@ struct Keys;
 
 #[async_trait]
 impl Credentials for Keys {
-    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
         let user = |number: u64, role| {
             let user = User::new(
                 AccountId::from_entropy(number),
@@ -79,16 +79,17 @@ impl Credentials for Keys {
             _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
             _ if id == OUTAGE.access_key_id => return Err(Unavailable),
-            _ => return Ok(None),
+            _ => return Ok(Lookup::Unknown),
         };
-        Ok(Some(KeyRecord {
+        Ok(Lookup::Found(KeyRecord {
             secret: Secret::new(signer.secret),
             principal,
+            session_token: SessionTokenRule::None,
         }))
     }
 
-    async fn api_token(&self, _token: &str) -> Result<Option<Principal>, Unavailable> {
-        Ok(None)
+    async fn api_token(&self, _token: &str) -> Result<Lookup<Principal>, Unavailable> {
+        Ok(Lookup::Unknown)
     }
 }
 
@@ -118,11 +119,7 @@ impl Server {
             domains: vec!["s3.example.com".to_owned()],
         };
         let door = S3Door::new(settings, Arc::clone(&objects), clock.clone(), &*entropy);
-        let parts = baleen_http::Parts {
-            credentials: Arc::new(Keys),
-            clock: clock.clone(),
-            entropy,
-        };
+        let parts = baleen_http::Parts::bare(Arc::new(Keys), clock.clone(), entropy);
         let edge = Edge::new(Arc::clone(&door) as Arc<dyn baleen_http::Door>, parts);
         Self {
             edge,

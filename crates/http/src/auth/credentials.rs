@@ -5,19 +5,42 @@ use baleen_policy::Principal;
 use baleen_types::Secret;
 
 /// Looks up credentials; implemented by `iam` and wired by `server`.
+///
+/// An answer must be as new as the last acknowledged change: a key that was deleted, deactivated or outlived, and a user or
+/// customer that was suspended, get nothing from the moment the change was answered.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
-    /// The secret and the owner of an access key; `None` when there is no such key, or it may not be used.
+    /// The access key of that id, long-lived or of a session.
     ///
     /// # Errors
     /// When nobody can tell now. An unknown key is final for a client, an outage is not, so they must not look alike.
-    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable>;
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable>;
 
-    /// The owner of an API token; `None` when there is no such token, or it may not be used.
+    /// The owner of an API token.
     ///
     /// # Errors
     /// As [`Self::access_key`].
-    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable>;
+    async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable>;
+}
+
+/// What became of a look-up.
+#[derive(Clone, Debug)]
+pub enum Lookup<T> {
+    /// It is there and in force.
+    Found(T),
+    /// There is none, or it is inactive.
+    Unknown,
+    /// Its customer or its user is disabled.
+    Suspended,
+    /// It was a session's, and the session is past its end.
+    Expired,
+}
+
+impl<T> From<Option<T>> for Lookup<T> {
+    /// What is not there is unknown.
+    fn from(found: Option<T>) -> Self {
+        found.map_or(Self::Unknown, Self::Found)
+    }
 }
 
 /// Keys and tokens cannot be looked up now. Whoever says so has told the operator why.
@@ -31,4 +54,15 @@ pub struct KeyRecord {
     pub secret: Secret,
     /// For whom it stands.
     pub principal: Principal,
+    /// What has to accompany it.
+    pub session_token: SessionTokenRule,
+}
+
+/// Whether a session token goes with an access key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionTokenRule {
+    /// None: long-lived keys, and the sessions of RSLogin, whose answer has none (identity contract, section 2, note b).
+    None,
+    /// The token of this SHA-256, in every request.
+    Sha256([u8; 32]),
 }

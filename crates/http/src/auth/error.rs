@@ -23,7 +23,7 @@ pub enum AuthError {
     /// The scope names another service than this door's.
     WrongService {
         /// This door's.
-        expected: &'static str,
+        expected: &'static [&'static str],
         /// Whether it stands in the query rather than the header.
         in_query: bool,
     },
@@ -48,7 +48,11 @@ pub enum AuthError {
     UnsignedHeader(String),
     /// A header that may stand once stands twice.
     DuplicateHeader(String),
-    /// A session token, of which none exist yet.
+    /// The customer or the user behind the key or token is disabled.
+    Suspended,
+    /// The session is past its end.
+    SessionExpired,
+    /// The session token does not go with the key, or the one that does is missing.
     SessionToken,
     /// A header-signed request does not say how its body is protected.
     MissingContentSha256,
@@ -79,7 +83,11 @@ impl fmt::Display for AuthError {
             Self::SignatureVersion2 => f.write_str("signature version 2 is not supported, use AWS4-HMAC-SHA256"),
             Self::Malformed { reason, .. } => write!(f, "{reason}"),
             Self::WrongService { expected, .. } => {
-                write!(f, "the credential scope names another service, {expected} is expected")
+                write!(
+                    f,
+                    "the credential scope names another service, {} is expected",
+                    expected.join(" or ")
+                )
             }
             Self::MissingDate => f.write_str("the header x-amz-date is required"),
             Self::Skewed { .. } => {
@@ -93,7 +101,9 @@ impl fmt::Display for AuthError {
             ),
             Self::UnsignedHeader(name) => write!(f, "the header {name} was present in the request but not signed"),
             Self::DuplicateHeader(name) => write!(f, "the header {name} stands more than once"),
-            Self::SessionToken => f.write_str("the session token is not valid"),
+            Self::Suspended => f.write_str("access denied"),
+            Self::SessionExpired => f.write_str("the session has expired"),
+            Self::SessionToken => f.write_str("the session token is missing or not valid"),
             Self::MissingContentSha256 => f.write_str("the header x-amz-content-sha256 is required"),
             Self::UnsupportedContentSha256 => f.write_str(
                 "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
@@ -116,7 +126,6 @@ impl Classify for AuthError {
             Self::TwoMechanisms
             | Self::SignatureVersion2
             | Self::Malformed { .. }
-            | Self::WrongService { .. }
             | Self::DuplicateHeader(_)
             | Self::MissingContentSha256
             | Self::UnsupportedContentSha256
@@ -129,9 +138,12 @@ impl Classify for AuthError {
             | Self::NotYetValid
             | Self::UnknownAccessKey
             | Self::Mismatch
+            | Self::WrongService { .. }
             | Self::UnsignedHeader(_)
+            | Self::SessionExpired
             | Self::SessionToken
             | Self::UnknownToken => FaultKind::Unauthenticated,
+            Self::Suspended => FaultKind::Denied,
             Self::Unavailable => FaultKind::Unavailable,
         }
     }

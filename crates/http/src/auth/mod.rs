@@ -3,27 +3,42 @@
 mod credentials;
 mod error;
 mod payload;
+mod session;
 mod sigv4;
 mod token;
+mod whole;
 
 use std::sync::Arc;
 
 use baleen_policy::Principal;
 use baleen_runtime::Clock;
 use baleen_signing::KeyCache;
+use baleen_types::Timestamp;
 use http::request::Parts;
 
-pub use credentials::{Credentials, KeyRecord, Unavailable};
+pub use credentials::{Credentials, KeyRecord, Lookup, SessionTokenRule, Unavailable};
 pub use error::AuthError;
 pub(crate) use payload::{Payload, Trailers};
+use whole::Shares;
+
+use crate::{Refusal, RequestBody};
 
 /// How the requests of a door prove who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Signature Version 4, in the `Authorization` header or the query, for one service. No signature at all is nobody.
+    /// Signature Version 4 as S3 has it, in the `Authorization` header or the query: the head says how the body is
+    /// protected, and the body proves it while it is read. No signature at all is nobody.
     SigV4 {
-        /// The service that the credential scope must name, such as `s3`.
-        service: &'static str,
+        /// The services that the credential scope may name.
+        services: &'static [&'static str],
+    },
+    /// Signature Version 4 as AWS's other services have it: the path is normalised and encoded twice, and the signature
+    /// covers the hash of the body, which nothing in the head tells. So a signed body is read first, up to
+    /// [`crate::limits::WHOLE_BODY_BYTES_MAX`], and the door finds it in memory. No signature at all is nobody, whose body
+    /// nobody has read.
+    SigV4Whole {
+        /// The services that the credential scope may name.
+        services: &'static [&'static str],
     },
     /// An API token: `Authorization: Bearer`, `X-Auth-Email` with `X-Auth-Key`, or `X-Auth-Token`. No token is nobody.
     ApiToken,
@@ -31,18 +46,61 @@ pub enum Scheme {
     None,
 }
 
+impl Scheme {
+    /// The services that requests may be signed for.
+    pub(crate) fn services(self) -> &'static [&'static str] {
+        match self {
+            Self::SigV4 { services } | Self::SigV4Whole { services } => services,
+            Self::ApiToken | Self::None => &[],
+        }
+    }
+}
+
+/// The signature by which a request was believed; an extension of signed requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// The service that it was made for.
+    pub service: &'static str,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Whether it stands in the query: then whoever has the link may send it.
+    pub in_query: bool,
+}
+
 /// A believed request: who asks, and what the body must prove while it is read.
 #[derive(Debug)]
 pub(crate) struct Authenticated {
     pub(crate) principal: Principal,
+    pub(crate) signed: Option<Signed>,
     pub(crate) payload: Payload,
+    /// The share of memory that a body read ahead takes, held as long as the request.
+    pub(crate) share: Option<whole::Share>,
 }
 
 impl Authenticated {
     fn without_payload_rules(principal: Principal) -> Self {
         Self {
             principal,
+            signed: None,
             payload: Payload::Unchecked,
+            share: None,
+        }
+    }
+}
+
+/// A request that is not believed.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) refusal: Refusal,
+    /// Whom it claimed to come from, once that is known to exist: its audit log should tell of the try.
+    pub(crate) claimed: Option<Principal>,
+}
+
+impl From<AuthError> for Rejected {
+    fn from(error: AuthError) -> Self {
+        Self {
+            refusal: error.into(),
+            claimed: None,
         }
     }
 }
@@ -52,6 +110,7 @@ pub(crate) struct Authenticator {
     credentials: Arc<dyn Credentials>,
     clock: Arc<dyn Clock>,
     keys: KeyCache,
+    shares: Shares,
 }
 
 impl Authenticator {
@@ -60,21 +119,29 @@ impl Authenticator {
             credentials,
             clock,
             keys: KeyCache::new(),
+            shares: Shares::new(),
         }
     }
 
-    /// Decides who asks.
-    pub(crate) async fn authenticate(&self, scheme: Scheme, head: &Parts) -> Result<Authenticated, AuthError> {
+    /// Decides who asks. Of the body only what [`Scheme::SigV4Whole`] says is read, and put back.
+    pub(crate) async fn authenticate(
+        &self,
+        scheme: Scheme,
+        head: &Parts,
+        body: &mut RequestBody,
+    ) -> Result<Authenticated, Rejected> {
         match scheme {
-            Scheme::SigV4 { service } => self.signature(service, head).await,
+            Scheme::SigV4 { services } => self.streamed(services, head).await,
+            Scheme::SigV4Whole { services } => self.whole(services, head, body).await,
             Scheme::ApiToken => match token::find(&head.headers)? {
                 None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
                 Some(found) => {
-                    let principal = self
-                        .credentials
-                        .api_token(found.token)
-                        .await?
-                        .ok_or(AuthError::UnknownToken)?;
+                    let principal = match self.credentials.api_token(found.token).await.map_err(AuthError::from)? {
+                        Lookup::Found(principal) => principal,
+                        Lookup::Unknown => return Err(AuthError::UnknownToken.into()),
+                        Lookup::Suspended => return Err(AuthError::Suspended.into()),
+                        Lookup::Expired => return Err(AuthError::SessionExpired.into()),
+                    };
                     found.check_owner(&principal)?;
                     Ok(Authenticated::without_payload_rules(principal))
                 }

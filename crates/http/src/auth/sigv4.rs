@@ -2,20 +2,99 @@
 
 use baleen_policy::Principal;
 use baleen_signing::limits::CLOCK_SKEW_MAX;
-use baleen_signing::{AmzDate, CanonicalRequest, Claim, EMPTY_SHA256, PathStyle, PayloadMode};
+use baleen_signing::{AmzDate, CanonicalRequest, Claim, EMPTY_SHA256, PathStyle, PayloadMode, Verified, sha256};
 use baleen_types::Timestamp;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use super::payload::{self, CONTENT_SHA256};
-use super::{AuthError, Authenticated, Authenticator};
+use super::payload::{self, CONTENT_SHA256, Payload};
+use super::{AuthError, Authenticated, Authenticator, KeyRecord, Lookup, Rejected, Signed, session};
+use crate::RequestBody;
 
 static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
-static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+/// A claim by a key that exists, not yet verified.
+struct Claimed<'r> {
+    claim: Claim<'r>,
+    record: KeyRecord,
+    signed: Signed,
+}
 
 impl Authenticator {
-    pub(super) async fn signature(&self, service: &'static str, head: &Parts) -> Result<Authenticated, AuthError> {
+    /// S3's way: the head alone decides.
+    pub(super) async fn streamed(
+        &self,
+        services: &'static [&'static str],
+        head: &Parts,
+    ) -> Result<Authenticated, Rejected> {
+        let headers = &head.headers;
+        let Some(claim) = self.claim(head)? else {
+            return Ok(anonymous(headers)?);
+        };
+        let in_header = headers
+            .get(&CONTENT_SHA256)
+            .map(|value| value.to_str().map_err(|_| AuthError::UnsupportedContentSha256))
+            .transpose()?;
+        let declared = match in_header {
+            Some(declared) => declared,
+            // Without the header the body of a presigned request is not covered. Some clients put it in the query.
+            None if claim.expires().is_some() => {
+                parameter(head.uri.query().unwrap_or_default(), "X-Amz-Content-Sha256").unwrap_or("UNSIGNED-PAYLOAD")
+            }
+            // Generic signers (curl) leave it out; of no body the hash is known, and it is checked that there is none.
+            None if has_no_body(headers) => EMPTY_SHA256,
+            None => return Err(AuthError::MissingContentSha256.into()),
+        };
+        let mode = PayloadMode::parse(declared).map_err(|_| AuthError::UnsupportedContentSha256)?;
+        let claimed = self.known(services, head, claim).await?;
+        let verified = self.verify(head, &claimed, declared, PathStyle::S3)?;
+        let payload = payload::read(mode, headers, Some(verified)).map_err(|error| claimed.reject(error))?;
+        Ok(Authenticated {
+            principal: claimed.record.principal,
+            signed: Some(claimed.signed),
+            payload,
+            share: None,
+        })
+    }
+
+    /// The way of AWS's other services: nothing in the head need tell of the body, so that it is read before the verdict. But
+    /// not for everybody: the head has to be right first, and the key to exist.
+    pub(super) async fn whole(
+        &self,
+        services: &'static [&'static str],
+        head: &Parts,
+        body: &mut RequestBody,
+    ) -> Result<Authenticated, Rejected> {
+        let Some(claim) = self.claim(head)? else {
+            return Ok(Authenticated::without_payload_rules(Principal::Nobody));
+        };
+        // Signers of S3's kind send it; then it must be the body's hash like that which is not sent.
+        let declared = match head.headers.get(&CONTENT_SHA256) {
+            None => None,
+            Some(value) => match value.to_str().map(PayloadMode::parse) {
+                Ok(Ok(PayloadMode::Sha256(digest))) => Some(digest),
+                _ => return Err(AuthError::UnsupportedContentSha256.into()),
+            },
+        };
+        let claimed = self.known(services, head, claim).await?;
+        let (read, share) = self.shares.read(body).await.map_err(|fault| claimed.reject(fault))?;
+        let digest = sha256(&read);
+        if declared.is_some_and(|declared| declared != digest) {
+            return Err(claimed.reject(AuthError::Mismatch));
+        }
+        let digest = PayloadMode::Sha256(digest).header_value();
+        self.verify(head, &claimed, &digest, PathStyle::Generic)?;
+        Ok(Authenticated {
+            principal: claimed.record.principal,
+            signed: Some(claimed.signed),
+            payload: Payload::Unchecked,
+            share,
+        })
+    }
+
+    /// Finds the one claim of a request, and judges its time.
+    fn claim<'r>(&self, head: &'r Parts) -> Result<Option<Claim<'r>>, AuthError> {
         let headers = &head.headers;
         let query = head.uri.query().unwrap_or_default();
         refuse_duplicates(headers)?;
@@ -28,7 +107,7 @@ impl Authenticator {
         let now = self.clock.now();
         match (authorization, in_query) {
             (Some(_), Some(_)) => Err(AuthError::TwoMechanisms),
-            (None, None) => anonymous(headers),
+            (None, None) => Ok(None),
             (Some(authorization), None) => {
                 let malformed = |reason| AuthError::Malformed {
                     in_query: false,
@@ -43,73 +122,82 @@ impl Authenticator {
                         server: now,
                     });
                 }
-                let declared = match headers.get(&CONTENT_SHA256) {
-                    Some(declared) => declared.to_str().map_err(|_| AuthError::UnsupportedContentSha256)?,
-                    // Generic signers (curl) leave it out; of no body the hash is known, and it is checked that there is none.
-                    None if has_no_body(headers) => EMPTY_SHA256,
-                    None => return Err(AuthError::MissingContentSha256),
-                };
-                self.verify(service, head, &claim, declared).await
+                Ok(Some(claim))
             }
             (None, Some(claim)) => {
                 refuse_dead_link(&claim, now)?;
-                // Without the header the body of a presigned request is not covered. Some clients put it in the query.
-                let in_header = headers.get(&CONTENT_SHA256).map(|value| value.to_str());
-                let declared = match in_header {
-                    Some(declared) => declared.map_err(|_| AuthError::UnsupportedContentSha256)?,
-                    None => parameter(query, "X-Amz-Content-Sha256").unwrap_or("UNSIGNED-PAYLOAD"),
-                };
-                self.verify(service, head, &claim, declared).await
+                Ok(Some(claim))
             }
         }
     }
 
-    async fn verify(
+    /// Looks the key of a claim up, once the rest of the head is such that it is worth it.
+    async fn known<'r>(
         &self,
-        service: &'static str,
+        services: &'static [&'static str],
         head: &Parts,
-        claim: &Claim<'_>,
-        declared_payload: &str,
-    ) -> Result<Authenticated, AuthError> {
+        claim: Claim<'r>,
+    ) -> Result<Claimed<'r>, Rejected> {
         let in_query = claim.expires().is_some();
-        let scope = claim.scope();
-        if scope.service != service {
+        let Some(service) = services.iter().find(|service| **service == claim.scope().service) else {
             return Err(AuthError::WrongService {
-                expected: service,
+                expected: services,
                 in_query,
-            });
-        }
-        refuse_unsigned(&head.headers, claim)?;
-        if head.headers.contains_key(&SECURITY_TOKEN)
-            || parameter(head.uri.query().unwrap_or_default(), "X-Amz-Security-Token").is_some()
-        {
-            return Err(AuthError::SessionToken);
-        }
-        let mode = PayloadMode::parse(declared_payload).map_err(|_| AuthError::UnsupportedContentSha256)?;
-        let record = self
-            .credentials
-            .access_key(claim.access_key_id())
-            .await?
-            .ok_or(AuthError::UnknownAccessKey)?;
+            }
+            .into());
+        };
+        refuse_unsigned(&head.headers, &claim)?;
+        let found = self.credentials.access_key(claim.access_key_id()).await;
+        let record = match found.map_err(AuthError::from)? {
+            Lookup::Found(record) => record,
+            Lookup::Unknown => return Err(AuthError::UnknownAccessKey.into()),
+            Lookup::Suspended => return Err(AuthError::Suspended.into()),
+            Lookup::Expired => return Err(AuthError::SessionExpired.into()),
+        };
+        let signed = Signed {
+            service,
+            at: claim.date().timestamp(),
+            in_query,
+        };
+        let claimed = Claimed { claim, record, signed };
+        session::given(head, &claimed.claim)
+            .and_then(|given| session::check(claimed.record.session_token, given))
+            .map_err(|error| claimed.reject(error))?;
+        Ok(claimed)
+    }
+
+    fn verify(
+        &self,
+        head: &Parts,
+        claimed: &Claimed<'_>,
+        payload: &str,
+        style: PathStyle,
+    ) -> Result<Verified, Rejected> {
+        let Claimed { claim, record, .. } = claimed;
         let key = self
             .keys
-            .signing_key(claim.access_key_id(), record.secret.expose(), scope);
-
+            .signing_key(claim.access_key_id(), record.secret.expose(), claim.scope());
         let lines = signed_lines(&head.headers, claim);
         let request = CanonicalRequest {
             method: head.method.as_str(),
             path: head.uri.path(),
             query: head.uri.query().unwrap_or_default(),
             headers: &lines,
-            payload: declared_payload,
-            style: PathStyle::S3,
-        };
-        let verified = claim.verify(&request, &key).map_err(|_| AuthError::Mismatch)?;
-        let payload = payload::read(mode, &head.headers, Some(verified))?;
-        Ok(Authenticated {
-            principal: record.principal,
             payload,
-        })
+            style,
+        };
+        claim
+            .verify(&request, &key)
+            .map_err(|_| claimed.reject(AuthError::Mismatch))
+    }
+}
+
+impl Claimed<'_> {
+    fn reject(&self, error: impl Into<crate::Refusal>) -> Rejected {
+        Rejected {
+            refusal: error.into(),
+            claimed: Some(self.record.principal.clone()),
+        }
     }
 }
 
@@ -129,8 +217,8 @@ fn anonymous(headers: &HeaderMap) -> Result<Authenticated, AuthError> {
     let mode = PayloadMode::parse(declared).map_err(|_| AuthError::UnsupportedContentSha256)?;
     let payload = payload::read(mode, headers, None)?;
     Ok(Authenticated {
-        principal: Principal::Nobody,
         payload,
+        ..Authenticated::without_payload_rules(Principal::Nobody)
     })
 }
 

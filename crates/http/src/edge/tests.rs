@@ -13,7 +13,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 
 use super::*;
-use crate::{AuthError, BodyFault, KeyRecord, ResponseBody, Scheme, Unavailable};
+use crate::{AuthError, BodyFault, KeyRecord, Lookup, ResponseBody, Scheme, SessionTokenRule, Unavailable};
+
+mod identity;
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "canary-wJalrXUtnFEMI/K7MDENG/bPxRfiCY";
@@ -110,6 +112,10 @@ impl Door for Echo {
         self.0
     }
 
+    fn hosts(&self) -> &'static [&'static str] {
+        &["s3"]
+    }
+
     async fn serve(&self, request: Request) -> Response {
         assert_ne!(request.uri().path(), "/panic", "asked to");
         let (head, body) = request.into_parts();
@@ -135,13 +141,15 @@ impl Door for Echo {
     fn refuse(&self, refusal: &Refusal, _head: &Head) -> Response {
         let mut response = Response::default();
         *response.status_mut() = match refusal {
-            Refusal::Auth(_) => StatusCode::FORBIDDEN,
+            Refusal::Auth(_) | Refusal::Barred => StatusCode::FORBIDDEN,
             Refusal::Body(_) => StatusCode::BAD_REQUEST,
-            Refusal::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::Panicked | Refusal::Unaudited => StatusCode::INTERNAL_SERVER_ERROR,
         };
         *response.body_mut() = ResponseBody::full(match refusal {
             Refusal::Auth(error) => format!("auth {error:?}"),
             Refusal::Body(fault) => format!("body {fault:?}"),
+            Refusal::Barred => "barred".to_owned(),
+            Refusal::Unaudited => "unaudited".to_owned(),
             Refusal::Panicked => "panicked".to_owned(),
         });
         response
@@ -156,15 +164,17 @@ struct OneUser(Principal);
 
 #[async_trait]
 impl Credentials for OneUser {
-    async fn access_key(&self, id: &str) -> Result<Option<KeyRecord>, Unavailable> {
-        Ok((id == KEY).then(|| KeyRecord {
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
+        let found = (id == KEY).then(|| KeyRecord {
             secret: Secret::new(SECRET),
             principal: self.0.clone(),
-        }))
+            session_token: SessionTokenRule::None,
+        });
+        Ok(found.into())
     }
 
-    async fn api_token(&self, token: &str) -> Result<Option<Principal>, Unavailable> {
-        Ok((token == TOKEN).then(|| self.0.clone()))
+    async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {
+        Ok((token == TOKEN).then(|| self.0.clone()).into())
     }
 }
 
@@ -185,11 +195,11 @@ fn edge(scheme: Scheme) -> Arc<Edge> {
         Role::Root,
     );
     let caller = Caller::with_key(user, AccessKeyId::parse(KEY).unwrap());
-    let parts = Parts {
-        credentials: Arc::new(OneUser(caller.into())),
-        clock: ManualClock::new(now()),
-        entropy: SeededEntropy::new(7),
-    };
+    let parts = Parts::bare(
+        Arc::new(OneUser(caller.into())),
+        ManualClock::new(now()),
+        SeededEntropy::new(7),
+    );
     Edge::new(Arc::new(Echo(scheme)), parts)
 }
 
@@ -213,7 +223,7 @@ fn signer() -> Signer<'static> {
 }
 
 fn s3() -> Arc<Edge> {
-    edge(Scheme::SigV4 { service: "s3" })
+    edge(Scheme::SigV4 { services: &["s3"] })
 }
 
 fn put() -> Ask {
@@ -313,7 +323,7 @@ async fn wrong_signatures_are_refused() {
     for service in ["sts", "transporter", "S3"] {
         let other = Signer { service, ..signer() };
         let error = |in_query| AuthError::WrongService {
-            expected: "s3",
+            expected: &["s3"],
             in_query,
         };
         refused(put().signed(&other, unsigned, date()), error(false)).await;

@@ -14,7 +14,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::{Credentials, Door, KeyRecord, Parts, Refusal, Request, Response, ResponseBody, Scheme, Unavailable};
+use crate::{
+    Credentials, Door, KeyRecord, Lookup, Parts, Refusal, Request, Response, ResponseBody, Scheme, Unavailable,
+};
 
 /// Reads the body but for `/unread`; waits to be let go at `/wait`.
 struct Slow {
@@ -93,12 +95,12 @@ struct NoCredentials;
 
 #[async_trait]
 impl Credentials for NoCredentials {
-    async fn access_key(&self, _id: &str) -> Result<Option<KeyRecord>, Unavailable> {
-        Ok(None)
+    async fn access_key(&self, _id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
+        Ok(Lookup::Unknown)
     }
 
-    async fn api_token(&self, _token: &str) -> Result<Option<Principal>, Unavailable> {
-        Ok(None)
+    async fn api_token(&self, _token: &str) -> Result<Lookup<Principal>, Unavailable> {
+        Ok(Lookup::Unknown)
     }
 }
 
@@ -114,11 +116,11 @@ async fn start(settings: ServerSettings) -> Running {
         entered: Notify::new(),
         go: Notify::new(),
     });
-    let parts = Parts {
-        credentials: Arc::new(NoCredentials),
-        clock: ManualClock::new(Timestamp::EPOCH),
-        entropy: SeededEntropy::new(1),
-    };
+    let parts = Parts::bare(
+        Arc::new(NoCredentials),
+        ManualClock::new(Timestamp::EPOCH),
+        SeededEntropy::new(1),
+    );
     let edge = Edge::new(Arc::clone(&door) as Arc<dyn Door>, parts);
     let listener = Listener::bind(settings).await.unwrap();
     let address = listener.address().unwrap();

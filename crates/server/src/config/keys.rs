@@ -5,10 +5,12 @@ use super::reader::{Reader, Setting};
 use super::{Capture, Config, Listen, Log, LogFormat, Store};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
+use baleen_http::TrustedProxies;
 use baleen_iam::RootOverrides;
 use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The least and the most bytes of a part buffer: S3 takes no part below 5 MiB but the last, and a part is held in memory.
 const PART_BYTES: (usize, usize) = (5 << 20, 128 << 20);
@@ -75,6 +77,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         ),
         listen: listen(from),
         log: log(from),
+        audit: audit(from),
         drain: from.value(
             &setting(
                 "drain",
@@ -131,6 +134,16 @@ fn listen(from: &mut Reader) -> Listen {
             ),
             address,
         ),
+        proxies: TrustedProxies::new(from.list(
+            &setting(
+                "listen.trusted_proxies",
+                "list of networks",
+                "",
+                "Reverse proxies (`10.0.0.0/8`, `192.0.2.7`) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. \
+                 Each must append the address it was called from. Without it the client is the other end of the connection.",
+            ),
+            worded(TrustedProxies::parse_network),
+        )),
     }
 }
 
@@ -162,6 +175,34 @@ fn log(from: &mut Reader) -> Log {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("text or json is expected".to_owned()),
             },
+        ),
+    }
+}
+
+fn audit(from: &mut Reader) -> baleen_audit::Settings {
+    baleen_audit::Settings {
+        data_events: from.value(
+            &setting(
+                "audit.data_events",
+                "`on` or `off`",
+                "off",
+                "Whether the audit log has reads and writes of objects too, besides changes of identities, rights, settings and \
+                 captures, and what was refused.",
+            ),
+            |text| match text {
+                "on" => Ok(true),
+                "off" => Ok(false),
+                _ => Err("on or off is expected".to_owned()),
+            },
+        ),
+        retention: from.value(
+            &setting(
+                "audit.retention_days",
+                "number",
+                "365",
+                "Days for which entries of the audit log are kept: 1 to 3650.",
+            ),
+            |text| number(1, 3650)(text).map(|days: u64| Duration::from_secs(days * 86_400)),
         ),
     }
 }
@@ -382,7 +423,7 @@ fn destinations(from: &mut Reader) -> DestinationSettings {
 
 /// What only shows when settings are held against each other.
 fn compare(config: &Config, from: &mut Reader) {
-    let Listen { s3, api, ops } = config.listen;
+    let Listen { s3, api, ops, .. } = config.listen;
     for (key, address, others) in [("listen.api", api, vec![s3]), ("listen.ops", ops, vec![s3, api])] {
         if address.port() != 0 && others.contains(&address) {
             from.refuse(key, format!("{address} is taken by another door; each needs its own"));

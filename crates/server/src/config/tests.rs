@@ -38,7 +38,7 @@ fn flags_beat_the_environment_which_beats_the_file() {
         ("BALEEN_SITE", ""),
     ];
     let loaded = load(file, &environment, &[("listen.ops", &["127.0.0.1:23"])]).expect("it is right");
-    let Listen { s3, api, ops } = loaded.config.listen;
+    let Listen { s3, api, ops, .. } = loaded.config.listen;
     assert_eq!((s3.port(), api.port(), ops.port()), (1, 12, 23));
     // An empty variable is one that is not set.
     assert_eq!(loaded.config.capture.site.as_str(), "file");

@@ -36,7 +36,7 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     let data = config.data.as_deref();
     findings.extend(data.map_or_else(|| vec![no_data_folder()], data_folder));
     let is_running = data.is_some_and(folder::is_held);
-    let listen = config.listen;
+    let listen = &config.listen;
     for (subject, address) in [
         ("port s3", listen.s3),
         ("port api", listen.api),

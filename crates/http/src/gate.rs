@@ -1,0 +1,43 @@
+//! The gate: whether a principal may come from where it comes from.
+
+use async_trait::async_trait;
+use baleen_policy::{Origin, Principal};
+use baleen_types::AccountId;
+
+/// Holds principals to the networks their account allows; implemented over the whitelists of `tenancy`, wired by `server`.
+///
+/// The edge asks once for each request, after it knows who asks and before a door or a body is looked at. So it is asked for
+/// keys, sessions, presigned links and tokens alike.
+#[async_trait]
+pub trait Gate: Send + Sync + 'static {
+    /// Lets `principal` in, or not. Nobody has no account, so that the edge lets it in; see [`Gate::admit_to`].
+    async fn admit(&self, principal: &Principal, origin: &Origin) -> Result<(), Barred>;
+
+    /// Lets anybody at all in to what belongs to `account`: a door asks it for a request without credentials, once it
+    /// knows the owner of what the request is about (identity contract, section 5).
+    async fn admit_to(&self, account: AccountId, origin: &Origin) -> Result<(), Barred>;
+}
+
+/// The gate is closed. Doors render it as their "access denied", without a word on why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// The account has a list, and the address is not on it.
+    NotListed,
+    /// Nobody can tell now, which lets nobody in. Whoever says so has told the operator why.
+    Unavailable,
+}
+
+/// A gate that stands open, for a server without whitelists and for tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenGate;
+
+#[async_trait]
+impl Gate for OpenGate {
+    async fn admit(&self, _principal: &Principal, _origin: &Origin) -> Result<(), Barred> {
+        Ok(())
+    }
+
+    async fn admit_to(&self, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
+        Ok(())
+    }
+}
