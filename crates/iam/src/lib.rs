@@ -1,32 +1,67 @@
-//! Accounts, users, access keys and API tokens; secrets sealed at rest.
+//! Users, access keys, sessions, policies and API tokens; secrets sealed at rest.
 //!
-//! Doors turn credentials into a `policy::User` through [`Iam::access_key`] and [`Iam::api_token`]; `server` wires them.
-//! There are no default credentials: the first start makes an account with its root user, see [`root`].
+//! Doors turn credentials into a `policy::Principal` through [`Iam::credential`] and [`Iam::api_token`]; `server` wires
+//! them. What changes something takes the `Authorized` of who asks, and acts on the account of it. There are no default
+//! credentials: the first start makes an account with its root user, see [`root`].
 //!
-//! Left out, for now: further customers and users, sessions, attached policies, passwords.
+//! A change is felt by every request that arrives after its answer, see `epochs`. This holds for one process over one
+//! store; further processes over the same store would need to hear of changes.
 
+mod accounts;
+mod attachments;
+mod cache;
+mod change;
+mod epochs;
 mod error;
+mod force;
+mod ids;
+mod inline;
+mod keys;
+mod last_used;
+pub mod limits;
 pub mod login;
 mod lookup;
 mod master_key;
+mod paging;
+mod policies;
 mod records;
 pub mod root;
+mod sessions;
+mod users;
+mod values;
 
-pub use error::Error;
+pub use attachments::{AttachedPolicy, PolicyUser};
+pub use error::{DeleteConflict, Error};
+pub use keys::{AccessKeyInfo, LastUse, NewAccessKey};
 pub use login::{NewPassword, PolicyViolation};
-pub use lookup::AccessKey;
+pub use lookup::{Known, Lookup};
 pub use master_key::load_or_create_master_key;
+pub use paging::{Page, PageRequest};
+pub use policies::{NewPolicy, PolicyFilter, PolicyInfo, VersionInfo, VersionNumber};
 pub use root::{RootCredentials, RootOverrides, RootStart};
+pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
+pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};
+pub use values::{Description, Path, PathPrefix, PersonName, PolicyArn, PolicyName, SessionName, Tags};
+
+pub(crate) use root::is_token;
 
 use baleen_meta::Meta;
+use baleen_policy::Policy;
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::Sealer;
+use baleen_types::{AccessKeyId, AccountId, UserId};
+use cache::Cache;
+use epochs::Epochs;
 use std::sync::Arc;
 
 /// The identity service.
 pub struct Iam {
     parts: Parts,
-    keys: lookup::Cache,
+    epochs: Arc<Epochs>,
+    credentials: Cache<AccessKeyId, Known>,
+    users: Cache<(AccountId, UserId), force::InForce>,
+    compiled: Cache<String, Policy>,
+    uses: last_used::Uses,
 }
 
 /// What the service is built from.
@@ -46,7 +81,11 @@ impl Iam {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             parts,
-            keys: lookup::Cache::default(),
+            epochs: Arc::default(),
+            credentials: Cache::new(limits::CACHED_CREDENTIALS_MAX),
+            users: Cache::new(limits::CACHED_USERS_MAX),
+            compiled: Cache::new(limits::CACHED_POLICIES_MAX),
+            uses: last_used::Uses::default(),
         })
     }
 }

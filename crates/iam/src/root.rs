@@ -3,23 +3,28 @@
 //! The credentials file is written and synced *before* the store knows the keys. A crash between the two leaves a file that
 //! the next start overwrites, never a root user whose keys nobody has.
 
+use crate::epochs::Scope;
 use crate::master_key::write_private;
 use crate::records::{
-    ApiTokenHash, KeyStatus, Root, StoredAccount, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id,
-    account_id, encode, stamp, user_id,
+    ApiTokenHash, Root, StoredAccount, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id,
+    decode, encode, stamp, user_id,
 };
-use crate::{Error, Iam};
-use baleen_meta::{Outcome, Request};
-use baleen_runtime::Entropy;
+use crate::users::insert;
+use crate::{Error, Iam, ids};
+use baleen_meta::keys::{KeyReader, KeyWriter, Table};
+use baleen_meta::{Request, Scan};
 use baleen_types::{AccessKeyId, AccountId, Invalid, ProjectId, Secret, UserId};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The name of the first user of a store.
 pub const ROOT_USER_NAME: &str = "root";
 
-/// Characters in a generated secret key: 40 of 62 letters and digits are 238 bits, and no tool has to escape them.
-const SECRET_KEY_CHARACTERS: usize = 40;
+/// Says that every user of the store is found by its name. The first releases had no such index.
+fn names_are_indexed_key() -> Vec<u8> {
+    KeyWriter::new(Table::System).tail("users-by-name")
+}
 
 /// The root user's credentials as they lie in `root-credentials.json`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -112,8 +117,35 @@ impl Iam {
     pub async fn ensure_root(&self, overrides: &RootOverrides, file: &Path) -> Result<RootStart, Error> {
         match self.read_root().await? {
             None => self.create_root(overrides, file).await,
-            Some(root) => self.replace_root_keys(root, overrides, file).await,
+            Some(root) => {
+                self.index_names().await?;
+                self.replace_root_keys(root, overrides, file).await
+            }
         }
+    }
+
+    /// Enters the users of a store of the first releases into the index of names. Runs again after a crash.
+    async fn index_names(&self) -> Result<(), Error> {
+        let done = names_are_indexed_key();
+        if self.parts.meta.get(&done).await.map_err(Error::Meta)?.is_some() {
+            return Ok(());
+        }
+        let prefix = KeyWriter::new(Table::User).finish();
+        for entry in self.parts.meta.scan(Scan::prefix(&prefix)).await.map_err(Error::Meta)? {
+            let mut key = KeyReader::new(&entry.key, Table::User).map_err(Error::Meta)?;
+            let (account, id) = (
+                account_id(key.u64().map_err(Error::Meta)?)?,
+                user_id(key.u64().map_err(Error::Meta)?)?,
+            );
+            let user: StoredUser = decode(&entry.value)?;
+            let named = StoredUser::by_name_key(account, &user.name()?.folded());
+            let request = Request::new()
+                .absent(named.clone())
+                .put(named, id.to_string())
+                .add(StoredUser::by_name_key(account, ""), 1);
+            self.settle(request, &[]).await?;
+        }
+        self.commit(Request::new().put(done, ""), &[]).await
     }
 
     async fn create_root(&self, overrides: &RootOverrides, file: &Path) -> Result<RootStart, Error> {
@@ -128,12 +160,8 @@ impl Iam {
             project: *project.as_bytes(),
             created_ns: at,
         };
-        let stored_user = StoredUser {
-            name: ROOT_USER_NAME.to_owned(),
-            role: StoredRole::Root,
-            created_ns: at,
-        };
-        let fresh_key = || (new_access_key_id(entropy), new_secret_key(entropy));
+        let stored_user = StoredUser::new(ROOT_USER_NAME.to_owned(), StoredRole::Root, at);
+        let fresh_key = || (ids::access_key_id(entropy), ids::secret_key(entropy));
         let (key_id, secret) = overrides.access_key.clone().unwrap_or_else(fresh_key);
         let token = overrides
             .api_token
@@ -151,8 +179,9 @@ impl Iam {
             .put(Root::key(), encode(&root)?)
             .put(StoredAccount::key(account), encode(&stored_account)?)
             .put(StoredAccount::by_project_key(project), account.to_string())
-            .put(StoredUser::key(account, user), encode(&stored_user)?)
-            .and(self.add_key(owner, &key_id, &secret)?)
+            .put(names_are_indexed_key(), "")
+            .and(insert(account, user, &stored_user)?)
+            .and(self.key_rows(account, user, &key_id, &secret)?.1)
             .and(self.add_token(owner, root.token)?);
         let credentials = RootCredentials {
             account_id: account.to_string(),
@@ -163,15 +192,20 @@ impl Iam {
             api_token: Some(token.expose().to_owned()),
         };
         save(&credentials, file)?;
-        self.commit(request).await?;
+        self.commit(request, &[]).await?;
         Ok(RootStart::Created)
     }
 
     async fn replace_root_keys(&self, root: Root, overrides: &RootOverrides, file: &Path) -> Result<RootStart, Error> {
         let key_id = access_key_id(&root.access_key)?;
-        let stored = self.read_key(&key_id).await?.ok_or(Error::Damaged("root access key"))?;
-        let old_secret = self.open_key(&key_id, &stored)?;
-        let differs = |(id, secret): &&(AccessKeyId, Secret)| *id != key_id || secret.expose() != old_secret.expose();
+        // A root may have deleted its first key, and uses others.
+        let old_secret = match self.read::<StoredKey>(&StoredKey::key(&key_id)).await? {
+            Some(stored) => Some(self.open_key(&key_id, &stored)?),
+            None => None,
+        };
+        let differs = |(id, secret): &&(AccessKeyId, Secret)| {
+            *id != key_id || old_secret.as_ref().is_none_or(|old| secret.expose() != old.expose())
+        };
         let new_key = overrides.access_key.as_ref().filter(differs);
         let new_token = overrides
             .api_token
@@ -184,7 +218,11 @@ impl Iam {
             account: account_id(root.account)?,
             user: user_id(root.user)?,
         };
-        let user = self.user(owner.account, owner.user).await?;
+        let (user, _) = self
+            .in_force(owner.account, owner.user)
+            .await?
+            .ok_or(Error::Damaged("root"))?;
+        let user = Arc::clone(&user.user);
         let mut next = root.clone();
         let mut request = Request::new().unchanged(Root::key(), Some(encode(&root)?));
         let mut secret = old_secret.clone();
@@ -192,9 +230,9 @@ impl Iam {
             request = request
                 .delete(StoredKey::key(&key_id))
                 .delete(StoredKey::by_user_key(owner.account, owner.user, &key_id))
-                .and(self.add_key(owner, id, wanted)?);
+                .and(self.key_rows(owner.account, owner.user, id, wanted)?.1);
             next.access_key = id.to_string();
-            secret = wanted.clone();
+            secret = Some(wanted.clone());
         }
         // The store has the token's hash alone; an unchanged token stays in the file if the file still has it.
         let kept = read_file(file).and_then(|old| old.api_token);
@@ -212,28 +250,13 @@ impl Iam {
             project_id: user.project.to_string(),
             user_name: user.name.to_string(),
             access_key_id: next.access_key.clone(),
-            secret_access_key: secret.expose().to_owned(),
+            secret_access_key: secret.map(|s| s.expose().to_owned()).unwrap_or_default(),
             api_token: token,
         };
         save(&credentials, file)?;
-        self.commit(request.put(Root::key(), encode(&next)?)).await?;
-        self.keys.forget_all();
+        let request = request.put(Root::key(), encode(&next)?);
+        self.commit(request, &[Scope::User(owner.account, owner.user)]).await?;
         Ok(RootStart::Replaced)
-    }
-
-    fn add_key(&self, owner: Owner, id: &AccessKeyId, secret: &Secret) -> Result<Request, Error> {
-        let record = StoredKey {
-            account: owner.account.as_u64(),
-            user: owner.user.as_u64(),
-            sealed_secret: self
-                .parts
-                .sealer
-                .seal(StoredKey::context(id), secret, self.parts.entropy.bytes()),
-            status: KeyStatus::Active,
-            created_ns: stamp(self.parts.clock.now()),
-        };
-        let listed = StoredKey::by_user_key(owner.account, owner.user, id);
-        Ok(Request::new().put(StoredKey::key(id), encode(&record)?).put(listed, ""))
     }
 
     fn add_token(&self, owner: Owner, hash: ApiTokenHash) -> Result<Request, Error> {
@@ -248,11 +271,15 @@ impl Iam {
             .put(listed, ""))
     }
 
-    async fn commit(&self, request: Request) -> Result<(), Error> {
-        match self.parts.meta.commit(request).await.map_err(Error::Meta)? {
-            Outcome::Committed => Ok(()),
-            Outcome::Conflict { .. } => Err(Error::Race),
+    async fn commit(&self, request: Request, scopes: &[Scope]) -> Result<(), Error> {
+        if self.settle(request, scopes).await? {
+            return Ok(());
         }
+        Err(Error::Race)
+    }
+
+    pub(crate) async fn read_root(&self) -> Result<Option<Root>, Error> {
+        self.read(&Root::key()).await
     }
 }
 
@@ -261,27 +288,6 @@ impl Iam {
 struct Owner {
     account: AccountId,
     user: UserId,
-}
-
-/// `AKIA` and 16 characters of base 32, as AWS makes them and tools expect them (identity contract, section 1).
-fn new_access_key_id(entropy: &dyn Entropy) -> AccessKeyId {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let tail = entropy.bytes::<16>().map(|b| char::from(ALPHABET[usize::from(b % 32)]));
-    AccessKeyId::parse(&format!("AKIA{}", tail.iter().collect::<String>())).expect("20 letters and digits fit")
-}
-
-fn new_secret_key(entropy: &dyn Entropy) -> Secret {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut text = String::with_capacity(SECRET_KEY_CHARACTERS);
-    while text.len() < SECRET_KEY_CHARACTERS {
-        // Bytes above the last multiple of 62 are dropped, so that every character is equally likely.
-        let fair = entropy.bytes::<64>().into_iter().filter(|b| *b < 248);
-        text.extend(
-            fair.take(SECRET_KEY_CHARACTERS - text.len())
-                .map(|b| char::from(ALPHABET[usize::from(b % 62)])),
-        );
-    }
-    Secret::new(text)
 }
 
 fn save(credentials: &RootCredentials, file: &Path) -> Result<(), Error> {

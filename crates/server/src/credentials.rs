@@ -20,13 +20,16 @@ impl Credentials for IamCredentials {
         let Ok(id) = AccessKeyId::parse(id) else {
             return Ok(Lookup::Unknown);
         };
-        let found = self.0.access_key(&id).await.map_err(|error| report(&error))?;
-        let found = found.map(|key| KeyRecord {
-            secret: key.secret.clone(),
-            principal: Caller::with_key(Arc::clone(&key.user), id.clone()).into(),
-            session_token: SessionTokenRule::None,
-        });
-        Ok(found.into())
+        Ok(match self.0.credential(&id).await.map_err(|error| report(&error))? {
+            baleen_iam::Lookup::Found(key) => Lookup::Found(KeyRecord {
+                secret: key.secret.clone(),
+                principal: key.principal.clone(),
+                session_token: key.token_hash.map_or(SessionTokenRule::None, SessionTokenRule::Sha256),
+            }),
+            baleen_iam::Lookup::Unknown => Lookup::Unknown,
+            baleen_iam::Lookup::Suspended => Lookup::Suspended,
+            baleen_iam::Lookup::Expired => Lookup::Expired,
+        })
     }
 
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {

@@ -1,0 +1,76 @@
+//! Sessions.
+
+use super::first_version;
+use baleen_meta::keys::{KeyWriter, Table};
+use baleen_sealing::Context;
+use baleen_types::{AccessKeyId, AccountId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A session: temporary keys of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredSession {
+    /// Whose it is: the customer in which a reseller acts, otherwise the user's own.
+    pub(crate) account: u64,
+    /// Who acts; of a reseller's session the root of the customer.
+    pub(crate) user: u64,
+    pub(crate) sealed_secret: Vec<u8>,
+    /// SHA-256 of the token that must come along, if one must.
+    pub(crate) token_hash: Option<[u8; 32]>,
+    pub(crate) kind: StoredKind,
+    /// The credential it was made with, without which it is nothing.
+    pub(crate) parent: Option<String>,
+    /// How many parents it has.
+    pub(crate) depth: u8,
+    pub(crate) name: String,
+    /// The documents it is held to, in addition to what its parent is held to; `None`: to none.
+    pub(crate) bounds: Option<Vec<String>>,
+    pub(crate) issued_ns: i64,
+    pub(crate) expires_ns: i64,
+    pub(crate) mfa_ns: Option<i64>,
+    /// The address that asked for it.
+    pub(crate) origin: String,
+    /// Those of the user when it was opened.
+    pub(crate) generation: u32,
+    pub(crate) login_generation: u32,
+}
+first_version!(StoredSession, "session");
+
+impl StoredSession {
+    pub(crate) fn key(id: &AccessKeyId) -> Vec<u8> {
+        KeyWriter::new(Table::Session).tail(id.as_str())
+    }
+
+    /// Where all sessions are.
+    pub(crate) fn prefix() -> Vec<u8> {
+        KeyWriter::new(Table::Session).finish()
+    }
+
+    pub(crate) fn by_user_key(account: AccountId, user: UserId, id: &AccessKeyId) -> Vec<u8> {
+        Self::of_user(account, user).tail(id.as_str())
+    }
+
+    /// Without an id it holds a counter of the user's sessions.
+    pub(crate) fn of_user(account: AccountId, user: UserId) -> KeyWriter {
+        KeyWriter::new(Table::SessionByUser)
+            .u64(account.as_u64())
+            .u64(user.as_u64())
+    }
+
+    /// What the sealed secret is bound to.
+    pub(crate) fn context(id: &AccessKeyId) -> Context<'_> {
+        Context {
+            purpose: "session",
+            id: id.as_str(),
+        }
+    }
+}
+
+/// How a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StoredKind {
+    Login,
+    Federated,
+    Derived,
+    /// Its parent is a credential of the reseller's user.
+    Reseller,
+}

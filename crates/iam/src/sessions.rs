@@ -1,0 +1,443 @@
+//! Sessions: temporary keys.
+//!
+//! A session holds as long as its own time, the numbers of its user (`generation`), and the credential it was made with,
+//! all looked at live. So a session derived from another has that one's bounds and end at most, and ends with it.
+
+use crate::change::Stored;
+use crate::epochs::Scope;
+use crate::limits::{
+    ASSUMED_SECS, ASSUMED_SECS_DEFAULT, ENDED_SESSION_KEPT_SECS, LOGIN_SECS, LOGIN_SECS_DEFAULT, SESSION_DEPTH_MAX,
+    SESSION_POLICY_ARNS_MAX, SESSION_POLICY_BYTES_MAX, SESSION_POLICY_CHARS_MAX, SESSIONS_PER_USER_MAX, SWEEP_PAGE,
+};
+use crate::records::{
+    StoredKind, StoredSession, StoredUser, StoredVersion, access_key_id, account_id, decode, encode, sha256, stamp,
+    user_id,
+};
+use crate::{Error, Iam, PolicyArn, SessionName, UserInfo, ids};
+use baleen_meta::{Request, Scan};
+use baleen_policy::{Authorized, Credential, DocumentKind, Policy};
+use baleen_types::{AccessKeyId, AccountId, Invalid, Secret, Timestamp, UserId};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long a session is to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLength(Duration);
+
+impl SessionLength {
+    /// Of AssumeRole: 15 minutes to 12 hours, 15 minutes if nothing is said (seed 004, AssumeRole).
+    pub fn assumed(secs: Option<u32>) -> Result<Self, Invalid> {
+        Self::within(ASSUMED_SECS, secs.unwrap_or(ASSUMED_SECS_DEFAULT))
+    }
+
+    /// Of RSLogin and RSAssumeCustomerRole: a minute to 12 hours, an hour if nothing is said.
+    pub fn login(secs: Option<u32>) -> Result<Self, Invalid> {
+        Self::within(LOGIN_SECS, secs.unwrap_or(LOGIN_SECS_DEFAULT))
+    }
+
+    fn within(range: std::ops::RangeInclusive<u32>, secs: u32) -> Result<Self, Invalid> {
+        if range.contains(&secs) {
+            return Ok(Self(Duration::from_secs(secs.into())));
+        }
+        let why = format!("{} to {} are expected", range.start(), range.end());
+        Err(Invalid::new("DurationSeconds", why))
+    }
+}
+
+/// A session to be derived from the credential that asks.
+#[derive(Clone, Debug)]
+pub struct AssumeRole {
+    /// Its name.
+    pub name: SessionName,
+    /// How long it is to last; not longer than what it is derived from.
+    pub length: SessionLength,
+    /// A policy that it is held to.
+    pub policy: Option<String>,
+    /// Managed policies that it is held to, as they are now; with `policy`, what any of them allows.
+    pub policy_arns: Vec<PolicyArn>,
+    /// The address that asks.
+    pub origin: Option<IpAddr>,
+}
+
+/// A session of a user who has proven to be it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession {
+    /// By which proof.
+    pub kind: LoginKind,
+    /// How long it is to last.
+    pub length: SessionLength,
+    /// Whether a second factor was given.
+    pub with_second_factor: bool,
+    /// The address that asks.
+    pub origin: Option<IpAddr>,
+}
+
+/// How a user has proven to be it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginKind {
+    /// With a password.
+    Password,
+    /// With a proof of the account's identity provider.
+    Federated,
+}
+
+/// A session that was just opened.
+#[derive(Debug)]
+pub struct OpenedSession {
+    /// The public half of its key.
+    pub id: AccessKeyId,
+    /// The secret half, shown once.
+    pub secret: Secret,
+    /// The token that must come along, if one must.
+    pub token: Option<Secret>,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// How much of the room for its policies is used, in percent.
+    pub packed_percent: u8,
+}
+
+/// A session as those see it who manage the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// The public half of its key.
+    pub id: AccessKeyId,
+    /// How it began.
+    pub began: SessionBeginning,
+    /// Its name, possibly empty.
+    pub name: String,
+    /// The credential it was made with.
+    pub parent: Option<AccessKeyId>,
+    /// When it began.
+    pub issued: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// The address that asked for it, if it is known.
+    pub origin: Option<IpAddr>,
+}
+
+/// How a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionBeginning {
+    /// With a password.
+    Login,
+    /// With a proof of the account's identity provider.
+    Federated,
+    /// From another credential of the user.
+    Derived,
+    /// By a reseller.
+    Reseller,
+}
+
+impl Iam {
+    /// Derives a session from the credential that asks: the same user, held to what that is held to and to the policies
+    /// that are given, for not longer than that.
+    ///
+    /// # Errors
+    /// `MalformedPolicyDocument`, `PackedPolicyTooLarge`, `NoSuchEntity` for a policy; `LimitExceeded` when it would be the
+    /// ninth of a chain or the user has too many; `NotAllowed` when what asks cannot have sessions.
+    pub async fn assume_role(&self, by: &Authorized, ask: AssumeRole) -> Result<OpenedSession, Error> {
+        let caller = by.caller().ok_or(Error::NotAllowed("nobody has no sessions"))?;
+        let user = &caller.user;
+        let (parent, session) = match &caller.credential {
+            Credential::AccessKey(id) => (id, None),
+            Credential::Session(session) => (&session.id, Some(session)),
+            Credential::ApiToken(_) => return Err(Error::NotAllowed("an API token opens no session")),
+        };
+        if session.is_some_and(|s| s.must_change_password) {
+            return Err(Error::NotAllowed("the password has to be changed first"));
+        }
+        let depth = if session.is_some() {
+            let stored: Option<StoredSession> = self.read(&StoredSession::key(parent)).await?;
+            stored.ok_or(Error::NotAllowed("the session has ended"))?.depth + 1
+        } else {
+            1
+        };
+        if depth > SESSION_DEPTH_MAX {
+            return Err(Error::LimitExceeded {
+                what: "sessions derived one from another",
+                limit: usize::from(SESSION_DEPTH_MAX),
+            });
+        }
+        let bounds = self.session_policies(by.account(), &ask).await?;
+        let was = self.view().await?.known_user(user.account, user.id).await?.value;
+        let now = self.parts.clock.now();
+        let end = now.plus(ask.length.0);
+        let token = ids::session_token(&*self.parts.entropy);
+        let draft = StoredSession {
+            kind: StoredKind::Derived,
+            parent: Some(parent.to_string()),
+            depth,
+            name: ask.name.as_str().to_owned(),
+            bounds,
+            expires_ns: stamp(session.map_or(end, |s| end.min(s.expires))),
+            mfa_ns: session.and_then(|s| s.mfa_at).map(stamp),
+            token_hash: Some(sha256(token.expose().as_bytes())),
+            ..draft(user.account, user.id, &was, now, ask.origin)
+        };
+        self.open(draft, Some(token)).await
+    }
+
+    /// Opens a session of a user who has proven to be it. `seen` is the user as it was read *before* the proof was checked:
+    /// if its password changes meanwhile, the session ends before it begins.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when the user has too many.
+    pub async fn open_session(&self, seen: &UserInfo, new: NewSession) -> Result<OpenedSession, Error> {
+        let now = self.parts.clock.now();
+        let was = StoredUser {
+            generation: seen.generation,
+            login_generation: seen.login_generation,
+            ..StoredUser::tombstone(0)
+        };
+        let draft = StoredSession {
+            kind: match new.kind {
+                LoginKind::Password => StoredKind::Login,
+                LoginKind::Federated => StoredKind::Federated,
+            },
+            expires_ns: stamp(now.plus(new.length.0)),
+            mfa_ns: new.with_second_factor.then(|| stamp(now)),
+            ..draft(seen.account, seen.id, &was, now, new.origin)
+        };
+        self.open(draft, None).await
+    }
+
+    /// The sessions of a user that have not ended, in the order of their ids.
+    pub async fn list_sessions(&self, by: &Authorized, user: UserId) -> Result<Vec<SessionInfo>, Error> {
+        let account = by.account();
+        let view = self.view().await?;
+        let owner = view.known_user(account, user).await?.value;
+        let start = StoredSession::of_user(account, user).finish();
+        let rows = Scan::prefix(&start)
+            .after(start.clone())
+            .limit(2 * SESSIONS_PER_USER_MAX)
+            .keys_only();
+        let mut sessions = Vec::new();
+        for entry in view.scan(rows).await? {
+            let id = std::str::from_utf8(&entry.key[start.len()..]).map_err(|_| Error::Damaged("session"))?;
+            let id = access_key_id(id)?;
+            let Some(stored) = view.get::<StoredSession>(&StoredSession::key(&id)).await? else {
+                continue;
+            };
+            if self.is_live(&stored.value, &owner) {
+                sessions.push(SessionInfo::new(id, stored.value)?);
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Ends one session of a user, and what was derived from it.
+    pub async fn end_session(&self, by: &Authorized, user: UserId, id: &AccessKeyId) -> Result<(), Error> {
+        let account = by.account();
+        self.tried(|| async {
+            let found = self.view().await?.get::<StoredSession>(&StoredSession::key(id)).await?;
+            let found = found.filter(|s| s.value.account == account.as_u64() && s.value.user == user.as_u64());
+            let found = found.ok_or_else(|| Error::no_such("session with id", id))?;
+            let request = forget(id, &found)?;
+            Ok(self.settle(request, &[Scope::User(account, user)]).await?.then_some(()))
+        })
+        .await
+    }
+
+    /// Ends all sessions of a user.
+    pub async fn end_sessions(&self, by: &Authorized, user: UserId) -> Result<(), Error> {
+        let account = by.account();
+        self.tried(|| async {
+            let was = self.view().await?.known_user(account, user).await?;
+            let mut next = was.value.clone();
+            next.generation += 1;
+            let request = was.fence(account, user, next)?;
+            Ok(self.settle(request, &[Scope::User(account, user)]).await?.then_some(()))
+        })
+        .await
+    }
+
+    /// Removes sessions that ended a while ago; for a background task.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store refuses; the next pass goes on.
+    pub async fn sweep_sessions(&self) -> Result<(), Error> {
+        let prefix = StoredSession::prefix();
+        let mut from = prefix.clone();
+        loop {
+            let page = Scan::prefix(&prefix).after(from.clone()).limit(SWEEP_PAGE);
+            let entries = self.parts.meta.scan(page).await.map_err(Error::Meta)?;
+            let now = self.parts.clock.now();
+            for entry in &entries {
+                let value: StoredSession = decode(&entry.value)?;
+                let kept = Duration::from_secs(ENDED_SESSION_KEPT_SECS);
+                if Timestamp::from_nanos(value.expires_ns).plus(kept) > now {
+                    continue;
+                }
+                let id = std::str::from_utf8(&entry.key[prefix.len()..]).map_err(|_| Error::Damaged("session"))?;
+                let bytes = entry.value.clone();
+                // Another pass, or an end of the session, may have been faster.
+                self.settle(forget(&access_key_id(id)?, &Stored { value, bytes })?, &[])
+                    .await?;
+            }
+            match entries.last() {
+                Some(last) if entries.len() == SWEEP_PAGE => from = last.key.to_vec(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// The documents a session is to be held to; `None`: to none of its own.
+    async fn session_policies(&self, account: AccountId, ask: &AssumeRole) -> Result<Option<Vec<String>>, Error> {
+        if ask.policy.is_none() && ask.policy_arns.is_empty() {
+            return Ok(None);
+        }
+        if ask.policy_arns.len() > SESSION_POLICY_ARNS_MAX {
+            return Err(Error::LimitExceeded {
+                what: "policies of one session",
+                limit: SESSION_POLICY_ARNS_MAX,
+            });
+        }
+        let mut documents = Vec::new();
+        if let Some(policy) = &ask.policy {
+            if policy.chars().count() > SESSION_POLICY_CHARS_MAX {
+                let why = format!("at most {SESSION_POLICY_CHARS_MAX} characters are expected");
+                return Err(Invalid::new("Policy", why).into());
+            }
+            documents.push(policy.clone());
+        }
+        if !ask.policy_arns.is_empty() {
+            let view = self.view().await?;
+            for arn in &ask.policy_arns {
+                let policy = view.policy(account, arn).await?.value;
+                let key = StoredVersion::key(account, &policy, policy.default_version)?;
+                let version = view
+                    .get::<StoredVersion>(&key)
+                    .await?
+                    .ok_or(Error::Damaged("policy version"))?;
+                documents.push(version.value.document);
+            }
+        }
+        let bytes = documents.iter().map(String::len).sum();
+        if bytes > SESSION_POLICY_BYTES_MAX {
+            return Err(Error::PackedPolicyTooLarge { bytes });
+        }
+        for document in &documents {
+            Policy::parse(document, DocumentKind::Session)?;
+        }
+        Ok(Some(documents))
+    }
+
+    /// Makes the secret of a drafted session and stores it.
+    async fn open(&self, draft: StoredSession, token: Option<Secret>) -> Result<OpenedSession, Error> {
+        let (account, user) = (account_id(draft.account)?, user_id(draft.user)?);
+        let bytes = draft.bounds.iter().flatten().map(String::len).sum::<usize>();
+        let packed_percent = u8::try_from((100 * bytes).div_ceil(SESSION_POLICY_BYTES_MAX)).unwrap_or(100);
+        let open = self
+            .view()
+            .await?
+            .counter(&StoredSession::of_user(account, user).finish())
+            .await?;
+        if open >= i128::try_from(SESSIONS_PER_USER_MAX).unwrap_or(i128::MAX) {
+            return Err(Error::LimitExceeded {
+                what: "sessions of one user",
+                limit: SESSIONS_PER_USER_MAX,
+            });
+        }
+        let made = self.tried(|| async {
+            let (id, secret) = (
+                ids::session_id(&*self.parts.entropy),
+                ids::secret_key(&*self.parts.entropy),
+            );
+            let sealed_secret = {
+                let nonce = self.parts.entropy.bytes();
+                self.parts.sealer.seal(StoredSession::context(&id), &secret, nonce)
+            };
+            let stored = StoredSession {
+                sealed_secret,
+                ..draft.clone()
+            };
+            let request = Request::new()
+                .absent(StoredSession::key(&id))
+                .put(StoredSession::key(&id), encode(&stored)?)
+                .put(StoredSession::by_user_key(account, user, &id), "")
+                .add(StoredSession::of_user(account, user).finish(), 1);
+            Ok(self.settle(request, &[]).await?.then_some((id, secret)))
+        });
+        let (id, secret) = made.await?;
+        Ok(OpenedSession {
+            id,
+            secret,
+            token,
+            expires: Timestamp::from_nanos(draft.expires_ns),
+            packed_percent,
+        })
+    }
+
+    fn is_live(&self, session: &StoredSession, owner: &StoredUser) -> bool {
+        let is_login = matches!(session.kind, StoredKind::Login | StoredKind::Federated);
+        Timestamp::from_nanos(session.expires_ns) > self.parts.clock.now()
+            && session.generation == owner.generation
+            && (!is_login || session.login_generation == owner.login_generation)
+    }
+}
+
+impl SessionInfo {
+    fn new(id: AccessKeyId, stored: StoredSession) -> Result<Self, Error> {
+        Ok(Self {
+            id,
+            began: match stored.kind {
+                StoredKind::Login => SessionBeginning::Login,
+                StoredKind::Federated => SessionBeginning::Federated,
+                StoredKind::Derived => SessionBeginning::Derived,
+                StoredKind::Reseller => SessionBeginning::Reseller,
+            },
+            name: stored.name,
+            parent: stored.parent.as_deref().map(access_key_id).transpose()?,
+            issued: Timestamp::from_nanos(stored.issued_ns),
+            expires: Timestamp::from_nanos(stored.expires_ns),
+            origin: stored.origin.parse().ok(),
+        })
+    }
+}
+
+/// Ends the sessions that a user's password or identity provider opened, but one: a part of the change that makes it so.
+pub(crate) fn end_logins(
+    next: &mut StoredUser,
+    keep: Option<(&AccessKeyId, &Stored<StoredSession>)>,
+) -> Result<Request, Error> {
+    next.login_generation += 1;
+    let Some((id, session)) = keep else {
+        return Ok(Request::new());
+    };
+    let kept = StoredSession {
+        login_generation: next.login_generation,
+        ..session.value.clone()
+    };
+    session.replace(StoredSession::key(id), &kept)
+}
+
+/// A session without what tells it from others.
+fn draft(account: AccountId, user: UserId, was: &StoredUser, now: Timestamp, origin: Option<IpAddr>) -> StoredSession {
+    StoredSession {
+        account: account.as_u64(),
+        user: user.as_u64(),
+        sealed_secret: Vec::new(),
+        token_hash: None,
+        kind: StoredKind::Login,
+        parent: None,
+        depth: 0,
+        name: String::new(),
+        bounds: None,
+        issued_ns: stamp(now),
+        expires_ns: stamp(now),
+        mfa_ns: None,
+        origin: origin.map(|address| address.to_string()).unwrap_or_default(),
+        generation: was.generation,
+        login_generation: was.login_generation,
+    }
+}
+
+/// Takes the rows of a session away, once.
+fn forget(id: &AccessKeyId, session: &Stored<StoredSession>) -> Result<Request, Error> {
+    let (account, user) = (account_id(session.value.account)?, user_id(session.value.user)?);
+    Ok(session
+        .unchanged(StoredSession::key(id))
+        .delete(StoredSession::key(id))
+        .delete(StoredSession::by_user_key(account, user, id))
+        .add(StoredSession::of_user(account, user).finish(), -1))
+}
