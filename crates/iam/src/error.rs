@@ -1,6 +1,7 @@
 //! What can go wrong with identities.
 
 use baleen_policy::Malformed;
+use baleen_saml::{BadKey, BadMetadata, CannotAsk, Refused};
 use baleen_types::{Classify, FaultKind, Invalid};
 use std::path::PathBuf;
 
@@ -57,6 +58,12 @@ pub enum Error {
     /// A rule of the service forbids it, whatever policies say.
     #[error("{0}")]
     NotAllowed(&'static str),
+    /// The metadata of an identity provider is of no use.
+    #[error(transparent)]
+    BadMetadata(#[from] BadMetadata),
+    /// A login through an identity provider fails; the reason is the source, for the log alone.
+    #[error("{}", baleen_saml::Refused::PUBLIC)]
+    FederatedLogin(#[source] FederatedRefusal),
     /// Others changed the same thing again and again.
     #[error("the same thing was changed by others at the same time; try again")]
     ConcurrentModification,
@@ -78,6 +85,9 @@ pub enum Error {
         /// What the sealer said.
         source: baleen_sealing::DoesNotOpen,
     },
+    /// A key of a SAML connection cannot be made or used.
+    #[error(transparent)]
+    SamlKey(#[from] BadKey),
     /// A record is not what was stored.
     #[error("a stored {0} record is damaged")]
     Damaged(&'static str),
@@ -97,6 +107,26 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// Why a login through an identity provider fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FederatedRefusal {
+    /// The answer is not good.
+    #[error(transparent)]
+    Answer(#[from] Refused),
+    /// The browser does not bring what it was given when the login began, or too late.
+    #[error("the browser did not begin this login, or longer ago than it holds")]
+    OtherBrowser,
+    /// The connection is gone, or is another one by now.
+    #[error("the connection that the login began with is gone or was replaced")]
+    OtherConnection,
+    /// The name is nobody's who logs in this way.
+    #[error("the identity provider names nobody who logs in through it")]
+    NoSuchUser,
+    /// The code is not ours, has ended or was used, or what it stands for has ended.
+    #[error("the code is not ours, has ended or was used; or the user or the connection changed meanwhile")]
+    Code,
 }
 
 /// Why something is not deleted.
@@ -151,6 +181,22 @@ impl Error {
     }
 }
 
+impl From<FederatedRefusal> for Error {
+    fn from(why: FederatedRefusal) -> Self {
+        Self::FederatedLogin(why)
+    }
+}
+
+impl From<CannotAsk> for Error {
+    fn from(why: CannotAsk) -> Self {
+        match why {
+            CannotAsk::Key(key) => Self::SamlKey(key),
+            // Ours has half that length.
+            CannotAsk::RelayState => Self::Damaged("SAML request"),
+        }
+    }
+}
+
 impl From<DeleteConflict> for Error {
     fn from(why: DeleteConflict) -> Self {
         Self::DeleteConflict { why }
@@ -165,12 +211,14 @@ impl Classify for Error {
             Self::DeleteConflict { .. } | Self::LimitExceeded { .. } | Self::ConcurrentModification | Self::Race => {
                 FaultKind::Conflict
             }
-            Self::MalformedPolicyDocument(_) | Self::Invalid(_) => FaultKind::Invalid,
+            Self::MalformedPolicyDocument(_) | Self::Invalid(_) | Self::BadMetadata(_) => FaultKind::Invalid,
             Self::PackedPolicyTooLarge { .. } => FaultKind::TooLarge,
-            Self::NotAllowed(_) => FaultKind::Denied,
+            Self::NotAllowed(_) | Self::FederatedLogin(_) => FaultKind::Denied,
             Self::Meta(error) => error.kind(),
             Self::GivenUp | Self::File { .. } => FaultKind::Unavailable,
-            Self::Sealed { .. } | Self::Damaged(_) | Self::NotAMasterKey { .. } => FaultKind::Corrupt,
+            Self::SamlKey(_) | Self::Sealed { .. } | Self::Damaged(_) | Self::NotAMasterKey { .. } => {
+                FaultKind::Corrupt
+            }
         }
     }
 }

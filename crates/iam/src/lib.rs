@@ -13,6 +13,7 @@ mod cache;
 mod change;
 mod epochs;
 mod error;
+mod federation;
 mod force;
 mod ids;
 mod inline;
@@ -31,7 +32,11 @@ mod users;
 mod values;
 
 pub use attachments::{AttachedPolicy, PolicyUser};
-pub use error::{DeleteConflict, Error};
+pub use error::{DeleteConflict, Error, FederatedRefusal};
+pub use federation::{
+    FederatedAnswer, FederatedStart, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, PublicUrl, SAML_ANSWER_BYTES_MAX,
+    SamlConnection, SamlProvider,
+};
 pub use keys::{AccessKeyInfo, LastUse, NewAccessKey};
 pub use login::{NewPassword, PolicyViolation};
 pub use lookup::{Known, Lookup};

@@ -35,6 +35,11 @@ impl SessionLength {
         Self::within(LOGIN_SECS, secs.unwrap_or(LOGIN_SECS_DEFAULT))
     }
 
+    /// The shorter of the two; `None` when nothing is left.
+    pub(crate) fn at_most(self, left: Duration) -> Option<Self> {
+        (!left.is_zero()).then(|| Self(self.0.min(left)))
+    }
+
     fn within(range: std::ops::RangeInclusive<u32>, secs: u32) -> Result<Self, Invalid> {
         if range.contains(&secs) {
             return Ok(Self(Duration::from_secs(secs.into())));
