@@ -26,6 +26,17 @@ pub struct Bucket {
     pub created: Timestamp,
 }
 
+/// What an account has stored now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountUsage {
+    /// Number of buckets.
+    pub buckets: u64,
+    /// Number of objects in them.
+    pub objects: u64,
+    /// Sum of their sizes; parts of unfinished uploads are not in it.
+    pub bytes: u64,
+}
+
 /// What a bucket holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketUsage {

@@ -150,6 +150,14 @@ impl From<baleen_meta::Error> for ObjectError {
     }
 }
 
+impl From<baleen_usage::Error> for ObjectError {
+    fn from(error: baleen_usage::Error) -> Self {
+        match error {
+            baleen_usage::Error::Meta(error) => Self::from(error),
+        }
+    }
+}
+
 impl From<baleen_meta::record::RecordError> for ObjectError {
     fn from(error: baleen_meta::record::RecordError) -> Self {
         Self::from(baleen_meta::Error::from(error))

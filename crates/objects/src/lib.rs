@@ -24,13 +24,13 @@ mod service;
 mod upload;
 
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
-pub use bucket::{Bucket, BucketUsage, CreateBucket};
+pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
 pub use list::{ListEntry, ListObjects, ListPage, ListUploads, UploadMarker, UploadPage};
 pub use object::{CopyObject, Directive, Expect, ObjectHead, OpenObject, PutObject, Selection, Stored, WriteCondition};
-pub use service::{Objects, Parts, Settings, Swept};
+pub use service::{Objects, Parts, Purged, Settings, Swept};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,
 };

@@ -39,10 +39,14 @@ pub(crate) struct BucketRecord {
 first_version!(BucketRecord, "bucket");
 
 impl BucketRecord {
+    pub(crate) fn owner(&self) -> Result<AccountId, ObjectError> {
+        AccountId::from_u64(self.owner).map_err(ObjectError::corrupt)
+    }
+
     pub(crate) fn bucket(&self, name: &BucketName) -> Result<Bucket, ObjectError> {
         Ok(Bucket {
             name: name.clone(),
-            owner: AccountId::parse(&format!("{:012}", self.owner)).map_err(ObjectError::corrupt)?,
+            owner: self.owner()?,
             region: RegionName::parse(&self.region).map_err(ObjectError::corrupt)?,
             created: Timestamp::from_nanos(self.created_ns),
         })

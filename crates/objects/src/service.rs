@@ -10,11 +10,14 @@ mod get;
 mod ingest;
 mod list;
 mod list_uploads;
+mod purge;
 mod put;
 mod put_part;
 mod recover;
 mod sweep;
+mod usage;
 
+pub use purge::Purged;
 pub use sweep::Swept;
 
 use crate::keys;
@@ -24,6 +27,7 @@ use baleen_blob::{Blobs, OwnerTag};
 use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{BucketName, UploadId};
+use baleen_usage::Usage;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -40,11 +44,16 @@ pub struct Settings {
     /// Longest body that is stored in the keyspace, in the commit of its record; longer ones go to the volume. At 4 KiB
     /// one sync instead of two is worth the bytes in the index (`docs/decisions/0003-where-bytes-live.md`).
     pub inline_bytes_max: usize,
+    /// What is counted of accounts, and how.
+    pub usage: baleen_usage::Settings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { inline_bytes_max: 4096 }
+        Self {
+            inline_bytes_max: 4096,
+            usage: baleen_usage::Settings::default(),
+        }
     }
 }
 
@@ -72,6 +81,7 @@ pub struct Objects {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     queues: Vec<Mutex<()>>,
+    usage: Arc<Usage>,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -88,12 +98,19 @@ impl Objects {
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             settings,
+            usage: Usage::new(settings.usage, parts.meta.clone(), Arc::clone(&parts.clock)),
             meta: parts.meta,
             blobs: parts.blobs,
             clock: parts.clock,
             entropy: parts.entropy,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
         })
+    }
+
+    /// The counters that this service keeps of the accounts whose buckets it has. They are to be flushed and folded now and
+    /// then, see [`Usage::flush`] and [`Usage::fold`].
+    pub fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// Reads a bucket's record.

@@ -1,12 +1,16 @@
-//! Writers are killed at any instant: what was acknowledged is there, whole; what was refused is not; nothing leaks.
+//! Writers are killed at any instant: what was acknowledged is there, whole; what was refused is not; nothing leaks; and
+//! what the account has used is counted to the byte, also on days that were over before a kill.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use baleen_objects::{Expect, PutObject};
+use baleen_runtime::{Clock, ManualClock};
+use baleen_types::Timestamp;
+use baleen_usage::{BillingQuery, Day};
 use bytes::Bytes;
-use common::{Store, at, bucket, durable, pattern, put_of};
+use common::{Store, account, at, bucket, durable, pattern, put_of};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -21,6 +25,14 @@ const KEYS_PER_WRITER: usize = 4;
 /// One for each layout: inline, a segment, a file of its own.
 const SIZES: [usize; 4] = [900, 4096, 30_000, 400_000];
 
+/// Each round is a day: its writers begin at 8:00, and their clock runs on to 23:00 at most.
+const ROUND_HOURS_MAX: u64 = 15;
+/// How far one step moves the clock, so that minutes grow old and are folded while others write.
+const STEP: Duration = Duration::from_secs(53);
+
+/// Bytes and objects at the end of days.
+type Ends = BTreeMap<Day, (u64, u64)>;
+
 /// What is at a key: nothing, or bytes of a size and a seed.
 type State = Option<(usize, usize)>;
 
@@ -33,10 +45,11 @@ fn acknowledged_writes_survive_a_kill() {
     run(async { drop(durable(dir.path(), 0).with_bucket().await) });
     let mut state: BTreeMap<String, State> = BTreeMap::new();
     let mut acknowledged = 0;
+    let mut ends = Ends::from([(Day::of(round_start(0)), (0, 0))]);
     for round in 1..=ROUNDS {
         let lines = kill_a_writer(dir.path(), round);
         acknowledged += lines.iter().filter(|line| line.starts_with("done")).count();
-        run(verify(dir.path(), round, &mut state, &lines));
+        run(verify(dir.path(), round, &mut state, &lines, &mut ends));
     }
     assert!(
         acknowledged > 100,
@@ -87,10 +100,29 @@ fn say(line: &str) {
     std::io::stdout().flush().unwrap();
 }
 
+fn round_start(round: u64) -> Timestamp {
+    Timestamp::from_secs(1_800_000_000).plus(Duration::from_hours(24 * round))
+}
+
+fn tick(clock: &ManualClock, round: u64) {
+    let end = round_start(round).plus(Duration::from_hours(ROUND_HOURS_MAX));
+    if clock.now().plus(STEP) < end {
+        clock.advance(STEP);
+    }
+}
+
 async fn write_until_killed(dir: &Path) {
     let round: usize = std::env::var("BALEEN_TEST_ROUND").unwrap().parse().unwrap();
     let store = Arc::new(durable(dir, 1000 + round as u64).recovered().await);
+    store.clock.set(round_start(round as u64));
     say("\nready");
+    let folder = store.clone();
+    tokio::spawn(async move {
+        loop {
+            folder.objects.usage().fold().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
     let sweeper = store.clone();
     let sweep = tokio::spawn(async move { sweeper.objects.sweep().await.unwrap() });
     let writers = (0..WRITERS).map(|writer| tokio::spawn(write_on(store.clone(), writer, round)));
@@ -102,6 +134,7 @@ async fn write_until_killed(dir: &Path) {
 
 async fn write_on(store: Arc<Store>, writer: usize, round: usize) {
     for step in 0usize.. {
+        tick(&store.clock, round as u64);
         let key = format!("{writer}/{}", (step * 7 + round) % KEYS_PER_WRITER);
         let size = SIZES[(step + writer) % SIZES.len()];
         let seed = round * 10_000 + step * WRITERS + writer;
@@ -144,7 +177,7 @@ async fn write_on(store: Arc<Store>, writer: usize, round: usize) {
 }
 
 /// Compares the store with what the writer said: each key is as last acknowledged, or as the write under way leaves it.
-async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lines: &[String]) {
+async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lines: &[String], ends: &mut Ends) {
     let mut under_way: BTreeMap<String, State> = BTreeMap::new();
     for line in lines {
         let words: Vec<_> = line.split(' ').collect();
@@ -189,6 +222,31 @@ async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lin
         "the counters are exact"
     );
     assert_eq!(store.keys().await.len() as u64, objects);
+    verify_days(&store, round, (bytes_total, objects), ends).await;
+}
+
+/// The end of every day so far is as it was seen when that day was over.
+async fn verify_days(store: &Store, round: u64, now: (u64, u64), ends: &mut Ends) {
+    store
+        .clock
+        .set(round_start(round).plus(Duration::from_hours(ROUND_HOURS_MAX)));
+    ends.insert(Day::of(store.clock.now()), now);
+    let query = BillingQuery::new(Day::of(round_start(0)), Day::of(store.clock.now())).unwrap();
+    for fold in [false, true] {
+        if fold && round.is_multiple_of(3) {
+            store.objects.usage().fold().await.unwrap();
+        }
+        let report = store
+            .objects
+            .billing(account(1), Timestamp::EPOCH, query)
+            .await
+            .unwrap();
+        let space = report.space.iter().zip(&report.objects);
+        let seen: Ends = space
+            .map(|(space, objects)| (space.day, (space.used_bytes, objects.objects)))
+            .collect();
+        assert_eq!(seen, *ends, "round {round}");
+    }
 }
 
 /// After everything is deleted, not a byte is left on the volume.

@@ -107,6 +107,15 @@ macro_rules! decimal_id {
                 text.parse().map(Self).map_err(|_| Invalid::new($what, "12 decimal digits are expected"))
             }
 
+            /// Takes the number of an id, as records and keys hold it.
+            pub fn from_u64(number: u64) -> Result<Self, Invalid> {
+                if number < Self::END {
+                    Ok(Self(number))
+                } else {
+                    Err(Invalid::new($what, "12 decimal digits are expected"))
+                }
+            }
+
             /// The number, as it goes into keys.
             pub const fn as_u64(self) -> u64 {
                 self.0

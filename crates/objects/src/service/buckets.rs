@@ -1,5 +1,6 @@
 //! Operations on buckets.
 
+use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
@@ -57,31 +58,13 @@ impl Objects {
     /// Tells what a bucket holds: a sum of counters, not a walk.
     pub async fn bucket_usage(&self, name: &BucketName) -> Result<BucketUsage, ObjectError> {
         let bucket = self.open_bucket(name).await?;
-        let (mut objects, mut bytes) = (0, 0);
-        for entry in scan_all(&self.meta.snapshot().await?, &keys::counters(bucket.id)).await? {
-            let value = counter::decode(&entry.value)?;
-            match keys::counted(&entry.key)? {
-                what if what == Counted::Objects as u8 => objects += value,
-                what if what == Counted::Bytes as u8 => bytes += value,
-                _ => {}
-            }
-        }
-        let whole = |sum: i128| u64::try_from(sum).map_err(|_| ObjectError::corrupt("a bucket's counter is negative"));
-        Ok(BucketUsage {
-            objects: whole(objects)?,
-            bytes: whole(bytes)?,
-        })
+        bucket_usage_in(&self.meta.snapshot().await?, bucket.id).await
     }
 
     /// Lists the buckets of an account by name.
     pub async fn list_buckets(&self, owner: AccountId) -> Result<Vec<Bucket>, ObjectError> {
-        let prefix = keys::bucket_by_owner(owner, "");
         let snapshot = self.meta.snapshot().await?;
-        let mut names = Vec::new();
-        for entry in scan_all(&snapshot, &prefix).await? {
-            let name = std::str::from_utf8(&entry.key[prefix.len()..]).map_err(ObjectError::corrupt)?;
-            names.push(BucketName::parse(name).map_err(ObjectError::corrupt)?);
-        }
+        let names = self.bucket_names(&snapshot, owner).await?;
         let keys: Vec<_> = names.iter().map(keys::bucket).collect();
         let stored = snapshot.get_many(&keys).await?;
         let open = |((name, key), stored)| OpenBucket::new(name, key, stored)?.record.bucket(name);

@@ -6,11 +6,12 @@
 use super::{Objects, OpenBucket};
 use crate::keys::{self, Counted};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{BodyRecord, BucketId, LiveExtent, ObjectRecord, Piece, encode_inline};
+use crate::records::{BodyRecord, BucketId, BucketRecord, LiveExtent, ObjectRecord, Piece, encode_inline};
 use crate::{ObjectError, WriteCondition};
 use baleen_blob::{Extent, Submitted, Written};
 use baleen_meta::{Outcome, Request, record};
 use baleen_types::ObjectPath;
+use baleen_usage::{Removed, Source};
 use bytes::Bytes;
 
 /// What is to become of the object at a key.
@@ -21,6 +22,8 @@ pub(super) struct Change {
     pub(super) condition: WriteCondition,
     /// The new record; `None` deletes.
     pub(super) record: Option<ObjectRecord>,
+    /// Where its bytes came from.
+    pub(super) source: Source,
     /// What has to be true and to be written besides.
     pub(super) also: Request,
 }
@@ -84,6 +87,7 @@ impl Objects {
             bucket: id,
             condition,
             record: new,
+            source,
             also,
         } = change;
         let (bucket_key, object_key) = (keys::bucket(&at.bucket), keys::object(id, at.key.as_str()));
@@ -106,7 +110,7 @@ impl Objects {
                 return Ok(Changed::Done { existed: false });
             }
             let mut request = Request::new()
-                .unchanged(bucket_key.clone(), Some(bucket.stored))
+                .unchanged(bucket_key.clone(), Some(bucket.stored.clone()))
                 .unchanged(object_key.clone(), stored);
             request = match &encoded {
                 Some(bytes) => request.put(object_key.clone(), bytes.clone()),
@@ -114,7 +118,12 @@ impl Objects {
             };
             let mut freed = Vec::new();
             request = detach_object(request, old.as_ref(), &mut freed);
-            request = self.count(request, id, old.as_ref(), new.as_ref());
+            request = self.count(
+                request,
+                &bucket.record,
+                old.as_ref(),
+                new.as_ref().map(|new| (new, source)),
+            )?;
             match self.meta.commit(request.and(also.clone())).await? {
                 Outcome::Committed => {
                     self.blobs.release(freed);
@@ -131,20 +140,39 @@ impl Objects {
         Err(ObjectError::Contended.into())
     }
 
-    /// Adds to the bucket's counters what a change adds.
-    fn count(&self, request: Request, id: BucketId, old: Option<&ObjectRecord>, new: Option<&ObjectRecord>) -> Request {
+    /// Adds to the bucket's counters, and to its owner's, what a change adds.
+    fn count(
+        &self,
+        request: Request,
+        bucket: &BucketRecord,
+        old: Option<&ObjectRecord>,
+        new: Option<(&ObjectRecord, Source)>,
+    ) -> Result<Request, ObjectError> {
+        let used = baleen_usage::Change {
+            account: bucket.owner()?,
+            region: &bucket.region,
+            stored: new.map(|(new, source)| baleen_usage::Stored {
+                bytes: new.size,
+                source,
+            }),
+            removed: old.map(|old| Removed {
+                bytes: old.size,
+                made: old.modified(),
+            }),
+        };
+        let new = new.map(|(new, _)| new);
         let committer = self.meta.committer();
         let objects = i64::from(new.is_some()) - i64::from(old.is_some());
         // Sizes are at most OBJECT_BYTES_MAX, far below the end of an i64.
         let size = |record: Option<&ObjectRecord>| record.map_or(0, |r| i64::try_from(r.size).unwrap_or(i64::MAX));
         let bytes = size(new) - size(old);
-        let mut request = request;
+        let mut request = self.usage.count(request, &used);
         for (what, delta) in [(Counted::Objects, objects), (Counted::Bytes, bytes)] {
             if delta != 0 {
-                request = request.add(keys::counter(id, committer, what), delta);
+                request = request.add(keys::counter(bucket.id, committer, what), delta);
             }
         }
-        request
+        Ok(request)
     }
 
     /// Frees the pages of an object that is gone; what fails here is found again by the sweep.

@@ -13,6 +13,7 @@ use crate::upload::assemble::{Assembled, assemble, listed_etag};
 use crate::{CompleteUpload, ObjectError, Stored, UploadPath};
 use baleen_meta::{Request, record};
 use baleen_types::Timestamp;
+use baleen_usage::Source;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ impl Objects {
                 bucket: bucket.id,
                 condition: request.condition.clone(),
                 record: Some(self.object_of(&upload, &assembled, &completed, path)),
+                source: Source::Upload,
                 also,
             };
             match self.change(change).await.map_err(Failure::into_error)? {

@@ -10,6 +10,7 @@ use crate::{
 };
 use baleen_meta::{Request, record};
 use baleen_types::{ByteRange, ETag, ObjectPath};
+use baleen_usage::Source;
 use std::sync::Arc;
 
 impl Objects {
@@ -32,7 +33,7 @@ impl Objects {
                 return in_own_task(async move { this.restate(request).await }).await;
             }
         }
-        let source = self.open(&request.source, Selection::Whole).await?;
+        let source = self.open_uncounted(&request.source, Selection::Whole).await?;
         check_source(&source.head, &request.source_if_match)?;
         if source.head.size > PUT_BYTES_MAX {
             return Err(ObjectError::TooLarge { limit: PUT_BYTES_MAX });
@@ -46,15 +47,15 @@ impl Objects {
             Directive::Copy => source.head.headers,
             Directive::Replace(headers) => headers,
         };
-        self.put(PutObject {
+        let put = PutObject {
             at: request.to,
             body: source.body,
             length: Some(source.head.size),
             headers,
             expect,
             condition: request.condition,
-        })
-        .await
+        };
+        self.put_from(put, Source::Copy).await
     }
 
     /// Stores a part from an object of the store.
@@ -64,7 +65,7 @@ impl Objects {
     /// range does not lie wholly inside the source.
     pub async fn copy_part(self: &Arc<Self>, request: CopyPart) -> Result<Part, ObjectError> {
         let selection = request.range.map_or(Selection::Whole, Selection::Range);
-        let source = self.open(&request.source, selection).await?;
+        let source = self.open_uncounted(&request.source, selection).await?;
         check_source(&source.head, &request.source_if_match)?;
         let size = source.head.size;
         if matches!(request.range, Some(ByteRange::Between { last, .. }) if last >= size) {

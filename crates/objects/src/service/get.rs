@@ -52,10 +52,33 @@ impl Objects {
     /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::InvalidRange`],
     /// [`ObjectError::InvalidPartNumber`]; [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not
     /// what was written are never given.
+    ///
+    /// What the body gives is counted as downloaded from the bucket's owner, when the body is dropped.
     pub async fn open(&self, at: &ObjectPath, selection: Selection) -> Result<OpenObject, ObjectError> {
         let bucket = self.open_bucket(&at.bucket).await?;
+        let mut open = self.open_in(&bucket, at, selection).await?;
+        open.body = self.counted(open.body, &bucket)?;
+        Ok(open)
+    }
+
+    /// As [`Objects::open`], for bytes that do not leave the store.
+    pub(super) async fn open_uncounted(
+        &self,
+        at: &ObjectPath,
+        selection: Selection,
+    ) -> Result<OpenObject, ObjectError> {
+        let bucket = self.open_bucket(&at.bucket).await?;
+        self.open_in(&bucket, at, selection).await
+    }
+
+    async fn open_in(
+        &self,
+        bucket: &OpenBucket,
+        at: &ObjectPath,
+        selection: Selection,
+    ) -> Result<OpenObject, ObjectError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let current = self.current(&bucket, at).await?;
+            let current = self.current(bucket, at).await?;
             let Some(pieces) = self.pieces(&current.record).await? else {
                 continue;
             };

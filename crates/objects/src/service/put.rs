@@ -7,11 +7,21 @@ use crate::records::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRe
 use crate::{ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
 use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
+use baleen_usage::Source;
 use futures::StreamExt;
 use std::sync::Arc;
 
 /// Deletes of one request at work at once: enough that they share their syncs.
 const DELETES_AT_ONCE: usize = 64;
+
+/// An object to be made of an ingested body.
+struct New {
+    at: ObjectPath,
+    condition: WriteCondition,
+    version: [u8; 16],
+    headers: HeadersRecord,
+    source: Source,
+}
 
 impl Objects {
     /// Stores an object; returns when it is durable. On any error the object that was there before is unchanged.
@@ -21,6 +31,11 @@ impl Objects {
     /// [`ObjectError::BadChecksum`], [`ObjectError::IncompleteBody`] and [`ObjectError::Body`] if the body is not what was
     /// announced; [`ObjectError::PreconditionFailed`]; [`ObjectError::NoSpace`].
     pub async fn put(self: &Arc<Self>, request: PutObject) -> Result<Stored, ObjectError> {
+        self.put_from(request, Source::Upload).await
+    }
+
+    /// Stores an object whose bytes come from where is said.
+    pub(super) async fn put_from(self: &Arc<Self>, request: PutObject, source: Source) -> Result<Stored, ObjectError> {
         request.headers.check()?;
         let bucket = self.open_bucket(&request.at.bucket).await?;
         let version = self.new_id();
@@ -34,20 +49,18 @@ impl Objects {
         };
         let ingested = self.ingest(&bucket, incoming).await?;
         let headers = HeadersRecord::from(&request.headers);
-        self.store(&bucket, request.at, request.condition, version, headers, ingested)
-            .await
+        let new = New {
+            at: request.at,
+            condition: request.condition,
+            version,
+            headers,
+            source,
+        };
+        self.store(&bucket, new, ingested).await
     }
 
     /// Makes an ingested body the object at a key.
-    async fn store(
-        self: &Arc<Self>,
-        bucket: &OpenBucket,
-        at: ObjectPath,
-        condition: WriteCondition,
-        version: [u8; 16],
-        headers: HeadersRecord,
-        ingested: Ingested,
-    ) -> Result<Stored, ObjectError> {
+    async fn store(self: &Arc<Self>, bucket: &OpenBucket, new: New, ingested: Ingested) -> Result<Stored, ObjectError> {
         let piece = Piece {
             part: 1,
             size: ingested.size,
@@ -55,7 +68,7 @@ impl Objects {
         };
         let checksum = ingested.checksums.into_iter().next().map(StoredChecksum::full);
         let record = ObjectRecord {
-            version,
+            version: new.version,
             size: ingested.size,
             modified_ns: self.clock.now().as_nanos(),
             etag: ETagRecord {
@@ -63,7 +76,7 @@ impl Objects {
                 parts: None,
             },
             checksum: checksum.as_ref().map(ChecksumRecord::from),
-            headers,
+            headers: new.headers,
             body: BodyRecord::Pieces(vec![piece]),
         };
         let stored = Stored {
@@ -73,10 +86,11 @@ impl Objects {
             modified: Timestamp::from_nanos(record.modified_ns),
         };
         let change = Change {
-            at,
+            at: new.at,
             bucket: bucket.id,
-            condition,
+            condition: new.condition,
             record: Some(record),
+            source: new.source,
             also: attach(Request::new(), &piece, ingested.inline.as_ref())?,
         };
         let this = Arc::clone(self);
@@ -107,6 +121,7 @@ impl Objects {
             bucket,
             condition: WriteCondition::None,
             record: None,
+            source: Source::Upload,
             also: Request::new(),
         };
         let this = Arc::clone(self);

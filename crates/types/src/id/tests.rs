@@ -33,3 +33,17 @@ fn access_key_ids_are_bounded() {
         assert!(AccessKeyId::parse(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn decimal_ids_come_back_from_their_numbers() {
+    for (number, fits) in [
+        (0, true),
+        (999_999_999_999, true),
+        (1_000_000_000_000, false),
+        (u64::MAX, false),
+    ] {
+        let id = AccountId::from_u64(number);
+        assert_eq!(id.is_ok(), fits, "{number}");
+        assert!(id.is_ok_and(|id| id.as_u64() == number && AccountId::parse(&id.to_string()).unwrap() == id) == fits);
+    }
+}

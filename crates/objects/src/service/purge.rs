@@ -1,0 +1,64 @@
+//! Removing all that an account has stored.
+
+use super::Objects;
+use crate::limits::DELETE_KEYS_MAX;
+use crate::{ListObjects, ObjectError};
+use baleen_types::{AccountId, BucketName};
+use std::sync::Arc;
+
+/// What a purge did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Objects that are gone.
+    pub objects: u64,
+    /// Buckets that are gone, with their unfinished uploads.
+    pub buckets: u64,
+    /// Buckets that are still there, because something in them may not be deleted or was written meanwhile.
+    pub buckets_left: u64,
+}
+
+impl Objects {
+    /// Deletes an account's objects and buckets. May stop anywhere, and be called again until nothing is left; who calls it
+    /// has made sure that nobody acts for the account any more.
+    ///
+    /// It deletes as any client does, so what is protected from deletion stays, and with it its bucket.
+    pub async fn purge_account(self: &Arc<Self>, owner: AccountId) -> Result<Purged, ObjectError> {
+        let mut purged = Purged::default();
+        for bucket in self.bucket_names(&self.meta.snapshot().await?, owner).await? {
+            purged.objects += self.purge_bucket(&bucket).await?;
+            match self.delete_bucket(&bucket).await {
+                Ok(()) => purged.buckets += 1,
+                Err(ObjectError::NoSuchBucket(_)) => {}
+                Err(ObjectError::BucketNotEmpty(_)) => purged.buckets_left += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(purged)
+    }
+
+    /// Deletes the objects of a bucket page by page, each page once: what stays does not make this run on.
+    async fn purge_bucket(self: &Arc<Self>, bucket: &BucketName) -> Result<u64, ObjectError> {
+        let mut objects = 0;
+        let mut after = None;
+        loop {
+            let page = ListObjects {
+                bucket: bucket.clone(),
+                prefix: String::new(),
+                delimiter: String::new(),
+                after: after.take(),
+                max_keys: DELETE_KEYS_MAX,
+            };
+            let page = match self.list(page).await {
+                Ok(page) => page,
+                Err(ObjectError::NoSuchBucket(_)) => return Ok(objects),
+                Err(error) => return Err(error),
+            };
+            let keys: Vec<_> = page.entries.into_iter().map(|entry| entry.key).collect();
+            let Some(last) = keys.last() else { return Ok(objects) };
+            after = Some(last.as_str().to_owned());
+            for deleted in self.delete_many(bucket, keys).await? {
+                objects += u64::from(deleted?);
+            }
+        }
+    }
+}
