@@ -50,6 +50,10 @@ pub(crate) struct Config {
     pub(crate) listen: Listen,
     /// What is logged.
     pub(crate) log: Log,
+    /// How long a deleted customer is kept.
+    pub(crate) hold: Duration,
+    /// What is counted of accounts, and how.
+    pub(crate) usage: baleen_usage::Settings,
     /// What the audit log keeps, and for how long.
     pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.

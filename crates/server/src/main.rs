@@ -12,6 +12,7 @@ mod logs;
 mod ops;
 mod output;
 mod serve;
+mod tenants;
 mod wire;
 
 use clap::Parser;

@@ -5,19 +5,23 @@ use crate::credentials::IamCredentials;
 use crate::failure::Failure;
 use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
+use crate::tenants::{self, Whitelists};
 use baleen_api_capture::PcapsDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
-use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, OpenGate, Recorder, ServerSettings};
+use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Iam, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
 use baleen_remote::Connections;
 use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEntropy};
 use baleen_sealing::Sealer;
+use baleen_tenancy::Tenancy;
+use baleen_usage::Usage;
+use baleen_usage::limits::{FLUSH_PERIOD, FOLD_PERIOD};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -36,6 +40,9 @@ const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 /// How often the audit log forgets what is past its time, and tells of refusals it left out.
 const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
 
+/// How often it is looked for deleted customers whose hold time is over.
+const PURGE_PERIOD: Duration = Duration::from_hours(1);
+
 /// A built server that does not serve yet: its sockets are bound and its stores are open.
 pub(crate) struct System {
     /// Where it listens.
@@ -47,6 +54,7 @@ pub(crate) struct System {
     doors: Vec<Bound>,
     ops: Bound,
     audit: Arc<Audit>,
+    usage: Arc<Usage>,
     supervisor: Supervisor,
     drain: Duration,
 }
@@ -112,6 +120,18 @@ pub(crate) async fn build(
         .await
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
 
+    let tenancy = Tenancy::new(
+        baleen_tenancy::Settings {
+            hold: config.hold,
+            ..baleen_tenancy::Settings::new(vec![config.region.clone()])
+        },
+        baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        },
+    );
+
     let audit = Audit::start(
         config.audit,
         baleen_audit::Parts {
@@ -132,7 +152,10 @@ pub(crate) async fn build(
     let blobs = Blobs::open(&folder.path().join("blobs"), volume, Arc::clone(&entropy))
         .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
     let objects = Objects::new(
-        baleen_objects::Settings::default(),
+        baleen_objects::Settings {
+            usage: config.usage,
+            ..baleen_objects::Settings::default()
+        },
         baleen_objects::Parts {
             meta: meta.clone(),
             blobs,
@@ -149,6 +172,23 @@ pub(crate) async fn build(
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
         let objects = Arc::clone(&swept);
         async move { objects.sweep().await.map(drop) }
+    });
+
+    let usage = Arc::clone(objects.usage());
+    let flushed = Arc::clone(&usage);
+    supervisor.every("flush of downloads", FLUSH_PERIOD, move || {
+        let usage = Arc::clone(&flushed);
+        async move { usage.flush().await }
+    });
+    let folded = Arc::clone(&usage);
+    supervisor.every("folding of usage", FOLD_PERIOD, move || {
+        let usage = Arc::clone(&folded);
+        async move { usage.fold().await.map(drop) }
+    });
+    let purged = (Arc::clone(&tenancy), Arc::clone(&objects));
+    supervisor.every("purge of deleted customers", PURGE_PERIOD, move || {
+        let (tenancy, objects) = purged.clone();
+        async move { tenants::purge(&tenancy, &objects).await }
     });
 
     let names = DoorNames::below(config.domain.as_deref());
@@ -198,7 +238,11 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the captures of the last run cannot be settled", &error))?;
     let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
-    let gate: Arc<dyn Gate> = Arc::new(OpenGate);
+    let gate: Arc<dyn Gate> = Arc::new(Whitelists {
+        tenancy,
+        region: config.region.clone(),
+        clock: Arc::clone(&clock),
+    });
     let parts = || baleen_http::Parts {
         credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
         gate: Arc::clone(&gate),
@@ -229,6 +273,7 @@ pub(crate) async fn build(
         ],
         ops: ops.serving(Edge::new(operations, parts())),
         audit,
+        usage,
         folder,
         supervisor,
         drain: config.drain,
@@ -256,6 +301,13 @@ impl System {
             error!(
                 error = &error as &dyn std::error::Error,
                 "the end of the audit log could not be written"
+            );
+        }
+        // What the last readers were given.
+        if let Err(error) = self.usage.flush().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the last downloads could not be counted"
             );
         }
         last.stop();

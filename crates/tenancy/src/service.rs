@@ -15,7 +15,11 @@ use baleen_meta::{Meta, Scan, record};
 use baleen_policy::Authorized;
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{AccountId, CustomerName, Invalid, ProjectId, RegionName, RootName};
+use parking_lot::RwLock;
 use std::sync::Arc;
+
+/// Who wants to be told of changes.
+type Observer = Box<dyn Fn(AccountId) + Send + Sync>;
 
 /// Customers.
 ///
@@ -28,6 +32,7 @@ pub struct Tenancy {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     customers: Cache<Customer>,
+    observers: RwLock<Vec<Observer>>,
     pub(crate) whitelists: Cache<Compiled>,
     /// Held while a rule is added.
     pub(crate) rule_turn: tokio::sync::Mutex<()>,
@@ -42,6 +47,7 @@ impl Tenancy {
             clock: parts.clock,
             entropy: parts.entropy,
             customers: Cache::new(CACHED_CUSTOMERS_MAX),
+            observers: RwLock::default(),
             whitelists: Cache::new(CACHED_CUSTOMERS_MAX),
             rule_turn: tokio::sync::Mutex::default(),
         })
@@ -52,6 +58,19 @@ impl Tenancy {
     /// off before its change is answered. Costs one atomic load.
     pub fn generation(&self) -> u64 {
         self.customers.generation()
+    }
+
+    /// Has `tell` called with the account of each customer that changes, after the change and before its answer: for whoever
+    /// drops what it remembers instead of asking [`Tenancy::generation`]. It must be quick and must not wait.
+    pub fn observe(&self, tell: impl Fn(AccountId) + Send + Sync + 'static) {
+        self.observers.write().push(Box::new(tell));
+    }
+
+    /// Takes belief from what is remembered of a customer, here and above. To be called after a commit, whatever its
+    /// outcome: also after an error it may have been written.
+    fn changed(&self, account: AccountId) {
+        self.customers.changed();
+        self.observers.read().iter().for_each(|tell| tell(account));
     }
 
     /// The customer of an account, whatever its status; from memory if nothing has changed since it was asked for last.

@@ -77,6 +77,26 @@ pub(super) fn read(from: &mut Reader) -> Config {
         ),
         listen: listen(from),
         log: log(from),
+        hold: from.value(
+            &setting(
+                "customers.hold_days",
+                "number",
+                "30",
+                "Days for which a deleted customer is kept and can be taken back, before all it has is removed: 0 to 3650.",
+            ),
+            |text| number(0, 3650)(text).map(|days: u64| Duration::from_secs(days * 86_400)),
+        ),
+        usage: baleen_usage::Settings {
+            minimum_stay_days: from.value(
+                &setting(
+                    "billing.minimum_stay_days",
+                    "number",
+                    "0",
+                    "Days that an object is charged at least: deleted before, it counts as ghost space until then. 0 to 3650.",
+                ),
+                number(0, 3650),
+            ),
+        },
         audit: audit(from),
         drain: from.value(
             &setting(

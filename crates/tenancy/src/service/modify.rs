@@ -91,8 +91,7 @@ impl Tenancy {
                     .unchanged(key.clone(), Some(stored))
                     .put(key.clone(), record::encode(&record)?);
                 let outcome = this.meta.commit(request).await;
-                // Also after an error: it may have been written all the same.
-                this.customers.changed();
+                this.changed(account);
                 if outcome?.is_committed() {
                     return Ok(Arc::new(record.customer(account)?));
                 }

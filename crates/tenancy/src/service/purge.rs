@@ -88,7 +88,7 @@ impl Tenancy {
                 .delete(keys::by_reseller(customer.reseller, account));
             let outcome = self.meta.commit(request).await;
             // It could not act before, so what is remembered of it is wrong in nothing that matters.
-            self.customers.changed();
+            self.changed(account);
             self.whitelists.changed();
             if outcome?.is_committed() {
                 return Ok(());

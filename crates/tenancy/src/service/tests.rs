@@ -351,6 +351,9 @@ async fn a_change_is_seen_by_whoever_asks_after_its_answer() {
     let world = World::new().await;
     let account = world.make(new("newcorp")).await.unwrap().account;
     let generation = world.tenancy.generation();
+    let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    world.tenancy.observe(move |account| heard.lock().push(account));
     assert!(
         world
             .tenancy
@@ -364,6 +367,7 @@ async fn a_change_is_seen_by_whoever_asks_after_its_answer() {
     assert_eq!(world.tenancy.generation(), generation, "reading changes nothing");
     world.set("newcorp", WantedStatus::Disabled).await.unwrap();
     assert_ne!(world.tenancy.generation(), generation);
+    assert_eq!(*told.lock(), [account]);
     assert!(
         !world
             .tenancy

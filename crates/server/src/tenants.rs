@@ -1,0 +1,310 @@
+//! What customers need of several services at once: the gate of their whitelists, and their end.
+
+use async_trait::async_trait;
+use baleen_http::{Barred, Gate};
+use baleen_objects::Objects;
+use baleen_policy::{Origin, Principal, SessionKind};
+use baleen_runtime::Clock;
+use baleen_tenancy::Tenancy;
+use baleen_types::{AccountId, RegionName};
+use std::sync::Arc;
+use tracing::{error, info};
+
+/// The customers' whitelists, as the edge asks them.
+pub(crate) struct Whitelists {
+    pub(crate) tenancy: Arc<Tenancy>,
+    /// Where this server is.
+    pub(crate) region: RegionName,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Gate for Whitelists {
+    async fn admit(&self, principal: &Principal, origin: &Origin) -> Result<(), Barred> {
+        match listed_under(principal) {
+            Some(account) => self.admit_to(account, origin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn admit_to(&self, account: AccountId, origin: &Origin) -> Result<(), Barred> {
+        let now = self.clock.now();
+        match self.tenancy.admits(account, &self.region, origin.source, now).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Barred::NotListed),
+            Err(failure) => {
+                error!(
+                    error = &failure as &dyn std::error::Error,
+                    "a whitelist cannot be read; nobody of its account is let in"
+                );
+                Err(Barred::Unavailable)
+            }
+        }
+    }
+}
+
+/// Whose list a principal is held to: its account's, and a reseller's within a customer its own (identity contract, 5).
+fn listed_under(principal: &Principal) -> Option<AccountId> {
+    let caller = principal.caller()?;
+    match caller.session().map(|session| &session.kind) {
+        Some(SessionKind::Reseller { by }) => Some(by.account),
+        Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => Some(caller.user.account),
+    }
+}
+
+/// Removes what deleted customers have whose hold time is over. Each step may be repeated, so it may stop anywhere; a
+/// customer of whom something may not be deleted yet stays for the next pass, and does not keep the others.
+pub(crate) async fn purge(
+    tenancy: &Arc<Tenancy>,
+    objects: &Arc<Objects>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    for account in tenancy.due_for_purge().await? {
+        let customer = tenancy.begin_purge(account).await?;
+        let purged = objects.purge_account(account).await?;
+        let is_done = purged.buckets_left == 0;
+        info!(%account, customer = %customer.name, ?purged, is_done, "a deleted customer is purged");
+        if is_done {
+            tenancy.finish_purge(account).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_blob::Blobs;
+    use baleen_meta::Meta;
+    use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, WriteCondition, body_from_bytes};
+    use baleen_policy::{Action, Ask, Authorized, Caller, Context, Resource, Role, Session, User, authorize};
+    use baleen_runtime::{ManualClock, SeededEntropy};
+    use baleen_tenancy::{
+        AssumeRoleControl, ModifyCustomer, NewCustomer, NewRule, Settings, Status, Subnet, WantedStatus,
+    };
+    use baleen_types::{
+        AccessKeyId, BucketName, CustomerName, EmailAddress, ObjectKey, ObjectPath, ProjectId, Timestamp, UserId,
+        UserName,
+    };
+    use std::time::Duration;
+
+    const REGION: &str = "us-east-1";
+    const HOLD: Duration = Duration::from_hours(24);
+
+    struct World {
+        meta: Meta,
+        clock: Arc<ManualClock>,
+        tenancy: Arc<Tenancy>,
+        reseller: Arc<User>,
+        customer: Arc<User>,
+    }
+
+    fn name(text: &str) -> CustomerName {
+        CustomerName::parse(text).unwrap()
+    }
+
+    fn region() -> RegionName {
+        RegionName::parse(REGION).unwrap()
+    }
+
+    fn root_of(account: AccountId) -> Arc<User> {
+        Arc::new(User::new(
+            account,
+            ProjectId::from_bytes([1; 16]),
+            UserId::from_entropy(1),
+            UserName::parse("root").unwrap(),
+            Role::Root,
+        ))
+    }
+
+    fn principal(user: &Arc<User>) -> Principal {
+        Caller::with_key(Arc::clone(user), AccessKeyId::parse("AKIAROOTROOTROOTROOT").unwrap()).into()
+    }
+
+    fn by(user: &Arc<User>) -> Authorized {
+        let ask = Ask {
+            principal: &principal(user),
+            action: Action::S3ListAllMyBuckets,
+            resource: Resource::OwnAccount,
+            context: &Context::new(Timestamp::EPOCH),
+        };
+        authorize(&ask).unwrap()
+    }
+
+    async fn world() -> World {
+        let (meta, clock) = (
+            Meta::open_model(),
+            ManualClock::new(Timestamp::from_secs(1_800_000_000)),
+        );
+        let settings = Settings {
+            hold: HOLD,
+            ..Settings::new(vec![region()])
+        };
+        let parts = baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: clock.clone(),
+            entropy: SeededEntropy::new(1),
+        };
+        let tenancy = Tenancy::new(settings, parts);
+        let reseller = tenancy.prepare_reseller(&name("lyve")).await.unwrap();
+        assert!(meta.commit(reseller.request).await.unwrap().is_committed());
+        let reseller = root_of(reseller.customer.account);
+        let new = NewCustomer {
+            name: name("newcorp"),
+            email: EmailAddress::parse("admin@newcorp.com").unwrap(),
+            assume_role_control: AssumeRoleControl::Off,
+            replication_enforcement: false,
+            regions: Vec::new(),
+            restrict_service_access: false,
+        };
+        let customer = tenancy.prepare(&by(&reseller), new).await.unwrap();
+        assert!(meta.commit(customer.request).await.unwrap().is_committed());
+        World {
+            meta,
+            clock,
+            tenancy,
+            reseller,
+            customer: root_of(customer.customer.account),
+        }
+    }
+
+    fn origin(source: &str) -> Origin {
+        let source = source.parse().unwrap();
+        Origin {
+            source,
+            peer: (source, 1).into(),
+            is_secure: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_principal_is_held_to_its_own_list_and_a_reseller_s_session_to_the_reseller_s() {
+        let world = world().await;
+        let gate = Whitelists {
+            tenancy: Arc::clone(&world.tenancy),
+            region: region(),
+            clock: world.clock.clone(),
+        };
+        for (user, subnet) in [(&world.customer, "10.0.0.0/8"), (&world.reseller, "192.0.2.0/24")] {
+            let rule = NewRule::new(Subnet::parse(subnet).unwrap(), Vec::new(), String::new(), None).unwrap();
+            let id = world.tenancy.add_rule(&by(user), user.account, rule).await.unwrap().id;
+            let reseller = by(&world.reseller);
+            world
+                .tenancy
+                .approve_rule(&reseller, user.account, id, None)
+                .await
+                .unwrap();
+        }
+        let session = Session {
+            id: AccessKeyId::parse("STXAAAAAAAAAAAAAAAAAAAAA").unwrap(),
+            kind: SessionKind::Reseller {
+                by: Arc::clone(&world.reseller),
+            },
+            name: "lyve".into(),
+            issued: Timestamp::EPOCH,
+            expires: Timestamp::EPOCH,
+            mfa_at: None,
+            must_change_password: false,
+        };
+        let assumed = Caller::with_session(Arc::clone(&world.customer), session).into();
+        let free = root_of(AccountId::from_entropy(99));
+        for (who, principal, from_customer, from_reseller) in [
+            ("customer", principal(&world.customer), Ok(()), Err(Barred::NotListed)),
+            ("reseller", principal(&world.reseller), Err(Barred::NotListed), Ok(())),
+            ("reseller within the customer", assumed, Err(Barred::NotListed), Ok(())),
+            ("account without a list", principal(&free), Ok(()), Ok(())),
+            ("nobody", Principal::Nobody, Ok(()), Ok(())),
+        ] {
+            assert_eq!(
+                gate.admit(&principal, &origin("10.1.2.3")).await,
+                from_customer,
+                "{who}"
+            );
+            assert_eq!(
+                gate.admit(&principal, &origin("192.0.2.1")).await,
+                from_reseller,
+                "{who}"
+            );
+        }
+        // What belongs to the customer is closed to the whole world too, but for its networks.
+        let account = world.customer.account;
+        assert_eq!(gate.admit_to(account, &origin("8.8.8.8")).await, Err(Barred::NotListed));
+        assert_eq!(gate.admit_to(account, &origin("::ffff:10.9.9.9")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_read_lets_nobody_in() {
+        let world = world().await;
+        let account = world.customer.account;
+        let key = baleen_meta::keys::KeyWriter::new(baleen_meta::keys::Table::WhitelistRule)
+            .u64(account.as_u64())
+            .fixed(&[0; 16])
+            .finish();
+        let broken = baleen_meta::Request::new().put(key, "broken");
+        world.meta.commit(broken).await.unwrap();
+        let gate = Whitelists {
+            tenancy: world.tenancy,
+            region: region(),
+            clock: world.clock,
+        };
+        let outcome = gate.admit(&principal(&world.customer), &origin("10.1.2.3")).await;
+        assert_eq!(outcome, Err(Barred::Unavailable));
+    }
+
+    #[tokio::test]
+    async fn a_purge_waits_for_the_hold_time_and_leaves_nothing() {
+        let world = world().await;
+        let folder = tempfile::tempdir().unwrap();
+        let entropy = SeededEntropy::new(2);
+        let volume = baleen_blob::Settings {
+            reserve_bytes: 0,
+            ..baleen_blob::Settings::default()
+        };
+        let parts = baleen_objects::Parts {
+            meta: world.meta.clone(),
+            blobs: Blobs::open(folder.path(), volume, entropy.clone()).unwrap(),
+            clock: world.clock.clone(),
+            entropy,
+        };
+        let objects = Objects::new(baleen_objects::Settings::default(), parts);
+        let account = world.customer.account;
+        let bucket = BucketName::parse("evidence").unwrap();
+        let create = CreateBucket {
+            owner: account,
+            name: bucket.clone(),
+            region: region(),
+        };
+        objects.create_bucket(create).await.unwrap();
+        let put = PutObject {
+            at: ObjectPath {
+                bucket: bucket.clone(),
+                key: ObjectKey::parse("k").unwrap(),
+            },
+            body: body_from_bytes("bytes"),
+            length: Some(5),
+            headers: ObjectHeaders::default(),
+            expect: Expect::default(),
+            condition: WriteCondition::None,
+        };
+        objects.put(put).await.unwrap();
+        let delete = ModifyCustomer {
+            status: Some(WantedStatus::Deleted),
+            ..ModifyCustomer::default()
+        };
+        purge(&world.tenancy, &objects).await.unwrap();
+        world
+            .tenancy
+            .modify(&by(&world.reseller), &name("newcorp"), delete)
+            .await
+            .unwrap();
+        purge(&world.tenancy, &objects).await.unwrap();
+        assert_eq!(objects.account_usage(account).await.unwrap().objects, 1);
+        world.clock.advance(HOLD);
+        for _ in 0..2 {
+            purge(&world.tenancy, &objects).await.unwrap();
+            assert_eq!(objects.account_usage(account).await.unwrap().buckets, 0);
+            let customer = world.tenancy.customer(account).await.unwrap().unwrap();
+            assert!(matches!(customer.status, Status::Purged { .. }));
+        }
+        assert!(world.tenancy.by_name(&name("newcorp")).await.unwrap().is_none());
+    }
+}
