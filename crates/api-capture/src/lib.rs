@@ -20,7 +20,7 @@ pub mod ops;
 mod wire;
 
 use baleen_capture::Captures;
-use baleen_http::{AuthError, Door, OperationName, Refusal, Request, Response, Scheme};
+use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme, Verdict};
 use baleen_policy::{Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_types::{Classify, FaultKind, RequestId};
@@ -47,23 +47,26 @@ impl PcapsDoor {
         path == ops::BASE || path.strip_prefix(ops::BASE).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    async fn answer(&self, request: Request) -> (Option<&'static str>, Result<envelope::Answer, Fault>) {
+    async fn answer(&self, request: Request) -> (Option<Told>, Result<envelope::Answer, Fault>) {
         let Some(found) = ops::find(request.method(), request.uri().path()) else {
             return (None, Err(Fault::no_route()));
         };
-        let name = Some(found.row.name);
+        let mut told = Told::of(&found);
         let principal = request.extensions().get().cloned().unwrap_or(Principal::Nobody);
         let origin = request.extensions().get::<Origin>().copied();
         let context = Context::new(self.clock.now()).origin(origin);
         let authorized = match account::authorize(&principal, found.row.action, &found.account, &context) {
             Ok(authorized) => authorized,
-            Err(fault) => return (name, Err(fault)),
+            Err(fault) => {
+                told.deed.verdict = Verdict::Denied;
+                return (Some(told), Err(fault));
+            }
         };
         let body = match found.row.body {
             ops::BodyRule::Ignored => serde_json::Map::new(),
             ops::BodyRule::Json => match fields::read_object(request.into_body()).await {
                 Ok(body) => body,
-                Err(fault) => return (name, Err(fault)),
+                Err(fault) => return (Some(told), Err(fault)),
             },
         };
         let call = ops::Call {
@@ -72,7 +75,27 @@ impl PcapsDoor {
             id: found.id,
             body,
         };
-        (name, (found.row.run)(call).await)
+        (Some(told), (found.row.run)(call).await)
+    }
+}
+
+/// What the log and the audit log are told of a request.
+struct Told {
+    name: &'static str,
+    deed: Deed,
+}
+
+impl Told {
+    fn of(found: &ops::Found) -> Self {
+        let path = found.row.path.trim_start_matches('/').replace("{id}", &found.id);
+        Self {
+            name: found.row.name,
+            deed: Deed::allowed(
+                found.row.weight,
+                found.row.action.name(),
+                format!("arn:aws:pcaps:::{path}"),
+            ),
+        }
     }
 }
 
@@ -86,9 +109,13 @@ impl Door for PcapsDoor {
         Scheme::ApiToken
     }
 
+    fn sees_through(&self) -> bool {
+        true
+    }
+
     async fn serve(&self, request: Request) -> Response {
         let id = request.extensions().get::<RequestId>().copied();
-        let (name, answer) = self.answer(request).await;
+        let (told, answer) = self.answer(request).await;
         let mut response = match answer {
             Ok(answer) => answer.render(),
             Err(fault) => {
@@ -98,7 +125,10 @@ impl Door for PcapsDoor {
         };
         response
             .extensions_mut()
-            .insert(OperationName(name.unwrap_or("UnknownRoute")));
+            .insert(OperationName(told.as_ref().map_or("UnknownRoute", |told| told.name)));
+        if let Some(told) = told {
+            response.extensions_mut().insert(told.deed);
+        }
         response
     }
 

@@ -3,7 +3,11 @@
 //! s3s calls [`Access::check`] with the operation it routed to, before it reads a byte of the body. The operation's row
 //! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
 use async_trait::async_trait;
+use baleen_http::{Deed, Verdict};
 use baleen_objects::{Bucket, ObjectError};
 use baleen_policy::{Action, Ask, Authorized, BucketFacts, Context, Origin, Principal, Resource, authorize};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
@@ -11,6 +15,7 @@ use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
+use s3s::path::S3Path;
 use s3s::{S3Request, S3Result};
 
 use crate::fault::Fault;
@@ -51,13 +56,48 @@ fn misrouted() -> Fault {
     Fault::invalid_request("The address does not fit the operation.")
 }
 
-/// Where [`Access::check`] leaves the name of the operation for the log. An extension of the request.
+/// Where [`Access::check`] leaves what the log and the audit log are told of a request. An extension of the request.
 #[derive(Clone, Default)]
-pub(crate) struct RoutedTo(std::sync::Arc<std::sync::OnceLock<&'static str>>);
+pub(crate) struct RoutedTo(Arc<Told>);
+
+#[derive(Default)]
+struct Told {
+    row: OnceLock<&'static Row>,
+    resource: OnceLock<String>,
+    denied: AtomicBool,
+}
 
 impl RoutedTo {
     pub(crate) fn name(&self) -> Option<&'static str> {
-        self.0.get().copied()
+        self.0.row.get().map(|row| row.name)
+    }
+
+    /// What the audit log is told; nothing of what was routed nowhere.
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        let row = self.0.row.get()?;
+        let resource = self.0.resource.get().cloned().unwrap_or_default();
+        let mut deed = Deed::allowed(row.weight(), row.action.name(), resource);
+        if self.0.denied.load(Ordering::Relaxed) {
+            deed.verdict = Verdict::Denied;
+        }
+        Some(deed)
+    }
+
+    fn is(&self, row: &'static Row, path: &S3Path) {
+        let resource = match (path.get_bucket_name(), path.get_object_key()) {
+            (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
+            (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
+            (None, _) => "arn:aws:s3:::*".to_owned(),
+        };
+        // Set once: s3s routes a request once.
+        let _ = self.0.row.set(row);
+        let _ = self.0.resource.set(resource);
+    }
+
+    fn judge<T>(&self, decided: &Result<T, Fault>) {
+        if decided.as_ref().is_err_and(Fault::is_denial) {
+            self.0.denied.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -73,9 +113,8 @@ impl Access {
 
     async fn decide(&self, cx: &mut S3AccessContext<'_>) -> Result<(), Fault> {
         let row = ops::row(cx.s3_op().name());
-        if let (Some(row), Some(routed)) = (row, cx.extensions_mut().get::<RoutedTo>()) {
-            // Set once: s3s routes a request once.
-            let _ = routed.0.set(row.name);
+        if let (Some(row), Some(routed)) = (row, cx.extensions_mut().get::<RoutedTo>().cloned()) {
+            routed.is(row, cx.s3_path());
         }
         let principal = cx
             .extensions_mut()
@@ -184,19 +223,30 @@ impl Access {
 impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         let id = cx.extensions_mut().get::<RequestId>().copied();
-        self.decide(cx).await.map_err(|fault| fault.into_s3(id))
+        let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
+        let decided = self.decide(cx).await;
+        routed.judge(&decided);
+        decided.map_err(|fault| fault.into_s3(id))
     }
 
     async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
         let id = request.extensions.get::<RequestId>().copied();
         let checked = self.authorize_source(&request.input.copy_source, request).await;
+        judge_copy(&checked, request);
         checked.map_err(|fault| fault.into_s3(id))
     }
 
     async fn upload_part_copy(&self, request: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
         let id = request.extensions.get::<RequestId>().copied();
         let checked = self.authorize_source(&request.input.copy_source, request).await;
+        judge_copy(&checked, request);
         checked.map_err(|fault| fault.into_s3(id))
+    }
+}
+
+fn judge_copy<T>(checked: &Result<(), Fault>, request: &S3Request<T>) {
+    if let Some(routed) = request.extensions.get::<RoutedTo>() {
+        routed.judge(checked);
     }
 }
 

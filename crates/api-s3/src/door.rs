@@ -140,6 +140,9 @@ impl Door for S3Door {
         };
         let operation = OperationName(routed.name().unwrap_or("unknown"));
         response.extensions_mut().insert(operation);
+        if let Some(deed) = routed.deed() {
+            response.extensions_mut().insert(deed);
+        }
         response
     }
 

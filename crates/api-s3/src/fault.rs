@@ -49,6 +49,11 @@ impl Fault {
         Self::new("AccessDenied", StatusCode::FORBIDDEN, "Access Denied")
     }
 
+    /// Whether it says that the policy said no.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.status == StatusCode::FORBIDDEN
+    }
+
     pub(crate) fn precondition(condition: &str) -> Self {
         let message = format!("the condition {condition} of the request does not hold");
         Self::new("PreconditionFailed", StatusCode::PRECONDITION_FAILED, message)

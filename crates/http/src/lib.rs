@@ -31,7 +31,7 @@ mod server;
 mod stall;
 
 pub use auth::{AuthError, Credentials, KeyRecord, Lookup, Scheme, SessionTokenRule, Signed, Unavailable};
-pub use baleen_audit::{Deed, Recorder, Silent, Verdict, Weight};
+pub use baleen_audit::{Deed, Event, Recorder, Silent, Unrecorded, Verdict, Weight};
 pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHasher, RequestBody, TrailerNames};
 pub use door::{Door, OperationName, Refusal};
 pub use edge::{Edge, Parts};

@@ -14,6 +14,7 @@ mod validate_ownership;
 use crate::envelope::Answer;
 use crate::fault::Fault;
 use baleen_capture::Captures;
+use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};
 use baleen_types::CaptureId;
 use futures::future::BoxFuture;
@@ -34,6 +35,8 @@ pub struct Row {
     pub path: &'static str,
     /// What the asker must be allowed.
     pub action: Action,
+    /// How much it matters that the audit log has it.
+    pub weight: Weight,
     /// What becomes of the request's body.
     pub(crate) body: BodyRule,
     pub(crate) run: Runner,
@@ -67,29 +70,31 @@ impl Call {
 }
 
 macro_rules! row {
-    ($name:literal, $method:ident $path:literal, $action:ident, $body:ident, $module:ident) => {
+    ($name:literal, $method:ident $path:literal, $action:ident, $weight:ident, $body:ident, $module:ident) => {
         Row {
             name: $name,
             method: Method::$method,
             path: $path,
             action: Action::$action,
+            weight: Weight::$weight,
             body: BodyRule::$body,
             run: |call| Box::pin($module::run(call)),
         }
     };
 }
 
-/// Every operation of this door.
+/// Every operation of this door. Clients ask again and again how far a capture is, so that such looks weigh like data: in the
+/// audit log when the operator wants it.
 pub static ROWS: &[Row] = &[
-    row!("CreateOwnership", POST "/pcaps/ownership", PcapsManageOwnership, Json, create_ownership),
-    row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsManageOwnership, Json, validate_ownership),
-    row!("ListOwnerships", GET "/pcaps/ownership", PcapsManageOwnership, Ignored, list_ownerships),
-    row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsManageOwnership, Ignored, delete_ownership),
-    row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Json, create_capture),
-    row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Ignored, list_captures),
-    row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Ignored, get_capture),
-    row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Ignored, stop_capture),
-    row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsDownloadCapture, Ignored, download_capture),
+    row!("CreateOwnership", POST "/pcaps/ownership", PcapsManageOwnership, Change, Json, create_ownership),
+    row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsManageOwnership, Change, Json, validate_ownership),
+    row!("ListOwnerships", GET "/pcaps/ownership", PcapsManageOwnership, Look, Ignored, list_ownerships),
+    row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsManageOwnership, Change, Ignored, delete_ownership),
+    row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Change, Json, create_capture),
+    row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Data, Ignored, list_captures),
+    row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Data, Ignored, get_capture),
+    row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Change, Ignored, stop_capture),
+    row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsDownloadCapture, Data, Ignored, download_capture),
 ];
 
 /// A request's row with what its path names.

@@ -5,6 +5,7 @@
 //! from the table; an operation without a row cannot be reached.
 
 use async_trait::async_trait;
+use baleen_http::Weight;
 use baleen_policy::Action;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
@@ -27,6 +28,24 @@ pub struct Row {
     pub extent: Extent,
     /// What may stand in its query.
     pub query: Query,
+}
+
+impl Row {
+    /// How much it matters that the audit log has it: buckets that come and go and their settings always, objects and their
+    /// listings when the operator wants it, as of AWS's management and data events.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        let lists = matches!(
+            self.action,
+            Action::S3ListBucket | Action::S3ListBucketMultipartUploads | Action::S3DeleteObject
+        );
+        match (self.extent, self.query) {
+            (Extent::Object, _) => Weight::Data,
+            (Extent::Bucket, _) if lists => Weight::Data,
+            (_, Query::Any) => Weight::Look,
+            (_, Query::Only(_)) => Weight::Change,
+        }
+    }
 }
 
 /// Names that may stand in the query of an operation.

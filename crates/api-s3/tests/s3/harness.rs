@@ -1,12 +1,14 @@
 //! One server in process, and the requests that go to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use baleen_api_s3::{S3Door, Settings};
 use baleen_blob::Blobs;
-use baleen_http::{Credentials, Edge, KeyRecord, Lookup, RequestBody, SessionTokenRule, Unavailable};
+use baleen_http::{
+    Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, SessionTokenRule, Unavailable, Unrecorded,
+};
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
 use baleen_policy::{Caller, Principal, Role, User};
@@ -51,7 +53,30 @@ pub(crate) const OUTAGE: Signer<'static> = Signer {
     ..OWNER
 };
 
+/// A session's key past its end, and the key of a customer that was disabled.
+pub(crate) const EXPIRED: Signer<'static> = Signer {
+    access_key_id: "STXEXPIREDEXPIREDEXPIRED",
+    ..OWNER
+};
+pub(crate) const SUSPENDED: Signer<'static> = Signer {
+    access_key_id: "AKIASUSPENDEDSUSPEND",
+    ..OWNER
+};
+
+/// Keeps what the audit log is told.
+#[derive(Default)]
+pub(crate) struct Book(pub(crate) Mutex<Vec<Event>>);
+
+#[async_trait]
+impl Recorder for Book {
+    async fn record(&self, event: Event) -> Result<(), Unrecorded> {
+        self.0.lock().unwrap().push(event);
+        Ok(())
+    }
+}
+
 pub(crate) struct Server {
+    pub(crate) book: Arc<Book>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) objects: Arc<Objects>,
     pub(crate) clock: Arc<ManualClock>,
@@ -79,6 +104,8 @@ impl Credentials for Keys {
             _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
             _ if id == OUTAGE.access_key_id => return Err(Unavailable),
+            _ if id == EXPIRED.access_key_id => return Ok(Lookup::Expired),
+            _ if id == SUSPENDED.access_key_id => return Ok(Lookup::Suspended),
             _ => return Ok(Lookup::Unknown),
         };
         Ok(Lookup::Found(KeyRecord {
@@ -119,9 +146,12 @@ impl Server {
             domains: vec!["s3.example.com".to_owned()],
         };
         let door = S3Door::new(settings, Arc::clone(&objects), clock.clone(), &*entropy);
-        let parts = baleen_http::Parts::bare(Arc::new(Keys), clock.clone(), entropy);
+        let book = Arc::new(Book::default());
+        let mut parts = baleen_http::Parts::bare(Arc::new(Keys), clock.clone(), entropy);
+        parts.audit = Arc::clone(&book) as Arc<dyn Recorder>;
         let edge = Edge::new(Arc::clone(&door) as Arc<dyn baleen_http::Door>, parts);
         Self {
+            book,
             edge,
             objects,
             clock,
