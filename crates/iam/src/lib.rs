@@ -38,7 +38,9 @@ pub use federation::{
     SamlConnection, SamlProvider,
 };
 pub use keys::{AccessKeyInfo, LastUse, NewAccessKey};
-pub use login::{NewPassword, PolicyViolation};
+pub use login::{
+    Hashing, LogIn, LoggedIn, LoginError, LoginProfile, LoginState, NewPassword, PolicyViolation, PreparedFactor,
+};
 pub use lookup::{Known, Lookup};
 pub use master_key::load_or_create_master_key;
 pub use paging::{Page, PageRequest};
@@ -67,6 +69,7 @@ pub struct Iam {
     users: Cache<(AccountId, UserId), force::InForce>,
     compiled: Cache<String, Policy>,
     uses: last_used::Uses,
+    login: login::Login,
 }
 
 /// What the service is built from.
@@ -83,8 +86,21 @@ pub struct Parts {
 
 impl Iam {
     /// Builds the service; reads nothing yet.
+    ///
+    /// Passwords are hashed at the floor of the allowed cost; see [`Iam::with_hashing`].
     pub fn new(parts: Parts) -> Arc<Self> {
+        let login = login::Login::uncalibrated(&parts.entropy);
+        Self::build(parts, login)
+    }
+
+    /// Builds the service with a gate to the password hasher that was calibrated to the machine.
+    pub fn with_hashing(parts: Parts, hashing: Arc<login::Hashing>) -> Arc<Self> {
+        Self::build(parts, login::Login::new(hashing))
+    }
+
+    fn build(parts: Parts, login: login::Login) -> Arc<Self> {
         Arc::new(Self {
+            login,
             parts,
             epochs: Arc::default(),
             credentials: Cache::new(limits::CACHED_CREDENTIALS_MAX),

@@ -43,7 +43,7 @@ pub struct UserInfo {
 }
 
 impl UserInfo {
-    fn new(account: AccountId, id: UserId, stored: &StoredUser) -> Result<Self, Error> {
+    pub(crate) fn new(account: AccountId, id: UserId, stored: &StoredUser) -> Result<Self, Error> {
         Ok(Self {
             account,
             id,

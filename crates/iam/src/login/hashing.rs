@@ -14,7 +14,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use baleen_runtime::{Clock, Entropy};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -94,6 +94,11 @@ impl Argon2Hasher {
             Params::new(self.0.memory_kib, self.0.passes, 1, None).expect("the bounds are within argon2's own");
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
     }
+}
+
+/// The hash of random bytes, which are forgotten.
+fn nobody(hasher: &dyn Hasher, entropy: &dyn Entropy) -> String {
+    hasher.hash(&entropy.bytes::<32>(), &entropy.bytes())
 }
 
 /// The cost for a machine on which a hashing at the floor takes `floor_time`.
@@ -177,13 +182,28 @@ pub struct Hashing {
     admitted: Arc<Semaphore>,
     retry_after: Duration,
     /// The hash of a password that nobody has, of today's cost: what is compared with when there is nothing to compare with.
-    nobody: Arc<str>,
+    nobody: Arc<OnceLock<String>>,
 }
 
 impl Hashing {
     /// A gate for `cores` hashings at once. Hashes once itself.
     pub fn new(hasher: Arc<dyn Hasher>, entropy: Arc<dyn Entropy>, cores: NonZeroUsize) -> Self {
-        let nobody = hasher.hash(&entropy.bytes::<32>(), &entropy.bytes());
+        let gate = Self::lazy(hasher, entropy, cores);
+        gate.nobody.get_or_init(|| nobody(&*gate.hasher, &*gate.entropy));
+        gate
+    }
+
+    /// A gate at the floor of the allowed cost for all cores, which hashes nothing before it is used.
+    pub(crate) fn uncalibrated(entropy: Arc<dyn Entropy>) -> Self {
+        let floor = HashingCost {
+            memory_kib: HASHING_MEMORY_KIB_MIN,
+            passes: HASHING_PASSES_MIN,
+        };
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self::lazy(Arc::new(Argon2Hasher::new(floor)), entropy, cores)
+    }
+
+    fn lazy(hasher: Arc<dyn Hasher>, entropy: Arc<dyn Entropy>, cores: NonZeroUsize) -> Self {
         let rounds = u32::try_from(HASHINGS_WAITING_MAX / cores).unwrap_or(u32::MAX);
         Self {
             hasher,
@@ -192,7 +212,7 @@ impl Hashing {
             admitted: Arc::new(Semaphore::new(cores.get() + HASHINGS_WAITING_MAX)),
             // The time in which a full queue empties, in whole seconds as Retry-After has them.
             retry_after: Duration::from_secs((HASHING_TARGET * rounds).as_secs().max(1)),
-            nobody: nobody.into(),
+            nobody: Arc::default(),
         }
     }
 
@@ -204,12 +224,17 @@ impl Hashing {
     /// # Cancel safety
     /// A hashing that began runs to its end and holds its place so long.
     pub async fn verify(&self, password: &GivenPassword, phc: Option<&str>) -> Result<Verdict, Busy> {
-        let (phc, possible) = match (phc, password.bytes()) {
-            (Some(phc), Some(_)) => (Arc::from(phc), true),
-            _ => (Arc::clone(&self.nobody), false),
-        };
+        let phc = phc.filter(|_| password.bytes().is_some()).map(str::to_owned);
+        let possible = phc.is_some();
         let bytes = Zeroizing::new(password.bytes().unwrap_or_default().to_vec());
-        let verdict = self.run(move |hasher| hasher.verify(&bytes, &phc)).await?;
+        let (none, entropy) = (Arc::clone(&self.nobody), Arc::clone(&self.entropy));
+        let work = move |hasher: &dyn Hasher| {
+            let phc = phc
+                .as_deref()
+                .unwrap_or_else(|| none.get_or_init(|| nobody(hasher, &*entropy)));
+            hasher.verify(&bytes, phc)
+        };
+        let verdict = self.run(work).await?;
         Ok(if possible { verdict } else { Verdict::Wrong })
     }
 
@@ -220,6 +245,13 @@ impl Hashing {
     pub async fn hash(&self, password: &NewPassword) -> Result<String, Busy> {
         let salt = self.entropy.bytes::<SALT_BYTES>();
         let bytes = Zeroizing::new(password.bytes().to_vec());
+        self.run(move |hasher| hasher.hash(&bytes, &salt)).await
+    }
+
+    /// Hashes a password that was just proven, at today's cost.
+    pub(crate) async fn rehash(&self, password: &GivenPassword) -> Result<String, Busy> {
+        let salt = self.entropy.bytes::<SALT_BYTES>();
+        let bytes = Zeroizing::new(password.bytes().unwrap_or_default().to_vec());
         self.run(move |hasher| hasher.hash(&bytes, &salt)).await
     }
 

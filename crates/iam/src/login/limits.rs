@@ -37,13 +37,6 @@ pub const GLOBAL_FAILURES_PER_MINUTE: u32 = 1_000;
 /// Users, addresses and networks remembered, each; the one not seen for longest goes first (notes, 4.2).
 pub const THROTTLE_ENTRIES_MAX: usize = 65_536;
 
-/// Shortest session of a log-in (contract, RSLogin).
-pub const SESSION_MIN: Duration = Duration::from_secs(60);
-/// Longest session of a log-in (contract, RSLogin).
-pub const SESSION_MAX: Duration = Duration::from_secs(43_200);
-/// A session of a log-in that does not say how long (contract, RSLogin).
-pub const SESSION_DEFAULT: Duration = Duration::from_secs(3_600);
-
 /// Life of a secret that was prepared and not yet enabled (seed 004, "RSPrepareTFA").
 pub const PENDING_SECRET_KEPT: Duration = Duration::from_secs(30 * 60);
 /// Recovery codes that are given with a second factor (seed 004, "RSEnableTFA").

@@ -1,10 +1,56 @@
-//! Logging in: passwords, and the brake on guessing them.
+//! Logging in: passwords, second factors, reset tokens, federated log-ins, and the brake on guessing.
+//!
+//! Every way to prove a password goes through [`Throttle`] and [`Hashing`]; the table in `log_in` says what work is done in
+//! which case, so that a refusal tells nothing. What is stored is in `record`.
 
+mod error;
+mod federated;
 mod hashing;
 pub mod limits;
+mod log_in;
 mod password;
+mod profile;
+mod qr;
+mod record;
+mod recovery;
+mod reset;
+mod second_factor;
+mod start;
 mod throttle;
+mod totp;
 
+pub use error::LoginError;
 pub use hashing::{Argon2Hasher, Busy, Hasher, Hashing, HashingCost, Verdict};
+pub use log_in::{LogIn, LoggedIn, LoginState};
 pub use password::{GivenPassword, NewPassword, PolicyViolation};
+pub use profile::LoginProfile;
+pub use second_factor::PreparedFactor;
+pub use start::stored_cost;
 pub use throttle::{Admission, Alert, Failure, Target, Throttle, TooMany};
+pub use totp::{Code, TotpSecret};
+
+use baleen_runtime::Entropy;
+use std::sync::Arc;
+
+/// What logging in holds in memory.
+pub(crate) struct Login {
+    pub(crate) hashing: Arc<Hashing>,
+    pub(crate) throttle: Throttle,
+}
+
+impl Login {
+    pub(crate) fn new(hashing: Arc<Hashing>) -> Self {
+        Self {
+            hashing,
+            throttle: Throttle::default(),
+        }
+    }
+
+    /// With hashes at the floor of the allowed cost, until a calibrated gate is given.
+    pub(crate) fn uncalibrated(entropy: &Arc<dyn Entropy>) -> Self {
+        Self::new(Arc::new(Hashing::uncalibrated(Arc::clone(entropy))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

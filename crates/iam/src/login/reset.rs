@@ -1,0 +1,141 @@
+//! Reset tokens: RSGetToken and RSResetPassword.
+//!
+//! A token is 256 random bits with nothing in it; what it is worth is in the store, so that it can be taken back. One is in
+//! force for a user at a time.
+
+use super::limits::RESET_TOKEN_KEPT;
+use super::password::NewPassword;
+use super::profile::with_password;
+use super::record::{StoredReset, StoredTicket};
+use super::second_factor::login_session;
+use super::{LoginError, Target};
+use crate::epochs::Scope;
+use crate::records::{account_id, encode, stamp, user_id};
+use crate::{AuthMethod, Error, Iam};
+use baleen_policy::{Authorized, Role};
+use baleen_types::{AccountId, Secret, UserId};
+use std::net::IpAddr;
+
+/// So that scanners for leaked secrets, and people, know one when they see it.
+const PREFIX: &str = "pwdreset-";
+const TOKEN_BYTES: usize = 32;
+
+impl Iam {
+    /// Makes a token with which the user's password can be set; an older one is void. For another user the old password
+    /// and the log-ins made with it end at once.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` for oneself without a log-in session, else a leaked access key would become a password; `Federated`;
+    /// `NotAllowed` for a root by others; `NoSuchEntity`.
+    pub async fn issue_reset_token(&self, by: &Authorized, id: UserId) -> Result<Secret, LoginError> {
+        let is_own = by.user().is_some_and(|user| user.id == id);
+        if is_own {
+            login_session(by)?;
+        }
+        self.make_reset_token(by.account(), id, is_own).await
+    }
+
+    /// The token for the root of a customer that was just made (contract, RSCreateCustomer: `Token`). Who may make the
+    /// customer was decided before.
+    ///
+    /// # Errors
+    /// As [`Iam::issue_reset_token`].
+    pub async fn issue_first_reset_token(&self, account: AccountId, id: UserId) -> Result<Secret, LoginError> {
+        if self.login_state(account, id).await?.has_password {
+            return Err(Error::NotAllowed("the user has a password already").into());
+        }
+        self.make_reset_token(account, id, true).await
+    }
+
+    async fn make_reset_token(
+        &self,
+        account: AccountId,
+        id: UserId,
+        keeps_password: bool,
+    ) -> Result<Secret, LoginError> {
+        let token = Secret::new(format!(
+            "{PREFIX}{}",
+            hex::encode(self.parts.entropy.bytes::<TOKEN_BYTES>())
+        ));
+        let digest = StoredTicket::digest(&token);
+        let made: Result<(), LoginError> = self
+            .tried(|| async {
+                let current = self.known_subject(account, id).await?;
+                if current.info.auth == AuthMethod::Federated {
+                    return Ok(Some(Err(LoginError::Federated)));
+                }
+                if current.info.role == Role::Root && !keeps_password {
+                    return Err(Error::NotAllowed("the root user resets its own password"));
+                }
+                let now = self.parts.clock.now();
+                let (user, mut login) = if keeps_password {
+                    (current.user.value.clone(), current.login())
+                } else {
+                    with_password(&current, None, true, now)
+                };
+                let ends_ns = stamp(now.plus(RESET_TOKEN_KEPT));
+                login.reset = Some(StoredReset { digest, ends_ns });
+                let row = StoredTicket {
+                    account: account.as_u64(),
+                    user: id.as_u64(),
+                    ends_ns,
+                    login_generation: user.login_generation,
+                };
+                let request = current.write_both(user, &login)?;
+                let request = request.put(StoredTicket::reset_key(&digest), encode(&row)?);
+                Ok(self
+                    .settle(request, &[Scope::User(account, id)])
+                    .await?
+                    .then_some(Ok(())))
+            })
+            .await?;
+        made.map(|()| token)
+    }
+
+    /// Sets the password of the user whose token it is. The token is used up, log-ins end, the second factor stays on.
+    ///
+    /// # Errors
+    /// `BadResetToken` for every token that is not in force; `Policy`, which does not use the token up; `Throttled`.
+    pub async fn reset_password(&self, token: &Secret, new: &Secret, source: IpAddr) -> Result<(), LoginError> {
+        self.login.throttle.enter(self.parts.clock.monotonic(), source)?;
+        let digest = StoredTicket::digest(token);
+        let key = StoredTicket::reset_key(&digest);
+        let row: StoredTicket = self.read(&key).await?.ok_or(LoginError::BadResetToken)?;
+        let (account, id) = (account_id(row.account)?, user_id(row.user)?);
+        if !self.is_in_force(account, id, &digest).await? {
+            return Err(LoginError::BadResetToken);
+        }
+        // A live token is no guess, whatever comes with it.
+        self.login.throttle.succeeded(source, Target::user(account, id));
+        let new = NewPassword::parse(new)?;
+        let phc = self.login.hashing.hash(&new).await?;
+        let done = self
+            .tried(|| async {
+                if !self.is_in_force(account, id, &digest).await? {
+                    return Ok(Some(false));
+                }
+                let current = self.known_subject(account, id).await?;
+                let (user, login) = with_password(&current, Some(phc.clone()), false, self.parts.clock.now());
+                let request = current.write_both(user, &login)?;
+                Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(true))
+            })
+            .await?;
+        if done { Ok(()) } else { Err(LoginError::BadResetToken) }
+    }
+
+    /// Tells whether a token is the user's newest, unused and not too old, and its customer may act.
+    async fn is_in_force(&self, account: AccountId, id: UserId, digest: &[u8; 32]) -> Result<bool, Error> {
+        if self.view().await?.account(account).await?.is_none() {
+            return Ok(false);
+        }
+        let Some(current) = self.subject(account, id).await? else {
+            return Ok(false);
+        };
+        let now = stamp(self.parts.clock.now());
+        let reset = current
+            .login()
+            .reset
+            .filter(|reset| reset.digest == *digest && now < reset.ends_ns);
+        Ok(reset.is_some() && current.info.auth == AuthMethod::Password)
+    }
+}
