@@ -1,6 +1,6 @@
 //! Users, access keys, sessions, policies and API tokens; secrets sealed at rest.
 //!
-//! Doors turn credentials into a `policy::Principal` through [`Iam::credential`] and [`Iam::api_token`]; `server` wires
+//! Doors turn credentials into a `policy::Principal` through [`Iam::credential`] and [`Iam::token`]; `server` wires
 //! them. What changes something takes the `Authorized` of who asks, and acts on the account of it. There are no default
 //! credentials: the first start makes an account with its root user, see [`root`].
 //!
@@ -28,6 +28,7 @@ mod policies;
 mod records;
 pub mod root;
 mod sessions;
+mod tokens;
 mod users;
 mod values;
 
@@ -47,10 +48,9 @@ pub use paging::{Page, PageRequest};
 pub use policies::{NewPolicy, PolicyFilter, PolicyInfo, VersionInfo, VersionNumber};
 pub use root::{RootCredentials, RootOverrides, RootStart};
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
+pub use tokens::{CreatedToken, KnownToken, Method, Methods, TokenInfo, TokenLookup, TokenOptions, TokenSettings};
 pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};
 pub use values::{Description, Path, PathPrefix, PersonName, PolicyArn, PolicyName, SessionName, Tags};
-
-pub(crate) use root::is_token;
 
 use baleen_meta::Meta;
 use baleen_policy::Policy;
@@ -70,6 +70,7 @@ pub struct Iam {
     compiled: Cache<String, Policy>,
     uses: last_used::Uses,
     login: login::Login,
+    tokens: tokens::Tokens,
 }
 
 /// What the service is built from.
@@ -101,6 +102,7 @@ impl Iam {
     fn build(parts: Parts, login: login::Login) -> Arc<Self> {
         Arc::new(Self {
             login,
+            tokens: tokens::Tokens::default(),
             parts,
             epochs: Arc::default(),
             credentials: Cache::new(limits::CACHED_CREDENTIALS_MAX),

@@ -7,12 +7,11 @@
 use crate::epochs::{Scope, Ticket};
 use crate::force::{InForce, compile};
 use crate::records::{
-    ApiTokenHash, StoredAuth, StoredKey, StoredKeyStatus, StoredKind, StoredSession, StoredToken, access_key_id,
-    account_id, user_id,
+    StoredAuth, StoredKey, StoredKeyStatus, StoredKind, StoredSession, access_key_id, account_id, user_id,
 };
-use crate::{Error, Iam, is_token};
+use crate::{Error, Iam};
 use baleen_meta::record::Record;
-use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Session, SessionKind, User};
+use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Session, SessionKind};
 use baleen_types::{AccessKeyId, AccountId, Secret, Timestamp, UserId};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,28 +87,6 @@ impl Iam {
             Ok((known, _)) => Lookup::Found(known),
             Err(why) => why.into(),
         })
-    }
-
-    /// The owner of an API token, or `None`. With `email` given (`X-Auth-Email`), it must be the user's name.
-    ///
-    /// The token is looked up by its SHA-256, so neither the store nor the time taken tells anything of it.
-    pub async fn api_token(&self, email: Option<&str>, token: &Secret) -> Result<Option<Arc<User>>, Error> {
-        if !is_token(token.expose()) {
-            return Ok(None);
-        }
-        let view = self.view().await?;
-        let Some(stored) = view
-            .get::<StoredToken>(&StoredToken::key(ApiTokenHash::of(token)))
-            .await?
-        else {
-            return Ok(None);
-        };
-        let owner = (account_id(stored.value.account)?, user_id(stored.value.user)?);
-        let Some((found, _)) = self.in_force(owner.0, owner.1).await? else {
-            return Ok(None);
-        };
-        let named = email.is_none_or(|e| e.eq_ignore_ascii_case(found.user.name.as_str()));
-        Ok(named.then(|| Arc::clone(&found.user)))
     }
 
     /// Reads a credential, if it is not known yet. Boxed, since that of a session asks for its parent's.

@@ -12,15 +12,14 @@ mod keys;
 mod policies;
 mod saml;
 mod sessions;
-mod tokens;
 mod users;
 
+pub(crate) use crate::tokens::record::{ApiTokenHash, StoredToken};
 pub(crate) use accounts::{Root, StoredAccount};
 pub(crate) use keys::{StoredKey, StoredKeyStatus, StoredUse};
 pub(crate) use policies::{StoredInline, StoredPolicy, StoredVersion, attached_key, attached_to_key, attachments_key};
 pub(crate) use saml::{StoredConnection, StoredOnce};
 pub(crate) use sessions::{StoredKind, StoredSession};
-pub(crate) use tokens::{ApiTokenHash, StoredToken};
 pub(crate) use users::{StoredAuth, StoredRole, StoredUser};
 
 use crate::Error;

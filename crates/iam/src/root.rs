@@ -9,8 +9,9 @@ use crate::records::{
     ApiTokenHash, Root, StoredAccount, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id,
     decode, encode, stamp, user_id,
 };
+use crate::tokens::record::SHORT_ID_DIGITS;
 use crate::users::insert;
-use crate::{Error, Iam, ids};
+use crate::{Error, Iam, ids, tokens};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_types::{AccessKeyId, AccountId, Invalid, ProjectId, Secret, UserId};
@@ -182,7 +183,7 @@ impl Iam {
             .put(names_are_indexed_key(), "")
             .and(insert(account, user, &stored_user)?)
             .and(self.key_rows(account, user, &key_id, &secret)?.1)
-            .and(self.add_token(owner, root.token)?);
+            .and(self.add_token(owner, &token).await?);
         let credentials = RootCredentials {
             account_id: account.to_string(),
             project_id: project.to_string(),
@@ -239,10 +240,10 @@ impl Iam {
         let mut token = kept.filter(|t| ApiTokenHash::of(&Secret::new(t)) == root.token);
         if let Some(wanted) = new_token {
             next.token = ApiTokenHash::of(wanted);
-            request = request
-                .delete(StoredToken::key(root.token))
-                .delete(StoredToken::by_user_key(owner.account, owner.user, root.token))
-                .and(self.add_token(owner, next.token)?);
+            if let Some(old) = self.read::<StoredToken>(&StoredToken::key(root.token)).await? {
+                request = request.and(tokens::rows_away(owner.account, root.token, &old)?);
+            }
+            request = request.and(self.add_token(owner, wanted).await?);
             token = Some(wanted.expose().to_owned());
         }
         let credentials = RootCredentials {
@@ -259,16 +260,26 @@ impl Iam {
         Ok(RootStart::Replaced)
     }
 
-    fn add_token(&self, owner: Owner, hash: ApiTokenHash) -> Result<Request, Error> {
-        let record = StoredToken {
-            account: owner.account.as_u64(),
-            user: owner.user.as_u64(),
-            created_ns: stamp(self.parts.clock.now()),
-        };
-        let listed = StoredToken::by_user_key(owner.account, owner.user, hash);
-        Ok(Request::new()
-            .put(StoredToken::key(hash), encode(&record)?)
-            .put(listed, ""))
+    /// The rows of a root's token, which has all rights. It is named by its first digits, more of them if another token of
+    /// the account begins alike.
+    async fn add_token(&self, owner: Owner, token: &Secret) -> Result<Request, Error> {
+        let view = self.view().await?;
+        let mut short_id = token.expose();
+        for digits in SHORT_ID_DIGITS..short_id.len() {
+            let shorter = &token.expose()[..digits];
+            if view
+                .bytes(&StoredToken::by_short_key(owner.account, shorter))
+                .await?
+                .is_none()
+            {
+                short_id = shorter;
+                break;
+            }
+        }
+        let (account, user) = (owner.account.as_u64(), owner.user.as_u64());
+        let at = stamp(self.parts.clock.now());
+        let record = StoredToken::of_root(account, user, short_id.to_owned(), at);
+        tokens::rows(owner.account, owner.user, ApiTokenHash::of(token), &record)
     }
 
     async fn commit(&self, request: Request, scopes: &[Scope]) -> Result<(), Error> {

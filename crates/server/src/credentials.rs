@@ -2,13 +2,10 @@
 
 use async_trait::async_trait;
 use baleen_http::{Credentials, KeyRecord, Lookup, SessionTokenRule, Unavailable};
-use baleen_iam::Iam;
-use baleen_policy::{Caller, Principal, TokenGrant};
+use baleen_iam::{Iam, TokenLookup};
+use baleen_policy::{Credential, Principal};
 use baleen_types::{AccessKeyId, Secret};
 use std::sync::Arc;
-
-/// Digits of a token by which people and logs name it (CloudShark contract, 1.5).
-const SHORT_ID_CHARS: usize = 6;
 
 /// The identity service, as the edge asks it.
 pub(crate) struct IamCredentials(pub(crate) Arc<Iam>);
@@ -33,13 +30,22 @@ impl Credentials for IamCredentials {
     }
 
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {
-        let found = self.0.api_token(None, &Secret::new(token)).await;
-        let grant = || TokenGrant {
-            short_id: token.chars().take(SHORT_ID_CHARS).collect(),
-            must_log_in: false,
+        let found = self.0.token(&Secret::new(token)).await;
+        let known = match found.map_err(|error| report(&error))? {
+            TokenLookup::Found(known) => known,
+            TokenLookup::Unknown => return Ok(Lookup::Unknown),
+            TokenLookup::Suspended => return Ok(Lookup::Suspended),
         };
-        let found = found.map_err(|error| report(&error))?;
-        Ok(found.map(|user| Caller::with_token(user, grant()).into()).into())
+        // The doors that take tokens in headers know no log-in that could come along.
+        let must_log_in = known.principal.caller().is_some_and(|caller| match &caller.credential {
+            Credential::ApiToken(grant) => grant.must_log_in,
+            Credential::AccessKey(_) | Credential::Session(_) => false,
+        });
+        if must_log_in {
+            return Ok(Lookup::Unknown);
+        }
+        self.0.note_token_use(&known, None);
+        Ok(Lookup::Found(known.principal.clone()))
     }
 }
 

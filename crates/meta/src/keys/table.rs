@@ -111,6 +111,12 @@ tables! {
     ApiToken = b'T',
     /// `t` account id, user id, digest: nothing; lists the tokens of a user.
     ApiTokenByUser = b't',
+    /// `2` account id, first digits of a token: its digest. No two tokens of an account begin alike.
+    ApiTokenByShortId = b'2',
+    /// `3` digest of an API token: how often and when it was used.
+    ApiTokenUse = b'3',
+    /// `4` account id: what its admins have set for API tokens.
+    ApiTokenSettings = b'4',
     /// `W` account id, capture id: a capture task, wanted and actual.
     CaptureTask = b'W',
     /// `w` account id, capture id: nothing; finds the tasks that are not finished.

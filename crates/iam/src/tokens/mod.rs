@@ -1,0 +1,86 @@
+//! API tokens: 32 hex digits that stand for their owner, held to what they were made for (CloudShark contract, section 1).
+//!
+//! One kind of credential for three doors: CloudShark's path token, the PCAPs door's Bearer token, CFW's `X-Auth-Token`. A
+//! token is shown once and stored as its hash; people and logs know it by its first six digits, which no two tokens of an
+//! account share. Whatever concerns a token, its owner or its customer is felt by the next request.
+
+mod look_up;
+mod manage;
+mod methods;
+mod options;
+pub(crate) mod record;
+
+pub use look_up::{KnownToken, TokenLookup};
+pub use methods::{Method, Methods};
+pub use options::TokenOptions;
+
+pub(crate) use manage::{rows, rows_away};
+
+use crate::cache::Cache;
+use baleen_types::{Secret, Timestamp, UserId};
+use record::ApiTokenHash;
+use std::net::IpAddr;
+
+/// Tokens held in memory; the least used go first.
+const CACHED_TOKENS_MAX: usize = 16_384;
+
+/// A token as those see it who manage it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// Its first digits.
+    pub short_id: String,
+    /// Whose it is, and whose every capture made with it becomes.
+    pub owner: UserId,
+    /// What it is for.
+    pub options: TokenOptions,
+    /// Whether it may be used.
+    pub is_enabled: bool,
+    /// Whether it was made by a user who is no admin.
+    pub is_user_defined: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// By whom.
+    pub created_by: UserId,
+    /// When it was used last, give or take the time between two writes of that.
+    pub last_used: Option<Timestamp>,
+    /// From where.
+    pub last_used_from: Option<IpAddr>,
+    /// How often it was used.
+    pub use_count: u64,
+}
+
+/// A token that was just made.
+#[derive(Debug)]
+pub struct CreatedToken {
+    /// The token itself, shown this once.
+    pub token: Secret,
+    /// What is known of it from now on.
+    pub info: TokenInfo,
+}
+
+/// What an account's admins have set for tokens. All is off at first (contract, 1.4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Users define tokens of their own.
+    pub lets_users_define: bool,
+    /// Guests are let in, so that captures can be public.
+    pub lets_guests_in: bool,
+}
+
+/// What tokens hold in memory.
+pub(crate) struct Tokens {
+    cache: Cache<ApiTokenHash, KnownToken>,
+    uses: look_up::Uses,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            cache: Cache::new(CACHED_TOKENS_MAX),
+            uses: look_up::Uses::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! Tokens as their owners, admins and thieves use them.
+
+use super::record::{StoredToken, v1};
+use super::*;
+use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, RootOverrides, Tags, UserInfo};
+use baleen_meta::Meta;
+use baleen_policy::{Action, Ask, Authorized, Context, Principal, Resource, authorize};
+use baleen_runtime::{Clock as _, Entropy, ManualClock, SeededEntropy};
+use baleen_sealing::Sealer;
+use baleen_types::{AccessKeyId, UserName};
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+struct World {
+    iam: Arc<Iam>,
+    clock: Arc<ManualClock>,
+    meta: Meta,
+    root: Principal,
+    ann: UserInfo,
+    bob: UserInfo,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::over(SeededEntropy::new(1)).await
+    }
+
+    async fn over(entropy: Arc<dyn Entropy>) -> Self {
+        let (meta, clock) = (
+            Meta::open_model(),
+            ManualClock::new(Timestamp::from_secs(1_700_000_000)),
+        );
+        let iam = Iam::new(Parts {
+            meta: meta.clone(),
+            sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
+            clock: clock.clone(),
+            entropy,
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("root.json");
+        iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+        let made: crate::RootCredentials = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let key = AccessKeyId::parse(&made.access_key_id).unwrap();
+        let root = iam.credential(&key).await.unwrap().found().unwrap().principal.clone();
+        let new = |name: &str| NewUser {
+            name: UserName::parse(name).unwrap(),
+            path: Path::default(),
+            tags: Tags::default(),
+        };
+        let by = allow(&root);
+        let ann = iam.create_user(&by, new("ann@example.com")).await.unwrap();
+        let bob = iam.create_user(&by, new("bob@example.com")).await.unwrap();
+        Self {
+            iam,
+            clock,
+            meta,
+            root,
+            ann,
+            bob,
+        }
+    }
+
+    fn root(&self) -> Authorized {
+        allow(&self.root)
+    }
+
+    async fn make(&self, by: &Authorized, owner: &UserInfo) -> Result<CreatedToken, Error> {
+        self.iam
+            .create_token(by, owner.id, TokenOptions::labelled("import"))
+            .await
+    }
+
+    async fn state(&self, token: &Secret) -> &'static str {
+        match self.iam.token(token).await.unwrap() {
+            TokenLookup::Found(_) => "found",
+            TokenLookup::Unknown => "unknown",
+            TokenLookup::Suspended => "suspended",
+        }
+    }
+}
+
+/// Authorizes root; what it may is not what these tests are about.
+fn allow(root: &Principal) -> Authorized {
+    authorize(&Ask {
+        principal: root,
+        action: Action::StsGetCallerIdentity,
+        resource: Resource::OwnAccount,
+        context: &Context::new(Timestamp::EPOCH),
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_token_stands_for_its_owner_within_its_methods() {
+    let world = World::new().await;
+    let made = world.make(&world.root(), &world.ann).await.unwrap();
+    assert_eq!(made.token.expose().len(), 32);
+    assert_eq!(made.info.short_id, made.token.expose()[..6]);
+    assert!(!made.info.is_user_defined && made.info.is_enabled);
+    for text in [made.token.expose().to_owned(), made.token.expose().to_uppercase()] {
+        let TokenLookup::Found(known) = world.iam.token(&Secret::new(text)).await.unwrap() else {
+            panic!("known in either case");
+        };
+        let caller = known.principal.caller().unwrap();
+        assert_eq!(caller.user.id, world.ann.id);
+        assert_eq!(caller.bounds.sets().len(), 1, "bounded");
+        assert!(known.methods.has(Method::Upload) && !known.methods.has(Method::Search));
+        let baleen_policy::Credential::ApiToken(grant) = &caller.credential else {
+            panic!("a token");
+        };
+        assert_eq!(
+            (&*grant.short_id, grant.must_log_in),
+            (made.info.short_id.as_str(), false)
+        );
+    }
+    let digits = made.token.expose();
+    for wrong in [
+        &digits[..31],
+        &format!("{digits}0"),
+        &digits.replace(&digits[..1], "g"),
+        "",
+        "../../etc/passwd",
+    ] {
+        assert_eq!(world.state(&Secret::new(wrong)).await, "unknown", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_a_token_is_felt_at_once() {
+    let world = World::new().await;
+    let by = world.root();
+    for (case, after) in [
+        ("disabled", "unknown"),
+        ("deleted", "unknown"),
+        ("expired", "unknown"),
+        ("owner gone", "suspended"),
+    ] {
+        let owner = if case == "owner gone" { &world.bob } else { &world.ann };
+        let made = world.make(&by, owner).await.unwrap();
+        assert_eq!(world.state(&made.token).await, "found", "{case}: now in the cache");
+        let short = &made.info.short_id;
+        match case {
+            "disabled" => drop(world.iam.update_token(&by, short, None, Some(false)).await.unwrap()),
+            "deleted" => world.iam.delete_token(&by, short).await.unwrap(),
+            "expired" => {
+                let options = TokenOptions {
+                    expires: Some(world.clock.now().plus(Duration::from_secs(60))),
+                    ..TokenOptions::labelled("import")
+                };
+                world.iam.update_token(&by, short, Some(options), None).await.unwrap();
+                world.clock.advance(Duration::from_nanos(59_999_999_999));
+                assert_eq!(world.state(&made.token).await, "found");
+                world.clock.advance(Duration::from_nanos(1));
+            }
+            _ => world.iam.delete_user(&by, owner.id).await.unwrap(),
+        }
+        assert_eq!(world.state(&made.token).await, after, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn rotation_keeps_the_options_and_ends_the_old_one() {
+    let world = World::new().await;
+    let by = world.root();
+    let options = TokenOptions {
+        default_tags: vec!["qa".to_owned()],
+        methods: Methods::of(&[Method::Upload, Method::Search]),
+        ..TokenOptions::labelled("import")
+    };
+    let old = world
+        .iam
+        .create_token(&by, world.ann.id, options.clone())
+        .await
+        .unwrap();
+    let deadline = world.clock.now().plus(Duration::from_secs(3_600));
+    let new = world.iam.rotate_token(&by, &old.info.short_id, deadline).await.unwrap();
+    assert_eq!((&new.info.options, new.info.owner), (&options, world.ann.id));
+    assert_ne!(new.token.expose(), old.token.expose());
+    let sooner = world.clock.now().plus(Duration::from_secs(60));
+    world.iam.rotate_token(&by, &old.info.short_id, sooner).await.unwrap();
+    world.iam.rotate_token(&by, &old.info.short_id, deadline).await.unwrap();
+    assert_eq!(world.state(&old.token).await, "found");
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(
+        world.state(&old.token).await,
+        "unknown",
+        "a later deadline gives no life back"
+    );
+    assert_eq!(world.state(&new.token).await, "found");
+}
+
+#[tokio::test]
+async fn first_digits_are_never_shared() {
+    /// Draws tokens that begin alike, until it has drawn some.
+    struct Alike(SeededEntropyOf);
+    type SeededEntropyOf = (Arc<SeededEntropy>, std::sync::atomic::AtomicU32);
+    impl Entropy for Alike {
+        fn fill(&self, bytes: &mut [u8]) {
+            self.0.0.fill(bytes);
+            let nth = self.0.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            if bytes.len() == 16 && !nth.is_multiple_of(7) {
+                bytes[..3].fill(0xab);
+            }
+        }
+    }
+    let world = World::over(Arc::new(Alike((SeededEntropy::new(1), 0.into())))).await;
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..4 {
+        let made = world.make(&world.root(), &world.ann).await.unwrap();
+        assert!(seen.insert(made.info.short_id.clone()), "{}", made.info.short_id);
+        assert_eq!(world.state(&made.token).await, "found");
+    }
+}
+
+#[tokio::test]
+async fn uses_are_counted_and_written_lazily() {
+    let world = World::new().await;
+    let made = world.make(&world.root(), &world.ann).await.unwrap();
+    let TokenLookup::Found(known) = world.iam.token(&made.token).await.unwrap() else {
+        panic!("known");
+    };
+    let info = || async { world.iam.token_info(&world.root(), &made.info.short_id).await.unwrap() };
+    for _ in 0..3 {
+        world.iam.note_token_use(&known, Some("192.0.2.1".parse().unwrap()));
+    }
+    assert_eq!((info().await.use_count, info().await.last_used), (0, None));
+    world.iam.write_token_uses().await.unwrap();
+    world.iam.write_token_uses().await.unwrap();
+    let used = info().await;
+    assert_eq!((used.use_count, used.last_used), (3, Some(world.clock.now())));
+    assert_eq!(used.last_used_from, Some("192.0.2.1".parse().unwrap()));
+    world.iam.note_token_use(&known, None);
+    world
+        .iam
+        .delete_token(&world.root(), &made.info.short_id)
+        .await
+        .unwrap();
+    world.iam.write_token_uses().await.unwrap();
+    let rows = world.meta.scan(baleen_meta::Scan::prefix(b"3")).await.unwrap();
+    assert!(rows.is_empty(), "nothing stays of a deleted token");
+}
+
+#[tokio::test]
+async fn lists_have_pages_and_no_secrets() {
+    let world = World::new().await;
+    let mut tokens = Vec::new();
+    for owner in [&world.ann, &world.bob, &world.ann] {
+        tokens.push(world.make(&world.root(), owner).await.unwrap().token);
+    }
+    let mut found = Vec::new();
+    let mut marker = None;
+    loop {
+        let ask = PageRequest::new(marker.as_deref(), Some(1)).unwrap();
+        let page = world.iam.list_tokens(&world.root(), None, &ask).await.unwrap();
+        found.extend(page.items);
+        marker = page.next;
+        if marker.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found.len(), 4, "with the token of the first start");
+    assert!(found.is_sorted_by(|a, b| a.short_id < b.short_id));
+    let ask = PageRequest::first();
+    let anns = world
+        .iam
+        .list_tokens(&world.root(), Some(world.ann.id), &ask)
+        .await
+        .unwrap();
+    assert_eq!(anns.items.len(), 2);
+    let stored = world.meta.scan(baleen_meta::Scan::prefix(b"")).await.unwrap();
+    let all: Vec<u8> = stored
+        .iter()
+        .flat_map(|e| [&e.key[..], &e.value[..]].concat())
+        .collect();
+    for token in tokens {
+        let text = token.expose();
+        assert!(!all.windows(32).any(|w| w == text.as_bytes()));
+        assert!(!format!("{found:?}").contains(&text[..8]));
+    }
+}
+
+#[tokio::test]
+async fn a_federated_owner_changes_nothing() {
+    let world = World::new().await;
+    let made = world.make(&world.root(), &world.ann).await.unwrap();
+    world
+        .iam
+        .set_auth_method(&world.root(), world.ann.id, AuthMethod::Federated)
+        .await
+        .unwrap();
+    assert_eq!(world.state(&made.token).await, "found");
+}
+
+#[test]
+fn a_token_of_the_first_releases_keeps_all_rights() {
+    let old = v1::StoredToken {
+        account: 100_000_000_001,
+        user: 100_000_000_002,
+        created_ns: 5,
+    };
+    let bytes = baleen_meta::record::encode(&old).unwrap();
+    let now: StoredToken = baleen_meta::record::decode(&bytes).unwrap();
+    assert!(now.is_unbounded && now.is_enabled && now.expires_ns.is_none());
+    assert_eq!(
+        (now.account, now.user, now.short_id.as_str()),
+        (old.account, old.user, "root")
+    );
+}
