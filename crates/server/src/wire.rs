@@ -7,6 +7,7 @@ use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
 use crate::tenants::{self, Whitelists};
 use baleen_api_capture::PcapsDoor;
+use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
@@ -239,7 +240,7 @@ pub(crate) async fn build(
     let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
     let gate: Arc<dyn Gate> = Arc::new(Whitelists {
-        tenancy,
+        tenancy: Arc::clone(&tenancy),
         region: config.region.clone(),
         clock: Arc::clone(&clock),
     });
@@ -251,8 +252,13 @@ pub(crate) async fn build(
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     };
+    let identity_door = IdentityDoor::new(baleen_api_iam::Parts {
+        iam: Arc::clone(&iam),
+        tenancy,
+        clock: Arc::clone(&clock),
+    });
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
-    let beside_s3: Vec<Arc<dyn Door>> = Vec::new();
+    let beside_s3: Vec<Arc<dyn Door>> = vec![identity_door];
     let upkeep = metrics.clone();
     supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
         upkeep.run_upkeep();

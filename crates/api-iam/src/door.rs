@@ -1,0 +1,356 @@
+//! The door itself: from a request to its row, and back.
+
+use crate::answer::{Answer, Service, Style, forbid_storing};
+use crate::fault::{Code, Fault};
+use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
+use crate::ops::{self, Call, Effect, Row};
+use crate::params::Params;
+use crate::whitelist;
+use async_trait::async_trait;
+use baleen_http::{
+    BodyFault, Deed, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Verdict, Weight,
+};
+use baleen_iam::Iam;
+use baleen_policy::{Action, Context, Origin, Principal};
+use baleen_runtime::Clock;
+use baleen_tenancy::Tenancy;
+use baleen_types::RequestId;
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
+use http::request::Parts as Head;
+use http::{HeaderMap, HeaderName, Method, Uri};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use std::sync::Arc;
+
+/// What the door is built from.
+pub struct Parts {
+    /// Users, keys, policies, sessions.
+    pub iam: Arc<Iam>,
+    /// Customers.
+    pub tenancy: Arc<Tenancy>,
+    /// Tells the time that requests are judged at.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The door; put behind a [`baleen_http::Edge`].
+pub struct IdentityDoor {
+    parts: Arc<Parts>,
+}
+
+/// The services that requests to this door are signed for, which are also its host names.
+const SERVICES: &[&str] = &["iam", "sts"];
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+static REQUEST_ID_TOO: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+impl IdentityDoor {
+    /// Builds the door over its services.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self { parts: Arc::new(parts) })
+    }
+
+    /// Serves a call of the query protocol; the row, and what it acts on, come back as soon as they are known.
+    async fn action(
+        &self,
+        head: &Head,
+        body: RequestBody,
+        row: &mut Option<&'static Row>,
+        resource: &mut String,
+    ) -> Result<Answer, Fault> {
+        if head.uri.path() != "/" {
+            return Err(Fault::new(
+                Code::NotFound,
+                "There is nothing at this path; actions are sent to /.",
+            ));
+        }
+        if head.method != Method::POST && head.method != Method::GET {
+            return Err(method_not_allowed());
+        }
+        let signed = head.extensions.get::<Signed>();
+        let form = read_form(head, body, signed.is_some()).await?;
+        let params = Params::parse(head.uri.query().unwrap_or_default(), &form)?;
+        let action = params.get("Action").filter(|action| !action.is_empty());
+        let action = action.ok_or_else(|| Fault::new(Code::MissingAction, "The parameter Action is required."))?;
+        let found = ops::find(action).ok_or_else(|| unknown_action(action, params.get("Version")))?;
+        *row = Some(found);
+        *resource = named_resource(&params);
+        check_version(found, params.get("Version"))?;
+        if head.method == Method::GET && found.effect != Effect::Read {
+            return Err(method_not_allowed());
+        }
+        if signed.is_some_and(|signed| signed.service != found.service.name()) {
+            let message = format!(
+                "{action} is an action of {}; sign for that service.",
+                found.service.name()
+            );
+            return Err(Fault::new(Code::SignatureDoesNotMatch, message));
+        }
+        let origin = head.extensions.get::<Origin>().copied();
+        let principal = head.extensions.get().cloned().unwrap_or(Principal::Nobody);
+        let context = Context::new(self.parts.clock.now()).origin(origin);
+        let decided = found
+            .extent
+            .decide(&self.parts, &principal, found.permission, &context, &params);
+        let (authorized, subject) = decided.await?;
+        let parts = Arc::clone(&self.parts);
+        (found.run)(Call {
+            parts,
+            authorized,
+            subject,
+            params,
+            origin,
+        })
+        .await
+    }
+}
+
+impl IdentityDoor {
+    /// Serves a whitelist call.
+    async fn whitelist(&self, head: &Head, body: RequestBody, id: RequestId) -> Response {
+        let mut row = None;
+        let context = Context::new(self.parts.clock.now()).origin(head.extensions.get::<Origin>().copied());
+        let is_for_iam = head
+            .extensions
+            .get::<Signed>()
+            .is_none_or(|signed| signed.service == Service::Iam.name());
+        let answer = if is_for_iam {
+            whitelist::serve(&self.parts, head, body, &context, &mut row).await
+        } else {
+            Err(Fault::new(
+                Code::SignatureDoesNotMatch,
+                "Whitelist calls are signed for iam.",
+            ))
+        };
+        let is_denied = matches!(&answer, Err(fault) if fault.code() == Code::AccessDenied);
+        let mut response = answer.unwrap_or_else(|fault| {
+            fault.log(Some(id));
+            fault.render(Style::Whitelist, id)
+        });
+        if let Some(row) = row {
+            let weight = if row.method == Method::GET {
+                Weight::Look
+            } else {
+                Weight::Change
+            };
+            record(&mut response, head, weight, row.permission, is_denied, "whitelist");
+        }
+        response
+            .extensions_mut()
+            .insert(OperationName(row.map_or("UnknownWhitelistCall", |row| row.name)));
+        response
+    }
+}
+
+#[async_trait]
+impl Door for IdentityDoor {
+    fn name(&self) -> &'static str {
+        "iam"
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::SigV4Whole { services: SERVICES }
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        SERVICES
+    }
+
+    fn claims(&self, head: &Head) -> bool {
+        baleen_http::is_query_protocol(head) || head.uri.path().starts_with(whitelist::BASE)
+    }
+
+    async fn serve(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let id = request_id(&head);
+        if head.uri.path().starts_with(whitelist::BASE) {
+            return self.whitelist(&head, body, id).await;
+        }
+        let (mut row, mut resource) = (None, String::new());
+        let answer = self.action(&head, body, &mut row, &mut resource).await;
+        let is_denied = matches!(&answer, Err(fault) if fault.code() == Code::AccessDenied);
+        let mut response = match (answer, row) {
+            (Ok(answer), Some(row)) => answer.render(row.name, row.service, id),
+            (Ok(_), None) => Fault::internal("an answer without an operation").render(early_style(&head), id),
+            (Err(fault), row) => {
+                fault.log(Some(id));
+                fault.render(row.map_or_else(|| early_style(&head), Row::style), id)
+            }
+        };
+        if row.is_some_and(|row| row.effect == Effect::Secret) {
+            forbid_storing(&mut response);
+        }
+        if let Some(row) = row {
+            let weight = if row.effect == Effect::Read {
+                Weight::Look
+            } else {
+                Weight::Change
+            };
+            record(&mut response, &head, weight, row.permission, is_denied, resource);
+        }
+        let name = row.map_or("UnknownAction", |row| row.name);
+        response.extensions_mut().insert(OperationName(name));
+        response
+    }
+
+    fn refuse(&self, refusal: &Refusal, head: &Head) -> Response {
+        Fault::from(refusal).render(early_style(head), request_id(head))
+    }
+
+    fn stamp(&self, id: RequestId, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+            headers.insert(&REQUEST_ID, value.clone());
+            headers.insert(&REQUEST_ID_TOO, value);
+        }
+    }
+
+    fn loggable<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
+        Some(uri.path())
+    }
+}
+
+/// What a request names as the thing it acts on, for the audit log: of a user, policy or customer the name, else nothing.
+fn named_resource(params: &Params) -> String {
+    const NAMES: [&str; 7] = [
+        "UserName",
+        "Name",
+        "PolicyArn",
+        "PolicyName",
+        "CustomerName",
+        "Customer",
+        "AccessKeyId",
+    ];
+    let named = NAMES.iter().filter_map(|name| Some((*name, params.get(name)?)));
+    // Within bounds, since nobody has checked the values yet.
+    let named = named.map(|(name, value)| format!("{name}={}", value.chars().take(256).collect::<String>()));
+    named.collect::<Vec<_>>().join(" ")
+}
+
+/// Tells the edge what the audit log is to know. The log is the account's of who asks; nobody has none.
+fn record(
+    response: &mut Response,
+    head: &Head,
+    weight: Weight,
+    action: Action,
+    is_denied: bool,
+    resource: impl Into<String>,
+) {
+    let is_known = head
+        .extensions
+        .get::<Principal>()
+        .is_some_and(|principal| principal.user().is_some());
+    if !is_known {
+        return;
+    }
+    let mut deed = Deed::allowed(weight, action.name(), resource);
+    if is_denied {
+        deed.verdict = Verdict::Denied;
+    }
+    response.extensions_mut().insert(deed);
+}
+
+fn request_id(head: &Head) -> RequestId {
+    head.extensions
+        .get()
+        .copied()
+        .unwrap_or(RequestId::from_bytes([0; RequestId::BYTES]))
+}
+
+/// How to write an error as long as the action is not known.
+fn early_style(head: &Head) -> Style {
+    if head.uri.path().starts_with(whitelist::BASE) {
+        return Style::Whitelist;
+    }
+    let accept = head
+        .headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
+    if accept.trim_start().starts_with("application/json") {
+        return Style::Json;
+    }
+    let is_sts = head
+        .extensions
+        .get::<Signed>()
+        .is_some_and(|signed| signed.service == Service::Sts.name());
+    Style::Xml(if is_sts { Service::Sts } else { Service::Iam })
+}
+
+fn unknown_action(action: &str, version: Option<&str>) -> Fault {
+    // Repeated within bounds: a client's log should tell what it asked for.
+    let action: String = action.chars().take(128).collect();
+    let version: String = version.unwrap_or("(none)").chars().take(32).collect();
+    Fault::new(
+        Code::InvalidAction,
+        format!("Could not find operation {action} for version {version}."),
+    )
+}
+
+/// The version has to be the service's; the document leaves it out of its own actions once, so those need none.
+fn check_version(row: &Row, version: Option<&str>) -> Result<(), Fault> {
+    let right = row.service.version();
+    match version {
+        Some(version) if version == right => Ok(()),
+        None if row.name.starts_with("RS") || row.is_ours => Ok(()),
+        None => Err(Fault::new(
+            Code::InvalidAction,
+            format!("The parameter Version is required: {right}."),
+        )),
+        Some(version) => Err(unknown_action(row.name, Some(version))),
+    }
+}
+
+fn method_not_allowed() -> Fault {
+    Fault::new(Code::MethodNotAllowed, "Send this action by POST.").with_header(ALLOW, HeaderValue::from_static("POST"))
+}
+
+/// Reads a form, whose size depends on whether somebody signed for it.
+async fn read_form(head: &Head, body: RequestBody, is_signed: bool) -> Result<Vec<u8>, Fault> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(media_type) = head.headers.get(CONTENT_TYPE) {
+        let essence = media_type
+            .as_bytes()
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default();
+        if !essence
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        {
+            return Err(Fault::invalid_input(
+                "The body must be of the type application/x-www-form-urlencoded.",
+            ));
+        }
+    }
+    read_bounded(
+        body,
+        if is_signed {
+            SIGNED_BODY_BYTES_MAX
+        } else {
+            UNSIGNED_BODY_BYTES_MAX
+        },
+    )
+    .await
+}
+
+/// Reads a body whole, up to a limit.
+pub(crate) async fn read_bounded(body: RequestBody, most: usize) -> Result<Vec<u8>, Fault> {
+    let too_large = || {
+        Fault::new(
+            Code::RequestEntityTooLarge,
+            format!("The body of this request has at most {most} bytes."),
+        )
+    };
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(body, most).collect().await {
+        Ok(collected) => Ok(collected.to_bytes().to_vec()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(error
+            .downcast_ref::<BodyFault>()
+            .map_or_else(|| Fault::internal("a body failed"), Fault::from)),
+    }
+}

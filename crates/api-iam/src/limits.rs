@@ -1,0 +1,47 @@
+//! The limits of this door. Those of a value with a type of its own are with the type; the others are botocore's (service
+//! models iam 2010-05-08 and sts 2011-06-15), so that a client which checks for itself and one which does not are told the
+//! same.
+
+use std::ops::RangeInclusive;
+
+/// Largest body of a request that nobody signed: a login or a reset fits many times, and a flood of them costs little.
+pub const UNSIGNED_BODY_BYTES_MAX: usize = 16 << 10;
+
+/// Largest body of a signed request, also the edge's: metadata of 256 KiB in which every byte is percent-encoded.
+pub const SIGNED_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Largest body of a JSON call.
+pub const JSON_BODY_BYTES_MAX: usize = 16 << 10;
+
+/// Parameters of one request, in query and body together; 100 names of users and 50 tags fit.
+pub const PARAMETERS_MAX: usize = 512;
+
+/// Longest name of a parameter.
+pub const PARAMETER_NAME_BYTES_MAX: usize = 128;
+
+/// The highest number of a list's member.
+pub const LIST_MAX: usize = 1000;
+
+/// Characters of a user's name.
+pub const USER_NAME: RangeInclusive<usize> = 1..=64;
+
+/// Characters of an ARN.
+pub const ARN: RangeInclusive<usize> = 20..=2048;
+
+/// Characters of a policy document as it is sent; what of it counts is the business of `iam`.
+pub const POLICY_DOCUMENT: RangeInclusive<usize> = 1..=131_072;
+
+/// Entries of a page.
+pub const MAX_ITEMS: RangeInclusive<u32> = 1..=1000;
+
+/// Characters of a marker; an empty one is none.
+pub const MARKER: RangeInclusive<usize> = 0..=2048;
+
+/// Regions that one request names.
+pub const REGIONS_MAX: usize = baleen_tenancy::limits::REGIONS_PER_CUSTOMER_MAX;
+
+/// Seconds of an AssumeRole session (seed 004, "AssumeRole"); the same as `iam` holds it to.
+pub const ROLE_SECONDS: RangeInclusive<u32> = baleen_iam::limits::ASSUMED_SECS;
+
+/// Characters of a policy that a session is held to.
+pub const SESSION_POLICY: RangeInclusive<usize> = 1..=baleen_iam::limits::SESSION_POLICY_CHARS_MAX;

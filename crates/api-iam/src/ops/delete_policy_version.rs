@@ -1,0 +1,15 @@
+//! `DeletePolicyVersion` (identity contract, section 3).
+
+use super::Call;
+use crate::answer::Answer;
+use crate::fault::Fault;
+use baleen_iam::VersionNumber;
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let number = call.params.typed("VersionId", VersionNumber::parse)?;
+    call.parts
+        .iam
+        .delete_policy_version(&call.authorized, call.policy()?, number)
+        .await?;
+    Ok(Answer::Done)
+}

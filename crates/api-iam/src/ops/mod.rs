@@ -1,0 +1,260 @@
+//! The operations: one file each, one row each. Routing, versions, authorization, metrics labels and the sweep in the tests
+//! come from the rows.
+
+#![allow(
+    clippy::unused_async,
+    reason = "one row runs as any other, also where nothing is waited for"
+)]
+
+mod assume_role;
+mod attach_user_policy;
+mod create_access_key;
+mod create_policy;
+mod create_policy_version;
+mod create_user;
+mod delete_access_key;
+mod delete_policy;
+mod delete_policy_version;
+mod delete_user;
+mod delete_user_policy;
+mod detach_user_policy;
+mod empty_list;
+mod get_access_key_info;
+mod get_access_key_last_used;
+mod get_account_password_policy;
+mod get_account_summary;
+mod get_caller_identity;
+mod get_policy;
+mod get_policy_version;
+mod get_session_token;
+mod get_user;
+mod get_user_policy;
+mod list_access_keys;
+mod list_attached_user_policies;
+mod list_entities_for_policy;
+mod list_policies;
+mod list_policy_tags;
+mod list_policy_versions;
+mod list_user_policies;
+mod list_user_tags;
+mod list_users;
+mod put_user_policy;
+mod rs_available_regions;
+mod rs_list_customer;
+mod rs_modify_customer;
+mod rs_set_customer_service_access_level;
+mod rs_set_user_auth_method;
+mod rs_set_user_info;
+mod set_default_policy_version;
+mod tag_policy;
+mod tag_user;
+mod untag_policy;
+mod untag_user;
+mod update_access_key;
+mod update_user;
+
+use crate::answer::{Answer, Service, Style};
+use crate::door::Parts;
+use crate::fault::Fault;
+use crate::params::Params;
+use crate::subject::{Extent, Subject};
+use baleen_iam::{AccessKeyInfo, PolicyArn, UserInfo};
+use baleen_policy::{Action, Authorized, Origin, User};
+use baleen_tenancy::Customer;
+use baleen_types::UserName;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// One operation.
+pub struct Row {
+    /// Its `Action`, also its name in log and metrics.
+    pub name: &'static str,
+    /// Whose it is.
+    pub service: Service,
+    /// What the asker must be allowed.
+    pub permission: Action,
+    /// What it does to what is stored.
+    pub effect: Effect,
+    /// Whether it is neither AWS's nor the document's.
+    pub(crate) is_ours: bool,
+    shape: Shape,
+    pub(crate) extent: Extent,
+    pub(crate) run: Runner,
+}
+
+/// What an operation does, as far as others must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It reads; it may come by GET, and a client may repeat it.
+    Read,
+    /// It changes something.
+    Write,
+    /// It changes something, and its answer holds a secret, which no cache may keep.
+    Secret,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Xml,
+    Json,
+}
+
+impl Row {
+    pub(crate) fn style(&self) -> Style {
+        match self.shape {
+            Shape::Xml => Style::Xml(self.service),
+            Shape::Json => Style::Json,
+        }
+    }
+}
+
+/// Runs an operation for who signed, once it was decided about the resource.
+type Runner = fn(Call) -> BoxFuture<'static, Result<Answer, Fault>>;
+
+/// An authorized request.
+pub(crate) struct Call {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) authorized: Authorized,
+    pub(crate) subject: Subject,
+    pub(crate) params: Params,
+    pub(crate) origin: Option<Origin>,
+}
+
+impl Call {
+    /// Who asks; nobody gets this far.
+    pub(crate) fn asking(&self) -> Result<&Arc<User>, Fault> {
+        self.authorized
+            .user()
+            .ok_or_else(|| Fault::internal("an authorized request of nobody"))
+    }
+
+    /// The user that the row's extent has found.
+    pub(crate) fn user(&self) -> Result<&UserInfo, Fault> {
+        match &self.subject {
+            Subject::User(user) | Subject::UserAndPolicy(user, _) | Subject::Key(user, _) => Ok(user),
+            _ => Err(wrong_extent()),
+        }
+    }
+
+    /// The access key that the row's extent has found.
+    pub(crate) fn key(&self) -> Result<&AccessKeyInfo, Fault> {
+        match &self.subject {
+            Subject::Key(_, key) => Ok(key),
+            _ => Err(wrong_extent()),
+        }
+    }
+
+    /// The name of the user that is to be made.
+    pub(crate) fn new_user(&self) -> Result<&UserName, Fault> {
+        match &self.subject {
+            Subject::NewUser(name) => Ok(name),
+            _ => Err(wrong_extent()),
+        }
+    }
+
+    /// The policy that the row's extent has found.
+    pub(crate) fn policy(&self) -> Result<&PolicyArn, Fault> {
+        match &self.subject {
+            Subject::Policy(arn) | Subject::UserAndPolicy(_, arn) => Ok(arn),
+            _ => Err(wrong_extent()),
+        }
+    }
+}
+
+impl Call {
+    /// The customer that the row's extent has found.
+    pub(crate) fn customer(&self) -> Result<&Arc<Customer>, Fault> {
+        match &self.subject {
+            Subject::Customer(customer) => Ok(customer),
+            _ => Err(wrong_extent()),
+        }
+    }
+}
+
+fn wrong_extent() -> Fault {
+    Fault::internal("the row's extent is not what its operation needs")
+}
+
+macro_rules! row {
+    ($service:ident $name:literal, $permission:ident on $extent:ident, $effect:ident $shape:ident, $($run:tt)+) => {
+        Row {
+            name: $name,
+            service: Service::$service,
+            permission: Action::$permission,
+            effect: Effect::$effect,
+            is_ours: false,
+            shape: Shape::$shape,
+            extent: Extent::$extent,
+            run: |call| Box::pin($($run)+(call)),
+        }
+    };
+}
+
+/// Every operation that is named by an `Action`.
+#[rustfmt::skip]
+pub static ROWS: &[Row] = &[
+    // sessions
+    row!(Sts "AssumeRole", StsAssumeRole on Account, Secret Xml, assume_role::run),
+    row!(Sts "GetSessionToken", StsGetSessionToken on Account, Secret Xml, get_session_token::run),
+    row!(Sts "GetAccessKeyInfo", StsGetAccessKeyInfo on Account, Read Xml, get_access_key_info::run),
+    row!(Sts "GetCallerIdentity", StsGetCallerIdentity on Account, Read Xml, get_caller_identity::run),
+    // users
+    row!(Iam "CreateUser", IamCreateUser on NewUser, Write Xml, create_user::run),
+    row!(Iam "DeleteUser", IamDeleteUser on User, Write Xml, delete_user::run),
+    row!(Iam "GetUser", IamGetUser on UserOrOneself, Read Xml, get_user::run),
+    row!(Iam "ListUsers", IamListUsers on Account, Read Xml, list_users::run),
+    row!(Iam "UpdateUser", IamUpdateUser on User, Write Xml, update_user::run),
+    row!(Iam "TagUser", IamTagUser on User, Write Xml, tag_user::run),
+    row!(Iam "UntagUser", IamUntagUser on User, Write Xml, untag_user::run),
+    row!(Iam "ListUserTags", IamListUserTags on User, Read Xml, list_user_tags::run),
+    row!(Iam "RSSetUserInfo", IamRsSetUserInfo on NamedUser, Write Json, rs_set_user_info::run),
+    row!(Iam "RSSetUserAuthMethod", IamRsSetUserAuthMethod on NamedUser, Write Json, rs_set_user_auth_method::run),
+    // access keys
+    row!(Iam "CreateAccessKey", IamCreateAccessKey on UserOrOneself, Secret Xml, create_access_key::run),
+    row!(Iam "DeleteAccessKey", IamDeleteAccessKey on UserOrOneself, Write Xml, delete_access_key::run),
+    row!(Iam "UpdateAccessKey", IamUpdateAccessKey on UserOrOneself, Write Xml, update_access_key::run),
+    row!(Iam "ListAccessKeys", IamListAccessKeys on UserOrOneself, Read Xml, list_access_keys::run),
+    row!(Iam "GetAccessKeyLastUsed", IamGetAccessKeyLastUsed on OwnerOfKey, Read Xml, get_access_key_last_used::run),
+    // managed policies
+    row!(Iam "CreatePolicy", IamCreatePolicy on NewPolicy, Write Xml, create_policy::run),
+    row!(Iam "GetPolicy", IamGetPolicy on Policy, Read Xml, get_policy::run),
+    row!(Iam "DeletePolicy", IamDeletePolicy on Policy, Write Xml, delete_policy::run),
+    row!(Iam "ListPolicies", IamListPolicies on Account, Read Xml, list_policies::run),
+    row!(Iam "CreatePolicyVersion", IamCreatePolicyVersion on Policy, Write Xml, create_policy_version::run),
+    row!(Iam "SetDefaultPolicyVersion", IamSetDefaultPolicyVersion on Policy, Write Xml, set_default_policy_version::run),
+    row!(Iam "GetPolicyVersion", IamGetPolicyVersion on Policy, Read Xml, get_policy_version::run),
+    row!(Iam "ListPolicyVersions", IamListPolicyVersions on Policy, Read Xml, list_policy_versions::run),
+    row!(Iam "DeletePolicyVersion", IamDeletePolicyVersion on Policy, Write Xml, delete_policy_version::run),
+    row!(Iam "AttachUserPolicy", IamAttachUserPolicy on UserAndPolicy, Write Xml, attach_user_policy::run),
+    row!(Iam "DetachUserPolicy", IamDetachUserPolicy on UserAndPolicy, Write Xml, detach_user_policy::run),
+    row!(Iam "ListAttachedUserPolicies", IamListAttachedUserPolicies on User, Read Xml, list_attached_user_policies::run),
+    row!(Iam "ListEntitiesForPolicy", IamListEntitiesForPolicy on Policy, Read Xml, list_entities_for_policy::run),
+    row!(Iam "TagPolicy", IamTagPolicy on Policy, Write Xml, tag_policy::run),
+    row!(Iam "UntagPolicy", IamUntagPolicy on Policy, Write Xml, untag_policy::run),
+    row!(Iam "ListPolicyTags", IamListPolicyTags on Policy, Read Xml, list_policy_tags::run),
+    // policies of one user
+    row!(Iam "PutUserPolicy", IamPutUserPolicy on User, Write Xml, put_user_policy::run),
+    row!(Iam "GetUserPolicy", IamGetUserPolicy on User, Read Xml, get_user_policy::run),
+    row!(Iam "DeleteUserPolicy", IamDeleteUserPolicy on User, Write Xml, delete_user_policy::run),
+    row!(Iam "ListUserPolicies", IamListUserPolicies on User, Read Xml, list_user_policies::run),
+    // customers
+    row!(Iam "RSListCustomer", IamRsListCustomer on Customers, Read Json, rs_list_customer::run),
+    row!(Iam "RSModifyCustomer", IamRsModifyCustomer on Customer, Write Json, rs_modify_customer::run),
+    row!(Iam "RSAvailableRegions", IamRsAvailableRegions on CustomerOrOwn, Read Json, rs_available_regions::run),
+    row!(Iam "RSSetCustomerServiceAccessLevel", IamRsSetCustomerServiceAccessLevel on Customer, Write Json, rs_set_customer_service_access_level::run),
+    // what ordinary tools read
+    row!(Iam "ListGroupsForUser", IamListGroupsForUser on User, Read Xml, empty_list::groups),
+    row!(Iam "ListSSHPublicKeys", IamListSshPublicKeys on UserOrOneself, Read Xml, empty_list::ssh_public_keys),
+    row!(Iam "ListSigningCertificates", IamListSigningCertificates on UserOrOneself, Read Xml, empty_list::signing_certificates),
+    row!(Iam "ListServiceSpecificCredentials", IamListServiceSpecificCredentials on UserOrOneself, Read Xml, empty_list::service_specific_credentials),
+    row!(Iam "ListGroups", IamListGroups on Account, Read Xml, empty_list::groups),
+    row!(Iam "ListRoles", IamListRoles on Account, Read Xml, empty_list::roles),
+    row!(Iam "ListAccountAliases", IamListAccountAliases on Account, Read Xml, empty_list::account_aliases),
+    row!(Iam "GetAccountSummary", IamGetAccountSummary on Account, Read Xml, get_account_summary::run),
+    row!(Iam "GetAccountPasswordPolicy", IamGetAccountPasswordPolicy on Account, Read Xml, get_account_password_policy::run),
+];
+
+/// The row of an action.
+pub(crate) fn find(action: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name == action)
+}

@@ -1,0 +1,21 @@
+//! `RSModifyCustomer` (seed 004, "RSModifyCustomer"). What it forbids is in force for every request after the answer.
+
+use super::Call;
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::wire::regions;
+use baleen_tenancy::{ModifyCustomer, WantedStatus};
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let change = ModifyCustomer {
+        assume_role_enabled: call.params.flag("AssumeRoleEnabled")?,
+        status: call.params.parsed("Status", WantedStatus::parse)?,
+        replication_enforcement: call.params.flag("ReplicationEnforcement")?,
+        regions: regions(&call.params)?,
+    };
+    call.parts
+        .tenancy
+        .modify(&call.authorized, &call.customer()?.name, change)
+        .await?;
+    Ok(Answer::Empty)
+}

@@ -1,0 +1,255 @@
+//! What an action is about: named from its parameters, decided about, and only then looked at more closely.
+
+use crate::door::Parts;
+use crate::fault::Fault;
+use crate::fields::{missing, user_name};
+use crate::limits::ARN;
+use crate::params::Params;
+use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
+use baleen_policy::{Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize};
+use baleen_tenancy::Customer;
+use baleen_types::{AccessKeyId, CustomerName, UserName};
+use std::sync::Arc;
+
+/// Where the resource of an action comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The account of who asks, as a whole.
+    Account,
+    /// The user that `UserName` names.
+    User,
+    /// The user that `UserName` names; who asks if none is named.
+    UserOrOneself,
+    /// The user that `Name` names, or `UserName` (identity contract, 7.18).
+    NamedUser,
+    /// A user that is to be made, by the name in `UserName`.
+    NewUser,
+    /// The owner of the access key that `AccessKeyId` names.
+    OwnerOfKey,
+    /// A policy that is to be made, by the name in `PolicyName`.
+    NewPolicy,
+    /// The policy that `PolicyArn` names.
+    Policy,
+    /// The user that `UserName` names, and the policy that `PolicyArn` names.
+    UserAndPolicy,
+    /// All customers of the asking reseller.
+    Customers,
+    /// The customer that `CustomerName` names.
+    Customer,
+    /// The customer that `Customer` names; that of who asks if none is named.
+    CustomerOrOwn,
+}
+
+/// What was decided about.
+pub(crate) enum Subject {
+    /// The account of who asks.
+    Account,
+    /// A user.
+    User(UserInfo),
+    /// A name that is to become a user.
+    NewUser(UserName),
+    /// A user and one of its access keys.
+    Key(UserInfo, AccessKeyInfo),
+    /// A policy of the account, which need not exist.
+    Policy(PolicyArn),
+    /// A user, and a policy which need not exist.
+    UserAndPolicy(UserInfo, PolicyArn),
+    /// All customers of the asking reseller.
+    Customers,
+    /// One customer.
+    Customer(Arc<Customer>),
+}
+
+/// One question, of which only the resource varies.
+struct Question<'a> {
+    parts: &'a Parts,
+    principal: &'a Principal,
+    permission: Action,
+    context: &'a Context<'a>,
+}
+
+impl Extent {
+    /// Names the resource, decides, and says what it is.
+    pub(crate) async fn decide(
+        self,
+        parts: &Parts,
+        principal: &Principal,
+        permission: Action,
+        context: &Context<'_>,
+        params: &Params,
+    ) -> Result<(Authorized, Subject), Fault> {
+        let asked = Question {
+            parts,
+            principal,
+            permission,
+            context,
+        };
+        let asking = principal.user().ok_or(baleen_policy::Denied::Unauthenticated)?;
+        match self {
+            Self::Account => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
+            Self::User => {
+                let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
+                asked
+                    .user(asking, Some(user_name("UserName", name)?))
+                    .await
+                    .map(wrap_user)
+            }
+            Self::UserOrOneself => {
+                let name = params
+                    .get("UserName")
+                    .map(|text| user_name("UserName", text))
+                    .transpose()?;
+                asked.user(asking, name).await.map(wrap_user)
+            }
+            Self::NamedUser => {
+                let (parameter, text) = params.either("Name", "UserName")?;
+                let name = user_name(parameter, text.ok_or_else(|| missing(parameter))?)?;
+                asked.user(asking, Some(name)).await.map(wrap_user)
+            }
+            Self::NewUser => {
+                let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
+                let name = user_name("UserName", name)?;
+                let path = params.get("Path").unwrap_or("/");
+                let absent = UserFacts::absent(asking.account, &name, path);
+                Ok((asked.about(Resource::User(absent))?, Subject::NewUser(name)))
+            }
+            Self::OwnerOfKey => {
+                asked
+                    .owner_of_key(asking, &params.typed("AccessKeyId", AccessKeyId::parse)?)
+                    .await
+            }
+            Self::NewPolicy => {
+                let name = params.typed("PolicyName", PolicyName::parse)?;
+                let facts = PolicyFacts {
+                    account: asking.account,
+                    path: params.get("Path").unwrap_or("/"),
+                    name: name.as_str(),
+                    is_attached: false,
+                };
+                Ok((asked.about(Resource::Policy(facts))?, Subject::Account))
+            }
+            Self::Policy => {
+                let arn = policy_arn(params)?;
+                let authorized = asked.policy(asking, &arn).await?;
+                Ok((authorized, Subject::Policy(arn)))
+            }
+            Self::UserAndPolicy => {
+                let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
+                let name = user_name("UserName", name)?;
+                let arn = policy_arn(params)?;
+                if arn.account.is_some_and(|account| account != asking.account) {
+                    return Err(Fault::access_denied());
+                }
+                let (authorized, user) = asked.user(asking, Some(name)).await?;
+                Ok((authorized, Subject::UserAndPolicy(user, arn)))
+            }
+            Self::Customers => Ok((asked.about(Resource::Customers)?, Subject::Customers)),
+            Self::Customer => {
+                let name = params.typed("CustomerName", CustomerName::parse)?;
+                asked.customer(asking, Some(&name)).await
+            }
+            Self::CustomerOrOwn => {
+                let given = params.get("Customer").filter(|text| !text.is_empty());
+                let name = given
+                    .map(|_| params.typed("Customer", CustomerName::parse))
+                    .transpose()?;
+                asked.customer(asking, name.as_ref()).await
+            }
+        }
+    }
+}
+
+fn wrap_user((authorized, user): (Authorized, UserInfo)) -> (Authorized, Subject) {
+    (authorized, Subject::User(user))
+}
+
+/// Decides about one resource.
+pub(crate) fn authorize_about(
+    principal: &Principal,
+    action: Action,
+    resource: Resource<'_>,
+    context: &Context<'_>,
+) -> Result<Authorized, Fault> {
+    Ok(authorize(&Ask {
+        principal,
+        action,
+        resource,
+        context,
+    })?)
+}
+
+/// The policy that a request names.
+fn policy_arn(params: &Params) -> Result<PolicyArn, Fault> {
+    let text = params.required("PolicyArn", &ARN)?;
+    PolicyArn::parse(text).map_err(|_| {
+        Fault::invalid_input("PolicyArn must read arn:aws:iam::<account>:policy/<name>, with the path before the name.")
+    })
+}
+
+impl Question<'_> {
+    fn about(&self, resource: Resource<'_>) -> Result<Authorized, Fault> {
+        authorize_about(self.principal, self.permission, resource, self.context)
+    }
+
+    /// Decides about a user of the account; `None` is who asks. That there is none is told to who may know.
+    async fn user(&self, asking: &User, name: Option<UserName>) -> Result<(Authorized, UserInfo), Fault> {
+        let Some(name) = name.filter(|name| *name != asking.name) else {
+            let authorized = self.about(Resource::User(asking.into()))?;
+            return Ok((authorized, self.parts.iam.get_user(asking.account, asking.id).await?));
+        };
+        match self.parts.iam.find_user(asking.account, &name).await {
+            Ok(user) => Ok((self.about(Resource::User(user.facts()))?, user)),
+            Err(missing @ Error::NoSuchEntity { .. }) => {
+                self.about(Resource::User(UserFacts::absent(asking.account, &name, "/")))?;
+                Err(missing.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn owner_of_key(&self, asking: &User, id: &AccessKeyId) -> Result<(Authorized, Subject), Fault> {
+        let iam = &self.parts.iam;
+        match iam.find_access_key(asking.account, id).await {
+            Ok(key) => {
+                let user = iam.get_user(asking.account, key.user).await?;
+                Ok((self.about(Resource::User(user.facts()))?, Subject::Key(user, key)))
+            }
+            Err(missing @ Error::NoSuchEntity { .. }) => {
+                self.about(Resource::OwnAccount)?;
+                Err(missing.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Decides about a customer; `None` is that of who asks. Somebody else's is one that is not there (identity contract,
+    /// section 4, RSCustomerDetails), which only who has customers is told.
+    async fn customer(&self, asking: &User, name: Option<&CustomerName>) -> Result<(Authorized, Subject), Fault> {
+        let tenancy = &self.parts.tenancy;
+        let found = match name {
+            Some(name) => tenancy.by_name(name).await?,
+            None => tenancy.customer(asking.account).await?,
+        };
+        let own = asking.account;
+        if let Some(customer) = found.filter(|customer| customer.account == own || customer.reseller == own) {
+            return Ok((
+                self.about(Resource::Customer(customer.facts()))?,
+                Subject::Customer(customer),
+            ));
+        }
+        self.about(Resource::Customers)?;
+        Err(baleen_tenancy::Error::NoSuchCustomer.into())
+    }
+
+    async fn policy(&self, asking: &User, arn: &PolicyArn) -> Result<Authorized, Fault> {
+        let account = arn.account.unwrap_or(asking.account);
+        let is_own = account == asking.account;
+        let facts = PolicyFacts {
+            account,
+            path: arn.path.as_str(),
+            name: arn.name.as_str(),
+            is_attached: is_own && self.parts.iam.is_attached(account, asking.id, arn).await?,
+        };
+        self.about(Resource::Policy(facts))
+    }
+}
