@@ -62,7 +62,7 @@ pub trait Door: Send + Sync + 'static {
 pub enum Refusal {
     /// The request is not believed, or cannot be checked now.
     Auth(AuthError),
-    /// The address is none of those that the account allows.
+    /// The address is none of those that the account allows, or the account may not use what is behind the door.
     Barred,
     /// There is no body, and the head promised one; or it could not be read while that was the edge's to do.
     Body(BodyFault),
@@ -80,7 +80,7 @@ impl Refusal {
             Self::Auth(AuthError::SessionToken) => "the session token is missing or not valid",
             Self::Auth(AuthError::Unavailable) => "it could not be checked",
             Self::Auth(_) => "the request is not believed",
-            Self::Barred => "the address is not on the whitelist",
+            Self::Barred => "the whitelist or the service access of the account keeps it out",
             Self::Body(_) => "the body is not what was announced",
             Self::Unaudited => "it could not be recorded",
             Self::Panicked => "an error of the server",

@@ -265,10 +265,13 @@ impl Edge {
     ) -> Result<Authenticated, Rejected> {
         let authenticated = self.authenticator.authenticate(seat.door.scheme(), head, body).await?;
         if authenticated.principal.caller().is_some() {
-            let admitted = self.gate.admit(&authenticated.principal, origin).await;
+            let admitted = self
+                .gate
+                .admit(seat.door.name(), &authenticated.principal, origin)
+                .await;
             admitted.map_err(|barred| Rejected {
                 refusal: match barred {
-                    Barred::NotListed => Refusal::Barred,
+                    Barred::NotListed | Barred::Withheld => Refusal::Barred,
                     Barred::Unavailable => AuthError::Unavailable.into(),
                 },
                 claimed: Some(authenticated.principal.clone()),

@@ -10,8 +10,8 @@ use baleen_types::AccountId;
 /// keys, sessions, presigned links and tokens alike.
 #[async_trait]
 pub trait Gate: Send + Sync + 'static {
-    /// Lets `principal` in, or not. Nobody has no account, so that the edge lets it in; see [`Gate::admit_to`].
-    async fn admit(&self, principal: &Principal, origin: &Origin) -> Result<(), Barred>;
+    /// Lets `principal` in to the door of a name ([`crate::Door::name`]), or not. Nobody has no account, so that the edge lets it in; see [`Gate::admit_to`].
+    async fn admit(&self, door: &str, principal: &Principal, origin: &Origin) -> Result<(), Barred>;
 
     /// Lets anybody at all in to what belongs to `account`: a door asks it for a request without credentials, once it
     /// knows the owner of what the request is about (identity contract, section 5).
@@ -23,6 +23,8 @@ pub trait Gate: Send + Sync + 'static {
 pub enum Barred {
     /// The account has a list, and the address is not on it.
     NotListed,
+    /// The account may not use what is behind the door.
+    Withheld,
     /// Nobody can tell now, which lets nobody in. Whoever says so has told the operator why.
     Unavailable,
 }
@@ -33,7 +35,7 @@ pub struct OpenGate;
 
 #[async_trait]
 impl Gate for OpenGate {
-    async fn admit(&self, _principal: &Principal, _origin: &Origin) -> Result<(), Barred> {
+    async fn admit(&self, _door: &str, _principal: &Principal, _origin: &Origin) -> Result<(), Barred> {
         Ok(())
     }
 

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use baleen_http::{Barred, Gate};
 use baleen_objects::Objects;
-use baleen_policy::{Origin, Principal, SessionKind};
+use baleen_policy::{Caller, Origin, Principal, SessionKind};
 use baleen_runtime::Clock;
-use baleen_tenancy::Tenancy;
+use baleen_tenancy::{Service, Tenancy};
 use baleen_types::{AccountId, RegionName};
 use std::sync::Arc;
 use tracing::{error, info};
@@ -20,10 +20,18 @@ pub(crate) struct Whitelists {
 
 #[async_trait]
 impl Gate for Whitelists {
-    async fn admit(&self, principal: &Principal, origin: &Origin) -> Result<(), Barred> {
-        match listed_under(principal) {
-            Some(account) => self.admit_to(account, origin).await,
-            None => Ok(()),
+    async fn admit(&self, door: &str, principal: &Principal, origin: &Origin) -> Result<(), Barred> {
+        let Some(caller) = principal.caller() else {
+            return Ok(());
+        };
+        self.admit_to(listed_under(caller), origin).await?;
+        let Some(service) = service_of(door) else {
+            return Ok(());
+        };
+        match self.tenancy.may_use(caller.user.account, service).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Barred::Withheld),
+            Err(failure) => Err(unreadable("a customer", &failure)),
         }
     }
 
@@ -32,23 +40,32 @@ impl Gate for Whitelists {
         match self.tenancy.admits(account, &self.region, origin.source, now).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Barred::NotListed),
-            Err(failure) => {
-                error!(
-                    error = &failure as &dyn std::error::Error,
-                    "a whitelist cannot be read; nobody of its account is let in"
-                );
-                Err(Barred::Unavailable)
-            }
+            Err(failure) => Err(unreadable("a whitelist", &failure)),
         }
     }
 }
 
+/// What cannot be read lets nobody in, and the operator is told why.
+fn unreadable(what: &'static str, failure: &baleen_tenancy::Error) -> Barred {
+    let error = failure as &dyn std::error::Error;
+    error!(error, what, "nobody of its account is let in: it cannot be read");
+    Barred::Unavailable
+}
+
 /// Whose list a principal is held to: its account's, and a reseller's within a customer its own (identity contract, 5).
-fn listed_under(principal: &Principal) -> Option<AccountId> {
-    let caller = principal.caller()?;
+fn listed_under(caller: &Caller) -> AccountId {
     match caller.session().map(|session| &session.kind) {
-        Some(SessionKind::Reseller { by }) => Some(by.account),
-        Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => Some(caller.user.account),
+        Some(SessionKind::Reseller { by }) => by.account,
+        Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => caller.user.account,
+    }
+}
+
+/// The service behind a door, for those that can be withheld from a customer.
+fn service_of(door: &str) -> Option<Service> {
+    match door {
+        "s3" => Some(Service::Space),
+        "pcaps" => Some(Service::Capture),
+        _ => None,
     }
 }
 
@@ -76,10 +93,10 @@ mod tests {
     use baleen_blob::Blobs;
     use baleen_meta::Meta;
     use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, WriteCondition, body_from_bytes};
-    use baleen_policy::{Action, Ask, Authorized, Caller, Context, Resource, Role, Session, User, authorize};
+    use baleen_policy::{Action, Ask, Authorized, Context, Resource, Role, Session, User, authorize};
     use baleen_runtime::{ManualClock, SeededEntropy};
     use baleen_tenancy::{
-        AssumeRoleControl, ModifyCustomer, NewCustomer, NewRule, Settings, Status, Subnet, WantedStatus,
+        AccessLevel, AssumeRoleControl, ModifyCustomer, NewCustomer, NewRule, Settings, Status, Subnet, WantedStatus,
     };
     use baleen_types::{
         AccessKeyId, BucketName, CustomerName, EmailAddress, ObjectKey, ObjectPath, ProjectId, Timestamp, UserId,
@@ -215,12 +232,12 @@ mod tests {
             ("nobody", Principal::Nobody, Ok(()), Ok(())),
         ] {
             assert_eq!(
-                gate.admit(&principal, &origin("10.1.2.3")).await,
+                gate.admit("iam", &principal, &origin("10.1.2.3")).await,
                 from_customer,
                 "{who}"
             );
             assert_eq!(
-                gate.admit(&principal, &origin("192.0.2.1")).await,
+                gate.admit("iam", &principal, &origin("192.0.2.1")).await,
                 from_reseller,
                 "{who}"
             );
@@ -229,6 +246,47 @@ mod tests {
         let account = world.customer.account;
         assert_eq!(gate.admit_to(account, &origin("8.8.8.8")).await, Err(Barred::NotListed));
         assert_eq!(gate.admit_to(account, &origin("::ffff:10.9.9.9")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_withheld_closes_its_door_alone() {
+        let world = world().await;
+        let new = NewCustomer {
+            name: name("bound"),
+            email: EmailAddress::parse("admin@bound.com").unwrap(),
+            assume_role_control: AssumeRoleControl::Off,
+            replication_enforcement: false,
+            regions: Vec::new(),
+            restrict_service_access: true,
+        };
+        let bound = world.tenancy.prepare(&by(&world.reseller), new).await.unwrap();
+        assert!(world.meta.commit(bound.request).await.unwrap().is_committed());
+        let level = AccessLevel {
+            service: Service::Space,
+            enabled: true,
+            expires: Some(world.clock.now().plus(HOLD)),
+        };
+        let reseller = by(&world.reseller);
+        world
+            .tenancy
+            .set_access_level(&reseller, &name("bound"), level)
+            .await
+            .unwrap();
+        let gate = Whitelists {
+            tenancy: Arc::clone(&world.tenancy),
+            region: region(),
+            clock: world.clock.clone(),
+        };
+        let bound = principal(&root_of(bound.customer.account));
+        let (open, withheld) = (Ok(()), Err(Barred::Withheld));
+        for (after, s3) in [(Duration::ZERO, open), (HOLD, withheld)] {
+            world.clock.advance(after);
+            for (door, expected) in [("s3", s3), ("pcaps", withheld), ("iam", open), ("sts", open)] {
+                assert_eq!(gate.admit(door, &bound, &origin("10.1.2.3")).await, expected, "{door}");
+                let free = principal(&world.customer);
+                assert_eq!(gate.admit(door, &free, &origin("10.1.2.3")).await, open, "{door}");
+            }
+        }
     }
 
     #[tokio::test]
@@ -246,7 +304,9 @@ mod tests {
             region: region(),
             clock: world.clock,
         };
-        let outcome = gate.admit(&principal(&world.customer), &origin("10.1.2.3")).await;
+        let outcome = gate
+            .admit("iam", &principal(&world.customer), &origin("10.1.2.3"))
+            .await;
         assert_eq!(outcome, Err(Barred::Unavailable));
     }
 

@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::limits::{CACHED_CUSTOMERS_MAX, REGIONS_PER_CUSTOMER_MAX};
 use crate::records::{CustomerRecord, account_id, indexed_account};
 use crate::whitelist::Compiled;
-use crate::{Customer, Error, Parts, Settings, keys};
+use crate::{Customer, Error, Parts, Service, Settings, keys};
 use baleen_meta::{Meta, Scan, record};
 use baleen_policy::Authorized;
 use baleen_runtime::{Clock, Entropy};
@@ -85,6 +85,25 @@ impl Tenancy {
         let customer = Arc::new(record::decode::<CustomerRecord>(&stored)?.customer(account)?);
         self.customers.put(account, generation, &customer);
         Ok(Some(customer))
+    }
+
+    /// Tells whether a customer may use a service now; one that is not there may not.
+    pub async fn may_use(&self, account: AccountId, service: Service) -> Result<bool, Error> {
+        let now = self.clock.now();
+        if let Some(customer) = self.customers.get(account) {
+            return Ok(customer.may_use(service, now));
+        }
+        let Some(stored) = self.meta.get(&keys::account(account)).await? else {
+            return Ok(false);
+        };
+        // Asked of the record first: who may use everything need not have a name yet.
+        if record::decode::<CustomerRecord>(&stored)?.levels.is_none() {
+            return Ok(true);
+        }
+        Ok(self
+            .customer(account)
+            .await?
+            .is_some_and(|customer| customer.may_use(service, now)))
     }
 
     /// The customer of a name, whatever its status; a purged one has no name any more.

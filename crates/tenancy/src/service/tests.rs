@@ -461,6 +461,22 @@ async fn access_levels_expire_and_replace_each_other() {
     let with_end = set("bound", level(Service::Space, true, Some(end))).await.unwrap();
     let last = Timestamp::from_nanos(end.as_nanos() - 1);
     assert!(with_end.may_use(Service::Space, last) && !with_end.may_use(Service::Space, end));
+    for (account, service, may) in [
+        (bound.account, Service::Space, true),
+        (bound.account, Service::Capture, false),
+        (free.account, Service::Capture, true),
+        (AccountId::from_entropy(99), Service::Space, false),
+    ] {
+        // From the store, then from memory.
+        for _ in 0..2 {
+            assert_eq!(
+                world.tenancy.may_use(account, service).await.unwrap(),
+                may,
+                "{service:?}"
+            );
+            world.tenancy.customer(account).await.unwrap();
+        }
+    }
     assert!(!with_end.may_use(Service::Capture, now));
     let without_end = set("bound", level(Service::Space, true, None)).await.unwrap();
     assert!(without_end.may_use(Service::Space, end));
@@ -610,6 +626,7 @@ async fn the_account_of_an_earlier_release_gets_its_name_at_the_start() {
         FaultKind::Corrupt,
         "nobody has named it yet"
     );
+    assert!(tenancy.may_use(account, Service::Space).await.unwrap());
     let missing = tenancy.ensure_named(AccountId::from_entropy(6), &name("baleen")).await;
     assert_eq!(kind(missing), FaultKind::NotFound);
     for setting in ["baleen", "renamed"] {

@@ -126,7 +126,7 @@ struct OnlyFrom(&'static str);
 
 #[async_trait]
 impl Gate for OnlyFrom {
-    async fn admit(&self, _principal: &Principal, origin: &Origin) -> Result<(), Barred> {
+    async fn admit(&self, _door: &str, _principal: &Principal, origin: &Origin) -> Result<(), Barred> {
         match self.0 {
             "nobody can tell" => Err(Barred::Unavailable),
             address if origin.source.to_string() == address => Ok(()),
@@ -560,7 +560,12 @@ async fn the_audit_log_is_told_what_was_done_and_what_was_refused() {
         told,
         [
             ("ListUsers", None, 200, true),
-            ("unknown", Some("the address is not on the whitelist"), 403, true),
+            (
+                "unknown",
+                Some("the whitelist or the service access of the account keeps it out"),
+                403,
+                true
+            ),
             ("unknown", Some("the signature does not match"), 403, true),
         ]
     );
