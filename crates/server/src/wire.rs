@@ -14,7 +14,7 @@ use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
-use baleen_iam::{Iam, RootStart, load_or_create_master_key};
+use baleen_iam::{Hashing, Iam, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
 use baleen_remote::Connections;
@@ -26,6 +26,7 @@ use baleen_usage::limits::{FLUSH_PERIOD, FOLD_PERIOD};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// the last run back into use.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
+/// How often the uses of tokens are written, and what is over of logging in is swept away.
+const LOGIN_UPKEEP: Duration = Duration::from_mins(1);
 /// How often the audit log forgets what is past its time, and tells of refusals it left out.
 const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
 
@@ -109,12 +112,17 @@ pub(crate) async fn build(
     )
     .map_err(|error| Failure::because("the master key cannot be used", &error))?;
     let sealer = Arc::new(Sealer::new(&master_key));
-    let iam = Iam::new(baleen_iam::Parts {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let hashing = Hashing::calibrated(&meta, Arc::clone(&clock), Arc::clone(&entropy), cores)
+        .await
+        .map_err(|error| Failure::because("the hashing of passwords cannot be calibrated", &error))?;
+    let parts = baleen_iam::Parts {
         meta: meta.clone(),
         sealer: Arc::clone(&sealer),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
-    });
+    };
+    let iam = Iam::with_hashing(parts, hashing);
     let credentials_file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let root_start = iam
         .ensure_root(&config.root, &credentials_file)
@@ -141,6 +149,15 @@ pub(crate) async fn build(
         },
     );
     let kept = Arc::clone(&audit);
+    let upkept = Arc::clone(&iam);
+    supervisor.every("upkeep of logins and tokens", LOGIN_UPKEEP, move || {
+        let iam = Arc::clone(&upkept);
+        async move {
+            iam.write_token_uses().await?;
+            iam.sweep_login_tickets().await?;
+            iam.sweep_sessions().await
+        }
+    });
     supervisor.every("upkeep of the audit log", AUDIT_UPKEEP, move || {
         let audit = Arc::clone(&kept);
         async move { audit.upkeep().await }
