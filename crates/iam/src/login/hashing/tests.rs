@@ -126,6 +126,32 @@ fn a_hash_proves_its_password_alone() {
 }
 
 #[test]
+fn the_hash_is_the_one_others_make() {
+    use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+    let phc = cheap().hash(b"Password22", &[7; 16]);
+    let params = Params::new(19 * 1024, 2, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    assert!(argon2.verify_password(b"Password22", phc.as_str()).is_ok());
+    let theirs = argon2.hash_password_with_salt(b"Password22", &[7; 16]).unwrap();
+    assert_eq!(theirs.to_string(), phc);
+}
+
+#[test]
+fn memory_is_used_again_and_not_seen_by_the_next() {
+    let hasher = cheap();
+    let one = hasher.hash(b"Password22", &[7; 16]);
+    let other = hasher.hash(b"Password24", &[8; 16]);
+    assert_eq!(hasher.memories.lock().len(), 1);
+    assert_eq!(
+        (
+            hasher.hash(b"Password22", &[7; 16]),
+            hasher.hash(b"Password24", &[8; 16])
+        ),
+        (one, other)
+    );
+}
+
+#[test]
 fn a_stored_hash_that_is_not_ours_is_wrong_and_costs_nothing() {
     let phc = cheap().hash(b"Password22", &[7; 16]);
     for damaged in [
