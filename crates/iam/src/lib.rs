@@ -46,7 +46,7 @@ pub use lookup::{Known, Lookup};
 pub use master_key::load_or_create_master_key;
 pub use paging::{Page, PageRequest};
 pub use policies::{NewPolicy, PolicyFilter, PolicyInfo, VersionInfo, VersionNumber};
-pub use root::{RootCredentials, RootOverrides, RootStart};
+pub use root::{RootCredentials, RootOverrides, RootReset, RootStart};
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
 pub use tokens::{CreatedToken, KnownToken, Method, Methods, TokenInfo, TokenLookup, TokenOptions, TokenSettings};
 pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};

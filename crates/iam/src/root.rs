@@ -3,6 +3,10 @@
 //! The credentials file is written and synced *before* the store knows the keys. A crash between the two leaves a file that
 //! the next start overwrites, never a root user whose keys nobody has.
 
+mod reset;
+
+pub use reset::RootReset;
+
 use crate::epochs::Scope;
 use crate::master_key::write_private;
 use crate::records::{

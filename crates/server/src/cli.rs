@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Serve(Box<Settings>),
     /// Capture packets of this machine to a bucket, a file or standard output.
     Capture(Box<crate::capture::Arguments>),
+    /// Manage people and their keys, from the command line.
+    Admin(Box<crate::admin::Arguments>),
     /// Show the main job on live traffic of this machine, then serve on.
     Demo(Box<crate::demo::Arguments>),
     /// Say what is missing on this machine, and how to get it.

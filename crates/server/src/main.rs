@@ -1,5 +1,6 @@
 //! The Baleen binary: parses the command line, runs one command, and says what to do when it fails.
 
+mod admin;
 mod capture;
 mod cli;
 mod config;
@@ -34,6 +35,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Serve(settings) => serve::run(&settings, json),
         Command::Capture(arguments) => capture::run(&arguments, json),
+        Command::Admin(arguments) => admin::run(&arguments, json),
         Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),
         Command::Config(arguments) => cli::config::run(&arguments, json),

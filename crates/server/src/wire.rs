@@ -390,7 +390,7 @@ async fn listen(door: &'static str, address: SocketAddr, drain: Duration) -> Res
     Ok(Socket { listener, address })
 }
 
-fn meta_settings(config: &Config) -> FjallSettings {
+pub(crate) fn meta_settings(config: &Config) -> FjallSettings {
     FjallSettings {
         cache_bytes: config.store.cache_bytes,
         ..FjallSettings::default()

@@ -6,14 +6,16 @@
 use super::limits::RESET_TOKEN_KEPT;
 use super::password::NewPassword;
 use super::profile::with_password;
-use super::record::{StoredReset, StoredTicket};
+use super::record::{StoredReset, StoredTicket, Subject};
 use super::second_factor::login_session;
 use super::{LoginError, Target};
 use crate::epochs::Scope;
 use crate::records::{account_id, encode, stamp, user_id};
 use crate::{AuthMethod, Error, Iam};
+use baleen_meta::Request;
 use baleen_policy::{Authorized, Role};
-use baleen_types::{AccountId, Secret, UserId};
+use baleen_runtime::Entropy;
+use baleen_types::{AccountId, Secret, Timestamp, UserId};
 use std::net::IpAddr;
 
 /// So that scanners for leaked secrets, and people, know one when they see it.
@@ -53,10 +55,7 @@ impl Iam {
         id: UserId,
         keeps_password: bool,
     ) -> Result<Secret, LoginError> {
-        let token = Secret::new(format!(
-            "{PREFIX}{}",
-            hex::encode(self.parts.entropy.bytes::<TOKEN_BYTES>())
-        ));
+        let token = draw(&*self.parts.entropy);
         let digest = StoredTicket::digest(&token);
         let made: Result<(), LoginError> = self
             .tried(|| async {
@@ -138,4 +137,29 @@ impl Iam {
             .filter(|reset| reset.digest == *digest && now < reset.ends_ns);
         Ok(reset.is_some() && current.info.auth == AuthMethod::Password)
     }
+}
+
+/// Takes every way to log in, and every session, from a user, and makes a token with which to begin anew.
+pub(crate) fn start_over(current: &Subject, entropy: &dyn Entropy, now: Timestamp) -> Result<(Request, Secret), Error> {
+    let token = draw(entropy);
+    let digest = StoredTicket::digest(&token);
+    let ends_ns = stamp(now.plus(RESET_TOKEN_KEPT));
+    let (mut user, mut login) = with_password(current, None, true, now);
+    user.generation += 1;
+    login.totp = None;
+    login.prepared = None;
+    login.recovery.clear();
+    login.reset = Some(StoredReset { digest, ends_ns });
+    let row = StoredTicket {
+        account: current.info.account.as_u64(),
+        user: current.info.id.as_u64(),
+        ends_ns,
+        login_generation: user.login_generation,
+    };
+    let request = current.write_both(user, &login)?;
+    Ok((request.put(StoredTicket::reset_key(&digest), encode(&row)?), token))
+}
+
+fn draw(entropy: &dyn Entropy) -> Secret {
+    Secret::new(format!("{PREFIX}{}", hex::encode(entropy.bytes::<TOKEN_BYTES>())))
 }

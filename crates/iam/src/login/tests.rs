@@ -4,6 +4,7 @@ mod codes;
 mod federation;
 mod profiles;
 mod resets;
+mod root_reset;
 
 use super::hashing::tests::CountingHasher;
 use super::totp::TotpSecret;

@@ -100,11 +100,13 @@ impl StoredToken {
     }
 
     pub(crate) fn by_user_key(account: AccountId, user: UserId, hash: ApiTokenHash) -> Vec<u8> {
+        Self::of_user(account, user).fixed(&hash.0).finish()
+    }
+
+    pub(crate) fn of_user(account: AccountId, user: UserId) -> KeyWriter {
         KeyWriter::new(Table::ApiTokenByUser)
             .u64(account.as_u64())
             .u64(user.as_u64())
-            .fixed(&hash.0)
-            .finish()
     }
 
     /// Where the hash of a token's first digits is; without digits, what all of the account's begin with.

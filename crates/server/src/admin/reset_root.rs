@@ -1,0 +1,110 @@
+//! `baleen admin reset-root`: new credentials for root, on the machine itself, while no server runs.
+
+use crate::cli::Place;
+use crate::config::{Config, Loaded};
+use crate::failure::Failure;
+use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE, is_held};
+use crate::output;
+use crate::serve::runtime;
+use crate::wire::meta_settings;
+use baleen_iam::{Iam, Parts, RootReset, load_or_create_master_key};
+use baleen_meta::Meta;
+use baleen_runtime::{SystemClock, SystemEntropy};
+use baleen_sealing::Sealer;
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which folder.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let loaded = arguments.place.load()?;
+    let Some(data) = &loaded.config.data else {
+        return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
+    };
+    // A mistyped name must not become a new store with a root of its own.
+    if !data.join("meta").is_dir() {
+        return Err(Failure::new(format!("there is no store in {}", data.display())).advise(
+            "name the data folder with --data DIR or BALEEN_DATA; baleen serve makes one, with credentials for root",
+        ));
+    }
+    let folder = Folder::open(data, Duration::ZERO).map_err(|failure| {
+        if is_held(data) {
+            failure
+                .advise("reset-root works on the folder itself, while no server does: stop it, reset, start it again")
+        } else {
+            failure
+        }
+    })?;
+    let master_key = master_key(&loaded, folder.path());
+    if !master_key.is_file() {
+        return Err(Failure::new(format!("there is no master key at {}", master_key.display()))
+            .advise("restore it from your backup, or name it with BALEEN_MASTER_KEY_FILE: the store's secrets do not open with another"));
+    }
+    let file = folder.path().join(ROOT_CREDENTIALS_FILE);
+    let reset = runtime()?.block_on(async {
+        let iam = identity(&loaded.config, folder.path(), &master_key)?;
+        iam.reset_root(&loaded.config.root, &file)
+            .await
+            .map_err(|error| Failure::because("root cannot be reset", &error))
+    })?;
+    tell(&loaded, &reset, &file, json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn master_key(loaded: &Loaded, folder: &Path) -> PathBuf {
+    let named = loaded.config.master_key_file.clone();
+    named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))
+}
+
+/// The identity service over the store of a folder, and nothing else of the server.
+fn identity(config: &Config, folder: &Path, master_key: &Path) -> Result<Arc<Iam>, Failure> {
+    let meta = Meta::open_fjall(&folder.join("meta"), meta_settings(config))
+        .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
+    let entropy = SystemEntropy::new();
+    let master_key = load_or_create_master_key(master_key, &*entropy)
+        .map_err(|error| Failure::because("the master key cannot be used", &error))?;
+    Ok(Iam::new(Parts {
+        meta,
+        sealer: Arc::new(Sealer::new(&master_key)),
+        clock: SystemClock::new(),
+        entropy,
+    }))
+}
+
+fn tell(loaded: &Loaded, reset: &RootReset, file: &Path, json: bool) -> Result<(), Failure> {
+    let ends = reset.reset_token_ends.to_rfc3339_millis();
+    if loaded.config.root.access_key.is_some() {
+        output::note("the access key is the one of BALEEN_ROOT_ACCESS_KEY_ID: change it there if others may have it");
+    }
+    if loaded.config.root.api_token.is_some() {
+        output::note("the API token is the one of BALEEN_ROOT_API_TOKEN: change it there if others may have it");
+    }
+    if json {
+        return output::json(&json!({
+            "credentialsFile": file,
+            "accessKeyId": reset.credentials.access_key_id,
+            "resetToken": reset.reset_token.expose(),
+            "resetTokenEnds": ends,
+            "accessKeysDeleted": reset.access_keys,
+            "apiTokensDeleted": reset.api_tokens,
+        }));
+    }
+    output::line(&format!(
+        "root has a new access key and API token: {}\n\
+         ended: {} access keys, {} API tokens, the password, the second factor, all sessions\n\
+         password reset token, shown this once, good until {ends}:\n  {}",
+        file.display(),
+        reset.access_keys,
+        reset.api_tokens,
+        reset.reset_token.expose(),
+    ))
+}

@@ -1,0 +1,94 @@
+//! `baleen admin` on the machine itself.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Server, baleen, credentials, exchange, presigned, run};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+fn reset(data: &Path) -> Command {
+    let mut command = baleen();
+    command.args(["admin", "reset-root", "--json", "--data"]).arg(data);
+    command
+}
+
+/// The status of root's look at its buckets.
+fn look(server: &Server, credentials: &serde_json::Value) -> u16 {
+    let host = server.address("s3");
+    let target = presigned(credentials, "GET", "/", host);
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    exchange(host, &request).0
+}
+
+#[test]
+fn root_gets_new_keys_while_no_server_runs() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let server = Server::start(&data, |_| {});
+    let before = credentials(&data);
+    assert_eq!(look(&server, &before), 200);
+
+    let (output, out, err) = run(&mut reset(&data));
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
+    assert!(
+        err.contains(&format!("process {}", server.id())) && err.contains("stop it"),
+        "{err}"
+    );
+    assert_eq!(credentials(&data), before);
+    server.signal("TERM");
+    let (status, _, log) = server.wait();
+    assert!(status.success(), "{log}");
+
+    // The mode of the file is set, not inherited.
+    let file = data.join("root-credentials.json");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let (output, out, err) = run(&mut reset(&data));
+    assert!(output.status.success(), "{err}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let after = credentials(&data);
+    assert_eq!(told["accessKeyId"], after["accessKeyId"]);
+    assert_eq!(
+        (&told["accessKeysDeleted"], &told["apiTokensDeleted"]),
+        (&1.into(), &1.into())
+    );
+    assert!(told["resetToken"].as_str().unwrap().starts_with("pwdreset-"));
+    for secret in ["secretAccessKey", "apiToken"] {
+        let secret = after[secret].as_str().unwrap();
+        assert!(
+            !out.contains(secret) && !err.contains(secret),
+            "it is in the file alone"
+        );
+    }
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for same in ["accountId", "projectId", "userName"] {
+        assert_eq!(before[same], after[same], "{same}");
+    }
+
+    let server = Server::start(&data, |_| {});
+    assert_eq!((look(&server, &before), look(&server, &after)), (403, 200));
+}
+
+#[test]
+fn what_is_no_store_of_ours_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let missing = place.path().join("missing");
+    let (output, _, err) = run(&mut reset(&missing));
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("there is no store") && err.contains("--data DIR"), "{err}");
+    assert!(!missing.exists());
+
+    // Another master key would be of no use, and must not be made in silence.
+    let data = place.path().join("data");
+    drop(Server::start(&data, |_| {}));
+    fs::remove_file(data.join("master.key")).unwrap();
+    let before = credentials(&data);
+    let (output, _, err) = run(&mut reset(&data));
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("no master key") && err.contains("backup"), "{err}");
+    assert!(!data.join("master.key").exists());
+    assert_eq!(credentials(&data), before);
+}
