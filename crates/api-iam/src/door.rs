@@ -3,14 +3,15 @@
 use crate::answer::{Answer, Service, Style, forbid_storing};
 use crate::fault::{Code, Fault};
 use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
-use crate::ops::{self, Call, Effect, Row};
+use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
+use crate::saml::Place;
 use crate::whitelist;
 use async_trait::async_trait;
 use baleen_http::{
     BodyFault, Deed, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Verdict, Weight,
 };
-use baleen_iam::Iam;
+use baleen_iam::{Iam, PublicUrl};
 use baleen_policy::{Action, Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_tenancy::Tenancy;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub iam: Arc<Iam>,
     /// Customers.
     pub tenancy: Arc<Tenancy>,
+    /// Where browsers reach this server, for federated logins.
+    pub public_url: Option<PublicUrl>,
     /// Tells the time that requests are judged at.
     pub clock: Arc<dyn Clock>,
 }
@@ -89,19 +92,31 @@ impl IdentityDoor {
         let origin = head.extensions.get::<Origin>().copied();
         let principal = head.extensions.get().cloned().unwrap_or(Principal::Nobody);
         let context = Context::new(self.parts.clock.now()).origin(origin);
-        let decided = found
-            .extent
-            .decide(&self.parts, &principal, found.permission, &context, &params);
-        let (authorized, subject) = decided.await?;
         let parts = Arc::clone(&self.parts);
-        (found.run)(Call {
-            parts,
-            authorized,
-            subject,
-            params,
-            origin,
-        })
-        .await
+        match found.run {
+            Runner::Open(run) => {
+                let id = request_id(head);
+                run(Guest {
+                    parts,
+                    id,
+                    params,
+                    origin,
+                })
+                .await
+            }
+            Runner::Signed(extent, run) => {
+                let decided = extent.decide(&parts, &principal, found.permission, &context, &params);
+                let (authorized, subject) = decided.await?;
+                run(Call {
+                    parts,
+                    authorized,
+                    subject,
+                    params,
+                    origin,
+                })
+                .await
+            }
+        }
     }
 }
 
@@ -157,7 +172,8 @@ impl Door for IdentityDoor {
     }
 
     fn claims(&self, head: &Head) -> bool {
-        baleen_http::is_query_protocol(head) || head.uri.path().starts_with(whitelist::BASE)
+        let path = head.uri.path();
+        baleen_http::is_query_protocol(head) || path.starts_with(whitelist::BASE) || Place::find(path).is_some()
     }
 
     async fn serve(&self, request: Request) -> Response {
@@ -165,6 +181,14 @@ impl Door for IdentityDoor {
         let id = request_id(&head);
         if head.uri.path().starts_with(whitelist::BASE) {
             return self.whitelist(&head, body, id).await;
+        }
+        if let Some(place) = Place::find(head.uri.path()) {
+            let mut response = place.serve(&self.parts, &head, body).await.unwrap_or_else(|fault| {
+                fault.log(Some(id));
+                fault.render(Style::Json, id)
+            });
+            response.extensions_mut().insert(OperationName(place.name()));
+            return response;
         }
         let (mut row, mut resource) = (None, String::new());
         let answer = self.action(&head, body, &mut row, &mut resource).await;

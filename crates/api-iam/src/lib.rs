@@ -16,6 +16,7 @@ mod fields;
 pub mod limits;
 pub mod ops;
 mod params;
+mod saml;
 mod subject;
 pub mod whitelist;
 mod wire;

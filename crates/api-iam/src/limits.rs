@@ -37,6 +37,18 @@ pub const MAX_ITEMS: RangeInclusive<u32> = 1..=1000;
 /// Characters of a marker; an empty one is none.
 pub const MARKER: RangeInclusive<usize> = 0..=2048;
 
+/// Largest form that brings a login from an identity provider: every byte of the answer percent-encoded, and a relay state.
+pub const SAML_ANSWER_BODY_BYTES_MAX: usize = 3 * baleen_iam::SAML_ANSWER_BYTES_MAX + 4096;
+
+/// Characters of an identity provider's metadata (identity contract, section 4, RSCreateSAMLConnection).
+pub const METADATA_XML: RangeInclusive<usize> = 1..=(256 << 10);
+
+/// Characters of the code that a federated login ends with.
+pub const CODE_OF_LOGIN: RangeInclusive<usize> = 1..=4096;
+
+/// Seconds of a session that a login opens (identity contract, section 2).
+pub const LOGIN_SECONDS: RangeInclusive<u32> = baleen_iam::limits::LOGIN_SECS;
+
 /// Regions that one request names.
 pub const REGIONS_MAX: usize = baleen_tenancy::limits::REGIONS_PER_CUSTOMER_MAX;
 

@@ -5,9 +5,11 @@ use crate::fields::{unfit, violation};
 use crate::limits::REGIONS_MAX;
 use crate::params::Params;
 use crate::xml::Xml;
-use baleen_iam::{Page, PolicyInfo, UserInfo, VersionInfo};
-use baleen_types::RegionName;
+use baleen_iam::{OpenedSession, Page, PolicyInfo, UserInfo, VersionInfo};
+use baleen_policy::Role;
+use baleen_types::{RegionName, RequestId, RootName, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use serde_json::{Value, json};
 
 /// A user's members (service model iam, "User").
 pub(crate) fn user(xml: &mut Xml, user: &UserInfo) {
@@ -95,4 +97,42 @@ pub(crate) fn regions(params: &Params) -> Result<Option<Vec<RegionName>>, Fault>
     }
     let parse = |name: &String| RegionName::parse(name).map_err(|invalid| unfit("Regions", &invalid));
     names.iter().map(parse).collect::<Result<_, _>>().map(Some)
+}
+
+/// What a login through an identity provider answers, as RSLogin does (seed 004, "RSLogin").
+pub(crate) fn federated_login(
+    id: RequestId,
+    user: &UserInfo,
+    root: &RootName,
+    session: &OpenedSession,
+    now: Timestamp,
+) -> Value {
+    let role = match user.role {
+        Role::Root => "root",
+        Role::Admin => "admin",
+        Role::User => "user",
+    };
+    json!({
+        "RequestId": id.to_string(),
+        "Credentials": {
+            "SessionToken": "",
+            "SecretAccessKey": session.secret.expose(),
+            "Expiration": session.expires.to_rfc3339_millis(),
+            "AccessKeyId": session.id.as_str(),
+        },
+        "UserInfo": {
+            "Id": user.id.to_string(),
+            "Name": user.name.as_str(),
+            "PwdMustChange": false,
+            "Email": user.name.as_str(),
+            "Firstname": user.first_name,
+            "Lastname": user.last_name,
+            "Type": role,
+            "CreatedOn": user.created.to_rfc3339_millis(),
+            "LastAccess": now.to_rfc3339_millis(),
+            "Path": user.path,
+            "Root": root.to_string(),
+            "TFAEnabled": false,
+        },
+    })
 }

@@ -16,7 +16,7 @@ pub(crate) use reference::reference;
 
 use baleen_capture::DestinationSettings;
 use baleen_http::TrustedProxies;
-use baleen_iam::RootOverrides;
+use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_types::{RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) region: RegionName,
     /// The domain below which buckets are host names (`bucket.domain`).
     pub(crate) domain: Option<String>,
+    /// Where browsers reach the S3 listener; `None`: where it listens.
+    pub(crate) public_url: Option<PublicUrl>,
     /// The root user's credentials, when they are chosen and not drawn.
     pub(crate) root: RootOverrides,
     /// Where the master key is; `None`: in the data folder.

@@ -14,7 +14,7 @@ use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
-use baleen_iam::{Hashing, Iam, RootStart, load_or_create_master_key};
+use baleen_iam::{Hashing, Iam, PublicUrl, RootStart, load_or_create_master_key};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
 use baleen_remote::Connections;
@@ -128,6 +128,15 @@ pub(crate) async fn build(
         .ensure_root(&config.root, &credentials_file)
         .await
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
+
+    let swept = Arc::clone(&iam);
+    supervisor.every("sweep of sessions and assertions", SWEEP_PERIOD, move || {
+        let iam = Arc::clone(&swept);
+        async move {
+            iam.sweep_sessions().await?;
+            iam.sweep_used_assertions().await
+        }
+    });
 
     let tenancy = Tenancy::new(
         baleen_tenancy::Settings {
@@ -272,6 +281,7 @@ pub(crate) async fn build(
     let identity_door = IdentityDoor::new(baleen_api_iam::Parts {
         iam: Arc::clone(&iam),
         tenancy,
+        public_url: public_url(config, addresses.s3),
         clock: Arc::clone(&clock),
     });
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
@@ -301,6 +311,13 @@ pub(crate) async fn build(
         supervisor,
         drain: config.drain,
     })
+}
+
+/// Where browsers reach the S3 listener: what was set, or else the address it listens on, unless that is every address.
+fn public_url(config: &Config, s3: SocketAddr) -> Option<PublicUrl> {
+    let listening = || (!s3.ip().is_unspecified()).then(|| format!("http://{s3}"));
+    let own = || listening().and_then(|url| PublicUrl::parse(&url).ok());
+    config.public_url.clone().or_else(own)
 }
 
 impl System {

@@ -40,8 +40,10 @@ mod list_user_tags;
 mod list_users;
 mod put_user_policy;
 mod rs_available_regions;
+mod rs_federated_login;
 mod rs_list_customer;
 mod rs_modify_customer;
+mod rs_saml_connection;
 mod rs_set_customer_service_access_level;
 mod rs_set_user_auth_method;
 mod rs_set_user_info;
@@ -61,7 +63,7 @@ use crate::subject::{Extent, Subject};
 use baleen_iam::{AccessKeyInfo, PolicyArn, UserInfo};
 use baleen_policy::{Action, Authorized, Origin, User};
 use baleen_tenancy::Customer;
-use baleen_types::UserName;
+use baleen_types::{RequestId, UserName};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
@@ -78,7 +80,6 @@ pub struct Row {
     /// Whether it is neither AWS's nor the document's.
     pub(crate) is_ours: bool,
     shape: Shape,
-    pub(crate) extent: Extent,
     pub(crate) run: Runner,
 }
 
@@ -100,6 +101,11 @@ enum Shape {
 }
 
 impl Row {
+    /// Whether it needs no signature.
+    pub fn is_open(&self) -> bool {
+        matches!(self.run, Runner::Open(_))
+    }
+
     pub(crate) fn style(&self) -> Style {
         match self.shape {
             Shape::Xml => Style::Xml(self.service),
@@ -108,8 +114,21 @@ impl Row {
     }
 }
 
-/// Runs an operation for who signed, once it was decided about the resource.
-type Runner = fn(Call) -> BoxFuture<'static, Result<Answer, Fault>>;
+/// How an operation is run.
+pub(crate) enum Runner {
+    /// By anybody: the operation asks for a proof of its own (a password, a code).
+    Open(fn(Guest) -> BoxFuture<'static, Result<Answer, Fault>>),
+    /// By who signed, once it was decided about the resource.
+    Signed(Extent, fn(Call) -> BoxFuture<'static, Result<Answer, Fault>>),
+}
+
+/// A request that needs no signature.
+pub(crate) struct Guest {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) id: RequestId,
+    pub(crate) params: Params,
+    pub(crate) origin: Option<Origin>,
+}
 
 /// An authorized request.
 pub(crate) struct Call {
@@ -184,8 +203,21 @@ macro_rules! row {
             effect: Effect::$effect,
             is_ours: false,
             shape: Shape::$shape,
-            extent: Extent::$extent,
-            run: |call| Box::pin($($run)+(call)),
+            run: Runner::Signed(Extent::$extent, |call| Box::pin($($run)+(call))),
+        }
+    };
+}
+
+macro_rules! open {
+    ($service:ident $name:literal, $permission:ident, $effect:ident $shape:ident, $($run:tt)+) => {
+        Row {
+            name: $name,
+            service: Service::$service,
+            permission: Action::$permission,
+            effect: Effect::$effect,
+            is_ours: false,
+            shape: Shape::$shape,
+            run: Runner::Open(|guest| Box::pin($($run)+(guest))),
         }
     };
 }
@@ -209,6 +241,12 @@ pub static ROWS: &[Row] = &[
     row!(Iam "ListUserTags", IamListUserTags on User, Read Xml, list_user_tags::run),
     row!(Iam "RSSetUserInfo", IamRsSetUserInfo on NamedUser, Write Json, rs_set_user_info::run),
     row!(Iam "RSSetUserAuthMethod", IamRsSetUserAuthMethod on NamedUser, Write Json, rs_set_user_auth_method::run),
+    // federated login
+    open!(Sts "RSFederatedLogin", StsRsFederatedLogin, Secret Json, rs_federated_login::run),
+    row!(Iam "RSCreateSAMLConnection", IamRsCreateSamlConnection on Account, Write Json, rs_saml_connection::create),
+    row!(Iam "RSGetSAMLConnection", IamRsGetSamlConnection on Account, Read Json, rs_saml_connection::get),
+    row!(Iam "RSUpdateSAMLConnection", IamRsUpdateSamlConnection on Account, Write Json, rs_saml_connection::update),
+    row!(Iam "RSDeleteSAMLConnection", IamRsDeleteSamlConnection on Account, Write Json, rs_saml_connection::delete),
     // access keys
     row!(Iam "CreateAccessKey", IamCreateAccessKey on UserOrOneself, Secret Xml, create_access_key::run),
     row!(Iam "DeleteAccessKey", IamDeleteAccessKey on UserOrOneself, Write Xml, delete_access_key::run),

@@ -4,7 +4,7 @@
 
 use baleen_api_iam::{IdentityDoor, Parts};
 use baleen_http::{Deed, Door as _, Request, RequestBody, Signed};
-use baleen_iam::{Iam, RootOverrides};
+use baleen_iam::{Iam, PublicUrl, RootOverrides};
 use baleen_meta::Meta;
 use baleen_policy::{Origin, Principal};
 use baleen_runtime::{ManualClock, SeededEntropy};
@@ -67,6 +67,7 @@ impl Bench {
         let door = IdentityDoor::new(Parts {
             iam: Arc::clone(&iam),
             tenancy,
+            public_url: PublicUrl::parse("https://baleen.example").ok(),
             clock,
         });
         let root = who(&iam, id).await.unwrap();

@@ -6,7 +6,7 @@ use super::{Capture, Config, Listen, Log, LogFormat, Store};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
-use baleen_iam::RootOverrides;
+use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
@@ -74,6 +74,15 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "The domain below which buckets are host names (`bucket.domain`). Without it buckets stand in the path only.",
             ),
             domain,
+        ),
+        public_url: from.optional(
+            &setting(
+                "public_url",
+                "URL",
+                "",
+                "Where browsers reach the S3 listener, such as `https://store.example.net`: an identity provider sends them back there. Without it: the address that `listen.s3` is, if that is one.",
+            ),
+            worded(PublicUrl::parse),
         ),
         listen: listen(from),
         log: log(from),

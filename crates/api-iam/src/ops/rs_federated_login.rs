@@ -1,0 +1,30 @@
+//! `RSFederatedLogin`, an addition of ours (identity contract, section 4): exchanges the code that a login through an identity
+//! provider ended with for keys. `Code`, and `DurationSeconds` as RSLogin has it; the answer is RSLogin's.
+
+use super::Guest;
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::fields::unfit;
+use crate::limits::{CODE_OF_LOGIN, LOGIN_SECONDS};
+use crate::saml::refused;
+use crate::wire;
+use baleen_iam::SessionLength;
+
+pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
+    let code = guest.params.required("Code", &CODE_OF_LOGIN)?;
+    let seconds = guest.params.number("DurationSeconds", &LOGIN_SECONDS)?;
+    let length = SessionLength::login(seconds).map_err(|invalid| unfit("DurationSeconds", &invalid))?;
+    let origin = guest.origin.map(|origin| origin.source);
+    let exchanged = guest.parts.iam.exchange_federated_login(code, length, origin).await;
+    let (user, session) = exchanged.map_err(refused)?;
+    let tenancy = &guest.parts.tenancy;
+    let customer = tenancy.customer(user.account).await?.ok_or_else(Fault::access_denied)?;
+    let root = tenancy.root_name(&customer).await?;
+    Ok(Answer::Json(wire::federated_login(
+        guest.id,
+        &user,
+        &root,
+        &session,
+        guest.parts.clock.now(),
+    )))
+}
