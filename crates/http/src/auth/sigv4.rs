@@ -29,7 +29,7 @@ impl Authenticator {
         head: &Parts,
     ) -> Result<Authenticated, Rejected> {
         let headers = &head.headers;
-        let Some(claim) = self.claim(head)? else {
+        let Some((claim, service)) = self.claim(services, head)? else {
             return Ok(anonymous(headers)?);
         };
         let in_header = headers
@@ -47,7 +47,7 @@ impl Authenticator {
             None => return Err(AuthError::MissingContentSha256.into()),
         };
         let mode = PayloadMode::parse(declared).map_err(|_| AuthError::UnsupportedContentSha256)?;
-        let claimed = self.known(services, head, claim).await?;
+        let claimed = self.known(service, head, claim).await?;
         let verified = self.verify(head, &claimed, declared, PathStyle::S3)?;
         let payload = payload::read(mode, headers, Some(verified)).map_err(|error| claimed.reject(error))?;
         Ok(Authenticated {
@@ -66,7 +66,7 @@ impl Authenticator {
         head: &Parts,
         body: &mut RequestBody,
     ) -> Result<Authenticated, Rejected> {
-        let Some(claim) = self.claim(head)? else {
+        let Some((claim, service)) = self.claim(services, head)? else {
             return Ok(Authenticated::without_payload_rules(Principal::Nobody));
         };
         // Signers of S3's kind send it; then it must be the body's hash like that which is not sent.
@@ -77,7 +77,7 @@ impl Authenticator {
                 _ => return Err(AuthError::UnsupportedContentSha256.into()),
             },
         };
-        let claimed = self.known(services, head, claim).await?;
+        let claimed = self.known(service, head, claim).await?;
         let (read, share) = self.shares.read(body).await.map_err(|fault| claimed.reject(fault))?;
         let digest = sha256(&read);
         if declared.is_some_and(|declared| declared != digest) {
@@ -93,8 +93,13 @@ impl Authenticator {
         })
     }
 
-    /// Finds the one claim of a request, and judges its time.
-    fn claim<'r>(&self, head: &'r Parts) -> Result<Option<Claim<'r>>, AuthError> {
+    /// Finds the one claim of a request, and judges its service and its time. The service comes first: of a request that was
+    /// meant for another one, nothing else need make sense here.
+    fn claim<'r>(
+        &self,
+        services: &'static [&'static str],
+        head: &'r Parts,
+    ) -> Result<Option<(Claim<'r>, &'static str)>, AuthError> {
         let headers = &head.headers;
         let query = head.uri.query().unwrap_or_default();
         refuse_duplicates(headers)?;
@@ -116,36 +121,25 @@ impl Authenticator {
                 let date = headers.get(&AMZ_DATE).ok_or(AuthError::MissingDate)?;
                 let date = AmzDate::parse(date.as_bytes()).map_err(malformed)?;
                 let claim = Claim::from_authorization(authorization, date).map_err(malformed)?;
+                let service = served(services, &claim)?;
                 if date.timestamp().distance(now) > CLOCK_SKEW_MAX {
                     return Err(AuthError::Skewed {
                         request: date.timestamp(),
                         server: now,
                     });
                 }
-                Ok(Some(claim))
+                Ok(Some((claim, service)))
             }
             (None, Some(claim)) => {
+                let service = served(services, &claim)?;
                 refuse_dead_link(&claim, now)?;
-                Ok(Some(claim))
+                Ok(Some((claim, service)))
             }
         }
     }
 
     /// Looks the key of a claim up, once the rest of the head is such that it is worth it.
-    async fn known<'r>(
-        &self,
-        services: &'static [&'static str],
-        head: &Parts,
-        claim: Claim<'r>,
-    ) -> Result<Claimed<'r>, Rejected> {
-        let in_query = claim.expires().is_some();
-        let Some(service) = services.iter().find(|service| **service == claim.scope().service) else {
-            return Err(AuthError::WrongService {
-                expected: services,
-                in_query,
-            }
-            .into());
-        };
+    async fn known<'r>(&self, service: &'static str, head: &Parts, claim: Claim<'r>) -> Result<Claimed<'r>, Rejected> {
         refuse_unsigned(&head.headers, &claim)?;
         let found = self.credentials.access_key(claim.access_key_id()).await;
         let record = match found.map_err(AuthError::from)? {
@@ -157,7 +151,7 @@ impl Authenticator {
         let signed = Signed {
             service,
             at: claim.date().timestamp(),
-            in_query,
+            in_query: claim.expires().is_some(),
         };
         let claimed = Claimed { claim, record, signed };
         session::given(head, &claimed.claim)
@@ -199,6 +193,15 @@ impl Claimed<'_> {
             claimed: Some(self.record.principal.clone()),
         }
     }
+}
+
+/// The service of a claim, when it is one of those served.
+fn served(services: &'static [&'static str], claim: &Claim<'_>) -> Result<&'static str, AuthError> {
+    let found = services.iter().find(|service| **service == claim.scope().service);
+    found.copied().ok_or(AuthError::WrongService {
+        expected: services,
+        in_query: claim.expires().is_some(),
+    })
 }
 
 fn has_no_body(headers: &HeaderMap) -> bool {

@@ -374,6 +374,16 @@ async fn what_was_signed_for_another_service_is_no_signature() {
         let signer = Signer { service, ..signer() };
         assert_eq!(ask(&server.edge, with_hash(at(host), &signer)).await.0, 200, "{host}");
     }
+    // Nor does the rest of it have to make sense to the other door: botocore sends no hash, and S3's clients no covered body.
+    let mut bare = list_users("iam");
+    bare.headers[0].1 = "s3.example.com".to_owned();
+    let wrong = |expected| AuthError::WrongService {
+        expected,
+        in_query: false,
+    };
+    server.refuses(bare, wrong(&["s3"])).await;
+    let put = at("sts.example.com").signed(&signer(), PayloadMode::Unsigned, date());
+    server.refuses(put, wrong(&["sts", "iam"])).await;
     // Any region will do.
     let signer = Signer {
         region: "nowhere",
