@@ -204,7 +204,7 @@ impl Door for IdentityDoor {
         if row.is_some_and(|row| row.effect == Effect::Secret) {
             forbid_storing(&mut response);
         }
-        if let Some(row) = row {
+        if let Some(row) = row.filter(|row| !row.is_open()) {
             let weight = if row.effect == Effect::Read {
                 Weight::Look
             } else {

@@ -2,6 +2,7 @@
 
 use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_iam::Error as IamError;
+use baleen_iam::login::LoginError;
 use baleen_policy::Denied;
 use baleen_tenancy::Error as TenancyError;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
@@ -41,14 +42,18 @@ codes! {
     MalformedPolicyDocument BAD_REQUEST,
     InvalidInput BAD_REQUEST,
     ValidationError BAD_REQUEST,
+    PasswordPolicyViolation BAD_REQUEST,
+    InvalidUserType BAD_REQUEST,
     EntityTemporarilyUnmodifiable CONFLICT,
     AccessDenied FORBIDDEN,
+    TFARequired FORBIDDEN,
     InvalidClientTokenId FORBIDDEN,
     ExpiredToken FORBIDDEN,
     SignatureDoesNotMatch FORBIDDEN,
     IncompleteSignature BAD_REQUEST,
     MissingAuthenticationToken FORBIDDEN,
     RequestExpired BAD_REQUEST,
+    Throttling TOO_MANY_REQUESTS,
     ConcurrentModification CONFLICT,
     ServiceFailure INTERNAL_SERVER_ERROR,
     InvalidAction BAD_REQUEST,
@@ -185,6 +190,30 @@ impl From<IamError> for Fault {
             | IamError::Damaged(_)
             | IamError::File { .. }
             | IamError::NotAMasterKey { .. } => return failed(error),
+        };
+        Self::new(code, sentence(&error.to_string()))
+    }
+}
+
+impl From<LoginError> for Fault {
+    fn from(error: LoginError) -> Self {
+        let code = match error {
+            LoginError::Iam(error) => return error.into(),
+            LoginError::Throttled { retry_after } => {
+                let mut fault = Self::new(Code::Throttling, sentence(&error.to_string()));
+                fault.0.retry_after_s = Some(retry_after.as_secs().max(1));
+                return fault;
+            }
+            LoginError::Denied
+            | LoginError::BadResetToken
+            | LoginError::BadLoginCode
+            | LoginError::WrongCode
+            | LoginError::NotLoggedIn
+            | LoginError::NotFresh => Code::AccessDenied,
+            LoginError::SecondFactorRequired => Code::TFARequired,
+            LoginError::Policy(_) => Code::PasswordPolicyViolation,
+            LoginError::Federated => Code::InvalidUserType,
+            LoginError::NothingPrepared => Code::InvalidInput,
         };
         Self::new(code, sentence(&error.to_string()))
     }

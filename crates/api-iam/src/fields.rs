@@ -4,10 +4,10 @@
 //! and the shapes of lists.
 
 use crate::fault::Fault;
-use crate::limits::{LIST_MAX, MARKER, MAX_ITEMS};
+use crate::limits::{LIST_MAX, MARKER, MAX_ITEMS, PASSWORD_CHARACTERS_MAX};
 use crate::params::Params;
 use baleen_iam::{PageRequest, PathPrefix, Tags};
-use baleen_types::{Invalid, UserName};
+use baleen_types::{Invalid, Secret, UserName};
 use std::ops::RangeInclusive;
 
 impl Params {
@@ -37,6 +37,17 @@ impl Params {
     /// A value of a type.
     pub(crate) fn typed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<T, Fault> {
         self.parsed(name, parse)?.ok_or_else(|| missing(name))
+    }
+
+    /// A secret, if it is given; an empty one counts as none.
+    pub(crate) fn secret(&self, name: &str, characters_max: usize) -> Result<Option<Secret>, Fault> {
+        let given = self.text(name, &(0..=characters_max))?;
+        Ok(given.filter(|text| !text.is_empty()).map(Secret::new))
+    }
+
+    /// A password.
+    pub(crate) fn password(&self, name: &str) -> Result<Secret, Fault> {
+        self.secret(name, PASSWORD_CHARACTERS_MAX)?.ok_or_else(|| missing(name))
     }
 
     /// A whole number, if it is given.

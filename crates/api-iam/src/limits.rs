@@ -57,3 +57,9 @@ pub const ROLE_SECONDS: RangeInclusive<u32> = baleen_iam::limits::ASSUMED_SECS;
 
 /// Characters of a policy that a session is held to.
 pub const SESSION_POLICY: RangeInclusive<usize> = 1..=baleen_iam::limits::SESSION_POLICY_CHARS_MAX;
+
+/// Characters of a password as it is sent; which passwords are good enough is the business of `iam`.
+pub const PASSWORD_CHARACTERS_MAX: usize = 512;
+
+/// Characters of a one-time code, a recovery code or a reset token.
+pub const CODE_CHARACTERS_MAX: usize = 256;

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(crate) enum Extent {
     /// The account of who asks, as a whole.
     Account,
+    /// Who asks.
+    Oneself,
     /// The user that `UserName` names.
     User,
     /// The user that `UserName` names; who asks if none is named.
@@ -87,6 +89,7 @@ impl Extent {
         let asking = principal.user().ok_or(baleen_policy::Denied::Unauthenticated)?;
         match self {
             Self::Account => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
+            Self::Oneself => asked.user(asking, None).await.map(wrap_user),
             Self::User => {
                 let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
                 asked

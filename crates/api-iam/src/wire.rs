@@ -12,12 +12,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::{Value, json};
 
 /// A user's members (service model iam, "User").
-pub(crate) fn user(xml: &mut Xml, user: &UserInfo) {
+pub(crate) fn user(xml: &mut Xml, user: &UserInfo, last_login: Option<Timestamp>) {
     xml.text("Path", &user.path);
     xml.text("UserName", &user.name);
     xml.text("UserId", user.id);
     xml.text("Arn", user.arn());
     xml.text("CreateDate", user.created.to_rfc3339_millis());
+    xml.maybe("PasswordLastUsed", last_login.map(Timestamp::to_rfc3339_millis));
 }
 
 /// Tags, which AWS writes for one user and leaves out of lists.

@@ -144,7 +144,7 @@ async fn methods_and_bodies() {
 #[tokio::test]
 async fn every_row_needs_its_service_and_a_signature() {
     let bench = Bench::new().await;
-    for row in ROWS {
+    for row in ROWS.iter().filter(|row| !row.is_open()) {
         let form = format!("Action={}&Version={}", row.name, row.service.version());
         let other = if row.service.name() == "iam" { "sts" } else { "iam" };
         bench
@@ -474,6 +474,93 @@ async fn rights_are_decided_before_anything_is_looked_at() {
         let params = [("UserName", "there@example.com"), ("PolicyArn", foreign)];
         bench
             .ask(&bench.root, action, &params)
+            .await
+            .refused(403, "AccessDenied");
+    }
+}
+
+#[tokio::test]
+async fn passwords_and_login_profiles() {
+    let bench = Bench::new().await;
+    let name = "u@example.com";
+    bench.user(name).await;
+    bench
+        .ask(&bench.root, "GetLoginProfile", &[("UserName", name)])
+        .await
+        .refused(404, "NoSuchEntity");
+    let create = [
+        ("UserName", name),
+        ("Password", "Password22"),
+        ("PasswordResetRequired", "true"),
+    ];
+    let made = bench.ask(&bench.root, "CreateLoginProfile", &create).await.good();
+    assert_eq!(element(&made.body, "PasswordResetRequired"), "true");
+    bench
+        .ask(&bench.root, "CreateLoginProfile", &create)
+        .await
+        .refused(409, "EntityAlreadyExists");
+    for (password, code) in [
+        ("Short1aA", "PasswordPolicyViolation"),
+        ("nodigitsHere", "PasswordPolicyViolation"),
+        ("NOLOWER12345", "PasswordPolicyViolation"),
+        ("noupper12345", "PasswordPolicyViolation"),
+    ] {
+        let params = [("UserName", name), ("Password", password)];
+        bench
+            .ask(&bench.root, "UpdateLoginProfile", &params)
+            .await
+            .refused(400, code);
+    }
+    let token = bench
+        .ask(&bench.root, "RSGetToken", &[("UserName", name), ("Type", "pwd_reset")])
+        .await
+        .good();
+    assert_eq!(token.headers["cache-control"], "no-store");
+    let token: serde_json::Value = serde_json::from_str(&token.body).unwrap();
+    let token = token["Token"].as_str().unwrap();
+    let nobody = Principal::Nobody;
+    let weak = [("Token", token), ("NewPassword", "weak")];
+    bench
+        .ask(&nobody, "RSResetPassword", &weak)
+        .await
+        .refused(400, "PasswordPolicyViolation");
+    let reset = [("Token", token), ("NewPassword", "Password25")];
+    assert_eq!(
+        bench.ask(&nobody, "RSResetPassword", &reset).await.good().body,
+        r#"{"Ok":true}"#
+    );
+    let again = bench.ask(&nobody, "RSResetPassword", &reset).await;
+    again.refused(403, "AccessDenied");
+    let unknown = bench
+        .ask(
+            &nobody,
+            "RSResetPassword",
+            &[("Token", "x"), ("NewPassword", "Password25")],
+        )
+        .await;
+    assert_eq!(again.body, unknown.body, "one text for every bad token");
+    bench
+        .ask(&bench.root, "DeleteLoginProfile", &[("UserName", name)])
+        .await
+        .good();
+    bench
+        .ask(&bench.root, "DeleteLoginProfile", &[("UserName", name)])
+        .await
+        .refused(404, "NoSuchEntity");
+}
+
+/// An access key, once leaked, must not become a password or a second factor.
+#[tokio::test]
+async fn what_only_a_login_may() {
+    let bench = Bench::new().await;
+    for (action, params) in [
+        ("RSGetToken", &[("Type", "pwd_reset")][..]),
+        ("RSPrepareTFA", &[]),
+        ("RSEnableTFA", &[("OTP", "123456")]),
+        ("RSDisableTFA", &[]),
+    ] {
+        bench
+            .ask(&bench.root, action, params)
             .await
             .refused(403, "AccessDenied");
     }

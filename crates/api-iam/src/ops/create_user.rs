@@ -15,7 +15,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let user = call.parts.iam.create_user(&call.authorized, new).await?;
     Ok(Answer::xml(move |xml| {
         xml.element("User", |xml| {
-            wire::user(xml, &user);
+            wire::user(xml, &user, None);
             wire::tags(xml, &user.tags);
         });
     }))

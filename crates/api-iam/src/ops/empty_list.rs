@@ -30,6 +30,10 @@ pub(super) async fn account_aliases(call: Call) -> Result<Answer, Fault> {
     empty(&call, "AccountAliases")
 }
 
+pub(super) async fn virtual_mfa_devices(call: Call) -> Result<Answer, Fault> {
+    empty(&call, "VirtualMFADevices")
+}
+
 fn empty(call: &Call, list: &'static str) -> Result<Answer, Fault> {
     // Checked as if there were anything, so that a client's mistake does not wait for the day when there is.
     call.params.page()?;

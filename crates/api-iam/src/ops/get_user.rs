@@ -7,9 +7,10 @@ use crate::wire;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let user = call.user()?.clone();
+    let login = call.parts.iam.login_state(user.account, user.id).await?;
     Ok(Answer::xml(move |xml| {
         xml.element("User", |xml| {
-            wire::user(xml, &user);
+            wire::user(xml, &user, login.last_login);
             wire::tags(xml, &user.tags);
         });
     }))

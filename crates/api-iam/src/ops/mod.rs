@@ -8,11 +8,14 @@
 
 mod assume_role;
 mod attach_user_policy;
+mod change_password;
 mod create_access_key;
+mod create_login_profile;
 mod create_policy;
 mod create_policy_version;
 mod create_user;
 mod delete_access_key;
+mod delete_login_profile;
 mod delete_policy;
 mod delete_policy_version;
 mod delete_user;
@@ -24,6 +27,7 @@ mod get_access_key_last_used;
 mod get_account_password_policy;
 mod get_account_summary;
 mod get_caller_identity;
+mod get_login_profile;
 mod get_policy;
 mod get_policy_version;
 mod get_session_token;
@@ -32,6 +36,7 @@ mod get_user_policy;
 mod list_access_keys;
 mod list_attached_user_policies;
 mod list_entities_for_policy;
+mod list_mfa_devices;
 mod list_policies;
 mod list_policy_tags;
 mod list_policy_versions;
@@ -40,9 +45,14 @@ mod list_user_tags;
 mod list_users;
 mod put_user_policy;
 mod rs_available_regions;
+mod rs_disable_tfa;
+mod rs_enable_tfa;
 mod rs_federated_login;
+mod rs_get_token;
 mod rs_list_customer;
 mod rs_modify_customer;
+mod rs_prepare_tfa;
+mod rs_reset_password;
 mod rs_saml_connection;
 mod rs_set_customer_service_access_level;
 mod rs_set_user_auth_method;
@@ -53,6 +63,7 @@ mod tag_user;
 mod untag_policy;
 mod untag_user;
 mod update_access_key;
+mod update_login_profile;
 mod update_user;
 
 use crate::answer::{Answer, Service, Style};
@@ -65,6 +76,7 @@ use baleen_policy::{Action, Authorized, Origin, User};
 use baleen_tenancy::Customer;
 use baleen_types::{RequestId, UserName};
 use futures::future::BoxFuture;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// One operation.
@@ -139,12 +151,22 @@ pub(crate) struct Call {
     pub(crate) origin: Option<Origin>,
 }
 
+/// The address that asks, where the edge could tell; else one that nobody has, so that a brake on guessing still brakes.
+pub(crate) fn source_of(origin: Option<Origin>) -> IpAddr {
+    origin.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |origin| origin.source)
+}
+
 impl Call {
     /// Who asks; nobody gets this far.
     pub(crate) fn asking(&self) -> Result<&Arc<User>, Fault> {
         self.authorized
             .user()
             .ok_or_else(|| Fault::internal("an authorized request of nobody"))
+    }
+
+    /// The address that asks.
+    pub(crate) fn source(&self) -> IpAddr {
+        source_of(self.origin)
     }
 
     /// The user that the row's extent has found.
@@ -230,6 +252,18 @@ pub static ROWS: &[Row] = &[
     row!(Sts "GetSessionToken", StsGetSessionToken on Account, Secret Xml, get_session_token::run),
     row!(Sts "GetAccessKeyInfo", StsGetAccessKeyInfo on Account, Read Xml, get_access_key_info::run),
     row!(Sts "GetCallerIdentity", StsGetCallerIdentity on Account, Read Xml, get_caller_identity::run),
+    // passwords and second factors
+    open!(Iam "RSResetPassword", IamRsResetPassword, Write Json, rs_reset_password::run),
+    row!(Iam "ChangePassword", IamChangePassword on Oneself, Write Xml, change_password::run),
+    row!(Iam "CreateLoginProfile", IamCreateLoginProfile on User, Write Xml, create_login_profile::run),
+    row!(Iam "GetLoginProfile", IamGetLoginProfile on UserOrOneself, Read Xml, get_login_profile::run),
+    row!(Iam "UpdateLoginProfile", IamUpdateLoginProfile on User, Write Xml, update_login_profile::run),
+    row!(Iam "DeleteLoginProfile", IamDeleteLoginProfile on User, Write Xml, delete_login_profile::run),
+    row!(Iam "RSGetToken", IamRsGetToken on UserOrOneself, Secret Json, rs_get_token::run),
+    row!(Iam "RSGetPasswordResetToken", IamRsGetToken on UserOrOneself, Secret Json, rs_get_token::run),
+    row!(Iam "RSPrepareTFA", IamRsPrepareTfa on Oneself, Secret Json, rs_prepare_tfa::run),
+    row!(Iam "RSEnableTFA", IamRsEnableTfa on Oneself, Secret Json, rs_enable_tfa::run),
+    row!(Iam "RSDisableTFA", IamRsDisableTfa on Oneself, Write Json, rs_disable_tfa::run),
     // users
     row!(Iam "CreateUser", IamCreateUser on NewUser, Write Xml, create_user::run),
     row!(Iam "DeleteUser", IamDeleteUser on User, Write Xml, delete_user::run),
@@ -282,6 +316,8 @@ pub static ROWS: &[Row] = &[
     row!(Iam "RSSetCustomerServiceAccessLevel", IamRsSetCustomerServiceAccessLevel on Customer, Write Json, rs_set_customer_service_access_level::run),
     // what ordinary tools read
     row!(Iam "ListGroupsForUser", IamListGroupsForUser on User, Read Xml, empty_list::groups),
+    row!(Iam "ListMFADevices", IamListMfaDevices on UserOrOneself, Read Xml, list_mfa_devices::run),
+    row!(Iam "ListVirtualMFADevices", IamListVirtualMfaDevices on Account, Read Xml, empty_list::virtual_mfa_devices),
     row!(Iam "ListSSHPublicKeys", IamListSshPublicKeys on UserOrOneself, Read Xml, empty_list::ssh_public_keys),
     row!(Iam "ListSigningCertificates", IamListSigningCertificates on UserOrOneself, Read Xml, empty_list::signing_certificates),
     row!(Iam "ListServiceSpecificCredentials", IamListServiceSpecificCredentials on UserOrOneself, Read Xml, empty_list::service_specific_credentials),

@@ -21,9 +21,17 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         role,
         ..UserChange::default()
     };
-    call.parts
-        .iam
-        .update_user(&call.authorized, call.user()?.id, &change)
-        .await?;
+    // Clears the second factor of who has lost the device; only RSEnableTFA can set one.
+    let tfa = call.params.flag("TFAEnabled")?;
+    if tfa == Some(true) {
+        return Err(Fault::invalid_input(
+            "TFAEnabled can only be false; RSEnableTFA switches it on.",
+        ));
+    }
+    let id = call.user()?.id;
+    if tfa == Some(false) {
+        call.parts.iam.clear_second_factor(&call.authorized, id).await?;
+    }
+    call.parts.iam.update_user(&call.authorized, id, &change).await?;
     Ok(Answer::ok())
 }

@@ -1,0 +1,21 @@
+//! `RSResetPassword` (seed 004): sets a password for a token. Nobody signs it; the token is the proof.
+
+use super::{Guest, source_of};
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::fields::missing;
+use crate::limits::CODE_CHARACTERS_MAX;
+
+pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
+    let token = guest
+        .params
+        .secret("Token", CODE_CHARACTERS_MAX)?
+        .ok_or_else(|| missing("Token"))?;
+    let new = guest.params.password("NewPassword")?;
+    guest
+        .parts
+        .iam
+        .reset_password(&token, &new, source_of(guest.origin))
+        .await?;
+    Ok(Answer::ok())
+}
