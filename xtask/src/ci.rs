@@ -35,9 +35,20 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 
 /// Runs the tests with many more random cases, and builds the documentation.
 pub(crate) fn torture(root: &Path) -> Result<()> {
-    let mut steps = vec![cargo("documentation", &["doc", "--workspace", "--no-deps", "--locked"])];
-    steps[0].environment.push(("RUSTDOCFLAGS", "-D warnings"));
-    let mut tests = tests();
+    // With private items: those who read it are those who work on it.
+    let documentation = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--locked",
+        "--keep-going",
+        "--document-private-items",
+    ];
+    let mut steps = vec![cargo("documentation", &documentation)];
+    steps[0]
+        .environment
+        .push(("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"));
+    let mut tests = tests("torture");
     for step in &mut tests {
         step.environment.push(("PROPTEST_CASES", TORTURE_CASES));
         step.environment.push(("BALEEN_TORTURE", "1"));
@@ -63,7 +74,7 @@ fn everyday() -> Vec<Step> {
             ],
         ),
     ];
-    steps.extend(tests());
+    steps.extend(tests("default"));
     // Built with the same features as the tests, so that nothing is compiled twice.
     steps.push(cargo(
         "binary",
@@ -80,11 +91,15 @@ fn everyday() -> Vec<Step> {
 }
 
 /// The Rust tests: by nextest where it is installed, which then needs a second run for the examples in the documentation.
-fn tests() -> Vec<Step> {
+/// `profile` is one of `.config/nextest.toml`, which says how long a test may take.
+fn tests(profile: &'static str) -> Vec<Step> {
     let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
     if nextest.is_ok_and(|output| output.status.success()) {
         vec![
-            cargo("tests", &["nextest", "run", "--workspace", "--locked"]),
+            cargo(
+                "tests",
+                &["nextest", "run", "--profile", profile, "--workspace", "--locked"],
+            ),
             cargo("examples", &["test", "--workspace", "--doc", "--quiet", "--locked"]),
         ]
     } else {
