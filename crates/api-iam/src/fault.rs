@@ -171,6 +171,10 @@ fn failed<E: Classify + std::error::Error + Send + Sync + 'static>(error: E) -> 
 
 impl From<IamError> for Fault {
     fn from(error: IamError) -> Self {
+        let error = match error {
+            IamError::Tenancy(error) => return error.into(),
+            error => error,
+        };
         let code = match &error {
             IamError::NoSuchEntity { .. } => Code::NoSuchEntity,
             IamError::EntityAlreadyExists { .. } => Code::EntityAlreadyExists,
@@ -182,7 +186,8 @@ impl From<IamError> for Fault {
             // One text for all reasons; which it was is for the log of who runs the server.
             IamError::FederatedLogin(_) => return Self::access_denied(),
             IamError::ConcurrentModification => Code::ConcurrentModification,
-            IamError::Meta(_)
+            IamError::Tenancy(_)
+            | IamError::Meta(_)
             | IamError::GivenUp
             | IamError::Race
             | IamError::SamlKey(_)

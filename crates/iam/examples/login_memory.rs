@@ -27,8 +27,17 @@ async fn main() {
         .await
         .expect("a store in memory works");
     println!("cores {cores}, cost {cost:?}");
+    let tenancy = baleen_tenancy::Tenancy::new(
+        baleen_tenancy::Settings::new(Vec::new()),
+        baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        },
+    );
     let parts = Parts {
         meta,
+        tenancy,
         sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
         clock: clock.clone(),
         entropy,

@@ -1,36 +1,70 @@
-//! What the service needs to know of customers.
+//! Customers and the users at their heads.
 
-use crate::change::View;
-use crate::epochs::Scope;
-use crate::records::{Root, StoredAccount};
-use crate::{Error, Iam};
-use baleen_types::{AccountId, ProjectId};
+use crate::change::{View, named_id};
+use crate::records::{StoredRole, StoredUser, stamp};
+use crate::users::insert;
+use crate::{Error, Iam, UserInfo};
+use baleen_meta::Request;
+use baleen_policy::Authorized;
+use baleen_tenancy::{Customer, NewCustomer, Prepared};
+use baleen_types::{AccountId, UserId, UserName};
+use std::sync::Arc;
 
-/// A customer, as far as it concerns its users.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Account {
-    pub(crate) project: ProjectId,
-    pub(crate) is_reseller: bool,
+impl Iam {
+    /// The customer of an account; `None` when it is gone or disabled.
+    pub(crate) async fn active_customer(&self, account: AccountId) -> Result<Option<Arc<Customer>>, Error> {
+        let found = self.parts.tenancy.customer(account).await.map_err(Error::Tenancy)?;
+        Ok(found.filter(|customer| customer.status.is_active()))
+    }
+
+    /// Makes a customer of the asking reseller together with its root, whose name is the customer's e-mail. The root has no
+    /// password yet.
+    ///
+    /// # Errors
+    /// Those of the customer's making; `Invalid` when the e-mail is no user name.
+    pub async fn create_customer(&self, by: &Authorized, new: &NewCustomer) -> Result<(Customer, UserInfo), Error> {
+        let name = UserName::parse(new.email.as_str())?;
+        self.tried(|| async {
+            let prepared = self
+                .parts
+                .tenancy
+                .prepare(by, new.clone())
+                .await
+                .map_err(Error::Tenancy)?;
+            let id = UserId::from_entropy(self.parts.entropy.number());
+            let user = StoredUser::new(name.to_string(), StoredRole::Root, stamp(self.parts.clock.now()));
+            let Prepared { customer, request } = prepared;
+            let request = request.and(root_rows(customer.account, id, &user)?);
+            let info = UserInfo::new(customer.account, id, &user)?;
+            // A name that was taken meanwhile is told by the next try.
+            Ok(self.settle(request, &[]).await?.then_some((customer, info)))
+        })
+        .await
+    }
+
+    /// The root of an account.
+    pub async fn root_of(&self, account: AccountId) -> Result<UserInfo, Error> {
+        let view = self.view().await?;
+        let id = view
+            .root_id(account)
+            .await?
+            .ok_or_else(|| Error::no_such("root of account", &account))?;
+        let stored = view.known_user(account, id).await?;
+        UserInfo::new(account, id, &stored.value)
+    }
 }
 
 impl View {
-    /// The customer of an account; `None` when it is gone or disabled.
-    pub(crate) async fn account(&self, account: AccountId) -> Result<Option<Account>, Error> {
-        let Some(stored) = self.get::<StoredAccount>(&StoredAccount::key(account)).await? else {
-            return Ok(None);
-        };
-        let root = self.get::<Root>(&Root::key()).await?;
-        Ok(Some(Account {
-            project: ProjectId::from_bytes(stored.value.project),
-            is_reseller: root.is_some_and(|root| root.value.account == account.as_u64()),
-        }))
+    pub(crate) async fn root_id(&self, account: AccountId) -> Result<Option<UserId>, Error> {
+        let found = self.bytes(&StoredUser::root_key(account)).await?;
+        found.map(|bytes| named_id(&bytes)).transpose()
     }
 }
 
-impl Iam {
-    /// Makes everything be read anew that is known of an account's users; to be called when the customer changed, before
-    /// the change is answered.
-    pub fn account_changed(&self, account: AccountId) {
-        self.epochs.advance(&[Scope::Account(account)]);
-    }
+/// The rows of an account's root, of which there is one.
+pub(crate) fn root_rows(account: AccountId, id: UserId, user: &StoredUser) -> Result<Request, Error> {
+    let root = StoredUser::root_key(account);
+    Ok(insert(account, id, user)?
+        .absent(root.clone())
+        .put(root, id.to_string()))
 }

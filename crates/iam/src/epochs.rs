@@ -6,6 +6,8 @@
 //! into the cache after it is never used, in whichever order the two come about, and a change costs an addition, whatever
 //! is cached.
 //!
+//! Customers are another service's; all of them share the number that it counts, since they seldom change.
+//!
 //! Scopes share numbers by their hash: a change of one may make others be read anew, which costs a look-up and nothing else.
 
 use baleen_types::{AccountId, UserId};
@@ -38,47 +40,68 @@ impl Scope {
 }
 
 /// The numbers of all scopes.
-pub(crate) struct Epochs(Box<[AtomicU64]>);
+pub(crate) struct Epochs {
+    stripes: Box<[AtomicU64]>,
+    customers: Box<dyn Fn() -> u64 + Send + Sync>,
+}
 
 /// What the numbers were before something was read. The default one is for what never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ticket(Vec<(usize, u64)>);
+pub(crate) struct Ticket {
+    marks: Vec<(usize, u64)>,
+    customers: Option<u64>,
+}
 
 impl Epochs {
+    /// All numbers at zero, but that of the customers, which is asked for.
+    pub(crate) fn new(customers: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self {
+            stripes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            customers: Box::new(customers),
+        }
+    }
+
     /// Takes a ticket for what is about to be read.
     pub(crate) fn ticket(&self, scopes: &[Scope]) -> Ticket {
         let take = |scope: &Scope| {
             let stripe = scope.stripe();
-            (stripe, self.0[stripe].load(Ordering::SeqCst))
+            (stripe, self.stripes[stripe].load(Ordering::SeqCst))
         };
-        Ticket(scopes.iter().map(take).collect())
+        Ticket {
+            customers: Some((self.customers)()),
+            marks: scopes.iter().map(take).collect(),
+        }
     }
 
     /// Tells whether nothing that the ticket is for has changed since it was taken.
     pub(crate) fn is_valid(&self, ticket: &Ticket) -> bool {
-        let same = |(stripe, number): &(usize, u64)| self.0[*stripe].load(Ordering::SeqCst) == *number;
-        ticket.0.iter().all(same)
+        let same = |(stripe, number): &(usize, u64)| self.stripes[*stripe].load(Ordering::SeqCst) == *number;
+        ticket.customers.is_none_or(|number| number == (self.customers)()) && ticket.marks.iter().all(same)
     }
 
     /// Makes everything old that depends on one of the scopes.
     pub(crate) fn advance(&self, scopes: &[Scope]) {
         for scope in scopes {
-            self.0[scope.stripe()].fetch_add(1, Ordering::SeqCst);
+            self.stripes[scope.stripe()].fetch_add(1, Ordering::SeqCst);
         }
-    }
-}
-
-impl Default for Epochs {
-    fn default() -> Self {
-        Self((0..STRIPES).map(|_| AtomicU64::new(0)).collect())
     }
 }
 
 impl Ticket {
     /// The ticket for both.
     pub(crate) fn and(mut self, other: &Self) -> Self {
-        let more: Vec<_> = other.0.iter().filter(|mark| !self.0.contains(mark)).copied().collect();
-        self.0.extend(more);
+        let more: Vec<_> = other
+            .marks
+            .iter()
+            .filter(|mark| !self.marks.contains(mark))
+            .copied()
+            .collect();
+        self.marks.extend(more);
+        // The older of both: what was read under it must still hold.
+        self.customers = match (self.customers, other.customers) {
+            (Some(own), Some(others)) => Some(own.min(others)),
+            (own, others) => own.or(others),
+        };
         self
     }
 }
@@ -86,12 +109,15 @@ impl Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn a_ticket_ends_with_any_of_its_scopes() {
         let (account, other) = (AccountId::from_entropy(1), AccountId::from_entropy(2));
         let (user, neighbour) = (UserId::from_entropy(1), UserId::from_entropy(2));
-        let epochs = Epochs::default();
+        let customers = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&customers);
+        let epochs = Epochs::new(move || counted.load(Ordering::SeqCst));
         let own = [Scope::Account(account), Scope::User(account, user)];
         let ticket = epochs.ticket(&own);
         epochs.advance(&[Scope::User(account, neighbour), Scope::Account(other)]);
@@ -104,5 +130,9 @@ mod tests {
         let both = epochs.ticket(&own).and(&epochs.ticket(&[Scope::Account(other)]));
         epochs.advance(&[Scope::Account(other)]);
         assert!(!epochs.is_valid(&both));
+        let ticket = epochs.ticket(&own);
+        customers.fetch_add(1, Ordering::SeqCst);
+        assert!(!epochs.is_valid(&ticket), "a customer changed");
+        assert!(epochs.is_valid(&Ticket::default()), "what never changes is always good");
     }
 }

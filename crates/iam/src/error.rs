@@ -68,6 +68,9 @@ pub enum Error {
     #[error("the same thing was changed by others at the same time; try again")]
     ConcurrentModification,
 
+    /// The customer's service said no.
+    #[error(transparent)]
+    Tenancy(baleen_tenancy::Error),
     /// The store failed.
     #[error("the metadata store failed")]
     Meta(#[source] baleen_meta::Error),
@@ -214,6 +217,7 @@ impl Classify for Error {
             Self::MalformedPolicyDocument(_) | Self::Invalid(_) | Self::BadMetadata(_) => FaultKind::Invalid,
             Self::PackedPolicyTooLarge { .. } => FaultKind::TooLarge,
             Self::NotAllowed(_) | Self::FederatedLogin(_) => FaultKind::Denied,
+            Self::Tenancy(error) => error.kind(),
             Self::Meta(error) => error.kind(),
             Self::GivenUp | Self::File { .. } => FaultKind::Unavailable,
             Self::SamlKey(_) | Self::Sealed { .. } | Self::Damaged(_) | Self::NotAMasterKey { .. } => {

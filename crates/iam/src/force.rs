@@ -31,8 +31,11 @@ impl Iam {
             return Ok(Some(known));
         }
         let ticket = self.epochs.ticket(&[Scope::Account(account), Scope::User(account, id)]);
+        let Some(owner) = self.active_customer(account).await? else {
+            return Ok(None);
+        };
         let view = self.view().await?;
-        let (Some(owner), Some(stored)) = (view.account(account).await?, view.user(account, id).await?) else {
+        let Some(stored) = view.user(account, id).await? else {
             return Ok(None);
         };
         let stored = stored.value;
@@ -51,7 +54,7 @@ impl Iam {
                 role: stored.role.into(),
                 path: stored.path.into_boxed_str(),
                 tags: stored.tags.into_iter().map(boxed).collect(),
-                is_reseller: owner.is_reseller,
+                is_reseller: owner.is_reseller(),
             }),
             policies: policies.into(),
         });

@@ -25,6 +25,11 @@ pub(crate) fn session_id(entropy: &dyn Entropy) -> AccessKeyId {
     AccessKeyId::parse(&text).expect("24 letters and digits fit")
 }
 
+/// Tells whether an id has the form of a session's.
+pub(crate) fn is_session(id: &AccessKeyId) -> bool {
+    id.as_str().starts_with("STX") && id.as_str().len() == "STX".len() + SESSION_ID_CHARACTERS
+}
+
 /// `ANPA` and 17 characters: a managed policy.
 pub(crate) fn policy_id(entropy: &dyn Entropy) -> String {
     format!("ANPA{}", draw(entropy, CAPITALS, POLICY_ID_CHARACTERS))

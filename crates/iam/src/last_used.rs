@@ -7,7 +7,7 @@
 use crate::keys::{AccessKeyInfo, LastUse};
 use crate::limits::{NOTED_USES_MAX, USE_NOTED_SECS};
 use crate::records::{StoredKey, StoredUse, stamp};
-use crate::{Error, Iam};
+use crate::{Error, Iam, ids};
 use baleen_types::AccessKeyId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -22,10 +22,13 @@ struct Noted {
 }
 
 impl Iam {
-    /// Notes that a key has signed for a service in a region, now.
+    /// Notes that a key has signed for a service in a region, now. What sessions do is not noted.
     ///
     /// Costs a look into a map; changes nothing but once a minute for each key.
     pub fn note_use(&self, id: &AccessKeyId, service: &str, region: &str) {
+        if ids::is_session(id) {
+            return;
+        }
         let at = self.parts.clock.now();
         let mut uses = self.uses.0.lock();
         if let Some(noted) = uses.get(id) {
@@ -78,7 +81,7 @@ impl Iam {
         Ok(())
     }
 
-    /// Writes one use, unless the key is gone or used by no permanent key: a session has no record of its use.
+    /// Writes one use, unless the key is gone.
     async fn write_use(&self, id: &AccessKeyId, what: &LastUse) -> Result<(), Error> {
         self.tried(|| async {
             let Some(was) = self.view().await?.get::<StoredKey>(&StoredKey::key(id)).await? else {

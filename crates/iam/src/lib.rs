@@ -56,6 +56,7 @@ use baleen_meta::Meta;
 use baleen_policy::Policy;
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::Sealer;
+use baleen_tenancy::Tenancy;
 use baleen_types::{AccessKeyId, AccountId, UserId};
 use cache::Cache;
 use epochs::Epochs;
@@ -77,6 +78,8 @@ pub struct Iam {
 pub struct Parts {
     /// Where the records are.
     pub meta: Meta,
+    /// Knows the customers whose users these are.
+    pub tenancy: Arc<Tenancy>,
     /// Seals secret keys under the master key.
     pub sealer: Arc<Sealer>,
     /// Tells when a thing was made.
@@ -100,11 +103,12 @@ impl Iam {
     }
 
     fn build(parts: Parts, login: login::Login) -> Arc<Self> {
+        let tenancy = Arc::clone(&parts.tenancy);
         Arc::new(Self {
             login,
             tokens: tokens::Tokens::default(),
             parts,
-            epochs: Arc::default(),
+            epochs: Arc::new(Epochs::new(move || tenancy.generation())),
             credentials: Cache::new(limits::CACHED_CREDENTIALS_MAX),
             users: Cache::new(limits::CACHED_USERS_MAX),
             compiled: Cache::new(limits::CACHED_POLICIES_MAX),

@@ -11,7 +11,7 @@ use crate::records::{
 };
 use crate::{Error, Iam};
 use baleen_meta::record::Record;
-use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Session, SessionKind};
+use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Role, Session, SessionKind};
 use baleen_types::{AccessKeyId, AccountId, Secret, Timestamp, UserId};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -174,6 +174,9 @@ impl Iam {
                 }
             },
         };
+        if stored.kind == StoredKind::Reseller && !self.may_assume(account, parent.as_deref()).await? {
+            return Ok(Err(Refused::Suspended));
+        }
         let Some(kind) = session_kind(stored.kind, parent.as_deref()) else {
             return Ok(Err(Refused::Unknown));
         };
@@ -205,6 +208,17 @@ impl Iam {
             ends: Some(expires),
         };
         Ok(Ok((known, ticket)))
+    }
+
+    /// Tells whether who asks may act as the customer: it manages it, and the customer lets it.
+    pub(crate) async fn may_assume(&self, account: AccountId, asks: Option<&Caller>) -> Result<bool, Error> {
+        let Some(user) = asks.map(|caller| &caller.user) else {
+            return Ok(false);
+        };
+        let customer = self.active_customer(account).await?;
+        let is_open =
+            customer.is_some_and(|c| c.may_be_assumed() && c.reseller == user.account && c.account != c.reseller);
+        Ok(is_open && user.is_reseller && matches!(user.role, Role::Root | Role::Admin))
     }
 
     async fn owner_of(&self, id: &AccessKeyId) -> Result<Option<(AccountId, UserId)>, Error> {

@@ -15,7 +15,7 @@ mod sessions;
 mod users;
 
 pub(crate) use crate::tokens::record::{ApiTokenHash, StoredToken};
-pub(crate) use accounts::{Root, StoredAccount};
+pub(crate) use accounts::Root;
 pub(crate) use keys::{StoredKey, StoredKeyStatus, StoredUse};
 pub(crate) use policies::{StoredInline, StoredPolicy, StoredVersion, attached_key, attached_to_key, attachments_key};
 pub(crate) use saml::{StoredConnection, StoredOnce};

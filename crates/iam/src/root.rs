@@ -7,18 +7,19 @@ mod reset;
 
 pub use reset::RootReset;
 
+use crate::accounts::root_rows;
 use crate::epochs::Scope;
 use crate::master_key::write_private;
 use crate::records::{
-    ApiTokenHash, Root, StoredAccount, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id,
-    decode, encode, stamp, user_id,
+    ApiTokenHash, Root, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id, decode, encode,
+    stamp, user_id,
 };
 use crate::tokens::record::SHORT_ID_DIGITS;
-use crate::users::insert;
 use crate::{Error, Iam, ids, tokens};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
-use baleen_types::{AccessKeyId, AccountId, Invalid, ProjectId, Secret, UserId};
+use baleen_tenancy::Prepared;
+use baleen_types::{AccessKeyId, AccountId, CustomerName, Invalid, Secret, UserId};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -115,21 +116,33 @@ pub enum RootStart {
 }
 
 impl Iam {
-    /// Makes sure that there is a root user with the credentials the operator wants.
+    /// Makes sure that there is a root user with the credentials the operator wants. Its customer is the reseller of that
+    /// name; one that has a name keeps it.
     ///
     /// # Errors
     /// `File` when `file` cannot be written; `Race` when another process does the same.
-    pub async fn ensure_root(&self, overrides: &RootOverrides, file: &Path) -> Result<RootStart, Error> {
+    pub async fn ensure_root(
+        &self,
+        reseller: &CustomerName,
+        overrides: &RootOverrides,
+        file: &Path,
+    ) -> Result<RootStart, Error> {
         match self.read_root().await? {
-            None => self.create_root(overrides, file).await,
+            None => self.create_root(reseller, overrides, file).await,
             Some(root) => {
+                let named = self
+                    .parts
+                    .tenancy
+                    .ensure_named(account_id(root.account)?, reseller)
+                    .await;
+                named.map_err(Error::Tenancy)?;
                 self.index_names().await?;
                 self.replace_root_keys(root, overrides, file).await
             }
         }
     }
 
-    /// Enters the users of a store of the first releases into the index of names. Runs again after a crash.
+    /// Enters the users of a store of the first releases, which were roots all, into the indexes. Runs again after a crash.
     async fn index_names(&self) -> Result<(), Error> {
         let done = names_are_indexed_key();
         if self.parts.meta.get(&done).await.map_err(Error::Meta)?.is_some() {
@@ -137,6 +150,9 @@ impl Iam {
         }
         let prefix = KeyWriter::new(Table::User).finish();
         for entry in self.parts.meta.scan(Scan::prefix(&prefix)).await.map_err(Error::Meta)? {
+            if entry.key.len() < StoredUser::KEY_BYTES {
+                continue;
+            }
             let mut key = KeyReader::new(&entry.key, Table::User).map_err(Error::Meta)?;
             let (account, id) = (
                 account_id(key.u64().map_err(Error::Meta)?)?,
@@ -147,24 +163,28 @@ impl Iam {
             let request = Request::new()
                 .absent(named.clone())
                 .put(named, id.to_string())
+                .put(StoredUser::root_key(account), id.to_string())
                 .add(StoredUser::by_name_key(account, ""), 1);
             self.settle(request, &[]).await?;
         }
         self.commit(Request::new().put(done, ""), &[]).await
     }
 
-    async fn create_root(&self, overrides: &RootOverrides, file: &Path) -> Result<RootStart, Error> {
+    async fn create_root(
+        &self,
+        reseller: &CustomerName,
+        overrides: &RootOverrides,
+        file: &Path,
+    ) -> Result<RootStart, Error> {
         let entropy = &*self.parts.entropy;
         let at = stamp(self.parts.clock.now());
-        let (account, user) = (
-            AccountId::from_entropy(entropy.number()),
-            UserId::from_entropy(entropy.number()),
-        );
-        let project = ProjectId::from_bytes(entropy.bytes());
-        let stored_account = StoredAccount {
-            project: *project.as_bytes(),
-            created_ns: at,
-        };
+        let Prepared { customer, request } = self
+            .parts
+            .tenancy
+            .prepare_reseller(reseller)
+            .await
+            .map_err(Error::Tenancy)?;
+        let (account, user) = (customer.account, UserId::from_entropy(entropy.number()));
         let stored_user = StoredUser::new(ROOT_USER_NAME.to_owned(), StoredRole::Root, at);
         let fresh_key = || (ids::access_key_id(entropy), ids::secret_key(entropy));
         let (key_id, secret) = overrides.access_key.clone().unwrap_or_else(fresh_key);
@@ -179,18 +199,16 @@ impl Iam {
             access_key: key_id.to_string(),
             token: ApiTokenHash::of(&token),
         };
-        let request = Request::new()
+        let request = request
             .absent(Root::key())
             .put(Root::key(), encode(&root)?)
-            .put(StoredAccount::key(account), encode(&stored_account)?)
-            .put(StoredAccount::by_project_key(project), account.to_string())
             .put(names_are_indexed_key(), "")
-            .and(insert(account, user, &stored_user)?)
+            .and(root_rows(account, user, &stored_user)?)
             .and(self.key_rows(account, user, &key_id, &secret)?.1)
             .and(self.add_token(owner, &token).await?);
         let credentials = RootCredentials {
             account_id: account.to_string(),
-            project_id: project.to_string(),
+            project_id: customer.project.to_string(),
             user_name: stored_user.name,
             access_key_id: key_id.to_string(),
             secret_access_key: secret.expose().to_owned(),
@@ -321,4 +339,4 @@ fn read_file(file: &Path) -> Option<RootCredentials> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

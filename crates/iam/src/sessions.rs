@@ -15,9 +15,10 @@ use crate::records::{
 };
 use crate::{Error, Iam, PolicyArn, SessionName, UserInfo, ids};
 use baleen_meta::{Request, Scan};
-use baleen_policy::{Authorized, Credential, DocumentKind, Policy};
-use baleen_types::{AccessKeyId, AccountId, Invalid, Secret, Timestamp, UserId};
+use baleen_policy::{Authorized, Caller, Credential, DocumentKind, Policy};
+use baleen_types::{AccessKeyId, AccountId, CustomerName, Invalid, Secret, Timestamp, UserId};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a session is to last.
@@ -141,45 +142,52 @@ impl Iam {
     /// `MalformedPolicyDocument`, `PackedPolicyTooLarge`, `NoSuchEntity` for a policy; `LimitExceeded` when it would be the
     /// ninth of a chain or the user has too many; `NotAllowed` when what asks cannot have sessions.
     pub async fn assume_role(&self, by: &Authorized, ask: AssumeRole) -> Result<OpenedSession, Error> {
-        let caller = by.caller().ok_or(Error::NotAllowed("nobody has no sessions"))?;
-        let user = &caller.user;
-        let (parent, session) = match &caller.credential {
-            Credential::AccessKey(id) => (id, None),
-            Credential::Session(session) => (&session.id, Some(session)),
-            Credential::ApiToken(_) => return Err(Error::NotAllowed("an API token opens no session")),
-        };
-        if session.is_some_and(|s| s.must_change_password) {
-            return Err(Error::NotAllowed("the password has to be changed first"));
-        }
-        let depth = if session.is_some() {
-            let stored: Option<StoredSession> = self.read(&StoredSession::key(parent)).await?;
-            stored.ok_or(Error::NotAllowed("the session has ended"))?.depth + 1
-        } else {
-            1
-        };
-        if depth > SESSION_DEPTH_MAX {
-            return Err(Error::LimitExceeded {
-                what: "sessions derived one from another",
-                limit: usize::from(SESSION_DEPTH_MAX),
-            });
-        }
+        let from = self.parent_of(by).await?;
+        let user = &from.caller.user;
         let bounds = self.session_policies(by.account(), &ask).await?;
         let was = self.view().await?.known_user(user.account, user.id).await?.value;
         let now = self.parts.clock.now();
-        let end = now.plus(ask.length.0);
         let token = ids::session_token(&*self.parts.entropy);
         let draft = StoredSession {
             kind: StoredKind::Derived,
-            parent: Some(parent.to_string()),
-            depth,
             name: ask.name.as_str().to_owned(),
             bounds,
-            expires_ns: stamp(session.map_or(end, |s| end.min(s.expires))),
-            mfa_ns: session.and_then(|s| s.mfa_at).map(stamp),
             token_hash: Some(sha256(token.expose().as_bytes())),
             ..draft(user.account, user.id, &was, now, ask.origin)
         };
-        self.open(draft, Some(token)).await
+        self.open(from.derive(draft, now.plus(ask.length.0)), Some(token)).await
+    }
+
+    /// Opens a session in which a reseller acts as the root of a customer, as long as the customer lets it.
+    ///
+    /// # Errors
+    /// `NoSuchEntity`, also for somebody else's customer; `NotAllowed` when the customer does not let it, or who asks is no
+    /// reseller.
+    pub async fn assume_customer_role(
+        &self,
+        by: &Authorized,
+        customer: &CustomerName,
+        length: SessionLength,
+        origin: Option<IpAddr>,
+    ) -> Result<OpenedSession, Error> {
+        let from = self.parent_of(by).await?;
+        let customer = self.parts.tenancy.details(by, customer).await.map_err(Error::Tenancy)?;
+        if !self.may_assume(customer.account, Some(&from.caller)).await? {
+            return Err(Error::NotAllowed("the customer does not let its reseller act for it"));
+        }
+        let root = self.root_of(customer.account).await?;
+        let now = self.parts.clock.now();
+        let was = StoredUser {
+            generation: root.generation,
+            login_generation: root.login_generation,
+            ..StoredUser::tombstone(0)
+        };
+        let draft = StoredSession {
+            kind: StoredKind::Reseller,
+            name: from.caller.user.name.to_string(),
+            ..draft(customer.account, root.id, &was, now, origin)
+        };
+        self.open(from.derive(draft, now.plus(length.0)), None).await
     }
 
     /// Opens a session of a user who has proven to be it. `seen` is the user as it was read *before* the proof was checked:
@@ -286,6 +294,36 @@ impl Iam {
         }
     }
 
+    /// The credential that asks, as one that a session can be derived from.
+    async fn parent_of(&self, by: &Authorized) -> Result<Parent, Error> {
+        let caller = by.caller().ok_or(Error::NotAllowed("nobody has no sessions"))?;
+        let (id, session) = match &caller.credential {
+            Credential::AccessKey(id) => (id, None),
+            Credential::Session(session) => (&session.id, Some(session)),
+            Credential::ApiToken(_) => return Err(Error::NotAllowed("an API token opens no session")),
+        };
+        if session.is_some_and(|s| s.must_change_password) {
+            return Err(Error::NotAllowed("the password has to be changed first"));
+        }
+        let depth = if session.is_some() {
+            let stored: Option<StoredSession> = self.read(&StoredSession::key(id)).await?;
+            stored.ok_or(Error::NotAllowed("the session has ended"))?.depth + 1
+        } else {
+            1
+        };
+        if depth > SESSION_DEPTH_MAX {
+            return Err(Error::LimitExceeded {
+                what: "sessions derived one from another",
+                limit: usize::from(SESSION_DEPTH_MAX),
+            });
+        }
+        Ok(Parent {
+            id: id.clone(),
+            depth,
+            caller: Arc::clone(caller),
+        })
+    }
+
     /// The documents a session is to be held to; `None`: to none of its own.
     async fn session_policies(&self, account: AccountId, ask: &AssumeRole) -> Result<Option<Vec<String>>, Error> {
         if ask.policy.is_none() && ask.policy_arns.is_empty() {
@@ -378,6 +416,28 @@ impl Iam {
         Timestamp::from_nanos(session.expires_ns) > self.parts.clock.now()
             && session.generation == owner.generation
             && (!is_login || session.login_generation == owner.login_generation)
+    }
+}
+
+/// What a session is derived from.
+struct Parent {
+    id: AccessKeyId,
+    /// How many parents the derived one has.
+    depth: u8,
+    caller: Arc<Caller>,
+}
+
+impl Parent {
+    /// The drafted session as one of this parent: it ends with it at the latest.
+    fn derive(&self, draft: StoredSession, wanted_end: Timestamp) -> StoredSession {
+        let session = self.caller.session();
+        StoredSession {
+            parent: Some(self.id.to_string()),
+            depth: self.depth,
+            expires_ns: stamp(session.map_or(wanted_end, |s| wanted_end.min(s.expires))),
+            mfa_ns: session.and_then(|s| s.mfa_at).map(stamp),
+            ..draft
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use reference::reference;
 use baleen_capture::DestinationSettings;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
-use baleen_types::{RegionName, SiteName};
+use baleen_types::{CustomerName, RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) domain: Option<String>,
     /// Where browsers reach the S3 listener; `None`: where it listens.
     pub(crate) public_url: Option<PublicUrl>,
+    /// The name of the first customer, which manages the others.
+    pub(crate) reseller: CustomerName,
     /// The root user's credentials, when they are chosen and not drawn.
     pub(crate) root: RootOverrides,
     /// Where the master key is; `None`: in the data folder.

@@ -29,6 +29,12 @@ impl Credentials for IamCredentials {
         })
     }
 
+    fn signed(&self, id: &str, service: &str, region: &str) {
+        if let Ok(id) = AccessKeyId::parse(id) {
+            self.0.note_use(&id, service, region);
+        }
+    }
+
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {
         let found = self.0.token(&Secret::new(token)).await;
         let known = match found.map_err(|error| report(&error))? {

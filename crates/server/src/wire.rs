@@ -41,6 +41,10 @@ const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
 /// How often the uses of tokens are written, and what is over of logging in is swept away.
 const LOGIN_UPKEEP: Duration = Duration::from_mins(1);
+
+/// How often it is written what keys were used for last.
+const KEY_USES_PERIOD: Duration = Duration::from_mins(1);
+
 /// How often the audit log forgets what is past its time, and tells of refusals it left out.
 const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
 
@@ -116,8 +120,10 @@ pub(crate) async fn build(
     let hashing = Hashing::calibrated(&meta, Arc::clone(&clock), Arc::clone(&entropy), cores)
         .await
         .map_err(|error| Failure::because("the hashing of passwords cannot be calibrated", &error))?;
+    let tenancy = customers(config, &meta, &clock, &entropy);
     let parts = baleen_iam::Parts {
         meta: meta.clone(),
+        tenancy: Arc::clone(&tenancy),
         sealer: Arc::clone(&sealer),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
@@ -125,7 +131,7 @@ pub(crate) async fn build(
     let iam = Iam::with_hashing(parts, hashing);
     let credentials_file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let root_start = iam
-        .ensure_root(&config.root, &credentials_file)
+        .ensure_root(&config.reseller, &config.root, &credentials_file)
         .await
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
 
@@ -138,17 +144,11 @@ pub(crate) async fn build(
         }
     });
 
-    let tenancy = Tenancy::new(
-        baleen_tenancy::Settings {
-            hold: config.hold,
-            ..baleen_tenancy::Settings::new(vec![config.region.clone()])
-        },
-        baleen_tenancy::Parts {
-            meta: meta.clone(),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        },
-    );
+    let kept = Arc::clone(&iam);
+    supervisor.every("uses of access keys", KEY_USES_PERIOD, move || {
+        let iam = Arc::clone(&kept);
+        async move { iam.write_uses().await }
+    });
 
     let audit = Audit::start(
         config.audit,
@@ -318,6 +318,26 @@ fn public_url(config: &Config, s3: SocketAddr) -> Option<PublicUrl> {
     let listening = || (!s3.ip().is_unspecified()).then(|| format!("http://{s3}"));
     let own = || listening().and_then(|url| PublicUrl::parse(&url).ok());
     config.public_url.clone().or_else(own)
+}
+
+/// The customers of a store.
+pub(crate) fn customers(
+    config: &Config,
+    meta: &Meta,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Arc<Tenancy> {
+    Tenancy::new(
+        baleen_tenancy::Settings {
+            hold: config.hold,
+            ..baleen_tenancy::Settings::new(vec![config.region.clone()])
+        },
+        baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        },
+    )
 }
 
 impl System {

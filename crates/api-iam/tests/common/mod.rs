@@ -45,23 +45,27 @@ impl Bench {
         let meta = Meta::open_model();
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
         let entropy = SeededEntropy::new(7);
-        let iam = Iam::new(baleen_iam::Parts {
-            meta: meta.clone(),
-            sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        });
         let regions = ["DCA02", "SJC03"].map(|name| RegionName::parse(name).unwrap());
         let tenancy = Tenancy::new(
             Settings::new(regions.to_vec()),
             baleen_tenancy::Parts {
-                meta,
+                meta: meta.clone(),
                 clock: clock.clone(),
-                entropy,
+                entropy: entropy.clone(),
             },
         );
+        let iam = Iam::new(baleen_iam::Parts {
+            meta,
+            tenancy: Arc::clone(&tenancy),
+            sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
+            clock: clock.clone(),
+            entropy,
+        });
         let file = folder.path().join("root.json");
-        iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+        let reseller = baleen_types::CustomerName::parse("baleen").unwrap();
+        iam.ensure_root(&reseller, &RootOverrides::default(), &file)
+            .await
+            .unwrap();
         let made: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let id = made["accessKeyId"].as_str().unwrap();
         let door = IdentityDoor::new(Parts {

@@ -21,6 +21,10 @@ pub trait Credentials: Send + Sync + 'static {
     /// # Errors
     /// As [`Self::access_key`].
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable>;
+
+    /// Learns that a key has signed a request rightly, for a service in a region as the signature names them. Called for
+    /// each such request, so it must be cheap.
+    fn signed(&self, _id: &str, _service: &str, _region: &str) {}
 }
 
 /// What became of a look-up.

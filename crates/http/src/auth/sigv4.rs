@@ -180,9 +180,13 @@ impl Authenticator {
             payload,
             style,
         };
-        claim
+        let verified = claim
             .verify(&request, &key)
-            .map_err(|_| claimed.reject(AuthError::Mismatch))
+            .map_err(|_| claimed.reject(AuthError::Mismatch))?;
+        let scope = claim.scope();
+        self.credentials
+            .signed(claim.access_key_id(), scope.service, scope.region);
+        Ok(verified)
     }
 }
 

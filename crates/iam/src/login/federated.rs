@@ -21,7 +21,7 @@ impl Iam {
     pub async fn issue_login_code(&self, account: AccountId, name_id: &str) -> Result<Secret, LoginError> {
         let name = UserName::parse(name_id).map_err(|_| LoginError::Denied)?;
         let view = self.view().await?;
-        if view.account(account).await?.is_none() {
+        if self.active_customer(account).await?.is_none() {
             return Err(LoginError::Denied);
         }
         let id = view.user_id(account, &name).await?.ok_or(LoginError::Denied)?;
@@ -68,7 +68,7 @@ impl Iam {
         let row = found.value;
         let (account, id) = (account_id(row.account)?, user_id(row.user)?);
         let now = self.parts.clock.now();
-        let is_active = self.view().await?.account(account).await?.is_some();
+        let is_active = self.active_customer(account).await?.is_some();
         if stamp(now) >= row.ends_ns || !is_active {
             return Err(LoginError::BadLoginCode);
         }

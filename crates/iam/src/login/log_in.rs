@@ -234,7 +234,7 @@ impl Iam {
             return Ok(None);
         };
         let view = self.view().await?;
-        if view.account(account).await?.is_none() {
+        if self.active_customer(account).await?.is_none() {
             return Ok(None);
         }
         match view.user_id(account, &name).await? {

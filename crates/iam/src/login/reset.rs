@@ -124,7 +124,7 @@ impl Iam {
 
     /// Tells whether a token is the user's newest, unused and not too old, and its customer may act.
     async fn is_in_force(&self, account: AccountId, id: UserId, digest: &[u8; 32]) -> Result<bool, Error> {
-        if self.view().await?.account(account).await?.is_none() {
+        if self.active_customer(account).await?.is_none() {
             return Ok(false);
         }
         let Some(current) = self.subject(account, id).await? else {

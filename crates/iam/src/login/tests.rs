@@ -46,7 +46,9 @@ impl World {
         let (iam, hasher) = service(&meta, &clock, 1);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("root.json");
-        iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+        iam.ensure_root(&crate::root::tests::reseller(), &RootOverrides::default(), &file)
+            .await
+            .unwrap();
         let made: crate::RootCredentials = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let key = AccessKeyId::parse(&made.access_key_id).unwrap();
         let root = iam.credential(&key).await.unwrap().found().unwrap().principal.clone();
@@ -162,6 +164,7 @@ fn service(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> (Arc<Iam>, Arc<C
     let hashing = Hashing::new(hasher.clone(), entropy.clone(), NonZeroUsize::new(2).unwrap());
     let parts = Parts {
         meta: meta.clone(),
+        tenancy: crate::root::tests::tenancy(meta),
         sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
         clock: clock.clone(),
         entropy,

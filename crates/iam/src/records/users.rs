@@ -59,11 +59,19 @@ impl StoredUser {
         }
     }
 
+    /// Bytes of a key that names a user: table, account, user.
+    pub(crate) const KEY_BYTES: usize = 17;
+
     pub(crate) fn key(account: AccountId, user: UserId) -> Vec<u8> {
         KeyWriter::new(Table::User)
             .u64(account.as_u64())
             .u64(user.as_u64())
             .finish()
+    }
+
+    /// Where the id of the account's root is.
+    pub(crate) fn root_key(account: AccountId) -> Vec<u8> {
+        KeyWriter::new(Table::User).u64(account.as_u64()).finish()
     }
 
     /// Where the id of a name is. The key without a name holds a counter of the account's users.

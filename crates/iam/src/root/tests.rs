@@ -3,6 +3,7 @@ use crate::{Iam, Parts};
 use baleen_meta::Meta;
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
+use baleen_tenancy::Tenancy;
 use baleen_types::Timestamp;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 fn iam(meta: &Meta, seed: u64) -> Arc<Iam> {
     Iam::new(Parts {
         meta: meta.clone(),
+        tenancy: tenancy(meta),
         sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
         clock: ManualClock::new(Timestamp::from_secs(1)),
         entropy: SeededEntropy::new(seed),
@@ -23,6 +25,21 @@ async fn knows(iam: &Iam, token: &str) -> bool {
         crate::TokenLookup::Found(known) => known.principal.caller().unwrap().bounds.sets().is_empty(),
         crate::TokenLookup::Unknown | crate::TokenLookup::Suspended => false,
     }
+}
+
+pub(crate) fn tenancy(meta: &Meta) -> Arc<Tenancy> {
+    Tenancy::new(
+        baleen_tenancy::Settings::new(Vec::new()),
+        baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: ManualClock::new(Timestamp::from_secs(1)),
+            entropy: SeededEntropy::new(7),
+        },
+    )
+}
+
+pub(crate) fn reseller() -> CustomerName {
+    CustomerName::parse("baleen").unwrap()
 }
 
 fn overrides(id: Option<&str>, secret: Option<&str>, token: Option<&str>) -> RootOverrides {
@@ -40,12 +57,15 @@ async fn the_first_start_makes_root_and_the_next_keeps_it() {
     let meta = Meta::open_model();
     let none = RootOverrides::default();
     assert_eq!(
-        iam(&meta, 1).ensure_root(&none, &file).await.unwrap(),
+        iam(&meta, 1).ensure_root(&reseller(), &none, &file).await.unwrap(),
         RootStart::Created
     );
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let made = read_file(&file).unwrap();
-    assert_eq!(iam(&meta, 2).ensure_root(&none, &file).await.unwrap(), RootStart::Kept);
+    assert_eq!(
+        iam(&meta, 2).ensure_root(&reseller(), &none, &file).await.unwrap(),
+        RootStart::Kept
+    );
 
     let iam = iam(&meta, 3);
     let id = AccessKeyId::parse(&made.access_key_id).unwrap();
@@ -86,14 +106,22 @@ async fn the_environment_replaces_what_it_names_and_nothing_else() {
     let file = folder.path().join("root-credentials.json");
     let meta = Meta::open_model();
     let iam = iam(&meta, 1);
-    iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+    iam.ensure_root(&reseller(), &RootOverrides::default(), &file)
+        .await
+        .unwrap();
     let before = read_file(&file).unwrap();
     let old_id = AccessKeyId::parse(&before.access_key_id).unwrap();
     assert!(iam.credential(&old_id).await.unwrap().found().is_some());
 
     let wanted = overrides(Some(KEY), Some(SECRET), None);
-    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Replaced);
-    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Kept);
+    assert_eq!(
+        iam.ensure_root(&reseller(), &wanted, &file).await.unwrap(),
+        RootStart::Replaced
+    );
+    assert_eq!(
+        iam.ensure_root(&reseller(), &wanted, &file).await.unwrap(),
+        RootStart::Kept
+    );
     assert!(
         iam.credential(&old_id).await.unwrap().found().is_none(),
         "the old key ends at once, cached or not"
@@ -113,7 +141,10 @@ async fn the_environment_replaces_what_it_names_and_nothing_else() {
 
     assert!(knows(&iam, before.api_token.as_deref().unwrap()).await);
     let wanted = overrides(None, None, Some(TOKEN));
-    assert_eq!(iam.ensure_root(&wanted, &file).await.unwrap(), RootStart::Replaced);
+    assert_eq!(
+        iam.ensure_root(&reseller(), &wanted, &file).await.unwrap(),
+        RootStart::Replaced
+    );
     assert!(
         !knows(&iam, &before.api_token.unwrap()).await,
         "the old token ends at once, cached or not"
@@ -127,9 +158,11 @@ async fn a_lost_file_does_not_bring_an_old_token_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("root-credentials.json");
     let iam = iam(&Meta::open_model(), 1);
-    iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+    iam.ensure_root(&reseller(), &RootOverrides::default(), &file)
+        .await
+        .unwrap();
     std::fs::remove_file(&file).unwrap();
-    iam.ensure_root(&overrides(Some(KEY), Some(SECRET), None), &file)
+    iam.ensure_root(&reseller(), &overrides(Some(KEY), Some(SECRET), None), &file)
         .await
         .unwrap();
     assert_eq!(read_file(&file).unwrap().api_token, None);
@@ -141,7 +174,7 @@ async fn a_file_that_cannot_be_written_leaves_no_root() {
     let iam = iam(&Meta::open_model(), 1);
     let nowhere = folder.path().join("missing/root-credentials.json");
     assert!(matches!(
-        iam.ensure_root(&RootOverrides::default(), &nowhere).await,
+        iam.ensure_root(&reseller(), &RootOverrides::default(), &nowhere).await,
         Err(Error::File { .. })
     ));
     assert!(iam.read_root().await.unwrap().is_none());
@@ -153,11 +186,12 @@ async fn another_master_key_is_an_error_that_says_so() {
     let file = folder.path().join("root-credentials.json");
     let meta = Meta::open_model();
     iam(&meta, 1)
-        .ensure_root(&RootOverrides::default(), &file)
+        .ensure_root(&reseller(), &RootOverrides::default(), &file)
         .await
         .unwrap();
     let id = AccessKeyId::parse(&read_file(&file).unwrap().access_key_id).unwrap();
     let other = Iam::new(Parts {
+        tenancy: tenancy(&meta),
         meta,
         sealer: Arc::new(Sealer::new(&Zeroizing::new([4; 32]))),
         clock: ManualClock::new(Timestamp::EPOCH),

@@ -33,13 +33,16 @@ impl World {
         );
         let iam = Iam::new(Parts {
             meta: meta.clone(),
+            tenancy: crate::root::tests::tenancy(&meta),
             sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
             clock: clock.clone(),
             entropy,
         });
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("root.json");
-        iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+        iam.ensure_root(&crate::root::tests::reseller(), &RootOverrides::default(), &file)
+            .await
+            .unwrap();
         let made: crate::RootCredentials = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let key = AccessKeyId::parse(&made.access_key_id).unwrap();
         let root = iam.credential(&key).await.unwrap().found().unwrap().principal.clone();

@@ -11,7 +11,8 @@ use baleen_meta::{FjallSettings, Meta};
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
-use baleen_types::{AccessKeyId, AccountId, Timestamp, UserName};
+use baleen_tenancy::Tenancy;
+use baleen_types::{AccessKeyId, AccountId, CustomerName, Timestamp, UserName};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -25,6 +26,7 @@ pub struct World {
     pub root_key: AccessKeyId,
     pub account: AccountId,
     pub meta: Meta,
+    pub tenancy: Arc<Tenancy>,
     folder: tempfile::TempDir,
 }
 
@@ -44,10 +46,13 @@ impl World {
 
     pub async fn over(meta: Meta, seed: u64) -> Self {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-        let iam = service(&meta, &clock, seed);
+        let tenancy = tenancy(&meta, &clock, seed);
+        let iam = service_with(&meta, &tenancy, &clock, seed);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("root-credentials.json");
-        iam.ensure_root(&RootOverrides::default(), &file).await.unwrap();
+        iam.ensure_root(&reseller(), &RootOverrides::default(), &file)
+            .await
+            .unwrap();
         let made: baleen_iam::RootCredentials = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let root_key = AccessKeyId::parse(&made.access_key_id).unwrap();
         let root = iam.credential(&root_key).await.unwrap().found().unwrap();
@@ -59,6 +64,7 @@ impl World {
             root_key,
             account,
             meta,
+            tenancy,
             folder,
         }
     }
@@ -112,12 +118,32 @@ pub async fn force_of(iam: &Iam, id: &AccessKeyId) -> Result<usize, &'static str
 }
 
 pub fn service(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> Arc<Iam> {
+    service_with(meta, &tenancy(meta, clock, seed), clock, seed)
+}
+
+fn service_with(meta: &Meta, tenancy: &Arc<Tenancy>, clock: &Arc<ManualClock>, seed: u64) -> Arc<Iam> {
     Iam::new(Parts {
         meta: meta.clone(),
+        tenancy: Arc::clone(tenancy),
         sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
         clock: clock.clone(),
         entropy: SeededEntropy::new(seed),
     })
+}
+
+pub fn tenancy(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> Arc<Tenancy> {
+    Tenancy::new(
+        baleen_tenancy::Settings::new(Vec::new()),
+        baleen_tenancy::Parts {
+            meta: meta.clone(),
+            clock: clock.clone(),
+            entropy: SeededEntropy::new(seed + 1_000),
+        },
+    )
+}
+
+pub fn reseller() -> CustomerName {
+    CustomerName::parse("baleen").unwrap()
 }
 
 /// Lets a principal do an action. What is decided is not what these tests are about: who asks is taken for a root, with

@@ -6,10 +6,10 @@ use crate::failure::Failure;
 use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE, is_held};
 use crate::output;
 use crate::serve::runtime;
-use crate::wire::meta_settings;
+use crate::wire::{customers, meta_settings};
 use baleen_iam::{Iam, Parts, RootReset, load_or_create_master_key};
 use baleen_meta::Meta;
-use baleen_runtime::{SystemClock, SystemEntropy};
+use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use baleen_sealing::Sealer;
 use clap::Args;
 use serde_json::json;
@@ -69,13 +69,15 @@ fn master_key(loaded: &Loaded, folder: &Path) -> PathBuf {
 fn identity(config: &Config, folder: &Path, master_key: &Path) -> Result<Arc<Iam>, Failure> {
     let meta = Meta::open_fjall(&folder.join("meta"), meta_settings(config))
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
-    let entropy = SystemEntropy::new();
+    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
+    let clock: Arc<dyn Clock> = SystemClock::new();
     let master_key = load_or_create_master_key(master_key, &*entropy)
         .map_err(|error| Failure::because("the master key cannot be used", &error))?;
     Ok(Iam::new(Parts {
+        tenancy: customers(config, &meta, &clock, &entropy),
         meta,
         sealer: Arc::new(Sealer::new(&master_key)),
-        clock: SystemClock::new(),
+        clock,
         entropy,
     }))
 }

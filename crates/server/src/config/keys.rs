@@ -8,7 +8,7 @@ use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules,
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_ring::RING_BYTES_MAX;
-use baleen_types::{Invalid, RegionName, Secret, SiteName};
+use baleen_types::{CustomerName, Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,6 +115,15 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "How long a stop waits for requests, and for the uploads of captures, which it ends with the packets they have, before it cuts them.",
             ),
             duration_with_unit,
+        ),
+        reseller: from.value(
+            &setting(
+                "reseller",
+                "name",
+                "baleen",
+                "The name of the first customer, which manages the others. Taken at the first start; the customer keeps its name.",
+            ),
+            worded(CustomerName::parse),
         ),
         root: root(from),
         master_key_file: from.optional(
