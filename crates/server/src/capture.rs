@@ -10,6 +10,7 @@ pub(crate) mod report;
 mod sink;
 mod store;
 
+use crate::access::AccessArguments;
 use crate::cli::Place;
 use crate::config::parse;
 use crate::doctor::setcap_advice;
@@ -71,7 +72,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     make_bucket: bool,
     #[command(flatten)]
-    store: store::StoreArguments,
+    store: AccessArguments,
     #[command(flatten)]
     place: Place,
 }

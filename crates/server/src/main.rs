@@ -1,5 +1,6 @@
 //! The Baleen binary: parses the command line, runs one command, and says what to do when it fails.
 
+mod access;
 mod admin;
 mod capture;
 mod cli;
