@@ -76,6 +76,11 @@ impl Access {
         first(told.chain([self.own_endpoint.clone()]))
     }
 
+    /// The data folder that was named.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.config.data.as_deref()
+    }
+
     /// The region to sign for.
     pub(crate) fn region(&self) -> Result<RegionName, Failure> {
         let named = first([

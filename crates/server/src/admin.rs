@@ -1,12 +1,30 @@
-//! `baleen admin`: people and their keys.
+//! `baleen admin`: customers, users, keys, policies, passwords and whitelists.
+//!
+//! A client of the identity door like any other: what it may do is what its access key may do, and it stands in the audit
+//! log. It finds the server of a data folder by itself, with root's key. Only `reset-root` works on the folder.
+//!
+//! Secrets are read from the terminal or standard input, never from the command line, and shown once.
 
+mod answer;
+mod call;
+mod client;
+mod commands;
 mod reset_root;
+mod secret_input;
+mod show;
 
+use crate::access::AccessArguments;
+use crate::cli::Place;
 use crate::failure::Failure;
+use crate::output;
+use crate::serve::runtime;
+use call::Call;
 use clap::{Args, Subcommand};
+use client::Client;
+use show::Show;
 use std::process::ExitCode;
 
-/// What to manage.
+/// Whom to ask, and what.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -15,13 +33,138 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Tell whose credentials these are.
+    Whoami(Asking),
+    /// Customers, for resellers.
+    Customer(With<commands::customer::Command>),
+    /// Users of the own account.
+    User(With<commands::user::Command>),
+    /// Access keys.
+    Key(With<commands::key::Command>),
+    /// Policies, and whom they are attached to.
+    Policy(With<commands::policy::Command>),
+    /// Passwords, and the tokens that reset them.
+    Password(With<commands::password::Command>),
+    /// Networks from which a customer may be used.
+    Whitelist(With<commands::whitelist::Command>),
     /// Give root new credentials on the machine itself, and take every older way in; no server may run.
     ResetRoot(reset_root::Arguments),
+}
+
+/// How to reach the server.
+#[derive(Clone, Debug, Args)]
+struct Asking {
+    #[command(flatten)]
+    access: AccessArguments,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A family of commands.
+#[derive(Debug, Args)]
+struct With<C: Subcommand> {
+    #[command(subcommand)]
+    command: C,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// One command as calls: what is asked, and what is made of the answer.
+#[derive(Debug)]
+struct Plan {
+    call: Call,
+    show: Show,
+    /// Told on standard error after the answer.
+    note: Option<&'static str>,
+    /// Asked before, to learn something that the call needs.
+    first: Option<First>,
+}
+
+/// A call whose answer has a parameter for the next: a member of a thing in it.
+#[derive(Debug)]
+struct First {
+    call: Call,
+    of: &'static str,
+    member: &'static str,
+    parameter: &'static str,
+}
+
+/// A family's commands become plans without asking anybody, but people for secrets.
+trait Planned {
+    fn plan(&self) -> Result<Plan, Failure>;
+}
+
+impl Plan {
+    fn new(call: Call, show: Show) -> Self {
+        Self {
+            call,
+            show,
+            note: None,
+            first: None,
+        }
+    }
+
+    /// A change whose answer says nothing.
+    fn done(call: Call, sentence: impl Into<String>) -> Self {
+        Self::new(call, Show::Done(sentence.into()))
+    }
+
+    fn noting(mut self, note: &'static str) -> Self {
+        self.note = Some(note);
+        self
+    }
 }
 
 /// Runs a command of this family.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     match &arguments.action {
+        Action::Whoami(asking) => carry_out(asking, whoami(), json),
+        Action::Customer(with) => with.run(json),
+        Action::User(with) => with.run(json),
+        Action::Key(with) => with.run(json),
+        Action::Policy(with) => with.run(json),
+        Action::Password(with) => with.run(json),
+        Action::Whitelist(with) => with.run(json),
         Action::ResetRoot(arguments) => reset_root::run(arguments, json),
     }
+}
+
+impl<C: Subcommand + Planned> With<C> {
+    fn run(&self, json: bool) -> Result<ExitCode, Failure> {
+        carry_out(&self.asking, self.command.plan()?, json)
+    }
+}
+
+fn whoami() -> Plan {
+    let members = &[("account", "Account"), ("arn", "Arn"), ("user id", "UserId")];
+    Plan::new(Call::sts("GetCallerIdentity"), Show::Members { of: "", members })
+}
+
+fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failure> {
+    let Plan {
+        call,
+        show,
+        note,
+        first,
+    } = plan;
+    let client = Client::find(&asking.access, &asking.place)?;
+    let answer = runtime()?.block_on(async {
+        let call = match first {
+            None => call,
+            Some(first) => {
+                let found = client.send(&first.call).await?;
+                let value = found[first.of][first.member].as_str().unwrap_or_default().to_owned();
+                call.with(first.parameter, value)
+            }
+        };
+        match &show {
+            Show::Table { list, .. } => client.send_all(&call, list).await,
+            _ => client.send(&call).await,
+        }
+    })?;
+    show.write(&answer, json)?;
+    if let Some(note) = note {
+        output::note(note);
+    }
+    Ok(ExitCode::SUCCESS)
 }

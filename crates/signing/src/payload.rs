@@ -1,6 +1,7 @@
 //! What `x-amz-content-sha256` says about the body.
 
 use crate::Error;
+use crate::digest::sha256;
 
 /// SHA-256 of no bytes at all.
 pub const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -49,6 +50,12 @@ impl PayloadMode {
                 .map(Self::Sha256)
                 .ok_or(Error::UnsupportedPayload),
         }
+    }
+
+    /// What protects a body that is signed as a whole.
+    #[must_use]
+    pub fn of_body(body: &[u8]) -> Self {
+        Self::Sha256(sha256(body))
     }
 
     /// The value for `x-amz-content-sha256`.

@@ -1,0 +1,11 @@
+//! The commands: a family each, as clap reads them and as plans.
+
+pub(super) mod customer;
+pub(super) mod key;
+pub(super) mod password;
+pub(super) mod policy;
+pub(super) mod user;
+pub(super) mod whitelist;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! `baleen admin customer`.
+
+use crate::admin::call::Call;
+use crate::admin::show::Show;
+use crate::admin::{Plan, Planned};
+use crate::failure::Failure;
+use clap::{Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(in crate::admin) enum Command {
+    /// List the customers.
+    List,
+    /// Make a customer with its root user, and show the token with which root sets its password.
+    Create {
+        /// Its name: 3 to 63 lower-case letters, digits and hyphens.
+        name: String,
+        /// The e-mail of its root user, which is also that user's name.
+        email: String,
+        /// Who may let the reseller in.
+        #[arg(long, value_enum, default_value_t = Control::Nobody)]
+        assume_role_control: Control,
+        /// A region it may use; may be repeated [default: all].
+        #[arg(long = "may-use", value_name = "REGION")]
+        regions: Vec<String>,
+    },
+    /// Show what a customer has.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Let a disabled customer go on.
+    Enable {
+        /// Its name.
+        name: String,
+    },
+    /// Stop every log-in, key, session and link of a customer; its data stays.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+    /// Disable a customer for good; its data goes when the hold time is over.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Who switches RSAssumeCustomerRole on and off.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::admin) enum Control {
+    Nobody,
+    Reseller,
+    Customer,
+}
+
+impl Planned for Command {
+    fn plan(&self) -> Result<Plan, Failure> {
+        let status = |name: &str, status: &str, sentence: &str| {
+            let call = Call::iam("RSModifyCustomer")
+                .with("CustomerName", name)
+                .with("Status", status);
+            Plan::done(call, format!("customer {name} {sentence}"))
+        };
+        Ok(match self {
+            Self::List => Plan::new(
+                Call::iam("RSListCustomer"),
+                Show::Table {
+                    list: "",
+                    columns: &[
+                        ("NAME", "Name"),
+                        ("ACCOUNT", "RootID"),
+                        ("ACTIVE", "Active"),
+                        ("CREATED", "CreatedOn"),
+                        ("REGIONS", "Regions"),
+                        ("ASSUME ROLE", "AssumeRoleControl"),
+                    ],
+                },
+            ),
+            Self::Create {
+                name,
+                email,
+                assume_role_control,
+                regions,
+            } => {
+                let control = match assume_role_control {
+                    Control::Nobody => "",
+                    Control::Reseller => "reseller",
+                    Control::Customer => "customer",
+                };
+                let call = Call::iam("RSCreateCustomer")
+                    .with("CustomerName", name)
+                    .with("CustomerEmail", email)
+                    .with("AssumeRoleControl", control)
+                    .maybe(
+                        "Regions",
+                        Some(regions.join(",")).filter(|names| !names.is_empty()).as_deref(),
+                    );
+                let members = &[("root", "Root"), ("account", "RootID"), ("reset token", "Token")];
+                Plan::new(call, Show::Members { of: "", members }).noting(
+                    "the token is shown this once and good for 6 hours; its owner runs: baleen admin password redeem",
+                )
+            }
+            Self::Show { name } => Plan::new(
+                Call::iam("RSCustomerDetails").with("CustomerName", name),
+                Show::Members {
+                    of: "",
+                    members: &[
+                        ("e-mail", "Email"),
+                        ("active", "Active"),
+                        ("last access", "LastAccess"),
+                        ("users", "NumUsers"),
+                        ("admins", "NumAdminUsers"),
+                        ("buckets", "NumBuckets"),
+                        ("objects", "NumFiles"),
+                        ("bytes", "UsedSpace"),
+                        ("assume role control", "AssumeRoleControl"),
+                        ("assume role enabled", "AssumeRoleEnabled"),
+                    ],
+                },
+            ),
+            Self::Enable { name } => status(name, "enabled", "is enabled"),
+            Self::Disable { name } => status(name, "disabled", "is disabled: nobody of it gets in, its data stays"),
+            Self::Delete { name } => status(name, "deleted", "is deleted; its data goes when the hold time is over"),
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! What each command sends.
+
+use crate::admin::{Action, Plan, Planned, whoami};
+use crate::cli::{Cli, Command};
+use baleen_signing::AmzDate;
+use baleen_types::Timestamp;
+use clap::Parser;
+
+fn plan(words: &str) -> Plan {
+    let cli = Cli::try_parse_from(["baleen", "admin"].into_iter().chain(words.split(' ')));
+    let Command::Admin(arguments) = cli.unwrap_or_else(|error| panic!("{words}: {error}")).command else {
+        panic!("{words} is no admin command")
+    };
+    match arguments.action {
+        Action::Whoami(_) => Ok(whoami()),
+        Action::Customer(with) => with.command.plan(),
+        Action::User(with) => with.command.plan(),
+        Action::Key(with) => with.command.plan(),
+        Action::Policy(with) => with.command.plan(),
+        Action::Password(with) => with.command.plan(),
+        Action::Whitelist(with) => with.command.plan(),
+        Action::ResetRoot(_) => panic!("it sends nothing"),
+    }
+    .expect("it needs no secret")
+}
+
+#[test]
+fn commands_become_calls() {
+    let sent = |plan: &Plan| {
+        let wire = plan
+            .call
+            .wire("h", "us-east-1", None, AmzDate::from_timestamp(Timestamp::EPOCH));
+        let version = ["&Version=2010-05-08", "&Version=2011-06-15"];
+        let body = version
+            .iter()
+            .fold(wire.body, |body, version| body.replace(version, ""));
+        let target = wire.target.trim_start_matches('/').to_owned();
+        if body.is_empty() {
+            format!("{} {target}", plan.call.method)
+        } else {
+            format!("{target}{body}")
+        }
+    };
+    let policy = "PolicyArn=arn%3Aaws%3Aiam%3A%3A000000000000%3Apolicy%2Fp";
+    for (words, expected) in [
+        ("whoami", "Action=GetCallerIdentity"),
+        ("customer list", "Action=RSListCustomer"),
+        (
+            "customer create newcorp root@newcorp.com --may-use a --may-use b",
+            "Action=RSCreateCustomer&CustomerName=newcorp&CustomerEmail=root%40newcorp.com&AssumeRoleControl=&Regions=a%2Cb",
+        ),
+        ("customer show newcorp", "Action=RSCustomerDetails&CustomerName=newcorp"),
+        (
+            "customer enable newcorp",
+            "Action=RSModifyCustomer&CustomerName=newcorp&Status=enabled",
+        ),
+        (
+            "customer disable newcorp",
+            "Action=RSModifyCustomer&CustomerName=newcorp&Status=disabled",
+        ),
+        (
+            "customer delete newcorp",
+            "Action=RSModifyCustomer&CustomerName=newcorp&Status=deleted",
+        ),
+        ("user list", "Action=ListUsers"),
+        ("user list --data d --endpoint-url u --profile p", "Action=ListUsers"),
+        ("user --data d list", "Action=ListUsers"),
+        ("user create a@b.c", "Action=CreateUser&UserName=a%40b.c"),
+        ("user show", "Action=RSGetUserInfo"),
+        ("user show a@b.c", "Action=RSGetUserInfo&UserList.1=a%40b.c"),
+        ("user role a@b.c admin", "Action=RSSetUserInfo&Name=a%40b.c&Type=admin"),
+        ("user delete a@b.c", "Action=DeleteUser&UserName=a%40b.c"),
+        ("key list", "Action=ListAccessKeys"),
+        ("key create a@b.c", "Action=CreateAccessKey&UserName=a%40b.c"),
+        (
+            "key disable AKIA",
+            "Action=UpdateAccessKey&AccessKeyId=AKIA&Status=Inactive",
+        ),
+        (
+            "key enable AKIA --user u",
+            "Action=UpdateAccessKey&AccessKeyId=AKIA&UserName=u&Status=Active",
+        ),
+        ("key delete AKIA", "Action=DeleteAccessKey&AccessKeyId=AKIA"),
+        ("policy list", "Action=ListPolicies&Scope=Local"),
+        ("policy show p", &format!("Action=GetPolicyVersion&{policy}")),
+        (
+            "policy show p --version v2",
+            &format!("Action=GetPolicyVersion&{policy}&VersionId=v2"),
+        ),
+        ("policy versions p", &format!("Action=ListPolicyVersions&{policy}")),
+        (
+            "policy set-version p v1",
+            &format!("Action=SetDefaultPolicyVersion&{policy}&VersionId=v1"),
+        ),
+        (
+            "policy delete-version p v1",
+            &format!("Action=DeletePolicyVersion&{policy}&VersionId=v1"),
+        ),
+        ("policy delete arn:x", "Action=DeletePolicy&PolicyArn=arn%3Ax"),
+        (
+            "policy attach p u",
+            &format!("Action=AttachUserPolicy&{policy}&UserName=u"),
+        ),
+        (
+            "policy detach p u",
+            &format!("Action=DetachUserPolicy&{policy}&UserName=u"),
+        ),
+        ("policy of u", "Action=ListAttachedUserPolicies&UserName=u"),
+        ("policy users p", &format!("Action=ListEntitiesForPolicy&{policy}")),
+        ("password token u", "Action=RSGetToken&Type=pwd_reset&UserName=u"),
+        ("whitelist list c", "GET api/whitelist/RSWhitelistListRules?root=c"),
+        (
+            "whitelist add c 192.0.2.0/24 --days 3",
+            r#"api/whitelist/RSWhitelistAddRule{"root":"c","subNet":"192.0.2.0/24","ttl":3}"#,
+        ),
+        (
+            "whitelist approve c 7",
+            r#"api/whitelist/RSWhitelistApproveRule{"root":"c","ruleId":"7"}"#,
+        ),
+        (
+            "whitelist reject c 7",
+            r#"api/whitelist/RSWhitelistRejectRule{"root":"c","ruleId":"7"}"#,
+        ),
+        (
+            "whitelist delete c 7",
+            "DELETE api/whitelist/RSWhitelistDeleteRule?root=c&ruleId=7",
+        ),
+    ] {
+        assert_eq!(sent(&plan(words)), expected, "{words}");
+    }
+    assert!(plan("policy show p").first.is_some() && plan("policy show p --version v2").first.is_none());
+}
+
+#[test]
+fn no_secret_is_taken_from_the_command_line() {
+    for words in [
+        "password set u secret",
+        "password redeem token",
+        "password set u --password secret",
+    ] {
+        let refused = Cli::try_parse_from(["baleen", "admin"].into_iter().chain(words.split(' ')));
+        assert!(refused.is_err(), "{words}");
+    }
+}

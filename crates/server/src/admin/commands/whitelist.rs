@@ -1,0 +1,100 @@
+//! `baleen admin whitelist`.
+
+use crate::admin::call::Call;
+use crate::admin::show::Show;
+use crate::admin::{Plan, Planned};
+use crate::failure::Failure;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::admin) enum Command {
+    /// List the rules of a customer.
+    List {
+        /// The customer's name.
+        customer: String,
+    },
+    /// Ask for a network to be let in. Nothing changes until the reseller approves.
+    Add {
+        /// The customer's name.
+        customer: String,
+        /// The network: 192.0.2.0/24.
+        network: String,
+        /// What it is.
+        #[arg(long, value_name = "TEXT")]
+        notes: Option<String>,
+        /// Days from the approval after which the rule ends [default: never].
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
+    /// Let a network in, and with the first keep all others out.
+    Approve(Rule),
+    /// Turn a rule down that waits for approval.
+    Reject(Rule),
+    /// Delete a rule.
+    Delete(Rule),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::admin) struct Rule {
+    /// The customer's name.
+    customer: String,
+    /// The rule's id.
+    id: String,
+}
+
+impl Rule {
+    fn decide(&self, method: &'static str, name: &str, sentence: &str) -> Plan {
+        let members = [("root", self.customer.as_str()), ("ruleId", self.id.as_str())];
+        Plan::done(
+            Call::whitelist(method, name, &members),
+            format!("rule {} {sentence}", self.id),
+        )
+    }
+}
+
+impl Planned for Command {
+    fn plan(&self) -> Result<Plan, Failure> {
+        Ok(match self {
+            Self::List { customer } => Plan::new(
+                Call::whitelist("GET", "RSWhitelistListRules", &[("root", customer)]),
+                Show::Table {
+                    list: "rules",
+                    columns: &[
+                        ("ID", "ruleId"),
+                        ("NETWORK", "subNet"),
+                        ("STATUS", "status"),
+                        ("REGIONS", "regions"),
+                        ("UPDATED", "updatedAt"),
+                        ("NOTES", "notes"),
+                    ],
+                },
+            ),
+            Self::Add {
+                customer,
+                network,
+                notes,
+                days,
+            } => {
+                let mut call = Call::whitelist("PUT", "RSWhitelistAddRule", &[("root", customer), ("subNet", network)]);
+                if let Some(notes) = notes {
+                    call = call.member("notes", json!(notes));
+                }
+                if let Some(days) = days {
+                    call = call.member("ttl", json!(days));
+                }
+                Plan::new(
+                    call,
+                    Show::Members {
+                        of: "",
+                        members: &[("rule id", "ruleId")],
+                    },
+                )
+                .noting("the rule waits for the reseller: baleen admin whitelist approve")
+            }
+            Self::Approve(rule) => rule.decide("POST", "RSWhitelistApproveRule", "is in force"),
+            Self::Reject(rule) => rule.decide("POST", "RSWhitelistRejectRule", "is turned down"),
+            Self::Delete(rule) => rule.decide("DELETE", "RSWhitelistDeleteRule", "is deleted"),
+        })
+    }
+}

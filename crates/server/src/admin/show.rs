@@ -1,0 +1,231 @@
+//! Shows answers: tables for people, the members as the door sends them for scripts.
+
+use crate::failure::Failure;
+use crate::output;
+use serde_json::Value;
+
+/// The blanks between two columns.
+const GAP: usize = 2;
+
+/// A column: what stands above it, and the member that it shows.
+pub(super) type Column = (&'static str, &'static str);
+
+/// What is made of a good answer.
+#[derive(Clone, Debug)]
+pub(super) enum Show {
+    /// A list under this name, or the answer itself when that is empty; a row each.
+    Table {
+        list: &'static str,
+        columns: &'static [Column],
+    },
+    /// The members of one thing, which is under this name or the answer itself; a line each.
+    Members {
+        of: &'static str,
+        members: &'static [Column],
+    },
+    /// One member's text alone, without decoration; percent-encoded on the way, if it is a document.
+    Text {
+        of: &'static str,
+        member: &'static str,
+        is_encoded: bool,
+    },
+    /// A sentence.
+    Done(String),
+}
+
+impl Show {
+    /// Writes the answer.
+    pub(super) fn write(&self, answer: &Value, json: bool) -> Result<(), Failure> {
+        if json {
+            return output::json(&self.for_scripts(answer));
+        }
+        let text = self.for_people(answer);
+        if text.is_empty() {
+            output::note("there are none");
+            return Ok(());
+        }
+        output::line(&text)
+    }
+
+    fn for_scripts(&self, answer: &Value) -> Value {
+        match self {
+            Self::Table { .. } => answer.clone(),
+            Self::Members { of, .. } => part(answer, of).clone(),
+            Self::Text { of, member, is_encoded } => {
+                let text = text_of(part(answer, of), member);
+                let text = if *is_encoded { decoded(&text) } else { text };
+                // A document is JSON itself.
+                serde_json::from_str(&text).unwrap_or_else(|_| serde_json::json!({ *member: text }))
+            }
+            Self::Done(_) if answer.is_object() => answer.clone(),
+            Self::Done(_) => serde_json::json!({ "ok": true }),
+        }
+    }
+
+    fn for_people(&self, answer: &Value) -> String {
+        match self {
+            Self::Table { columns, .. } => table(answer.as_array().map_or(&[], Vec::as_slice), columns),
+            Self::Members { of, members } => {
+                let thing = part(answer, of);
+                let width = members.iter().map(|(title, _)| title.len()).max().unwrap_or_default() + GAP;
+                let lines = members
+                    .iter()
+                    .map(|(title, member)| format!("{title:<width$}{}", text_of(thing, member)));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+            Self::Text { of, member, is_encoded } => {
+                let text = text_of(part(answer, of), member);
+                if *is_encoded { decoded(&text) } else { text }
+            }
+            Self::Done(sentence) => sentence.clone(),
+        }
+    }
+}
+
+fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
+    match of {
+        "" => match answer {
+            // RSGetUserInfo answers with a list, also about one.
+            Value::Array(things) if things.len() == 1 => &things[0],
+            thing => thing,
+        },
+        of => answer.get(of).unwrap_or(&Value::Null),
+    }
+}
+
+/// A member as text. What would move the cursor of a terminal is shown as its escape.
+fn text_of(thing: &Value, member: &str) -> String {
+    let text = match thing.get(member) {
+        None | Some(Value::Null) => return "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => return "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(Value::Bool(false)) => "no".to_owned(),
+        Some(Value::Array(items)) => {
+            let items = items
+                .iter()
+                .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            items.collect::<Vec<_>>().join(",")
+        }
+        Some(other) => other.to_string(),
+    };
+    let shown = |c: char| {
+        if c.is_control() && c != '\n' {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+fn table(rows: &[Value], columns: &[Column]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut lines = vec![columns.iter().map(|(title, _)| (*title).to_owned()).collect::<Vec<_>>()];
+    lines.extend(
+        rows.iter()
+            .map(|row| columns.iter().map(|(_, member)| text_of(row, member)).collect()),
+    );
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |cells: &Vec<String>| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<w$}", w = width + GAP));
+        padded.collect::<String>().trim_end().to_owned()
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Undoes percent-encoding; what is no such code stays.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(&byte) = bytes.get(at) {
+        if let (b'%', Some(high), Some(low)) = (byte, digit(at + 1), digit(at + 2)) {
+            out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            at += 3;
+        } else {
+            out.push(byte);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TABLE: Show = Show::Table {
+        list: "Users",
+        columns: &[("NAME", "UserName"), ("REGIONS", "Regions"), ("ACTIVE", "Active")],
+    };
+
+    #[test]
+    fn tables_are_as_wide_as_what_is_in_them() {
+        let rows = json!([
+            { "UserName": "ann@example.com", "Regions": ["a", "b"], "Active": true },
+            { "UserName": "bo\u{1b}[2J", "Active": false },
+        ]);
+        assert_eq!(
+            TABLE.for_people(&rows),
+            "NAME             REGIONS  ACTIVE\n\
+             ann@example.com  a,b      yes\n\
+             bo\\u{1b}[2J      -        no"
+        );
+        assert_eq!(TABLE.for_people(&json!([])), "");
+        assert_eq!(TABLE.for_scripts(&rows), rows);
+    }
+
+    #[test]
+    fn members_texts_and_sentences() {
+        let answer = json!({ "AccessKey": { "AccessKeyId": "AKIA", "SecretAccessKey": "s" } });
+        let key = Show::Members {
+            of: "AccessKey",
+            members: &[
+                ("access key id", "AccessKeyId"),
+                ("secret", "SecretAccessKey"),
+                ("path", "Path"),
+            ],
+        };
+        assert_eq!(
+            key.for_people(&answer),
+            "access key id  AKIA\nsecret         s\npath           -"
+        );
+        assert_eq!(key.for_scripts(&answer), answer["AccessKey"]);
+        let document = Show::Text {
+            of: "PolicyVersion",
+            member: "Document",
+            is_encoded: true,
+        };
+        let answer = json!({ "PolicyVersion": { "Document": "%7B%22a%22%3A%22100%25%22%7D" } });
+        assert_eq!(document.for_people(&answer), r#"{"a":"100%"}"#);
+        assert_eq!(document.for_scripts(&answer), json!({ "a": "100%" }));
+        let done = Show::Done("gone".to_owned());
+        assert_eq!(
+            (done.for_people(&Value::Null), done.for_scripts(&Value::Null)),
+            ("gone".to_owned(), json!({ "ok": true }))
+        );
+        for (text, expected) in [
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("a%41", "aA"),
+            ("%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(decoded(text), expected);
+        }
+    }
+}

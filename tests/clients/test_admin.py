@@ -1,0 +1,156 @@
+"""`baleen admin`: the first steps of an operator, against the server that runs in the data folder."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from botocore.exceptions import ClientError
+
+from conftest import boto
+from harness import Baleen, Store
+
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+
+
+class Admin:
+    """Runs the command as somebody without any setting of his own."""
+
+    def __init__(self, server):
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("BALEEN_", "AWS_"))}
+        self.environment["BALEEN_DATA"] = str(server.data)
+        self.s3 = server.s3
+
+    def run(self, *words, stdin="", **settings):
+        return subprocess.run(
+            [Baleen.binary(), "admin", *words],
+            env=self.environment | settings,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def __call__(self, *words, **more):
+        """The answer of a command that works."""
+        done = self.run(*words, "--json", **more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def refused(self, *words, **more):
+        """What is told of a command that does not."""
+        done = self.run(*words, **more)
+        assert (done.returncode, done.stdout) == (1, ""), done.stdout
+        return done.stderr
+
+
+@pytest.fixture(scope="module")
+def admin(baleen):
+    return Admin(baleen)
+
+
+@pytest.fixture
+def ann(admin):
+    name = "ann@example.com"
+    admin("user", "create", name)
+    yield name
+    for key in admin("key", "list", name):
+        admin("key", "delete", key["AccessKeyId"], "--user", name)
+    for policy in admin("policy", "of", name):
+        admin("policy", "detach", policy["PolicyArn"], name)
+    admin("user", "delete", name)
+
+
+def may_list(server, key):
+    store = Store(s3=server.s3, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    try:
+        boto(store).list_buckets()
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "yes"
+
+
+def test_a_user_gets_a_key_and_a_policy_and_loses_them(baleen, admin, ann, tmp_path):
+    assert admin("whoami")["Arn"].endswith(":root")
+    assert ann in [user["UserName"] for user in admin("user", "list")]
+    key = admin("key", "create", ann)
+    assert may_list(baleen, key) == "AccessDenied"
+
+    document = tmp_path / "read.json"
+    document.write_text(json.dumps(READ))
+    admin("policy", "create", "readers", str(document))
+    assert admin("policy", "show", "readers") == READ
+    admin("policy", "attach", "readers", ann)
+    assert [policy["PolicyName"] for policy in admin("policy", "of", ann)] == ["readers"]
+    assert [user["UserName"] for user in admin("policy", "users", "readers")] == [ann]
+
+    admin("policy", "update", "readers", "-", stdin=json.dumps(READ | {"Id": "second"}))
+    assert admin("policy", "show", "readers")["Id"] == "second"
+    assert admin("policy", "show", "readers", "--version", "v1") == READ
+    admin("policy", "set-version", "readers", "v1")
+    admin("policy", "delete-version", "readers", "v2")
+    assert "(DeleteConflict)" in admin.refused("policy", "delete", "readers")
+    admin("policy", "detach", "readers", ann)
+    admin("policy", "delete", "readers")
+    assert may_list(baleen, key) == "AccessDenied"
+
+    admin("key", "disable", key["AccessKeyId"], "--user", ann)
+    assert may_list(baleen, key) != "yes"
+    assert admin("key", "list", ann)[0]["Status"] == "Inactive"
+
+
+def test_as_somebody_else(admin, ann):
+    key = admin("key", "create", ann)
+    hers = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    told = admin.refused("user", "create", "bob@example.com", **hers)
+    assert "(AccessDenied)" in told and "root or of an admin" in told
+    told = admin.refused("whoami", **hers | {"AWS_SECRET_ACCESS_KEY": "x" * 40})
+    assert "(SignatureDoesNotMatch)" in told
+
+
+def test_passwords_come_from_standard_input_and_tokens_are_redeemed(admin, ann):
+    assert admin("password", "set", ann, stdin="Bluewhale12\n") == {"ok": True}
+    token = admin("password", "token", ann)["Token"]
+    told = admin.refused("password", "redeem", stdin=f"{token}\nshort\n")
+    assert "(PasswordPolicyViolation)" in told
+    # Nobody signs it: it is for who has no credentials yet.
+    alone = {"BALEEN_DATA": "", "AWS_ENDPOINT_URL": admin.s3}
+    admin("password", "redeem", stdin=f"{token}\nBluewhale34\n", **alone)
+    assert "password" in admin.run("password", "set", ann).stderr
+
+
+def test_whitelists_and_roles(admin, ann):
+    admin("user", "role", ann, "admin")
+    assert "(NoSuchEntity)" in admin.refused("whitelist", "list", "missing")
+
+
+def test_lists_are_read_to_their_end(admin):
+    names = sorted(f"user{n:03}@example.com" for n in range(103))
+    for name in names:
+        admin("user", "create", name)
+    listed = [user["UserName"] for user in admin("user", "list")]
+    for name in names:
+        admin("user", "delete", name)
+    assert [name for name in listed if name in names] == names
+
+
+def test_tables_for_people(admin, ann):
+    lines = admin.run("user", "list").stdout.splitlines()
+    assert lines[0].split("  ")[0] == "NAME"
+    assert any(line.startswith(ann) for line in lines)
+    done = admin.run("key", "list", ann)
+    assert (done.stdout, done.stderr) == ("", "there are none\n")
+    done = admin.run("key", "create", ann)
+    assert "secret access key" in done.stdout and "this once" in done.stderr
+
+
+def test_what_cannot_be_asked(admin, tmp_path):
+    assert "no baleen runs in" in admin.refused("whoami", "--data", str(tmp_path))
+    assert "does not answer" in admin.refused("whoami", "--endpoint-url", "http://127.0.0.1:1")
+    assert "(NoSuchEntity)" in admin.refused("policy", "show", "missing")
+    assert admin.run("password", "set", "ann@example.com", "secret").returncode == 2
+
+
+def test_root_is_not_reset_under_a_running_server(admin):
+    told = admin.refused("reset-root")
+    assert "in use by another baleen" in told and "stop it, reset, start it again" in told
