@@ -488,7 +488,7 @@ pub(crate) fn check_document(document: &str) -> Result<Policy, Error> {
         return Err(too_long());
     }
     Policy::parse(document, DocumentKind::Identity).map_err(|why| match why {
-        Malformed::TooLong => too_long(),
+        Malformed::TooLong | Malformed::BucketTooLong => too_long(),
         why @ Malformed::Syntax(_) => Error::MalformedPolicyDocument(why),
     })
 }

@@ -20,6 +20,16 @@ macro_rules! actions {
                     $(Self::$variant => $name,)*
                 }
             }
+
+            /// The action of a name, which is compared without case.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.name().eq_ignore_ascii_case(name))
+            }
+
+            /// The service: what stands before the colon.
+            pub fn service(self) -> &'static str {
+                self.name().split_once(':').map_or("", |(service, _)| service)
+            }
         }
     };
 }
@@ -192,7 +202,6 @@ actions! {
     IamRsWhitelistListRules = "iam:RSWhitelistListRules",
     // ours
     IamReadAuditLog = "iam:ReadAuditLog",
-    IamManageApiTokens = "iam:ManageApiTokens",
     // PCAPs (identity contract, section 8)
     PcapsCreateCapture = "pcaps:CreateCapture",
     PcapsListCaptures = "pcaps:ListCaptures",

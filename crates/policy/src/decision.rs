@@ -1,6 +1,10 @@
 //! The decision.
 
-use crate::{Action, BucketFacts, Caller, Context, Principal, Resource, Role, User};
+use crate::arn::{Arn, ArnText};
+use crate::document::{Reach, Verdict};
+use crate::rights::{self, Right, Rule, Ruling};
+use crate::scene::Scene;
+use crate::{Action, BucketFacts, Caller, Context, Credential, Policy, Principal, Resource, Role, SessionKind, User};
 use baleen_types::{AccountId, Classify, FaultKind};
 use std::sync::Arc;
 
@@ -85,31 +89,181 @@ impl Classify for Denied {
 
 /// Decides.
 ///
+/// Data is given by policies: within the account by one of the user's or the bucket's, across accounts by both sides; root
+/// needs none in its own account. Management is given by the role table. An explicit Deny wins over everything, and what a
+/// session is held to bounds everything (identity contract, section 1, "Roles"; identity notes, 2.1).
+///
 /// # Errors
 /// [`Denied`], which says nothing about whether the resource exists.
 pub fn authorize(ask: &Ask<'_>) -> Result<Authorized, Denied> {
-    let user = ask.principal.user().ok_or(Denied::Unauthenticated)?;
-    let own = match ask.resource {
-        Resource::OwnAccount => true,
-        Resource::Project(project) | Resource::Item { project, .. } => project == user.project,
-        Resource::Bucket(BucketFacts { owner, .. }) | Resource::Object(BucketFacts { owner, .. }, _) => {
-            owner.is_none_or(|owner| owner == user.account)
-        }
-        Resource::User(target) => target.account == user.account,
-        Resource::Policy(target) => target.account == user.account,
-        Resource::Customers => user.is_reseller,
-        Resource::Customer(of) | Resource::WhitelistRule { of, .. } => user.is_reseller && of.reseller == user.account,
+    let rule = rights::rule(ask.action);
+    let account = match (rule.right, ask.principal) {
+        (Right::Policies, _) => data(ask)?,
+        (Right::ByItself, _) | (_, Principal::Nobody) => return Err(Denied::Unauthenticated),
+        (_, Principal::Known(caller)) => management(ask, caller, rule)?,
     };
-    match (own, user.role) {
-        (false, _) => Err(Denied::Foreign),
-        (true, Role::Root) => Ok(Authorized {
-            principal: ask.principal.clone(),
-            account: user.account,
-            action: ask.action,
-        }),
-        // Without attached policies these two have no data permissions (identity contract, "Roles").
-        (true, Role::Admin | Role::User) => Err(Denied::NotAllowed),
+    Ok(Authorized {
+        principal: ask.principal.clone(),
+        account,
+        action: ask.action,
+    })
+}
+
+fn management(ask: &Ask<'_>, caller: &Caller, rule: Rule) -> Result<AccountId, Denied> {
+    let own = caller.user.account;
+    let may_with_old_password = matches!(ask.action, Action::IamChangePassword | Action::IamRsGetUserInfo);
+    if must_change_password(caller) && !may_with_old_password {
+        return Err(Denied::NotAllowed);
     }
+    match rights::ask(caller, rule, &ask.resource) {
+        Ruling::Yes => {}
+        Ruling::No => return Err(Denied::NotAllowed),
+        Ruling::Foreign => return Err(Denied::Foreign),
+    }
+    // Who one is can always be asked: it works for every valid key (identity contract, section 6).
+    if ask.action == Action::StsGetCallerIdentity {
+        return Ok(own);
+    }
+    // Nothing that ends with a switch may leave behind what does not.
+    if ask.action == Action::StsAssumeRole && is_reseller(caller) {
+        return Err(Denied::NotAllowed);
+    }
+    let weighed = weigh(ask, Some(caller), Some(own), None);
+    if weighed.own.denied || !weighed.in_bounds {
+        return Err(Denied::NotAllowed);
+    }
+    Ok(own)
+}
+
+fn data(ask: &Ask<'_>) -> Result<AccountId, Denied> {
+    let caller = ask.principal.caller().map(|caller| &**caller);
+    let own = caller.map(|caller| caller.user.account);
+    if caller.is_some_and(must_change_password) {
+        return Err(Denied::NotAllowed);
+    }
+    let (owner, bucket) = match &ask.resource {
+        Resource::OwnAccount => (own, None),
+        Resource::Project(project) | Resource::Item { project, .. } => {
+            let caller = caller.ok_or(Denied::Unauthenticated)?;
+            if *project != caller.user.project {
+                return Err(Denied::Foreign);
+            }
+            (own, None)
+        }
+        Resource::Bucket(facts) | Resource::Object(facts, _) => place(facts, own),
+        Resource::User(_)
+        | Resource::Policy(_)
+        | Resource::Customers
+        | Resource::Customer(_)
+        | Resource::WhitelistRule { .. } => return Err(caller.map_or(Denied::Unauthenticated, |_| Denied::NotAllowed)),
+    };
+    let weighed = weigh(ask, caller, owner, bucket);
+    let refused = match own {
+        None => Denied::Unauthenticated,
+        Some(own) if owner == Some(own) => Denied::NotAllowed,
+        Some(_) => Denied::Foreign,
+    };
+    if weighed.own.denied
+        || (weighed.bucket.denied && !may_mend_policy(ask.action, caller, owner))
+        || !weighed.in_bounds
+    {
+        return Err(refused);
+    }
+    let is_root = caller.is_some_and(|caller| caller.user.role == Role::Root);
+    let own_side = is_root || weighed.own.allowed == Reach::Caller;
+    let allowed = match own {
+        None => weighed.bucket.allowed == Reach::Caller,
+        Some(own) if owner == Some(own) => {
+            own_side || weighed.bucket.allowed == Reach::Caller || may_mend_policy(ask.action, caller, owner)
+        }
+        // To name the account is enough across accounts: it leaves the rest to that account's own policies.
+        Some(_) => own_side && weighed.bucket.allowed >= Reach::Account,
+    };
+    if !allowed {
+        return Err(refused);
+    }
+    // A bucket has an owner, and who is proven an account.
+    own.or(owner).ok_or(Denied::Unauthenticated)
+}
+
+/// Whose a bucket is, and its policy. One that is not there is judged as if it were one's own.
+fn place<'a>(facts: &BucketFacts<'a>, own: Option<AccountId>) -> (Option<AccountId>, Option<&'a Policy>) {
+    match facts.owner {
+        Some(owner) => (Some(owner), facts.policy),
+        None => (own, None),
+    }
+}
+
+/// What all policies together say.
+pub(crate) struct Weighed {
+    /// The user's own.
+    pub(crate) own: Verdict,
+    /// The bucket's.
+    pub(crate) bucket: Verdict,
+    /// Whether each set of bounds allows.
+    pub(crate) in_bounds: bool,
+}
+
+fn weigh(ask: &Ask<'_>, caller: Option<&Caller>, owner: Option<AccountId>, bucket: Option<&Policy>) -> Weighed {
+    let policies = caller.map(|caller| &caller.policies[..]).unwrap_or_default();
+    let bounds = caller.map(|caller| caller.bounds.sets()).unwrap_or_default();
+    let mut weighed = Weighed {
+        own: Verdict::default(),
+        bucket: Verdict::default(),
+        in_bounds: true,
+    };
+    if policies.is_empty() && bounds.is_empty() && bucket.is_none() {
+        return weighed;
+    }
+    let text = ArnText::of(&ask.resource, ask.action, caller.map(|caller| caller.user.account));
+    let Some(arn) = Arn::parse(text.as_str()) else {
+        weighed.in_bounds = false;
+        return weighed;
+    };
+    let scene = Scene {
+        caller,
+        owner,
+        context: ask.context,
+    };
+    let all = |set: &[Arc<Policy>]| {
+        let verdicts = set.iter().map(|policy| policy.verdict(ask.action, &arn, &scene));
+        verdicts.fold(Verdict::default(), Verdict::or)
+    };
+    weighed.own = all(policies);
+    weighed.bucket = bucket
+        .map(|policy| policy.verdict(ask.action, &arn, &scene))
+        .unwrap_or_default();
+    weighed.in_bounds = bounds
+        .iter()
+        .map(|set| all(set))
+        .all(|set| !set.denied && set.allowed == Reach::Caller);
+    weighed
+}
+
+/// The owner's root may always get at its bucket's policy, or a mistake in it would be for ever (AWS, PutBucketPolicy).
+fn may_mend_policy(action: Action, caller: Option<&Caller>, owner: Option<AccountId>) -> bool {
+    let is_policy = matches!(
+        action,
+        Action::S3GetBucketPolicy | Action::S3PutBucketPolicy | Action::S3DeleteBucketPolicy
+    );
+    let is_unbounded_root = caller.is_some_and(|caller| {
+        let borrowed = matches!(caller.credential, Credential::ApiToken(_)) || is_reseller(caller);
+        caller.user.role == Role::Root
+            && owner == Some(caller.user.account)
+            && caller.bounds.sets().is_empty()
+            && !borrowed
+    });
+    is_policy && is_unbounded_root
+}
+
+fn must_change_password(caller: &Caller) -> bool {
+    caller.session().is_some_and(|session| session.must_change_password)
+}
+
+fn is_reseller(caller: &Caller) -> bool {
+    caller
+        .session()
+        .is_some_and(|session| matches!(session.kind, SessionKind::Reseller { .. }))
 }
 
 #[cfg(test)]

@@ -1,8 +1,21 @@
-//! Policy documents.
+//! Policy documents: read strictly, compiled once.
+//!
+//! What is not understood is refused: a key which one reader ignores is the condition that another believed in. The one
+//! exception is `Managed` beside the statements, which the source document prints and gives no meaning.
 
-use crate::json::Json;
-use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_CHARS_MAX};
-use baleen_types::{Classify, FaultKind};
+mod principals;
+mod public;
+mod read;
+
+use crate::arn::{Arn, ArnGlob};
+use crate::condition::{Condition, Judgement};
+use crate::glob::Valueless;
+use crate::limits::{BUCKET_DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_CHARS_MAX};
+use crate::scene::Scene;
+use crate::{Action, KeyRef};
+use baleen_types::{BucketName, Classify, FaultKind};
+use principals::Principals;
+pub(crate) use principals::Reach;
 
 /// What a document is for, which decides what may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,27 +32,203 @@ pub enum DocumentKind {
 #[derive(Debug)]
 pub struct Policy {
     kind: DocumentKind,
+    statements: Box<[Statement]>,
+}
+
+/// One statement.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    /// Whom it is about; everyone who has the policy, where it names no principals.
+    pub(crate) principals: Option<Principals>,
+    pub(crate) actions: ActionSet,
+    /// Whether it is about all resources but the named ones.
+    pub(crate) but_resources: bool,
+    pub(crate) resources: Box<[ArnGlob]>,
+    pub(crate) conditions: Box<[Condition]>,
+}
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Allows, unless something denies.
+    Allow,
+    /// Denies, whatever allows.
+    Deny,
+}
+
+/// A set of actions. Patterns were resolved when the document was compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ActionSet([u64; ACTION_WORDS]);
+
+const ACTION_WORDS: usize = Action::ALL.len().div_ceil(64);
+
+impl ActionSet {
+    pub(crate) fn insert(&mut self, action: Action) {
+        self.0[action as usize / 64] |= 1 << (action as usize % 64);
+    }
+
+    pub(crate) fn contains(&self, action: Action) -> bool {
+        self.0[action as usize / 64] >> (action as usize % 64) & 1 == 1
+    }
+
+    pub(crate) fn inverted(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+}
+
+/// What a policy says of one question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) denied: bool,
+    pub(crate) allowed: Reach,
+}
+
+impl Verdict {
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            denied: self.denied || other.denied,
+            allowed: self.allowed.max(other.allowed),
+        }
+    }
 }
 
 impl Policy {
     /// Reads and compiles a document.
     ///
+    /// ```
+    /// use baleen_policy::{DocumentKind, Policy};
+    /// let text = r#"{"Version": "2012-10-17",
+    ///     "Statement": {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::evidence/*"}}"#;
+    /// assert!(Policy::parse(text, DocumentKind::Identity).is_ok());
+    /// assert!(Policy::parse(&text.replace("Effect", "effect"), DocumentKind::Identity).is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`Malformed`]; its text tells the writer of the document what to change.
     pub fn parse(text: &str, kind: DocumentKind) -> Result<Self, Malformed> {
-        let chars = text.chars().filter(|c| !c.is_whitespace()).count();
-        if text.len() > DOCUMENT_BYTES_MAX || chars > DOCUMENT_CHARS_MAX {
-            return Err(Malformed::TooLong);
-        }
-        match Json::parse(text).map_err(Malformed::Syntax)? {
-            Json::Object(_) => Ok(Self { kind }),
-            _ => Err(Malformed::Syntax("a JSON object is expected".to_owned())),
-        }
+        check_length(text, kind)?;
+        let statements = read::statements(text, kind).map_err(Malformed::Syntax)?;
+        Ok(Self { kind, statements })
     }
 
     /// What the document is for.
     pub fn kind(&self) -> DocumentKind {
         self.kind
+    }
+
+    /// Whether every resource that a bucket's policy names is of that bucket, as S3 demands.
+    pub fn stays_within(&self, bucket: &BucketName) -> bool {
+        let globs = self.statements.iter().flat_map(|statement| &statement.resources);
+        globs.into_iter().all(|glob| read::stays_within(glob, bucket.as_str()))
+    }
+
+    /// Whether the policy lets everyone in: some Allow to everyone that no condition narrows to a fixed account, principal
+    /// or network (AWS, "The meaning of public").
+    pub fn is_public(&self) -> bool {
+        self.statements.iter().any(public::is_public)
+    }
+
+    /// The statements that apply to a question, each with its place and how far it reaches to the caller.
+    pub(crate) fn applying<'p>(
+        &'p self,
+        action: Action,
+        arn: &'p Arn<'p>,
+        scene: &'p Scene<'p>,
+    ) -> impl Iterator<Item = (usize, &'p Statement, Reach)> {
+        let numbered = self.statements.iter().enumerate();
+        numbered.filter_map(move |(at, statement)| {
+            let reach = statement.reach(action, arn, scene);
+            (reach != Reach::Nowhere).then_some((at, statement, reach))
+        })
+    }
+
+    /// What the policy says of a question.
+    pub(crate) fn verdict(&self, action: Action, arn: &Arn<'_>, scene: &Scene<'_>) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (_, statement, reach) in self.applying(action, arn, scene) {
+            match statement.effect {
+                Effect::Deny => {
+                    verdict.denied = true;
+                    break;
+                }
+                Effect::Allow => verdict.allowed = verdict.allowed.max(reach),
+            }
+        }
+        verdict
+    }
+
+    /// The keys that the document's conditions and variables look at.
+    pub(crate) fn keys(&self) -> Vec<&KeyRef> {
+        let mut keys = Vec::new();
+        for statement in &self.statements {
+            let resources = statement.resources.iter().flat_map(ArnGlob::variables);
+            keys.extend(resources.map(|variable| &variable.key));
+            for condition in &statement.conditions {
+                keys.push(&condition.key);
+                keys.extend(condition.variables().into_iter().map(|variable| &variable.key));
+            }
+        }
+        keys
+    }
+}
+
+impl Statement {
+    /// How far the statement applies to a question: not at all, or to the caller as its principals say.
+    fn reach(&self, action: Action, arn: &Arn<'_>, scene: &Scene<'_>) -> Reach {
+        if !self.actions.contains(action) {
+            return Reach::Nowhere;
+        }
+        let reach = match &self.principals {
+            None => Reach::Caller,
+            Some(principals) => principals.reach(self.effect, scene),
+        };
+        if reach == Reach::Nowhere {
+            return reach;
+        }
+        let mut judgement = self.judge_resource(arn, scene);
+        for condition in &self.conditions {
+            if judgement == Judgement::Fails {
+                break;
+            }
+            judgement = judgement.and(condition.judge(scene));
+        }
+        match (judgement, self.effect) {
+            (Judgement::Holds, _) | (Judgement::Unsure, Effect::Deny) => reach,
+            (Judgement::Unsure, Effect::Allow) | (Judgement::Fails, _) => Reach::Nowhere,
+        }
+    }
+
+    fn judge_resource(&self, arn: &Arn<'_>, scene: &Scene<'_>) -> Judgement {
+        let mut open = false;
+        for glob in &self.resources {
+            match glob.matches(arn, scene) {
+                Ok(true) => return (!self.but_resources).into(),
+                Ok(false) => {}
+                Err(Valueless) => open = true,
+            }
+        }
+        if open {
+            Judgement::Unsure
+        } else {
+            self.but_resources.into()
+        }
+    }
+}
+
+fn check_length(text: &str, kind: DocumentKind) -> Result<(), Malformed> {
+    let fits = match kind {
+        DocumentKind::Bucket => text.len() <= BUCKET_DOCUMENT_BYTES_MAX,
+        DocumentKind::Identity | DocumentKind::Session => {
+            let chars = text.chars().filter(|c| !c.is_whitespace()).count();
+            text.len() <= DOCUMENT_BYTES_MAX && chars <= DOCUMENT_CHARS_MAX
+        }
+    };
+    match (fits, kind) {
+        (true, _) => Ok(()),
+        (false, DocumentKind::Bucket) => Err(Malformed::BucketTooLong),
+        (false, DocumentKind::Identity | DocumentKind::Session) => Err(Malformed::TooLong),
     }
 }
 
@@ -48,6 +237,8 @@ impl Policy {
 pub enum Malformed {
     /// It has more than [`DOCUMENT_CHARS_MAX`] characters without white space.
     TooLong,
+    /// It is a bucket's and has more than [`BUCKET_DOCUMENT_BYTES_MAX`] bytes.
+    BucketTooLong,
     /// It does not say what a policy says, or not in this form.
     Syntax(String),
 }
@@ -55,9 +246,12 @@ pub enum Malformed {
 impl std::fmt::Display for Malformed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::BucketTooLong => {
+                write!(f, "the policy is longer than {BUCKET_DOCUMENT_BYTES_MAX} bytes")
+            }
             Self::TooLong => write!(
                 f,
-                "the policy document is longer than {DOCUMENT_CHARS_MAX} characters, white space not counted"
+                "the policy is longer than {DOCUMENT_CHARS_MAX} characters, white space not counted"
             ),
             Self::Syntax(why) => f.write_str(why),
         }
@@ -69,8 +263,11 @@ impl std::error::Error for Malformed {}
 impl Classify for Malformed {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::TooLong => FaultKind::TooLarge,
+            Self::TooLong | Self::BucketTooLong => FaultKind::TooLarge,
             Self::Syntax(_) => FaultKind::Invalid,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,6 +195,17 @@ impl Caller {
         }
     }
 
+    /// The name of the caller in policies: the user's, but a reseller in a customer has a name of its own (identity
+    /// contract, section 2, note f).
+    pub fn arn(&self) -> String {
+        match self.session().map(|session| &session.kind) {
+            Some(SessionKind::Reseller { by }) => {
+                format!("arn:aws:sts::{}:assumed-role/reseller/{}", self.user.account, by.name)
+            }
+            Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => self.user.arn(),
+        }
+    }
+
     fn new(user: impl Into<Arc<User>>, credential: Credential) -> Self {
         Self {
             user: user.into(),

@@ -180,14 +180,16 @@ fn by(principal: &Principal) -> Authorized {
         role: Role::Root,
         ..(*caller.user).clone()
     };
+    let user = Arc::new(user);
     let principal = Principal::Known(Arc::new(Caller {
-        user: Arc::new(user),
+        user: Arc::clone(&user),
         ..(**caller).clone()
     }));
     authorize(&Ask {
         principal: &principal,
-        action: Action::StsGetCallerIdentity,
-        resource: Resource::OwnAccount,
+        // What every session may, also one that has to change its password first.
+        action: Action::IamRsGetUserInfo,
+        resource: Resource::User((&*user).into()),
         context: &Context::new(Timestamp::EPOCH),
     })
     .unwrap()

@@ -1,72 +1,295 @@
 use super::*;
-use crate::BucketFacts;
-use baleen_types::{AccessKeyId, BucketName, ProjectId, Timestamp, UserId, UserName};
+use crate::DocumentKind;
+use crate::testing::{account, bounds, caller, context, document, documents, now, principal, project, rows};
+use baleen_types::{BucketName, ObjectKey};
+use proptest::prelude::*;
 
-fn user(account: u64, role: Role) -> Principal {
-    let user = User::new(
-        AccountId::from_entropy(account),
-        ProjectId::from_bytes([u8::try_from(account).unwrap(); 16]),
-        UserId::from_entropy(account),
-        UserName::parse("ann@example.com").unwrap(),
-        role,
-    );
-    Caller::with_key(user, AccessKeyId::parse("AKIA0000000000000000").unwrap()).into()
+/// A question in the words of the tables.
+#[derive(Clone, Debug)]
+struct Question<'a> {
+    who: &'a str,
+    action: &'a str,
+    resource: &'a str,
+    own: Vec<String>,
+    bucket: Option<String>,
+    bounds: Vec<String>,
 }
 
-fn decide(principal: &Principal, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
-    authorize(&Ask {
-        principal,
-        action,
-        resource,
-        context: &Context::new(Timestamp::EPOCH),
+impl Question<'_> {
+    fn ask(&self) -> Result<Authorized, Denied> {
+        let joined = |parts: &[String], between: &str| {
+            if parts.is_empty() {
+                "-".to_owned()
+            } else {
+                parts.join(between)
+            }
+        };
+        let principal = caller(self.who).map_or(Principal::Nobody, |caller| {
+            caller
+                .policies(documents(&joined(&self.own, "; "), DocumentKind::Identity))
+                .bounds(bounds(&joined(&self.bounds, " & ")))
+                .into()
+        });
+        let policy = self
+            .bucket
+            .as_deref()
+            .map(|short| document(short, DocumentKind::Bucket));
+        let action = Action::parse(self.action).unwrap_or_else(|| panic!("{}", self.action));
+        let context = context("-");
+        let decide = |resource| {
+            authorize(&Ask {
+                principal: &principal,
+                action,
+                resource,
+                context: &context,
+            })
+        };
+        match self.resource.split_once(':').unwrap_or((self.resource, "")) {
+            ("account", _) => return decide(Resource::OwnAccount),
+            ("project", number) => return decide(Resource::Project(project(number.parse().unwrap()))),
+            ("item", path) => {
+                let project = project(1);
+                return decide(Resource::Item { project, path });
+            }
+            _ => {}
+        }
+        let (name, key) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        let owner = match name {
+            "none" => None,
+            "ccc" => Some(account(2)),
+            _ => Some(account(1)),
+        };
+        let name = BucketName::parse(name).unwrap();
+        let facts = BucketFacts {
+            name: &name,
+            owner,
+            policy: policy.as_ref(),
+        };
+        match ObjectKey::parse(key) {
+            Ok(key) => decide(Resource::Object(facts, &key)),
+            Err(_) => decide(Resource::Bucket(facts)),
+        }
+    }
+}
+
+fn word(decided: &Result<Authorized, Denied>) -> &'static str {
+    match decided {
+        Ok(_) => "yes",
+        Err(Denied::NotAllowed) => "no",
+        Err(Denied::Foreign) => "foreign",
+        Err(Denied::Unauthenticated) => "nobody",
+    }
+}
+
+/// The documents of a cell.
+fn cell(text: &str, between: &str) -> Vec<String> {
+    let documents = text.split(between).filter(|short| *short != "-");
+    documents.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_decisions_holds() {
+    let table = rows(include_str!("../../tests/tables/decisions.txt"));
+    assert!(table.len() > 150);
+    for (line, [who, action, resource, own, bucket, bounds, verdict, reason]) in table {
+        if verdict == "refused" {
+            let refused = std::panic::catch_unwind(|| documents(own, DocumentKind::Identity)).is_err();
+            assert!(refused, "line {line}: {reason}");
+            continue;
+        }
+        let mut question = Question {
+            who,
+            action,
+            resource,
+            own: cell(own, "; "),
+            bucket: cell(bucket, "; ").pop(),
+            bounds: cell(bounds, " & "),
+        };
+        assert_eq!(word(&question.ask()), verdict, "line {line}: {reason}");
+        // The order of documents never matters.
+        question.own.reverse();
+        question.bounds.reverse();
+        assert_eq!(
+            word(&question.ask()),
+            verdict,
+            "line {line}, documents in another order: {reason}"
+        );
+    }
+}
+
+#[test]
+fn who_acts_is_who_asked() {
+    let question = |who, bucket: &str| Question {
+        who,
+        action: "s3:GetObject",
+        resource: "bkt/k",
+        own: vec!["+s3:*@*".to_owned()],
+        bucket: Some(bucket.to_owned()),
+        bounds: vec![],
+    };
+    let open = "+(*)s3:GetObject@bkt/*";
+    let acting = |who| question(who, open).ask().unwrap();
+    assert_eq!(acting("ann").account(), account(1));
+    assert_eq!(
+        acting("foreign").account(),
+        account(2),
+        "who comes from elsewhere acts for itself"
+    );
+    assert_eq!(acting("nobody").account(), account(1), "nobody acts for the owner");
+    assert!(acting("nobody").caller().is_none());
+    assert_eq!(acting("ann").user().unwrap().name.as_str(), "ann");
+    assert_eq!(acting("ann").action(), Action::S3GetObject);
+}
+
+/// Statements for the properties: few names, so that they meet.
+fn statement(with_principal: bool) -> impl Strategy<Value = String> {
+    let choose = |words: &[&'static str]| prop::sample::select(words.to_vec());
+    let who = choose(&[
+        "(*)",
+        "(ann)",
+        "(bob)",
+        "(account)",
+        "(foreign)",
+        "(foreign-account)",
+        "(!ann)",
+        "(!account)",
+    ]);
+    let action = choose(&[
+        "*",
+        "s3:*",
+        "s3:Get*",
+        "s3:GetObject",
+        "s3:PutObject",
+        "!s3:GetObject",
+        "!s3:*",
+    ]);
+    let resource = choose(&["*", "bkt/*", "bkt/k", "bkt", "ccc/*", "!bkt/*", "!ccc/*"]);
+    (choose(&["+", "+", "-"]), who, action, resource).prop_map(move |(sign, who, action, resource)| {
+        let who = if with_principal { who } else { "" };
+        format!("{sign}{who}{action}@{resource}")
     })
 }
 
-/// Who × whose resource → verdict, for every action there is: none may be an exception.
-#[test]
-fn the_rule_holds_for_every_action() {
-    let name = BucketName::parse("evidence").unwrap();
-    let mine = AccountId::from_entropy(1);
-    let bucket = |owner| {
-        Resource::Bucket(BucketFacts {
-            name: &name,
-            owner,
-            policy: None,
+fn question() -> impl Strategy<Value = Question<'static>> {
+    let choose = |words: &[&'static str]| prop::sample::select(words.to_vec());
+    let own = || prop::collection::vec(statement(false), 0..4);
+    let whos = [
+        "root",
+        "admin",
+        "ann",
+        "bob",
+        "foreign",
+        "foreign-root",
+        "nobody",
+        "ann+derived",
+        "root+sold",
+    ];
+    (
+        choose(&whos),
+        choose(&["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:PutBucketPolicy"]),
+        choose(&["bkt/k", "bkt/j", "bkt", "ccc/k", "none/k", "account"]),
+        own(),
+        prop::option::of(prop::collection::vec(statement(true), 1..4).prop_map(|list| list.join(", "))),
+        prop::collection::vec(statement(false), 0..3),
+    )
+        .prop_map(|(who, action, resource, own, bucket, bounds)| Question {
+            who,
+            action,
+            resource,
+            own,
+            bucket,
+            bounds,
         })
+}
+
+proptest! {
+    #[test]
+    fn a_deny_more_never_allows(question in question(), deny in statement(false), at in 0..4_usize) {
+        let mut stricter = question.clone();
+        let deny = format!("-{}", &deny[1..]);
+        stricter.own.insert(at.min(stricter.own.len()), deny.clone());
+        prop_assert!(question.ask().is_ok() || stricter.ask().is_err());
+        let mut stricter = question.clone();
+        stricter.bucket = Some(match stricter.bucket {
+            Some(bucket) => format!("{bucket}, -(*){}", &deny[1..]),
+            None => format!("-(*){}", &deny[1..]),
+        });
+        prop_assert!(question.ask().is_ok() || stricter.ask().is_err());
+    }
+
+    #[test]
+    fn an_allow_more_never_denies(question in question(), allow in statement(true), at in 0..4_usize) {
+        let mut wider = question.clone();
+        let plain = allow.split_once(')').unwrap().1;
+        wider.own.insert(at.min(wider.own.len()), format!("+{plain}"));
+        prop_assert!(question.ask().is_err() || wider.ask().is_ok());
+        let mut wider = question.clone();
+        let allow = format!("+{}", &allow[1..]);
+        wider.bucket = Some(wider.bucket.map_or(allow.clone(), |bucket| format!("{allow}, {bucket}")));
+        prop_assert!(question.ask().is_err() || wider.ask().is_ok());
+    }
+
+    #[test]
+    fn order_never_matters(question in question()) {
+        let mut other = question.clone();
+        other.own.reverse();
+        other.bounds.reverse();
+        other.bucket = other.bucket.map(|bucket| {
+            let mut statements: Vec<_> = bucket.split(", ").collect();
+            statements.reverse();
+            statements.join(", ")
+        });
+        prop_assert_eq!(word(&question.ask()), word(&other.ask()));
+        // Nor does it matter whether statements stand in one document or in several.
+        let mut joined = question.clone();
+        joined.own = if question.own.is_empty() { vec![] } else { vec![question.own.join(", ")] };
+        prop_assert_eq!(word(&question.ask()), word(&joined.ask()));
+    }
+
+    /// Whatever a session is held to besides, it never may more.
+    #[test]
+    fn bounds_never_widen(question in question(), bound in statement(false)) {
+        let mut bounded = question.clone();
+        bounded.bounds.push(bound);
+        prop_assert!(question.ask().is_ok() || bounded.ask().is_err());
+        let mut nothing = question.clone();
+        nothing.bounds.push("nothing".to_owned());
+        // Nobody has no session and so no bounds.
+        prop_assert!(question.who == "nobody" || nothing.ask().is_err());
+    }
+}
+
+/// A wrong question is answered with no, never with a panic, whatever the action and the resource.
+#[test]
+fn every_action_on_every_thing_is_decided() {
+    let name = BucketName::parse("bkt").unwrap();
+    let key = ObjectKey::parse("k").unwrap();
+    let bucket = BucketFacts {
+        name: &name,
+        owner: Some(account(1)),
+        policy: None,
     };
-    let own = [
-        Resource::OwnAccount,
-        Resource::Project(ProjectId::from_bytes([1; 16])),
-        bucket(Some(mine)),
-    ];
-    let foreign = [
-        Resource::Project(ProjectId::from_bytes([9; 16])),
-        bucket(Some(AccountId::from_entropy(9))),
-    ];
+    let context = Context::new(now());
     for &action in Action::ALL {
-        for resource in own {
-            assert_eq!(decide(&user(1, Role::Root), action, resource).unwrap().account(), mine);
-            for role in [Role::Admin, Role::User] {
-                assert_eq!(
-                    decide(&user(1, role), action, resource).unwrap_err(),
-                    Denied::NotAllowed
-                );
+        for resource in [
+            Resource::OwnAccount,
+            Resource::Project(project(1)),
+            Resource::Bucket(bucket),
+            Resource::Object(bucket, &key),
+            Resource::Customers,
+        ] {
+            for who in ["nobody", "ann", "ann+token", "foreign"] {
+                let principal = principal(who);
+                let decided = authorize(&Ask {
+                    principal: &principal,
+                    action,
+                    resource,
+                    context: &context,
+                });
+                let managed = matches!(action.service(), "iam" | "sts");
+                // Nobody of these has a right over data.
+                assert!(managed || decided.is_err(), "{who} {}", action.name());
             }
         }
-        for resource in foreign {
-            for role in [Role::Root, Role::Admin, Role::User] {
-                assert_eq!(decide(&user(1, role), action, resource).unwrap_err(), Denied::Foreign);
-            }
-        }
-        for resource in own.into_iter().chain(foreign).chain([bucket(None)]) {
-            assert_eq!(
-                decide(&Principal::Nobody, action, resource).unwrap_err(),
-                Denied::Unauthenticated
-            );
-        }
-        assert!(
-            decide(&user(1, Role::Root), action, bucket(None)).is_ok(),
-            "root may learn that there is no bucket"
-        );
     }
 }
