@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use baleen_http::{Deed, Verdict};
 use baleen_objects::{Bucket, ObjectError};
-use baleen_policy::{Action, Ask, Authorized, BucketFacts, Context, Origin, Principal, Resource, authorize};
-use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
+use baleen_policy::{Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize};
+use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -18,6 +18,7 @@ use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
 use s3s::path::S3Path;
 use s3s::{S3Request, S3Result};
 
+use crate::circumstances::{circumstances, parameter};
 use crate::fault::Fault;
 use crate::ops::{self, Extent, Query, Row};
 use crate::services::Services;
@@ -26,14 +27,79 @@ use crate::unsupported;
 /// An authorized call: what an operation needs to know besides its input.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(crate) authorized: Authorized,
+    asker: Arc<Asker>,
+    /// `None` where the operation decides about each of many things by itself.
+    authorized: Option<Authorized>,
     pub(crate) bucket: Option<Bucket>,
     name: Option<BucketName>,
     key: Option<ObjectKey>,
     pub(crate) id: Option<RequestId>,
 }
 
+/// Who asks, in which circumstances.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    principal: Principal,
+    context: Context<'static>,
+}
+
+impl Asker {
+    fn ask(&self, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
+        authorize(&Ask {
+            principal: &self.principal,
+            action,
+            resource,
+            context: &self.context,
+        })
+    }
+
+    /// Whether the asker may list a bucket; who may not does not learn which keys there are.
+    pub(crate) fn may_list(&self, bucket: &Bucket) -> bool {
+        self.ask(Action::S3ListBucket, Resource::Bucket(facts(bucket))).is_ok()
+    }
+}
+
+/// What policies are told of a bucket.
+fn facts(bucket: &Bucket) -> BucketFacts<'_> {
+    BucketFacts {
+        name: &bucket.name,
+        owner: Some(bucket.owner),
+        policy: None,
+    }
+}
+
 impl Call {
+    /// The account that acts.
+    pub(crate) fn account(&self) -> Result<AccountId, Fault> {
+        let user = || self.asker.principal.user().map(|user| user.account);
+        let account = self.authorized.as_ref().map(Authorized::account).or_else(user);
+        account.ok_or_else(Fault::access_denied)
+    }
+
+    /// Whether the operation as a whole was allowed, rather than each thing that it touches.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.authorized.is_some()
+    }
+
+    /// Whether the asker may list a bucket.
+    pub(crate) fn may_list(&self, bucket: &Bucket) -> bool {
+        self.asker.may_list(bucket)
+    }
+
+    /// Decides about one key of the bucket.
+    pub(crate) fn decide_key(&self, action: Action, key: &ObjectKey) -> Result<Authorized, Fault> {
+        let bucket = self.bucket.as_ref().ok_or_else(misrouted)?;
+        Ok(self.asker.ask(action, Resource::Object(facts(bucket), key))?)
+    }
+
+    /// What the failure of an operation looks like to the asker, once the call is gone.
+    pub(crate) fn veil(&self) -> Veil {
+        Veil {
+            asker: Arc::clone(&self.asker),
+            bucket: self.bucket.clone(),
+        }
+    }
+
     /// The bucket's name, in operations whose row has a bucket.
     pub(crate) fn bucket_name(&self) -> Result<&BucketName, Fault> {
         self.name.as_ref().ok_or_else(misrouted)
@@ -50,6 +116,27 @@ impl Call {
         }
     }
 }
+
+/// Turns "there is no such key" into "access denied" for who may not list the bucket (AWS, GetObject, "Permissions").
+pub(crate) struct Veil {
+    asker: Arc<Asker>,
+    bucket: Option<Bucket>,
+}
+
+impl Veil {
+    pub(crate) fn over(&self, fault: Fault, source: Option<HiddenSource>) -> Fault {
+        let hidden = source.is_some() || self.bucket.as_ref().is_some_and(|bucket| !self.asker.may_list(bucket));
+        if fault.code == "NoSuchKey" && hidden {
+            Fault::access_denied()
+        } else {
+            fault
+        }
+    }
+}
+
+/// The asker of a copy may not list the bucket of its source. An extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HiddenSource;
 
 /// Only a codec that routes otherwise than our table says gets here.
 fn misrouted() -> Fault {
@@ -139,7 +226,10 @@ impl Access {
         }
         let origin = cx.extensions_mut().get::<Origin>().copied();
         let context = Context::new(self.services.clock.now()).origin(origin);
-        let call = self.authorize(row, (&principal, &context), cx, id).await?;
+        let query = cx.uri().query().unwrap_or_default();
+        let context = circumstances(context, query, cx.headers(), &self.services.region);
+        let asker = Arc::new(Asker { principal, context });
+        let call = self.authorize(row, &asker, cx, id).await?;
         if row.query != Query::Any {
             unsupported::refuse_unknown(cx.headers())?;
         }
@@ -150,37 +240,55 @@ impl Access {
     async fn authorize(
         &self,
         row: &Row,
-        (principal, context): (&Principal, &Context<'_>),
+        asker: &Arc<Asker>,
         cx: &S3AccessContext<'_>,
         id: Option<RequestId>,
     ) -> Result<Call, Fault> {
         let name = cx.s3_path().get_bucket_name().map(BucketName::parse).transpose()?;
-        let (bucket, resource) = match (row.extent, &name) {
-            (Extent::Account | Extent::NewBucket, _) => (None, Resource::OwnAccount),
-            (Extent::Bucket | Extent::Object, Some(name)) => {
-                let bucket = self.find(name).await?;
-                let owner = bucket.as_ref().map(|bucket| bucket.owner);
-                let policy = None;
-                (bucket, Resource::Bucket(BucketFacts { name, owner, policy }))
-            }
-            (Extent::Bucket | Extent::Object, None) => return Err(misrouted()),
+        let bucket = match (row.extent, &name) {
+            (Extent::Account | Extent::NewBucket, _) => None,
+            (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) => self.find(name).await?,
+            (Extent::Bucket | Extent::Keys | Extent::Object, None) => return Err(misrouted()),
         };
-        let authorized = authorize(&Ask {
-            principal,
-            action: row.action,
-            resource,
-            context,
-        })?;
-        if let Some(bucket) = &bucket {
-            check_expected_owner(cx.headers(), "x-amz-expected-bucket-owner", bucket)?;
-        } else if let (Extent::Bucket | Extent::Object, Some(name)) = (row.extent, &name) {
-            return Err(ObjectError::NoSuchBucket(name.clone()).into());
-        }
+        let owner = bucket.as_ref().map(|bucket| bucket.owner);
+        let in_bucket = name.as_ref().map(|name| BucketFacts {
+            name,
+            owner,
+            policy: None,
+        });
         let key = match (row.extent, cx.s3_path().get_object_key()) {
-            (Extent::Object, Some(key)) => Some(parse_key(key)?),
+            (Extent::Object, Some(key)) => Some(parse_key(key)),
             _ => None,
         };
+        let action = versioned(row.action, cx.uri().query().unwrap_or_default());
+        let decided = match (row.extent, in_bucket, &key) {
+            (Extent::Account, ..) => asker.ask(action, Resource::OwnAccount),
+            // Its maker is its owner, whoever has a bucket of that name.
+            (Extent::NewBucket, Some(facts), _) => {
+                let owner = asker.principal.user().map(|user| user.account);
+                asker.ask(action, Resource::Bucket(BucketFacts { owner, ..facts }))
+            }
+            (Extent::Object, Some(facts), Some(Ok(key))) => asker.ask(action, Resource::Object(facts, key)),
+            // A key that cannot be is told to who may do this in the bucket itself.
+            (Extent::Object, Some(facts), Some(Err(_))) | (Extent::Bucket | Extent::Keys, Some(facts), _) => {
+                asker.ask(action, Resource::Bucket(facts))
+            }
+            (Extent::NewBucket | Extent::Bucket | Extent::Keys | Extent::Object, ..) => return Err(misrouted()),
+        };
+        let authorized = match (row.extent, decided) {
+            // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
+            (Extent::Account, Err(Denied::NotAllowed)) => None,
+            (Extent::Keys, Err(_)) if bucket.is_some() => None,
+            (_, decided) => Some(decided?),
+        };
+        if let Some(bucket) = &bucket {
+            check_expected_owner(cx.headers(), "x-amz-expected-bucket-owner", bucket)?;
+        } else if let (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) = (row.extent, &name) {
+            return Err(ObjectError::NoSuchBucket(name.clone()).into());
+        }
+        let key = key.transpose()?;
         Ok(Call {
+            asker: Arc::clone(asker),
             authorized,
             bucket,
             name,
@@ -198,23 +306,27 @@ impl Access {
     }
 
     /// A copy reads: who may write the destination must also be allowed to read the source.
-    async fn authorize_source<T>(&self, source: &CopySource, request: &S3Request<T>) -> Result<(), Fault> {
-        let principal = request.extensions.get::<Principal>().unwrap_or(&Principal::Nobody);
+    async fn authorize_source<T>(&self, source: &CopySource, request: &mut S3Request<T>) -> Result<(), Fault> {
+        let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
+        let asker = Arc::clone(&call.asker);
         let at = crate::convert::copy_source(source)?;
         let bucket = self.find(&at.bucket).await?;
-        let owner = bucket.as_ref().map(|bucket| bucket.owner);
-        let origin = request.extensions.get::<Origin>().copied();
-        authorize(&Ask {
-            principal,
-            action: Action::S3GetObject,
-            resource: Resource::Bucket(BucketFacts {
-                name: &at.bucket,
-                owner,
-                policy: None,
-            }),
-            context: &Context::new(self.services.clock.now()).origin(origin),
-        })?;
+        let facts = BucketFacts {
+            name: &at.bucket,
+            owner: bucket.as_ref().map(|bucket| bucket.owner),
+            policy: None,
+        };
+        let action = match source {
+            CopySource::Bucket {
+                version_id: Some(_), ..
+            } => Action::S3GetObjectVersion,
+            _ => Action::S3GetObject,
+        };
+        asker.ask(action, Resource::Object(facts, &at.key))?;
         let bucket = bucket.ok_or(ObjectError::NoSuchBucket(at.bucket))?;
+        if !asker.may_list(&bucket) {
+            request.extensions.insert(HiddenSource);
+        }
         check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)
     }
 }
@@ -231,14 +343,16 @@ impl S3Access for Access {
 
     async fn copy_object(&self, request: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
         let id = request.extensions.get::<RequestId>().copied();
-        let checked = self.authorize_source(&request.input.copy_source, request).await;
+        let source = request.input.copy_source.clone();
+        let checked = self.authorize_source(&source, request).await;
         judge_copy(&checked, request);
         checked.map_err(|fault| fault.into_s3(id))
     }
 
     async fn upload_part_copy(&self, request: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
         let id = request.extensions.get::<RequestId>().copied();
-        let checked = self.authorize_source(&request.input.copy_source, request).await;
+        let source = request.input.copy_source.clone();
+        let checked = self.authorize_source(&source, request).await;
         judge_copy(&checked, request);
         checked.map_err(|fault| fault.into_s3(id))
     }
@@ -247,6 +361,19 @@ impl S3Access for Access {
 fn judge_copy<T>(checked: &Result<(), Fault>, request: &S3Request<T>) {
     if let Some(routed) = request.extensions.get::<RoutedTo>() {
         routed.judge(checked);
+    }
+}
+
+/// The permission which an operation needs when the request names a version.
+fn versioned(action: Action, query: &str) -> Action {
+    if parameter(query, "versionId").is_none_or(|version| version.is_empty()) {
+        return action;
+    }
+    match action {
+        Action::S3GetObject => Action::S3GetObjectVersion,
+        Action::S3GetObjectTagging => Action::S3GetObjectVersionTagging,
+        Action::S3DeleteObject => Action::S3DeleteObjectVersion,
+        other => other,
     }
 }
 

@@ -1,6 +1,7 @@
 //! DeleteObjects: up to 1,000 keys, each with its own result.
 
 use baleen_objects::limits::DELETE_KEYS_MAX;
+use baleen_policy::Action;
 use baleen_types::ObjectKey;
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
 use s3s::{S3Request, S3Response};
@@ -27,8 +28,15 @@ pub(super) async fn run(
     let judged: Vec<_> = delete
         .objects
         .into_iter()
-        .map(|object| (object.key.clone(), object.version_id.clone(), accept(object)))
+        .map(|object| {
+            let accepted = accept(&call, &object);
+            (object.key, object.version_id, accepted)
+        })
         .collect();
+    // Who may delete none of them learns no more than that.
+    if judged.iter().all(|(_, _, accepted)| accepted.as_ref().is_err_and(Fault::is_denial)) {
+        return Err(Fault::access_denied());
+    }
     let accepted = judged.iter().filter_map(|(_, _, accepted)| accepted.as_ref().ok().cloned()).collect();
     let mut outcomes = services.objects.delete_many(call.bucket_name()?, accepted).await?.into_iter();
     let quiet = delete.quiet == Some(true);
@@ -53,11 +61,19 @@ pub(super) async fn run(
     Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), request_charged: None }))
 }
 
-/// The key of a line that asks for nothing else than that it be gone.
-fn accept(object: ObjectIdentifier) -> Result<ObjectKey, Fault> {
+/// The key of a line that asks for nothing else than that it be gone, and may be.
+fn accept(call: &Call, object: &ObjectIdentifier) -> Result<ObjectKey, Fault> {
+    let key = ObjectKey::parse(&*object.key);
+    let action = match object.version_id.as_deref() {
+        None | Some("") => Action::S3DeleteObject,
+        Some(_) => Action::S3DeleteObjectVersion,
+    };
+    if let Ok(key) = &key {
+        call.decide_key(action, key)?;
+    }
     if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
         return Err(Fault::not_implemented("Conditional deletes are not implemented."));
     }
     refuse_version(object.version_id.as_deref())?;
-    Ok(ObjectKey::parse(object.key)?)
+    Ok(key?)
 }

@@ -1,4 +1,4 @@
-//! ListBuckets: all buckets of the account.
+//! ListBuckets: all buckets of the account, or those which the asker may list.
 
 use s3s::dto::{Bucket, ListBucketsInput, ListBucketsOutput};
 use s3s::{S3Request, S3Response};
@@ -25,7 +25,7 @@ pub(super) async fn run(
             .filter(|count| (1..=PAGE_MAX).contains(count))
             .ok_or_else(|| Fault::invalid_argument("max-buckets must be between 1 and 10000."))?,
     };
-    let account = call.authorized.account();
+    let account = call.account()?;
     let prefix = input.prefix.clone().unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
     let region = input.bucket_region;
@@ -33,7 +33,8 @@ pub(super) async fn run(
     buckets.sort_by(|left, right| left.name.cmp(&right.name));
     let wanted = |bucket: &baleen_objects::Bucket| {
         let name = bucket.name.as_str();
-        name.starts_with(&prefix) && name > after.as_str() && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
+        let shown = call.is_decided() || call.may_list(bucket);
+        shown && name.starts_with(&prefix) && name > after.as_str() && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
     };
     let mut buckets: Vec<_> = buckets.into_iter().filter(wanted).collect();
     let more = buckets.len() > page;

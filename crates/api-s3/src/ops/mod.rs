@@ -9,7 +9,7 @@ use baleen_http::Weight;
 use baleen_policy::Action;
 use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
-use crate::access::Call;
+use crate::access::{Call, HiddenSource};
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -35,12 +35,9 @@ impl Row {
     /// listings when the operator wants it, as of AWS's management and data events.
     #[must_use]
     pub fn weight(&self) -> Weight {
-        let lists = matches!(
-            self.action,
-            Action::S3ListBucket | Action::S3ListBucketMultipartUploads | Action::S3DeleteObject
-        );
+        let lists = matches!(self.action, Action::S3ListBucket | Action::S3ListBucketMultipartUploads);
         match (self.extent, self.query) {
-            (Extent::Object, _) => Weight::Data,
+            (Extent::Object | Extent::Keys, _) => Weight::Data,
             (Extent::Bucket, _) if lists => Weight::Data,
             (_, Query::Any) => Weight::Look,
             (_, Query::Only(_)) => Weight::Change,
@@ -84,6 +81,8 @@ pub enum Extent {
     NewBucket,
     /// A bucket.
     Bucket,
+    /// A bucket and the keys in it which the body names, each decided by itself.
+    Keys,
     /// A bucket and a key in it.
     Object,
 }
@@ -107,7 +106,9 @@ macro_rules! operations {
                     return Err(Fault::access_denied().into_s3(None));
                 };
                 let id = call.id;
-                $module::run(&self.services, call, request).await.map_err(|fault| fault.into_s3(id))
+                let (veil, source) = (call.veil(), request.extensions.get::<HiddenSource>().copied());
+                let answer = $module::run(&self.services, call, request).await;
+                answer.map_err(|fault| veil.over(fault, source).into_s3(id))
             })*
         }
     };
@@ -128,7 +129,7 @@ operations! {
     put_object: "PutObject", S3PutObject, Object, Query::Only(&[]), PutObjectInput => PutObjectOutput;
     copy_object: "CopyObject", S3PutObject, Object, Query::Only(&[]), CopyObjectInput => CopyObjectOutput;
     delete_object: "DeleteObject", S3DeleteObject, Object, Query::Only(&["versionId"]), DeleteObjectInput => DeleteObjectOutput;
-    delete_objects: "DeleteObjects", S3DeleteObject, Bucket, Query::Only(&["delete"]), DeleteObjectsInput => DeleteObjectsOutput;
+    delete_objects: "DeleteObjects", S3DeleteObject, Keys, Query::Only(&["delete"]), DeleteObjectsInput => DeleteObjectsOutput;
     create_multipart_upload: "CreateMultipartUpload", S3PutObject, Object, Query::Only(&["uploads"]), CreateMultipartUploadInput => CreateMultipartUploadOutput;
     upload_part: "UploadPart", S3PutObject, Object, Query::Only(&["partNumber", "uploadId"]), UploadPartInput => UploadPartOutput;
     upload_part_copy: "UploadPartCopy", S3PutObject, Object, Query::Only(&["partNumber", "uploadId"]), UploadPartCopyInput => UploadPartCopyOutput;

@@ -7,7 +7,7 @@ use baleen_http::{Door as _, RequestBody};
 use baleen_policy::Principal;
 use baleen_signing::sign::Signer;
 
-use crate::harness::{Answer, Ask, CLERK, OUTAGE, STRANGER, Server, delete, get, head, key, post, put};
+use crate::harness::{Answer, Ask, CLERK, LISTER, OUTAGE, STRANGER, Server, WORKER, delete, get, head, key, post, put};
 
 /// One request for each operation, by its name.
 fn request(name: &str) -> Ask {
@@ -70,6 +70,14 @@ async fn every_operation_refuses_who_may_not() {
                 continue;
             }
             let answer = ask_as(&server, asker, request(row.name)).await;
+            // Who may not list all buckets is shown those that it may list (source document, ListBuckets).
+            if asker == Asker::Clerk && row.name == "ListBuckets" {
+                assert!(
+                    answer.status.is_success() && !answer.text().contains("<Bucket>"),
+                    "{answer:?}"
+                );
+                continue;
+            }
             assert_eq!(answer.status.as_u16(), 403, "{} as {asker:?}: {answer:?}", row.name);
             if !row.name.starts_with("Head") {
                 assert_eq!(answer.code(), "AccessDenied", "{} as {asker:?}", row.name);
@@ -249,5 +257,114 @@ async fn an_outage_is_no_unknown_key() {
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (503, "ServiceUnavailable")
+    );
+}
+
+/// A policy is about keys, not about their bucket: who asks, for what, and what comes of it.
+#[tokio::test]
+async fn policies_decide_key_by_key() {
+    let server = Server::with_bucket().await;
+    for name in ["open/a", "open/kept", "secret/a"] {
+        server.ok(put(&key(name)).body("data")).await;
+    }
+    let copy = |to: &str, from: &str| put(&key(to)).header("x-amz-copy-source", &format!("/bucket/{from}"));
+    for (signer, ask, status, reason) in [
+        (WORKER, get(&key("open/a")), 200, "a key below the allowed prefix"),
+        (WORKER, get(&key("secret/a")), 403, "one beside it"),
+        (WORKER, head(&key("secret/a")), 403, "one beside it, asked for its head"),
+        (
+            WORKER,
+            get(&key("open/none")),
+            403,
+            "who may not list does not learn what is there",
+        ),
+        (
+            WORKER,
+            head(&key("open/none")),
+            403,
+            "who may not list does not learn what is there",
+        ),
+        (LISTER, get(&key("open/none")), 404, "who may list does"),
+        (LISTER, get(&key("secret/none")), 403, "but not beyond what it may read"),
+        (
+            WORKER,
+            put(&key("open/b")).body("data"),
+            200,
+            "to write below the prefix",
+        ),
+        (WORKER, put(&key("b")).body("data"), 403, "to write beside it"),
+        (WORKER, copy("open/c", "open/a"), 200, "both ends are allowed"),
+        (WORKER, copy("open/c", "secret/a"), 403, "the source is not"),
+        (WORKER, copy("c", "open/a"), 403, "the destination is not"),
+        (
+            WORKER,
+            copy("open/c", "open/none"),
+            403,
+            "nor does a copy tell what is there",
+        ),
+        (LISTER, copy("open/c", "open/none"), 404, "but to who may list"),
+        (WORKER, delete(&key("open/kept")), 403, "a Deny wins"),
+        (WORKER, delete(&key("open/b")), 204, "which the other has not"),
+        (
+            WORKER,
+            get("/bucket?list-type=2&prefix=open%2F"),
+            403,
+            "to list is another right",
+        ),
+        (
+            LISTER,
+            get("/bucket?list-type=2&prefix=open%2F"),
+            200,
+            "as far as the condition goes",
+        ),
+        (LISTER, get("/bucket?list-type=2&prefix=open"), 403, "and not beyond"),
+        (
+            LISTER,
+            get("/bucket?list-type=2&prefix=secret%2F"),
+            403,
+            "and not beyond",
+        ),
+        (WORKER, put("/work-1"), 200, "a bucket whose name is allowed"),
+        (WORKER, put("/other-1"), 403, "and one whose name is not"),
+    ] {
+        let target = ask.target.clone();
+        let answer = server.send_as(signer, ask).await;
+        assert_eq!(answer.status.as_u16(), status, "{target}: {reason}: {answer:?}");
+    }
+}
+
+/// Each key of a list is judged by itself, and only what is allowed is done.
+#[tokio::test]
+async fn a_list_of_deletions_is_judged_line_by_line() {
+    let server = Server::with_bucket().await;
+    for name in ["open/a", "open/kept", "secret/a"] {
+        server.ok(put(&key(name)).body("data")).await;
+    }
+    let lines = |keys: &[&str]| {
+        let objects = keys.join("</Key></Object><Object><Key>");
+        post("/bucket?delete").body(format!("<Delete><Object><Key>{objects}</Key></Object></Delete>"))
+    };
+    let answer = server
+        .send_as(WORKER, lines(&["open/a", "open/kept", "secret/a"]))
+        .await;
+    assert_eq!(answer.status.as_u16(), 200);
+    let text = answer.text();
+    assert_eq!(text.matches("<Code>AccessDenied</Code>").count(), 2, "{text}");
+    assert!(text.contains("<Deleted><Key>open/a</Key></Deleted>"), "{text}");
+    assert_eq!(server.stored_keys().await, ["open/kept", "secret/a"]);
+    let answer = server.send_as(WORKER, lines(&["secret/a"])).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "AccessDenied"));
+}
+
+/// Without the right to list all buckets, those are shown which may be listed.
+#[tokio::test]
+async fn who_may_list_one_bucket_sees_one() {
+    let server = Server::with_bucket().await;
+    server.ok(put("/another")).await;
+    let answer = server.send_as(LISTER, get("/")).await;
+    let text = answer.text();
+    assert!(
+        text.contains("<Name>bucket</Name>") && !text.contains("another"),
+        "{text}"
     );
 }

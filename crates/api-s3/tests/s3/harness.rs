@@ -11,7 +11,7 @@ use baleen_http::{
 };
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
-use baleen_policy::{Caller, Principal, Role, User};
+use baleen_policy::{Caller, DocumentKind, Policy, Principal, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
@@ -45,6 +45,28 @@ pub(crate) const CLERK: Signer<'static> = Signer {
     secret: "clerk-secret",
     ..OWNER
 };
+
+/// A user of the owner's account who may work with the keys below `open/`, but not delete `open/kept`.
+pub(crate) const WORKER: Signer<'static> = Signer {
+    access_key_id: "AKIAWORKERWORKERWORK",
+    secret: "worker-secret",
+    ..OWNER
+};
+
+/// The same, who may also list the bucket, as far as `open/`.
+pub(crate) const LISTER: Signer<'static> = Signer {
+    access_key_id: "AKIALISTERLISTERLIST",
+    secret: "lister-secret",
+    ..OWNER
+};
+
+const WORK: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": "arn:aws:s3:::bucket/open/*"},
+    {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::bucket/open/kept"},
+    {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "arn:aws:s3:::work-*"}]}"#;
+
+const LIST: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:ListBucket",
+    "Resource": "arn:aws:s3:::bucket", "Condition": {"StringLikeIfExists": {"s3:prefix": "open/*"}}}}"#;
 
 /// Asked for this key, the store of the keys does not answer.
 pub(crate) const OUTAGE: Signer<'static> = Signer {
@@ -97,12 +119,18 @@ impl Credentials for Keys {
                 UserName::parse("somebody@example.com").unwrap(),
                 role,
             );
-            Principal::from(Caller::with_key(user, AccessKeyId::parse(id).unwrap()))
+            Caller::with_key(user, AccessKeyId::parse(id).unwrap())
+        };
+        let with = |documents: &[&str]| {
+            let compile = |text: &&str| Arc::new(Policy::parse(text, DocumentKind::Identity).unwrap());
+            user(1, Role::User).policies(documents.iter().map(compile).collect::<Arc<[_]>>())
         };
         let (signer, principal) = match id {
             _ if id == OWNER.access_key_id => (OWNER, user(1, Role::Root)),
             _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
+            _ if id == WORKER.access_key_id => (WORKER, with(&[WORK])),
+            _ if id == LISTER.access_key_id => (LISTER, with(&[WORK, LIST])),
             _ if id == OUTAGE.access_key_id => return Err(Unavailable),
             _ if id == EXPIRED.access_key_id => return Ok(Lookup::Expired),
             _ if id == SUSPENDED.access_key_id => return Ok(Lookup::Suspended),
@@ -110,7 +138,7 @@ impl Credentials for Keys {
         };
         Ok(Lookup::Found(KeyRecord {
             secret: Secret::new(signer.secret),
-            principal,
+            principal: principal.into(),
             session_token: SessionTokenRule::None,
         }))
     }

@@ -1,0 +1,109 @@
+//! What conditions of policies may look at in an S3 request.
+//!
+//! Each key gets the value that the operation will act on and nothing else: a parameter is read as the codec reads it, and
+//! a header lands only in the key that it is the definition of (identity notes, 2.2).
+
+use baleen_policy::{Context, Key, Value};
+use baleen_types::RegionName;
+use http::HeaderMap;
+use http::header::{IF_MATCH, IF_NONE_MATCH, REFERER, USER_AGENT};
+use std::borrow::Cow;
+
+/// Parameters of the query with their keys.
+const PARAMETERS: [(&str, Key); 4] = [
+    ("prefix", Key::S3Prefix),
+    ("delimiter", Key::S3Delimiter),
+    ("max-keys", Key::S3MaxKeys),
+    ("versionId", Key::S3VersionId),
+];
+
+/// Headers with their keys.
+const HEADERS: [(&str, Key); 11] = [
+    ("x-amz-acl", Key::S3XAmzAcl),
+    ("x-amz-grant-read", Key::S3XAmzGrantRead),
+    ("x-amz-grant-write", Key::S3XAmzGrantWrite),
+    ("x-amz-grant-read-acp", Key::S3XAmzGrantReadAcp),
+    ("x-amz-grant-write-acp", Key::S3XAmzGrantWriteAcp),
+    ("x-amz-grant-full-control", Key::S3XAmzGrantFullControl),
+    ("x-amz-metadata-directive", Key::S3XAmzMetadataDirective),
+    ("x-amz-server-side-encryption", Key::S3XAmzServerSideEncryption),
+    (
+        "x-amz-server-side-encryption-customer-algorithm",
+        Key::S3XAmzServerSideEncryptionCustomerAlgorithm,
+    ),
+    ("x-amz-storage-class", Key::S3XAmzStorageClass),
+    ("x-amz-copy-source", Key::S3XAmzCopySource),
+];
+
+/// Adds what a request says of itself.
+pub(crate) fn circumstances(
+    mut context: Context<'static>,
+    query: &str,
+    headers: &HeaderMap,
+    region: &RegionName,
+) -> Context<'static> {
+    context.set(Key::AwsRequestedRegion, Some(region.to_string()));
+    for (name, key) in PARAMETERS {
+        context.set(key, parameter(query, name));
+    }
+    for (name, key) in HEADERS {
+        context.set(key, header(headers, name));
+    }
+    context.set(Key::AwsUserAgent, header(headers, USER_AGENT.as_str()));
+    context.set(Key::AwsReferer, header(headers, REFERER.as_str()));
+    context.set(Key::S3IfMatch, header(headers, IF_MATCH.as_str()));
+    context.set(Key::S3IfNoneMatch, header(headers, IF_NONE_MATCH.as_str()));
+    context
+}
+
+/// The value of a parameter, decoded as the codec does. One that stands twice has no value there, and so none here.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let mut found = query.split('&').filter_map(|pair| {
+        let (known, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(known) == name).then(|| decode(value))
+    });
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The value of a header; several of a name are joined, as the definition of a list of fields has it.
+fn header(headers: &HeaderMap, name: &str) -> Option<Value<'static>> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let joined = values.fold(text(first), |joined, more| format!("{joined}, {}", text(more)));
+    Some(Value::Text(Cow::Owned(match name {
+        "x-amz-copy-source" => {
+            let decoded = percent_encoding::percent_decode_str(&joined).decode_utf8_lossy();
+            decoded.strip_prefix('/').unwrap_or(&decoded).to_owned()
+        }
+        _ => joined,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_as_the_codec_reads_them() {
+        for (query, value) in [
+            ("prefix=a", Some("a")),
+            ("list-type=2&prefix=a%2Fb", Some("a/b")),
+            ("prefix=a+b", Some("a b")),
+            ("pre%66ix=a", Some("a")),
+            ("prefix=", Some("")),
+            ("prefix", Some("")),
+            ("Prefix=a", None),
+            ("prefix=a&prefix=b", None),
+            ("", None),
+        ] {
+            assert_eq!(parameter(query, "prefix").as_deref(), value, "{query}");
+        }
+    }
+}
