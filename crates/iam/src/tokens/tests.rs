@@ -4,7 +4,7 @@ use super::record::{StoredToken, v1};
 use super::*;
 use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, RootOverrides, Tags, UserInfo};
 use baleen_meta::Meta;
-use baleen_policy::{Action, Ask, Authorized, Context, Principal, Resource, authorize};
+use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
 use baleen_runtime::{Clock as _, Entropy, ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
 use baleen_types::{AccessKeyId, UserName};
@@ -17,6 +17,7 @@ struct World {
     clock: Arc<ManualClock>,
     meta: Meta,
     root: Principal,
+    root_token: Secret,
     ann: UserInfo,
     bob: UserInfo,
 }
@@ -51,10 +52,11 @@ impl World {
             path: Path::default(),
             tags: Tags::default(),
         };
-        let by = allow(&root);
+        let by = allow(&root, Role::Root, None);
         let ann = iam.create_user(&by, new("ann@example.com")).await.unwrap();
         let bob = iam.create_user(&by, new("bob@example.com")).await.unwrap();
         Self {
+            root_token: Secret::new(made.api_token.unwrap()),
             iam,
             clock,
             meta,
@@ -65,7 +67,12 @@ impl World {
     }
 
     fn root(&self) -> Authorized {
-        allow(&self.root)
+        allow(&self.root, Role::Root, None)
+    }
+
+    /// The user in a role; what it may is decided here and not by policies.
+    fn by(&self, user: &UserInfo, role: Role) -> Authorized {
+        allow(&self.root, role, Some(user))
     }
 
     async fn make(&self, by: &Authorized, owner: &UserInfo) -> Result<CreatedToken, Error> {
@@ -81,17 +88,48 @@ impl World {
             TokenLookup::Suspended => "suspended",
         }
     }
+
+    async fn let_users_define(&self, yes: bool) {
+        let settings = TokenSettings {
+            lets_users_define: yes,
+            lets_guests_in: false,
+        };
+        self.iam.set_token_settings(&self.root(), settings).await.unwrap();
+    }
 }
 
-/// Authorizes root; what it may is not what these tests are about.
-fn allow(root: &Principal) -> Authorized {
+/// Authorizes a user of any role. The decision is asked as root's and the role put in afterwards would need another crate;
+/// so the role is that of the caller, and the action one that everybody has.
+fn allow(root: &Principal, role: Role, user: Option<&UserInfo>) -> Authorized {
+    let caller = root.caller().unwrap();
+    let user = User {
+        id: user.map_or(caller.user.id, |user| user.id),
+        role,
+        ..(*caller.user).clone()
+    };
+    let principal = Principal::Known(Arc::new(Caller {
+        user: Arc::new(user),
+        ..(**caller).clone()
+    }));
     authorize(&Ask {
-        principal: root,
+        principal: &principal,
         action: Action::StsGetCallerIdentity,
         resource: Resource::OwnAccount,
         context: &Context::new(Timestamp::EPOCH),
     })
     .unwrap()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "a test has no use for the outcome besides")]
+fn why<T>(outcome: Result<T, Error>) -> &'static str {
+    match outcome {
+        Ok(_) => "ok",
+        Err(Error::NotAllowed(_)) => "not allowed",
+        Err(Error::NoSuchEntity { .. }) => "no such entity",
+        Err(Error::Invalid(_)) => "invalid",
+        Err(Error::ConcurrentModification) => "concurrent",
+        Err(_) => "another error",
+    }
 }
 
 #[tokio::test]
@@ -160,6 +198,125 @@ async fn what_ends_a_token_is_felt_at_once() {
         }
         assert_eq!(world.state(&made.token).await, after, "{case}");
     }
+}
+
+#[tokio::test]
+async fn users_define_tokens_only_while_they_may() {
+    let world = World::new().await;
+    let (ann, bob) = (world.by(&world.ann, Role::User), world.by(&world.bob, Role::User));
+    let ask = PageRequest::first();
+    assert_eq!(why(world.make(&ann, &world.ann).await), "not allowed", "off by default");
+    assert_eq!(why(world.iam.list_tokens(&ann, None, &ask).await), "not allowed");
+    assert_eq!(
+        why(world.iam.set_token_settings(&ann, TokenSettings::default()).await),
+        "not allowed"
+    );
+    world.let_users_define(true).await;
+    let own = world.make(&ann, &world.ann).await.unwrap();
+    assert!(own.info.is_user_defined);
+    assert_eq!(
+        why(world.make(&ann, &world.bob).await),
+        "not allowed",
+        "for oneself alone"
+    );
+    let grouped = TokenOptions {
+        group: Some("qa".to_owned()),
+        ..TokenOptions::labelled("x")
+    };
+    assert_eq!(
+        why(world.iam.create_token(&ann, world.ann.id, grouped.clone()).await),
+        "not allowed"
+    );
+    let short = own.info.short_id.as_str();
+    assert_eq!(
+        why(world.iam.update_token(&ann, short, Some(grouped), None).await),
+        "not allowed"
+    );
+    for outcome in [
+        why(world.iam.token_info(&bob, short).await),
+        why(world.iam.update_token(&bob, short, None, Some(false)).await),
+        why(world.iam.delete_token(&bob, short).await),
+        why(world.iam.rotate_token(&bob, short, world.clock.now()).await),
+    ] {
+        assert_eq!(outcome, "no such entity", "others do not even learn of it");
+    }
+    assert_eq!(
+        world
+            .iam
+            .list_tokens(&bob, Some(world.ann.id), &ask)
+            .await
+            .unwrap()
+            .items,
+        []
+    );
+    assert_eq!(world.iam.list_tokens(&ann, None, &ask).await.unwrap().items.len(), 1);
+
+    world.let_users_define(false).await;
+    assert_eq!(why(world.iam.token_info(&ann, short).await), "not allowed");
+    assert_eq!(world.state(&own.token).await, "found", "it keeps working");
+    let admins = world.make(&world.root(), &world.ann).await.unwrap();
+    assert_eq!(why(world.iam.disable_user_defined_tokens(&ann).await), "not allowed");
+    assert_eq!(world.iam.disable_user_defined_tokens(&world.root()).await.unwrap(), 1);
+    assert_eq!(world.iam.disable_user_defined_tokens(&world.root()).await.unwrap(), 0);
+    assert_eq!(
+        (world.state(&own.token).await, world.state(&admins.token).await),
+        ("unknown", "found")
+    );
+    assert_eq!(world.state(&world.root_token).await, "found");
+}
+
+#[tokio::test]
+async fn admins_manage_everyone_but_root() {
+    let world = World::new().await;
+    let admin = world.by(&world.bob, Role::Admin);
+    let root = world.root.user().unwrap().id;
+    let of_root = world
+        .iam
+        .create_token(&world.root(), root, TokenOptions::labelled("root's"))
+        .await
+        .unwrap();
+    assert_eq!(
+        why(world.iam.create_token(&admin, root, TokenOptions::labelled("x")).await),
+        "not allowed"
+    );
+    assert_eq!(
+        why(world.iam.delete_token(&admin, &of_root.info.short_id).await),
+        "not allowed"
+    );
+    assert_eq!(
+        why(world
+            .iam
+            .rotate_token(&admin, &of_root.info.short_id, world.clock.now())
+            .await),
+        "not allowed"
+    );
+    let of_ann = world.make(&admin, &world.ann).await.unwrap();
+    assert_eq!(of_ann.info.created_by, world.bob.id);
+    assert_eq!(why(world.iam.delete_token(&admin, &of_ann.info.short_id).await), "ok");
+    let first = &world.root_token.expose()[..6];
+    for by in [&admin, &world.root()] {
+        assert_eq!(
+            why(world.iam.update_token(by, first, None, Some(false)).await),
+            "not allowed"
+        );
+    }
+    let public = TokenOptions {
+        is_public: true,
+        ..TokenOptions::labelled("x")
+    };
+    assert_eq!(
+        why(world.iam.create_token(&admin, world.ann.id, public).await),
+        "invalid",
+        "no guests are let in"
+    );
+    let nobody = baleen_types::UserId::from_entropy(77);
+    assert_eq!(
+        why(world
+            .iam
+            .create_token(&admin, nobody, TokenOptions::labelled("x"))
+            .await),
+        "no such entity"
+    );
 }
 
 #[tokio::test]

@@ -159,13 +159,16 @@ pub fn grant(principal: &Principal, action: Action) -> Authorized {
         user: Arc::new(user),
         ..(**caller).clone()
     }));
-    authorize(&Ask {
-        principal: &principal,
-        action,
-        resource: Resource::OwnAccount,
-        context: &Context::new(Timestamp::EPOCH),
-    })
-    .unwrap()
+    let ask = |resource| {
+        authorize(&Ask {
+            principal: &principal,
+            action,
+            resource,
+            context: &Context::new(Timestamp::EPOCH),
+        })
+    };
+    // Some are acts on customers and not on the account itself.
+    ask(Resource::OwnAccount).or_else(|_| ask(Resource::Customers)).unwrap()
 }
 
 pub fn name(text: &str) -> UserName {
