@@ -42,7 +42,7 @@ fn documents(condition: &str) -> Vec<String> {
             r#"{{"Version": "2012-10-17", "Statement": [
                 {{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::{bucket}"}},
                 {{"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
-                  "Resource": "arn:aws:s3:::{bucket}/home/${{aws:username}}/*", "Condition": {{}}}},
+                  "Resource": "arn:aws:s3:::{bucket}/desk/${{aws:username}}/*", "Condition": {{}}}},
                 {{"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::{bucket}/*", "Condition": {condition}}}]}}"#
         )
     };
