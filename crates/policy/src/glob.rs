@@ -102,6 +102,19 @@ impl Glob {
         if !self.has_variables {
             return Ok(fits(&self.tokens, text.as_bytes()));
         }
+        // What differs before the first variable differs whatever the variable stands for.
+        let mut plain = self
+            .tokens
+            .iter()
+            .zip(text.bytes().map(Some).chain(std::iter::repeat(None)));
+        let differs = plain.find_map(|(token, byte)| match token {
+            Token::Byte(wanted) if Some(*wanted) == byte => None,
+            Token::Byte(_) => Some(true),
+            Token::One | Token::Run | Token::Variable(_) => Some(false),
+        });
+        if differs == Some(true) {
+            return Ok(false);
+        }
         let mut filled = Vec::with_capacity(self.tokens.len());
         for token in &self.tokens {
             match token {

@@ -166,6 +166,24 @@ fn policies_lower_and_never_raise() {
         ),
         (ann().bounds(bounds("+*@*")), "CreateUser", false, "bounds give nothing"),
         (
+            ann().bounds(bounds("+s3:*@*")),
+            "AssumeRole",
+            false,
+            "to derive is a right as well",
+        ),
+        (
+            ann().bounds(bounds("+sts:AssumeRole@*")),
+            "AssumeRole",
+            true,
+            "which bounds may hold",
+        ),
+        (
+            ann().policies(own("-sts:*@*")),
+            "AssumeRole",
+            false,
+            "and a policy deny",
+        ),
+        (
             admin().bounds(bounds("nothing")),
             "GetCallerIdentity",
             true,
@@ -180,7 +198,11 @@ fn policies_lower_and_never_raise() {
     ];
     for (caller, act, allowed, reason) in rows {
         let principal = Principal::from(caller);
-        let thing = if act == "GetCallerIdentity" { "account" } else { "bob" };
+        let thing = if action(act).service() == "sts" {
+            "account"
+        } else {
+            "bob"
+        };
         let decided = on(thing, &principal, |resource| ask(&principal, action(act), resource));
         assert_eq!(decided.is_ok(), allowed, "{act}: {reason}");
     }
