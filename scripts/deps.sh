@@ -46,6 +46,8 @@ test_needs() {
   if ! command -v python3 >/dev/null; then
     need python3 "runs the tests with real clients" false
   fi
+  need nodejs "runs the identity provider that federated logins are tested against" command -v node
+  need npm "installs it" command -v npm
   need python3-venv "keeps the Python clients (boto3, AWS CLI, cloudflare) in a folder of their own" has_venv
 }
 
