@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from conftest import boto
 from harness import Baleen, Store
 
-READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
 
 
 class Admin:
@@ -61,15 +61,22 @@ def ann(admin):
     admin("user", "delete", name)
 
 
+@pytest.fixture(scope="module")
+def bucket(baleen):
+    boto(baleen).create_bucket(Bucket="admin-notes")
+    return "admin-notes"
+
+
 def may_list(server, key):
     store = Store(s3=server.s3, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
     try:
-        boto(store).list_buckets()
+        boto(store).list_objects_v2(Bucket="admin-notes")
     except ClientError as error:
         return error.response["Error"]["Code"]
     return "yes"
 
 
+@pytest.mark.usefixtures("bucket")
 def test_a_user_gets_a_key_and_a_policy_and_loses_them(baleen, admin, ann, tmp_path):
     assert admin("whoami")["Arn"].endswith(":root")
     assert ann in [user["UserName"] for user in admin("user", "list")]
@@ -81,6 +88,7 @@ def test_a_user_gets_a_key_and_a_policy_and_loses_them(baleen, admin, ann, tmp_p
     admin("policy", "create", "readers", str(document))
     assert admin("policy", "show", "readers") == READ
     admin("policy", "attach", "readers", ann)
+    assert may_list(baleen, key) == "yes"
     assert [policy["PolicyName"] for policy in admin("policy", "of", ann)] == ["readers"]
     assert [user["UserName"] for user in admin("policy", "users", "readers")] == [ann]
 
@@ -102,6 +110,7 @@ def test_a_user_gets_a_key_and_a_policy_and_loses_them(baleen, admin, ann, tmp_p
 def test_as_somebody_else(admin, ann):
     key = admin("key", "create", ann)
     hers = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    assert admin("whoami", **hers)["Arn"].endswith(f":user/{ann}")
     told = admin.refused("user", "create", "bob@example.com", **hers)
     assert "(AccessDenied)" in told and "root or of an admin" in told
     told = admin.refused("whoami", **hers | {"AWS_SECRET_ACCESS_KEY": "x" * 40})
