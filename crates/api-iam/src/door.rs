@@ -15,7 +15,7 @@ use baleen_iam::{Iam, PublicUrl};
 use baleen_policy::{Action, Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_tenancy::Tenancy;
-use baleen_types::RequestId;
+use baleen_types::{RegionName, RequestId};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, Method, Uri};
@@ -29,6 +29,8 @@ pub struct Parts {
     pub iam: Arc<Iam>,
     /// Customers.
     pub tenancy: Arc<Tenancy>,
+    /// Where this server is, for whitelists that hold in some regions only.
+    pub region: RegionName,
     /// Where browsers reach this server, for federated logins.
     pub public_url: Option<PublicUrl>,
     /// Tells the time that requests are judged at.
@@ -96,11 +98,13 @@ impl IdentityDoor {
         match found.run {
             Runner::Open(run) => {
                 let id = request_id(head);
+                let customer = single(&head.headers, "x-lyve-customer")?;
                 run(Guest {
                     parts,
                     id,
                     params,
                     origin,
+                    customer,
                 })
                 .await
             }
@@ -376,5 +380,17 @@ pub(crate) async fn read_bounded(body: RequestBody, most: usize) -> Result<Vec<u
         Err(error) => Err(error
             .downcast_ref::<BodyFault>()
             .map_or_else(|| Fault::internal("a body failed"), Fault::from)),
+    }
+}
+
+/// The one value of a header.
+fn single(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, Fault> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if values.next().is_none() => Ok(Some(text.trim().to_owned())),
+        _ => Err(Fault::invalid_input(format!(
+            "The header {name} must stand once and be plain text."
+        ))),
     }
 }

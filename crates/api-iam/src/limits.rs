@@ -46,6 +46,12 @@ pub const METADATA_XML: RangeInclusive<usize> = 1..=(256 << 10);
 /// Characters of the code that a federated login ends with.
 pub const CODE_OF_LOGIN: RangeInclusive<usize> = 1..=4096;
 
+/// Characters of a name as somebody types it to log in; what it may be tells nobody who tries.
+pub const TYPED_NAME: RangeInclusive<usize> = 1..=256;
+
+/// Users whose particulars one call reads (identity contract, section 4, RSGetUserInfo).
+pub const USER_LIST_MAX: usize = 100;
+
 /// Seconds of a session that a login opens (identity contract, section 2).
 pub const LOGIN_SECONDS: RangeInclusive<u32> = baleen_iam::limits::LOGIN_SECS;
 

@@ -3,7 +3,7 @@
 use crate::door::Parts;
 use crate::fault::Fault;
 use crate::fields::{missing, user_name};
-use crate::limits::ARN;
+use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
 use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize};
@@ -24,6 +24,8 @@ pub(crate) enum Extent {
     UserOrOneself,
     /// The user that `Name` names, or `UserName` (identity contract, 7.18).
     NamedUser,
+    /// The users that `UserList` names; who asks if none is named. Unknown ones are left out.
+    Users,
     /// A user that is to be made, by the name in `UserName`.
     NewUser,
     /// The owner of the access key that `AccessKeyId` names.
@@ -48,6 +50,8 @@ pub(crate) enum Subject {
     Account,
     /// A user.
     User(UserInfo),
+    /// Several users.
+    Users(Vec<UserInfo>),
     /// A name that is to become a user.
     NewUser(UserName),
     /// A user and one of its access keys.
@@ -109,6 +113,7 @@ impl Extent {
                 let name = user_name(parameter, text.ok_or_else(|| missing(parameter))?)?;
                 asked.user(asking, Some(name)).await.map(wrap_user)
             }
+            Self::Users => asked.users(asking, &params.members("UserList", USER_LIST_MAX)?).await,
             Self::NewUser => {
                 let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
                 let name = user_name("UserName", name)?;
@@ -207,6 +212,32 @@ impl Question<'_> {
                 Err(missing.into())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn users(&self, asking: &User, names: &[&str]) -> Result<(Authorized, Subject), Fault> {
+        if names.is_empty() {
+            let (authorized, user) = self.user(asking, None).await?;
+            return Ok((authorized, Subject::Users(vec![user])));
+        }
+        let (mut authorized, mut found) = (None, Vec::with_capacity(names.len()));
+        for name in names {
+            // What cannot be a name is nobody's, which is the same as unknown here.
+            let Ok(name) = UserName::parse(name) else { continue };
+            match self.parts.iam.find_user(asking.account, &name).await {
+                Ok(user) => {
+                    authorized = Some(self.about(Resource::User(user.facts()))?);
+                    found.push(user);
+                }
+                Err(Error::NoSuchEntity { .. }) => {
+                    authorized = Some(self.about(Resource::User(UserFacts::absent(asking.account, &name, "/")))?);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match authorized {
+            Some(authorized) => Ok((authorized, Subject::Users(found))),
+            None => Ok((self.about(Resource::User(asking.into()))?, Subject::Users(found))),
         }
     }
 

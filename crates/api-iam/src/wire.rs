@@ -5,7 +5,8 @@ use crate::fields::{unfit, violation};
 use crate::limits::REGIONS_MAX;
 use crate::params::Params;
 use crate::xml::Xml;
-use baleen_iam::{OpenedSession, Page, PolicyInfo, UserInfo, VersionInfo};
+use baleen_iam::login::LoginState;
+use baleen_iam::{AuthMethod, OpenedSession, Page, PolicyInfo, UserInfo, VersionInfo};
 use baleen_policy::Role;
 use baleen_types::{RegionName, RequestId, RootName, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
@@ -100,19 +101,46 @@ pub(crate) fn regions(params: &Params) -> Result<Option<Vec<RegionName>>, Fault>
     names.iter().map(parse).collect::<Result<_, _>>().map(Some)
 }
 
-/// What a login through an identity provider answers, as RSLogin does (seed 004, "RSLogin").
-pub(crate) fn federated_login(
-    id: RequestId,
-    user: &UserInfo,
-    root: &RootName,
-    session: &OpenedSession,
-    now: Timestamp,
-) -> Value {
+/// The time of something that never was, as the document prints it.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// A user as the document's own actions write it, below the name of its root, which RSGetUserInfo prints without the
+/// reseller's (seed 004, "RSGetUserInfo" and "RSLogin").
+pub(crate) fn user_info(user: &UserInfo, login: LoginState, root: &str) -> Value {
     let role = match user.role {
         Role::Root => "root",
         Role::Admin => "admin",
         Role::User => "user",
     };
+    let method = match user.auth {
+        AuthMethod::Password => "password",
+        AuthMethod::Federated => "federated",
+    };
+    json!({
+        "Id": user.id.to_string(),
+        "Name": user.name.as_str(),
+        "PwdMustChange": user.must_change_password,
+        "Email": user.name.as_str(),
+        "Firstname": user.first_name,
+        "Lastname": user.last_name,
+        "Type": role,
+        "CreatedOn": user.created.to_rfc3339_millis(),
+        "LastAccess": login.last_login.map_or_else(|| NEVER.to_owned(), Timestamp::to_rfc3339_millis),
+        "Path": user.path,
+        "Root": root,
+        "AuthMethod": method,
+        "TFAEnabled": login.has_second_factor,
+    })
+}
+
+/// What a login answers (seed 004, "RSLogin"). Its keys need no session token.
+pub(crate) fn logged_in(
+    id: RequestId,
+    user: &UserInfo,
+    login: LoginState,
+    root: &RootName,
+    session: &OpenedSession,
+) -> Value {
     json!({
         "RequestId": id.to_string(),
         "Credentials": {
@@ -121,19 +149,6 @@ pub(crate) fn federated_login(
             "Expiration": session.expires.to_rfc3339_millis(),
             "AccessKeyId": session.id.as_str(),
         },
-        "UserInfo": {
-            "Id": user.id.to_string(),
-            "Name": user.name.as_str(),
-            "PwdMustChange": false,
-            "Email": user.name.as_str(),
-            "Firstname": user.first_name,
-            "Lastname": user.last_name,
-            "Type": role,
-            "CreatedOn": user.created.to_rfc3339_millis(),
-            "LastAccess": now.to_rfc3339_millis(),
-            "Path": user.path,
-            "Root": root.to_string(),
-            "TFAEnabled": false,
-        },
+        "UserInfo": user_info(user, login, &root.to_string()),
     })
 }

@@ -281,6 +281,7 @@ pub(crate) async fn build(
     let identity_door = IdentityDoor::new(baleen_api_iam::Parts {
         iam: Arc::clone(&iam),
         tenancy,
+        region: config.region.clone(),
         public_url: public_url(config, addresses.s3),
         clock: Arc::clone(&clock),
     });

@@ -49,7 +49,9 @@ mod rs_disable_tfa;
 mod rs_enable_tfa;
 mod rs_federated_login;
 mod rs_get_token;
+mod rs_get_user_info;
 mod rs_list_customer;
+mod rs_login;
 mod rs_modify_customer;
 mod rs_prepare_tfa;
 mod rs_reset_password;
@@ -140,6 +142,8 @@ pub(crate) struct Guest {
     pub(crate) id: RequestId,
     pub(crate) params: Params,
     pub(crate) origin: Option<Origin>,
+    /// What `x-lyve-customer` says.
+    pub(crate) customer: Option<String>,
 }
 
 /// An authorized request.
@@ -173,6 +177,14 @@ impl Call {
     pub(crate) fn user(&self) -> Result<&UserInfo, Fault> {
         match &self.subject {
             Subject::User(user) | Subject::UserAndPolicy(user, _) | Subject::Key(user, _) => Ok(user),
+            _ => Err(wrong_extent()),
+        }
+    }
+
+    /// The users that the row's extent has found.
+    pub(crate) fn users(&self) -> Result<&[UserInfo], Fault> {
+        match &self.subject {
+            Subject::Users(users) => Ok(users),
             _ => Err(wrong_extent()),
         }
     }
@@ -253,6 +265,7 @@ pub static ROWS: &[Row] = &[
     row!(Sts "GetAccessKeyInfo", StsGetAccessKeyInfo on Account, Read Xml, get_access_key_info::run),
     row!(Sts "GetCallerIdentity", StsGetCallerIdentity on Account, Read Xml, get_caller_identity::run),
     // passwords and second factors
+    open!(Sts "RSLogin", StsRsLogin, Secret Json, rs_login::run),
     open!(Iam "RSResetPassword", IamRsResetPassword, Write Json, rs_reset_password::run),
     row!(Iam "ChangePassword", IamChangePassword on Oneself, Write Xml, change_password::run),
     row!(Iam "CreateLoginProfile", IamCreateLoginProfile on User, Write Xml, create_login_profile::run),
@@ -273,6 +286,7 @@ pub static ROWS: &[Row] = &[
     row!(Iam "TagUser", IamTagUser on User, Write Xml, tag_user::run),
     row!(Iam "UntagUser", IamUntagUser on User, Write Xml, untag_user::run),
     row!(Iam "ListUserTags", IamListUserTags on User, Read Xml, list_user_tags::run),
+    row!(Iam "RSGetUserInfo", IamRsGetUserInfo on Users, Read Json, rs_get_user_info::run),
     row!(Iam "RSSetUserInfo", IamRsSetUserInfo on NamedUser, Write Json, rs_set_user_info::run),
     row!(Iam "RSSetUserAuthMethod", IamRsSetUserAuthMethod on NamedUser, Write Json, rs_set_user_auth_method::run),
     // federated login

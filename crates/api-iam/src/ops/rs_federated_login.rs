@@ -9,6 +9,7 @@ use crate::limits::{CODE_OF_LOGIN, LOGIN_SECONDS};
 use crate::saml::refused;
 use crate::wire;
 use baleen_iam::SessionLength;
+use baleen_iam::login::LoginState;
 
 pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let code = guest.params.required("Code", &CODE_OF_LOGIN)?;
@@ -20,11 +21,9 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let tenancy = &guest.parts.tenancy;
     let customer = tenancy.customer(user.account).await?.ok_or_else(Fault::access_denied)?;
     let root = tenancy.root_name(&customer).await?;
-    Ok(Answer::Json(wire::federated_login(
-        guest.id,
-        &user,
-        &root,
-        &session,
-        guest.parts.clock.now(),
-    )))
+    let login = LoginState {
+        last_login: Some(guest.parts.clock.now()),
+        ..LoginState::default()
+    };
+    Ok(Answer::Json(wire::logged_in(guest.id, &user, login, &root, &session)))
 }

@@ -1,6 +1,10 @@
 //! A door over an empty store, asked without a listener: who signs is said, not proven; the edge's own tests prove it.
 
-#![allow(unreachable_pub, reason = "it is a module of the tests")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "it is a module of the tests, each of which uses a part"
+)]
 
 use baleen_api_iam::{IdentityDoor, Parts};
 use baleen_http::{Deed, Door as _, Request, RequestBody, Signed};
@@ -71,6 +75,7 @@ impl Bench {
         let door = IdentityDoor::new(Parts {
             iam: Arc::clone(&iam),
             tenancy,
+            region: RegionName::parse("DCA02").unwrap(),
             public_url: PublicUrl::parse("https://baleen.example").ok(),
             clock,
         });

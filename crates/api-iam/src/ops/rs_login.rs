@@ -1,0 +1,69 @@
+//! `RSLogin` (seed 004, "RSLogin"): a session for a password. Every refusal reads the same and costs the same; what a try
+//! may be is the business of `iam`.
+//!
+//! A customer whose whitelist is in force wants its name in `x-lyve-customer` and the try to come from a listed network.
+//! Who is not let in there is tried as if there were no such customer: no password of it is looked at, and the refusal
+//! neither reads otherwise nor comes sooner, so that nobody outside learns which customers have a list.
+
+use super::{Guest, source_of};
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::fields::unfit;
+use crate::limits::{CODE_CHARACTERS_MAX, LOGIN_SECONDS, TYPED_NAME};
+use crate::wire;
+use baleen_iam::SessionLength;
+use baleen_iam::login::{LogIn, LoginState};
+use baleen_tenancy::{Customer, names_customer};
+use baleen_types::CustomerName;
+
+pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
+    let (params, parts) = (&guest.params, &guest.parts);
+    let customer_name = params.required("Customer", &TYPED_NAME)?;
+    let user = params.required("UserName", &TYPED_NAME)?;
+    let password = params.password("Password")?;
+    let code = params.secret("OTP", CODE_CHARACTERS_MAX)?;
+    let seconds = params.number("DurationSeconds", &LOGIN_SECONDS)?;
+    let length = SessionLength::login(seconds).map_err(|invalid| unfit("DurationSeconds", &invalid))?;
+    let found = match CustomerName::parse(customer_name) {
+        Ok(name) => parts.tenancy.by_name(&name).await?,
+        Err(_) => None,
+    };
+    let customer = match found {
+        Some(customer) if lets_in(&guest, &customer).await? => Some(customer),
+        _ => None,
+    };
+    let ask = LogIn {
+        customer: customer_name,
+        account: customer.as_ref().map(|customer| customer.account),
+        user,
+        password: &password,
+        code: code.as_ref(),
+        length,
+        source: source_of(guest.origin),
+    };
+    let done = parts.iam.log_in(ask).await?;
+    let customer = customer.ok_or_else(|| Fault::internal("a login to no customer"))?;
+    let root = parts.tenancy.root_name(&customer).await?;
+    let login = LoginState {
+        last_login: Some(done.at),
+        has_password: true,
+        has_second_factor: done.has_second_factor,
+    };
+    Ok(Answer::Json(wire::logged_in(
+        guest.id,
+        &done.user,
+        login,
+        &root,
+        &done.session,
+    )))
+}
+
+/// Whether the customer's whitelist lets a login in.
+async fn lets_in(guest: &Guest, customer: &Customer) -> Result<bool, Fault> {
+    let (parts, now) = (&guest.parts, guest.parts.clock.now());
+    let tenancy = &parts.tenancy;
+    let is_restricted = tenancy.is_restricted(customer.account, &parts.region, now).await?;
+    let source = source_of(guest.origin);
+    let admits = tenancy.admits(customer.account, &parts.region, source, now).await?;
+    Ok(admits && names_customer(is_restricted, guest.customer.as_deref(), &customer.name))
+}

@@ -1,0 +1,146 @@
+//! Logging in by RSLogin, and what a login shows of a user.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use baleen_policy::Principal;
+use common::{Bench, IAM, NAME_OF_ROOT, STS, body, encode, form_of};
+use serde_json::Value;
+
+const NAME: &str = "clark@example.com";
+const PASSWORD: &str = "Password22";
+
+async fn bench_with_user() -> Bench {
+    let bench = Bench::new().await;
+    bench.user(NAME).await;
+    let profile = [("UserName", NAME), ("Password", PASSWORD)];
+    bench.ask(&bench.root, "CreateLoginProfile", &profile).await.good();
+    bench
+}
+
+#[tokio::test]
+async fn a_login_and_its_refusals() {
+    let bench = bench_with_user().await;
+    let right = [("Customer", "baleen"), ("UserName", NAME), ("Password", PASSWORD)];
+    let told = bench.ask(&Principal::Nobody, "RSLogin", &right).await.good();
+    assert_eq!(told.headers["cache-control"], "no-store");
+    let told: Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!(told["Credentials"]["SessionToken"], "");
+    let user = &told["UserInfo"];
+    for (member, value) in [
+        ("Name", NAME),
+        ("Email", NAME),
+        ("Type", "user"),
+        ("Path", "/"),
+        ("Root", "baleen:baleen"),
+    ] {
+        assert_eq!(user[member], value, "{member}");
+    }
+    let key = told["Credentials"]["AccessKeyId"].as_str().unwrap();
+    assert!(key.starts_with("STX"));
+    let session = bench.who(key).await.unwrap();
+    let info = bench.ask(&session, "RSGetUserInfo", &[]).await.good();
+    let info: Value = serde_json::from_str(&info.body).unwrap();
+    assert_eq!((&info[0]["Name"], &info[0]["Root"]), (&user["Name"], &"baleen".into()));
+    assert_eq!(info[0]["LastAccess"], user["LastAccess"]);
+
+    let mut texts = Vec::new();
+    for (member, value) in [(0, "nobody"), (0, "\u{e9}!"), (1, "x@example.com"), (2, "Password23")] {
+        let mut wrong = right;
+        wrong[member].1 = value;
+        let told = bench.ask(&Principal::Nobody, "RSLogin", &wrong).await;
+        told.refused(403, "AccessDenied");
+        texts.push(told.body);
+    }
+    assert!(
+        texts.iter().all(|text| *text == texts[0]),
+        "one text for all: {texts:?}"
+    );
+    for missing in 0..right.len() {
+        let rest: Vec<_> = right.into_iter().enumerate().filter(|(n, _)| *n != missing).collect();
+        let rest: Vec<_> = rest.into_iter().map(|(_, pair)| pair).collect();
+        let told = bench.ask(&Principal::Nobody, "RSLogin", &rest).await;
+        told.refused(400, "ValidationError");
+    }
+}
+
+/// A whitelist wants the customer's name in a header, and says no as a wrong password does.
+#[tokio::test]
+async fn a_login_below_a_whitelist() {
+    let bench = bench_with_user().await;
+    let form = format!(
+        "Action=RSLogin&Version={STS}&Customer=baleen&UserName={}&Password={PASSWORD}",
+        encode(NAME)
+    );
+    let log_in = async |header: Option<&str>| {
+        let mut request = form_of("/", form.clone());
+        if let Some(header) = header {
+            request
+                .headers_mut()
+                .insert("x-lyve-customer", header.try_into().unwrap());
+        }
+        bench.send(&Principal::Nobody, "sts", request).await
+    };
+    let listed = async |subnet: &str| {
+        let rule = format!(r#"{{"root":"baleen","subNet":"{subnet}"}}"#);
+        let put = http::Request::put("/api/whitelist/RSWhitelistAddRule").header("content-type", "application/json");
+        let told = bench
+            .send(&bench.root, "iam", put.body(body(rule)).unwrap())
+            .await
+            .good();
+        let told: Value = serde_json::from_str(&told.body).unwrap();
+        let approved = format!(r#"{{"root":"baleen","ruleId":{}}}"#, told["ruleId"]);
+        let post =
+            http::Request::post("/api/whitelist/RSWhitelistApproveRule").header("content-type", "application/json");
+        bench
+            .send(&bench.root, "iam", post.body(body(approved)).unwrap())
+            .await
+            .good();
+    };
+    log_in(None).await.good();
+    listed("192.0.2.0/24").await;
+    let outside = log_in(Some("baleen")).await;
+    outside.refused(403, "AccessDenied");
+    listed("127.0.0.0/8").await;
+    log_in(Some("Baleen")).await.good();
+    for header in [None, Some("newcorp"), Some("")] {
+        assert_eq!(log_in(header).await.body, outside.body, "{header:?}");
+    }
+}
+
+#[tokio::test]
+async fn particulars_of_several_users() {
+    let bench = bench_with_user().await;
+    let names = async |asking: &Principal, list: &[(&str, &str)]| {
+        let told = bench.ask(asking, "RSGetUserInfo", list).await;
+        let shown: Value = serde_json::from_str(&told.body).unwrap();
+        let names = shown
+            .as_array()
+            .map(|users| users.iter().map(|user| user["Name"].to_string()).collect::<Vec<_>>());
+        (told.status.as_u16(), names.map(|names| names.join(" ")))
+    };
+    let both = [
+        ("UserList.1", NAME),
+        ("UserList.2", "unknown@example.com"),
+        ("UserList.3", NAME_OF_ROOT),
+    ];
+    let found = names(&bench.root, &both).await;
+    assert_eq!(found, (200, Some(format!(r#""{NAME}" "{NAME_OF_ROOT}""#))));
+    let user = bench.user("lois@example.com").await;
+    assert_eq!(names(&user, &[]).await, (200, Some(r#""lois@example.com""#.to_owned())));
+    assert_eq!(names(&user, &both).await, (403, None));
+    assert_eq!(
+        names(&user, &[("UserList.1", "unknown@example.com")]).await,
+        (403, None)
+    );
+    let form = format!("Action=RSGetUserInfo&Version={IAM}");
+    let long = (1..=101)
+        .map(|n| format!("&UserList.{n}=u{n}"))
+        .collect::<Vec<_>>()
+        .concat();
+    bench
+        .send(&bench.root, "iam", form_of("/", form + &long))
+        .await
+        .refused(400, "ValidationError");
+}
