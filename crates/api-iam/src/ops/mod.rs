@@ -44,7 +44,9 @@ mod list_user_policies;
 mod list_user_tags;
 mod list_users;
 mod put_user_policy;
+mod rs_assume_customer_role;
 mod rs_available_regions;
+mod rs_create_customer;
 mod rs_disable_tfa;
 mod rs_enable_tfa;
 mod rs_federated_login;
@@ -264,6 +266,7 @@ pub static ROWS: &[Row] = &[
     row!(Sts "GetSessionToken", StsGetSessionToken on Account, Secret Xml, get_session_token::run),
     row!(Sts "GetAccessKeyInfo", StsGetAccessKeyInfo on Account, Read Xml, get_access_key_info::run),
     row!(Sts "GetCallerIdentity", StsGetCallerIdentity on Account, Read Xml, get_caller_identity::run),
+    row!(Sts "RSAssumeCustomerRole", StsRsAssumeCustomerRole on CustomerOrOwn, Secret Json, rs_assume_customer_role::run),
     // passwords and second factors
     open!(Sts "RSLogin", StsRsLogin, Secret Json, rs_login::run),
     open!(Iam "RSResetPassword", IamRsResetPassword, Write Json, rs_reset_password::run),
@@ -324,6 +327,7 @@ pub static ROWS: &[Row] = &[
     row!(Iam "DeleteUserPolicy", IamDeleteUserPolicy on User, Write Xml, delete_user_policy::run),
     row!(Iam "ListUserPolicies", IamListUserPolicies on User, Read Xml, list_user_policies::run),
     // customers
+    row!(Iam "RSCreateCustomer", IamRsCreateCustomer on Customers, Secret Json, rs_create_customer::run),
     row!(Iam "RSListCustomer", IamRsListCustomer on Customers, Read Json, rs_list_customer::run),
     row!(Iam "RSModifyCustomer", IamRsModifyCustomer on Customer, Write Json, rs_modify_customer::run),
     row!(Iam "RSAvailableRegions", IamRsAvailableRegions on CustomerOrOwn, Read Json, rs_available_regions::run),
