@@ -239,7 +239,7 @@ impl Door for IdentityDoor {
 
 /// What a request names as the thing it acts on, for the audit log: of a user, policy or customer the name, else nothing.
 fn named_resource(params: &Params) -> String {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "UserName",
         "Name",
         "PolicyArn",
@@ -247,6 +247,7 @@ fn named_resource(params: &Params) -> String {
         "CustomerName",
         "Customer",
         "AccessKeyId",
+        "PolicySourceArn",
     ];
     let named = NAMES.iter().filter_map(|name| Some((*name, params.get(name)?)));
     // Within bounds, since nobody has checked the values yet.

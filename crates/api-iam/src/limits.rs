@@ -69,3 +69,24 @@ pub const PASSWORD_CHARACTERS_MAX: usize = 512;
 
 /// Characters of a one-time code, a recovery code or a reset token.
 pub const CODE_CHARACTERS_MAX: usize = 256;
+
+/// Policies that one simulation brings, in each of its lists; as many as a user has attached.
+pub const SIMULATED_POLICIES_MAX: usize = baleen_iam::limits::POLICIES_PER_USER_MAX;
+
+/// Actions, and resources, that one simulation asks about.
+pub const SIMULATED_MAX: usize = 200;
+
+/// Questions that one simulation answers at once, whatever `MaxItems` says: they are judged without a pause.
+pub const SIMULATED_AT_ONCE_MAX: usize = 100;
+
+/// Characters of a condition key (service model iam, "ContextKeyNameType").
+pub const CONTEXT_KEY: RangeInclusive<usize> = 5..=256;
+
+/// Characters of a resource in a simulation (service model iam, "ResourceNameType").
+pub const RESOURCE_NAME: RangeInclusive<usize> = 1..=2048;
+
+/// Characters of an action in a simulation (service model iam, "ActionNameType").
+pub const ACTION_NAME: RangeInclusive<usize> = 3..=128;
+
+/// Condition keys that a simulation takes for granted.
+pub const CONTEXT_ENTRIES_MAX: usize = 100;

@@ -1,14 +1,14 @@
 //! What an action is about: named from its parameters, decided about, and only then looked at more closely.
 
 use crate::door::Parts;
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
 use crate::fields::{missing, user_name};
 use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
 use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize};
 use baleen_tenancy::Customer;
-use baleen_types::{AccessKeyId, CustomerName, UserName};
+use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
 use std::sync::Arc;
 
 /// Where the resource of an action comes from.
@@ -26,6 +26,8 @@ pub(crate) enum Extent {
     NamedUser,
     /// The users that `UserList` names; who asks if none is named. Unknown ones are left out.
     Users,
+    /// The user whose ARN `PolicySourceArn` is.
+    UserOfArn,
     /// A user that is to be made, by the name in `UserName`.
     NewUser,
     /// The owner of the access key that `AccessKeyId` names.
@@ -114,6 +116,19 @@ impl Extent {
                 asked.user(asking, Some(name)).await.map(wrap_user)
             }
             Self::Users => asked.users(asking, &params.members("UserList", USER_LIST_MAX)?).await,
+            Self::UserOfArn => {
+                let arn = params.required("PolicySourceArn", &ARN)?;
+                let (account, name) = user_of_arn(arn)?;
+                if account != asking.account {
+                    return Err(Fault::access_denied());
+                }
+                let (authorized, user) = asked.user(asking, Some(name)).await?;
+                if user.arn() != arn {
+                    let message = "There is no user of this ARN: the path or the spelling of the name is another.";
+                    return Err(Fault::new(Code::NoSuchEntity, message));
+                }
+                Ok((authorized, Subject::User(user)))
+            }
             Self::NewUser => {
                 let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
                 let name = user_name("UserName", name)?;
@@ -184,6 +199,18 @@ pub(crate) fn authorize_about(
         resource,
         context,
     })?)
+}
+
+/// Account and name in the ARN of a user. Root's is refused: no policy counts for root.
+fn user_of_arn(arn: &str) -> Result<(AccountId, UserName), Fault> {
+    let wrong = || Fault::invalid_input("PolicySourceArn must read arn:aws:iam::<account>:user/<name>.");
+    let rest = arn.strip_prefix("arn:aws:iam::").ok_or_else(wrong)?;
+    let (account, path) = rest.split_once(":user/").ok_or_else(wrong)?;
+    let name = path.rsplit('/').next().unwrap_or_default();
+    Ok((
+        AccountId::parse(account).map_err(|_| wrong())?,
+        UserName::parse(name).map_err(|_| wrong())?,
+    ))
 }
 
 /// The policy that a request names.

@@ -62,6 +62,7 @@ mod rs_set_customer_service_access_level;
 mod rs_set_user_auth_method;
 mod rs_set_user_info;
 mod set_default_policy_version;
+mod simulate_policy;
 mod tag_policy;
 mod tag_user;
 mod untag_policy;
@@ -344,6 +345,9 @@ pub static ROWS: &[Row] = &[
     row!(Iam "ListAccountAliases", IamListAccountAliases on Account, Read Xml, empty_list::account_aliases),
     row!(Iam "GetAccountSummary", IamGetAccountSummary on Account, Read Xml, get_account_summary::run),
     row!(Iam "GetAccountPasswordPolicy", IamGetAccountPasswordPolicy on Account, Read Xml, get_account_password_policy::run),
+    // why something is denied
+    row!(Iam "SimulateCustomPolicy", IamSimulateCustomPolicy on Account, Read Xml, simulate_policy::custom),
+    row!(Iam "SimulatePrincipalPolicy", IamSimulatePrincipalPolicy on UserOfArn, Read Xml, simulate_policy::principal),
 ];
 
 /// The row of an action.
