@@ -12,6 +12,7 @@ use baleen_http::{
     BodyFault, Deed, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Verdict, Weight,
 };
 use baleen_iam::{Iam, PublicUrl};
+use baleen_objects::Objects;
 use baleen_policy::{Action, Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_tenancy::Tenancy;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub iam: Arc<Iam>,
     /// Customers.
     pub tenancy: Arc<Tenancy>,
+    /// What customers have stored, and have used.
+    pub objects: Arc<Objects>,
     /// Where this server is, for whitelists that hold in some regions only.
     pub region: RegionName,
     /// Where browsers reach this server, for federated logins.

@@ -3,6 +3,7 @@
 use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_iam::Error as IamError;
 use baleen_iam::login::LoginError;
+use baleen_objects::ObjectError;
 use baleen_policy::Denied;
 use baleen_tenancy::Error as TenancyError;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
@@ -240,6 +241,19 @@ impl From<TenancyError> for Fault {
             TenancyError::Damaged(_) | TenancyError::Meta(_) => return failed(error),
         };
         Self::new(code, sentence(&error.to_string()))
+    }
+}
+
+/// Here only counters are read, so that whatever fails is no mistake of the client's.
+impl From<ObjectError> for Fault {
+    fn from(error: ObjectError) -> Self {
+        failed(error)
+    }
+}
+
+impl From<baleen_usage::Error> for Fault {
+    fn from(error: baleen_usage::Error) -> Self {
+        failed(error)
     }
 }
 

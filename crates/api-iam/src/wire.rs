@@ -104,6 +104,11 @@ pub(crate) fn regions(params: &Params) -> Result<Option<Vec<RegionName>>, Fault>
 /// The time of something that never was, as the document prints it.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
+/// When something was last, as the document prints it.
+pub(crate) fn last(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| NEVER.to_owned(), Timestamp::to_rfc3339_millis)
+}
+
 /// A user as the document's own actions write it, below the name of its root, which RSGetUserInfo prints without the
 /// reseller's (seed 004, "RSGetUserInfo" and "RSLogin").
 pub(crate) fn user_info(user: &UserInfo, login: LoginState, root: &str) -> Value {
@@ -125,7 +130,7 @@ pub(crate) fn user_info(user: &UserInfo, login: LoginState, root: &str) -> Value
         "Lastname": user.last_name,
         "Type": role,
         "CreatedOn": user.created.to_rfc3339_millis(),
-        "LastAccess": login.last_login.map_or_else(|| NEVER.to_owned(), Timestamp::to_rfc3339_millis),
+        "LastAccess": last(login.last_login),
         "Path": user.path,
         "Root": root,
         "AuthMethod": method,

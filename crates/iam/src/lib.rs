@@ -40,7 +40,8 @@ pub use federation::{
 };
 pub use keys::{AccessKeyInfo, LastUse, NewAccessKey};
 pub use login::{
-    Hashing, LogIn, LoggedIn, LoginError, LoginProfile, LoginState, NewPassword, PolicyViolation, PreparedFactor,
+    Hashing, LogIn, LoggedIn, LoginCounts, LoginError, LoginProfile, LoginState, NewPassword, PolicyViolation,
+    PreparedFactor,
 };
 pub use lookup::{Known, Lookup};
 pub use master_key::load_or_create_master_key;

@@ -437,8 +437,14 @@ pub(crate) fn limit(what: &'static str, limit: i128) -> Error {
 
 /// Where the login profile of a user is, which goes along with it.
 pub(crate) fn login_profile_key(account: AccountId, user: UserId) -> Vec<u8> {
-    KeyWriter::new(Table::LoginProfile)
-        .u64(account.as_u64())
-        .u64(user.as_u64())
-        .finish()
+    login_profiles(account).u64(user.as_u64()).finish()
+}
+
+/// The start of all login profiles of an account.
+pub(crate) fn login_profiles_of(account: AccountId) -> Vec<u8> {
+    login_profiles(account).finish()
+}
+
+fn login_profiles(account: AccountId) -> KeyWriter {
+    KeyWriter::new(Table::LoginProfile).u64(account.as_u64())
 }

@@ -250,7 +250,7 @@ pub(crate) async fn build(
         },
         baleen_capture::Parts {
             meta: meta.clone(),
-            objects,
+            objects: Arc::clone(&objects),
             sites: Sites::new(vec![site]),
             sealer,
             clock: Arc::clone(&clock),
@@ -281,6 +281,7 @@ pub(crate) async fn build(
     let identity_door = IdentityDoor::new(baleen_api_iam::Parts {
         iam: Arc::clone(&iam),
         tenancy,
+        objects,
         region: config.region.clone(),
         public_url: public_url(config, addresses.s3),
         clock: Arc::clone(&clock),

@@ -91,6 +91,12 @@ impl Timestamp {
         self.to_datetime().format(&shape).unwrap_or_default()
     }
 
+    /// RFC 3339 in UTC with whole seconds and `Z`, as billing writes times (`2020-04-23T12:35:00Z`).
+    pub fn to_rfc3339_secs(self) -> String {
+        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        self.to_datetime().format(&shape).unwrap_or_default()
+    }
+
     /// The basic ISO 8601 form of signatures: `20260102T030405Z`.
     pub fn to_basic(self) -> String {
         let shape = format_description!("[year][month][day]T[hour][minute][second]Z");

@@ -47,12 +47,15 @@ mod put_user_policy;
 mod rs_assume_customer_role;
 mod rs_available_regions;
 mod rs_create_customer;
+mod rs_customer_details;
 mod rs_disable_tfa;
 mod rs_enable_tfa;
 mod rs_federated_login;
 mod rs_get_token;
 mod rs_get_user_info;
+mod rs_list_billing_data;
 mod rs_list_customer;
+mod rs_live_billing;
 mod rs_login;
 mod rs_modify_customer;
 mod rs_prepare_tfa;
@@ -330,6 +333,9 @@ pub static ROWS: &[Row] = &[
     // customers
     row!(Iam "RSCreateCustomer", IamRsCreateCustomer on Customers, Secret Json, rs_create_customer::run),
     row!(Iam "RSListCustomer", IamRsListCustomer on Customers, Read Json, rs_list_customer::run),
+    row!(Iam "RSCustomerDetails", IamRsCustomerDetails on Customer, Read Json, rs_customer_details::run),
+    row!(Iam "RSListBillingData", IamRsListBillingData on CustomerOrOwn, Read Json, rs_list_billing_data::run),
+    row!(Iam "RSLiveBilling", IamRsLiveBilling on CustomerOrOwn, Read Json, rs_live_billing::run),
     row!(Iam "RSModifyCustomer", IamRsModifyCustomer on Customer, Write Json, rs_modify_customer::run),
     row!(Iam "RSAvailableRegions", IamRsAvailableRegions on CustomerOrOwn, Read Json, rs_available_regions::run),
     row!(Iam "RSSetCustomerServiceAccessLevel", IamRsSetCustomerServiceAccessLevel on Customer, Write Json, rs_set_customer_service_access_level::run),

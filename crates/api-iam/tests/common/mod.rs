@@ -7,9 +7,11 @@
 )]
 
 use baleen_api_iam::{IdentityDoor, Parts};
+use baleen_blob::Blobs;
 use baleen_http::{Deed, Door as _, Request, RequestBody, Signed};
 use baleen_iam::{Iam, PublicUrl, RootOverrides};
 use baleen_meta::Meta;
+use baleen_objects::Objects;
 use baleen_policy::{Origin, Principal};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
@@ -30,6 +32,8 @@ pub const NAME_OF_ROOT: &str = "root";
 pub struct Bench {
     pub door: Arc<IdentityDoor>,
     pub iam: Arc<Iam>,
+    pub objects: Arc<Objects>,
+    pub clock: Arc<ManualClock>,
     pub root: Principal,
     _folder: tempfile::TempDir,
 }
@@ -58,6 +62,19 @@ impl Bench {
                 entropy: entropy.clone(),
             },
         );
+        let volume = baleen_blob::Settings {
+            reserve_bytes: 0,
+            ..baleen_blob::Settings::default()
+        };
+        let objects = Objects::new(
+            baleen_objects::Settings::default(),
+            baleen_objects::Parts {
+                meta: meta.clone(),
+                blobs: Blobs::open(&folder.path().join("blobs"), volume, entropy.clone()).unwrap(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
+        );
         let iam = Iam::new(baleen_iam::Parts {
             meta,
             tenancy: Arc::clone(&tenancy),
@@ -75,14 +92,17 @@ impl Bench {
         let door = IdentityDoor::new(Parts {
             iam: Arc::clone(&iam),
             tenancy,
+            objects: Arc::clone(&objects),
             region: RegionName::parse("DCA02").unwrap(),
             public_url: PublicUrl::parse("https://baleen.example").ok(),
-            clock,
+            clock: clock.clone(),
         });
         let root = who(&iam, id).await.unwrap();
         Self {
             door,
             iam,
+            objects,
+            clock,
             root,
             _folder: folder,
         }

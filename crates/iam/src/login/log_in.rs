@@ -63,17 +63,6 @@ pub struct LoggedIn {
     pub has_second_factor: bool,
 }
 
-/// How a user logs in, as those see it who manage the user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LoginState {
-    /// When the user logged in last.
-    pub last_login: Option<Timestamp>,
-    /// Whether there is a password.
-    pub has_password: bool,
-    /// Whether there is a second factor.
-    pub has_second_factor: bool,
-}
-
 /// What became of a right password.
 enum Proof {
     /// The password was changed meanwhile.
@@ -164,17 +153,6 @@ impl Iam {
             session,
             at: now,
             has_second_factor: with_code,
-        })
-    }
-
-    /// How a user logs in.
-    pub async fn login_state(&self, account: AccountId, id: UserId) -> Result<LoginState, Error> {
-        let stored: Option<StoredLogin> = self.read(&crate::users::login_profile_key(account, id)).await?;
-        let stored = stored.unwrap_or_default();
-        Ok(LoginState {
-            last_login: stored.last_login_ns.map(Timestamp::from_nanos),
-            has_password: stored.password.is_some(),
-            has_second_factor: stored.totp.is_some(),
         })
     }
 

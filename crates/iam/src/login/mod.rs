@@ -16,17 +16,19 @@ mod recovery;
 mod reset;
 mod second_factor;
 mod start;
+mod state;
 mod throttle;
 mod totp;
 
 pub use error::LoginError;
 pub use hashing::{Argon2Hasher, Busy, Hasher, Hashing, HashingCost, Verdict};
-pub use log_in::{LogIn, LoggedIn, LoginState};
+pub use log_in::{LogIn, LoggedIn};
 pub use password::{GivenPassword, NewPassword, PolicyViolation};
 pub use profile::LoginProfile;
 pub(crate) use reset::start_over;
 pub use second_factor::PreparedFactor;
 pub use start::stored_cost;
+pub use state::{LoginCounts, LoginState};
 pub use throttle::{Admission, Alert, Failure, Target, Throttle, TooMany};
 pub use totp::{Code, TotpSecret};
 

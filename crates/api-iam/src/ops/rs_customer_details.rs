@@ -1,0 +1,28 @@
+//! `RSCustomerDetails` (seed 004, "RSCustomerDetails"): what a customer has. Its last access is the last log-in of any of its
+//! users, and roots are counted apart from admins.
+
+use super::Call;
+use crate::answer::Answer;
+use crate::fault::Fault;
+use crate::wire;
+use serde_json::json;
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let customer = call.customer()?;
+    let users = call.parts.iam.count_users(customer.account).await?;
+    let logins = call.parts.iam.count_logins(customer.account).await?;
+    let stored = call.parts.objects.account_usage(customer.account).await?;
+    Ok(Answer::Json(json!({
+        "Email": customer.email.as_ref().map_or("", |email| email.as_str()),
+        "LastAccess": wire::last(logins.last),
+        "AssumeRoleControl": customer.assume_role_control.as_str(),
+        "AssumeRoleEnabled": customer.may_be_assumed(),
+        "Active": customer.status.is_active(),
+        "NumBuckets": stored.buckets,
+        "NumFiles": stored.objects,
+        "NumUsers": users.users,
+        "NumAdminUsers": users.admins,
+        "NumAdminRoots": users.roots,
+        "UsedSpace": stored.bytes,
+    })))
+}

@@ -1,0 +1,267 @@
+//! What customers have and have used, as the document's examples show it.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, Selection, WriteCondition, body_from_bytes};
+use baleen_policy::Principal;
+use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
+use bytes::Bytes;
+use common::Bench;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_hours(24);
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+impl Bench {
+    async fn json(&self, principal: &Principal, action: &str, params: &[(&str, &str)]) -> Value {
+        serde_json::from_str(&self.ask(principal, action, params).await.good().body).unwrap()
+    }
+
+    /// A customer as the document's example makes it; its account, and its root logged in.
+    async fn customer(&self, name: &str) -> (AccountId, Principal) {
+        let email = format!("admin@{name}.com");
+        let params = [("Name", name), ("Email", &email), ("Password", "Password22")];
+        let made = self.json(&self.root, "RSCreateCustomer", &params).await;
+        let ask = [("Customer", name), ("UserName", &email), ("Password", "Password22")];
+        let told = self.json(&Principal::Nobody, "RSLogin", &ask).await;
+        let root = self.who(told["Credentials"]["AccessKeyId"].as_str().unwrap()).await;
+        (
+            AccountId::parse(made["RootID"].as_str().unwrap()).unwrap(),
+            root.unwrap(),
+        )
+    }
+
+    async fn bucket(&self, owner: AccountId, name: &str) -> BucketName {
+        let bucket = BucketName::parse(name).unwrap();
+        let request = CreateBucket {
+            name: bucket.clone(),
+            owner,
+            region: RegionName::parse("DCA02").unwrap(),
+        };
+        self.objects.create_bucket(request).await.unwrap();
+        bucket
+    }
+
+    async fn put(&self, bucket: &BucketName, key: &str, bytes: usize) -> ObjectPath {
+        let path = ObjectPath {
+            bucket: bucket.clone(),
+            key: ObjectKey::parse(key).unwrap(),
+        };
+        let request = PutObject {
+            at: path.clone(),
+            body: body_from_bytes(Bytes::from(vec![7; bytes])),
+            length: Some(bytes as u64),
+            headers: ObjectHeaders::default(),
+            expect: Expect::default(),
+            condition: WriteCondition::None,
+        };
+        self.objects.put(request).await.unwrap();
+        path
+    }
+
+    async fn read(&self, path: &ObjectPath) {
+        let open = self.objects.open(path, Selection::Whole).await.unwrap();
+        open.body.for_each(async |piece| drop(piece.unwrap())).await;
+        self.objects.usage().flush().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn details_of_a_customer() {
+    let bench = Bench::new().await;
+    let params = [
+        ("Name", "newcorp"),
+        ("Email", "admin@newcorp.com"),
+        ("AssumeRoleControl", "customer"),
+    ];
+    bench.ask(&bench.root, "RSCreateCustomer", &params).await.good();
+    let ask = [("CustomerName", "newcorp")];
+    let mut expected = json!({
+        "Email": "admin@newcorp.com", "LastAccess": NEVER, "AssumeRoleControl": "customer", "AssumeRoleEnabled": false,
+        "Active": true, "NumBuckets": 0, "NumFiles": 0, "NumUsers": 1, "NumAdminUsers": 0, "NumAdminRoots": 1, "UsedSpace": 0,
+    });
+    assert_eq!(bench.json(&bench.root, "RSCustomerDetails", &ask).await, expected);
+
+    let (account, root) = bench.customer("oldcorp").await;
+    for name in ["ann@oldcorp.com", "bob@oldcorp.com"] {
+        bench.ask(&root, "CreateUser", &[("UserName", name)]).await.good();
+    }
+    let promoted = [("Name", "ann@oldcorp.com"), ("Type", "admin")];
+    bench.ask(&root, "RSSetUserInfo", &promoted).await.good();
+    let bucket = bench.bucket(account, "notes").await;
+    bench.bucket(account, "other").await;
+    for (key, bytes) in [("a", 1_000), ("b", 5), ("b", 7)] {
+        bench.put(&bucket, key, bytes).await;
+    }
+    let ask = [("CustomerName", "oldcorp")];
+    let told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
+    for (member, value) in [
+        ("Email", json!("admin@oldcorp.com")),
+        ("AssumeRoleControl", json!("")),
+        ("LastAccess", json!("2027-01-15T08:00:00.000Z")),
+        ("NumBuckets", json!(2)),
+        ("NumFiles", json!(2)),
+        ("NumUsers", json!(3)),
+        ("NumAdminUsers", json!(1)),
+        ("NumAdminRoots", json!(1)),
+        ("UsedSpace", json!(1_007)),
+    ] {
+        expected[member] = value;
+    }
+    assert_eq!(told, expected);
+    let disable = [("CustomerName", "oldcorp"), ("Status", "disabled")];
+    bench.ask(&bench.root, "RSModifyCustomer", &disable).await.good();
+    expected["Active"] = false.into();
+    assert_eq!(bench.json(&bench.root, "RSCustomerDetails", &ask).await, expected);
+
+    for (params, status, code) in [
+        (&[][..], 400, "ValidationError"),
+        (&[("CustomerName", "")], 400, "ValidationError"),
+        (&[("CustomerName", "ab")], 400, "ValidationError"),
+        (&[("CustomerName", "abc")], 404, "NoSuchEntity"),
+        (&[("CustomerName", &"a".repeat(63))], 404, "NoSuchEntity"),
+        (&[("CustomerName", &"a".repeat(64))], 400, "ValidationError"),
+    ] {
+        let told = bench.ask(&bench.root, "RSCustomerDetails", params).await;
+        told.refused(status, code);
+    }
+}
+
+#[tokio::test]
+async fn nobody_learns_of_another_s_customers() {
+    let bench = Bench::new().await;
+    let (_, root) = bench.customer("newcorp").await;
+    bench.customer("other").await;
+    let days = [("From", "2027-01-15"), ("Till", "2027-01-15")];
+    for (action, name, more) in [
+        ("RSCustomerDetails", "CustomerName", &[][..]),
+        ("RSListBillingData", "Customer", &days),
+        ("RSLiveBilling", "Customer", &[]),
+    ] {
+        let asked = |value| [&[(name, value)], more].concat();
+        let unknown = bench.ask(&root, action, &asked("unknown")).await;
+        let foreign = bench.ask(&root, action, &asked("other")).await;
+        foreign.refused(403, "AccessDenied");
+        assert_eq!(unknown.body, foreign.body, "{action}");
+        let unknown = bench.ask(&bench.root, action, &asked("unknown")).await;
+        unknown.refused(404, "NoSuchEntity");
+    }
+    // A customer sees its own numbers, and not what only its reseller sees.
+    let own = [("CustomerName", "newcorp")];
+    bench
+        .ask(&root, "RSCustomerDetails", &own)
+        .await
+        .refused(403, "AccessDenied");
+    bench.ask(&root, "RSLiveBilling", &[]).await.good();
+    bench.ask(&root, "RSListBillingData", &days).await.good();
+}
+
+#[tokio::test]
+async fn billing_by_days() {
+    let bench = Bench::new().await;
+    let (account, root) = bench.customer("newcorp").await;
+    let bucket = bench.bucket(account, "notes").await;
+    let path = bench.put(&bucket, "a", 300).await;
+    bench.read(&path).await;
+    bench.clock.advance(DAY);
+    bench.put(&bucket, "b", 20).await;
+    bench.objects.delete(&path).await.unwrap();
+    bench.clock.advance(DAY);
+
+    // As the document writes times, and the days before the customer and to come.
+    let asked = [
+        ("From", "2027-01-10T00:00:00.000Z"),
+        ("Till", "2027-02-01T23:59:59.999Z"),
+    ];
+    let expected = json!({
+        "Stats": { "DCA02": [
+            { "Date": "2027-01-16T00:00:00Z", "UploadBytes": 20, "DownloadBytes": 0, "DeleteBytes": 300 },
+            { "Date": "2027-01-15T00:00:00Z", "UploadBytes": 300, "DownloadBytes": 300, "DeleteBytes": 0 },
+        ] },
+        "UsedSpace": [
+            { "Date": "2027-01-17T00:00:00Z", "UsedSpace": 20, "GhostSpace": 0 },
+            { "Date": "2027-01-16T00:00:00Z", "UsedSpace": 20, "GhostSpace": 0 },
+            { "Date": "2027-01-15T00:00:00Z", "UsedSpace": 300, "GhostSpace": 0 },
+        ],
+        "ObjectCount": [
+            { "Date": "2027-01-17T00:00:00Z", "ObjectCount": 1 },
+            { "Date": "2027-01-16T00:00:00Z", "ObjectCount": 1 },
+            { "Date": "2027-01-15T00:00:00Z", "ObjectCount": 1 },
+        ],
+    });
+    assert_eq!(bench.json(&root, "RSListBillingData", &asked).await, expected);
+    let by_reseller = [asked[0], asked[1], ("Customer", "newcorp")];
+    assert_eq!(
+        bench.json(&bench.root, "RSListBillingData", &by_reseller).await,
+        expected
+    );
+    let own = bench.json(&bench.root, "RSListBillingData", &asked).await;
+    assert_eq!(own["Stats"], json!({}), "the reseller's own");
+    assert_eq!(own["UsedSpace"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn days_have_their_limits() {
+    let bench = Bench::new().await;
+    for (from, till, is_good) in [
+        ("2027-01-15", "2027-01-15", true),
+        ("2027-01-16", "2027-01-15", false),
+        // 400 days, and one more.
+        ("2026-01-01", "2027-02-04", true),
+        ("2026-01-01", "2027-02-05", false),
+        ("1970-01-01", "1970-01-02", true),
+        ("1969-12-31", "1970-01-02", false),
+        ("2027-02-28", "2027-02-29", false),
+        ("", "2027-01-15", false),
+        ("2027-01-15", "", false),
+        ("2027-01-15", "today", false),
+        ("2027-01-15T00:00:00", "2027-01-15", false),
+        ("2027-01-15T00:00:00+00:00", "2027-01-15", true),
+    ] {
+        let told = bench
+            .ask(&bench.root, "RSListBillingData", &[("From", from), ("Till", till)])
+            .await;
+        if is_good {
+            told.good();
+        } else {
+            told.refused(400, "ValidationError");
+        }
+    }
+    for only in ["From", "Till"] {
+        let told = bench
+            .ask(&bench.root, "RSListBillingData", &[(only, "2027-01-15")])
+            .await;
+        told.refused(400, "ValidationError");
+    }
+}
+
+#[tokio::test]
+async fn billing_of_the_last_hour() {
+    let bench = Bench::new().await;
+    let (account, root) = bench.customer("newcorp").await;
+    let bucket = bench.bucket(account, "notes").await;
+    bench.put(&bucket, "a", 10).await;
+    let path = bench.put(&bucket, "b", 5).await;
+    assert_eq!(
+        bench.json(&root, "RSLiveBilling", &[]).await,
+        json!([]),
+        "the last two minutes are not told"
+    );
+    bench.clock.advance(Duration::from_mins(1));
+    bench.objects.delete(&path).await.unwrap();
+    bench.clock.advance(Duration::from_mins(2));
+    let expected = json!([
+        { "date": "2027-01-15T08:01:00Z", "uploadedBytes": 0, "uploadedObjects": 0, "deletedBytes": 5, "deletedObjects": 1 },
+        { "date": "2027-01-15T08:00:00Z", "uploadedBytes": 15, "uploadedObjects": 2, "deletedBytes": 0, "deletedObjects": 0 },
+    ]);
+    assert_eq!(bench.json(&root, "RSLiveBilling", &[]).await, expected);
+    let by_reseller = [("Customer", "newcorp")];
+    assert_eq!(bench.json(&bench.root, "RSLiveBilling", &by_reseller).await, expected);
+    assert_eq!(bench.json(&bench.root, "RSLiveBilling", &[]).await, json!([]));
+    bench.clock.advance(Duration::from_hours(1));
+    assert_eq!(bench.json(&root, "RSLiveBilling", &[]).await, json!([]));
+}
