@@ -212,7 +212,6 @@ impl From<LoginError> for Fault {
             }
             LoginError::Denied
             | LoginError::BadResetToken
-            | LoginError::BadLoginCode
             | LoginError::WrongCode
             | LoginError::NotLoggedIn
             | LoginError::NotFresh => Code::AccessDenied,

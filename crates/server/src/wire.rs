@@ -35,15 +35,12 @@ use tracing::{error, info};
 /// How often recorded samples are folded into their histograms; between two of them they take memory.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-/// How often the volume is brought in line with the records. The pass at the start matters most: it takes the segments of
-/// the last run back into use.
+/// How often what is over is swept away, and the volume is brought in line with the records. The pass at the start matters
+/// most: it takes the segments of the last run back into use.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
-/// How often the uses of tokens are written, and what is over of logging in is swept away.
-const LOGIN_UPKEEP: Duration = Duration::from_mins(1);
-
-/// How often it is written what keys were used for last.
-const KEY_USES_PERIOD: Duration = Duration::from_mins(1);
+/// How often it is written what keys and tokens were used for last.
+const USES_PERIOD: Duration = Duration::from_mins(1);
 
 /// How often the audit log forgets what is past its time, and tells of refusals it left out.
 const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
@@ -136,18 +133,26 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
 
     let swept = Arc::clone(&iam);
-    supervisor.every("sweep of sessions and assertions", SWEEP_PERIOD, move || {
-        let iam = Arc::clone(&swept);
-        async move {
-            iam.sweep_sessions().await?;
-            iam.sweep_used_assertions().await
-        }
-    });
+    supervisor.every(
+        "sweep of sessions, assertions and reset tokens",
+        SWEEP_PERIOD,
+        move || {
+            let iam = Arc::clone(&swept);
+            async move {
+                iam.sweep_sessions().await?;
+                iam.sweep_used_assertions().await?;
+                iam.sweep_reset_tokens().await
+            }
+        },
+    );
 
     let kept = Arc::clone(&iam);
-    supervisor.every("uses of access keys", KEY_USES_PERIOD, move || {
+    supervisor.every("uses of access keys and API tokens", USES_PERIOD, move || {
         let iam = Arc::clone(&kept);
-        async move { iam.write_uses().await }
+        async move {
+            iam.write_uses().await?;
+            iam.write_token_uses().await
+        }
     });
 
     let audit = Audit::start(
@@ -158,15 +163,6 @@ pub(crate) async fn build(
         },
     );
     let kept = Arc::clone(&audit);
-    let upkept = Arc::clone(&iam);
-    supervisor.every("upkeep of logins and tokens", LOGIN_UPKEEP, move || {
-        let iam = Arc::clone(&upkept);
-        async move {
-            iam.write_token_uses().await?;
-            iam.sweep_login_tickets().await?;
-            iam.sweep_sessions().await
-        }
-    });
     supervisor.every("upkeep of the audit log", AUDIT_UPKEEP, move || {
         let audit = Arc::clone(&kept);
         async move { audit.upkeep().await }

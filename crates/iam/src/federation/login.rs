@@ -143,13 +143,25 @@ impl Iam {
         };
         // The user before the connection: when a connection ends, it is shut first and its users are told after. Who reads
         // the user as it is after that finds the connection shut; who read it before opens a session that has ended already.
-        let user = self.get_user(account, id).await.map_err(unnamed)?;
-        let is_same = user.generation == proven.generation && user.login_generation == proven.login_generation;
-        let connection = self.view().await?.connection(account).await?.map(|stored| stored.value);
-        let is_open = connection.is_some_and(|stored| stored.id == proven.connection && !stored.is_ending);
-        if !is_same || !is_open || self.in_force(account, id).await?.is_none() {
-            return Err(FederatedRefusal::Code.into());
-        }
+        let user = self
+            .tried(|| async {
+                let Some(subject) = self.subject(account, id).await? else {
+                    return Ok(Some(None));
+                };
+                let user = &subject.info;
+                let is_same = user.generation == proven.generation && user.login_generation == proven.login_generation;
+                let connection = self.view().await?.connection(account).await?.map(|stored| stored.value);
+                let is_open = connection.is_some_and(|stored| stored.id == proven.connection && !stored.is_ending);
+                if !is_same || !is_open || self.in_force(account, id).await?.is_none() {
+                    return Ok(Some(None));
+                }
+                let mut login = subject.login();
+                login.last_login_ns = Some(stamp(now));
+                let noted = self.settle(subject.write(&login)?, &[]).await?;
+                Ok(noted.then_some(Some(subject.info)))
+            })
+            .await?
+            .ok_or(FederatedRefusal::Code)?;
         let new = NewSession {
             kind: LoginKind::Federated,
             length: left,

@@ -31,9 +31,6 @@ pub enum LoginError {
     /// The reset token is unknown, used, voided or too old. Nothing tells which.
     #[error("the token is not valid")]
     BadResetToken,
-    /// The code of a federated log-in is unknown, used or too old.
-    #[error("the code is not valid")]
-    BadLoginCode,
     /// The one-time password does not fit the secret that was prepared.
     #[error("the one-time password is wrong")]
     WrongCode,
@@ -73,7 +70,6 @@ impl Classify for LoginError {
             Self::Denied
             | Self::SecondFactorRequired
             | Self::BadResetToken
-            | Self::BadLoginCode
             | Self::WrongCode
             | Self::NotLoggedIn
             | Self::NotFresh => FaultKind::Denied,

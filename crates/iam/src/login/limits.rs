@@ -45,8 +45,6 @@ pub const RECOVERY_CODES: usize = 10;
 pub const FRESH_CODE: Duration = Duration::from_secs(15 * 60);
 /// Life of a reset token (seed 004, "RSGetPasswordResetToken").
 pub const RESET_TOKEN_KEPT: Duration = Duration::from_secs(6 * 3600);
-/// Life of the code that a federated log-in is exchanged by; a browser follows one redirect with it.
-pub const LOGIN_CODE_KEPT: Duration = Duration::from_secs(60);
 
 const _: () = assert!(HASHING_MEMORY_KIB_MIN < HASHING_MEMORY_KIB_MAX && HASHING_PASSES_MIN < HASHING_PASSES_MAX);
 const _: () = assert!(ADDRESS_FAILURES_PER_MINUTE < NETWORK_FAILURES_PER_MINUTE);

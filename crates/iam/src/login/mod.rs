@@ -1,10 +1,9 @@
-//! Logging in: passwords, second factors, reset tokens, federated log-ins, and the brake on guessing.
+//! Logging in: passwords, second factors, reset tokens, and the brake on guessing.
 //!
 //! Every way to prove a password goes through [`Throttle`] and [`Hashing`]; the table in `log_in` says what work is done in
 //! which case, so that a refusal tells nothing. What is stored is in `record`.
 
 mod error;
-mod federated;
 mod hashing;
 pub mod limits;
 mod log_in;

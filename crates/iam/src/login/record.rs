@@ -55,7 +55,7 @@ pub(crate) struct StoredReset {
     pub(crate) ends_ns: i64,
 }
 
-/// Whose a reset token, or the code of a federated log-in, is.
+/// Whose a reset token is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredTicket {
     pub(crate) account: u64,
@@ -84,11 +84,6 @@ impl StoredTicket {
     /// The key of a reset token.
     pub(crate) fn reset_key(digest: &[u8; 32]) -> Vec<u8> {
         KeyWriter::new(Table::ResetToken).fixed(digest).finish()
-    }
-
-    /// The key of the code of a federated log-in.
-    pub(crate) fn code_key(digest: &[u8; 32]) -> Vec<u8> {
-        KeyWriter::new(Table::LoginCode).fixed(digest).finish()
     }
 
     /// What stands in the store for a text that is never stored.

@@ -10,7 +10,7 @@ use baleen_runtime::{Clock, Entropy};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// Tickets that one pass of the sweep reads at once.
+/// Reset tokens that one pass of the sweep reads at once.
 const SWEEP_PAGE: usize = 1_000;
 
 /// The cost of hashing passwords that was chosen for a store, if one was.
@@ -55,29 +55,26 @@ impl Hashing {
 }
 
 impl Iam {
-    /// Removes reset tokens and codes of federated log-ins whose time is over; for a background task.
+    /// Removes reset tokens whose time is over; for a background task.
     ///
     /// # Errors
     /// `Unavailable` when the store refuses; the next pass goes on.
-    pub async fn sweep_login_tickets(&self) -> Result<(), Error> {
-        for table in [Table::ResetToken, Table::LoginCode] {
-            let prefix = KeyWriter::new(table).finish();
-            let mut scan = Scan::prefix(&prefix).limit(SWEEP_PAGE);
-            loop {
-                let entries = self.parts.meta.scan(scan.clone()).await.map_err(Error::Meta)?;
-                let now = stamp(self.parts.clock.now());
-                for entry in &entries {
-                    if decode::<StoredTicket>(&entry.value)?.ends_ns <= now {
-                        // Whose it was still names it; a token that is over is not in force there either.
-                        self.settle(Request::new().delete(entry.key.to_vec()), &[]).await?;
-                    }
-                }
-                match entries.last() {
-                    Some(last) if entries.len() == SWEEP_PAGE => scan = scan.after(last.key.to_vec()),
-                    _ => break,
+    pub async fn sweep_reset_tokens(&self) -> Result<(), Error> {
+        let prefix = KeyWriter::new(Table::ResetToken).finish();
+        let mut scan = Scan::prefix(&prefix).limit(SWEEP_PAGE);
+        loop {
+            let entries = self.parts.meta.scan(scan.clone()).await.map_err(Error::Meta)?;
+            let now = stamp(self.parts.clock.now());
+            for entry in &entries {
+                if decode::<StoredTicket>(&entry.value)?.ends_ns <= now {
+                    // Whose it was still names it; a token that is over is not in force there either.
+                    self.settle(Request::new().delete(entry.key.to_vec()), &[]).await?;
                 }
             }
+            match entries.last() {
+                Some(last) if entries.len() == SWEEP_PAGE => scan = scan.after(last.key.to_vec()),
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     }
 }

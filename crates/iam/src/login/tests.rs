@@ -1,7 +1,6 @@
 //! Logging in as attackers and owners try it. Hashings are counted, never timed.
 
 mod codes;
-mod federation;
 mod profiles;
 mod resets;
 mod root_reset;

@@ -132,6 +132,8 @@ async fn login() {
         panic!("a session")
     };
     assert_eq!(known.principal.user().unwrap().id, joined.ana.id);
+    let state = joined.world.iam.login_state(joined.world.account, joined.ana.id).await;
+    assert_eq!(state.unwrap().last_login, Some(joined.world.clock.now()), "LastAccess");
     // Names are compared without case, as everywhere.
     assert!(joined.prove(&joined.answered("Ana@Example.COM").await).await.is_ok());
 }

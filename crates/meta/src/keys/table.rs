@@ -89,8 +89,6 @@ tables! {
     LoginProfile = b'l',
     /// `R` digest of a reset token: whose password it sets. The token itself is never stored.
     ResetToken = b'R',
-    /// `1` digest of the code of a federated log-in: whose session it opens, once.
-    LoginCode = b'1',
     /// `o` account id: the connection to the account's identity provider.
     SamlConnection = b'o',
     /// `q` digest of an assertion id: when it may be forgotten; an assertion counts once.

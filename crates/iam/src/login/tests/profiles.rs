@@ -1,6 +1,7 @@
 //! Passwords as owners and admins set them.
 
 use super::*;
+use crate::{LoginKind, NewSession};
 
 fn new(text: &str) -> NewPassword {
     NewPassword::parse(&Secret::new(text)).unwrap()
@@ -167,13 +168,15 @@ async fn a_federated_user_keeps_nothing_of_ours() {
         .reset_password(&token, &Secret::new(OTHER), world.fresh_address())
         .await;
     assert_eq!(why(reset), "BadResetToken");
-    let code = iam.issue_login_code(world.account, "ann@example.com").await.unwrap();
-    let length = SessionLength::login(None).unwrap();
-    let done = iam
-        .redeem_login_code(&code, length, world.fresh_address())
-        .await
-        .unwrap();
-    let ann = world.principal(&done.session.id).await.unwrap();
+    let proven = NewSession {
+        kind: LoginKind::Federated,
+        length: SessionLength::login(None).unwrap(),
+        with_second_factor: false,
+        origin: None,
+    };
+    let seen = iam.get_user(world.account, id).await.unwrap();
+    let session = iam.open_session(&seen, proven).await.unwrap();
+    let ann = world.principal(&session.id).await.unwrap();
     assert_eq!(world.change(&ann, PASSWORD, OTHER).await, "Federated");
     assert_eq!(why(iam.prepare_second_factor(&by(&ann)).await), "Federated");
     iam.set_auth_method(&by_root, id, AuthMethod::Password).await.unwrap();

@@ -159,10 +159,10 @@ async fn what_is_over_is_swept_away() {
         .issue_reset_token(&by(&world.root), world.ann.id)
         .await
         .unwrap();
-    world.iam.sweep_login_tickets().await.unwrap();
+    world.iam.sweep_reset_tokens().await.unwrap();
     assert_eq!(rows(Table::ResetToken).await, 1);
     world.clock.advance(Duration::from_secs(6 * 3600));
-    world.iam.sweep_login_tickets().await.unwrap();
+    world.iam.sweep_reset_tokens().await.unwrap();
     assert_eq!(rows(Table::ResetToken).await, 0);
     assert_eq!(
         why(world.iam.issue_reset_token(&by(&world.root), world.ann.id).await),
