@@ -17,7 +17,7 @@ mod resolver;
 mod retry;
 mod s3;
 mod transport;
-mod xml;
+pub mod xml;
 
 pub use error::{Answer, ConnectFault, Error, Operation};
 pub use resolver::AddressRule;

@@ -41,8 +41,8 @@ pub const LIST_BODY_MAX: usize = 8 << 20;
 /// Depth of elements in an answer; the deepest S3 answer read here has four levels.
 pub const XML_DEPTH_MAX: usize = 16;
 
-/// Bytes of text in one element; the longest is a key, percent-encoded.
-pub const XML_TEXT_MAX: usize = 16 << 10;
+/// Bytes of text in one element; the longest is a policy document with all its blanks, percent-encoded.
+pub const XML_TEXT_MAX: usize = 192 << 10;
 
 /// Characters kept of a code, message or request id which a store sent.
 pub const ANSWER_TEXT_MAX: usize = 300;

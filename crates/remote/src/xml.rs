@@ -1,16 +1,17 @@
-//! A reader of S3's small answers, bounded in size, depth and text.
+//! A reader of the small answers of S3, STS and IAM, bounded in depth and text.
 //!
 //! It knows no schema: it visits each element which holds text with its path, and the caller picks what it knows.
 //! Namespaces and attributes are ignored; document types and entities of their own are refused.
 
 use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, Event};
 
 use crate::limits::{XML_DEPTH_MAX, XML_TEXT_MAX};
 
 /// What happens while an answer is read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Visit<'a> {
+pub enum Visit<'a> {
     /// An element begins.
     Open,
     /// An element ends; this is its text, with all of its blanks.
@@ -19,11 +20,11 @@ pub(crate) enum Visit<'a> {
 
 /// Reads a document. `visit` is given the names from the root down to the element, without prefixes.
 ///
-/// Source: Extensible Markup Language 1.0; the answers are those of the S3 API reference.
+/// Source: Extensible Markup Language 1.0; the answers are those of the S3 and IAM API references.
 ///
 /// # Errors
 /// What is wrong, for a person.
-pub(crate) fn read(document: &[u8], mut visit: impl FnMut(&[String], Visit<'_>)) -> Result<(), String> {
+pub fn read(document: &[u8], mut visit: impl FnMut(&[String], Visit<'_>)) -> Result<(), String> {
     let mut reader = Reader::from_reader(document);
     let mut path: Vec<String> = Vec::new();
     // Text of each open element; only leaves have any that matters.
@@ -59,8 +60,9 @@ pub(crate) fn read(document: &[u8], mut visit: impl FnMut(&[String], Visit<'_>))
                 append(&mut text, &decoded)?;
             }
             Event::GeneralRef(reference) => {
-                let character = resolve(&reference).ok_or("it uses an entity which XML does not define")?;
-                append(&mut text, character.encode_utf8(&mut [0; 4]))?;
+                let mut room = [0; 4];
+                let named = resolve(&reference, &mut room).ok_or("it uses an entity which XML does not define")?;
+                append(&mut text, named)?;
             }
             Event::DocType(_) => return Err("it has a document type".to_owned()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
@@ -96,17 +98,11 @@ fn append(text: &mut [String], more: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn resolve(reference: &BytesRef<'_>) -> Option<char> {
-    if reference.is_char_ref() {
-        return reference.resolve_char_ref().ok().flatten();
-    }
-    match reference.decode().ok()?.as_ref() {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => None,
+fn resolve<'a>(reference: &BytesRef<'_>, room: &'a mut [u8; 4]) -> Option<&'a str> {
+    match reference.resolve_char_ref() {
+        Ok(None) => resolve_predefined_entity(&reference.decode().ok()?),
+        Ok(Some(character)) => Some(character.encode_utf8(room)),
+        Err(_) => None,
     }
 }
 

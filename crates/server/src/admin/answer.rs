@@ -1,14 +1,10 @@
 //! Reads what the identity door answers: XML and JSON become one kind of value.
 //!
 //! An element with text is a text; one whose elements are all called `member` is a list; any other is an object. The answer of
-//! a server is input from outside: its size, depth and document type are held to limits.
+//! a server is input from outside: the reader holds its depth, text and document type to limits.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use baleen_remote::xml::{self, Visit};
 use serde_json::{Map, Value};
-
-/// How deep elements may stand in one another. The deepest answer has seven.
-const DEPTH_MAX: usize = 16;
 
 /// Why an answer says no.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,86 +57,35 @@ fn result_of(answer: Value) -> Value {
 #[derive(Default)]
 struct Open {
     name: String,
-    text: String,
     members: Vec<(String, Value)>,
 }
 
 /// The content of a document's outermost element.
 fn read_xml(document: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader::from_reader(document);
-    let mut stack: Vec<Open> = Vec::new();
-    let mut root = None;
-    loop {
-        match reader.read_event().map_err(|error| format!("it is not XML: {error}"))? {
-            Event::Start(start) => push(&mut stack, start.local_name().as_ref())?,
-            Event::Empty(start) => {
-                push(&mut stack, start.local_name().as_ref())?;
-                close(&mut stack, &mut root)?;
+    let mut stack: Vec<Open> = vec![Open::default()];
+    xml::read(document, |path, visit| match visit {
+        Visit::Open => stack.push(Open {
+            name: path.last().cloned().unwrap_or_default(),
+            members: Vec::new(),
+        }),
+        Visit::Close(text) => {
+            let closed = stack.pop().unwrap_or_default();
+            if let Some(outer) = stack.last_mut() {
+                outer.members.push((closed.name, value_of(closed.members, text)));
             }
-            Event::End(_) => close(&mut stack, &mut root)?,
-            Event::Text(raw) => append(&mut stack, &raw.decode().map_err(|_| "its text is not UTF-8")?),
-            Event::CData(raw) => append(&mut stack, &raw.decode().map_err(|_| "its text is not UTF-8")?),
-            Event::GeneralRef(reference) => {
-                let character = resolve(&reference).ok_or("it uses an entity that XML does not define")?;
-                append(&mut stack, character.encode_utf8(&mut [0; 4]));
-            }
-            Event::DocType(_) => return Err("it has a document type".to_owned()),
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            Event::Eof => break,
         }
-    }
-    if !stack.is_empty() {
-        return Err("it broke off".to_owned());
-    }
-    root.ok_or_else(|| "it is empty".to_owned())
+    })?;
+    let root = stack.pop().and_then(|mut document| document.members.pop());
+    root.map(|(_, value)| value).ok_or_else(|| "it is empty".to_owned())
 }
 
-fn push(stack: &mut Vec<Open>, name: &[u8]) -> Result<(), String> {
-    if stack.len() == DEPTH_MAX {
-        return Err(format!("its elements stand more than {DEPTH_MAX} deep"));
-    }
-    stack.push(Open {
-        name: String::from_utf8_lossy(name).into_owned(),
-        ..Open::default()
-    });
-    Ok(())
-}
-
-fn close(stack: &mut Vec<Open>, root: &mut Option<Value>) -> Result<(), String> {
-    let open = stack.pop().ok_or("it closes what is not open")?;
-    let value = if open.members.is_empty() {
-        Value::String(open.text)
-    } else if open.members.iter().all(|(name, _)| name == "member") {
-        Value::Array(open.members.into_iter().map(|(_, value)| value).collect())
+fn value_of(members: Vec<(String, Value)>, text: &str) -> Value {
+    if members.is_empty() {
+        Value::String(text.to_owned())
+    } else if members.iter().all(|(name, _)| name == "member") {
+        Value::Array(members.into_iter().map(|(_, value)| value).collect())
     } else {
-        Value::Object(open.members.into_iter().collect::<Map<_, _>>())
-    };
-    match stack.last_mut() {
-        Some(outer) => outer.members.push((open.name, value)),
-        None if root.is_some() => return Err("it is more than one document".to_owned()),
-        None => *root = Some(value),
-    }
-    Ok(())
-}
-
-fn append(stack: &mut [Open], text: &str) {
-    // Blanks around the outermost element belong to nobody.
-    if let Some(open) = stack.last_mut() {
-        open.text.push_str(text);
-    }
-}
-
-fn resolve(reference: &BytesRef<'_>) -> Option<char> {
-    if reference.is_char_ref() {
-        return reference.resolve_char_ref().ok().flatten();
-    }
-    match reference.decode().ok()?.as_ref() {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => None,
+        Value::Object(members.into_iter().collect::<Map<_, _>>())
     }
 }
 
