@@ -183,7 +183,7 @@ impl From<IamError> for Fault {
             IamError::LimitExceeded { .. } | IamError::PackedPolicyTooLarge { .. } => Code::LimitExceeded,
             IamError::MalformedPolicyDocument(_) => Code::MalformedPolicyDocument,
             IamError::Invalid(_) | IamError::BadMetadata(_) => Code::InvalidInput,
-            IamError::NotAllowed(_) => Code::AccessDenied,
+            IamError::NotAllowed(_) | IamError::BeyondRights(_) => Code::AccessDenied,
             // One text for all reasons; which it was is for the log of who runs the server.
             IamError::FederatedLogin(_) => return Self::access_denied(),
             IamError::ConcurrentModification => Code::ConcurrentModification,

@@ -58,6 +58,9 @@ pub enum Error {
     /// A rule of the service forbids it, whatever policies say.
     #[error("{0}")]
     NotAllowed(&'static str),
+    /// Somebody asks for an own token with methods that the rights for are missing.
+    #[error("a token may do no more than its owner, who has no right behind: {0}")]
+    BeyondRights(String),
     /// The metadata of an identity provider is of no use.
     #[error(transparent)]
     BadMetadata(#[from] BadMetadata),
@@ -216,7 +219,7 @@ impl Classify for Error {
             }
             Self::MalformedPolicyDocument(_) | Self::Invalid(_) | Self::BadMetadata(_) => FaultKind::Invalid,
             Self::PackedPolicyTooLarge { .. } => FaultKind::TooLarge,
-            Self::NotAllowed(_) | Self::FederatedLogin(_) => FaultKind::Denied,
+            Self::NotAllowed(_) | Self::BeyondRights(_) | Self::FederatedLogin(_) => FaultKind::Denied,
             Self::Tenancy(error) => error.kind(),
             Self::Meta(error) => error.kind(),
             Self::GivenUp | Self::File { .. } => FaultKind::Unavailable,

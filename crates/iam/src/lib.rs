@@ -49,7 +49,9 @@ pub use paging::{Page, PageRequest};
 pub use policies::{NewPolicy, PolicyFilter, PolicyInfo, VersionInfo, VersionNumber};
 pub use root::{RootCredentials, RootOverrides, RootReset, RootStart};
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
-pub use tokens::{CreatedToken, KnownToken, Method, Methods, TokenInfo, TokenLookup, TokenOptions, TokenSettings};
+pub use tokens::{
+    CreatedToken, KnownToken, Method, Methods, TokenChange, TokenInfo, TokenLookup, TokenOptions, TokenSettings,
+};
 pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};
 pub use values::{Description, Path, PathPrefix, PersonName, PolicyArn, PolicyName, SessionName, Tags};
 

@@ -159,6 +159,27 @@ impl Policy {
         verdict
     }
 
+    /// Whether some statement allows an action, on whatever and whenever.
+    pub(crate) fn allows_somewhere(&self, action: Action) -> bool {
+        let allows = |statement: &Statement| {
+            statement.effect == Effect::Allow && statement.actions.contains(action) && statement.may_concern(action)
+        };
+        self.statements.iter().any(allows)
+    }
+
+    /// Whether some statement denies an action on everything and always.
+    pub(crate) fn denies_everywhere(&self, action: Action) -> bool {
+        let denies = |statement: &Statement| {
+            let is_about_all = statement.resources.iter().any(|glob| matches!(glob, ArnGlob::Any));
+            statement.effect == Effect::Deny
+                && statement.actions.contains(action)
+                && is_about_all
+                && !statement.but_resources
+                && statement.conditions.is_empty()
+        };
+        self.statements.iter().any(denies)
+    }
+
     /// The keys that the document's conditions and variables look at.
     pub(crate) fn keys(&self) -> Vec<&KeyRef> {
         let mut keys = Vec::new();
@@ -175,6 +196,16 @@ impl Policy {
 }
 
 impl Statement {
+    /// Whether one of its resources may be of an action's service.
+    fn may_concern(&self, action: Action) -> bool {
+        const SERVICE: usize = 2;
+        let is_of_it = |glob: &ArnGlob| {
+            let service = glob.field(SERVICE);
+            service.is_none_or(|glob| glob.fits(action.service()) || glob.variables().next().is_some())
+        };
+        self.but_resources || self.resources.iter().any(is_of_it)
+    }
+
     /// How far the statement applies to a question: not at all, or to the caller as its principals say.
     fn reach(&self, action: Action, arn: &Arn<'_>, scene: &Scene<'_>) -> Reach {
         if !self.actions.contains(action) {

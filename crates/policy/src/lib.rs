@@ -11,6 +11,7 @@
 //! What cannot be told never helps: a value that does not parse, or a variable without a value, lets an Allow fail and a
 //! Deny hold. Not here: access lists, and the lock of objects, which is no policy and which no policy lifts.
 
+mod ability;
 mod action;
 mod arn;
 mod condition;
@@ -31,6 +32,7 @@ mod simulate;
 mod testing;
 mod variable;
 
+pub use ability::could_ever;
 pub use action::Action;
 pub use context::{Context, Entry, Value};
 pub use decision::{Ask, Authorized, Denied, authorize};

@@ -5,6 +5,7 @@ use baleen_http::{Credentials, KeyRecord, Lookup, SessionTokenRule, Unavailable}
 use baleen_iam::{Iam, TokenLookup};
 use baleen_policy::{Credential, Principal};
 use baleen_types::{AccessKeyId, Secret};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The identity service, as the edge asks it.
@@ -50,8 +51,11 @@ impl Credentials for IamCredentials {
         if must_log_in {
             return Ok(Lookup::Unknown);
         }
-        self.0.note_token_use(&known, None);
         Ok(Lookup::Found(known.principal.clone()))
+    }
+
+    fn token_used(&self, token: &str, from: IpAddr) {
+        self.0.note_token_use(&Secret::new(token), from);
     }
 }
 

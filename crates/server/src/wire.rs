@@ -58,6 +58,7 @@ pub(crate) struct System {
     pub(crate) folder: Folder,
     doors: Vec<Bound>,
     ops: Bound,
+    iam: Arc<Iam>,
     audit: Arc<Audit>,
     usage: Arc<Usage>,
     supervisor: Supervisor,
@@ -303,6 +304,7 @@ pub(crate) async fn build(
             api.serving(Edge::new(pcaps_door, parts())),
         ],
         ops: ops.serving(Edge::new(operations, parts())),
+        iam,
         audit,
         usage,
         folder,
@@ -360,6 +362,15 @@ impl System {
                 error = &error as &dyn std::error::Error,
                 "the end of the audit log could not be written"
             );
+        }
+        // Of keys and tokens, what the last requests were let in by.
+        for written in [self.iam.write_uses().await, self.iam.write_token_uses().await] {
+            if let Err(error) = written {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "the last uses of credentials could not be noted"
+                );
+            }
         }
         // What the last readers were given.
         if let Err(error) = self.usage.flush().await {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use baleen_policy::Principal;
 use baleen_types::Secret;
+use std::net::IpAddr;
 
 /// Looks up credentials; implemented by `iam` and wired by `server`.
 ///
@@ -25,6 +26,10 @@ pub trait Credentials: Send + Sync + 'static {
     /// Learns that a key has signed a request rightly, for a service in a region as the signature names them. Called for
     /// each such request, so it must be cheap.
     fn signed(&self, _id: &str, _service: &str, _region: &str) {}
+
+    /// Learns that an API token has let in a request from an address, which is the client's and not a trusted proxy's. As
+    /// cheap as [`Self::signed`].
+    fn token_used(&self, _token: &str, _from: IpAddr) {}
 }
 
 /// What became of a look-up.

@@ -10,7 +10,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use baleen_policy::Principal;
+use baleen_policy::{Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_signing::KeyCache;
 use baleen_types::Timestamp;
@@ -143,6 +143,9 @@ impl Authenticator {
                         Lookup::Expired => return Err(AuthError::SessionExpired.into()),
                     };
                     found.check_owner(&principal)?;
+                    if let Some(origin) = head.extensions.get::<Origin>() {
+                        self.credentials.token_used(found.token, origin.source);
+                    }
                     Ok(Authenticated::without_payload_rules(principal))
                 }
             },

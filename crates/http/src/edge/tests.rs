@@ -16,6 +16,7 @@ use super::*;
 use crate::{AuthError, BodyFault, KeyRecord, Lookup, ResponseBody, Scheme, SessionTokenRule, Unavailable};
 
 mod identity;
+mod tokens;
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "canary-wJalrXUtnFEMI/K7MDENG/bPxRfiCY";

@@ -36,7 +36,6 @@ pub struct KnownToken {
     pub methods: Methods,
     /// Its other options, for who makes captures with it.
     pub options: TokenOptions,
-    hash: ApiTokenHash,
     ends: Option<Timestamp>,
 }
 
@@ -48,7 +47,7 @@ pub(crate) struct Uses(Mutex<HashMap<ApiTokenHash, Noted>>);
 struct Noted {
     count: u64,
     at: Timestamp,
-    from: Option<IpAddr>,
+    from: IpAddr,
 }
 
 impl Iam {
@@ -65,7 +64,7 @@ impl Iam {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Ok(TokenLookup::Unknown);
         }
-        let hash = ApiTokenHash::of(&Secret::new(text.to_ascii_lowercase()));
+        let hash = hash_of(token);
         let known = match self.tokens.cache.value(&hash, &self.epochs) {
             Some(known) => known,
             None => match self.read_token(hash).await? {
@@ -81,18 +80,20 @@ impl Iam {
         })
     }
 
-    /// Notes that a token was used; written by [`Iam::write_token_uses`].
-    pub fn note_token_use(&self, token: &KnownToken, from: Option<IpAddr>) {
+    /// Notes that a token let somebody in, who asked from an address; written by [`Iam::write_token_uses`]. Costs a look into
+    /// a map.
+    pub fn note_token_use(&self, token: &Secret, from: IpAddr) {
+        let hash = hash_of(token);
         let at = self.parts.clock.now();
         let mut uses = self.tokens.uses.0.lock();
-        if let Some(noted) = uses.get_mut(&token.hash) {
+        if let Some(noted) = uses.get_mut(&hash) {
             *noted = Noted {
                 count: noted.count + 1,
                 at,
                 from,
             };
         } else if uses.len() < NOTED_TOKENS_MAX {
-            uses.insert(token.hash, Noted { count: 1, at, from });
+            uses.insert(hash, Noted { count: 1, at, from });
         }
     }
 
@@ -132,7 +133,7 @@ impl Iam {
                     .map_or(0, |use_| use_.value.count)
                     .saturating_add(noted.count),
                 last_ns: Some(stamp(noted.at)),
-                last_from: noted.from.map(|from| from.to_string()),
+                last_from: Some(noted.from.to_string()),
             };
             let request = match &before {
                 Some(before) => before.replace(key, &next)?,
@@ -181,10 +182,14 @@ impl Iam {
             })),
             methods,
             options: stored.options(),
-            hash,
             ends: stored.expires_ns.map(Timestamp::from_nanos),
         });
         self.tokens.cache.put(hash, &known, &ticket.and(&deeper));
         Ok(Ok(known))
     }
+}
+
+/// The hash that a token is found by, in either case of its digits.
+fn hash_of(token: &Secret) -> ApiTokenHash {
+    ApiTokenHash::of(&Secret::new(token.expose().to_ascii_lowercase()))
 }

@@ -24,12 +24,12 @@
 //! The actions bound the caller on every door, like the policy of a session: what the owner may not do, no method gives.
 //! Where two methods share an action (`info` and `analysis`), the door asks [`Methods::has`] besides.
 
-use baleen_policy::{Bounds, DocumentKind, Malformed, Policy};
+use baleen_policy::{Action, Bounds, DocumentKind, Malformed, Policy};
 use baleen_types::Invalid;
 use std::sync::Arc;
 
 macro_rules! methods {
-    ($($variant:ident = $name:literal: [$($action:literal),*],)*) => {
+    ($($variant:ident = $name:literal: [$($action:ident),*],)*) => {
         /// Something a token may be used for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
@@ -45,30 +45,30 @@ macro_rules! methods {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            const fn actions(self) -> &'static [&'static str] {
-                match self { $(Self::$variant => &[$($action),*],)* }
+            const fn actions(self) -> &'static [Action] {
+                match self { $(Self::$variant => &[$(Action::$action),*],)* }
             }
         }
     };
 }
 
 methods! {
-    Upload = "upload": ["captures:Upload"],
-    Open = "open": ["captures:Upload", "captures:Read"],
-    Info = "info": ["captures:Read", "pcaps:GetCapture"],
-    Search = "search": ["captures:Search", "pcaps:ListCaptures", "cfw:ListCaptureTasks"],
-    Download = "download": ["captures:Download", "pcaps:DownloadCapture"],
-    AnnotationsRead = "annotations_read": ["captures:Read"],
-    AnnotationsWrite = "annotations_write": ["captures:Annotate"],
-    Edit = "edit": ["captures:Edit"],
-    Merge = "merge": ["captures:Merge"],
-    Export = "export": ["captures:Export"],
-    Delete = "delete": ["captures:Delete", "cfw:DeleteCaptureTask"],
-    Analysis = "analysis": ["captures:Read"],
-    DeepSearch = "deep_search": ["captures:Search"],
+    Upload = "upload": [CapturesUpload],
+    Open = "open": [CapturesUpload, CapturesRead],
+    Info = "info": [CapturesRead, PcapsGetCapture],
+    Search = "search": [CapturesSearch, PcapsListCaptures, CfwListCaptureTasks],
+    Download = "download": [CapturesDownload, PcapsDownloadCapture],
+    AnnotationsRead = "annotations_read": [CapturesRead],
+    AnnotationsWrite = "annotations_write": [CapturesAnnotate],
+    Edit = "edit": [CapturesEdit],
+    Merge = "merge": [CapturesMerge],
+    Export = "export": [CapturesExport],
+    Delete = "delete": [CapturesDelete, CfwDeleteCaptureTask],
+    Analysis = "analysis": [CapturesRead],
+    DeepSearch = "deep_search": [CapturesSearch],
     Capture = "capture": [
-        "pcaps:CreateCapture", "pcaps:StopCapture", "pcaps:ManageOwnership",
-        "cfw:CreateCaptureTask", "cfw:StopCaptureTask"
+        PcapsCreateCapture, PcapsStopCapture, PcapsManageOwnership,
+        CfwCreateCaptureTask, CfwStopCaptureTask
     ],
 }
 
@@ -84,6 +84,9 @@ impl Default for Methods {
 }
 
 impl Methods {
+    /// No method.
+    pub const NONE: Self = Self(0);
+
     /// A set.
     pub fn of(methods: &[Method]) -> Self {
         Self(methods.iter().fold(0, |bits, method| bits | bit(*method)))
@@ -122,6 +125,29 @@ impl Methods {
             .filter(move |method| self.0 & bit(*method) != 0)
     }
 
+    /// Those that lack another: `merge` or `export` without `upload`.
+    pub(crate) fn incomplete(self) -> Self {
+        self.only(|method| !self.has(method))
+    }
+
+    /// Those none of whose actions `could` be done.
+    pub(crate) fn beyond(self, could: impl Fn(Action) -> bool) -> Self {
+        self.only(|method| !method.actions().iter().any(|action| could(*action)))
+    }
+
+    /// The methods of both sets.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn only(self, holds: impl Fn(Method) -> bool) -> Self {
+        Self(
+            self.iter()
+                .filter(|m| holds(*m))
+                .fold(0, |bits, method| bits | bit(method)),
+        )
+    }
+
     pub(crate) fn to_bits(self) -> u16 {
         self.0
     }
@@ -139,7 +165,7 @@ impl Methods {
         }
         let list = actions
             .iter()
-            .map(|action| format!("\"{action}\""))
+            .map(|action| format!("\"{}\"", action.name()))
             .collect::<Vec<_>>()
             .join(",");
         let text = format!(
@@ -157,7 +183,6 @@ const fn bit(method: Method) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baleen_policy::Action;
 
     #[test]
     fn names_and_bits_of_methods() {
@@ -180,10 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn every_action_is_one_that_policies_know() {
-        for action in Method::ALL.iter().flat_map(|m| m.actions()) {
-            assert!(Action::ALL.iter().any(|known| known.name() == *action), "{action}");
-        }
+    fn methods_that_allow_nothing() {
+        use Method::{Export, Info, Merge, Search, Upload};
+        let all = Methods::of(&[Merge, Export, Info]);
+        assert_eq!(all.incomplete(), Methods::of(&[Merge, Export]));
+        assert_eq!(Methods::of(&[Merge, Upload]).incomplete(), Methods::NONE);
+        // One action of several is enough to be of use on some door.
+        let listing = |action| action == Action::PcapsListCaptures;
+        assert_eq!(Methods::of(&[Search, Info]).beyond(listing), Methods::of(&[Info]));
+        assert_eq!(Methods::of(Method::ALL).beyond(|_| true), Methods::NONE);
+        assert_eq!(Methods::of(Method::ALL).beyond(|_| false), Methods::of(Method::ALL));
     }
 
     #[test]

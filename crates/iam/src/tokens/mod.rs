@@ -9,10 +9,12 @@ mod manage;
 mod methods;
 mod options;
 pub(crate) mod record;
+mod rights;
+mod settings;
 
 pub use look_up::{KnownToken, TokenLookup};
 pub use methods::{Method, Methods};
-pub use options::TokenOptions;
+pub use options::{TokenChange, TokenOptions};
 
 pub(crate) use manage::{rows, rows_away};
 
@@ -33,6 +35,8 @@ pub struct TokenInfo {
     pub owner: UserId,
     /// What it is for.
     pub options: TokenOptions,
+    /// Those of its methods that allow nothing now: the owner has no right behind them, or they need another method.
+    pub idle: Methods,
     /// Whether it may be used.
     pub is_enabled: bool,
     /// Whether it was made by a user who is no admin.

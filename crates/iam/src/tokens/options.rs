@@ -78,6 +78,52 @@ impl TokenOptions {
     }
 }
 
+/// A change of options; what is `None` stays. The inner `None` takes an option away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of `TokenOptions`")]
+pub struct TokenChange {
+    pub label: Option<String>,
+    /// Without a group nobody of it writes, so that taking it away takes `group_write` away too.
+    pub group: Option<Option<String>>,
+    pub group_write: Option<bool>,
+    pub is_public: Option<bool>,
+    pub default_tags: Option<Vec<String>>,
+    pub profile: Option<Option<String>>,
+    pub must_log_in: Option<bool>,
+    pub methods: Option<Methods>,
+    pub expires: Option<Option<Timestamp>>,
+    /// Whether the token may be used.
+    pub is_enabled: Option<bool>,
+}
+
+impl TokenChange {
+    /// Whether it changes more than whether the token may be used.
+    pub(crate) fn is_about_options(&self) -> bool {
+        let rest = Self {
+            is_enabled: None,
+            ..self.clone()
+        };
+        rest != Self::default()
+    }
+
+    /// The options after the change, unchecked.
+    pub(crate) fn applied_to(&self, before: TokenOptions) -> TokenOptions {
+        let change = self.clone();
+        let keeps_group = change.group != Some(None);
+        TokenOptions {
+            label: change.label.unwrap_or(before.label),
+            group: change.group.unwrap_or(before.group),
+            group_write: change.group_write.unwrap_or(before.group_write && keeps_group),
+            is_public: change.is_public.unwrap_or(before.is_public),
+            default_tags: change.default_tags.unwrap_or(before.default_tags),
+            profile: change.profile.unwrap_or(before.profile),
+            must_log_in: change.must_log_in.unwrap_or(before.must_log_in),
+            methods: change.methods.unwrap_or(before.methods),
+            expires: change.expires.unwrap_or(before.expires),
+        }
+    }
+}
+
 fn check(what: &'static str, text: &str, characters_max: usize) -> Result<(), Invalid> {
     let count = text.chars().count();
     if count == 0 || count > characters_max || text.chars().any(char::is_control) || text.trim() != text {

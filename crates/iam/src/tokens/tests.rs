@@ -2,7 +2,7 @@
 
 use super::record::{StoredToken, v1};
 use super::*;
-use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, RootOverrides, Tags, UserInfo};
+use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, PolicyName, RootOverrides, Tags, UserInfo};
 use baleen_meta::Meta;
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
 use baleen_runtime::{Clock as _, Entropy, ManualClock, SeededEntropy};
@@ -89,6 +89,18 @@ impl World {
         }
     }
 
+    /// Lets a user do some actions to everything.
+    async fn give(&self, user: &UserInfo, actions: &str) {
+        let document = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{actions}","Resource":"*"}}}}"#
+        );
+        let name = PolicyName::parse("given").unwrap();
+        self.iam
+            .put_user_policy(&self.root(), user.id, &name, &document)
+            .await
+            .unwrap();
+    }
+
     async fn let_users_define(&self, yes: bool) {
         let settings = TokenSettings {
             lets_users_define: yes,
@@ -125,10 +137,18 @@ fn why<T>(outcome: Result<T, Error>) -> &'static str {
     match outcome {
         Ok(_) => "ok",
         Err(Error::NotAllowed(_)) => "not allowed",
+        Err(Error::BeyondRights(_)) => "beyond rights",
         Err(Error::NoSuchEntity { .. }) => "no such entity",
         Err(Error::Invalid(_)) => "invalid",
         Err(Error::ConcurrentModification) => "concurrent",
         Err(_) => "another error",
+    }
+}
+
+fn disabled() -> TokenChange {
+    TokenChange {
+        is_enabled: Some(false),
+        ..TokenChange::default()
     }
 }
 
@@ -182,14 +202,14 @@ async fn what_ends_a_token_is_felt_at_once() {
         assert_eq!(world.state(&made.token).await, "found", "{case}: now in the cache");
         let short = &made.info.short_id;
         match case {
-            "disabled" => drop(world.iam.update_token(&by, short, None, Some(false)).await.unwrap()),
+            "disabled" => drop(world.iam.update_token(&by, short, &disabled()).await.unwrap()),
             "deleted" => world.iam.delete_token(&by, short).await.unwrap(),
             "expired" => {
-                let options = TokenOptions {
-                    expires: Some(world.clock.now().plus(Duration::from_secs(60))),
-                    ..TokenOptions::labelled("import")
+                let change = TokenChange {
+                    expires: Some(Some(world.clock.now().plus(Duration::from_secs(60)))),
+                    ..TokenChange::default()
                 };
-                world.iam.update_token(&by, short, Some(options), None).await.unwrap();
+                world.iam.update_token(&by, short, &change).await.unwrap();
                 world.clock.advance(Duration::from_nanos(59_999_999_999));
                 assert_eq!(world.state(&made.token).await, "found");
                 world.clock.advance(Duration::from_nanos(1));
@@ -212,6 +232,12 @@ async fn users_define_tokens_only_while_they_may() {
         "not allowed"
     );
     world.let_users_define(true).await;
+    assert_eq!(
+        why(world.make(&ann, &world.ann).await),
+        "beyond rights",
+        "there is nothing yet that it could do"
+    );
+    world.give(&world.ann, "captures:*").await;
     let own = world.make(&ann, &world.ann).await.unwrap();
     assert!(own.info.is_user_defined);
     assert_eq!(
@@ -228,13 +254,17 @@ async fn users_define_tokens_only_while_they_may() {
         "not allowed"
     );
     let short = own.info.short_id.as_str();
+    let into_group = TokenChange {
+        group: Some(Some("qa".to_owned())),
+        ..TokenChange::default()
+    };
     assert_eq!(
-        why(world.iam.update_token(&ann, short, Some(grouped), None).await),
+        why(world.iam.update_token(&ann, short, &into_group).await),
         "not allowed"
     );
     for outcome in [
         why(world.iam.token_info(&bob, short).await),
-        why(world.iam.update_token(&bob, short, None, Some(false)).await),
+        why(world.iam.update_token(&bob, short, &disabled()).await),
         why(world.iam.delete_token(&bob, short).await),
         why(world.iam.rotate_token(&bob, short, world.clock.now()).await),
     ] {
@@ -252,7 +282,9 @@ async fn users_define_tokens_only_while_they_may() {
     assert_eq!(world.iam.list_tokens(&ann, None, &ask).await.unwrap().items.len(), 1);
 
     world.let_users_define(false).await;
-    assert_eq!(why(world.iam.token_info(&ann, short).await), "not allowed");
+    for (by, short) in [(&ann, short), (&bob, short), (&bob, "000000")] {
+        assert_eq!(why(world.iam.token_info(by, short).await), "not allowed");
+    }
     assert_eq!(world.state(&own.token).await, "found", "it keeps working");
     let admins = world.make(&world.root(), &world.ann).await.unwrap();
     assert_eq!(why(world.iam.disable_user_defined_tokens(&ann).await), "not allowed");
@@ -295,10 +327,7 @@ async fn admins_manage_everyone_but_root() {
     assert_eq!(why(world.iam.delete_token(&admin, &of_ann.info.short_id).await), "ok");
     let first = &world.root_token.expose()[..6];
     for by in [&admin, &world.root()] {
-        assert_eq!(
-            why(world.iam.update_token(by, first, None, Some(false)).await),
-            "not allowed"
-        );
+        assert_eq!(why(world.iam.update_token(by, first, &disabled()).await), "not allowed");
     }
     let public = TokenOptions {
         is_public: true,
@@ -316,6 +345,102 @@ async fn admins_manage_everyone_but_root() {
             .create_token(&admin, nobody, TokenOptions::labelled("x"))
             .await),
         "no such entity"
+    );
+}
+
+#[tokio::test]
+async fn users_ask_for_no_more_than_they_may() {
+    let world = World::new().await;
+    let ann = world.by(&world.ann, Role::User);
+    world.let_users_define(true).await;
+    world.give(&world.ann, "captures:Upload").await;
+    let own = world.make(&ann, &world.ann).await.unwrap();
+    let wide = |methods: &[Method]| TokenChange {
+        methods: Some(Methods::of(methods)),
+        ..TokenChange::default()
+    };
+    let short = own.info.short_id.as_str();
+    let asked = wide(&[Method::Upload, Method::Delete, Method::Search]);
+    let refused = world.iam.update_token(&ann, short, &asked).await.unwrap_err();
+    assert!(refused.to_string().ends_with(": search, delete"), "{refused}");
+    // What others may stays unsaid.
+    assert_eq!(why(world.make(&ann, &world.bob).await), "not allowed");
+    // An admin may prepare a token for rights that come later, and is told.
+    let told = world.iam.update_token(&world.root(), short, &asked).await.unwrap();
+    assert_eq!(told.idle, Methods::of(&[Method::Search, Method::Delete]));
+    world.give(&world.ann, "captures:*").await;
+    let info = || async { world.iam.token_info(&ann, short).await.unwrap() };
+    assert_eq!(info().await.idle, Methods::NONE);
+    world
+        .iam
+        .update_token(&ann, short, &wide(&[Method::Merge]))
+        .await
+        .unwrap();
+    assert_eq!(info().await.idle, Methods::of(&[Method::Merge]), "merge needs upload");
+    // A token outlives the rights that it was made with: it is bounded, and rotated all the same.
+    world.give(&world.ann, "captures:Read").await;
+    world.iam.rotate_token(&ann, short, world.clock.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_leaves_the_rest() {
+    let world = World::new().await;
+    let by = world.root();
+    let options = TokenOptions {
+        group: Some("qa".to_owned()),
+        group_write: true,
+        profile: Some("wide".to_owned()),
+        default_tags: vec!["a".to_owned()],
+        must_log_in: true,
+        expires: Some(world.clock.now().plus(Duration::from_secs(9))),
+        ..TokenOptions::labelled("import")
+    };
+    let made = world
+        .iam
+        .create_token(&by, world.ann.id, options.clone())
+        .await
+        .unwrap();
+    let short = made.info.short_id.as_str();
+    let change = |change: TokenChange| {
+        let (world, by) = (&world, &by);
+        async move { world.iam.update_token(by, short, &change).await }
+    };
+    let next = change(TokenChange {
+        label: Some("other".to_owned()),
+        ..TokenChange::default()
+    });
+    let labelled = TokenOptions {
+        label: "other".to_owned(),
+        ..options
+    };
+    assert_eq!(next.await.unwrap().options, labelled);
+    let next = change(TokenChange {
+        group: Some(None),
+        profile: Some(None),
+        expires: Some(None),
+        ..TokenChange::default()
+    });
+    let bare = TokenOptions {
+        group: None,
+        group_write: false,
+        profile: None,
+        expires: None,
+        ..labelled
+    };
+    assert_eq!(next.await.unwrap().options, bare);
+    assert_eq!(change(TokenChange::default()).await.unwrap().options, bare);
+    let now = world.clock.now();
+    let ends = |at| TokenChange {
+        expires: Some(Some(at)),
+        ..TokenChange::default()
+    };
+    assert_eq!(why(change(ends(now)).await), "invalid", "an end that has passed");
+    assert_eq!(why(change(ends(now.plus(Duration::from_nanos(1)))).await), "ok");
+    world.clock.advance(Duration::from_nanos(1));
+    assert_eq!(
+        why(world.iam.rotate_token(&by, short, world.clock.now()).await),
+        "invalid",
+        "what is over has nothing to hand on"
     );
 }
 
@@ -377,12 +502,9 @@ async fn first_digits_are_never_shared() {
 async fn uses_are_counted_and_written_lazily() {
     let world = World::new().await;
     let made = world.make(&world.root(), &world.ann).await.unwrap();
-    let TokenLookup::Found(known) = world.iam.token(&made.token).await.unwrap() else {
-        panic!("known");
-    };
     let info = || async { world.iam.token_info(&world.root(), &made.info.short_id).await.unwrap() };
     for _ in 0..3 {
-        world.iam.note_token_use(&known, Some("192.0.2.1".parse().unwrap()));
+        world.iam.note_token_use(&made.token, "192.0.2.1".parse().unwrap());
     }
     assert_eq!((info().await.use_count, info().await.last_used), (0, None));
     world.iam.write_token_uses().await.unwrap();
@@ -390,7 +512,7 @@ async fn uses_are_counted_and_written_lazily() {
     let used = info().await;
     assert_eq!((used.use_count, used.last_used), (3, Some(world.clock.now())));
     assert_eq!(used.last_used_from, Some("192.0.2.1".parse().unwrap()));
-    world.iam.note_token_use(&known, None);
+    world.iam.note_token_use(&made.token, "192.0.2.2".parse().unwrap());
     world
         .iam
         .delete_token(&world.root(), &made.info.short_id)
