@@ -28,9 +28,11 @@ mod policies;
 mod records;
 pub mod root;
 mod sessions;
+mod tags;
 mod tokens;
 mod users;
 mod values;
+mod versions;
 
 pub use attachments::{AttachedPolicy, PolicyUser};
 pub use error::{DeleteConflict, Error, FederatedRefusal};
@@ -46,7 +48,7 @@ pub use login::{
 pub use lookup::{Known, Lookup};
 pub use master_key::load_or_create_master_key;
 pub use paging::{Page, PageRequest};
-pub use policies::{NewPolicy, PolicyFilter, PolicyInfo, VersionInfo, VersionNumber};
+pub use policies::{NewPolicy, PolicyFilter, PolicyInfo};
 pub use root::{RootCredentials, RootOverrides, RootReset, RootStart};
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
 pub use tokens::{
@@ -54,6 +56,7 @@ pub use tokens::{
 };
 pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};
 pub use values::{Description, Path, PathPrefix, PersonName, PolicyArn, PolicyName, SessionName, Tags};
+pub use versions::{VersionInfo, VersionNumber};
 
 use baleen_meta::Meta;
 use baleen_policy::Policy;

@@ -6,7 +6,6 @@ use crate::limits::USERS_PER_ACCOUNT_MAX;
 use crate::paging::{Builder, Walk};
 use crate::records::{StoredAuth, StoredInline, StoredKey, StoredRole, StoredUser, attached_key, encode, stamp};
 use crate::sessions::end_logins;
-use crate::values::{check_tag_key, same_tag};
 use crate::{DeleteConflict, Error, Iam, Page, PageRequest, Path, PathPrefix, PersonName, Tags};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan};
@@ -319,18 +318,6 @@ impl Iam {
         .await
     }
 
-    /// Sets tags of a user; those with other keys stay.
-    pub async fn tag_user(&self, by: &Authorized, id: UserId, tags: &Tags) -> Result<(), Error> {
-        let tags = tags.clone().into_vec();
-        self.change_user_tags(by, id, |now| merge_tags(now, &tags)).await
-    }
-
-    /// Takes tags of a user away; no error for those it does not have.
-    pub async fn untag_user(&self, by: &Authorized, id: UserId, keys: &[String]) -> Result<(), Error> {
-        keys.iter().try_for_each(|key| check_tag_key(key))?;
-        self.change_user_tags(by, id, |now| Ok(without_tags(now, keys))).await
-    }
-
     /// Counts the users of an account; reads them all.
     pub async fn count_users(&self, account: AccountId) -> Result<UserCounts, Error> {
         let view = self.view().await?;
@@ -349,23 +336,6 @@ impl Iam {
                 counts.roots += u64::from(user.role == StoredRole::Root);
             }
         }
-    }
-
-    async fn change_user_tags(
-        &self,
-        by: &Authorized,
-        id: UserId,
-        change: impl Fn(&[(String, String)]) -> Result<Vec<(String, String)>, Error> + Send + Sync,
-    ) -> Result<(), Error> {
-        let account = by.account();
-        self.tried(|| async {
-            let was = self.view().await?.known_user(account, id).await?;
-            let mut next = was.value.clone();
-            next.tags = change(&next.tags)?;
-            let request = was.fence(account, id, next)?;
-            Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(()))
-        })
-        .await
     }
 }
 
@@ -407,25 +377,6 @@ fn set_role(by: &Authorized, id: UserId, user: &mut StoredUser, role: Role) -> R
     user.role = role;
     user.generation += 1;
     Ok(())
-}
-
-/// The tags with others set; of one key in two cases, the new one stays.
-pub(crate) fn merge_tags(now: &[(String, String)], set: &[(String, String)]) -> Result<Vec<(String, String)>, Error> {
-    let mut tags = without_tags(now, &set.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>());
-    tags.extend_from_slice(set);
-    if tags.len() > crate::limits::TAGS_MAX {
-        return Err(Error::LimitExceeded {
-            what: "tags",
-            limit: crate::limits::TAGS_MAX,
-        });
-    }
-    Ok(tags)
-}
-
-/// The tags without some.
-pub(crate) fn without_tags(now: &[(String, String)], keys: &[String]) -> Vec<(String, String)> {
-    let stays = |(key, _): &&(String, String)| !keys.iter().any(|gone| same_tag(gone, key));
-    now.iter().filter(stays).cloned().collect()
 }
 
 pub(crate) fn limit(what: &'static str, limit: i128) -> Error {
