@@ -1,7 +1,6 @@
 """boto3: managed and inline policies, their versions, and that they are in force at once."""
 
 import json
-from urllib.parse import unquote
 
 import pytest
 
@@ -200,4 +199,37 @@ def test_documents_have_a_limit(iam):
     arn = iam.create_policy(PolicyName=fresh("long"), PolicyDocument=text(6144))["Policy"]["Arn"]
     iam.delete_policy(PolicyArn=arn)
     refused("LimitExceeded", 409, iam.create_policy, PolicyName=fresh("long"), PolicyDocument=text(6145))
-    assert unquote
+
+
+def test_an_account_at_a_glance(iam, user, policy):
+    name, _ = user
+    iam.tag_user(UserName=name, Tags=[{"Key": "team", "Value": "red"}])
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=READ)
+    iam.attach_user_policy(UserName=name, PolicyArn=policy)
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=READ, SetAsDefault=True)
+
+    whole = iam.get_account_authorization_details(MaxItems=1000)
+    assert (whole["GroupDetailList"], whole["RoleDetailList"], whole["IsTruncated"]) == ([], [], False)
+    found = next(detail for detail in whole["UserDetailList"] if detail["UserName"] == name)
+    made = iam.get_user(UserName=name)["User"]
+    assert {key: found[key] for key in made} == made
+    assert found["UserPolicyList"] == [{"PolicyName": "own", "PolicyDocument": json.loads(READ)}]
+    assert found["AttachedManagedPolicies"] == [{"PolicyName": policy.split("/")[-1], "PolicyArn": policy}]
+    assert found["GroupList"] == []
+    shown = next(detail for detail in whole["Policies"] if detail["Arn"] == policy)
+    assert {key: shown[key] for key in shown if key != "PolicyVersionList"} == {
+        key: value for key, value in iam.get_policy(PolicyArn=policy)["Policy"].items() if key != "Tags"
+    }
+    versions = [(v["VersionId"], v["IsDefaultVersion"], v["Document"]) for v in shown["PolicyVersionList"]]
+    assert versions == [("v1", False, json.loads(READ)), ("v2", True, json.loads(READ))]
+
+    pages = list(iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 1}))
+    assert len(pages) == len(whole["UserDetailList"]) + len(whole["Policies"])
+    for kind in ("UserDetailList", "Policies"):
+        assert [detail for page in pages for detail in page[kind]] == whole[kind]
+    only = iam.get_account_authorization_details(Filter=["LocalManagedPolicy"], MaxItems=1000)
+    assert (only["UserDetailList"], only["Policies"]) == ([], whole["Policies"])
+    nothing = iam.get_account_authorization_details(Filter=["Role", "Group", "AWSManagedPolicy"])
+    assert (nothing["UserDetailList"], nothing["Policies"]) == ([], [])
+    refused("InvalidInput", 400, iam.get_account_authorization_details, Filter=["Users"])
+    refused("AccessDenied", 403, user[1].client("iam").get_account_authorization_details)

@@ -201,6 +201,12 @@ def test_an_admin_manages_all_but_root(baleen, iam, name):
 def test_overviews(baleen, iam):
     summary = iam.get_account_summary()["SummaryMap"]
     assert summary["Users"] >= 1 and summary["AccessKeysPerUserQuota"] == 2
+    before = summary["Policies"]
+    arn = iam.create_policy(PolicyName=fresh("counted"), PolicyDocument=ANY)["Policy"]["Arn"]
+    assert iam.get_account_summary()["SummaryMap"]["Policies"] == before + 1
+    iam.delete_policy(PolicyArn=arn)
+    # Root has the keys of the first start, and neither password nor second factor.
+    assert (summary["AccountAccessKeysPresent"], summary["AccountPasswordPresent"], summary["AccountMFAEnabled"]) == (1, 0, 0)
     assert iam.list_groups()["Groups"] == []
     assert iam.list_roles()["Roles"] == []
     assert iam.list_account_aliases()["AccountAliases"] == []

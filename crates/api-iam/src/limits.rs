@@ -70,6 +70,9 @@ pub const PASSWORD_CHARACTERS_MAX: usize = 512;
 /// Characters of a one-time code, a recovery code or a reset token.
 pub const CODE_CHARACTERS_MAX: usize = 256;
 
+/// Kinds that `Filter` of GetAccountAuthorizationDetails names; there are five.
+pub const DETAIL_FILTERS_MAX: usize = 5;
+
 /// Policies that one simulation brings, in each of its lists; as many as a user has attached.
 pub const SIMULATED_POLICIES_MAX: usize = baleen_iam::limits::POLICIES_PER_USER_MAX;
 

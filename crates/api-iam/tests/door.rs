@@ -256,6 +256,31 @@ async fn limits_of_parameters() {
             ],
         ),
         (
+            "GetAccountAuthorizationDetails",
+            &[("Filter.member.2", "User")],
+            "Filter.member.1",
+            vec![
+                ("Role".into(), ""),
+                ("Group".into(), ""),
+                ("LocalManagedPolicy".into(), ""),
+                ("AWSManagedPolicy".into(), ""),
+                ("user".into(), "InvalidInput"),
+                (String::new(), "InvalidInput"),
+            ],
+        ),
+        (
+            "GetAccountAuthorizationDetails",
+            &[
+                ("Filter.member.1", "User"),
+                ("Filter.member.2", "User"),
+                ("Filter.member.3", "User"),
+                ("Filter.member.4", "User"),
+                ("Filter.member.5", "User"),
+            ],
+            "Filter.member.6",
+            vec![("User".into(), "ValidationError")],
+        ),
+        (
             "ListUsers",
             &[],
             "Marker",

@@ -1,6 +1,6 @@
 //! Which managed policies are attached to which users.
 
-use crate::change::named_id;
+use crate::change::{View, named_id};
 use crate::epochs::Scope;
 use crate::limits::POLICIES_PER_USER_MAX;
 use crate::paging::{Builder, Walk};
@@ -98,18 +98,10 @@ impl Iam {
         let account = by.account();
         let view = self.view().await?;
         view.known_user(account, user).await?;
-        let start = attached_key(account, user, "");
-        let mut policies = Vec::new();
-        for entry in view.scan(Scan::prefix(&start).keys_only()).await? {
-            let folded = std::str::from_utf8(&entry.key[start.len()..]).map_err(|_| Error::Damaged("attachment"))?;
-            let policy = view.get::<StoredPolicy>(&StoredPolicy::key(account, folded)).await?;
-            let policy = policy.ok_or(Error::Damaged("attachment"))?.value;
-            if prefix.is_of(&policy.path) {
-                let arn = policy_arn(account, &policy);
-                policies.push((folded.to_owned(), AttachedPolicy { name: policy.name, arn }));
-            }
-        }
-        self.page_of(by, ask, policies)
+        let attached = view.attached(account, user).await?.into_iter();
+        let wanted = attached.filter(|(_, policy)| prefix.is_of(&policy.path));
+        let placed = wanted.map(|(folded, policy)| (folded, AttachedPolicy::new(account, policy)));
+        self.page_of(by, ask, placed)
     }
 
     /// The users a policy is attached to, in the order of their ids; those whose path begins so.
@@ -151,6 +143,32 @@ impl Iam {
             }
         }
         Ok(self.finish_page(by, page))
+    }
+}
+
+impl View {
+    /// The policies attached to a user by their folded names, in the order of these.
+    pub(crate) async fn attached(
+        &self,
+        account: AccountId,
+        user: UserId,
+    ) -> Result<Vec<(String, StoredPolicy)>, Error> {
+        let start = attached_key(account, user, "");
+        let mut policies = Vec::new();
+        for entry in self.scan(Scan::prefix(&start).keys_only()).await? {
+            let folded = std::str::from_utf8(&entry.key[start.len()..]).map_err(|_| Error::Damaged("attachment"))?;
+            let policy = self.get::<StoredPolicy>(&StoredPolicy::key(account, folded)).await?;
+            let policy = policy.ok_or(Error::Damaged("attachment"))?.value;
+            policies.push((folded.to_owned(), policy));
+        }
+        Ok(policies)
+    }
+}
+
+impl AttachedPolicy {
+    pub(crate) fn new(account: AccountId, policy: StoredPolicy) -> Self {
+        let arn = policy_arn(account, &policy);
+        Self { name: policy.name, arn }
     }
 }
 

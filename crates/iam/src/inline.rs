@@ -1,13 +1,14 @@
 //! Policies that belong to one user.
 
+use crate::change::View;
 use crate::epochs::Scope;
 use crate::limits::INLINE_CHARS_PER_USER_MAX;
 use crate::policies::check_document;
 use crate::records::{StoredInline, decode, encode};
 use crate::{Error, Iam, Page, PageRequest, PolicyName, ids};
-use baleen_meta::Scan;
+use baleen_meta::{Entry, Scan};
 use baleen_policy::Authorized;
-use baleen_types::UserId;
+use baleen_types::{AccountId, UserId};
 
 impl Iam {
     /// Gives a user a policy of its own, or changes the one of that name.
@@ -95,6 +96,18 @@ impl Iam {
             Ok(self.settle(request, &[Scope::User(account, user)]).await?.then_some(()))
         })
         .await
+    }
+}
+
+impl View {
+    /// A user's own policies: names and documents.
+    pub(crate) async fn inline(&self, account: AccountId, user: UserId) -> Result<Vec<(String, String)>, Error> {
+        let start = StoredInline::of_user(account, user).finish();
+        let read = |entry: &Entry| {
+            let name = std::str::from_utf8(&entry.key[start.len()..]).map_err(|_| Error::Damaged("inline policy"))?;
+            Ok((name.to_owned(), decode::<StoredInline>(&entry.value)?.document))
+        };
+        self.scan(Scan::prefix(&start)).await?.iter().map(read).collect()
     }
 }
 

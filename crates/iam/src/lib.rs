@@ -11,6 +11,7 @@ mod accounts;
 mod attachments;
 mod cache;
 mod change;
+mod details;
 mod epochs;
 mod error;
 mod federation;
@@ -35,6 +36,7 @@ mod values;
 mod versions;
 
 pub use attachments::{AttachedPolicy, PolicyUser};
+pub use details::{AccountCounts, Detail, DetailFilter, PolicyDetail, UserDetail};
 pub use error::{DeleteConflict, Error, FederatedRefusal};
 pub use federation::{
     FederatedAnswer, FederatedStart, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, PublicUrl, SAML_ANSWER_BYTES_MAX,

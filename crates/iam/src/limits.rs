@@ -48,6 +48,10 @@ pub const PAGE_DEFAULT: usize = 100;
 /// Entries that are looked at for one page of a filtered list; a page may then be short, and is truncated.
 pub(crate) const PAGE_LOOKED_AT_MAX: usize = 10_000;
 
+/// Bytes of documents after which a page of an account's details ends, however few entries it has: one policy may bring
+/// five of [`DOCUMENT_BYTES_MAX`], and each byte of them three in an answer.
+pub const DETAILS_BYTES_MAX: usize = 1 << 20;
+
 /// Shortest and longest session of AssumeRole, and what it lasts when nothing is asked for (seed 004, AssumeRole).
 pub const ASSUMED_SECS: std::ops::RangeInclusive<u32> = 900..=43_200;
 /// See [`ASSUMED_SECS`].

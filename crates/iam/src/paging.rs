@@ -104,6 +104,11 @@ impl<T> Builder<T> {
         true
     }
 
+    /// Ends the page here, though there is more.
+    pub(crate) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
     /// The page, and the place behind which the next one begins.
     fn finish(self) -> (Vec<T>, Option<String>) {
         (self.items, self.is_cut.then_some(self.last))

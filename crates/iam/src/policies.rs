@@ -248,7 +248,7 @@ impl View {
         found.ok_or_else(|| Error::no_such("policy", &format!("{}{}", arn.path.as_str(), arn.name)))
     }
 
-    async fn policy_info(&self, account: AccountId, stored: StoredPolicy) -> Result<PolicyInfo, Error> {
+    pub(crate) async fn policy_info(&self, account: AccountId, stored: StoredPolicy) -> Result<PolicyInfo, Error> {
         let attachments = attachments_key(account, &stored.name.to_ascii_lowercase());
         Ok(PolicyInfo::new(account, stored, self.counter(&attachments).await?))
     }

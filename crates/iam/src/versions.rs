@@ -6,8 +6,8 @@ use crate::limits::VERSIONS_PER_POLICY_MAX;
 use crate::policies::check_document;
 use crate::records::{StoredPolicy, StoredVersion, decode, encode, stamp};
 use crate::{DeleteConflict, Error, Iam, Page, PageRequest, PolicyArn, ids};
-use baleen_meta::Scan;
 use baleen_meta::keys::{KeyReader, Table};
+use baleen_meta::{Entry, Scan};
 use baleen_policy::Authorized;
 use baleen_types::{AccountId, Invalid, Timestamp};
 
@@ -143,21 +143,9 @@ impl Iam {
         let account = by.account();
         let (view, policy) = self.open_policy(account, arn).await?;
         let policy = policy.value;
-        let mut versions = Vec::new();
-        for entry in view
-            .scan(Scan::prefix(&StoredVersion::of_policy(account, &policy)?.finish()))
-            .await?
-        {
-            let mut reader = KeyReader::new(&entry.key, Table::PolicyVersion).map_err(Error::Meta)?;
-            let number = reader
-                .u64()
-                .and_then(|_| reader.fixed::<21>())
-                .and_then(|_| reader.u32())
-                .map_err(Error::Meta)?;
-            let version = VersionInfo::new(number, number == policy.default_version, decode(&entry.value)?);
-            versions.push((format!("{number:010}"), version));
-        }
-        self.page_of(by, ask, versions)
+        let versions = view.versions(account, &policy).await?.into_iter();
+        let placed = versions.map(|version| (format!("{:010}", version.number.0), version));
+        self.page_of(by, ask, placed)
     }
 
     /// Deletes a version that is not in force.
@@ -205,6 +193,22 @@ impl VersionInfo {
 }
 
 impl View {
+    /// The versions of a policy, the oldest first.
+    pub(crate) async fn versions(&self, account: AccountId, policy: &StoredPolicy) -> Result<Vec<VersionInfo>, Error> {
+        let start = StoredVersion::of_policy(account, policy)?.finish();
+        let read = |entry: &Entry| {
+            let mut reader = KeyReader::new(&entry.key, Table::PolicyVersion).map_err(Error::Meta)?;
+            let number = reader
+                .u64()
+                .and_then(|_| reader.fixed::<21>())
+                .and_then(|_| reader.u32())
+                .map_err(Error::Meta)?;
+            let is_default = number == policy.default_version;
+            Ok(VersionInfo::new(number, is_default, decode(&entry.value)?))
+        };
+        self.scan(Scan::prefix(&start)).await?.iter().map(read).collect()
+    }
+
     async fn version(
         &self,
         account: AccountId,

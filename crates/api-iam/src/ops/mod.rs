@@ -24,6 +24,7 @@ mod detach_user_policy;
 mod empty_list;
 mod get_access_key_info;
 mod get_access_key_last_used;
+mod get_account_authorization_details;
 mod get_account_password_policy;
 mod get_account_summary;
 mod get_caller_identity;
@@ -350,6 +351,7 @@ pub static ROWS: &[Row] = &[
     row!(Iam "ListRoles", IamListRoles on Account, Read Xml, empty_list::roles),
     row!(Iam "ListAccountAliases", IamListAccountAliases on Account, Read Xml, empty_list::account_aliases),
     row!(Iam "GetAccountSummary", IamGetAccountSummary on Account, Read Xml, get_account_summary::run),
+    row!(Iam "GetAccountAuthorizationDetails", IamGetAccountAuthorizationDetails on Account, Read Xml, get_account_authorization_details::run),
     row!(Iam "GetAccountPasswordPolicy", IamGetAccountPasswordPolicy on Account, Read Xml, get_account_password_policy::run),
     // why something is denied
     row!(Iam "SimulateCustomPolicy", IamSimulateCustomPolicy on Account, Read Xml, simulate_policy::custom),
