@@ -8,7 +8,9 @@ use baleen_iam::{
     UserInfo,
 };
 use baleen_meta::{FjallSettings, Meta};
-use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
+use baleen_policy::{
+    Action, Ask, Authorized, Bounds, Caller, Context, Denied, Principal, Resource, Role, User, authorize,
+};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
 use baleen_tenancy::Tenancy;
@@ -146,9 +148,14 @@ pub fn reseller() -> CustomerName {
     CustomerName::parse("baleen").unwrap()
 }
 
-/// Lets a principal do an action. What is decided is not what these tests are about: who asks is taken for a root, with
-/// its own id and credential.
+/// Lets a principal do an action. What is decided is not what these tests are about: who asks is taken for a root that no
+/// policy holds, with its own id and credential.
 pub fn grant(principal: &Principal, action: Action) -> Authorized {
+    try_grant(principal, action).unwrap()
+}
+
+/// The same; no when the credential is not one for the action.
+pub fn try_grant(principal: &Principal, action: Action) -> Result<Authorized, Denied> {
     let caller = principal.caller().unwrap();
     let user = User {
         role: Role::Root,
@@ -157,6 +164,8 @@ pub fn grant(principal: &Principal, action: Action) -> Authorized {
     };
     let principal = Principal::Known(Arc::new(Caller {
         user: Arc::new(user),
+        policies: [].into(),
+        bounds: Bounds::NONE,
         ..(**caller).clone()
     }));
     let ask = |resource| {
@@ -168,7 +177,7 @@ pub fn grant(principal: &Principal, action: Action) -> Authorized {
         })
     };
     // Some are acts on customers and not on the account itself.
-    ask(Resource::OwnAccount).or_else(|_| ask(Resource::Customers)).unwrap()
+    ask(Resource::OwnAccount).or_else(|_| ask(Resource::Customers))
 }
 
 pub fn name(text: &str) -> UserName {
