@@ -64,6 +64,8 @@ pub(crate) enum Answer {
     Done,
     /// JSON.
     Json(Value),
+    /// JSON about a thing that was made just now, and how the audit log is to name it.
+    Made(Value, String),
     /// 200 without a body.
     Empty,
 }
@@ -83,7 +85,7 @@ impl Answer {
         match self {
             Self::Xml(content) => xml_answer(action, service, id, Some(content)),
             Self::Done => xml_answer(action, service, id, None),
-            Self::Json(value) => json_response(StatusCode::OK, &value),
+            Self::Json(value) | Self::Made(value, _) => json_response(StatusCode::OK, &value),
             Self::Empty => Response::new(ResponseBody::empty()),
         }
     }

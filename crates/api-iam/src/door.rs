@@ -6,6 +6,7 @@ use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
 use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
 use crate::saml::Place;
+use crate::tokens::SHORT_ID_DIGITS;
 use crate::whitelist;
 use async_trait::async_trait;
 use baleen_http::{
@@ -114,14 +115,21 @@ impl IdentityDoor {
             Runner::Signed(extent, run) => {
                 let decided = extent.decide(&parts, &principal, found.permission, &context, &params);
                 let (authorized, subject) = decided.await?;
-                run(Call {
+                let call = Call {
                     parts,
                     authorized,
                     subject,
                     params,
                     origin,
-                })
-                .await
+                };
+                let answer = run(call).await?;
+                if let Answer::Made(_, name) = &answer {
+                    if !resource.is_empty() {
+                        resource.push(' ');
+                    }
+                    resource.push_str(name);
+                }
+                Ok(answer)
             }
         }
     }
@@ -242,7 +250,7 @@ impl Door for IdentityDoor {
 
 /// What a request names as the thing it acts on, for the audit log: of a user, policy or customer the name, else nothing.
 fn named_resource(params: &Params) -> String {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "UserName",
         "Name",
         "PolicyArn",
@@ -250,11 +258,13 @@ fn named_resource(params: &Params) -> String {
         "CustomerName",
         "Customer",
         "AccessKeyId",
+        "ApiTokenId",
         "PolicySourceArn",
     ];
     let named = NAMES.iter().filter_map(|name| Some((*name, params.get(name)?)));
-    // Within bounds, since nobody has checked the values yet.
-    let named = named.map(|(name, value)| format!("{name}={}", value.chars().take(256).collect::<String>()));
+    // Within bounds, since nobody has checked the values yet; and never the whole of a token that somebody mistook for its id.
+    let shown = |name: &str| if name == "ApiTokenId" { SHORT_ID_DIGITS } else { 256 };
+    let named = named.map(|(name, value)| format!("{name}={}", value.chars().take(shown(name)).collect::<String>()));
     named.collect::<Vec<_>>().join(" ")
 }
 

@@ -18,6 +18,7 @@ pub mod ops;
 mod params;
 mod saml;
 mod subject;
+mod tokens;
 pub mod whitelist;
 mod wire;
 mod xml;

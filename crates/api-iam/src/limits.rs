@@ -93,3 +93,13 @@ pub const ACTION_NAME: RangeInclusive<usize> = 3..=128;
 
 /// Condition keys that a simulation takes for granted.
 pub const CONTEXT_ENTRIES_MAX: usize = 100;
+
+/// Characters of an API token's label; an option that is a name, where none takes it away; its tags in one text.
+pub const TOKEN_LABEL: RangeInclusive<usize> = 1..=baleen_iam::limits::TOKEN_LABEL_CHARS_MAX;
+/// See [`TOKEN_LABEL`].
+pub const TOKEN_NAME: RangeInclusive<usize> = 0..=baleen_iam::limits::TOKEN_NAME_CHARS_MAX;
+/// See [`TOKEN_LABEL`].
+pub const TOKEN_LIST: RangeInclusive<usize> = 0..=4096;
+
+/// Seconds that a rotated token works beside the new one: up to thirty days.
+pub const GRACE_SECONDS: RangeInclusive<u32> = 0..=30 * 24 * 60 * 60;

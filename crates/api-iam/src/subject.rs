@@ -5,8 +5,11 @@ use crate::fault::{Code, Fault};
 use crate::fields::{missing, user_name};
 use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
+use crate::tokens;
 use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
-use baleen_policy::{Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize};
+use baleen_policy::{
+    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, Role, User, UserFacts, authorize,
+};
 use baleen_tenancy::Customer;
 use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
 use std::sync::Arc;
@@ -32,6 +35,10 @@ pub(crate) enum Extent {
     NewUser,
     /// The owner of the access key that `AccessKeyId` names.
     OwnerOfKey,
+    /// The user that `UserName` names; if none is named, everybody for who manages users, else who asks.
+    OwnersOfTokens,
+    /// The owner of the API token that `ApiTokenId` names.
+    OwnerOfToken,
     /// A policy that is to be made, by the name in `PolicyName`.
     NewPolicy,
     /// The policy that `PolicyArn` names.
@@ -58,6 +65,8 @@ pub(crate) enum Subject {
     NewUser(UserName),
     /// A user and one of its access keys.
     Key(UserInfo, AccessKeyInfo),
+    /// An API token by its first digits, which need not exist.
+    ApiToken(String),
     /// A policy of the account, which need not exist.
     Policy(PolicyArn),
     /// A user, and a policy which need not exist.
@@ -141,6 +150,19 @@ impl Extent {
                     .owner_of_key(asking, &params.typed("AccessKeyId", AccessKeyId::parse)?)
                     .await
             }
+            Self::OwnersOfTokens => match params.get("UserName") {
+                Some(name) => asked
+                    .user(asking, Some(user_name("UserName", name)?))
+                    .await
+                    .map(wrap_user),
+                None if manages(asking) => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
+                None => asked.user(asking, None).await.map(wrap_user),
+            },
+            Self::OwnerOfToken => {
+                asked
+                    .owner_of_token(asking, params.typed("ApiTokenId", tokens::short_id)?)
+                    .await
+            }
             Self::NewPolicy => {
                 let name = params.typed("PolicyName", PolicyName::parse)?;
                 let facts = PolicyFacts {
@@ -180,6 +202,11 @@ impl Extent {
             }
         }
     }
+}
+
+/// Whether the role of who asks is one that manages others.
+fn manages(asking: &User) -> bool {
+    matches!(asking.role, Role::Root | Role::Admin)
 }
 
 fn wrap_user((authorized, user): (Authorized, UserInfo)) -> (Authorized, Subject) {
@@ -281,6 +308,25 @@ impl Question<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Decides about the owner of a token. Who manages own tokens alone is asked about as the owner: the service knows which
+    /// are, and a token of another is to it as one that is not there.
+    async fn owner_of_token(&self, asking: &User, short_id: String) -> Result<(Authorized, Subject), Fault> {
+        let iam = &self.parts.iam;
+        let authorized = if manages(asking) {
+            match iam.token_owner(asking.account, &short_id).await {
+                Ok(owner) => {
+                    let owner = iam.get_user(asking.account, owner).await?;
+                    self.about(Resource::User(owner.facts()))?
+                }
+                Err(Error::NoSuchEntity { .. }) => self.about(Resource::OwnAccount)?,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            self.about(Resource::User(asking.into()))?
+        };
+        Ok((authorized, Subject::ApiToken(short_id)))
     }
 
     /// Decides about a customer; `None` is that of who asks. Somebody else's is one that is not there (identity contract,

@@ -55,6 +55,7 @@ pub use root::{RootCredentials, RootOverrides, RootReset, RootStart};
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
 pub use tokens::{
     CreatedToken, KnownToken, Method, Methods, TokenChange, TokenInfo, TokenLookup, TokenOptions, TokenSettings,
+    TokenSettingsChange,
 };
 pub use users::{AuthMethod, NewUser, UserChange, UserCounts, UserInfo};
 pub use values::{Description, Path, PathPrefix, PersonName, PolicyArn, PolicyName, SessionName, Tags};

@@ -101,3 +101,10 @@ pub(crate) const NOTED_USES_MAX: usize = 16_384;
 
 /// The least time between two notes of one key's use.
 pub(crate) const USE_NOTED_SECS: i64 = 60;
+
+/// Most characters of an API token's label.
+pub const TOKEN_LABEL_CHARS_MAX: usize = 128;
+/// Most characters of a group's or a profile's name, or of a tag, in the options of an API token.
+pub const TOKEN_NAME_CHARS_MAX: usize = 64;
+/// Most tags of a capture (CloudShark contract, 2.1.3), hence of what a token puts on each.
+pub const TOKEN_TAGS_MAX: usize = 30;

@@ -6,15 +6,18 @@
     reason = "one row runs as any other, also where nothing is waited for"
 )]
 
+mod api_token_settings;
 mod assume_role;
 mod attach_user_policy;
 mod change_password;
 mod create_access_key;
+mod create_api_token;
 mod create_login_profile;
 mod create_policy;
 mod create_policy_version;
 mod create_user;
 mod delete_access_key;
+mod delete_api_token;
 mod delete_login_profile;
 mod delete_policy;
 mod delete_policy_version;
@@ -27,6 +30,7 @@ mod get_access_key_last_used;
 mod get_account_authorization_details;
 mod get_account_password_policy;
 mod get_account_summary;
+mod get_api_token;
 mod get_caller_identity;
 mod get_login_profile;
 mod get_policy;
@@ -35,6 +39,7 @@ mod get_session_token;
 mod get_user;
 mod get_user_policy;
 mod list_access_keys;
+mod list_api_tokens;
 mod list_attached_user_policies;
 mod list_entities_for_policy;
 mod list_mfa_devices;
@@ -45,6 +50,7 @@ mod list_user_policies;
 mod list_user_tags;
 mod list_users;
 mod put_user_policy;
+mod rotate_api_token;
 mod rs_assume_customer_role;
 mod rs_available_regions;
 mod rs_create_customer;
@@ -72,6 +78,7 @@ mod tag_user;
 mod untag_policy;
 mod untag_user;
 mod update_access_key;
+mod update_api_token;
 mod update_login_profile;
 mod update_user;
 
@@ -204,6 +211,14 @@ impl Call {
         }
     }
 
+    /// The first digits of the API token that the request names.
+    pub(crate) fn token(&self) -> Result<&str, Fault> {
+        match &self.subject {
+            Subject::ApiToken(short_id) => Ok(short_id),
+            _ => Err(wrong_extent()),
+        }
+    }
+
     /// The name of the user that is to be made.
     pub(crate) fn new_user(&self) -> Result<&UserName, Fault> {
         match &self.subject {
@@ -246,6 +261,13 @@ macro_rules! row {
             shape: Shape::$shape,
             run: Runner::Signed(Extent::$extent, |call| Box::pin($($run)+(call))),
         }
+    };
+}
+
+/// A row that is neither AWS's nor the document's.
+macro_rules! ours {
+    ($($row:tt)+) => {
+        Row { is_ours: true, ..row!($($row)+) }
     };
 }
 
@@ -309,6 +331,16 @@ pub static ROWS: &[Row] = &[
     row!(Iam "UpdateAccessKey", IamUpdateAccessKey on UserOrOneself, Write Xml, update_access_key::run),
     row!(Iam "ListAccessKeys", IamListAccessKeys on UserOrOneself, Read Xml, list_access_keys::run),
     row!(Iam "GetAccessKeyLastUsed", IamGetAccessKeyLastUsed on OwnerOfKey, Read Xml, get_access_key_last_used::run),
+    // API tokens
+    ours!(Iam "CreateApiToken", CapturesManageTokens on UserOrOneself, Secret Json, create_api_token::run),
+    ours!(Iam "ListApiTokens", CapturesManageTokens on OwnersOfTokens, Read Json, list_api_tokens::run),
+    ours!(Iam "GetApiToken", CapturesManageTokens on OwnerOfToken, Read Json, get_api_token::run),
+    ours!(Iam "UpdateApiToken", CapturesManageTokens on OwnerOfToken, Write Json, update_api_token::run),
+    ours!(Iam "RotateApiToken", CapturesManageTokens on OwnerOfToken, Secret Json, rotate_api_token::run),
+    ours!(Iam "DeleteApiToken", CapturesManageTokens on OwnerOfToken, Write Json, delete_api_token::run),
+    ours!(Iam "GetApiTokenSettings", CapturesManageTokens on Oneself, Read Json, api_token_settings::get),
+    ours!(Iam "SetApiTokenSettings", CapturesManageTokens on Account, Write Json, api_token_settings::set),
+    ours!(Iam "DisableUserDefinedApiTokens", CapturesManageTokens on Account, Write Json, api_token_settings::disable_user_defined),
     // managed policies
     row!(Iam "CreatePolicy", IamCreatePolicy on NewPolicy, Write Xml, create_policy::run),
     row!(Iam "GetPolicy", IamGetPolicy on Policy, Read Xml, get_policy::run),

@@ -71,6 +71,14 @@ pub struct TokenSettings {
     pub lets_guests_in: bool,
 }
 
+/// A change of [`TokenSettings`]; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of the settings")]
+pub struct TokenSettingsChange {
+    pub lets_users_define: Option<bool>,
+    pub lets_guests_in: Option<bool>,
+}
+
 /// What tokens hold in memory.
 pub(crate) struct Tokens {
     cache: Cache<ApiTokenHash, KnownToken>,

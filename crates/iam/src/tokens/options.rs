@@ -1,13 +1,8 @@
 //! What a token is, besides its owner (CloudShark contract, 1.1).
 
 use super::Methods;
+use crate::limits::{TOKEN_LABEL_CHARS_MAX, TOKEN_NAME_CHARS_MAX, TOKEN_TAGS_MAX};
 use baleen_types::{Invalid, Timestamp};
-
-/// Most characters of a label, a group's or a profile's name, a tag.
-const LABEL_CHARACTERS_MAX: usize = 128;
-const NAME_CHARACTERS_MAX: usize = 64;
-/// Most tags of a capture (contract, 2.1.3), hence of what a token puts on each.
-const TAGS_MAX: usize = 30;
 
 /// The options of a token as somebody asks for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,14 +38,14 @@ impl TokenOptions {
 
     /// Checks every field and settles the tags: trimmed, empty ones dropped, equal ones merged ignoring case.
     pub(crate) fn checked(mut self) -> Result<Self, Invalid> {
-        check("label", &self.label, LABEL_CHARACTERS_MAX)?;
+        check("label", &self.label, TOKEN_LABEL_CHARS_MAX)?;
         if let Some(group) = &self.group {
-            check("group", group, NAME_CHARACTERS_MAX)?;
+            check("group", group, TOKEN_NAME_CHARS_MAX)?;
         } else if self.group_write {
             return Err(Invalid::new("group_write", "there is no group that could write"));
         }
         if let Some(profile) = &self.profile {
-            check("profile", profile, NAME_CHARACTERS_MAX)?;
+            check("profile", profile, TOKEN_NAME_CHARS_MAX)?;
         }
         let mut tags: Vec<String> = Vec::new();
         for tag in self
@@ -59,17 +54,17 @@ impl TokenOptions {
             .map(|tag| tag.trim())
             .filter(|tag| !tag.is_empty())
         {
-            check("default_tags", tag, NAME_CHARACTERS_MAX)?;
+            check("default_tags", tag, TOKEN_NAME_CHARS_MAX)?;
             if tag.contains(',') {
                 return Err(Invalid::new("default_tags", "a tag has no comma"));
             }
             if !tags.iter().any(|known| known.to_lowercase() == tag.to_lowercase()) {
                 tags.push(tag.to_owned());
             }
-            if tags.len() > TAGS_MAX {
+            if tags.len() > TOKEN_TAGS_MAX {
                 return Err(Invalid::new(
                     "default_tags",
-                    format!("at most {TAGS_MAX} tags are allowed"),
+                    format!("at most {TOKEN_TAGS_MAX} tags are allowed"),
                 ));
             }
         }
@@ -107,7 +102,7 @@ impl TokenChange {
     }
 
     /// The options after the change, unchecked.
-    pub(crate) fn applied_to(&self, before: TokenOptions) -> TokenOptions {
+    pub fn applied_to(&self, before: TokenOptions) -> TokenOptions {
         let change = self.clone();
         let keeps_group = change.group != Some(None);
         TokenOptions {

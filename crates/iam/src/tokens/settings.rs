@@ -1,8 +1,8 @@
 //! What an account's admins let users and guests do with tokens.
 
-use super::TokenSettings;
 use super::record::StoredTokenSettings;
 use super::rights::{manages_all, must_manage_all};
+use super::{TokenSettings, TokenSettingsChange};
 use crate::change::View;
 use crate::records::encode;
 use crate::{Error, Iam};
@@ -14,25 +14,43 @@ impl Iam {
     /// What the account's admins have set for tokens.
     pub async fn token_settings(&self, account: AccountId) -> Result<TokenSettings, Error> {
         let stored: Option<StoredTokenSettings> = self.read(&StoredTokenSettings::key(account)).await?;
-        let stored = stored.unwrap_or_default();
-        Ok(TokenSettings {
-            lets_users_define: stored.lets_users_define,
-            lets_guests_in: stored.lets_guests_in,
-        })
+        Ok(stored.unwrap_or_default().into())
     }
 
-    /// Sets what users and guests may.
+    /// Sets what users and guests may, as far as the change says.
     ///
     /// # Errors
     /// `NotAllowed` for who does not manage all tokens.
-    pub async fn set_token_settings(&self, by: &Authorized, settings: TokenSettings) -> Result<(), Error> {
+    pub async fn set_token_settings(
+        &self,
+        by: &Authorized,
+        change: TokenSettingsChange,
+    ) -> Result<TokenSettings, Error> {
         must_manage_all(by)?;
-        let stored = StoredTokenSettings {
-            lets_users_define: settings.lets_users_define,
-            lets_guests_in: settings.lets_guests_in,
-        };
-        let request = Request::new().put(StoredTokenSettings::key(by.account()), encode(&stored)?);
-        self.settle(request, &[]).await.map(drop)
+        let key = StoredTokenSettings::key(by.account());
+        self.tried(|| async {
+            let before = self.view().await?.get::<StoredTokenSettings>(&key).await?;
+            let was = before.as_ref().map(|before| before.value).unwrap_or_default();
+            let next = StoredTokenSettings {
+                lets_users_define: change.lets_users_define.unwrap_or(was.lets_users_define),
+                lets_guests_in: change.lets_guests_in.unwrap_or(was.lets_guests_in),
+            };
+            let request = match &before {
+                Some(before) => before.replace(key.clone(), &next)?,
+                None => Request::new().absent(key.clone()).put(key.clone(), encode(&next)?),
+            };
+            Ok(self.settle(request, &[]).await?.then_some(next.into()))
+        })
+        .await
+    }
+}
+
+impl From<StoredTokenSettings> for TokenSettings {
+    fn from(stored: StoredTokenSettings) -> Self {
+        Self {
+            lets_users_define: stored.lets_users_define,
+            lets_guests_in: stored.lets_guests_in,
+        }
     }
 }
 

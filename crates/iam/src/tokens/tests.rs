@@ -102,11 +102,11 @@ impl World {
     }
 
     async fn let_users_define(&self, yes: bool) {
-        let settings = TokenSettings {
-            lets_users_define: yes,
-            lets_guests_in: false,
+        let change = TokenSettingsChange {
+            lets_users_define: Some(yes),
+            lets_guests_in: None,
         };
-        self.iam.set_token_settings(&self.root(), settings).await.unwrap();
+        self.iam.set_token_settings(&self.root(), change).await.unwrap();
     }
 }
 
@@ -228,7 +228,7 @@ async fn users_define_tokens_only_while_they_may() {
     assert_eq!(why(world.make(&ann, &world.ann).await), "not allowed", "off by default");
     assert_eq!(why(world.iam.list_tokens(&ann, None, &ask).await), "not allowed");
     assert_eq!(
-        why(world.iam.set_token_settings(&ann, TokenSettings::default()).await),
+        why(world.iam.set_token_settings(&ann, TokenSettingsChange::default()).await),
         "not allowed"
     );
     world.let_users_define(true).await;
