@@ -2,10 +2,14 @@
 
 use crate::fault::Fault;
 use crate::xml::Xml;
-use baleen_http::{Response, ResponseBody};
+use baleen_http::{BoxError, Response, ResponseBody};
 use baleen_types::RequestId;
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt as _};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use serde_json::{Value, json};
 
 /// A way to write answers and errors.
@@ -56,6 +60,9 @@ impl Service {
 /// What goes into the result of an XML answer.
 pub(crate) type Content = Box<dyn FnOnce(&mut Xml) + Send>;
 
+/// Ended lines, as many at once as come.
+pub(crate) type Lines = BoxStream<'static, Result<String, BoxError>>;
+
 /// A good answer.
 pub(crate) enum Answer {
     /// XML with a result.
@@ -66,6 +73,8 @@ pub(crate) enum Answer {
     Json(Value),
     /// JSON about a thing that was made just now, and how the audit log is to name it.
     Made(Value, String),
+    /// Lines of JSON, piece by piece. One that fails breaks the connection off, so that a part is not taken for the whole.
+    Lines(Lines),
     /// 200 without a body.
     Empty,
 }
@@ -86,6 +95,13 @@ impl Answer {
             Self::Xml(content) => xml_answer(action, service, id, Some(content)),
             Self::Done => xml_answer(action, service, id, None),
             Self::Json(value) | Self::Made(value, _) => json_response(StatusCode::OK, &value),
+            Self::Lines(lines) => {
+                let frames = lines.map(|piece| piece.map(|lines| Frame::data(Bytes::from(lines))));
+                let mut response = Response::new(ResponseBody::boxed(StreamBody::new(frames)));
+                let media_type = HeaderValue::from_static("application/x-ndjson");
+                response.headers_mut().insert(CONTENT_TYPE, media_type);
+                response
+            }
             Self::Empty => Response::new(ResponseBody::empty()),
         }
     }

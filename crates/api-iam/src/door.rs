@@ -9,6 +9,7 @@ use crate::saml::Place;
 use crate::tokens::SHORT_ID_DIGITS;
 use crate::whitelist;
 use async_trait::async_trait;
+use baleen_audit::Audit;
 use baleen_http::{
     BodyFault, Deed, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Verdict, Weight,
 };
@@ -33,6 +34,8 @@ pub struct Parts {
     pub tenancy: Arc<Tenancy>,
     /// What customers have stored, and have used.
     pub objects: Arc<Objects>,
+    /// Who did what.
+    pub audit: Arc<Audit>,
     /// Where this server is, for whitelists that hold in some regions only.
     pub region: RegionName,
     /// Where browsers reach this server, for federated logins.

@@ -250,6 +250,12 @@ impl From<ObjectError> for Fault {
     }
 }
 
+impl From<baleen_audit::Error> for Fault {
+    fn from(error: baleen_audit::Error) -> Self {
+        failed(error)
+    }
+}
+
 impl From<baleen_usage::Error> for Fault {
     fn from(error: baleen_usage::Error) -> Self {
         failed(error)

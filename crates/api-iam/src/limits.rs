@@ -70,6 +70,9 @@ pub const PASSWORD_CHARACTERS_MAX: usize = 512;
 /// Characters of a one-time code, a recovery code or a reset token.
 pub const CODE_CHARACTERS_MAX: usize = 256;
 
+/// Characters of an action, or the beginning of one, by which the audit log is filtered.
+pub const AUDIT_ACTION: RangeInclusive<usize> = 1..=128;
+
 /// Kinds that `Filter` of GetAccountAuthorizationDetails names; there are five.
 pub const DETAIL_FILTERS_MAX: usize = 5;
 

@@ -3,7 +3,7 @@
 //! An entry is one line of JSON, and that line is what is stored, exported and hashed: `before` in each holds the SHA-256 of
 //! the line before it, so an exported log is checked with any tool that knows SHA-256, and [`Audit::verify`] finds an entry
 //! that was changed, dropped, added or moved. Who can write to the store can also write a new chain; against that helps the
-//! newest hash kept elsewhere, which every export ends with.
+//! newest hash kept elsewhere: that of the last line of an export.
 //!
 //! Invariants:
 //! * What changed something is durable in the log before its answer goes out ([`Weight::Change`]).
@@ -16,6 +16,7 @@ mod chain;
 mod entry;
 mod error;
 mod event;
+mod export;
 pub mod limits;
 mod reader;
 mod records;
@@ -27,6 +28,7 @@ pub use chain::{Broken, Verified};
 pub use entry::{CredentialKind, Decision, Entry};
 pub use error::Error;
 pub use event::{Deed, Event, Recorder, Silent, Unrecorded, Verdict, Weight};
+pub use export::Export;
 pub use reader::{Order, Page, Query};
 
 use std::sync::Arc;

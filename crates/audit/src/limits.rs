@@ -37,6 +37,9 @@ pub const COMMIT_TRIES_MAX: usize = 16;
 /// Most entries of a page.
 pub const PAGE_ENTRIES_MAX: usize = 1000;
 
+/// Entries of an export that are in memory at once.
+pub const EXPORT_PIECE_ENTRIES: usize = 200;
+
 /// Entries that are looked at for one page, so that a filter which fits nothing ends too; the page says where to go on.
 pub const PAGE_SCANNED_MAX: usize = 10_000;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use baleen_audit::limits::{PAGE_ENTRIES_MAX, QUEUE_EVENTS_MAX, REFUSALS_MAX};
+use baleen_audit::limits::{EXPORT_PIECE_ENTRIES, PAGE_ENTRIES_MAX, QUEUE_EVENTS_MAX, REFUSALS_MAX};
 use baleen_audit::{
     Audit, CredentialKind, Decision, Deed, Error, Event, Order, Parts, Query, Recorder as _, Settings, Unrecorded,
     Weight,
@@ -452,6 +452,43 @@ async fn an_exported_log_can_be_checked_by_anyone() {
     }
     let verified = log.audit.verify(account(1)).await.unwrap().unwrap();
     assert_eq!(verified.newest, hex::encode(before));
+}
+
+#[tokio::test]
+async fn an_export_is_what_was_there_when_it_began() {
+    let log = Log::new();
+    let take = async |query: Query| {
+        let mut export = log.audit.export(&allowed(1), query).await.unwrap();
+        let mut pieces = Vec::new();
+        while let Some(piece) = export.next().await.unwrap() {
+            pieces.push(piece);
+            log.audit.record(log.change(1)).await.unwrap();
+        }
+        pieces
+    };
+    assert_eq!(take(Query::default()).await, Vec::<String>::new(), "of an empty log");
+    let count = EXPORT_PIECE_ENTRIES * 2 + 1;
+    let events = (0..count).map(|_| log.audit.record(log.change(1)));
+    futures::future::try_join_all(events).await.unwrap();
+    log.audit.record(log.change(2)).await.unwrap();
+
+    let pieces = take(Query::default()).await;
+    let lengths: Vec<_> = pieces.iter().map(|piece| piece.lines().count()).collect();
+    assert_eq!(lengths, [EXPORT_PIECE_ENTRIES, EXPORT_PIECE_ENTRIES, 1]);
+    let page = Query {
+        order: Order::OldestFirst,
+        limit: count,
+        ..Query::default()
+    };
+    assert_eq!(
+        pieces.concat(),
+        log.audit.page(&allowed(1), &page).await.unwrap().to_lines()
+    );
+    let nobody = Query {
+        user: Some(UserName::parse("nobody@example.com").unwrap()),
+        ..Query::default()
+    };
+    assert_eq!(take(nobody).await, Vec::<String>::new());
 }
 
 #[tokio::test]

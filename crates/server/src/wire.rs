@@ -279,6 +279,7 @@ pub(crate) async fn build(
         iam: Arc::clone(&iam),
         tenancy,
         objects,
+        audit: Arc::clone(&audit),
         region: config.region.clone(),
         public_url: public_url(config, addresses.s3),
         clock: Arc::clone(&clock),

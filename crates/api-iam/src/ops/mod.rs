@@ -57,9 +57,11 @@ mod rs_create_customer;
 mod rs_customer_details;
 mod rs_disable_tfa;
 mod rs_enable_tfa;
+mod rs_export_audit_log;
 mod rs_federated_login;
 mod rs_get_token;
 mod rs_get_user_info;
+mod rs_list_audit_log;
 mod rs_list_billing_data;
 mod rs_list_customer;
 mod rs_live_billing;
@@ -372,6 +374,9 @@ pub static ROWS: &[Row] = &[
     row!(Iam "RSModifyCustomer", IamRsModifyCustomer on Customer, Write Json, rs_modify_customer::run),
     row!(Iam "RSAvailableRegions", IamRsAvailableRegions on CustomerOrOwn, Read Json, rs_available_regions::run),
     row!(Iam "RSSetCustomerServiceAccessLevel", IamRsSetCustomerServiceAccessLevel on Customer, Write Json, rs_set_customer_service_access_level::run),
+    // the audit log
+    ours!(Iam "RSListAuditLog", IamReadAuditLog on Account, Read Json, rs_list_audit_log::run),
+    ours!(Iam "RSExportAuditLog", IamReadAuditLog on Account, Read Json, rs_export_audit_log::run),
     // what ordinary tools read
     row!(Iam "ListGroupsForUser", IamListGroupsForUser on User, Read Xml, empty_list::groups),
     row!(Iam "ListMFADevices", IamListMfaDevices on UserOrOneself, Read Xml, list_mfa_devices::run),

@@ -7,6 +7,7 @@
 )]
 
 use baleen_api_iam::{IdentityDoor, Parts};
+use baleen_audit::Audit;
 use baleen_blob::Blobs;
 use baleen_http::{Deed, Door as _, Request, RequestBody, Signed};
 use baleen_iam::{Iam, PublicUrl, RootOverrides};
@@ -22,6 +23,7 @@ use http_body_util::{BodyExt as _, Full};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub const IAM: &str = "2010-05-08";
@@ -33,6 +35,7 @@ pub struct Bench {
     pub door: Arc<IdentityDoor>,
     pub iam: Arc<Iam>,
     pub objects: Arc<Objects>,
+    pub audit: Arc<Audit>,
     pub clock: Arc<ManualClock>,
     pub root: Principal,
     _folder: tempfile::TempDir,
@@ -75,6 +78,16 @@ impl Bench {
                 entropy: entropy.clone(),
             },
         );
+        let audit = Audit::start(
+            baleen_audit::Settings {
+                data_events: false,
+                retention: Duration::from_hours(24 * 365),
+            },
+            baleen_audit::Parts {
+                meta: meta.clone(),
+                clock: clock.clone(),
+            },
+        );
         let iam = Iam::new(baleen_iam::Parts {
             meta,
             tenancy: Arc::clone(&tenancy),
@@ -93,6 +106,7 @@ impl Bench {
             iam: Arc::clone(&iam),
             tenancy,
             objects: Arc::clone(&objects),
+            audit: Arc::clone(&audit),
             region: RegionName::parse("DCA02").unwrap(),
             public_url: PublicUrl::parse("https://baleen.example").ok(),
             clock: clock.clone(),
@@ -102,6 +116,7 @@ impl Bench {
             door,
             iam,
             objects,
+            audit,
             clock,
             root,
             _folder: folder,
