@@ -315,11 +315,13 @@ impl Question<'_> {
     async fn owner_of_token(&self, asking: &User, short_id: String) -> Result<(Authorized, Subject), Fault> {
         let iam = &self.parts.iam;
         let authorized = if manages(asking) {
-            match iam.token_owner(asking.account, &short_id).await {
-                Ok(owner) => {
-                    let owner = iam.get_user(asking.account, owner).await?;
-                    self.about(Resource::User(owner.facts()))?
-                }
+            let owner = match iam.token_owner(asking.account, &short_id).await {
+                Ok(owner) => iam.get_user(asking.account, owner).await,
+                Err(error) => Err(error),
+            };
+            match owner {
+                Ok(owner) => self.about(Resource::User(owner.facts()))?,
+                // No such token, or one whose owner is gone.
                 Err(Error::NoSuchEntity { .. }) => self.about(Resource::OwnAccount)?,
                 Err(error) => return Err(error.into()),
             }

@@ -269,6 +269,39 @@ async fn another_accounts_tokens_are_not_there() {
     let listed = parsed(&bench.ask(&foreign, "ListApiTokens", &[]).await.good());
     assert_eq!(listed, json!({ "ApiTokens": [], "IsTruncated": false }));
     assert!(works(&bench, &token).await);
+
+    let (theirs, _) = make(&bench, &foreign, &[("Label", "theirs")]).await;
+    assert!(works(&bench, &theirs).await);
+    for (status, expected) in [("disabled", false), ("enabled", true), ("deleted", false)] {
+        let modify = [("CustomerName", "newcorp"), ("Status", status)];
+        bench.ask(&bench.root, "RSModifyCustomer", &modify).await.good();
+        assert_eq!(works(&bench, &theirs).await, expected, "{status}");
+    }
+}
+
+/// Who deletes a user need not know of its tokens; they stay, of no use, until somebody deletes them.
+#[tokio::test]
+async fn tokens_of_who_is_gone() {
+    let bench = Bench::new().await;
+    bench.ask(&bench.root, "CreateUser", &[("UserName", ANN)]).await.good();
+    let owner = [("Label", "hers"), ("UserName", ANN)];
+    let (token, id) = make(&bench, &bench.root, &owner).await;
+    assert!(works(&bench, &token).await);
+    bench.ask(&bench.root, "DeleteUser", &[("UserName", ANN)]).await.good();
+    assert!(!works(&bench, &token).await);
+    let told = bench
+        .ask(&bench.root, "GetApiToken", &[("ApiTokenId", &id)])
+        .await
+        .good();
+    let name = parsed(&told)["ApiToken"]["UserName"].as_str().unwrap().to_owned();
+    assert!(
+        name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit()),
+        "its id: {name}"
+    );
+    bench
+        .ask(&bench.root, "DeleteApiToken", &[("ApiTokenId", &id)])
+        .await
+        .good();
 }
 
 /// What was derived from a credential, or is a token itself, makes none that would outlive it.
