@@ -1,4 +1,4 @@
-//! `baleen admin`: customers, users, keys, policies, passwords and whitelists.
+//! `baleen admin`: customers, users, keys, tokens, policies, passwords and whitelists.
 //!
 //! A client of the identity door like any other: what it may do is what its access key may do, and it stands in the audit
 //! log. It finds the server of a data folder by itself, with root's key. Only `reset-root` works on the folder.
@@ -41,6 +41,8 @@ enum Action {
     User(With<commands::user::Command>),
     /// Access keys.
     Key(With<commands::key::Command>),
+    /// API tokens.
+    Token(With<commands::token::Command>),
     /// Policies, and whom they are attached to.
     Policy(With<commands::policy::Command>),
     /// Passwords, and the tokens that reset them.
@@ -122,6 +124,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Action::Customer(with) => with.run(json),
         Action::User(with) => with.run(json),
         Action::Key(with) => with.run(json),
+        Action::Token(with) => with.run(json),
         Action::Policy(with) => with.run(json),
         Action::Password(with) => with.run(json),
         Action::Whitelist(with) => with.run(json),

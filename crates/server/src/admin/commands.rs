@@ -4,6 +4,7 @@ pub(super) mod customer;
 pub(super) mod key;
 pub(super) mod password;
 pub(super) mod policy;
+pub(super) mod token;
 pub(super) mod user;
 pub(super) mod whitelist;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The blanks between two columns.
 const GAP: usize = 2;
 
-/// A column: what stands above it, and the member that it shows.
+/// A column: what stands above it, and the member that it shows; `Outer.Inner` is a member of a member.
 pub(super) type Column = (&'static str, &'static str);
 
 /// What is made of a good answer.
@@ -95,7 +95,8 @@ fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
 
 /// A member as text. What would move the cursor of a terminal is shown as its escape.
 fn text_of(thing: &Value, member: &str) -> String {
-    let text = match thing.get(member) {
+    let found = member.split('.').try_fold(thing, |thing, name| thing.get(name));
+    let text = match found {
         None | Some(Value::Null) => return "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => return "-".to_owned(),
         Some(Value::String(text)) => text.clone(),

@@ -16,6 +16,7 @@ fn plan(words: &str) -> Plan {
         Action::Customer(with) => with.command.plan(),
         Action::User(with) => with.command.plan(),
         Action::Key(with) => with.command.plan(),
+        Action::Token(with) => with.command.plan(),
         Action::Policy(with) => with.command.plan(),
         Action::Password(with) => with.command.plan(),
         Action::Whitelist(with) => with.command.plan(),
@@ -81,6 +82,43 @@ fn commands_become_calls() {
             "Action=UpdateAccessKey&AccessKeyId=AKIA&UserName=u&Status=Active",
         ),
         ("key delete AKIA", "Action=DeleteAccessKey&AccessKeyId=AKIA"),
+        ("token list", "Action=ListApiTokens"),
+        ("token list a@b.c", "Action=ListApiTokens&UserName=a%40b.c"),
+        ("token create probe", "Action=CreateApiToken&Label=probe"),
+        (
+            "token create probe --user u --method upload,search --method info --group qa --group-write --tag a --tag b \
+             --display-profile wide --must-log-in --expires 2027-01-31T00:00:00Z --public=off",
+            "Action=CreateApiToken&Label=probe&UserName=u&Methods=upload%2Csearch%2Cinfo&Group=qa&GroupWrite=true\
+             &Public=false&DefaultTags=a%2Cb&Profile=wide&MustLogIn=true&Expires=2027-01-31T00%3A00%3A00Z",
+        ),
+        ("token show ab12cd", "Action=GetApiToken&ApiTokenId=ab12cd"),
+        (
+            "token update ab12cd --label l --tag= --group=",
+            "Action=UpdateApiToken&ApiTokenId=ab12cd&Label=l&Group=&DefaultTags=",
+        ),
+        (
+            "token enable ab12cd",
+            "Action=UpdateApiToken&ApiTokenId=ab12cd&Enabled=true",
+        ),
+        (
+            "token disable ab12cd",
+            "Action=UpdateApiToken&ApiTokenId=ab12cd&Enabled=false",
+        ),
+        (
+            "token rotate ab12cd --keep-old 2h",
+            "Action=RotateApiToken&ApiTokenId=ab12cd&GraceSeconds=7200",
+        ),
+        ("token delete ab12cd", "Action=DeleteApiToken&ApiTokenId=ab12cd"),
+        ("token settings", "Action=GetApiTokenSettings"),
+        (
+            "token settings --user-defined on",
+            "Action=SetApiTokenSettings&UserDefinedTokens=true",
+        ),
+        (
+            "token settings --guests off",
+            "Action=SetApiTokenSettings&GuestAccess=false",
+        ),
+        ("token disable-user-defined", "Action=DisableUserDefinedApiTokens"),
         ("policy list", "Action=ListPolicies&Scope=Local"),
         ("policy show p", &format!("Action=GetPolicyVersion&{policy}")),
         (
