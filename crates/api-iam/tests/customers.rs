@@ -63,6 +63,19 @@ async fn a_customer_is_made_and_entered() {
 }
 
 #[tokio::test]
+async fn a_first_password_is_set_from_an_address_that_may_try_none() {
+    let bench = Bench::new().await;
+    let wrong = [("Customer", "nobody"), ("UserName", "nobody"), ("Password", "Password22")];
+    let mut tries = 0;
+    while bench.ask(&Principal::Nobody, "RSLogin", &wrong).await.status != 429 {
+        tries += 1;
+        assert!(tries < 1_000, "the address is never held back");
+    }
+    let told = bench.ask(&bench.root, "RSCreateCustomer", &EXAMPLE).await.good();
+    assert_eq!(json(&told.body).get("Token"), None, "the password is set");
+}
+
+#[tokio::test]
 async fn a_root_without_password_gets_a_token() {
     let bench = Bench::new().await;
     let params = [("CustomerName", "newcorp"), ("CustomerEmail", "admin@newcorp.com")];

@@ -23,11 +23,10 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let (parameter, email) = params.either("CustomerEmail", "Email")?;
     let email = EmailAddress::parse(email.ok_or_else(|| missing(parameter))?);
     let email = email.map_err(|invalid| unfit(parameter, &invalid))?;
-    let password = params.secret("Password", PASSWORD_CHARACTERS_MAX)?;
     // Before anything is made: a customer must not be the remains of a refused call.
-    if let Some(password) = &password {
-        NewPassword::parse(password).map_err(LoginError::from)?;
-    }
+    let password = params.secret("Password", PASSWORD_CHARACTERS_MAX)?;
+    let password = password.as_ref().map(NewPassword::parse).transpose();
+    let password = password.map_err(LoginError::from)?;
     let control = params.get("AssumeRoleControl").unwrap_or_default();
     let new = NewCustomer {
         name,
@@ -38,10 +37,9 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         restrict_service_access: params.flag("RestrictServiceAccess")?.unwrap_or(false),
     };
     let (customer, root) = parts.iam.create_customer(&call.authorized, &new).await?;
-    let token = parts.iam.issue_first_reset_token(root.account, root.id).await?;
     let is_set = match &password {
         None => false,
-        Some(password) => match parts.iam.reset_password(&token, password, call.source()).await {
+        Some(password) => match parts.iam.set_first_password(root.account, root.id, password).await {
             Ok(()) => true,
             Err(LoginError::Throttled { .. }) => false,
             Err(error) => return Err(error.into()),
@@ -53,6 +51,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         "RootID": customer.account.to_string(),
     });
     if !is_set {
+        let token = parts.iam.issue_first_reset_token(root.account, root.id).await?;
         answer["Token"] = json!(token.expose());
     }
     Ok(Answer::Json(answer))
