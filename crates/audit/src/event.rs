@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use baleen_policy::{Origin, Principal};
 use baleen_types::{AccountId, RequestId, Timestamp};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What a request was about, as its door knows it: an extension of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +91,27 @@ pub struct Event {
 }
 
 impl Event {
+    /// What the server did by itself, or its operator on its machine: nobody asked for it through a door.
+    #[must_use]
+    pub fn of_server(at: Timestamp, operation: &'static str, deed: Deed) -> Self {
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        Self {
+            at,
+            request: RequestId::from_bytes([0; RequestId::BYTES]),
+            principal: Principal::Nobody,
+            origin: Origin {
+                source: nowhere.ip(),
+                peer: nowhere,
+                is_secure: false,
+            },
+            door: "server",
+            operation,
+            deed: Some(deed),
+            refusal: None,
+            status: 0,
+        }
+    }
+
     /// Whose log it belongs to; nobody's, when nobody asked for what belongs to nobody.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {

@@ -1,15 +1,13 @@
 //! Forgetting: entries past their time are removed from the old end of a chain, which stays checkable from there on.
 
 use baleen_meta::{Outcome, Request, Scan, record};
-use baleen_policy::{Origin, Principal};
 use baleen_signing::sha256;
-use baleen_types::{AccountId, RequestId, Timestamp};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use baleen_types::{AccountId, Timestamp};
 
 use crate::chain::lines;
 use crate::limits::{COMMIT_TRIES_MAX, STEP_ENTRIES};
 use crate::records::{StoredHead, StoredLine};
-use crate::{Audit, Deed, Entry, Error, Event, Verdict, Weight};
+use crate::{Audit, Deed, Entry, Error, Event, Weight};
 
 impl Audit {
     /// What is to be done now and then: tells of refusals that were left out and that no entry has told of since, and
@@ -85,28 +83,14 @@ impl Audit {
     }
 
     fn left_out_event(&self, account: AccountId) -> Event {
-        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let deed = Deed {
+            account: Some(account),
+            ..Deed::denied(Weight::Look, "", "")
+        };
         Event {
-            at: self.clock.now(),
-            request: RequestId::from_bytes([0; RequestId::BYTES]),
-            principal: Principal::Nobody,
-            origin: Origin {
-                source: nowhere.ip(),
-                peer: nowhere,
-                is_secure: false,
-            },
             door: "audit",
-            operation: "RefusalsLeftOut",
-            deed: Some(Deed {
-                weight: Weight::Look,
-                action: "",
-                resource: String::new(),
-                verdict: Verdict::Denied,
-                statement: None,
-                account: Some(account),
-            }),
             refusal: Some("more requests were refused than are recorded"),
-            status: 0,
+            ..Event::of_server(self.clock.now(), "RefusalsLeftOut", deed)
         }
     }
 }

@@ -12,11 +12,13 @@
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
 //! * memory is bounded: the agent's pool of part buffers is all there is of a file here;
 //! * a terminal state never changes, counts never go down, and a failure says why;
-//! * a capture that the process did not live to finish is settled by the next start, see `recover.rs`.
+//! * a capture that the process did not live to finish is settled by the next start, see `recover.rs`;
+//! * a capture belongs to its account, not to who asked for it, and ends with the account, see `accounts.rs`.
 //!
 //! Requests arrive already authorized. Left out: sample (`simple`) captures, which need a look-back store; captures on
 //! several hosts; wire formats, which are the doors' business.
 
+mod accounts;
 mod agent;
 mod capture;
 mod destination;
@@ -35,6 +37,7 @@ mod site;
 mod store;
 mod tasks;
 
+pub use accounts::Purged;
 pub use agent::{Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Running};
 pub use capture::{Capture, Counts, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};

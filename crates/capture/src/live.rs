@@ -21,6 +21,7 @@ pub(crate) struct Live {
     /// Stops when the user asks for it.
     pub(crate) stop: Shutdown,
     forsaken: AtomicBool,
+    suspended: AtomicBool,
     running: Mutex<Option<Arc<dyn Running>>>,
 }
 
@@ -39,6 +40,7 @@ impl LiveCaptures {
             ownership,
             stop: Shutdown::new(),
             forsaken: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
             running: Mutex::new(None),
         });
         self.0.lock().insert(id, Arc::clone(&live));
@@ -64,6 +66,28 @@ impl LiveCaptures {
         }
     }
 
+    /// The accounts that have captures here.
+    pub(crate) fn accounts(&self) -> Vec<AccountId> {
+        let mut accounts: Vec<_> = self.0.lock().values().map(|live| live.account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        accounts
+    }
+
+    /// Ends the captures of an account that may not act any more; they keep what they have. Returns how many were not asked
+    /// to end before.
+    pub(crate) fn suspend(&self, account: AccountId) -> usize {
+        let captures = self.0.lock();
+        let of_account = captures.values().filter(|live| live.account == account);
+        let going_on = of_account.filter(|live| !live.stop.is_stopping());
+        going_on
+            .map(|live| {
+                live.suspended.store(true, Ordering::Release);
+                live.stop.stop();
+            })
+            .count()
+    }
+
     /// Ends the captures whose destination was deleted; they fail.
     pub(crate) fn forsake(&self, account: AccountId, ownership: OwnershipId) {
         for live in self.0.lock().values() {
@@ -79,6 +103,11 @@ impl Live {
     /// Whether the destination was deleted meanwhile.
     pub(crate) fn is_forsaken(&self) -> bool {
         self.forsaken.load(Ordering::Acquire)
+    }
+
+    /// Whether the capture was ended because its account may not act any more.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.suspended.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_running(&self, running: &Arc<dyn Running>) {

@@ -32,6 +32,9 @@ use tracing::{info, warn};
 /// The media type of capture files (capture contract, A.2, "Files in the bucket").
 const CAPTURE_CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 
+/// The message of a capture whose account may not act any more.
+const SUSPENDED: &str = "the capture ended early: its account was disabled or deleted";
+
 /// The longest pause between tries to store how a capture ended.
 const END_PAUSE_MAX: Duration = Duration::from_secs(30);
 
@@ -183,7 +186,11 @@ impl Captures {
         let ended = tokio::select! {
             biased;
             done = work => return Ok(done),
-            () = stopped => "it was stopped before it began",
+            () = stopped => if live.is_suspended() {
+                "its account was disabled or deleted before it began"
+            } else {
+                "it was stopped before it began"
+            },
             () = self.parts.supervisor.shutdown().stopping() => "the server was stopped before it began",
         };
         if live.is_forsaken() {
@@ -216,6 +223,8 @@ impl Captures {
                     }
                     return;
                 }
+                // Its account was purged.
+                Err(CaptureError::NoSuchCapture(_)) => return,
                 Err(error) => warn!(capture = %owner.1, %error, "end of a capture not stored yet"),
             }
             tokio::select! {
@@ -337,6 +346,13 @@ impl Run<'_> {
         let in_vain = ended.missing.as_ref().unwrap_or(&self.in_vain);
         let (reason, note) = match &ended.trouble {
             Some(trouble) => (trouble.as_str(), Some(format!("the capture ended early: {trouble}"))),
+            // As a stop that was asked for, but nobody of the account asked for it.
+            None if self.live.is_suspended() => {
+                return Ok(Some(match &ended.missing {
+                    None => SUSPENDED.to_owned(),
+                    Some(missing) => joined(Some(SUSPENDED.to_owned()), missing),
+                }));
+            }
             // A stop that was asked for makes an empty file a success (capture contract, A.2).
             None if self.live.stop.is_stopping() => return Ok(ended.missing.clone()),
             None if server_stops => (

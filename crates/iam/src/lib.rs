@@ -26,6 +26,7 @@ mod lookup;
 mod master_key;
 mod paging;
 mod policies;
+mod purge;
 mod records;
 pub mod root;
 mod sessions;

@@ -10,7 +10,7 @@ mod table;
 mod writer;
 
 pub use reader::KeyReader;
-pub use table::Table;
+pub use table::{Belonging, Table};
 pub use writer::KeyWriter;
 
 use std::ops::Bound;

@@ -24,13 +24,14 @@ mod limits;
 mod meta;
 mod model;
 pub mod record;
+mod removal;
 mod request;
 mod scan;
 
 pub use engine::{Batch, Change, Decide, Engine, View};
 pub use error::Error;
 pub use fjall_engine::FjallSettings;
-pub use limits::{BATCH_BYTES_MAX, KEY_BYTES_MAX, SCAN_ENTRIES_MAX, VALUE_BYTES_MAX};
+pub use limits::{BATCH_BYTES_MAX, KEY_BYTES_MAX, REMOVED_HANGING_MAX, SCAN_ENTRIES_MAX, VALUE_BYTES_MAX};
 pub use meta::{CommitterId, Meta, Snapshot};
 pub use request::{Condition, Outcome, Request, Write};
 pub use scan::{Direction, Entry, Scan};

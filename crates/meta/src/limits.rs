@@ -25,3 +25,13 @@ pub(crate) const QUEUE_UNIT_BYTES: usize = 1024;
 
 /// Most entries that one scan returns, whatever was asked for: a page, never a table.
 pub const SCAN_ENTRIES_MAX: usize = 10_000;
+
+/// Keys of a prefix that are removed in one commit, each with at most [`REMOVED_HANGING_MAX`] others.
+pub(crate) const REMOVED_AT_ONCE: usize = 100;
+
+/// Most further keys that may go with one of a prefix that is removed.
+pub const REMOVED_HANGING_MAX: usize = 3;
+
+const _: () = assert!(
+    REMOVED_AT_ONCE * (1 + REMOVED_HANGING_MAX) * (KEY_BYTES_MAX + OPERATION_OVERHEAD_BYTES) <= BATCH_BYTES_MAX
+);

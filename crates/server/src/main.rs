@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod demo;
 mod doctor;
+mod ending;
 mod failure;
 mod folder;
 mod logs;

@@ -1,14 +1,13 @@
-//! What customers need of several services at once: the gate of their whitelists, and their end.
+//! What the edge asks of customers: the gate of their whitelists and services.
 
 use async_trait::async_trait;
 use baleen_http::{Barred, Gate};
-use baleen_objects::Objects;
 use baleen_policy::{Caller, Origin, Principal, SessionKind};
 use baleen_runtime::Clock;
 use baleen_tenancy::{Service, Tenancy};
 use baleen_types::{AccountId, RegionName};
 use std::sync::Arc;
-use tracing::{error, info};
+use tracing::error;
 
 /// The customers' whitelists, as the edge asks them.
 pub(crate) struct Whitelists {
@@ -69,39 +68,14 @@ fn service_of(door: &str) -> Option<Service> {
     }
 }
 
-/// Removes what deleted customers have whose hold time is over. Each step may be repeated, so it may stop anywhere; a
-/// customer of whom something may not be deleted yet stays for the next pass, and does not keep the others.
-pub(crate) async fn purge(
-    tenancy: &Arc<Tenancy>,
-    objects: &Arc<Objects>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    for account in tenancy.due_for_purge().await? {
-        let customer = tenancy.begin_purge(account).await?;
-        let purged = objects.purge_account(account).await?;
-        let is_done = purged.buckets_left == 0;
-        info!(%account, customer = %customer.name, ?purged, is_done, "a deleted customer is purged");
-        if is_done {
-            tenancy.finish_purge(account).await?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baleen_blob::Blobs;
     use baleen_meta::Meta;
-    use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, WriteCondition, body_from_bytes};
     use baleen_policy::{Action, Ask, Authorized, Context, Resource, Role, Session, User, authorize};
     use baleen_runtime::{ManualClock, SeededEntropy};
-    use baleen_tenancy::{
-        AccessLevel, AssumeRoleControl, ModifyCustomer, NewCustomer, NewRule, Settings, Status, Subnet, WantedStatus,
-    };
-    use baleen_types::{
-        AccessKeyId, BucketName, CustomerName, EmailAddress, ObjectKey, ObjectPath, ProjectId, Timestamp, UserId,
-        UserName,
-    };
+    use baleen_tenancy::{AccessLevel, AssumeRoleControl, NewCustomer, NewRule, Settings, Subnet};
+    use baleen_types::{AccessKeyId, CustomerName, EmailAddress, ProjectId, Timestamp, UserId, UserName};
     use std::time::Duration;
 
     const REGION: &str = "us-east-1";
@@ -308,63 +282,5 @@ mod tests {
             .admit("iam", &principal(&world.customer), &origin("10.1.2.3"))
             .await;
         assert_eq!(outcome, Err(Barred::Unavailable));
-    }
-
-    #[tokio::test]
-    async fn a_purge_waits_for_the_hold_time_and_leaves_nothing() {
-        let world = world().await;
-        let folder = tempfile::tempdir().unwrap();
-        let entropy = SeededEntropy::new(2);
-        let volume = baleen_blob::Settings {
-            reserve_bytes: 0,
-            ..baleen_blob::Settings::default()
-        };
-        let parts = baleen_objects::Parts {
-            meta: world.meta.clone(),
-            blobs: Blobs::open(folder.path(), volume, entropy.clone()).unwrap(),
-            clock: world.clock.clone(),
-            entropy,
-        };
-        let objects = Objects::new(baleen_objects::Settings::default(), parts);
-        let account = world.customer.account;
-        let bucket = BucketName::parse("evidence").unwrap();
-        let create = CreateBucket {
-            owner: account,
-            name: bucket.clone(),
-            region: region(),
-        };
-        objects.create_bucket(create).await.unwrap();
-        let put = PutObject {
-            at: ObjectPath {
-                bucket: bucket.clone(),
-                key: ObjectKey::parse("k").unwrap(),
-            },
-            body: body_from_bytes("bytes"),
-            length: Some(5),
-            headers: ObjectHeaders::default(),
-            expect: Expect::default(),
-            condition: WriteCondition::None,
-        };
-        objects.put(put).await.unwrap();
-        let delete = ModifyCustomer {
-            status: Some(WantedStatus::Deleted),
-            ..ModifyCustomer::default()
-        };
-        purge(&world.tenancy, &objects).await.unwrap();
-        world
-            .tenancy
-            .modify(&by(&world.reseller), &name("newcorp"), delete)
-            .await
-            .unwrap();
-        purge(&world.tenancy, &objects).await.unwrap();
-        assert_eq!(objects.account_usage(account).await.unwrap().objects, 1);
-        world.clock.advance(HOLD);
-        for _ in 0..2 {
-            purge(&world.tenancy, &objects).await.unwrap();
-            assert_eq!(objects.account_usage(account).await.unwrap().buckets, 0);
-            let customer = world.tenancy.customer(account).await.unwrap().unwrap();
-            assert!(matches!(customer.status, Status::Purged { .. }));
-        }
-        assert!(world.tenancy.by_name(&name("newcorp")).await.unwrap().is_none());
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::credentials::IamCredentials;
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
 use crate::ops::{self, Operations};
-use crate::tenants::{self, Whitelists};
+use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
@@ -47,6 +48,10 @@ const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
 
 /// How often it is looked for deleted customers whose hold time is over.
 const PURGE_PERIOD: Duration = Duration::from_hours(1);
+
+/// How often it is looked for captures whose customer may not act any more: so much longer than it they last at most. Nothing
+/// is read while nothing runs.
+const SUSPEND_PERIOD: Duration = Duration::from_secs(1);
 
 /// A built server that does not serve yet: its sockets are bound and its stores are open.
 pub(crate) struct System {
@@ -209,12 +214,6 @@ pub(crate) async fn build(
         let usage = Arc::clone(&folded);
         async move { usage.fold().await.map(drop) }
     });
-    let purged = (Arc::clone(&tenancy), Arc::clone(&objects));
-    supervisor.every("purge of deleted customers", PURGE_PERIOD, move || {
-        let (tenancy, objects) = purged.clone();
-        async move { tenants::purge(&tenancy, &objects).await }
-    });
-
     let names = DoorNames::below(config.domain.as_deref());
     let s3_door = S3Door::new(
         baleen_api_s3::Settings {
@@ -260,6 +259,23 @@ pub(crate) async fn build(
         .recover()
         .await
         .map_err(|error| Failure::because("the captures of the last run cannot be settled", &error))?;
+    let ending = Ending {
+        tenancy: Arc::clone(&tenancy),
+        iam: Arc::clone(&iam),
+        objects: Arc::clone(&objects),
+        captures: Arc::clone(&captures),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+    };
+    let suspends = ending.clone();
+    supervisor.every("captures of suspended customers", SUSPEND_PERIOD, move || {
+        let ending = suspends.clone();
+        async move { ending.suspend_captures().await }
+    });
+    supervisor.every("purge of deleted customers", PURGE_PERIOD, move || {
+        let ending = ending.clone();
+        async move { ending.purge().await }
+    });
     let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
     let gate: Arc<dyn Gate> = Arc::new(Whitelists {

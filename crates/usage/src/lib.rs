@@ -20,6 +20,7 @@ mod day;
 mod downloads;
 mod error;
 mod fold;
+mod forget;
 mod keys;
 pub mod limits;
 mod live;

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Days of one billing report (identity contract, section 4, RSListBillingData).
 pub const REPORT_DAYS_MAX: u32 = 400;
 
+/// How long the counters of a purged account are kept: as long as a report may reach back, so that its reseller can still
+/// charge for its last days.
+pub const KEPT_AFTER_PURGE: Duration = Duration::from_hours(24 * REPORT_DAYS_MAX as u64);
+
 /// Minutes that a live report looks back (seed 004, "RSLiveBilling": "the last hour").
 pub const LIVE_MINUTES: u32 = 60;
 

@@ -21,6 +21,7 @@ pub(crate) use manage::{rows, rows_away};
 use crate::cache::Cache;
 use baleen_types::{Secret, Timestamp, UserId};
 use record::ApiTokenHash;
+pub(crate) use record::StoredTokenUse;
 use std::net::IpAddr;
 
 /// Tokens held in memory; the least used go first.

@@ -9,12 +9,29 @@ use crate::{Customer, Error, RuleId, Status, keys};
 use baleen_meta::{Request, Scan, record};
 use baleen_types::AccountId;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Tenancy {
     /// The deleted customers whose hold time is over, and those whose purge was begun.
     pub async fn due_for_purge(&self) -> Result<Vec<AccountId>, Error> {
         let now = self.clock.now();
-        let mut due = Vec::new();
+        self.accounts_with(|status| match status {
+            Status::Deleted { purge_after, .. } => now >= purge_after,
+            Status::Purging { .. } => true,
+            Status::Enabled | Status::Disabled { .. } | Status::Purged { .. } => false,
+        })
+        .await
+    }
+
+    /// The customers of which nothing but this is left, for at least so long.
+    pub async fn purged_for(&self, time: Duration) -> Result<Vec<AccountId>, Error> {
+        let now = self.clock.now();
+        self.accounts_with(|status| matches!(status, Status::Purged { at } if now >= at.plus(time)))
+            .await
+    }
+
+    async fn accounts_with(&self, is_wanted: impl Fn(Status) -> bool + Send + Sync) -> Result<Vec<AccountId>, Error> {
+        let mut found = Vec::new();
         let mut last: Option<Vec<u8>> = None;
         loop {
             let mut scan = Scan::prefix(&keys::accounts());
@@ -24,17 +41,13 @@ impl Tenancy {
             let page = self.meta.scan(scan).await?;
             for entry in &page {
                 let record: CustomerRecord = record::decode(&entry.value)?;
-                match record.status.into() {
-                    Status::Deleted { purge_after, .. } if now < purge_after => {}
-                    Status::Deleted { .. } | Status::Purging { .. } => {
-                        due.push(account_id(keys::account_of(&entry.key)?)?);
-                    }
-                    Status::Enabled | Status::Disabled { .. } | Status::Purged { .. } => {}
+                if is_wanted(record.status.into()) {
+                    found.push(account_id(keys::account_of(&entry.key)?)?);
                 }
             }
             last = page.last().map(|entry| entry.key.to_vec());
             if last.is_none() {
-                return Ok(due);
+                return Ok(found);
             }
         }
     }
