@@ -1,18 +1,22 @@
 //! From the account in a path to a decision.
 
 use crate::fault::Fault;
-use baleen_policy::{Action, Ask, Authorized, Context, Denied, Principal, Resource, authorize as decide};
+use baleen_http::{Deed, Verdict, Weight};
+use baleen_policy::{Action, Ask, Authorized, Context, Denied, Principal, Resource, authorize as decide, deciding};
 use baleen_types::ProjectId;
 
 /// Decides whether `principal` may do `action` for the account that a path names.
 ///
 /// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1).
+/// The deed learns the verdict, and which statement it is due to.
 pub(crate) fn authorize(
     principal: &Principal,
     action: Action,
     account: &str,
     context: &Context<'_>,
+    deed: &mut Deed,
 ) -> Result<Authorized, Fault> {
+    deed.verdict = Verdict::Denied;
     let Ok(project) = ProjectId::parse(account) else {
         return Err(match principal {
             Principal::Nobody => Fault::no_credentials(),
@@ -25,7 +29,15 @@ pub(crate) fn authorize(
         resource: Resource::Project(project),
         context,
     };
-    decide(&ask).map_err(|denied| match denied {
+    let decided = decide(&ask);
+    if decided.is_ok() {
+        deed.verdict = Verdict::Allowed;
+    }
+    // Not of looks at running captures, which clients repeat all the time.
+    if decided.is_err() || deed.weight != Weight::Data {
+        deed.statement = deciding(&ask);
+    }
+    decided.map_err(|denied| match denied {
         Denied::Unauthenticated => Fault::no_credentials(),
         Denied::NotAllowed => Fault::denied(action.name()),
         Denied::Foreign => Fault::no_account(),

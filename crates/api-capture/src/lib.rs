@@ -20,7 +20,7 @@ pub mod ops;
 mod wire;
 
 use baleen_capture::Captures;
-use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme, Verdict};
+use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme};
 use baleen_policy::{Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_types::{Classify, FaultKind, RequestId};
@@ -55,12 +55,10 @@ impl PcapsDoor {
         let principal = request.extensions().get().cloned().unwrap_or(Principal::Nobody);
         let origin = request.extensions().get::<Origin>().copied();
         let context = Context::new(self.clock.now()).origin(origin);
-        let authorized = match account::authorize(&principal, found.row.action, &found.account, &context) {
+        let (action, account) = (found.row.action, found.account.as_str());
+        let authorized = match account::authorize(&principal, action, account, &context, &mut told.deed) {
             Ok(authorized) => authorized,
-            Err(fault) => {
-                told.deed.verdict = Verdict::Denied;
-                return (Some(told), Err(fault));
-            }
+            Err(fault) => return (Some(told), Err(fault)),
         };
         let body = match found.row.body {
             ops::BodyRule::Ignored => serde_json::Map::new(),
@@ -75,7 +73,15 @@ impl PcapsDoor {
             id: found.id,
             body,
         };
-        (Some(told), (found.row.run)(call).await)
+        let answer = (found.row.run)(call).await;
+        // What was made is named by its id, which the path did not have.
+        if let (false, Ok(envelope::Answer::Result(made))) = (found.row.path.contains("{id}"), &answer)
+            && let Some(id) = made.get("id").and_then(|id| id.as_str())
+        {
+            let list = found.row.path.trim_start_matches('/').trim_end_matches("/validate");
+            told.deed.resource = format!("arn:aws:pcaps:::{list}/{id}");
+        }
+        (Some(told), answer)
     }
 }
 

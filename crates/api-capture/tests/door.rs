@@ -5,6 +5,7 @@
 mod common;
 
 use baleen_api_capture::ops::ROWS;
+use baleen_http::{Verdict, Weight};
 use common::{ACCOUNT, EMPTY_FILE, World, project};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -309,6 +310,50 @@ async fn the_life_of_a_capture() {
             assert_eq!((answer.status.as_u16(), answer.code()), (404, 1002), "{id}{path}");
         }
     }
+}
+
+/// What the audit log is told names what was made, by the id that the answer has.
+#[tokio::test]
+async fn what_is_made_is_told_by_its_id() {
+    let world = World::new();
+    world.proven(URI).await;
+    let created = world.call(Method::POST, "/pcaps", full_with(&json!({}))).await;
+    let id = created.result()["id"].as_str().unwrap().to_owned();
+    world.until(&id, "running").await;
+    world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
+    world.until(&id, "success").await;
+    let again = world.call(Method::POST, "/pcaps", json!({ "type": "full" })).await;
+    assert_eq!(again.status.as_u16(), 400);
+    let listed = world.call(Method::GET, "/pcaps/ownership", None).await;
+    let proven = listed.result()[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/client/v4/accounts/{}/pcaps/{id}/stop", project(2));
+    world
+        .send(Method::PUT, &path, &[("authorization", "Bearer root-1")], None)
+        .await;
+
+    let told: Vec<_> = world
+        .book
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event.deed.as_ref().map(|deed| (event.operation, deed.clone())))
+        .filter(|(_, deed)| deed.weight == Weight::Change)
+        .map(|(operation, deed)| (operation, deed.resource, deed.verdict))
+        .collect();
+    let (yes, no) = (Verdict::Allowed, Verdict::Denied);
+    let row = |operation, path: String, verdict| (operation, format!("arn:aws:pcaps:::pcaps{path}"), verdict);
+    assert_eq!(
+        told,
+        [
+            row("CreateOwnership", format!("/ownership/{proven}"), yes),
+            row("ValidateOwnership", format!("/ownership/{proven}"), yes),
+            row("CreateCapture", format!("/{id}"), yes),
+            row("StopCapture", format!("/{id}/stop"), yes),
+            row("CreateCapture", String::new(), yes),
+            row("StopCapture", format!("/{id}/stop"), no),
+        ]
+    );
 }
 
 #[tokio::test]

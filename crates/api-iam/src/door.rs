@@ -6,13 +6,11 @@ use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
 use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
 use crate::saml::Place;
-use crate::tokens::SHORT_ID_DIGITS;
+use crate::told::Told;
 use crate::whitelist;
 use async_trait::async_trait;
 use baleen_audit::Audit;
-use baleen_http::{
-    BodyFault, Deed, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Verdict, Weight,
-};
+use baleen_http::{BodyFault, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
 use baleen_iam::{Iam, PublicUrl};
 use baleen_objects::Objects;
 use baleen_policy::{Action, Context, Origin, Principal};
@@ -62,13 +60,13 @@ impl IdentityDoor {
         Arc::new(Self { parts: Arc::new(parts) })
     }
 
-    /// Serves a call of the query protocol; the row, and what it acts on, come back as soon as they are known.
+    /// Serves a call of the query protocol; the row comes back as soon as it is known.
     async fn action(
         &self,
         head: &Head,
         body: RequestBody,
         row: &mut Option<&'static Row>,
-        resource: &mut String,
+        told: &Told,
     ) -> Result<Answer, Fault> {
         if head.uri.path() != "/" {
             return Err(Fault::new(
@@ -86,7 +84,9 @@ impl IdentityDoor {
         let action = action.ok_or_else(|| Fault::new(Code::MissingAction, "The parameter Action is required."))?;
         let found = ops::find(action).ok_or_else(|| unknown_action(action, params.get("Version")))?;
         *row = Some(found);
-        *resource = named_resource(&params);
+        if !found.is_open() {
+            told.names(&params);
+        }
         check_version(found, params.get("Version"))?;
         if head.method == Method::GET && found.effect != Effect::Read {
             return Err(method_not_allowed());
@@ -112,11 +112,12 @@ impl IdentityDoor {
                     params,
                     origin,
                     customer,
+                    told: told.clone(),
                 })
                 .await
             }
             Runner::Signed(extent, run) => {
-                let decided = extent.decide(&parts, &principal, found.permission, &context, &params);
+                let decided = extent.decide(&parts, &principal, found.permission, &context, (&params, told));
                 let (authorized, subject) = decided.await?;
                 let call = Call {
                     parts,
@@ -127,10 +128,7 @@ impl IdentityDoor {
                 };
                 let answer = run(call).await?;
                 if let Answer::Made(_, name) = &answer {
-                    if !resource.is_empty() {
-                        resource.push(' ');
-                    }
-                    resource.push_str(name);
+                    told.made(name);
                 }
                 Ok(answer)
             }
@@ -141,14 +139,14 @@ impl IdentityDoor {
 impl IdentityDoor {
     /// Serves a whitelist call.
     async fn whitelist(&self, head: &Head, body: RequestBody, id: RequestId) -> Response {
-        let mut row = None;
+        let (mut row, told) = (None, Told::default());
         let context = Context::new(self.parts.clock.now()).origin(head.extensions.get::<Origin>().copied());
         let is_for_iam = head
             .extensions
             .get::<Signed>()
             .is_none_or(|signed| signed.service == Service::Iam.name());
         let answer = if is_for_iam {
-            whitelist::serve(&self.parts, head, body, &context, &mut row).await
+            whitelist::serve(&self.parts, head, body, (&context, &told), &mut row).await
         } else {
             Err(Fault::new(
                 Code::SignatureDoesNotMatch,
@@ -166,7 +164,7 @@ impl IdentityDoor {
             } else {
                 Weight::Change
             };
-            record(&mut response, head, weight, row.permission, is_denied, "whitelist");
+            told.record(&mut response, head, weight, row.permission, is_denied);
         }
         response
             .extensions_mut()
@@ -201,16 +199,27 @@ impl Door for IdentityDoor {
             return self.whitelist(&head, body, id).await;
         }
         if let Some(place) = Place::find(head.uri.path()) {
-            let mut response = place.serve(&self.parts, &head, body).await.unwrap_or_else(|fault| {
+            let told = Told::default();
+            let answer = place.serve(&self.parts, &head, body, &told).await;
+            let is_denied = matches!(&answer, Err(fault) if is_denial(fault, true));
+            let mut response = answer.unwrap_or_else(|fault| {
                 fault.log(Some(id));
                 fault.render(Style::Json, id)
             });
+            told.record(
+                &mut response,
+                &head,
+                Weight::Change,
+                Action::StsRsFederatedLogin,
+                is_denied,
+            );
             response.extensions_mut().insert(OperationName(place.name()));
             return response;
         }
-        let (mut row, mut resource) = (None, String::new());
-        let answer = self.action(&head, body, &mut row, &mut resource).await;
-        let is_denied = matches!(&answer, Err(fault) if fault.code() == Code::AccessDenied);
+        let (mut row, told) = (None, Told::default());
+        let answer = self.action(&head, body, &mut row, &told).await;
+        let is_open = row.is_some_and(Row::is_open);
+        let is_denied = matches!(&answer, Err(fault) if is_denial(fault, is_open));
         let mut response = match (answer, row) {
             (Ok(answer), Some(row)) => answer.render(row.name, row.service, id),
             (Ok(_), None) => Fault::internal("an answer without an operation").render(early_style(&head), id),
@@ -222,13 +231,13 @@ impl Door for IdentityDoor {
         if row.is_some_and(|row| row.effect == Effect::Secret) {
             forbid_storing(&mut response);
         }
-        if let Some(row) = row.filter(|row| !row.is_open()) {
+        if let Some(row) = row {
             let weight = if row.effect == Effect::Read {
                 Weight::Look
             } else {
                 Weight::Change
             };
-            record(&mut response, &head, weight, row.permission, is_denied, resource);
+            told.record(&mut response, &head, weight, row.permission, is_denied);
         }
         let name = row.map_or("UnknownAction", |row| row.name);
         response.extensions_mut().insert(OperationName(name));
@@ -251,47 +260,10 @@ impl Door for IdentityDoor {
     }
 }
 
-/// What a request names as the thing it acts on, for the audit log: of a user, policy or customer the name, else nothing.
-fn named_resource(params: &Params) -> String {
-    const NAMES: [&str; 9] = [
-        "UserName",
-        "Name",
-        "PolicyArn",
-        "PolicyName",
-        "CustomerName",
-        "Customer",
-        "AccessKeyId",
-        "ApiTokenId",
-        "PolicySourceArn",
-    ];
-    let named = NAMES.iter().filter_map(|name| Some((*name, params.get(name)?)));
-    // Within bounds, since nobody has checked the values yet; and never the whole of a token that somebody mistook for its id.
-    let shown = |name: &str| if name == "ApiTokenId" { SHORT_ID_DIGITS } else { 256 };
-    let named = named.map(|(name, value)| format!("{name}={}", value.chars().take(shown(name)).collect::<String>()));
-    named.collect::<Vec<_>>().join(" ")
-}
-
-/// Tells the edge what the audit log is to know. The log is the account's of who asks; nobody has none.
-fn record(
-    response: &mut Response,
-    head: &Head,
-    weight: Weight,
-    action: Action,
-    is_denied: bool,
-    resource: impl Into<String>,
-) {
-    let is_known = head
-        .extensions
-        .get::<Principal>()
-        .is_some_and(|principal| principal.user().is_some());
-    if !is_known {
-        return;
-    }
-    let mut deed = Deed::allowed(weight, action.name(), resource);
-    if is_denied {
-        deed.verdict = Verdict::Denied;
-    }
-    response.extensions_mut().insert(deed);
+/// Whether a fault says no. Of what proves itself by what it carries, every mistake is a try that failed: also a code that is
+/// missing.
+fn is_denial(fault: &Fault, proves_itself: bool) -> bool {
+    fault.code() == Code::AccessDenied || (proves_itself && fault.code().status().is_client_error())
 }
 
 fn request_id(head: &Head) -> RequestId {

@@ -19,6 +19,7 @@ mod params;
 mod saml;
 mod subject;
 mod tokens;
+mod told;
 pub mod whitelist;
 mod wire;
 mod xml;

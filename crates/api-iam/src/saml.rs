@@ -13,8 +13,11 @@ use crate::door::{Parts, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::SAML_ANSWER_BODY_BYTES_MAX;
 use crate::params::Params;
+use crate::told::Told;
 use baleen_http::{RequestBody, Response, ResponseBody};
-use baleen_iam::{Error, FederatedAnswer, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, PublicUrl, SamlProvider};
+use baleen_iam::{
+    Error, FederatedAnswer, FederatedRefusal, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, PublicUrl, SamlProvider,
+};
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, SET_COOKIE};
 use http::request::Parts as Head;
 use http::{HeaderName, Method, StatusCode};
@@ -64,7 +67,13 @@ impl Place {
     }
 
     /// Serves a request at this place.
-    pub(crate) async fn serve(&self, parts: &Parts, head: &Head, body: RequestBody) -> Result<Response, Fault> {
+    pub(crate) async fn serve(
+        &self,
+        parts: &Parts,
+        head: &Head,
+        body: RequestBody,
+        told: &Told,
+    ) -> Result<Response, Fault> {
         let method = if self.step == Step::Consume {
             Method::POST
         } else {
@@ -95,11 +104,17 @@ impl Place {
                 forbid_storing(&mut response);
                 Ok(response)
             }
-            Step::Consume => self.consume(parts, at, head, body).await,
+            Step::Consume => self.consume((parts, at), head, body, told).await,
         }
     }
 
-    async fn consume(&self, parts: &Parts, at: &PublicUrl, head: &Head, body: RequestBody) -> Result<Response, Fault> {
+    async fn consume(
+        &self,
+        (parts, at): (&Parts, &PublicUrl),
+        head: &Head,
+        body: RequestBody,
+        told: &Told,
+    ) -> Result<Response, Fault> {
         let form = read_bounded(body, SAML_ANSWER_BODY_BYTES_MAX).await?;
         let params = Params::parse("", &form)?;
         let kept = kept(head, at);
@@ -108,11 +123,20 @@ impl Place {
             relay_state: params.get("RelayState").unwrap_or_default(),
             response: params.get("SAMLResponse").unwrap_or_default(),
         };
-        let code = parts
-            .iam
-            .prove_federated_login(&self.provider, at, &brought)
-            .await
-            .map_err(refused)?;
+        let proven = parts.iam.prove_federated_login(&self.provider, at, &brought).await;
+        // Of an account only once its connection has sent the browser away: before, the name in the path may be invented.
+        if !matches!(
+            &proven,
+            Err(Error::FederatedLogin(
+                FederatedRefusal::OtherBrowser | FederatedRefusal::OtherConnection
+            ))
+        ) {
+            told.concerns(self.provider.account());
+            let connection = self.provider.to_string();
+            let user = proven.as_ref().ok().map(|(_, user)| ("UserName", user.name.as_str()));
+            told.says([("Connection", connection.as_str())].into_iter().chain(user));
+        }
+        let (code, _) = proven.map_err(refused)?;
         let code = code.expose();
         let mut response = if wants_page(head) {
             // The code is hex, so there is nothing to escape.

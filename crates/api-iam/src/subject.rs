@@ -6,9 +6,10 @@ use crate::fields::{missing, user_name};
 use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
 use crate::tokens;
+use crate::told::Told;
 use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{
-    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, Role, User, UserFacts, authorize,
+    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, Role, User, UserFacts, authorize, deciding,
 };
 use baleen_tenancy::Customer;
 use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
@@ -51,6 +52,8 @@ pub(crate) enum Extent {
     Customer,
     /// The customer that `Customer` names; that of who asks if none is named.
     CustomerOrOwn,
+    /// The same, which may also be named by the number of its account: a purged one has no name any more.
+    PurgedCustomerOrOwn,
 }
 
 /// What was decided about.
@@ -83,6 +86,7 @@ struct Question<'a> {
     principal: &'a Principal,
     permission: Action,
     context: &'a Context<'a>,
+    told: &'a Told,
 }
 
 impl Extent {
@@ -93,13 +97,14 @@ impl Extent {
         principal: &Principal,
         permission: Action,
         context: &Context<'_>,
-        params: &Params,
+        (params, told): (&Params, &Told),
     ) -> Result<(Authorized, Subject), Fault> {
         let asked = Question {
             parts,
             principal,
             permission,
             context,
+            told,
         };
         let asking = principal.user().ok_or(baleen_policy::Denied::Unauthenticated)?;
         match self {
@@ -193,12 +198,15 @@ impl Extent {
                 let name = params.typed("CustomerName", CustomerName::parse)?;
                 asked.customer(asking, Some(&name)).await
             }
-            Self::CustomerOrOwn => {
+            Self::CustomerOrOwn | Self::PurgedCustomerOrOwn => {
                 let given = params.get("Customer").filter(|text| !text.is_empty());
                 let name = given
                     .map(|_| params.typed("Customer", CustomerName::parse))
                     .transpose()?;
-                asked.customer(asking, name.as_ref()).await
+                match self {
+                    Self::PurgedCustomerOrOwn => asked.customer_or_purged(asking, name.as_ref()).await,
+                    _ => asked.customer(asking, name.as_ref()).await,
+                }
             }
         }
     }
@@ -213,19 +221,10 @@ fn wrap_user((authorized, user): (Authorized, UserInfo)) -> (Authorized, Subject
     (authorized, Subject::User(user))
 }
 
-/// Decides about one resource.
-pub(crate) fn authorize_about(
-    principal: &Principal,
-    action: Action,
-    resource: Resource<'_>,
-    context: &Context<'_>,
-) -> Result<Authorized, Fault> {
-    Ok(authorize(&Ask {
-        principal,
-        action,
-        resource,
-        context,
-    })?)
+/// Decides about one resource; which statement did is told.
+pub(crate) fn authorize_about(ask: &Ask<'_>, told: &Told) -> Result<Authorized, Fault> {
+    told.decided_by(deciding(ask));
+    Ok(authorize(ask)?)
 }
 
 /// Account and name in the ARN of a user. Root's is refused: no policy counts for root.
@@ -250,7 +249,13 @@ fn policy_arn(params: &Params) -> Result<PolicyArn, Fault> {
 
 impl Question<'_> {
     fn about(&self, resource: Resource<'_>) -> Result<Authorized, Fault> {
-        authorize_about(self.principal, self.permission, resource, self.context)
+        let ask = Ask {
+            principal: self.principal,
+            action: self.permission,
+            resource,
+            context: self.context,
+        };
+        authorize_about(&ask, self.told)
     }
 
     /// Decides about a user of the account; `None` is who asks. That there is none is told to who may know.
@@ -339,6 +344,10 @@ impl Question<'_> {
             Some(name) => tenancy.by_name(name).await?,
             None => tenancy.customer(asking.account).await?,
         };
+        self.about_customer(asking, found)
+    }
+
+    fn about_customer(&self, asking: &User, found: Option<Arc<Customer>>) -> Result<(Authorized, Subject), Fault> {
         let own = asking.account;
         if let Some(customer) = found.filter(|customer| customer.account == own || customer.reseller == own) {
             return Ok((
@@ -348,6 +357,24 @@ impl Question<'_> {
         }
         self.about(Resource::Customers)?;
         Err(baleen_tenancy::Error::NoSuchCustomer.into())
+    }
+
+    /// The same, also by the account's number. A name goes before a number, which might be one.
+    async fn customer_or_purged(
+        &self,
+        asking: &User,
+        name: Option<&CustomerName>,
+    ) -> Result<(Authorized, Subject), Fault> {
+        let tenancy = &self.parts.tenancy;
+        let number = name.and_then(|name| AccountId::parse(name.as_str()).ok());
+        let (Some(name), Some(number)) = (name, number) else {
+            return self.customer(asking, name).await;
+        };
+        let found = match tenancy.by_name(name).await? {
+            Some(customer) => Some(customer),
+            None => tenancy.customer(number).await?,
+        };
+        self.about_customer(asking, found)
     }
 
     async fn policy(&self, asking: &User, arn: &PolicyArn) -> Result<Authorized, Fault> {

@@ -8,8 +8,9 @@ use crate::fault::{Code, Fault};
 use crate::limits::JSON_BODY_BYTES_MAX;
 use crate::params::Params;
 use crate::subject::authorize_about;
+use crate::told::Told;
 use baleen_http::{RequestBody, Response};
-use baleen_policy::{Action, Authorized, Context, Principal, Resource};
+use baleen_policy::{Action, Ask, Authorized, Context, Principal, Resource};
 use baleen_tenancy::{Customer, NewRule, Rule, RuleId, RuleState, Subnet};
 use baleen_types::{Invalid, RegionName, RootName};
 use futures::future::BoxFuture;
@@ -65,7 +66,7 @@ pub(crate) async fn serve(
     parts: &Arc<Parts>,
     head: &Head,
     body: RequestBody,
-    context: &Context<'_>,
+    (context, told): (&Context<'_>, &Told),
     found: &mut Option<&'static Row>,
 ) -> Result<Response, Fault> {
     let name = head.uri.path().strip_prefix(BASE).unwrap_or_default();
@@ -87,8 +88,18 @@ pub(crate) async fn serve(
         return Err(baleen_policy::Denied::Unauthenticated.into());
     }
     let fields = read_fields(head, body).await?;
+    let named = ["root", "ruleId", "subNet"].into_iter();
+    told.says(named.filter_map(|name| Some((name, fields.get(name)?.as_str()?))));
     let root = RootName::parse(required(&fields, "root")?).map_err(|invalid| unfit("root", &invalid))?;
-    let about = |resource: Resource<'_>| authorize_about(&principal, row.permission, resource, context);
+    let about = |resource: Resource<'_>| {
+        let ask = Ask {
+            principal: &principal,
+            action: row.permission,
+            resource,
+            context,
+        };
+        authorize_about(&ask, told)
+    };
     let asking = principal.user().map(|user| user.account);
     let customer = parts.tenancy.by_root_name(&root).await?;
     let Some(customer) = customer.filter(|found| asking == Some(found.account) || asking == Some(found.reseller))

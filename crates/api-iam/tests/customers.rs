@@ -65,7 +65,11 @@ async fn a_customer_is_made_and_entered() {
 #[tokio::test]
 async fn a_first_password_is_set_from_an_address_that_may_try_none() {
     let bench = Bench::new().await;
-    let wrong = [("Customer", "nobody"), ("UserName", "nobody"), ("Password", "Password22")];
+    let wrong = [
+        ("Customer", "nobody"),
+        ("UserName", "nobody"),
+        ("Password", "Password22"),
+    ];
     let mut tries = 0;
     while bench.ask(&Principal::Nobody, "RSLogin", &wrong).await.status != 429 {
         tries += 1;

@@ -265,3 +265,53 @@ async fn billing_of_the_last_hour() {
     bench.clock.advance(Duration::from_hours(1));
     assert_eq!(bench.json(&root, "RSLiveBilling", &[]).await, json!([]));
 }
+
+#[tokio::test]
+async fn what_a_purged_customer_used_is_asked_for_by_its_number() {
+    let bench = Bench::new().await;
+    let (account, _) = bench.customer("newcorp").await;
+    let number = account.to_string();
+    let bucket = bench.bucket(account, "evidence").await;
+    bench.put(&bucket, "a", 300).await;
+    let deleted = [("CustomerName", "newcorp"), ("Status", "deleted")];
+    bench.ask(&bench.root, "RSModifyCustomer", &deleted).await.good();
+    bench.clock.advance(30 * DAY);
+    bench.tenancy.begin_purge(account).await.unwrap();
+    bench.objects.purge_account(account).await.unwrap();
+    bench.tenancy.finish_purge(account).await.unwrap();
+    // Its name is another's by now, who must not be charged for it.
+    let (other, other_root) = bench.customer("newcorp").await;
+    let bucket = bench.bucket(other, "others").await;
+    bench.put(&bucket, "b", 7).await;
+
+    let days = [("From", "2027-01-01"), ("Till", "2027-03-01")];
+    let ask = |customer| [days[0], days[1], ("Customer", customer)];
+    for (customer, uploaded) in [(number.as_str(), 300), ("newcorp", 7)] {
+        let told = bench.json(&bench.root, "RSListBillingData", &ask(customer)).await;
+        let days = told["Stats"]["DCA02"].as_array().unwrap();
+        let sum: u64 = days.iter().map(|day| day["UploadBytes"].as_u64().unwrap()).sum();
+        assert_eq!(sum, uploaded, "{customer}");
+    }
+    bench
+        .ask(&other_root, "RSListBillingData", &ask(&number))
+        .await
+        .refused(403, "AccessDenied");
+    let unknown = bench.ask(&bench.root, "RSListBillingData", &ask("999999999999")).await;
+    unknown.refused(404, "NoSuchEntity");
+    // To read is all that can be done with it.
+    for (action, params) in [
+        (
+            "RSModifyCustomer",
+            [("CustomerName", number.as_str()), ("Status", "enabled")],
+        ),
+        (
+            "RSAssumeCustomerRole",
+            [("Customer", number.as_str()), ("DurationSeconds", "300")],
+        ),
+    ] {
+        bench
+            .ask(&bench.root, action, &params)
+            .await
+            .refused(404, "NoSuchEntity");
+    }
+}

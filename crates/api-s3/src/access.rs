@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use baleen_http::{Deed, Verdict};
+use baleen_http::{Deed, Verdict, Weight};
 use baleen_objects::{Bucket, ObjectError};
-use baleen_policy::{Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize};
+use baleen_policy::{
+    Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
+};
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
@@ -46,6 +48,16 @@ pub(crate) struct Asker {
 impl Asker {
     fn ask(&self, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
         authorize(&Ask {
+            principal: &self.principal,
+            action,
+            resource,
+            context: &self.context,
+        })
+    }
+
+    /// The statement that decides a question, for the audit log.
+    fn deciding(&self, action: Action, resource: Resource<'_>) -> Option<String> {
+        deciding(&Ask {
             principal: &self.principal,
             action,
             resource,
@@ -151,6 +163,7 @@ pub(crate) struct RoutedTo(Arc<Told>);
 struct Told {
     row: OnceLock<&'static Row>,
     resource: OnceLock<String>,
+    statement: OnceLock<String>,
     denied: AtomicBool,
 }
 
@@ -164,6 +177,7 @@ impl RoutedTo {
         let row = self.0.row.get()?;
         let resource = self.0.resource.get().cloned().unwrap_or_default();
         let mut deed = Deed::allowed(row.weight(), row.action.name(), resource);
+        deed.statement = self.0.statement.get().cloned();
         if self.0.denied.load(Ordering::Relaxed) {
             deed.verdict = Verdict::Denied;
         }
@@ -179,6 +193,13 @@ impl RoutedTo {
         // Set once: s3s routes a request once.
         let _ = self.0.row.set(row);
         let _ = self.0.resource.set(resource);
+    }
+
+    fn decided_by(&self, statement: Option<String>) {
+        if let Some(statement) = statement {
+            // Set once: it is decided once about the request as a whole.
+            let _ = self.0.statement.set(statement);
+        }
     }
 
     fn judge<T>(&self, decided: &Result<T, Fault>) {
@@ -229,7 +250,8 @@ impl Access {
         let query = cx.uri().query().unwrap_or_default();
         let context = circumstances(context, query, cx.headers(), &self.services.region);
         let asker = Arc::new(Asker { principal, context });
-        let call = self.authorize(row, &asker, cx, id).await?;
+        let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
+        let call = self.authorize(row, &asker, cx, (id, &routed)).await?;
         if row.query != Query::Any {
             unsupported::refuse_unknown(cx.headers())?;
         }
@@ -242,7 +264,7 @@ impl Access {
         row: &Row,
         asker: &Arc<Asker>,
         cx: &S3AccessContext<'_>,
-        id: Option<RequestId>,
+        (id, routed): (Option<RequestId>, &RoutedTo),
     ) -> Result<Call, Fault> {
         let name = cx.s3_path().get_bucket_name().map(BucketName::parse).transpose()?;
         let bucket = match (row.extent, &name) {
@@ -261,20 +283,25 @@ impl Access {
             _ => None,
         };
         let action = versioned(row.action, cx.uri().query().unwrap_or_default());
-        let decided = match (row.extent, in_bucket, &key) {
-            (Extent::Account, ..) => asker.ask(action, Resource::OwnAccount),
+        let resource = match (row.extent, in_bucket, &key) {
+            (Extent::Account, ..) => Resource::OwnAccount,
             // Its maker is its owner, whoever has a bucket of that name.
             (Extent::NewBucket, Some(facts), _) => {
                 let owner = asker.principal.user().map(|user| user.account);
-                asker.ask(action, Resource::Bucket(BucketFacts { owner, ..facts }))
+                Resource::Bucket(BucketFacts { owner, ..facts })
             }
-            (Extent::Object, Some(facts), Some(Ok(key))) => asker.ask(action, Resource::Object(facts, key)),
+            (Extent::Object, Some(facts), Some(Ok(key))) => Resource::Object(facts, key),
             // A key that cannot be is told to who may do this in the bucket itself.
             (Extent::Object, Some(facts), Some(Err(_))) | (Extent::Bucket | Extent::Keys, Some(facts), _) => {
-                asker.ask(action, Resource::Bucket(facts))
+                Resource::Bucket(facts)
             }
             (Extent::NewBucket | Extent::Bucket | Extent::Keys | Extent::Object, ..) => return Err(misrouted()),
         };
+        let decided = asker.ask(action, resource);
+        // Not of what is allowed all the time: it would be paid by each read and write.
+        if decided.is_err() || row.weight() != Weight::Data {
+            routed.decided_by(asker.deciding(action, resource));
+        }
         let authorized = match (row.extent, decided) {
             // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
             (Extent::Account, Err(Denied::NotAllowed)) => None,

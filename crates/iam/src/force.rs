@@ -81,15 +81,15 @@ impl Iam {
                 .get::<StoredVersion>(&key)
                 .await?
                 .ok_or(Error::Damaged("policy version"))?;
-            policies.push(self.compile(name, &version.value.document));
+            let called = format!("policy {}", policy.name);
+            policies.push(self.compile(name, &version.value.document, &called));
         }
-        for entry in view
-            .scan(Scan::prefix(&StoredInline::of_user(account, id).finish()))
-            .await?
-        {
+        let start = StoredInline::of_user(account, id).finish();
+        for entry in view.scan(Scan::prefix(&start)).await? {
             let own: StoredInline = decode(&entry.value)?;
             let known = self.compiled(&own.id);
-            policies.push(known.unwrap_or_else(|| self.compile(own.id, &own.document)));
+            let called = || format!("inline policy {}", String::from_utf8_lossy(&entry.key[start.len()..]));
+            policies.push(known.unwrap_or_else(|| self.compile(own.id, &own.document, &called())));
         }
         Ok(policies)
     }
@@ -98,8 +98,9 @@ impl Iam {
         self.compiled.value(&name.to_owned(), &self.epochs)
     }
 
-    fn compile(&self, name: String, document: &str) -> Arc<Policy> {
-        let policy = Arc::new(compile(&name, document, DocumentKind::Identity));
+    /// Compiles a document that is known by `name`, which no other ever has, and that people call `called`.
+    fn compile(&self, name: String, document: &str, called: &str) -> Arc<Policy> {
+        let policy = Arc::new(compile(&name, document, DocumentKind::Identity).named(called));
         self.compiled.put(name, &policy, &Ticket::default());
         policy
     }

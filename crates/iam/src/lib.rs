@@ -24,6 +24,7 @@ pub mod limits;
 pub mod login;
 mod lookup;
 mod master_key;
+mod owner;
 mod paging;
 mod policies;
 mod purge;

@@ -187,7 +187,7 @@ fn data(ask: &Ask<'_>) -> Result<AccountId, Denied> {
 }
 
 /// Whose a bucket is, and its policy. One that is not there is judged as if it were one's own.
-fn place<'a>(facts: &BucketFacts<'a>, own: Option<AccountId>) -> (Option<AccountId>, Option<&'a Policy>) {
+pub(crate) fn place<'a>(facts: &BucketFacts<'a>, own: Option<AccountId>) -> (Option<AccountId>, Option<&'a Policy>) {
     match facts.owner {
         Some(owner) => (Some(owner), facts.policy),
         None => (own, None),

@@ -32,6 +32,7 @@ pub enum DocumentKind {
 #[derive(Debug)]
 pub struct Policy {
     kind: DocumentKind,
+    name: Option<Box<str>>,
     statements: Box<[Statement]>,
 }
 
@@ -110,7 +111,25 @@ impl Policy {
     pub fn parse(text: &str, kind: DocumentKind) -> Result<Self, Malformed> {
         check_length(text, kind)?;
         let statements = read::statements(text, kind).map_err(Malformed::Syntax)?;
-        Ok(Self { kind, statements })
+        Ok(Self {
+            kind,
+            name: None,
+            statements,
+        })
+    }
+
+    /// The policy with what people call it, for who reads why something was decided.
+    #[must_use]
+    pub fn named(self, name: impl Into<Box<str>>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// What the document is for.

@@ -30,6 +30,17 @@ impl Credentials for IamCredentials {
         })
     }
 
+    async fn owner_of_key(&self, id: &str) -> Option<Principal> {
+        let id = AccessKeyId::parse(id).ok()?;
+        let found = self.0.owner_of_credential(&id).await;
+        found.map_err(|error| report(&error)).ok().flatten()
+    }
+
+    async fn owner_of_token(&self, token: &str) -> Option<Principal> {
+        let found = self.0.owner_of_token(&Secret::new(token)).await;
+        found.map_err(|error| report(&error)).ok().flatten()
+    }
+
     fn signed(&self, id: &str, service: &str, region: &str) {
         if let Ok(id) = AccessKeyId::parse(id) {
             self.0.note_use(&id, service, region);

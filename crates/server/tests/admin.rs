@@ -4,6 +4,9 @@
 
 mod common;
 
+use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::{Entry, FjallSettings, Meta, Scan};
+use baleen_types::AccountId;
 use common::{Server, baleen, credentials, exchange, presigned, run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,6 +25,23 @@ fn look(server: &Server, credentials: &serde_json::Value) -> u16 {
     let target = presigned(credentials, "GET", "/", host);
     let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     exchange(host, &request).0
+}
+
+/// The operations in the audit log of an account, oldest first.
+fn operations(data: &Path, account: &str) -> Vec<String> {
+    let meta = Meta::open_fjall(&data.join("meta"), FjallSettings::default()).unwrap();
+    let account = AccountId::parse(account).unwrap();
+    let prefix = KeyWriter::new(Table::Audit).u64(account.as_u64()).finish();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let entries = runtime.block_on(meta.scan(Scan::prefix(&prefix))).unwrap();
+    let text = |entry: &Entry| {
+        // A record is its line with a mark before it.
+        let value = String::from_utf8_lossy(&entry.value).into_owned();
+        let line = &value[value.find("{\"sequence\"").unwrap()..];
+        let mut lines = serde_json::Deserializer::from_str(line).into_iter::<serde_json::Value>();
+        lines.next().unwrap().unwrap()["operation"].as_str().unwrap().to_owned()
+    };
+    entries.iter().map(text).collect()
 }
 
 #[test]
@@ -67,6 +87,9 @@ fn root_gets_new_keys_while_no_server_runs() {
     for same in ["accountId", "projectId", "userName"] {
         assert_eq!(before[same], after[same], "{same}");
     }
+
+    let entries = operations(&data, before["accountId"].as_str().unwrap());
+    assert_eq!(entries.last().map(String::as_str), Some("ResetRoot"), "{entries:?}");
 
     let server = Server::start(&data, |_| {});
     assert_eq!((look(&server, &before), look(&server, &after)), (403, 200));

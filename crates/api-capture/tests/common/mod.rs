@@ -9,7 +9,9 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Running, Settings, Site, Sites,
 };
-use baleen_http::{BodyFault, Credentials, Edge, KeyRecord, Lookup, RequestBody, Unavailable};
+use baleen_http::{
+    BodyFault, Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, Unavailable, Unrecorded,
+};
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
 use baleen_policy::{Caller, Principal, Role, TokenGrant, User};
@@ -25,7 +27,7 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -38,10 +40,23 @@ pub const EMPTY_FILE: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0
 
 pub struct World {
     pub edge: Arc<Edge>,
+    pub book: Arc<Book>,
     pub objects: Arc<Objects>,
     pub supervisor: Supervisor,
     pub clock: Arc<ManualClock>,
     _dir: TempDir,
+}
+
+/// What the audit log was told.
+#[derive(Default)]
+pub struct Book(pub Mutex<Vec<Event>>);
+
+#[async_trait]
+impl Recorder for Book {
+    async fn record(&self, event: Event) -> Result<(), Unrecorded> {
+        self.0.lock().unwrap().push(event);
+        Ok(())
+    }
 }
 
 /// An answer.
@@ -122,12 +137,17 @@ impl World {
                 connections: Connections::new(),
             },
         );
+        let book = Arc::new(Book::default());
         let edge = Edge::new(
             Arc::new(PcapsDoor::new(captures, clock.clone())),
-            baleen_http::Parts::bare(Arc::new(Tokens), clock.clone(), entropy),
+            baleen_http::Parts {
+                audit: book.clone(),
+                ..baleen_http::Parts::bare(Arc::new(Tokens), clock.clone(), entropy)
+            },
         );
         Self {
             edge,
+            book,
             objects,
             supervisor,
             clock,

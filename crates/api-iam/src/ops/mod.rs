@@ -89,6 +89,7 @@ use crate::door::Parts;
 use crate::fault::Fault;
 use crate::params::Params;
 use crate::subject::{Extent, Subject};
+use crate::told::Told;
 use baleen_iam::{AccessKeyInfo, PolicyArn, UserInfo};
 use baleen_policy::{Action, Authorized, Origin, User};
 use baleen_tenancy::Customer;
@@ -160,6 +161,8 @@ pub(crate) struct Guest {
     pub(crate) origin: Option<Origin>,
     /// What `x-lyve-customer` says.
     pub(crate) customer: Option<String>,
+    /// What the audit log is told.
+    pub(crate) told: Told,
 }
 
 /// An authorized request.
@@ -369,8 +372,8 @@ pub static ROWS: &[Row] = &[
     row!(Iam "RSCreateCustomer", IamRsCreateCustomer on Customers, Secret Json, rs_create_customer::run),
     row!(Iam "RSListCustomer", IamRsListCustomer on Customers, Read Json, rs_list_customer::run),
     row!(Iam "RSCustomerDetails", IamRsCustomerDetails on Customer, Read Json, rs_customer_details::run),
-    row!(Iam "RSListBillingData", IamRsListBillingData on CustomerOrOwn, Read Json, rs_list_billing_data::run),
-    row!(Iam "RSLiveBilling", IamRsLiveBilling on CustomerOrOwn, Read Json, rs_live_billing::run),
+    row!(Iam "RSListBillingData", IamRsListBillingData on PurgedCustomerOrOwn, Read Json, rs_list_billing_data::run),
+    row!(Iam "RSLiveBilling", IamRsLiveBilling on PurgedCustomerOrOwn, Read Json, rs_live_billing::run),
     row!(Iam "RSModifyCustomer", IamRsModifyCustomer on Customer, Write Json, rs_modify_customer::run),
     row!(Iam "RSAvailableRegions", IamRsAvailableRegions on CustomerOrOwn, Read Json, rs_available_regions::run),
     row!(Iam "RSSetCustomerServiceAccessLevel", IamRsSetCustomerServiceAccessLevel on Customer, Write Json, rs_set_customer_service_access_level::run),

@@ -49,6 +49,8 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         "Ok": true,
         "Root": parts.tenancy.root_name(&customer).await?.to_string(),
         "RootID": customer.account.to_string(),
+        // Ours: by it the capture doors know the customer.
+        "ProjectID": customer.project.to_string(),
     });
     if !is_set {
         let token = parts.iam.issue_first_reset_token(root.account, root.id).await?;

@@ -18,6 +18,8 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let origin = guest.origin.map(|origin| origin.source);
     let exchanged = guest.parts.iam.exchange_federated_login(code, length, origin).await;
     let (user, session) = exchanged.map_err(refused)?;
+    guest.told.concerns(user.account);
+    guest.told.says([("UserName", user.name.as_str())].into_iter());
     let tenancy = &guest.parts.tenancy;
     let customer = tenancy.customer(user.account).await?.ok_or_else(Fault::access_denied)?;
     let root = tenancy.root_name(&customer).await?;

@@ -3,7 +3,8 @@
 //!
 //! A customer whose whitelist is in force wants its name in `x-lyve-customer` and the try to come from a listed network.
 //! Who is not let in there is tried as if there were no such customer: no password of it is looked at, and the refusal
-//! neither reads otherwise nor comes sooner, so that nobody outside learns which customers have a list.
+//! neither reads otherwise nor comes sooner, so that nobody outside learns which customers have a list. The customer's audit
+//! log has the try all the same.
 
 use super::{Guest, source_of};
 use crate::answer::Answer;
@@ -14,7 +15,7 @@ use crate::wire;
 use baleen_iam::SessionLength;
 use baleen_iam::login::{LogIn, LoginState};
 use baleen_tenancy::{Customer, names_customer};
-use baleen_types::CustomerName;
+use baleen_types::{AccountId, CustomerName, UserName};
 
 pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let (params, parts) = (&guest.params, &guest.parts);
@@ -28,8 +29,11 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
         Ok(name) => parts.tenancy.by_name(&name).await?,
         Err(_) => None,
     };
-    let customer = match found {
-        Some(customer) if lets_in(&guest, &customer).await? => Some(customer),
+    if let Some(found) = &found {
+        tell(&guest, found.account, user).await?;
+    }
+    let customer = match &found {
+        Some(customer) if lets_in(&guest, customer).await? => Some(customer),
         _ => None,
     };
     let ask = LogIn {
@@ -43,7 +47,7 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     };
     let done = parts.iam.log_in(ask).await?;
     let customer = customer.ok_or_else(|| Fault::internal("a login to no customer"))?;
-    let root = parts.tenancy.root_name(&customer).await?;
+    let root = parts.tenancy.root_name(customer).await?;
     let login = LoginState {
         last_login: Some(done.at),
         has_password: true,
@@ -56,6 +60,22 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
         &root,
         &done.session,
     )))
+}
+
+/// Tells the customer's audit log who is tried. A name of nobody's is left out: people type passwords into the wrong field. So
+/// is what was typed as the customer, which is known here.
+async fn tell(guest: &Guest, account: AccountId, typed: &str) -> Result<(), Fault> {
+    guest.told.concerns(account);
+    let named = match UserName::parse(typed) {
+        Ok(name) => guest.parts.iam.find_user(account, &name).await,
+        Err(_) => return Ok(()),
+    };
+    match named {
+        Ok(user) => guest.told.says([("UserName", user.name.as_str())].into_iter()),
+        Err(baleen_iam::Error::NoSuchEntity { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// Whether the customer's whitelist lets a login in.

@@ -12,10 +12,9 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
         .secret("Token", CODE_CHARACTERS_MAX)?
         .ok_or_else(|| missing("Token"))?;
     let new = guest.params.password("NewPassword")?;
-    guest
-        .parts
-        .iam
-        .reset_password(&token, &new, source_of(guest.origin))
-        .await?;
+    let reset = guest.parts.iam.reset_password(&token, &new, source_of(guest.origin));
+    let user = reset.await?;
+    guest.told.concerns(user.account);
+    guest.told.says([("UserName", user.name.as_str())].into_iter());
     Ok(Answer::ok())
 }

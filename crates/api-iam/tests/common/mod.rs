@@ -37,6 +37,7 @@ pub struct Bench {
     pub objects: Arc<Objects>,
     pub audit: Arc<Audit>,
     pub clock: Arc<ManualClock>,
+    pub tenancy: Arc<Tenancy>,
     pub root: Principal,
     _folder: tempfile::TempDir,
 }
@@ -104,7 +105,7 @@ impl Bench {
         let id = made["accessKeyId"].as_str().unwrap();
         let door = IdentityDoor::new(Parts {
             iam: Arc::clone(&iam),
-            tenancy,
+            tenancy: Arc::clone(&tenancy),
             objects: Arc::clone(&objects),
             audit: Arc::clone(&audit),
             region: RegionName::parse("DCA02").unwrap(),
@@ -118,6 +119,7 @@ impl Bench {
             objects,
             audit,
             clock,
+            tenancy,
             root,
             _folder: folder,
         }

@@ -23,6 +23,17 @@ pub trait Credentials: Send + Sync + 'static {
     /// As [`Self::access_key`].
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable>;
 
+    /// Whose an access key is that lets nobody in: for the audit log of its account, which is to tell of the try. Asked when a
+    /// request was refused before its signature was looked at, and believed in nothing.
+    async fn owner_of_key(&self, _id: &str) -> Option<Principal> {
+        None
+    }
+
+    /// The same of an API token.
+    async fn owner_of_token(&self, _token: &str) -> Option<Principal> {
+        None
+    }
+
     /// Learns that a key has signed a request rightly, for a service in a region as the signature names them. Called for
     /// each such request, so it must be cheap.
     fn signed(&self, _id: &str, _service: &str, _region: &str) {}

@@ -135,21 +135,28 @@ impl Authenticator {
             Scheme::SigV4Whole { services } => self.whole(services, head, body).await,
             Scheme::ApiToken => match token::find(&head.headers)? {
                 None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
-                Some(found) => {
-                    let principal = match self.credentials.api_token(found.token).await.map_err(AuthError::from)? {
-                        Lookup::Found(principal) => principal,
-                        Lookup::Unknown => return Err(AuthError::UnknownToken.into()),
-                        Lookup::Suspended => return Err(AuthError::Suspended.into()),
-                        Lookup::Expired => return Err(AuthError::SessionExpired.into()),
-                    };
-                    found.check_owner(&principal)?;
-                    if let Some(origin) = head.extensions.get::<Origin>() {
-                        self.credentials.token_used(found.token, origin.source);
-                    }
-                    Ok(Authenticated::without_payload_rules(principal))
-                }
+                Some(found) => self.by_token(&found, head).await,
             },
             Scheme::None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
         }
+    }
+    async fn by_token(&self, found: &token::Found<'_>, head: &Parts) -> Result<Authenticated, Rejected> {
+        let looked_up = self.credentials.api_token(found.token).await.map_err(AuthError::from)?;
+        let error = match looked_up {
+            Lookup::Found(principal) => {
+                found.check_owner(&principal)?;
+                if let Some(origin) = head.extensions.get::<Origin>() {
+                    self.credentials.token_used(found.token, origin.source);
+                }
+                return Ok(Authenticated::without_payload_rules(principal));
+            }
+            Lookup::Unknown => AuthError::UnknownToken,
+            Lookup::Suspended => AuthError::Suspended,
+            Lookup::Expired => AuthError::SessionExpired,
+        };
+        Err(Rejected {
+            refusal: error.into(),
+            claimed: self.credentials.owner_of_token(found.token).await,
+        })
     }
 }

@@ -29,7 +29,7 @@ impl Authenticator {
         head: &Parts,
     ) -> Result<Authenticated, Rejected> {
         let headers = &head.headers;
-        let Some((claim, service)) = self.claim(services, head)? else {
+        let Some((claim, service)) = self.claim(services, head).await? else {
             return Ok(anonymous(headers)?);
         };
         let in_header = headers
@@ -66,7 +66,7 @@ impl Authenticator {
         head: &Parts,
         body: &mut RequestBody,
     ) -> Result<Authenticated, Rejected> {
-        let Some((claim, service)) = self.claim(services, head)? else {
+        let Some((claim, service)) = self.claim(services, head).await? else {
             return Ok(Authenticated::without_payload_rules(Principal::Nobody));
         };
         // Signers of S3's kind send it; then it must be the body's hash like that which is not sent.
@@ -95,11 +95,11 @@ impl Authenticator {
 
     /// Finds the one claim of a request, and judges its service and its time. The service comes first: of a request that was
     /// meant for another one, nothing else need make sense here.
-    fn claim<'r>(
+    async fn claim<'r>(
         &self,
         services: &'static [&'static str],
         head: &'r Parts,
-    ) -> Result<Option<(Claim<'r>, &'static str)>, AuthError> {
+    ) -> Result<Option<(Claim<'r>, &'static str)>, Rejected> {
         let headers = &head.headers;
         let query = head.uri.query().unwrap_or_default();
         refuse_duplicates(headers)?;
@@ -110,9 +110,9 @@ impl Authenticator {
         refuse_version_2(authorization, query)?;
         let in_query = Claim::from_query(query).map_err(|reason| AuthError::Malformed { in_query: true, reason })?;
         let now = self.clock.now();
-        match (authorization, in_query) {
-            (Some(_), Some(_)) => Err(AuthError::TwoMechanisms),
-            (None, None) => Ok(None),
+        let (claim, is_in_time) = match (authorization, in_query) {
+            (Some(_), Some(_)) => return Err(AuthError::TwoMechanisms.into()),
+            (None, None) => return Ok(None),
             (Some(authorization), None) => {
                 let malformed = |reason| AuthError::Malformed {
                     in_query: false,
@@ -121,20 +121,25 @@ impl Authenticator {
                 let date = headers.get(&AMZ_DATE).ok_or(AuthError::MissingDate)?;
                 let date = AmzDate::parse(date.as_bytes()).map_err(malformed)?;
                 let claim = Claim::from_authorization(authorization, date).map_err(malformed)?;
-                let service = served(services, &claim)?;
-                if date.timestamp().distance(now) > CLOCK_SKEW_MAX {
-                    return Err(AuthError::Skewed {
-                        request: date.timestamp(),
-                        server: now,
-                    });
-                }
-                Ok(Some((claim, service)))
+                (claim, refuse_skewed(date.timestamp(), now))
             }
             (None, Some(claim)) => {
-                let service = served(services, &claim)?;
-                refuse_dead_link(&claim, now)?;
-                Ok(Some((claim, service)))
+                let is_in_time = refuse_dead_link(&claim, now);
+                (claim, is_in_time)
             }
+        };
+        let service = served(services, &claim)?;
+        match is_in_time {
+            Ok(()) => Ok(Some((claim, service))),
+            Err(error) => Err(self.reject(error, claim.access_key_id()).await),
+        }
+    }
+
+    /// Refuses a claim of which nothing was verified. If its key is somebody's, that account's log is to tell of it.
+    async fn reject(&self, error: AuthError, access_key_id: &str) -> Rejected {
+        Rejected {
+            refusal: error.into(),
+            claimed: self.credentials.owner_of_key(access_key_id).await,
         }
     }
 
@@ -143,10 +148,14 @@ impl Authenticator {
         refuse_unsigned(&head.headers, &claim)?;
         let found = self.credentials.access_key(claim.access_key_id()).await;
         let record = match found.map_err(AuthError::from)? {
-            Lookup::Found(record) => record,
-            Lookup::Unknown => return Err(AuthError::UnknownAccessKey.into()),
-            Lookup::Suspended => return Err(AuthError::Suspended.into()),
-            Lookup::Expired => return Err(AuthError::SessionExpired.into()),
+            Lookup::Found(record) => Ok(record),
+            Lookup::Unknown => Err(AuthError::UnknownAccessKey),
+            Lookup::Suspended => Err(AuthError::Suspended),
+            Lookup::Expired => Err(AuthError::SessionExpired),
+        };
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => return Err(self.reject(error, claim.access_key_id()).await),
         };
         let signed = Signed {
             service,
@@ -289,6 +298,13 @@ fn refuse_unsigned(headers: &HeaderMap, claim: &Claim<'_>) -> Result<(), AuthErr
 
 fn must_be_signed(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-amz-")
+}
+
+fn refuse_skewed(request: Timestamp, now: Timestamp) -> Result<(), AuthError> {
+    if request.distance(now) > CLOCK_SKEW_MAX {
+        return Err(AuthError::Skewed { request, server: now });
+    }
+    Ok(())
 }
 
 fn refuse_dead_link(claim: &Claim<'_>, now: Timestamp) -> Result<(), AuthError> {

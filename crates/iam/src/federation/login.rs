@@ -69,7 +69,7 @@ impl Iam {
         Ok(FederatedStart { redirect_url, cookie })
     }
 
-    /// Checks what a browser brought back, and gives the code that the login is exchanged for.
+    /// Checks what a browser brought back, and gives the code that the login is exchanged for, with whose login it is.
     ///
     /// # Errors
     /// `FederatedLogin`, one text for all reasons; the reason itself is its source, for the log.
@@ -78,7 +78,7 @@ impl Iam {
         provider: &SamlProvider,
         at: &PublicUrl,
         brought: &FederatedAnswer<'_>,
-    ) -> Result<Secret, Error> {
+    ) -> Result<(Secret, UserInfo), Error> {
         let now = self.parts.clock.now();
         // The cookie first: without one, nothing of what a stranger sends is parsed.
         let asked = brought.cookie.and_then(|cookie| self.take_back::<Asked>(cookie, now));
@@ -107,7 +107,7 @@ impl Iam {
 
         let user = federated_user(&view, provider.account(), &login.name_id).await?;
         let user = self.get_user(provider.account(), user).await?;
-        Ok(self.hand_out(&Proven {
+        let code = self.hand_out(&Proven {
             account: user.account.as_u64(),
             user: user.id.as_u64(),
             connection: stored.id,
@@ -115,7 +115,8 @@ impl Iam {
             login_generation: user.login_generation,
             session_end_ns: login.session_not_on_or_after.map(stamp),
             until_ns: stamp(now.plus(LOGIN_CODE_LIFE)),
-        }))
+        });
+        Ok((code, user))
     }
 
     /// Exchanges a code for a session, once. It does not last longer than the identity provider allows.

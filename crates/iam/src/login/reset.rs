@@ -11,7 +11,7 @@ use super::second_factor::login_session;
 use super::{LoginError, Target};
 use crate::epochs::Scope;
 use crate::records::{account_id, encode, stamp, user_id};
-use crate::{AuthMethod, Error, Iam};
+use crate::{AuthMethod, Error, Iam, UserInfo};
 use baleen_meta::Request;
 use baleen_policy::{Authorized, Role};
 use baleen_runtime::Entropy;
@@ -91,11 +91,11 @@ impl Iam {
         made.map(|()| token)
     }
 
-    /// Sets the password of the user whose token it is. The token is used up, log-ins end, the second factor stays on.
+    /// Sets the password of the user whose token it is, and tells who that is. The token is used up, log-ins end, the second factor stays on.
     ///
     /// # Errors
     /// `BadResetToken` for every token that is not in force; `Policy`, which does not use the token up; `Throttled`.
-    pub async fn reset_password(&self, token: &Secret, new: &Secret, source: IpAddr) -> Result<(), LoginError> {
+    pub async fn reset_password(&self, token: &Secret, new: &Secret, source: IpAddr) -> Result<UserInfo, LoginError> {
         self.login.throttle.enter(self.parts.clock.monotonic(), source)?;
         let digest = StoredTicket::digest(token);
         let key = StoredTicket::reset_key(&digest);
@@ -111,15 +111,16 @@ impl Iam {
         let done = self
             .tried(|| async {
                 if !self.is_in_force(account, id, &digest).await? {
-                    return Ok(Some(false));
+                    return Ok(Some(None));
                 }
                 let current = self.known_subject(account, id).await?;
                 let (user, login) = with_password(&current, Some(phc.clone()), false, self.parts.clock.now());
                 let request = current.write_both(user, &login)?;
-                Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(true))
+                let done = self.settle(request, &[Scope::User(account, id)]).await?;
+                Ok(done.then_some(Some(current.info)))
             })
             .await?;
-        if done { Ok(()) } else { Err(LoginError::BadResetToken) }
+        done.ok_or(LoginError::BadResetToken)
     }
 
     /// Tells whether a token is the user's newest, unused and not too old, and its customer may act.

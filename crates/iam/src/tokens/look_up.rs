@@ -190,6 +190,6 @@ impl Iam {
 }
 
 /// The hash that a token is found by, in either case of its digits.
-fn hash_of(token: &Secret) -> ApiTokenHash {
+pub(crate) fn hash_of(token: &Secret) -> ApiTokenHash {
     ApiTokenHash::of(&Secret::new(token.expose().to_ascii_lowercase()))
 }

@@ -12,6 +12,7 @@ pub(crate) mod record;
 mod rights;
 mod settings;
 
+pub(crate) use look_up::hash_of as hash_of_token;
 pub use look_up::{KnownToken, TokenLookup};
 pub use methods::{Method, Methods};
 pub use options::{TokenChange, TokenOptions};

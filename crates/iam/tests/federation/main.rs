@@ -80,7 +80,11 @@ impl Joined {
             .iam
             .prove_federated_login(&self.provider, &here(), &brought)
             .await;
-        code.map(|code| code.expose().to_owned()).map_err(why)
+        code.map(|(code, user)| {
+            assert_eq!(user.account, self.provider.account());
+            code.expose().to_owned()
+        })
+        .map_err(why)
     }
 
     async fn exchange(&self, code: &str) -> Result<AccessKeyId, String> {

@@ -7,10 +7,12 @@ use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE, is_held};
 use crate::output;
 use crate::serve::runtime;
 use crate::wire::{customers, meta_settings};
+use baleen_audit::{Audit, Deed, Event, Weight};
 use baleen_iam::{Iam, Parts, RootReset, load_or_create_master_key};
 use baleen_meta::Meta;
 use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use baleen_sealing::Sealer;
+use baleen_types::AccountId;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -51,10 +53,14 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     }
     let file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let reset = runtime()?.block_on(async {
-        let iam = identity(&loaded.config, folder.path(), &master_key)?;
-        iam.reset_root(&loaded.config.root, &file)
+        let store = open(&loaded.config, folder.path())?;
+        let iam = identity(&loaded.config, &store, &master_key)?;
+        let reset = iam
+            .reset_root(&loaded.config.root, &file)
             .await
-            .map_err(|error| Failure::because("root cannot be reset", &error))
+            .map_err(|error| Failure::because("root cannot be reset", &error))?;
+        record(&loaded.config, store, &reset).await?;
+        Ok::<_, Failure>(reset)
     })?;
     tell(&loaded, &reset, &file, json)?;
     Ok(ExitCode::SUCCESS)
@@ -65,21 +71,50 @@ fn master_key(loaded: &Loaded, folder: &Path) -> PathBuf {
     named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))
 }
 
-/// The identity service over the store of a folder, and nothing else of the server.
-fn identity(config: &Config, folder: &Path, master_key: &Path) -> Result<Arc<Iam>, Failure> {
+/// The store of a folder, and what services over it need.
+struct Store {
+    meta: Meta,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+fn open(config: &Config, folder: &Path) -> Result<Store, Failure> {
     let meta = Meta::open_fjall(&folder.join("meta"), meta_settings(config))
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
-    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
-    let clock: Arc<dyn Clock> = SystemClock::new();
-    let master_key = load_or_create_master_key(master_key, &*entropy)
+    Ok(Store {
+        meta,
+        clock: SystemClock::new(),
+        entropy: SystemEntropy::new(),
+    })
+}
+
+/// The identity service, and nothing else of the server.
+fn identity(config: &Config, store: &Store, master_key: &Path) -> Result<Arc<Iam>, Failure> {
+    let Store { meta, clock, entropy } = store;
+    let master_key = load_or_create_master_key(master_key, &**entropy)
         .map_err(|error| Failure::because("the master key cannot be used", &error))?;
     Ok(Iam::new(Parts {
-        tenancy: customers(config, &meta, &clock, &entropy),
-        meta,
+        tenancy: customers(config, meta, clock, entropy),
+        meta: meta.clone(),
         sealer: Arc::new(Sealer::new(&master_key)),
-        clock,
-        entropy,
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
     }))
+}
+
+/// Puts it into the log of root's account, for whoever comes to ask why the old credentials ended.
+async fn record(config: &Config, store: Store, reset: &RootReset) -> Result<(), Failure> {
+    let account = AccountId::parse(&reset.credentials.account_id);
+    let account = account.map_err(|error| Failure::because("the account of root cannot be read", &error))?;
+    let Store { meta, clock, .. } = store;
+    let at = clock.now();
+    let audit = Audit::start(config.audit, baleen_audit::Parts { meta, clock });
+    let deed = Deed {
+        account: Some(account),
+        ..Deed::allowed(Weight::Change, "", format!("UserName={}", reset.credentials.user_name))
+    };
+    let written = audit.write(account, Event::of_server(at, "ResetRoot", deed)).await;
+    written.map_err(|error| Failure::because("root was reset, but the audit log does not tell of it", &error))
 }
 
 fn tell(loaded: &Loaded, reset: &RootReset, file: &Path, json: bool) -> Result<(), Failure> {

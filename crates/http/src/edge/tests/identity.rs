@@ -37,6 +37,10 @@ impl Credentials for Keys {
             Lookup::Expired => Lookup::Expired,
         })
     }
+
+    async fn owner_of_key(&self, id: &str) -> Option<Principal> {
+        (id == KEY).then(user)
+    }
 }
 
 fn user() -> Principal {
@@ -582,6 +586,51 @@ async fn the_audit_log_is_told_what_was_done_and_what_was_refused() {
     assert_eq!(events[0].door, "identity");
     assert_eq!(events[0].origin.peer.to_string(), "198.51.100.1:7");
     assert!(!format!("{:?}", *events).contains("canary"));
+}
+
+/// Refused before its signature was looked at: the account whose key it names is told, and nobody is for a key of nobody's.
+#[tokio::test]
+async fn the_audit_log_is_told_of_keys_that_let_nobody_in() {
+    let late = Timestamp::from_secs(now().as_secs() - 3_600);
+    let stranger = Signer {
+        access_key_id: "AKIAIOSFODNN7UNKNOWN",
+        ..signer()
+    };
+    for (key, signer, at, wanted) in [
+        (
+            Lookup::Unknown,
+            signer(),
+            date(),
+            Some("the access key or session is not in force any more"),
+        ),
+        (
+            Lookup::Suspended,
+            signer(),
+            date(),
+            Some("the customer or the user may not act"),
+        ),
+        (Lookup::Expired, signer(), date(), Some("the session is past its end")),
+        (Lookup::Suspended, stranger, date(), None),
+        (
+            Lookup::Found(SessionTokenRule::None),
+            signer(),
+            AmzDate::from_timestamp(late),
+            Some("its time is not the server's"),
+        ),
+    ] {
+        let server = Server::with(key, |_| {});
+        let _ = server
+            .edge
+            .handle(from(put().signed(&signer, PayloadMode::Unsigned, at), "198.51.100.1:7"))
+            .await;
+        let events = server.book.events.lock();
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| (event.refusal, event.account().is_some()))
+            .collect();
+        let wanted: Vec<_> = wanted.iter().map(|word| (Some(*word), true)).collect();
+        assert_eq!(told, wanted);
+    }
 }
 
 #[tokio::test]
