@@ -159,6 +159,8 @@ def test_tokens_on_the_command_line(baleen, owner):
     assert status(baleen, listing(baleen), api_token=token) == 401
     admin("token", "enable", short)
     rotated = admin("token", "rotate", short, "--keep-old", "1h")
+    assert rotated["ApiToken"]["Expires"] == updated["Expires"], "the new one ends when the options say"
+    assert admin("token", "show", short)["Retires"] < updated["Expires"]
     for each in (token, rotated["Token"]):
         assert status(baleen, listing(baleen), api_token=each) == 200
     told = admin.run("token", "rotate", short, "--keep-old", "0s")

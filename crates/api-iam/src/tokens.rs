@@ -107,6 +107,7 @@ impl<'a> Shower<'a> {
             "Enabled": token.is_enabled,
             "UserDefined": token.is_user_defined,
             "Expires": time(options.expires),
+            "Retires": time(token.retires),
             "CreatedOn": token.created.to_rfc3339_millis(),
             "CreatedBy": made_by,
             "LastUsed": time(token.last_used),

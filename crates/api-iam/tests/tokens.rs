@@ -90,6 +90,7 @@ async fn a_token_from_its_making_to_its_end() {
         "Enabled": true,
         "UserDefined": false,
         "Expires": "2027-06-01T00:00:00.000Z",
+        "Retires": null,
         "CreatedOn": "2027-01-15T08:00:00.000Z",
         "CreatedBy": "root",
         "LastUsed": null,
@@ -151,6 +152,18 @@ async fn a_token_from_its_making_to_its_end() {
     let rotated = parsed(&rotated);
     let (next, next_id) = (rotated["Token"].as_str().unwrap(), &rotated["ApiToken"]["Id"]);
     assert!(works(&bench, token).await && works(&bench, next).await);
+    let ending = parsed(
+        &bench
+            .ask(&bench.root, "GetApiToken", &[("ApiTokenId", id)])
+            .await
+            .good(),
+    );
+    let (old, new) = (&ending["ApiToken"], &rotated["ApiToken"]);
+    assert_eq!(
+        (&old["Retires"], &new["Retires"]),
+        (&json!("2027-01-15T08:01:00.000Z"), &Value::Null)
+    );
+    assert_eq!((&old["Expires"], &new["Expires"]), (&Value::Null, &Value::Null));
     bench.clock.advance(Duration::from_secs(60));
     assert!(!works(&bench, token).await && works(&bench, next).await);
 

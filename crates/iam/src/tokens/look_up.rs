@@ -182,7 +182,7 @@ impl Iam {
             })),
             methods,
             options: stored.options(),
-            ends: stored.expires_ns.map(Timestamp::from_nanos),
+            ends: stored.ends_ns().map(Timestamp::from_nanos),
         });
         self.tokens.cache.put(hash, &known, &ticket.and(&deeper));
         Ok(Ok(known))

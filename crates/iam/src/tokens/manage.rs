@@ -180,16 +180,17 @@ impl Iam {
     ) -> Result<CreatedToken, Error> {
         let held = changeable(&self.view().await?, by, short_id).await?;
         let old = held.token.value.clone();
-        self.must_lie_ahead(old.expires_ns.map(Timestamp::from_nanos))?;
+        self.must_lie_ahead(old.ends_ns().map(Timestamp::from_nanos))?;
         let mut ending = old.clone();
         let ends = stamp(old_ends);
-        ending.expires_ns = Some(old.expires_ns.map_or(ends, |before| before.min(ends)));
+        ending.retires_ns = Some(old.retires_ns.map_or(ends, |before| before.min(ends)));
         let end_old = held.token.replace(StoredToken::key(held.hash), &ending)?;
         let maker = by.user().ok_or(Error::NotAllowed("nobody has no tokens"))?.id;
         let record = StoredToken {
             created_ns: stamp(self.parts.clock.now()),
             created_by: maker.as_u64(),
             is_unbounded: false,
+            retires_ns: None,
             ..old.clone()
         };
         self.make_token(by, record, old.options(), end_old).await
@@ -297,6 +298,7 @@ impl Iam {
             owner,
             options,
             idle,
+            retires: token.retires_ns.map(Timestamp::from_nanos),
             is_enabled: token.is_enabled,
             is_user_defined: token.is_user_defined,
             created: Timestamp::from_nanos(token.created_ns),

@@ -39,6 +39,8 @@ pub struct TokenInfo {
     pub options: TokenOptions,
     /// Those of its methods that allow nothing now: the owner has no right behind them, or they need another method.
     pub idle: Methods,
+    /// When it ends because it was rotated; its options are the new one's, and say nothing of it.
+    pub retires: Option<Timestamp>,
     /// Whether it may be used.
     pub is_enabled: bool,
     /// Whether it was made by a user who is no admin.

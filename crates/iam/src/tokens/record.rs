@@ -32,17 +32,38 @@ pub(crate) struct StoredToken {
     pub(crate) is_user_defined: bool,
     pub(crate) is_enabled: bool,
     pub(crate) expires_ns: Option<i64>,
+    /// When it ends because it was rotated, whatever its options say.
+    pub(crate) retires_ns: Option<i64>,
     pub(crate) created_ns: i64,
     pub(crate) created_by: u64,
 }
 
 impl Record for StoredToken {
     const NAME: &'static str = "API token";
-    const VERSION: u8 = 2;
-    type Before = v1::StoredToken;
-    fn migrate(before: v1::StoredToken) -> Self {
-        // The first releases knew the root's token alone, and did not keep its first digits.
-        Self::of_root(before.account, before.user, "root".to_owned(), before.created_ns)
+    const VERSION: u8 = 3;
+    type Before = v2::StoredToken;
+    fn migrate(before: v2::StoredToken) -> Self {
+        // A rotation was an end like any other.
+        Self {
+            account: before.account,
+            user: before.user,
+            short_id: before.short_id,
+            label: before.label,
+            group: before.group,
+            group_write: before.group_write,
+            is_public: before.is_public,
+            default_tags: before.default_tags,
+            profile: before.profile,
+            must_log_in: before.must_log_in,
+            methods: before.methods,
+            is_unbounded: before.is_unbounded,
+            is_user_defined: before.is_user_defined,
+            is_enabled: before.is_enabled,
+            expires_ns: before.expires_ns,
+            retires_ns: None,
+            created_ns: before.created_ns,
+            created_by: before.created_by,
+        }
     }
 }
 
@@ -64,9 +85,15 @@ impl StoredToken {
             is_user_defined: false,
             is_enabled: true,
             expires_ns: None,
+            retires_ns: None,
             created_ns,
             created_by: user,
         }
+    }
+
+    /// When it ends, for whichever reason comes first.
+    pub(crate) fn ends_ns(&self) -> Option<i64> {
+        self.expires_ns.into_iter().chain(self.retires_ns).min()
     }
 
     pub(crate) fn options(&self) -> TokenOptions {
@@ -153,6 +180,61 @@ pub(crate) struct ApiTokenHash(pub(crate) [u8; 32]);
 impl ApiTokenHash {
     pub(crate) fn of(token: &Secret) -> Self {
         Self(sha256(token.expose().as_bytes()))
+    }
+}
+
+/// The shape before tokens that were rotated.
+pub(crate) mod v2 {
+    use super::{Deserialize, Methods, Record, Serialize, v1};
+
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[allow(clippy::struct_excessive_bools, reason = "the options of the contract, as they are")]
+    pub(crate) struct StoredToken {
+        pub(crate) account: u64,
+        pub(crate) user: u64,
+        pub(crate) short_id: String,
+        pub(crate) label: String,
+        pub(crate) group: Option<String>,
+        pub(crate) group_write: bool,
+        pub(crate) is_public: bool,
+        pub(crate) default_tags: Vec<String>,
+        pub(crate) profile: Option<String>,
+        pub(crate) must_log_in: bool,
+        pub(crate) methods: u16,
+        pub(crate) is_unbounded: bool,
+        pub(crate) is_user_defined: bool,
+        pub(crate) is_enabled: bool,
+        pub(crate) expires_ns: Option<i64>,
+        pub(crate) created_ns: i64,
+        pub(crate) created_by: u64,
+    }
+
+    impl Record for StoredToken {
+        const NAME: &'static str = "API token";
+        const VERSION: u8 = 2;
+        type Before = v1::StoredToken;
+        fn migrate(before: v1::StoredToken) -> Self {
+            // The first releases knew the root's token alone, and did not keep its first digits.
+            Self {
+                account: before.account,
+                user: before.user,
+                short_id: "root".to_owned(),
+                label: "root credentials".to_owned(),
+                group: None,
+                group_write: false,
+                is_public: false,
+                default_tags: Vec::new(),
+                profile: None,
+                must_log_in: false,
+                methods: Methods::of(crate::Method::ALL).to_bits(),
+                is_unbounded: true,
+                is_user_defined: false,
+                is_enabled: true,
+                expires_ns: None,
+                created_ns: before.created_ns,
+                created_by: before.user,
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tokens as their owners, admins and thieves use them.
 
-use super::record::{StoredToken, v1};
+use super::record::{StoredToken, v1, v2};
 use super::*;
 use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, PolicyName, RootOverrides, Tags, UserInfo};
 use baleen_meta::Meta;
@@ -463,8 +463,15 @@ async fn rotation_keeps_the_options_and_ends_the_old_one() {
     assert_eq!((&new.info.options, new.info.owner), (&options, world.ann.id));
     assert_ne!(new.token.expose(), old.token.expose());
     let sooner = world.clock.now().plus(Duration::from_secs(60));
-    world.iam.rotate_token(&by, &old.info.short_id, sooner).await.unwrap();
+    let again = world.iam.rotate_token(&by, &old.info.short_id, sooner).await.unwrap();
+    assert_eq!(
+        (again.info.options, again.info.retires),
+        (options, None),
+        "the end of the old one is not the new one's"
+    );
     world.iam.rotate_token(&by, &old.info.short_id, deadline).await.unwrap();
+    let ending = world.iam.token_info(&by, &old.info.short_id).await.unwrap();
+    assert_eq!((ending.retires, ending.options.expires), (Some(sooner), None));
     assert_eq!(world.state(&old.token).await, "found");
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(
@@ -572,6 +579,40 @@ async fn a_federated_owner_changes_nothing() {
         .await
         .unwrap();
     assert_eq!(world.state(&made.token).await, "found");
+}
+
+#[test]
+fn a_token_from_before_rotations_had_an_end_of_their_own() {
+    let old = v2::StoredToken {
+        account: 100_000_000_001,
+        user: 100_000_000_002,
+        short_id: "ab12cd".to_owned(),
+        label: "import".to_owned(),
+        group: Some("qa".to_owned()),
+        group_write: true,
+        is_public: false,
+        default_tags: vec!["a".to_owned()],
+        profile: None,
+        must_log_in: true,
+        methods: 5,
+        is_unbounded: false,
+        is_user_defined: true,
+        is_enabled: true,
+        expires_ns: Some(7),
+        created_ns: 5,
+        created_by: 100_000_000_003,
+    };
+    let bytes = baleen_meta::record::encode(&old).unwrap();
+    let now: StoredToken = baleen_meta::record::decode(&bytes).unwrap();
+    assert_eq!(
+        (now.expires_ns, now.retires_ns, now.ends_ns()),
+        (Some(7), None, Some(7))
+    );
+    assert_eq!(
+        (now.methods, now.created_by, now.group),
+        (5, 100_000_000_003, Some("qa".to_owned()))
+    );
+    assert!(now.must_log_in && now.is_user_defined && now.group_write && !now.is_unbounded);
 }
 
 #[test]

@@ -147,6 +147,7 @@ const MEMBERS: &[Column] = &[
     ("that allow nothing now", "IdleMethods"),
     ("enabled", "Enabled"),
     ("expires", "Expires"),
+    ("ends, being rotated", "Retires"),
     ("must log in", "MustLogIn"),
     ("group", "Group"),
     ("group may change", "GroupWrite"),
