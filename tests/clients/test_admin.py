@@ -1,5 +1,6 @@
 """`baleen admin`: the first steps of an operator, against the server that runs in the data folder."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -151,6 +152,46 @@ def test_tables_for_people(admin, ann):
     assert (done.stdout, done.stderr) == ("", "there are none\n")
     done = admin.run("key", "create", ann)
     assert "secret access key" in done.stdout and "this once" in done.stderr
+
+
+def test_what_customers_have_and_have_used(baleen, admin):
+    admin("customer", "create", "reported", "root@reported.com")
+    shown = admin("customer", "show", "reported")
+    assert (shown["Email"], shown["NumUsers"], shown["UsedSpace"]) == ("root@reported.com", 1, 0)
+    lines = admin.run("customer", "show", "reported").stdout.splitlines()
+    assert ["active", "yes"] in [line.split() for line in lines]
+    boto(baleen).create_bucket(Bucket="billed")
+    boto(baleen).put_object(Bucket="billed", Key="a", Body=b"text")
+    report = admin("billing")
+    assert report["UsedSpace"][0]["UsedSpace"] >= 4
+    assert len(admin("billing", "--customer", "reported")["UsedSpace"]) >= 1
+    lines = admin.run("billing").stdout.splitlines()
+    assert lines[0].split() == ["DAY", "UPLOADED", "DOWNLOADED", "DELETED", "STORED", "GHOST", "OBJECTS"]
+    assert int(lines[1].split()[4]) == report["UsedSpace"][0]["UsedSpace"]
+    assert isinstance(admin("billing", "--live"), list)
+    assert "(ValidationError)" in admin.refused("billing", "--since", "2026-02-02", "--until", "2026-02-01")
+    assert "(NoSuchEntity)" in admin.refused("customer", "show", "missing")
+    admin("customer", "delete", "reported")
+
+
+def test_the_audit_log_is_shown_and_taken_away(admin, ann, tmp_path):
+    newest = admin("audit", "-n", "1", "--action", "iam:CreateUser")
+    assert [(entry["operation"], entry["resource"]) for entry in newest] == [("CreateUser", f"UserName={ann}")]
+    done = admin.run("audit", "-n", "2")
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:3] == ["TIME", "USER", "OPERATION"] and len(lines) == 3
+    assert "--export" in done.stderr
+    assert admin("audit", "--user", "nobody@example.com") == []
+
+    out = tmp_path / "audit.jsonl"
+    told = admin("audit", "--export", str(out))
+    exported = out.read_bytes().splitlines()
+    assert told == {"entries": len(exported), "newest": hashlib.sha256(exported[-1]).hexdigest()}
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.jsonl"]
+    done = admin.run("audit", "-o", "-", "--action", "CreateUser")
+    assert {json.loads(line)["operation"] for line in done.stdout.splitlines()} == {"CreateUser"}
+    assert "entries" in done.stderr
+    assert "cannot be written" in admin.refused("audit", "--export", str(tmp_path / "missing" / "a"))
 
 
 def test_what_cannot_be_asked(admin, tmp_path):

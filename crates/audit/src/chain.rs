@@ -86,6 +86,39 @@ impl Walk {
     }
 }
 
+/// Checks an export without gaps, line by line as it comes. Pure; the first line is believed.
+#[derive(Default)]
+pub struct ExportCheck(Option<Walk>);
+
+impl ExportCheck {
+    /// Takes the next line, without its end.
+    ///
+    /// # Errors
+    /// When it does not follow the one before.
+    pub fn step(&mut self, line: &str) -> Result<(), Broken> {
+        let next = self.0.as_ref().map_or(0, |walk| walk.next);
+        let unreadable = Broken {
+            sequence: next,
+            why: "it cannot be read",
+        };
+        let entry: Entry = serde_json::from_str(line).map_err(|_| unreadable.clone())?;
+        let walk = if let Some(walk) = &mut self.0 {
+            walk
+        } else {
+            let mut anchor = [0; 32];
+            hex::decode_to_slice(&entry.before, &mut anchor).map_err(|_| unreadable)?;
+            self.0.insert(Walk::new(entry.sequence, anchor))
+        };
+        walk.step(entry.sequence, line)
+    }
+
+    /// The hash of the newest line, in hexadecimal digits; `None` before the first.
+    #[must_use]
+    pub fn newest(&self) -> Option<String> {
+        self.0.as_ref().map(|walk| hex::encode(walk.newest))
+    }
+}
+
 impl Audit {
     /// Checks the whole log of an account.
     ///
@@ -161,6 +194,27 @@ mod tests {
             })
             .collect();
         (lines, newest)
+    }
+
+    #[test]
+    fn an_export_is_checked_from_its_first_line_on() {
+        let (lines, newest) = chain(5);
+        let check = |lines: &[&str]| {
+            let mut check = ExportCheck::default();
+            let outcome = lines.iter().try_for_each(|line| check.step(line));
+            (outcome.map_err(|broken| broken.sequence), check.newest())
+        };
+        let lines: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
+        assert_eq!(check(&[]), (Ok(()), None));
+        // What is past its time may be missing before the first.
+        assert_eq!(check(&lines), (Ok(()), Some(hex::encode(newest))));
+        assert_eq!(check(&lines[2..]), (Ok(()), Some(hex::encode(newest))));
+        let changed = lines[1].replace("200", "403");
+        assert_eq!(check(&[lines[0], &changed, lines[2]]).0, Err(3));
+        assert_eq!(check(&[lines[0], lines[2]]).0, Err(2));
+        assert_eq!(check(&[lines[0], "{"]).0, Err(2));
+        assert_eq!(check(&["nonsense"]).0, Err(0));
+        assert_eq!(check(&[&lines[0].replace("000", "xyz")]).0, Err(0));
     }
 
     fn check(lines: &[(u64, String)], last: u64, newest: &[u8; 32]) -> Result<(), Broken> {

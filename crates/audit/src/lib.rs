@@ -24,7 +24,7 @@ mod refusals;
 mod retention;
 mod writer;
 
-pub use chain::{Broken, Verified};
+pub use chain::{Broken, ExportCheck, Verified};
 pub use entry::{CredentialKind, Decision, Entry};
 pub use error::Error;
 pub use event::{Deed, Event, Recorder, Silent, Unrecorded, Verdict, Weight};

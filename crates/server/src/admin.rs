@@ -1,4 +1,4 @@
-//! `baleen admin`: customers, users, keys, tokens, policies, passwords and whitelists.
+//! `baleen admin`: customers, users, keys, tokens, policies, passwords, whitelists, billing and the audit log.
 //!
 //! A client of the identity door like any other: what it may do is what its access key may do, and it stands in the audit
 //! log. It finds the server of a data folder by itself, with root's key. Only `reset-root` works on the folder.
@@ -9,6 +9,7 @@ mod answer;
 mod call;
 mod client;
 mod commands;
+mod export;
 mod reset_root;
 mod secret_input;
 mod show;
@@ -21,6 +22,7 @@ use crate::serve::runtime;
 use call::Call;
 use clap::{Args, Subcommand};
 use client::Client;
+use export::Export;
 use show::Show;
 use std::process::ExitCode;
 
@@ -49,6 +51,10 @@ enum Action {
     Password(With<commands::password::Command>),
     /// Networks from which a customer may be used.
     Whitelist(With<commands::whitelist::Command>),
+    /// What an account has used: bytes by days, or the minutes of the last hour.
+    Billing(Alone<commands::billing::Arguments>),
+    /// Who did what: the newest entries of the account's log, or all of them into a file.
+    Audit(Alone<commands::audit::Arguments>),
     /// Give root new credentials on the machine itself, and take every older way in; no server may run.
     ResetRoot(reset_root::Arguments),
 }
@@ -71,6 +77,15 @@ struct With<C: Subcommand> {
     asking: Asking,
 }
 
+/// A command without a family.
+#[derive(Debug, Args)]
+struct Alone<C: Args> {
+    #[command(flatten)]
+    command: C,
+    #[command(flatten)]
+    asking: Asking,
+}
+
 /// One command as calls: what is asked, and what is made of the answer.
 #[derive(Debug)]
 struct Plan {
@@ -78,6 +93,10 @@ struct Plan {
     show: Show,
     /// Told on standard error after the answer.
     note: Option<&'static str>,
+    /// Entries of a list after which no further page is read.
+    entries_max: Option<usize>,
+    /// Where the answer goes when it is lines to be taken away.
+    export: Option<Export>,
     /// Asked before, to learn something that the call needs.
     first: Option<First>,
 }
@@ -102,6 +121,8 @@ impl Plan {
             call,
             show,
             note: None,
+            entries_max: None,
+            export: None,
             first: None,
         }
     }
@@ -128,11 +149,19 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Action::Policy(with) => with.run(json),
         Action::Password(with) => with.run(json),
         Action::Whitelist(with) => with.run(json),
+        Action::Billing(alone) => alone.run(json),
+        Action::Audit(alone) => alone.run(json),
         Action::ResetRoot(arguments) => reset_root::run(arguments, json),
     }
 }
 
 impl<C: Subcommand + Planned> With<C> {
+    fn run(&self, json: bool) -> Result<ExitCode, Failure> {
+        carry_out(&self.asking, self.command.plan()?, json)
+    }
+}
+
+impl<C: Args + Planned> Alone<C> {
     fn run(&self, json: bool) -> Result<ExitCode, Failure> {
         carry_out(&self.asking, self.command.plan()?, json)
     }
@@ -148,6 +177,8 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
         call,
         show,
         note,
+        entries_max,
+        export,
         first,
     } = plan;
     let client = Client::find(&asking.access, &asking.place)?;
@@ -160,12 +191,20 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
                 call.with(first.parameter, value)
             }
         };
-        match &show {
-            Show::Table { list, .. } => client.send_all(&call, list).await,
-            _ => client.send(&call).await,
+        match (&export, &show) {
+            (Some(export), _) => export.take(&client, &call).await,
+            (None, Show::Table { list, .. }) => client.send_all(&call, list, entries_max.unwrap_or(usize::MAX)).await,
+            (None, _) => client.send(&call).await,
         }
     })?;
-    show.write(&answer, json)?;
+    if export.is_some_and(|export| export.is_to_standard_output()) {
+        output::note(&show.for_people(&answer));
+    } else {
+        show.write(&answer, json)?;
+    }
+    if entries_max.is_some_and(|most| answer.as_array().is_some_and(|entries| entries.len() == most)) {
+        output::note("there may be older ones: see --limit, --since and --export");
+    }
     if let Some(note) = note {
         output::note(note);
     }

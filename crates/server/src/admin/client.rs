@@ -11,8 +11,9 @@ use baleen_remote::Credentials;
 use baleen_runtime::{Clock, SystemClock};
 use baleen_signing::AmzDate;
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -79,18 +80,61 @@ impl Client {
 
     /// Makes one call.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, Failure> {
+        let answer = self.open(call).await?;
+        let body = self.read_whole(answer).await?;
+        read(&body).map_err(|why| {
+            Failure::new(format!("the answer of {} cannot be read: {why}", self.origin))
+                .advise("is that the S3 door of a baleen?")
+        })
+    }
+
+    /// Makes one call whose answer may be long, and gives it on piece by piece.
+    pub(super) async fn send_through(
+        &self,
+        call: &Call,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut answer = self.open(call).await?;
+        while let Some(frame) = self.in_time(answer.frame()).await? {
+            let frame = frame.map_err(|error| broken_off(&error))?;
+            take(frame.data_ref().map_or(&[][..], |data| data))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the pages of a list until there are no more, or `entries_max` entries; the answer is these.
+    pub(super) async fn send_all(&self, call: &Call, list: &str, entries_max: usize) -> Result<Value, Failure> {
+        let mut whole = self.send(call).await?;
+        let mut marker = next_page(&whole);
+        let mut entries = entries(&mut whole, list);
+        for _ in 0..PAGES_MAX {
+            let Some(next) = marker.take().filter(|_| entries.len() < entries_max) else {
+                break;
+            };
+            let mut page = self.send(&call.clone().with("Marker", next)).await?;
+            marker = next_page(&page);
+            entries.append(&mut self::entries(&mut page, list));
+        }
+        entries.truncate(entries_max);
+        Ok(Value::Array(entries))
+    }
+
+    /// Makes one call; the body of a good answer is still to come.
+    async fn open(&self, call: &Call) -> Result<Incoming, Failure> {
         let credentials = if call.is_signed {
             Some(self.access.credentials()?)
         } else {
             None
         };
-        let (status, body) = self.exchange(call, credentials.as_ref()).await?;
+        let answer = self
+            .in_time(self.pool.request(self.request(call, credentials.as_ref())?))
+            .await?;
+        let answer = answer.map_err(|error| self.does_not_answer(&error))?;
+        let status = answer.status();
         if status.is_success() {
-            return read(&body).map_err(|why| {
-                Failure::new(format!("the answer of {} cannot be read: {why}", self.origin))
-                    .advise("is that the S3 door of a baleen?")
-            });
+            return Ok(answer.into_body());
         }
+        let body = self.read_whole(answer.into_body()).await?;
         Err(match read_refusal(&body) {
             Some(refusal) => refused(&refusal),
             None => Failure::new(format!("{} answered {status}, and not as a baleen does", self.origin))
@@ -98,25 +142,7 @@ impl Client {
         })
     }
 
-    /// Reads all pages of a list; the answer is the first with the entries of all.
-    pub(super) async fn send_all(&self, call: &Call, list: &str) -> Result<Value, Failure> {
-        let mut whole = self.send(call).await?;
-        let mut marker = next_page(&whole);
-        let mut entries = entries(&mut whole, list);
-        for _ in 0..PAGES_MAX {
-            let Some(next) = marker.take() else { break };
-            let mut page = self.send(&call.clone().with("Marker", next)).await?;
-            marker = next_page(&page);
-            entries.append(&mut self::entries(&mut page, list));
-        }
-        Ok(Value::Array(entries))
-    }
-
-    async fn exchange(&self, call: &Call, credentials: Option<&Credentials>) -> Result<(StatusCode, Bytes), Failure> {
-        let failed = |error: &dyn std::error::Error| {
-            Failure::because(format!("{} does not answer", self.origin), error)
-                .advise("is the server running? baleen serve tells its address, and --data DIR finds it")
-        };
+    fn request(&self, call: &Call, credentials: Option<&Credentials>) -> Result<Request<Full<Bytes>>, Failure> {
         let now = AmzDate::from_timestamp(SystemClock::new().now());
         let wire = call.wire(&self.host, &self.region, credentials, now);
         let mut request = Request::builder()
@@ -125,20 +151,30 @@ impl Client {
         for (name, value) in wire.headers {
             request = request.header(name, value);
         }
-        let request = request
+        request
             .body(Full::from(wire.body))
-            .map_err(|error| Failure::because("the request cannot be made", &error))?;
-        let exchange = async {
-            let response = self.pool.request(request).await.map_err(|error| failed(&error))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
-            Ok((status, body.to_bytes()))
-        };
-        tokio::time::timeout(PATIENCE, exchange)
-            .await
-            .map_err(|error| failed(&error))?
+            .map_err(|error| Failure::because("the request cannot be made", &error))
     }
+
+    async fn read_whole(&self, body: Incoming) -> Result<Bytes, Failure> {
+        let body = self.in_time(Limited::new(body, ANSWER_BYTES_MAX).collect()).await?;
+        let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
+        Ok(body.to_bytes())
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let done = tokio::time::timeout(PATIENCE, work).await;
+        done.map_err(|error| self.does_not_answer(&error))
+    }
+
+    fn does_not_answer(&self, error: &dyn std::error::Error) -> Failure {
+        Failure::because(format!("{} does not answer", self.origin), error)
+            .advise("is the server running? baleen serve tells its address, and --data DIR finds it")
+    }
+}
+
+fn broken_off(error: &dyn std::error::Error) -> Failure {
+    Failure::because("the answer broke off", error)
 }
 
 /// The entries of a list in an answer; the empty list is an empty element.

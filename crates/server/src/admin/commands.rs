@@ -1,5 +1,7 @@
 //! The commands: a family each, as clap reads them and as plans.
 
+pub(super) mod audit;
+pub(super) mod billing;
 pub(super) mod customer;
 pub(super) mod key;
 pub(super) mod password;

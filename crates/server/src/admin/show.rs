@@ -23,6 +23,8 @@ pub(super) enum Show {
         of: &'static str,
         members: &'static [Column],
     },
+    /// A report by days (RSListBillingData), its lists as one table and its regions as one.
+    Days,
     /// One member's text alone, without decoration; percent-encoded on the way, if it is a document.
     Text {
         of: &'static str,
@@ -49,7 +51,7 @@ impl Show {
 
     fn for_scripts(&self, answer: &Value) -> Value {
         match self {
-            Self::Table { .. } => answer.clone(),
+            Self::Table { .. } | Self::Days => answer.clone(),
             Self::Members { of, .. } => part(answer, of).clone(),
             Self::Text { of, member, is_encoded } => {
                 let text = text_of(part(answer, of), member);
@@ -62,9 +64,10 @@ impl Show {
         }
     }
 
-    fn for_people(&self, answer: &Value) -> String {
+    pub(super) fn for_people(&self, answer: &Value) -> String {
         match self {
             Self::Table { columns, .. } => table(answer.as_array().map_or(&[], Vec::as_slice), columns),
+            Self::Days => table(&days(answer), DAYS),
             Self::Members { of, members } => {
                 let thing = part(answer, of);
                 let width = members.iter().map(|(title, _)| title.len()).max().unwrap_or_default() + GAP;
@@ -80,6 +83,40 @@ impl Show {
             Self::Done(sentence) => sentence.clone(),
         }
     }
+}
+
+/// The columns of a report by days.
+const DAYS: &[Column] = &[
+    ("DAY", "Day"),
+    ("UPLOADED", "UploadBytes"),
+    ("DOWNLOADED", "DownloadBytes"),
+    ("DELETED", "DeleteBytes"),
+    ("STORED", "UsedSpace"),
+    ("GHOST", "GhostSpace"),
+    ("OBJECTS", "ObjectCount"),
+];
+
+/// The rows of a report by days: what was stored, with what was transferred in all regions.
+fn days(report: &Value) -> Vec<Value> {
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let regions = report["Stats"].as_object().cloned().unwrap_or_default();
+    let transfers: Vec<Value> = regions.values().flat_map(list).collect();
+    let counts = list(&report["ObjectCount"]);
+    let mut rows = list(&report["UsedSpace"]);
+    for row in &mut rows {
+        let date = row["Date"].clone();
+        for member in ["UploadBytes", "DownloadBytes", "DeleteBytes"] {
+            let of_day = transfers.iter().filter(|transfer| transfer["Date"] == date);
+            row[member] = of_day
+                .filter_map(|transfer| transfer[member].as_u64())
+                .sum::<u64>()
+                .into();
+        }
+        let count = counts.iter().find(|count| count["Date"] == date);
+        row["ObjectCount"] = count.map_or(Value::Null, |count| count["ObjectCount"].clone());
+        row["Day"] = date.as_str().and_then(|date| date.get(..10)).into();
+    }
+    rows
 }
 
 fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
@@ -188,6 +225,28 @@ mod tests {
         );
         assert_eq!(TABLE.for_people(&json!([])), "");
         assert_eq!(TABLE.for_scripts(&rows), rows);
+    }
+
+    #[test]
+    fn days_are_one_table() {
+        let day = |member: &str, value: u64| json!({ "Date": "2020-04-03T00:00:00Z", member: value });
+        let mut stored = day("UsedSpace", 7);
+        stored["GhostSpace"] = 1.into();
+        let report = json!({
+            "Stats": { "A": [day("UploadBytes", 2)], "B": [day("UploadBytes", 3), { "Date": "2020-04-02T00:00:00Z", "UploadBytes": 9 }] },
+            "UsedSpace": [stored, { "Date": "2020-04-01T00:00:00Z", "UsedSpace": 0, "GhostSpace": 0 }],
+            "ObjectCount": [day("ObjectCount", 4)],
+        });
+        assert_eq!(
+            Show::Days.for_people(&report),
+            "DAY         UPLOADED  DOWNLOADED  DELETED  STORED  GHOST  OBJECTS\n\
+             2020-04-03  5         0           0        7       1      4\n\
+             2020-04-01  0         0           0        0       0      -"
+        );
+        assert_eq!(Show::Days.for_scripts(&report), report);
+        for odd in [Value::Null, json!([]), json!({ "UsedSpace": [{}], "Stats": [] })] {
+            Show::Days.for_people(&odd);
+        }
     }
 
     #[test]

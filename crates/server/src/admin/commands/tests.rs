@@ -20,6 +20,8 @@ fn plan(words: &str) -> Plan {
         Action::Policy(with) => with.command.plan(),
         Action::Password(with) => with.command.plan(),
         Action::Whitelist(with) => with.command.plan(),
+        Action::Billing(alone) => alone.command.plan(),
+        Action::Audit(alone) => alone.command.plan(),
         Action::ResetRoot(_) => panic!("it sends nothing"),
     }
     .expect("it needs no secret")
@@ -163,9 +165,30 @@ fn commands_become_calls() {
             "whitelist delete c 7",
             "DELETE api/whitelist/RSWhitelistDeleteRule?root=c&ruleId=7",
         ),
+        (
+            "billing --since 2026-01-02 --until 2026-01-03 --customer c",
+            "Action=RSListBillingData&From=2026-01-02&Till=2026-01-03&Customer=c",
+        ),
+        (
+            "billing --until 2026-01-30",
+            "Action=RSListBillingData&From=2026-01-01T00%3A00%3A00Z&Till=2026-01-30",
+        ),
+        ("billing --until nonsense", "Action=RSListBillingData&Till=nonsense"),
+        ("billing --live --customer c", "Action=RSLiveBilling&Customer=c"),
+        ("audit", "Action=RSListAuditLog&MaxItems=100"),
+        (
+            "audit --since 2026-01-02 --until 2026-01-03T04:05:06Z --user u --action iam:* -n 5000",
+            "Action=RSListAuditLog&From=2026-01-02&Till=2026-01-03T04%3A05%3A06Z&UserName=u&ActionName=iam%3A%2A&MaxItems=1000",
+        ),
+        ("audit --user u -o audit.jsonl", "Action=RSExportAuditLog&UserName=u"),
     ] {
         assert_eq!(sent(&plan(words)), expected, "{words}");
     }
+    let chain = |words| plan(words).export.map(|export| export.is_chain);
+    assert_eq!(chain("audit"), None);
+    assert_eq!(chain("audit --export a --since 2026-01-02"), Some(true));
+    assert_eq!(chain("audit --export a --action iam:*"), Some(false));
+    assert_eq!(plan("audit -n 5000").entries_max, Some(5000));
     assert!(plan("policy show p").first.is_some() && plan("policy show p --version v2").first.is_none());
 }
 
