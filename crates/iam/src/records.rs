@@ -8,11 +8,11 @@
 //! user is not deleted while something is being hung on it. The versions of a policy are fenced by the policy's record.
 
 mod accounts;
-mod keys;
+pub(crate) mod keys;
 mod policies;
 mod saml;
 mod sessions;
-mod users;
+pub(crate) mod users;
 
 pub(crate) use crate::tokens::record::{ApiTokenHash, StoredToken};
 pub(crate) use accounts::Root;

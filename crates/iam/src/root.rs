@@ -130,16 +130,17 @@ impl Iam {
         match self.read_root().await? {
             None => self.create_root(reseller, overrides, file).await,
             Some(root) => {
-                let named = self
-                    .parts
-                    .tenancy
-                    .ensure_named(account_id(root.account)?, reseller)
-                    .await;
-                named.map_err(Error::Tenancy)?;
-                self.index_names().await?;
+                self.upgrade(&root, reseller).await?;
                 self.replace_root_keys(root, overrides, file).await
             }
         }
+    }
+
+    /// Brings a store of the first releases up to date: its account gets the reseller's name, its users are indexed.
+    async fn upgrade(&self, root: &Root, reseller: &CustomerName) -> Result<(), Error> {
+        let named = self.parts.tenancy.ensure_named(account_id(root.account)?, reseller);
+        named.await.map_err(Error::Tenancy)?;
+        self.index_names().await
     }
 
     /// Enters the users of a store of the first releases, which were roots all, into the indexes. Runs again after a crash.

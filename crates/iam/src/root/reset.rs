@@ -6,7 +6,7 @@ use crate::login::{limits::RESET_TOKEN_KEPT, start_over};
 use crate::records::{ApiTokenHash, Root, StoredKey, StoredToken, access_key_id, account_id, encode, user_id};
 use crate::{Error, Iam, ids, tokens};
 use baleen_meta::{Request, Scan};
-use baleen_types::{Secret, Timestamp};
+use baleen_types::{CustomerName, Secret, Timestamp};
 use std::path::Path;
 
 /// API tokens that are deleted in one commit.
@@ -31,16 +31,23 @@ impl Iam {
     /// Gives root new credentials, and takes every older way in: its access keys and API tokens, password and second factor,
     /// reset tokens and sessions. Nobody signs for this: it is for who may open the data folder while no server does.
     ///
-    /// What the operator sets (`overrides`) stays as set, since the next start would restore it.
+    /// What the operator sets (`overrides`) stays as set, since the next start would restore it. The store may be one of the
+    /// first releases that no later one has started on: it is brought up to date as a start would.
     ///
     /// The file is written before the store knows the keys, as at the first start. After a crash in between, whose file holds
     /// keys of nobody, this runs again.
     ///
     /// # Errors
     /// `NoSuchEntity` when there is no root yet; `File` when `file` cannot be written; `Race` when another process is faster.
-    pub async fn reset_root(&self, overrides: &RootOverrides, file: &Path) -> Result<RootReset, Error> {
+    pub async fn reset_root(
+        &self,
+        reseller: &CustomerName,
+        overrides: &RootOverrides,
+        file: &Path,
+    ) -> Result<RootReset, Error> {
         let root = self.read_root().await?;
         let root = root.ok_or_else(|| Error::no_such("user", super::ROOT_USER_NAME))?;
+        self.upgrade(&root, reseller).await?;
         let owner = Owner {
             account: account_id(root.account)?,
             user: user_id(root.user)?,

@@ -1,3 +1,5 @@
+mod first_releases;
+
 use super::*;
 use crate::{Iam, Parts};
 use baleen_meta::Meta;

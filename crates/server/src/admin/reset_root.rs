@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         let store = open(&loaded.config, folder.path())?;
         let iam = identity(&loaded.config, &store, &master_key)?;
         let reset = iam
-            .reset_root(&loaded.config.root, &file)
+            .reset_root(&loaded.config.reseller, &loaded.config.root, &file)
             .await
             .map_err(|error| Failure::because("root cannot be reset", &error))?;
         record(&loaded.config, store, &reset).await?;

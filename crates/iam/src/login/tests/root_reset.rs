@@ -44,7 +44,10 @@ async fn nothing_that_let_root_in_lets_it_in_again() {
     let open = iam.issue_reset_token(&by(&session), root).await.unwrap();
     let ann = world.ann(PASSWORD, "").await.unwrap();
 
-    let reset = iam.reset_root(&RootOverrides::default(), &file).await.unwrap();
+    let reset = iam
+        .reset_root(&crate::root::tests::reseller(), &RootOverrides::default(), &file)
+        .await
+        .unwrap();
     assert_eq!((reset.access_keys, reset.api_tokens), (2, 2));
     let old = world.root.caller().unwrap();
     let Credential::AccessKey(first_key) = &old.credential else {
@@ -84,7 +87,11 @@ async fn what_the_operator_sets_stays() {
     let set = RootOverrides::parse(Some(id), Some(secret), Some(token)).unwrap();
     // Also when it is what root has already.
     for _ in 0..2 {
-        world.iam.reset_root(&set, &file).await.unwrap();
+        world
+            .iam
+            .reset_root(&crate::root::tests::reseller(), &set, &file)
+            .await
+            .unwrap();
         let made = read(&file);
         assert_eq!(
             (made.access_key_id.as_str(), made.secret_access_key.as_str()),
@@ -101,7 +108,9 @@ async fn a_store_without_a_root_is_told() {
     let (iam, _) = service(&meta, &clock, 1);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("root-credentials.json");
-    let refused = iam.reset_root(&RootOverrides::default(), &file).await;
+    let refused = iam
+        .reset_root(&crate::root::tests::reseller(), &RootOverrides::default(), &file)
+        .await;
     assert!(matches!(refused, Err(Error::NoSuchEntity { .. })));
     assert!(!file.exists());
 }
