@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # bench.sh: measures Baleen against its peers, each pair in one run, our side durable. A benchmark, never a test.
 #
-#   scripts/bench.sh [capture] [put] [get]        default: all three
+#   scripts/bench.sh [capture] [put] [get] [identity]        default: all four
 #
 # Needs the load tools in $BALEEN_BENCH (a folder with s3load/, capture_compare.sh and peers/; default ../shared/bench)
 # and, for put and get, the peers' servers installed under $PEERS as their start scripts say. What is missing is named and
-# left out. Figures hold for one machine at one time: compare ratios, and look at the load that is printed beside them.
+# left out; identity needs none. Figures hold for one machine at one time: compare ratios, and look at the load that is printed beside them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bench=${BALEEN_BENCH:-../shared/bench}
@@ -13,11 +13,12 @@ export PEERS=${PEERS:-${TMPDIR:-/tmp}/peers}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${BALEEN_CACHE:-$HOME/.cache/baleen}/target}
 seconds=${BENCH_SECONDS:-5}
 rounds=${BENCH_ROUNDS:-3}
-[ -d "$bench" ] || { echo "bench: no load tools at $bench; set BALEEN_BENCH" >&2; exit 2; }
-bench=$(cd "$bench" && pwd)
-wanted=${*:-capture put get}
-
-cargo build --release --package baleen
+wanted=${*:-capture put get identity}
+if [ "$wanted" != identity ]; then
+  [ -d "$bench" ] || { echo "bench: no load tools at $bench; set BALEEN_BENCH" >&2; exit 2; }
+  bench=$(cd "$bench" && pwd)
+  cargo build --release --package baleen
+fi
 baleen=$CARGO_TARGET_DIR/release/baleen
 work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/baleen-bench.XXXXXX")
 pids=()
@@ -95,7 +96,14 @@ for what in $wanted; do
         --a "$work/baleen.target" --b "$PEERS/run/seaweedfs.target"
       echo "peak memory of Baleen: $(peak "$(sed -n s/server_pid=//p "$work/baleen.target")")"
       ;;
-    *) echo "bench: no measurement named $what; there are capture, put, get" >&2; exit 2 ;;
+    identity)
+      echo "== identity, one core: decisions; signature and decision; look-up and decision with few and many users; 200 log-ins at once"
+      for example in policy/decision_cost http/edge_cost iam/many_users iam/login_memory; do
+        echo "-- ${example#*/}"
+        cargo run --quiet --release --package "baleen-${example%/*}" --example "${example#*/}"
+      done
+      ;;
+    *) echo "bench: no measurement named $what; there are capture, put, get, identity" >&2; exit 2 ;;
   esac
 done
 echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"
