@@ -6,6 +6,10 @@
 //! One core, users taken by chance, the store on a disk. Up to the size of the cache a request costs the same whatever the
 //! number of users; beyond it a part of the requests reads the store: two thirds of them with 100,000 users, of whom 32,768 are
 //! held in memory. A benchmark, never a test.
+//!
+//! Seen on two cores of an EPYC that also built other things: 0.8 us with 10 users, 1.2 with 1,000, 2.8 with 10,000 (the
+//! policies no longer fit into the processor's own cache; up to 12 beside four compilers), 237 with 100,000, so that one that
+//! is not held in memory costs about 350.
 
 #![allow(clippy::print_stdout, reason = "an example talks to who runs it")]
 
