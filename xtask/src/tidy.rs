@@ -20,7 +20,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("effects", &["runtime"]),
     ("effects over runtime", &["meta", "blob", "ring", "remote"]),
-    ("services that others count on", &["audit", "tenancy", "usage"]),
+    (
+        "services that others count on",
+        &["audit", "keyring", "tenancy", "usage"],
+    ),
     ("services", &["objects", "iam"]),
     ("services over objects", &["capture"]),
     ("edge plumbing", &["http"]),

@@ -194,8 +194,7 @@ impl From<IamError> for Fault {
             | IamError::SamlKey(_)
             | IamError::Sealed { .. }
             | IamError::Damaged(_)
-            | IamError::File { .. }
-            | IamError::NotAMasterKey { .. } => return failed(error),
+            | IamError::File { .. } => return failed(error),
         };
         Self::new(code, sentence(&error.to_string()))
     }

@@ -42,7 +42,7 @@ pub use agent::{Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended
 pub use capture::{Capture, Counts, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
 pub use error::{CaptureError, Limited};
-pub use ownership::{Ownership, Proof};
+pub use ownership::{Ownership, Proof, SEALED};
 pub use place::{DestinationSettings, S3Credentials, S3Destination};
 pub use recover::Recovered;
 pub use sink::SinkError;

@@ -12,6 +12,7 @@
 
 mod record;
 
+pub use record::SEALED;
 pub(crate) use record::StoredOwnership;
 
 use crate::limits::{

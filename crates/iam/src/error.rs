@@ -107,12 +107,6 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The master key file is not a master key.
-    #[error("{} does not hold a master key: 64 hex digits are expected; restore it from your backup", path.display())]
-    NotAMasterKey {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 /// Why a login through an identity provider fails.
@@ -223,9 +217,7 @@ impl Classify for Error {
             Self::Tenancy(error) => error.kind(),
             Self::Meta(error) => error.kind(),
             Self::GivenUp | Self::File { .. } => FaultKind::Unavailable,
-            Self::SamlKey(_) | Self::Sealed { .. } | Self::Damaged(_) | Self::NotAMasterKey { .. } => {
-                FaultKind::Corrupt
-            }
+            Self::SamlKey(_) | Self::Sealed { .. } | Self::Damaged(_) => FaultKind::Corrupt,
         }
     }
 }

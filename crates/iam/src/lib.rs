@@ -23,13 +23,13 @@ mod last_used;
 pub mod limits;
 pub mod login;
 mod lookup;
-mod master_key;
 mod owner;
 mod paging;
 mod policies;
 mod purge;
 mod records;
 pub mod root;
+mod sealed;
 mod sessions;
 mod tags;
 mod tokens;
@@ -50,10 +50,10 @@ pub use login::{
     PreparedFactor,
 };
 pub use lookup::{Known, Lookup};
-pub use master_key::load_or_create_master_key;
 pub use paging::{Page, PageRequest};
 pub use policies::{NewPolicy, PolicyFilter, PolicyInfo};
 pub use root::{RootCredentials, RootOverrides, RootReset, RootStart};
+pub use sealed::SEALED;
 pub use sessions::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionInfo, SessionLength};
 pub use tokens::{
     CreatedToken, KnownToken, Method, Methods, TokenChange, TokenInfo, TokenLookup, TokenOptions, TokenSettings,

@@ -9,13 +9,13 @@ pub use reset::RootReset;
 
 use crate::accounts::root_rows;
 use crate::epochs::Scope;
-use crate::master_key::write_private;
 use crate::records::{
     ApiTokenHash, Root, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id, decode, encode,
     stamp, user_id,
 };
 use crate::tokens::record::SHORT_ID_DIGITS;
 use crate::{Error, Iam, ids, tokens};
+use baleen_keyring::write_private;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_tenancy::Prepared;

@@ -1,12 +1,20 @@
 //! Secrets at rest: sealed with AES-256-GCM under a master key which is kept outside the store.
 //!
-//! Pure: the key and the nonces are handed in. A sealed secret is bound to a [`Context`], so that it opens only in the
+//! Pure: the keys and the nonces are handed in. A sealed secret is bound to a [`Context`], so that it opens only in the
 //! place it was sealed for: a secret copied from one record into another does not open there.
 //!
-//! Left out: rotation of the master key. The first byte of a sealed secret names the form, so that a key number can follow.
+//! A store has a [`Ring`] of numbered keys: the newest seals, all open, and what is sealed begins with the number of its
+//! key. So a key is changed while the store is in use, and what was sealed before is sealed anew at leisure.
+//!
+//! Left out: where keys are kept, and who goes through the records that hold something sealed.
+
+mod ring;
+
+pub use ring::{BadRing, KeyNumber, MasterKey, RING_KEYS_MAX, RING_TEXT_BYTES_MAX, Ring};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use baleen_types::{Classify, FaultKind, Secret};
+use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 /// Bytes in a master key.
@@ -15,11 +23,21 @@ pub const MASTER_KEY_BYTES: usize = 32;
 /// Random bytes that each sealing needs; never the same twice under one key.
 pub const NONCE_BYTES: usize = NONCE_LEN;
 
-/// The form this code writes: version byte, nonce, ciphertext, tag.
+/// The form of the first releases: this byte, nonce, ciphertext, tag; under key 1.
 const FORM_1: u8 = 1;
 
-/// Seals and opens secrets under one master key.
-pub struct Sealer(LessSafeKey);
+/// The form this code writes: this byte, the key's number in two bytes, nonce, ciphertext, tag.
+const FORM_2: u8 = 2;
+
+/// Seals under the newest key of a ring, and opens under all of them.
+pub struct Sealer(RwLock<Keys>);
+
+/// The keys by number: that of number n lies at n − first. Never empty.
+struct Keys {
+    first: u16,
+    ciphers: Vec<LessSafeKey>,
+    newest: KeyNumber,
+}
 
 /// Where a secret belongs: a purpose and the id of the record that holds it ("access-key", "AKIA…").
 #[derive(Clone, Copy, Debug)]
@@ -49,41 +67,131 @@ impl Classify for DoesNotOpen {
 }
 
 impl Sealer {
-    /// A sealer for one master key.
-    pub fn new(master_key: &Zeroizing<[u8; MASTER_KEY_BYTES]>) -> Self {
-        let key =
-            UnboundKey::new(&AES_256_GCM, master_key.as_slice()).expect("the key has the cipher's length by type");
-        Self(LessSafeKey::new(key))
+    /// A sealer for one master key, the first of its store.
+    pub fn new(master_key: &MasterKey) -> Self {
+        Self::of(&Ring::single(master_key.clone()))
+    }
+
+    /// A sealer for a ring.
+    pub fn of(ring: &Ring) -> Self {
+        Self(RwLock::new(Keys::of(ring)))
+    }
+
+    /// Works with another ring from now on. What was sealed under a key that is not in it does not open any more.
+    pub fn take(&self, ring: &Ring) {
+        *self.0.write() = Keys::of(ring);
+    }
+
+    /// The key that seals.
+    pub fn newest(&self) -> KeyNumber {
+        self.0.read().newest
     }
 
     /// Seals `secret` for one place, with a fresh random `nonce`.
     pub fn seal(&self, context: Context<'_>, secret: &Secret, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + NONCE_BYTES + secret.expose().len() + 16);
-        bytes.extend_from_slice(secret.expose().as_bytes());
-        self.0
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(context.bytes()),
-                &mut bytes,
-            )
-            .expect("a secret is far below the cipher's limit of 64 GiB");
-        let mut sealed = vec![FORM_1];
-        sealed.extend_from_slice(&nonce);
-        sealed.append(&mut bytes);
-        sealed
+        let keys = self.0.read();
+        keys.seal(keys.newest, context, secret, nonce)
+            .expect("the newest key is in the ring")
     }
 
     /// Opens what [`Sealer::seal`] made for the same place.
     pub fn open(&self, context: Context<'_>, sealed: &[u8]) -> Result<Secret, DoesNotOpen> {
-        let (&form, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
-        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(DoesNotOpen)?;
-        if form != FORM_1 {
-            return Err(DoesNotOpen);
+        self.0.read().open(context, sealed)
+    }
+
+    /// Seals under one key of the ring, which need not be the newest; `None` when it is not in the ring.
+    pub fn seal_under(
+        &self,
+        number: KeyNumber,
+        context: Context<'_>,
+        secret: &Secret,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Option<Vec<u8>> {
+        self.0.read().seal(number, context, secret, nonce)
+    }
+
+    /// Seals anew what is sealed under another key than the newest; tells whether it was.
+    ///
+    /// # Errors
+    /// `DoesNotOpen`: then it is as it was.
+    pub fn reseal(
+        &self,
+        context: Context<'_>,
+        sealed: &mut Vec<u8>,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<bool, DoesNotOpen> {
+        let keys = self.0.read();
+        if sealed_under(sealed) == Some(keys.newest) {
+            return Ok(false);
         }
+        let secret = keys.open(context, sealed)?;
+        let anew = keys.seal(keys.newest, context, &secret, nonce);
+        *sealed = anew.ok_or(DoesNotOpen)?;
+        Ok(true)
+    }
+}
+
+/// Which key opens this, if it is something sealed at all.
+pub fn sealed_under(sealed: &[u8]) -> Option<KeyNumber> {
+    parts(sealed).map(|(number, _, _)| number)
+}
+
+/// The number, the nonce, and the ciphertext with its tag.
+fn parts(sealed: &[u8]) -> Option<(KeyNumber, [u8; NONCE_BYTES], &[u8])> {
+    let (number, rest) = match sealed {
+        [FORM_1, rest @ ..] => (KeyNumber::FIRST, rest),
+        [FORM_2, high, low, rest @ ..] => (KeyNumber::new(u16::from_be_bytes([*high, *low]))?, rest),
+        _ => return None,
+    };
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    Some((number, *nonce, ciphertext))
+}
+
+impl Keys {
+    fn of(ring: &Ring) -> Self {
+        let cipher = |key: &MasterKey| {
+            let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("the key has the cipher's length by type");
+            LessSafeKey::new(key)
+        };
+        Self {
+            first: ring.first().get(),
+            ciphers: ring.keys().map(|(_, key)| cipher(key)).collect(),
+            newest: ring.newest(),
+        }
+    }
+
+    fn key(&self, number: KeyNumber) -> Option<&LessSafeKey> {
+        let at = number.get().checked_sub(self.first)?;
+        self.ciphers.get(usize::from(at))
+    }
+
+    fn seal(
+        &self,
+        number: KeyNumber,
+        context: Context<'_>,
+        secret: &Secret,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Option<Vec<u8>> {
+        let key = self.key(number)?;
+        let mut bytes = Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len());
+        bytes.extend_from_slice(secret.expose().as_bytes());
+        let context = Aad::from(context.bytes());
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), context, &mut bytes)
+            .expect("a secret is far below the cipher's limit of 64 GiB");
+        let mut sealed = Vec::with_capacity(3 + NONCE_BYTES + bytes.len());
+        sealed.push(FORM_2);
+        sealed.extend_from_slice(&number.get().to_be_bytes());
+        sealed.extend_from_slice(&nonce);
+        sealed.append(&mut bytes);
+        Some(sealed)
+    }
+
+    fn open(&self, context: Context<'_>, sealed: &[u8]) -> Result<Secret, DoesNotOpen> {
+        let (number, nonce, ciphertext) = parts(sealed).ok_or(DoesNotOpen)?;
+        let key = self.key(number).ok_or(DoesNotOpen)?;
         let mut bytes = Zeroizing::new(ciphertext.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self
-            .0
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let plain = key
             .open_in_place(nonce, Aad::from(context.bytes()), &mut bytes)
             .map_err(|_| DoesNotOpen)?;
         std::str::from_utf8(plain).map(Secret::new).map_err(|_| DoesNotOpen)

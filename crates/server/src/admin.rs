@@ -1,7 +1,8 @@
 //! `baleen admin`: customers, users, keys, tokens, policies, passwords, whitelists, billing and the audit log.
 //!
 //! A client of the identity door like any other: what it may do is what its access key may do, and it stands in the audit
-//! log. It finds the server of a data folder by itself, with root's key. Only `reset-root` works on the folder.
+//! log. It finds the server of a data folder by itself, with root's key. Only `reset-root` and
+//! `rotate-master-key` work on the machine itself.
 //!
 //! Secrets are read from the terminal or standard input, never from the command line, and shown once.
 
@@ -11,11 +12,13 @@ mod client;
 mod commands;
 mod export;
 mod reset_root;
+mod rotate_master_key;
 mod secret_input;
 mod show;
 
 use crate::access::AccessArguments;
 use crate::cli::Place;
+use crate::config::Loaded;
 use crate::failure::Failure;
 use crate::output;
 use crate::serve::runtime;
@@ -24,6 +27,7 @@ use clap::{Args, Subcommand};
 use client::Client;
 use export::Export;
 use show::Show;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Whom to ask, and what.
@@ -57,6 +61,8 @@ enum Action {
     Audit(Alone<commands::audit::Arguments>),
     /// Give root new credentials on the machine itself, and take every older way in; no server may run.
     ResetRoot(reset_root::Arguments),
+    /// Change the key under which secrets are sealed, on the machine itself; the server may run.
+    RotateMasterKey(rotate_master_key::Arguments),
 }
 
 /// How to reach the server.
@@ -152,6 +158,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Action::Billing(alone) => alone.run(json),
         Action::Audit(alone) => alone.run(json),
         Action::ResetRoot(arguments) => reset_root::run(arguments, json),
+        Action::RotateMasterKey(arguments) => rotate_master_key::run(arguments, json),
     }
 }
 
@@ -165,6 +172,20 @@ impl<C: Args + Planned> Alone<C> {
     fn run(&self, json: bool) -> Result<ExitCode, Failure> {
         carry_out(&self.asking, self.command.plan()?, json)
     }
+}
+
+/// The data folder that was named, with a store in it.
+fn store_folder(loaded: &Loaded) -> Result<&Path, Failure> {
+    let Some(data) = &loaded.config.data else {
+        return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
+    };
+    // A mistyped name must not become a new store with a root of its own.
+    if !data.join("meta").is_dir() {
+        return Err(Failure::new(format!("there is no store in {}", data.display())).advise(
+            "name the data folder with --data DIR or BALEEN_DATA; baleen serve makes one, with credentials for root",
+        ));
+    }
+    Ok(data)
 }
 
 fn whoami() -> Plan {

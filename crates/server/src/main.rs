@@ -11,6 +11,7 @@ mod doctor;
 mod ending;
 mod failure;
 mod folder;
+mod keys;
 mod logs;
 mod ops;
 mod output;

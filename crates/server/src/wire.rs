@@ -4,7 +4,8 @@ use crate::config::Config;
 use crate::credentials::IamCredentials;
 use crate::ending::Ending;
 use crate::failure::Failure;
-use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE};
+use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
+use crate::keys::{self, KEYS_PERIOD};
 use crate::ops::{self, Operations};
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
@@ -15,12 +16,11 @@ use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
-use baleen_iam::{Hashing, Iam, PublicUrl, RootStart, load_or_create_master_key};
+use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
 use baleen_remote::Connections;
 use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEntropy};
-use baleen_sealing::Sealer;
 use baleen_tenancy::Tenancy;
 use baleen_usage::Usage;
 use baleen_usage::limits::{FLUSH_PERIOD, FOLD_PERIOD};
@@ -110,15 +110,17 @@ pub(crate) async fn build(
 
     let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(config))
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
-    let master_key = load_or_create_master_key(
-        &config
-            .master_key_file
-            .clone()
-            .unwrap_or_else(|| folder.path().join(MASTER_KEY_FILE)),
-        &*entropy,
-    )
-    .map_err(|error| Failure::because("the master key cannot be used", &error))?;
-    let sealer = Arc::new(Sealer::new(&master_key));
+    let keyring = keys::open(config, folder.path(), &meta, &clock, &entropy).await?;
+    let sealer = Arc::clone(keyring.sealer());
+    let (kept, published) = (Arc::clone(&keyring), folder.path().to_owned());
+    supervisor.every("master keys", KEYS_PERIOD, move || {
+        let (keyring, folder) = (Arc::clone(&kept), published.clone());
+        async move {
+            let done = keyring.converge().await;
+            keys::publish(&keyring, &folder);
+            done
+        }
+    });
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let hashing = Hashing::calibrated(&meta, Arc::clone(&clock), Arc::clone(&entropy), cores)
         .await

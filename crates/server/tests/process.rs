@@ -109,8 +109,9 @@ fn the_environment_sets_the_credentials_and_nothing_secret_is_logged() {
     let (status, rest, log) = server.wait();
     assert!(status.success() && rest.is_empty());
     let master = fs::read_to_string(data.join("master.key")).expect("it is there");
+    let master = master.split_whitespace().last().expect("it holds a key");
     let signature = make.rsplit('=').next().expect("a query has a last value");
-    for hidden in [secret, token, wrong, master.trim(), signature] {
+    for hidden in [secret, token, wrong, master, signature] {
         assert!(!log.contains(hidden), "{hidden} is in the log");
     }
     for line in log.lines() {

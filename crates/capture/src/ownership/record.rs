@@ -6,6 +6,7 @@ use crate::limits::CHALLENGE_LIFE;
 use crate::place::{Place, RemotePlace};
 use crate::store::first_version;
 use crate::{CaptureError, Destination, Endpoint};
+use baleen_keyring::{SealedKind, visit_record};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_runtime::Entropy;
 use baleen_sealing::{Context, Sealer};
@@ -26,6 +27,22 @@ pub(crate) struct StoredOwnership {
     pub(super) wrong_answers: u8,
 }
 first_version!(StoredOwnership, "ownership");
+
+/// The kinds of records of this crate that hold something sealed.
+pub const SEALED: &[SealedKind] = &[SealedKind {
+    name: "destination keys",
+    table: Table::Ownership,
+    prefix: || KeyWriter::new(Table::Ownership).finish(),
+    visit: |entry, visitor| {
+        let id = id_of(&entry.key)
+            .map_err(|_| baleen_keyring::Unsealable::Key)?
+            .to_string();
+        visit_record(entry, visitor, |proof: &mut StoredOwnership, visitor| {
+            let keys = proof.keys.as_mut();
+            keys.map_or(Ok(()), |keys| visitor.field(context(&id), &mut keys.sealed_secret))
+        })
+    },
+}];
 
 /// A place as it is stored; the access keys stand apart, since they are sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,3 +203,6 @@ fn context(id: &str) -> Context<'_> {
         id,
     }
 }
+
+#[cfg(test)]
+mod tests;

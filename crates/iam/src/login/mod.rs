@@ -24,7 +24,7 @@ pub use hashing::{Argon2Hasher, Busy, Hasher, Hashing, HashingCost, Verdict};
 pub use log_in::{LogIn, LoggedIn};
 pub use password::{GivenPassword, NewPassword, PolicyViolation};
 pub use profile::LoginProfile;
-pub(crate) use record::StoredTicket;
+pub(crate) use record::{StoredLogin, StoredPepper, StoredTicket, totp_context, totp_id};
 pub(crate) use reset::start_over;
 pub use second_factor::PreparedFactor;
 pub use start::stored_cost;

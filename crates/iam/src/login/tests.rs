@@ -4,6 +4,7 @@ mod codes;
 mod profiles;
 mod resets;
 mod root_reset;
+mod rotation;
 
 use super::hashing::tests::CountingHasher;
 use super::totp::TotpSecret;
@@ -11,7 +12,7 @@ use super::{Hashing, LogIn, LoggedIn, LoginError, NewPassword, PolicyViolation};
 use crate::{AuthMethod, Error, Iam, Lookup, NewUser, Parts, Path, RootOverrides, SessionLength, Tags, UserInfo};
 use baleen_meta::Meta;
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Credential, Principal, Resource, Role, User, authorize};
-use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_runtime::{Entropy, ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
 use baleen_types::{AccessKeyId, AccountId, Secret, Timestamp, UserName};
 use std::net::{IpAddr, Ipv4Addr};
@@ -38,11 +39,16 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::of(SeededEntropy::new(1)).await
+    }
+
+    async fn of(entropy: Arc<dyn Entropy>) -> Self {
         let (meta, clock) = (
             Meta::open_model(),
             ManualClock::new(Timestamp::from_secs(1_700_000_000)),
         );
-        let (iam, hasher) = service(&meta, &clock, 1);
+        let sealer = Arc::new(Sealer::new(&Zeroizing::new([3; 32])));
+        let (iam, hasher) = service_with(&meta, &clock, entropy, sealer);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("root.json");
         iam.ensure_root(&crate::root::tests::reseller(), &RootOverrides::default(), &file)
@@ -159,12 +165,22 @@ fn secret_of(base32: &Secret) -> TotpSecret {
 }
 
 fn service(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> (Arc<Iam>, Arc<CountingHasher>) {
-    let (hasher, entropy) = (CountingHasher::new(), SeededEntropy::new(seed));
+    let sealer = Arc::new(Sealer::new(&Zeroizing::new([3; 32])));
+    service_with(meta, clock, SeededEntropy::new(seed), sealer)
+}
+
+fn service_with(
+    meta: &Meta,
+    clock: &Arc<ManualClock>,
+    entropy: Arc<dyn Entropy>,
+    sealer: Arc<Sealer>,
+) -> (Arc<Iam>, Arc<CountingHasher>) {
+    let hasher = CountingHasher::new();
     let hashing = Hashing::new(hasher.clone(), entropy.clone(), NonZeroUsize::new(2).unwrap());
     let parts = Parts {
         meta: meta.clone(),
         tenancy: crate::root::tests::tenancy(meta),
-        sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
+        sealer,
         clock: clock.clone(),
         entropy,
     };

@@ -71,6 +71,17 @@ impl World {
         }
     }
 
+    /// Another process over the same store, whose secrets are sealed otherwise.
+    pub fn restart_with(&mut self, sealer: &Arc<Sealer>) {
+        self.iam = Iam::new(Parts {
+            meta: self.meta.clone(),
+            tenancy: Arc::clone(&self.tenancy),
+            sealer: Arc::clone(sealer),
+            clock: self.clock.clone(),
+            entropy: SeededEntropy::new(3),
+        });
+    }
+
     /// Root, authorized to an action.
     pub fn by(&self, action: Action) -> Authorized {
         grant(&self.root.principal, action)

@@ -129,6 +129,33 @@ fn debug(refusal: &FederatedRefusal) -> String {
 }
 
 #[tokio::test]
+async fn login_after_a_change_of_the_master_key() {
+    let mut joined = Joined::new().await;
+    let before = joined.answered("ana@example.com").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("master.key");
+    baleen_keyring::write_private(&file, "03".repeat(32).as_bytes()).unwrap();
+    let keyring = baleen_keyring::Keyring::open(baleen_keyring::Parts {
+        meta: joined.world.meta.clone(),
+        file: baleen_keyring::KeyFile::at(&file),
+        kinds: baleen_iam::SEALED.to_vec(),
+        clock: joined.world.clock.clone(),
+        entropy: baleen_runtime::SeededEntropy::new(7),
+    })
+    .await
+    .unwrap();
+    let status = keyring.rotate(|_| {}).await.unwrap();
+    let saml = status.sealed.kinds.iter().find(|kind| kind.name == "SAML keys");
+    assert_eq!(saml.map(|kind| kind.resealed), Some(1));
+    keyring.retire(|_| {}).await.unwrap();
+    joined.world.restart_with(keyring.sealer());
+    // Our key signs on; a login that was begun with what the old key sealed is begun anew.
+    assert_eq!(joined.prove(&before).await, Err(debug(&FederatedRefusal::OtherBrowser)));
+    let id = joined.session().await;
+    assert!(joined.lives(&id).await);
+}
+
+#[tokio::test]
 async fn login() {
     let joined = Joined::new().await;
     let id = joined.session().await;

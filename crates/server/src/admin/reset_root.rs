@@ -1,21 +1,21 @@
 //! `baleen admin reset-root`: new credentials for root, on the machine itself, while no server runs.
 
+use super::store_folder;
 use crate::cli::Place;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
-use crate::folder::{Folder, MASTER_KEY_FILE, ROOT_CREDENTIALS_FILE, is_held};
-use crate::output;
+use crate::folder::{Folder, ROOT_CREDENTIALS_FILE, is_held};
 use crate::serve::runtime;
 use crate::wire::{customers, meta_settings};
+use crate::{keys, output};
 use baleen_audit::{Audit, Deed, Event, Weight};
-use baleen_iam::{Iam, Parts, RootReset, load_or_create_master_key};
+use baleen_iam::{Iam, Parts, RootReset};
 use baleen_meta::Meta;
 use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
-use baleen_sealing::Sealer;
 use baleen_types::AccountId;
 use clap::Args;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,15 +29,7 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let loaded = arguments.place.load()?;
-    let Some(data) = &loaded.config.data else {
-        return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
-    };
-    // A mistyped name must not become a new store with a root of its own.
-    if !data.join("meta").is_dir() {
-        return Err(Failure::new(format!("there is no store in {}", data.display())).advise(
-            "name the data folder with --data DIR or BALEEN_DATA; baleen serve makes one, with credentials for root",
-        ));
-    }
+    let data = store_folder(&loaded)?;
     let folder = Folder::open(data, Duration::ZERO).map_err(|failure| {
         if is_held(data) {
             failure
@@ -46,15 +38,10 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             failure
         }
     })?;
-    let master_key = master_key(&loaded, folder.path());
-    if !master_key.is_file() {
-        return Err(Failure::new(format!("there is no master key at {}", master_key.display()))
-            .advise("restore it from your backup, or name it with BALEEN_MASTER_KEY_FILE: the store's secrets do not open with another"));
-    }
     let file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let reset = runtime()?.block_on(async {
         let store = open(&loaded.config, folder.path())?;
-        let iam = identity(&loaded.config, &store, &master_key)?;
+        let iam = identity(&loaded.config, folder.path(), &store).await?;
         let reset = iam
             .reset_root(&loaded.config.reseller, &loaded.config.root, &file)
             .await
@@ -64,11 +51,6 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     })?;
     tell(&loaded, &reset, &file, json)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn master_key(loaded: &Loaded, folder: &Path) -> PathBuf {
-    let named = loaded.config.master_key_file.clone();
-    named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))
 }
 
 /// The store of a folder, and what services over it need.
@@ -89,14 +71,13 @@ fn open(config: &Config, folder: &Path) -> Result<Store, Failure> {
 }
 
 /// The identity service, and nothing else of the server.
-fn identity(config: &Config, store: &Store, master_key: &Path) -> Result<Arc<Iam>, Failure> {
+async fn identity(config: &Config, folder: &Path, store: &Store) -> Result<Arc<Iam>, Failure> {
     let Store { meta, clock, entropy } = store;
-    let master_key = load_or_create_master_key(master_key, &**entropy)
-        .map_err(|error| Failure::because("the master key cannot be used", &error))?;
+    let keyring = keys::open(config, folder, meta, clock, entropy).await?;
     Ok(Iam::new(Parts {
         tenancy: customers(config, meta, clock, entropy),
         meta: meta.clone(),
-        sealer: Arc::new(Sealer::new(&master_key)),
+        sealer: Arc::clone(keyring.sealer()),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
     }))

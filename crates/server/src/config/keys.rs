@@ -131,7 +131,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "master_key_file",
                 "path",
                 "",
-                "The key under which secrets are sealed, made when it is not there. Without it: `master.key` in the data folder.",
+                "The file of the keys under which secrets are sealed, made at the first start. Without it: `master.key` in the data folder.",
             ),
             |path| text(path).map(PathBuf::from),
         ),

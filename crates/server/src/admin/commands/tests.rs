@@ -22,7 +22,7 @@ fn plan(words: &str) -> Plan {
         Action::Whitelist(with) => with.command.plan(),
         Action::Billing(alone) => alone.command.plan(),
         Action::Audit(alone) => alone.command.plan(),
-        Action::ResetRoot(_) => panic!("it sends nothing"),
+        Action::ResetRoot(_) | Action::RotateMasterKey(_) => panic!("it sends nothing"),
     }
     .expect("it needs no secret")
 }

@@ -1,0 +1,183 @@
+//! `baleen admin rotate-master-key`: another key for what is sealed, on the machine itself.
+//!
+//! Where a server runs, the command only changes the file of the keys; the server takes it up and seals everything anew
+//! while it serves. Where none does, the command does both.
+
+use super::store_folder;
+use crate::cli::Place;
+use crate::config::Loaded;
+use crate::failure::Failure;
+use crate::folder::{Folder, is_held};
+use crate::serve::runtime;
+use crate::wire::meta_settings;
+use crate::{keys, output};
+use baleen_keyring::{Error, KeyFile, Tally, retire_served, rotate_served};
+use baleen_meta::Meta;
+use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often a server is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a server may take until it has a new key; it looks at the file every other second.
+const TAKE_UP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Which folder, and which step.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    /// Make no key: take those out of the file that nothing is sealed under any more. Older backups of the store need them.
+    #[arg(long)]
+    retire_old: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// What is told in the end.
+struct Outcome {
+    file: PathBuf,
+    status: Value,
+}
+
+pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let loaded = arguments.place.load()?;
+    let data = store_folder(&loaded)?;
+    let outcome = match Folder::open(data, Duration::ZERO) {
+        Ok(folder) => offline(&loaded, &folder, arguments.retire_old)?,
+        Err(failure) if !is_held(data) => return Err(failure),
+        Err(failure) => served(data, arguments.retire_old, failure)?,
+    };
+    tell(&outcome, arguments.retire_old, json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Failure> {
+    let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(&loaded.config))
+        .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
+    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    runtime()?.block_on(async {
+        let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
+        let mut told = Instant::now();
+        let progress = |tally: &Tally| {
+            if told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                output::note(&format!("sealed anew so far: {}", tally.resealed()));
+            }
+        };
+        let done = if retire {
+            keyring.retire(progress).await
+        } else {
+            keyring.rotate(progress).await
+        };
+        let status = done.map_err(|error| failed(&error))?;
+        Ok(Outcome {
+            file: keyring.file().path().to_owned(),
+            status: keys::show(&status),
+        })
+    })
+}
+
+fn served(data: &Path, retire: bool, held: Failure) -> Result<Outcome, Failure> {
+    let Some((status, path)) = keys::published(data) else {
+        return Err(held.advise("the server there says nothing of its master keys: stop it, and run this again"));
+    };
+    let file = KeyFile::at(&path);
+    if retire {
+        let left = retire_served(&file, &status).map_err(|error| failed(&error))?;
+        let status =
+            json!({ "newest": status.newest, "held": left, "needed": status.needed, "until": null, "sealed": [] });
+        return Ok(Outcome { file: path, status });
+    }
+    let newest = rotate_served(&file, &status, &*(SystemEntropy::new() as Arc<dyn Entropy>));
+    let newest = newest.map_err(|error| failed(&error))?;
+    let status = taken_up(data, newest)?;
+    Ok(Outcome { file: path, status })
+}
+
+/// Waits until the server has sealed everything anew. It does so whether anybody waits or not.
+fn taken_up(data: &Path, newest: u16) -> Result<Value, Failure> {
+    let (since, mut told) = (Instant::now(), Instant::now());
+    loop {
+        let status = keys::published(data).map(|(status, _)| status);
+        let has_it = status.as_ref().is_some_and(|status| status.newest == newest);
+        match status {
+            Some(status) if has_it && status.is_passed => {
+                let mut shown = keys::show(&status);
+                shown["sealed"] = keys::published_counts(data);
+                return Ok(shown);
+            }
+            _ if !is_held(data) => {
+                return Err(Failure::new("the server has ended meanwhile").advise(
+                    "run this again: it goes on with the key that was made, and so does the server when it starts",
+                ));
+            }
+            _ if !has_it && since.elapsed() > TAKE_UP_PATIENCE => {
+                return Err(Failure::new(format!("the server has not taken up master key {newest}"))
+                    .advise("its log says why; it takes it up as soon as it can, at the latest when it starts"));
+            }
+            _ => {}
+        }
+        if told.elapsed() >= PROGRESS_EVERY && has_it {
+            told = Instant::now();
+            output::note(&format!("sealed anew so far: {}", total(&keys::published_counts(data))));
+        }
+        sleep(LOOK_EVERY);
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    Failure::because("the master key cannot be changed", error)
+}
+
+fn total(counts: &Value) -> u64 {
+    let kinds = counts.as_array().into_iter().flatten();
+    kinds.filter_map(|kind| kind["resealed"].as_u64()).sum()
+}
+
+fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
+    let Outcome { file, status } = outcome;
+    if json {
+        let mut shown = status.clone();
+        shown["file"] = json!(file);
+        return output::json(&shown);
+    }
+    let newest = &status["newest"];
+    let file = file.display();
+    if retire {
+        return output::line(&format!(
+            "{file} holds master key {newest} alone; backups from before need the older ones"
+        ));
+    }
+    let kinds = status["sealed"].as_array().into_iter().flatten();
+    let counts = kinds
+        .map(|kind| {
+            format!(
+                "  {:<18}{}",
+                kind["kind"].as_str().unwrap_or_default(),
+                kind["resealed"]
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    output::line(&format!(
+        "master key {newest} seals from now on; sealed anew:\n{counts}"
+    ))?;
+    let later = match status["until"].as_str() {
+        Some(until) => format!("after {until}, when nothing from before can be under way"),
+        None => "when you like".to_owned(),
+    };
+    output::note(&format!(
+        "back {file} up now. The older keys are still in it, for backups of the store from before; `baleen admin \
+         rotate-master-key --retire-old` takes them out, {later}"
+    ));
+    Ok(())
+}
