@@ -3,26 +3,39 @@
 use crate::params::Params;
 use crate::tokens::SHORT_ID_DIGITS;
 use baleen_http::{Deed, Response, Verdict, Weight};
+use baleen_iam::{PolicyArn, PolicyName};
 use baleen_policy::{Action, Principal};
-use baleen_types::AccountId;
+use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
 use http::request::Parts as Head;
 use std::sync::{Arc, OnceLock};
 
 /// Most characters of a value that a client sent, which nobody may have checked yet.
 const VALUE_CHARACTERS_MAX: usize = 256;
 
-/// Parameters that name what a request acts on.
-const NAMES: [&str; 9] = [
-    "UserName",
-    "Name",
-    "PolicyArn",
-    "PolicyName",
-    "CustomerName",
-    "Customer",
-    "AccessKeyId",
-    "ApiTokenId",
-    "PolicySourceArn",
+/// A parameter, and whether a value may be a name in it.
+type Named = (&'static str, fn(&str) -> bool);
+
+/// Parameters that name what a request acts on, each with what a value must be to be a name at all. Whatever else stands
+/// there was not meant for it, and may be a secret in the wrong field.
+const NAMES: [Named; 9] = [
+    ("UserName", is_user_name),
+    ("Name", |value| is_user_name(value) || is_customer(value)),
+    ("PolicyArn", |value| PolicyArn::parse(value).is_ok()),
+    ("PolicyName", |value| PolicyName::parse(value).is_ok()),
+    ("CustomerName", is_customer),
+    ("Customer", is_customer),
+    ("AccessKeyId", |value| AccessKeyId::parse(value).is_ok()),
+    ("ApiTokenId", |_| true),
+    ("PolicySourceArn", |value| value.starts_with("arn:aws:iam::")),
 ];
+
+fn is_user_name(value: &str) -> bool {
+    UserName::parse(value).is_ok()
+}
+
+fn is_customer(value: &str) -> bool {
+    CustomerName::parse(value).is_ok() || AccountId::parse(value).is_ok()
+}
 
 /// The gathering. Clones share it. What is told first counts.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +53,8 @@ impl Told {
     /// The request names a user, a policy or a customer. Not for requests that prove themselves by what they carry: people
     /// type passwords into the wrong field.
     pub(crate) fn names(&self, params: &Params) {
-        let named = NAMES.iter().filter_map(|name| {
-            let value = params.get(name)?;
+        let named = NAMES.iter().filter_map(|(name, may_be)| {
+            let value = params.get(name).filter(|value| may_be(value))?;
             // Never the whole of a token that somebody mistook for its id.
             let end = value.char_indices().nth(SHORT_ID_DIGITS);
             match (*name, end) {

@@ -180,6 +180,15 @@ async fn what_the_audit_log_is_told() {
         (deed.action, deed.resource.as_str()),
         ("iam:CreateUser", "UserName=a@example.com")
     );
+    // What is no name was not meant for the field: a password, a key.
+    let slipped = bench
+        .ask(
+            &bench.root,
+            "CreateUser",
+            &[("UserName", "Canary+Password/22="), ("PolicyName", "a/b")],
+        )
+        .await;
+    assert_eq!(slipped.deed.unwrap().resource, "");
     let looked = bench.ask(&bench.root, "ListUsers", &[]).await.good().deed.unwrap();
     assert_eq!((looked.weight, looked.action), (Weight::Look, "iam:ListUsers"));
     let user = bench.user("b@example.com").await;

@@ -122,7 +122,7 @@ impl Drop for Tally {
                     source = %self.origin.source,
                     proxy = (self.origin.peer.ip() != self.origin.source).then(|| tracing::field::display(self.origin.peer)),
                     principal = %Who(&self.principal),
-                    method = %self.method,
+                    method = known_method(&self.method),
                     path = self.door.loggable(&self.uri),
                     status = self.status.as_u16(),
                     bytes = self.bytes,
@@ -138,6 +138,24 @@ impl Drop for Tally {
             _ if self.door.is_polled() => line!(debug),
             _ => line!(info),
         }
+    }
+}
+
+/// The method, if it is one. Anything may stand in its place, also what was meant to stay secret.
+fn known_method(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::POST,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+    ];
+    if KNOWN.contains(method) {
+        method.as_str()
+    } else {
+        "other"
     }
 }
 

@@ -9,7 +9,7 @@ use crate::payload::parse_hex32;
 use crate::{AmzDate, EMPTY_SHA256, Error, Signature, SigningKey};
 
 /// The running chain: holds the last signature, makes or checks the next.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChunkChain {
     key: SigningKey,
     /// Date and scope, each with its line feed: the same for all links.
@@ -17,6 +17,12 @@ pub struct ChunkChain {
     previous: Signature,
     /// Text of the link at work, kept for its capacity.
     buffer: String,
+}
+
+impl std::fmt::Debug for ChunkChain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChunkChain(hidden)")
+    }
 }
 
 const CHUNK: &str = "AWS4-HMAC-SHA256-PAYLOAD\n";

@@ -16,7 +16,7 @@ use crate::{ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, PathStyle, 
 ///
 /// Invariants: the scope's day is that of `date`; signed header names are lower case, strictly ascending (so there is
 /// no duplicate); every word is within its limit.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claim<'a> {
     credential: Cow<'a, str>,
     /// Ends of access key id, day, region and service within `credential`.
@@ -29,12 +29,30 @@ pub struct Claim<'a> {
 }
 
 /// Proof that a claim was verified, and the start of the chain of chunk signatures.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Verified {
     seed: Signature,
     key: SigningKey,
     date: AmzDate,
     scope: String,
+}
+
+// A signature is good until its request expires, so neither shows it.
+impl std::fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claim")
+            .field("credential", &self.credential)
+            .field("date", &self.date)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Verified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verified")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Claim<'a> {

@@ -45,12 +45,21 @@ pub struct Request<'a> {
 }
 
 /// Headers to add to a request, and the start of the chain for a streamed body.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SignedHeaders {
     /// Names in lower case, `authorization` last.
     pub headers: Vec<(&'static str, String)>,
     /// Continues with the signatures of the chunks; of use when the payload is streamed.
     pub chunks: ChunkChain,
+}
+
+impl std::fmt::Debug for SignedHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.headers.iter().map(|(name, _)| name);
+        f.debug_tuple("SignedHeaders")
+            .field(&names.collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl std::fmt::Debug for Signer<'_> {

@@ -28,7 +28,7 @@ pub struct FederatedStart {
 }
 
 /// What a browser brings back from the identity provider.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct FederatedAnswer<'a> {
     /// What it was given to keep, if it still has it.
     pub cookie: Option<&'a str>,
@@ -36,6 +36,12 @@ pub struct FederatedAnswer<'a> {
     pub relay_state: &'a str,
     /// The form field `SAMLResponse`.
     pub response: &'a str,
+}
+
+impl std::fmt::Debug for FederatedAnswer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FederatedAnswer(hidden)")
+    }
 }
 
 impl Iam {
