@@ -88,8 +88,9 @@ def bucket(s3):
 def remove(s3, bucket):
     for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-    for key in keys_of(s3, bucket):
-        s3.delete_object(Bucket=bucket, Key=key)
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for entry in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
     s3.delete_bucket(Bucket=bucket)
 
 

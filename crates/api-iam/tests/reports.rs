@@ -41,6 +41,7 @@ impl Bench {
             name: bucket.clone(),
             owner,
             region: RegionName::parse("DCA02").unwrap(),
+            object_lock: false,
         };
         self.objects.create_bucket(request).await.unwrap();
         bucket

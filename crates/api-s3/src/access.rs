@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use baleen_http::{Deed, Verdict, Weight};
-use baleen_objects::{Bucket, ObjectError};
+use baleen_objects::{Bucket, ObjectError, ObjectVersion};
 use baleen_policy::{
     Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
 };
@@ -117,6 +117,14 @@ impl Call {
         self.name.as_ref().ok_or_else(misrouted)
     }
 
+    /// The object or the version of it that the request names.
+    pub(crate) fn version(&self, name: Option<&str>) -> Result<ObjectVersion, Fault> {
+        Ok(ObjectVersion {
+            at: self.path()?,
+            version: crate::convert::version(name)?,
+        })
+    }
+
     /// The object's place, in operations whose row has an object.
     pub(crate) fn path(&self) -> Result<ObjectPath, Fault> {
         match (&self.name, &self.key) {
@@ -138,7 +146,8 @@ pub(crate) struct Veil {
 impl Veil {
     pub(crate) fn over(&self, fault: Fault, source: Option<HiddenSource>) -> Fault {
         let hidden = source.is_some() || self.bucket.as_ref().is_some_and(|bucket| !self.asker.may_list(bucket));
-        if fault.code == "NoSuchKey" && hidden {
+        // A delete marker is told of as a method not allowed.
+        if matches!(fault.code, "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed") && hidden {
             Fault::access_denied()
         } else {
             fault
@@ -336,7 +345,7 @@ impl Access {
     async fn authorize_source<T>(&self, source: &CopySource, request: &mut S3Request<T>) -> Result<(), Fault> {
         let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
         let asker = Arc::clone(&call.asker);
-        let at = crate::convert::copy_source(source)?;
+        let at = crate::convert::copy_source(source)?.at;
         let bucket = self.find(&at.bucket).await?;
         let facts = BucketFacts {
             name: &at.bucket,

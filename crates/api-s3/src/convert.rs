@@ -2,16 +2,17 @@
 
 use baleen_http::TrailerNames;
 use baleen_objects::{
-    Body, BodyError, Checksum, ChecksumAlgorithm, Expect, ObjectHeaders, StoredChecksum, WriteCondition,
+    Body, BodyError, Checksum, ChecksumAlgorithm, Expect, ObjectHeaders, ObjectVersion, StoredChecksum, Version,
+    WriteCondition,
 };
 use baleen_types::{AccountId, BucketName, ETag, FaultKind, ObjectKey, ObjectPath, PartNumber, Timestamp, UploadId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::S3Request;
-use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
+use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob, TimestampFormat};
 use s3s::stream::{ByteStream, RemainingLength};
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -21,6 +22,13 @@ use crate::fault::Fault;
 
 pub(crate) fn timestamp(at: Timestamp) -> dto::Timestamp {
     at.to_datetime().into()
+}
+
+/// The form of dates in HTTP headers.
+pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    let mut text = Vec::new();
+    timestamp(at).format(TimestampFormat::HttpDate, &mut text).ok()?;
+    HeaderValue::try_from(text).ok()
 }
 
 pub(crate) fn etag(tag: &ETag) -> dto::ETag {
@@ -64,19 +72,17 @@ pub(crate) fn part_number(number: i32) -> Result<PartNumber, Fault> {
         .ok_or_else(|| Fault::invalid_argument("Part number must be an integer between 1 and 10000, inclusive."))
 }
 
-/// Versions are not kept: the only one of an object is `null`.
-pub(crate) fn refuse_version(version: Option<&str>) -> Result<(), Fault> {
-    match version {
-        None | Some("null" | "") => Ok(()),
-        Some(_) => Err(Fault::new(
-            "NoSuchVersion",
-            StatusCode::NOT_FOUND,
-            "The specified version does not exist.",
-        )),
+/// The version that a request names; an empty name is none.
+pub(crate) fn version(text: Option<&str>) -> Result<Option<Version>, Fault> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => Version::parse(text)
+            .map(Some)
+            .map_err(|_| Fault::invalid_argument("Invalid version id specified.")),
     }
 }
 
-pub(crate) fn copy_source(source: &CopySource) -> Result<ObjectPath, Fault> {
+pub(crate) fn copy_source(source: &CopySource) -> Result<ObjectVersion, Fault> {
     let CopySource::Bucket {
         bucket,
         key,
@@ -85,12 +91,13 @@ pub(crate) fn copy_source(source: &CopySource) -> Result<ObjectPath, Fault> {
     else {
         return Err(Fault::not_implemented("A copy source must be bucket/key."));
     };
-    refuse_version(version_id.as_deref())?;
+    let version = version(version_id.as_deref())?;
     let key = ObjectKey::parse(key.to_string())?;
-    Ok(ObjectPath {
+    let at = ObjectPath {
         bucket: BucketName::parse(bucket)?,
         key,
-    })
+    };
+    Ok(ObjectVersion { at, version })
 }
 
 /// The tags of `x-amz-copy-source-if-match`; the other copy conditions are judged in the operation.

@@ -4,7 +4,7 @@ use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_objects::ObjectError;
 use baleen_policy::Denied;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
-use http::header::CONTENT_RANGE;
+use http::header::{ALLOW, CONTENT_RANGE, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, S3ErrorCode};
 use tracing::{error, warn};
@@ -109,17 +109,39 @@ impl From<ObjectError> for Fault {
         let kind = error.kind();
         let (code, status) = code_of(&error);
         let mut fault = Self::new(code, status, sentence(&error.to_string()));
-        if let ObjectError::InvalidRange { size } = &error
-            && let Ok(value) = HeaderValue::try_from(format!("bytes */{size}"))
-        {
-            // How far a range could have gone (RFC 9110, 15.5.17).
-            fault.headers = Some(Box::new(HeaderMap::from_iter([(CONTENT_RANGE, value)])));
-        }
+        fault.headers = headers_of(&error).map(Box::new);
         if kind.is_ours() || kind.is_transient() {
             fault.cause = Some((kind, error.into()));
         }
         fault
     }
+}
+
+/// Headers that belong to an error.
+fn headers_of(error: &ObjectError) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    match error {
+        // How far a range could have gone (RFC 9110, 15.5.17).
+        ObjectError::InvalidRange { size } => {
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(format!("bytes */{size}")).ok()?);
+        }
+        // AWS, "Working with delete markers".
+        ObjectError::DeleteMarker {
+            version,
+            modified,
+            named,
+            ..
+        } => {
+            headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
+            headers.insert("x-amz-version-id", HeaderValue::try_from(version.to_string()).ok()?);
+            if *named {
+                headers.insert(ALLOW, HeaderValue::from_static("DELETE"));
+                headers.insert(LAST_MODIFIED, crate::convert::http_date(*modified)?);
+            }
+        }
+        _ => return None,
+    }
+    Some(headers)
 }
 
 /// Each error of the object service, exhaustively.
@@ -130,7 +152,12 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::BucketAlreadyOwnedByYou(_) => ("BucketAlreadyOwnedByYou", StatusCode::CONFLICT),
         ObjectError::BucketNotEmpty(_) => ("BucketNotEmpty", StatusCode::CONFLICT),
         ObjectError::TooManyBuckets { .. } => ("TooManyBuckets", StatusCode::BAD_REQUEST),
-        ObjectError::NoSuchKey(_) => ("NoSuchKey", StatusCode::NOT_FOUND),
+        ObjectError::NoSuchKey(_) | ObjectError::DeleteMarker { named: false, .. } => {
+            ("NoSuchKey", StatusCode::NOT_FOUND)
+        }
+        ObjectError::NoSuchVersion { .. } => ("NoSuchVersion", StatusCode::NOT_FOUND),
+        ObjectError::DeleteMarker { named: true, .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
+        ObjectError::VersioningNeeded => ("InvalidBucketState", StatusCode::CONFLICT),
         ObjectError::NoSuchUpload(_) => ("NoSuchUpload", StatusCode::NOT_FOUND),
         ObjectError::InvalidPart { .. } => ("InvalidPart", StatusCode::BAD_REQUEST),
         ObjectError::InvalidPartOrder => ("InvalidPartOrder", StatusCode::BAD_REQUEST),

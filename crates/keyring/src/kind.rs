@@ -134,6 +134,9 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::BucketByOwner
         | Table::Object
         | Table::Version
+        | Table::DeleteMarker
+        | Table::NullVersion
+        | Table::BucketSetting
         | Table::Upload
         | Table::Part
         | Table::ExtentPage

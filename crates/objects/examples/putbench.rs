@@ -71,6 +71,7 @@ async fn open(folder: &Path) -> Arc<Objects> {
                 owner,
                 name: bucket(),
                 region,
+                object_lock: false,
             })
             .await,
     );

@@ -1,5 +1,6 @@
 //! Buckets: requests and answers.
 
+use crate::{Settled, Versioning};
 use baleen_types::{AccountId, BucketName, RegionName, Timestamp};
 
 /// A request to make a bucket.
@@ -11,6 +12,8 @@ pub struct CreateBucket {
     pub name: BucketName,
     /// Where its objects are to live.
     pub region: RegionName,
+    /// Whether versions in it can be locked, which cannot be taken back; it keeps versions then.
+    pub object_lock: bool,
 }
 
 /// A bucket.
@@ -24,6 +27,12 @@ pub struct Bucket {
     pub region: RegionName,
     /// When it was made.
     pub created: Timestamp,
+    /// Whether it keeps versions.
+    pub versioning: Versioning,
+    /// Whether versions in it can be locked.
+    pub object_lock: bool,
+    /// Which settings it has.
+    pub settings: Settled,
 }
 
 /// What an account has stored now.
@@ -31,7 +40,7 @@ pub struct Bucket {
 pub struct AccountUsage {
     /// Number of buckets.
     pub buckets: u64,
-    /// Number of objects in them.
+    /// Number of objects in them, each version for itself.
     pub objects: u64,
     /// Sum of their sizes; parts of unfinished uploads are not in it.
     pub bytes: u64,
@@ -40,8 +49,12 @@ pub struct AccountUsage {
 /// What a bucket holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketUsage {
-    /// Number of objects.
+    /// Number of objects, each version for itself; delete markers are none.
     pub objects: u64,
     /// Sum of their sizes; parts of unfinished uploads are not in it.
     pub bytes: u64,
+    /// Those of the objects which are not the current version of their key.
+    pub noncurrent_objects: u64,
+    /// The sum of their sizes.
+    pub noncurrent_bytes: u64,
 }

@@ -1,7 +1,7 @@
 //! What can go wrong, one variant for each thing a caller handles differently.
 
-use crate::{BodyError, ChecksumAlgorithm};
-use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, UploadId};
+use crate::{BodyError, ChecksumAlgorithm, Version};
+use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// An error of the object service. Its text may be shown to a client; causes below it are for the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,29 @@ pub enum ObjectError {
     /// There is no object at that key.
     #[error("there is no object at {0}")]
     NoSuchKey(ObjectPath),
+    /// The object has no such version.
+    #[error("there is no version {version} of {at}")]
+    NoSuchVersion {
+        /// Where.
+        at: ObjectPath,
+        /// Which was asked for.
+        version: Version,
+    },
+    /// What was asked for is a delete marker.
+    #[error("what is at {at} is a delete marker")]
+    DeleteMarker {
+        /// Where.
+        at: ObjectPath,
+        /// Which version it is.
+        version: Version,
+        /// When it was made.
+        modified: Timestamp,
+        /// Whether that version was asked for; if not, it hides what was there.
+        named: bool,
+    },
+    /// Versions in the bucket can be locked, so it cannot stop to keep them.
+    #[error("versioning cannot be suspended in a bucket with object lock")]
+    VersioningNeeded,
     /// The upload was never begun, is for another key, was aborted or was completed long ago.
     #[error("the upload {0} does not exist: it was aborted, completed, or never begun")]
     NoSuchUpload(UploadId),
@@ -177,9 +200,13 @@ impl From<baleen_blob::Error> for ObjectError {
 impl Classify for ObjectError {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::NoSuchBucket(_) | Self::NoSuchKey(_) | Self::NoSuchUpload(_) => FaultKind::NotFound,
+            Self::NoSuchBucket(_)
+            | Self::NoSuchKey(_)
+            | Self::NoSuchVersion { .. }
+            | Self::DeleteMarker { .. }
+            | Self::NoSuchUpload(_) => FaultKind::NotFound,
             Self::BucketAlreadyExists(_) | Self::BucketAlreadyOwnedByYou(_) => FaultKind::Exists,
-            Self::BucketNotEmpty(_) => FaultKind::Conflict,
+            Self::BucketNotEmpty(_) | Self::VersioningNeeded => FaultKind::Conflict,
             Self::TooManyBuckets { .. }
             | Self::InvalidPart { .. }
             | Self::InvalidPartOrder

@@ -1,6 +1,7 @@
 //! Keys of this crate's tables; their components are listed in `baleen_meta::keys::Table`.
 
-use crate::records::{BucketId, PieceAt};
+use crate::SettingKind;
+use crate::records::{BucketId, PieceAt, VersionBytes};
 use baleen_blob::{BlobId, Place};
 use baleen_meta::CommitterId;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
@@ -9,8 +10,26 @@ use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, UploadId};
 /// What a bucket's counters count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Counted {
+    /// Versions that are objects, current or not.
     Objects = 1,
+    /// The sum of their sizes.
     Bytes = 2,
+    /// Those of them which are not current.
+    NoncurrentObjects = 3,
+    /// The sum of their sizes.
+    NoncurrentBytes = 4,
+    /// Delete markers, current or not.
+    Markers = 5,
+}
+
+impl Counted {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Objects,
+        Self::Bytes,
+        Self::NoncurrentObjects,
+        Self::NoncurrentBytes,
+        Self::Markers,
+    ];
 }
 
 pub(crate) fn bucket(name: &BucketName) -> Vec<u8> {
@@ -32,6 +51,60 @@ pub(crate) fn object_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
     let mut reader = KeyReader::new(key, Table::Object)?;
     reader.u64()?;
     reader.tail_str()
+}
+
+/// The delete marker that is current at a key; with a beginning of a key, the prefix of all that begin so.
+pub(crate) fn marker(bucket: BucketId, key: &str) -> Vec<u8> {
+    KeyWriter::new(Table::DeleteMarker).u64(bucket.0).tail(key)
+}
+
+/// The object key in the key of a current delete marker.
+pub(crate) fn marker_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::DeleteMarker)?;
+    reader.u64()?;
+    reader.tail_str()
+}
+
+/// A noncurrent version. Newer ones come first.
+pub(crate) fn version(bucket: BucketId, key: &str, version: VersionBytes) -> Vec<u8> {
+    KeyWriter::new(Table::Version)
+        .u64(bucket.0)
+        .text(key)
+        .fixed(&version.map(|byte| !byte))
+        .finish()
+}
+
+/// The prefix of all noncurrent versions of a key.
+pub(crate) fn versions_of(bucket: BucketId, key: &str) -> Vec<u8> {
+    KeyWriter::new(Table::Version).u64(bucket.0).text(key).finish()
+}
+
+/// The prefix of all noncurrent versions of keys that begin so.
+pub(crate) fn versions(bucket: BucketId, key_prefix: &str) -> Vec<u8> {
+    let mut prefix = versions_of(bucket, key_prefix);
+    // Without the terminator, the escaped text is the prefix of all that it is a prefix of.
+    prefix.pop();
+    prefix
+}
+
+/// Object key and version in the key of a noncurrent version.
+pub(crate) fn version_of(key: &[u8]) -> Result<(String, VersionBytes), baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Version)?;
+    reader.u64()?;
+    Ok((reader.string()?, reader.fixed::<16>()?.map(|byte| !byte)))
+}
+
+/// Where the null version of a key is, if it is noncurrent.
+pub(crate) fn null_version(bucket: BucketId, key: &str) -> Vec<u8> {
+    KeyWriter::new(Table::NullVersion).u64(bucket.0).tail(key)
+}
+
+/// A setting of a bucket.
+pub(crate) fn setting(bucket: BucketId, kind: SettingKind) -> Vec<u8> {
+    KeyWriter::new(Table::BucketSetting)
+        .u64(bucket.0)
+        .u8(kind as u8)
+        .finish()
 }
 
 pub(crate) fn counter(bucket: BucketId, committer: CommitterId, what: Counted) -> Vec<u8> {

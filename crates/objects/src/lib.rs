@@ -21,16 +21,26 @@ mod list;
 mod object;
 mod records;
 mod service;
+mod setting;
 mod upload;
+mod version;
 
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
 pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
-pub use list::{ListEntry, ListObjects, ListPage, ListUploads, UploadMarker, UploadPage};
-pub use object::{CopyObject, Directive, Expect, ObjectHead, OpenObject, PutObject, Selection, Stored, WriteCondition};
+pub use list::{
+    ListEntry, ListObjects, ListPage, ListUploads, ListVersions, UploadMarker, UploadPage, VersionContent,
+    VersionEntry, VersionMarker, VersionPage,
+};
+pub use object::{
+    CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectVersion, OpenObject, PutObject, Selection,
+    Stored, WriteCondition,
+};
 pub use service::{Objects, Parts, Purged, Settings, Swept};
+pub use setting::{BucketSetting, SettingKind, Settled};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,
 };
+pub use version::{Version, Versioning};

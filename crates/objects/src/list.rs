@@ -2,8 +2,8 @@
 
 pub(crate) mod fold;
 
-use crate::{StoredChecksum, Upload};
-use baleen_types::{BucketName, ETag, ObjectKey, Timestamp, UploadId};
+use crate::{StoredChecksum, Upload, Version};
+use baleen_types::{BucketName, ETag, ObjectKey, Timestamp, UploadId, VersionId};
 
 /// A request for one page of a bucket's keys; ListObjects V1 and V2 are both rendered from its answer.
 #[derive(Clone, Debug)]
@@ -43,6 +43,69 @@ pub struct ListEntry {
     pub etag: ETag,
     /// When it was stored.
     pub modified: Timestamp,
+    /// The checksum stored with it.
+    pub checksum: Option<StoredChecksum>,
+}
+
+/// A request for one page of the versions of a bucket's objects.
+#[derive(Clone, Debug)]
+pub struct ListVersions {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// As in [`ListObjects`].
+    pub delimiter: String,
+    /// Where to go on.
+    pub after: Option<VersionMarker>,
+    /// At most so many versions, delete markers and common prefixes together.
+    pub max_keys: usize,
+}
+
+/// A place in the listing of versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionMarker {
+    /// Behind this key or common prefix.
+    pub key: String,
+    /// Behind this version of the key, so that older ones of it follow.
+    pub version: Option<Version>,
+}
+
+/// One page of versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionPage {
+    /// Versions and delete markers, in the order of their keys, those of one key newest first.
+    pub entries: Vec<VersionEntry>,
+    /// Folded prefixes, in order.
+    pub common_prefixes: Vec<String>,
+    /// Where to go on; `None` means that this was the last page.
+    pub next: Option<VersionMarker>,
+}
+
+/// One version, or delete marker, in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionEntry {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Which version.
+    pub version: Version,
+    /// Its place among the versions of the key, also of the null version.
+    pub place: VersionId,
+    /// Whether it is the current one.
+    pub is_latest: bool,
+    /// When it was made.
+    pub modified: Timestamp,
+    /// What it holds; `None` for a delete marker.
+    pub content: Option<VersionContent>,
+}
+
+/// What is told of a version that is an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionContent {
+    /// Bytes.
+    pub size: u64,
+    /// Its tag.
+    pub etag: ETag,
     /// The checksum stored with it.
     pub checksum: Option<StoredChecksum>,
 }

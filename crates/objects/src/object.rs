@@ -1,7 +1,28 @@
 //! Objects: requests and answers.
 
-use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum};
-use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp, VersionId};
+use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum, Version};
+use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
+
+/// An object, or one version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion {
+    /// Where.
+    pub at: ObjectPath,
+    /// Which version; `None` for the current one.
+    pub version: Option<Version>,
+}
+
+impl From<ObjectPath> for ObjectVersion {
+    fn from(at: ObjectPath) -> Self {
+        Self { at, version: None }
+    }
+}
+
+impl From<&ObjectPath> for ObjectVersion {
+    fn from(at: &ObjectPath) -> Self {
+        at.clone().into()
+    }
+}
 
 /// A request to store an object.
 pub struct PutObject {
@@ -55,6 +76,44 @@ pub struct Stored {
     pub size: u64,
     /// When it was stored.
     pub modified: Timestamp,
+    /// Which version it became; `None` for a part, and in a bucket that has never kept versions.
+    pub version: Option<Version>,
+}
+
+/// A request to delete an object, or one version of it.
+#[derive(Clone, Debug)]
+pub struct DeleteObject {
+    /// Which. A version that is named is gone for good; without one, a bucket that keeps versions gets a delete marker.
+    pub of: ObjectVersion,
+    /// What must be true of the current object for the deletion to happen.
+    pub condition: WriteCondition,
+}
+
+impl From<&ObjectVersion> for ObjectVersion {
+    fn from(of: &ObjectVersion) -> Self {
+        of.clone()
+    }
+}
+
+impl<T: Into<ObjectVersion>> From<T> for DeleteObject {
+    fn from(of: T) -> Self {
+        Self {
+            of: of.into(),
+            condition: WriteCondition::None,
+        }
+    }
+}
+
+/// What a deletion did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether there was what was to be deleted.
+    pub existed: bool,
+    /// The delete marker that was made, or the version that was removed; `None` in a bucket that has never kept versions,
+    /// and if the version named was not there.
+    pub version: Option<Version>,
+    /// Whether that version is, or was, a delete marker.
+    pub is_marker: bool,
 }
 
 /// All that is known of an object without reading its bytes.
@@ -62,8 +121,8 @@ pub struct Stored {
 pub struct ObjectHead {
     /// Where it is.
     pub at: ObjectPath,
-    /// Which of all writes to that key made it.
-    pub version: VersionId,
+    /// Which version it is; `None` in a bucket that has never kept versions.
+    pub version: Option<Version>,
     /// Bytes.
     pub size: u64,
     /// Its tag.
@@ -114,8 +173,8 @@ pub enum Directive<T> {
 #[derive(Clone, Debug)]
 pub struct CopyObject {
     /// From where.
-    pub source: ObjectPath,
-    /// To where; the source itself only if `headers` replaces something.
+    pub source: ObjectVersion,
+    /// To where; the current version of the source itself only if `headers` replaces something.
     pub to: ObjectPath,
     /// Headers and user metadata of the copy.
     pub headers: Directive<ObjectHeaders>,

@@ -2,18 +2,6 @@
 //!
 //! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
 
-use crate::{Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, StoredChecksum};
-use baleen_blob::{BlobId, Extent, Place};
-use baleen_meta::record::{NoBefore, Record};
-use baleen_types::{AccountId, BucketName, ETag, PartNumber, RegionName, Timestamp};
-use bytes::{BufMut, Bytes, BytesMut};
-use serde::{Deserialize, Serialize};
-
-/// The id of a bucket in keys. A bucket made again under an old name gets another id, so that nothing of the old one can
-/// come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BucketId(pub(crate) u64);
-
 /// Declares the first version of a record.
 macro_rules! first_version {
     ($type:ty, $name:literal) => {
@@ -28,6 +16,26 @@ macro_rules! first_version {
     };
 }
 
+mod v1;
+mod versions;
+
+pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord, name_of};
+
+use crate::{
+    Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, Settled, StoredChecksum, Version,
+    Versioning,
+};
+use baleen_blob::{BlobId, Extent, Place};
+use baleen_meta::record::{NoBefore, Record};
+use baleen_types::{AccountId, BucketName, ETag, PartNumber, RegionName, Timestamp};
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+/// The id of a bucket in keys. A bucket made again under an old name gets another id, so that nothing of the old one can
+/// come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BucketId(pub(crate) u64);
+
 /// A bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BucketRecord {
@@ -35,8 +43,33 @@ pub(crate) struct BucketRecord {
     pub(crate) owner: u64,
     pub(crate) region: String,
     pub(crate) created_ns: i64,
+    pub(crate) versioning: VersioningRecord,
+    /// Whether versions can be locked; never taken back.
+    pub(crate) object_lock: bool,
+    /// The kinds of settings that there are, a bit for each.
+    pub(crate) settings: u32,
+    /// Another number after every change of the bucket's settings, so that whoever keeps what was made of them sees that it
+    /// is old.
+    pub(crate) revision: u64,
 }
-first_version!(BucketRecord, "bucket");
+
+impl Record for BucketRecord {
+    const NAME: &'static str = "bucket";
+    const VERSION: u8 = 2;
+    type Before = v1::BucketRecord;
+    fn migrate(before: v1::BucketRecord) -> Self {
+        Self {
+            id: before.id,
+            owner: before.owner,
+            region: before.region,
+            created_ns: before.created_ns,
+            versioning: VersioningRecord::Never,
+            object_lock: false,
+            settings: 0,
+            revision: 0,
+        }
+    }
+}
 
 impl BucketRecord {
     pub(crate) fn owner(&self) -> Result<AccountId, ObjectError> {
@@ -49,14 +82,47 @@ impl BucketRecord {
             owner: self.owner()?,
             region: RegionName::parse(&self.region).map_err(ObjectError::corrupt)?,
             created: Timestamp::from_nanos(self.created_ns),
+            versioning: self.versioning.into(),
+            object_lock: self.object_lock,
+            settings: Settled {
+                bucket: self.id.0,
+                kinds: self.settings,
+                revision: self.revision,
+            },
         })
+    }
+
+    /// Whether what is written now is a null version.
+    pub(crate) fn writes_null(&self) -> bool {
+        self.versioning != VersioningRecord::Enabled
     }
 }
 
-/// The current version of an object.
+/// [`Versioning`] as it is stored: the order is the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum VersioningRecord {
+    Never,
+    Enabled,
+    Suspended,
+}
+
+impl From<VersioningRecord> for Versioning {
+    fn from(record: VersioningRecord) -> Self {
+        match record {
+            VersioningRecord::Never => Self::Never,
+            VersioningRecord::Enabled => Self::Enabled,
+            VersioningRecord::Suspended => Self::Suspended,
+        }
+    }
+}
+
+/// One version of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ObjectRecord {
-    pub(crate) version: [u8; 16],
+    /// Which of all writes to the key made it; ascending in their order.
+    pub(crate) version: VersionBytes,
+    /// Whether clients know it as the null version.
+    pub(crate) is_null: bool,
     pub(crate) size: u64,
     pub(crate) modified_ns: i64,
     pub(crate) etag: ETagRecord,
@@ -64,11 +130,34 @@ pub(crate) struct ObjectRecord {
     pub(crate) headers: HeadersRecord,
     pub(crate) body: BodyRecord,
 }
-first_version!(ObjectRecord, "object");
+
+impl Record for ObjectRecord {
+    const NAME: &'static str = "object";
+    const VERSION: u8 = 2;
+    type Before = v1::ObjectRecord;
+    fn migrate(before: v1::ObjectRecord) -> Self {
+        Self {
+            version: before.version,
+            // Buckets kept no versions then.
+            is_null: true,
+            size: before.size,
+            modified_ns: before.modified_ns,
+            etag: before.etag,
+            checksum: before.checksum,
+            headers: before.headers,
+            body: before.body,
+        }
+    }
+}
 
 impl ObjectRecord {
     pub(crate) fn modified(&self) -> Timestamp {
         Timestamp::from_nanos(self.modified_ns)
+    }
+
+    /// How clients name this version.
+    pub(crate) fn name(&self) -> Version {
+        name_of(self.version, self.is_null)
     }
 }
 

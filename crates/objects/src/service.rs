@@ -7,13 +7,16 @@ mod complete;
 mod copy;
 mod create_upload;
 mod get;
+mod history;
 mod ingest;
 mod list;
 mod list_uploads;
+mod list_versions;
 mod purge;
 mod put;
 mod put_part;
 mod recover;
+mod settings;
 mod sweep;
 mod usage;
 

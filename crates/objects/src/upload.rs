@@ -2,7 +2,7 @@
 
 pub(crate) mod assemble;
 
-use crate::{Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, WriteCondition};
+use crate::{Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, ObjectVersion, WriteCondition};
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// A request to begin an upload.
@@ -60,7 +60,7 @@ pub struct PutPart {
 #[derive(Clone, Debug)]
 pub struct CopyPart {
     /// From where.
-    pub source: ObjectPath,
+    pub source: ObjectVersion,
     /// Which of the source's bytes; without it all. It must lie wholly inside (AWS, UploadPartCopy).
     pub range: Option<ByteRange>,
     /// Tags of which the source must have one; empty for no condition.

@@ -253,7 +253,7 @@ async fn verify_days(store: &Store, round: u64, now: (u64, u64), ends: &mut Ends
 async fn leave_nothing(dir: &Path) {
     let store = durable(dir, 3000).recovered().await;
     store.objects.sweep().await.unwrap();
-    let keys = store.keys().await.iter().map(|key| at(key).key).collect();
+    let keys = store.keys().await.iter().map(|key| at(key).into()).collect();
     store.objects.delete_many(&bucket("bucket"), keys).await.unwrap();
     store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     // For the uploads beyond those that the deletion ends itself. It has to find them by their records.

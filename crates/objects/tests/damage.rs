@@ -114,7 +114,7 @@ async fn full_disk(dir: &Path) {
         check(&store, size, stored).await;
         std::fs::remove_file(dir.join("ballast")).unwrap_or_default();
         // Deleting is possible on a full disk, and makes room.
-        let keys = (0..stored).map(|n| at(&format!("{size}/{n:06}")).key).collect();
+        let keys = (0..stored).map(|n| at(&format!("{size}/{n:06}")).into()).collect();
         for outcome in store.objects.delete_many(&bucket("bucket"), keys).await.unwrap() {
             outcome.unwrap();
         }

@@ -80,7 +80,7 @@ async fn what_a_sweep_sees_deleted_before_it_is_released_is_freed_once() {
         tokio::task::yield_now().await;
     }
     deleted.go();
-    assert!(deletion.await.unwrap().unwrap());
+    assert!(deletion.await.unwrap().unwrap().existed);
     sweep.await.unwrap().unwrap();
     put.await.unwrap().unwrap();
     store.put("newer", &pattern(LENGTH, 3)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_batch_of_deletions_keeps_to_the_bucket_it_began_with() {
     let store = on(dir.path(), meta, 1).with_bucket().await;
     let mut opened = gates.stop_at(Point::Read);
     let objects = store.objects.clone();
-    let batch = tokio::spawn(async move { objects.delete_many(&bucket("bucket"), vec![at("k").key]).await });
+    let batch = tokio::spawn(async move { objects.delete_many(&bucket("bucket"), vec![at("k").into()]).await });
     opened.reached().await;
     store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     store.make_bucket("bucket").await;

@@ -49,7 +49,7 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
             }
         }
         Step::Delete(key) => {
-            let existed = store.objects.delete(&at(&key)).await.unwrap();
+            let existed = store.objects.delete(&at(&key)).await.unwrap().existed;
             assert_eq!(existed, model.remove(&key).is_some());
         }
         Step::Upload(key, size) => {
@@ -140,7 +140,7 @@ async fn run(steps: Vec<Step>, prefix: String) {
         (usage.objects, usage.bytes),
         (model.len() as u64, model.values().map(|b| b.len() as u64).sum())
     );
-    let keys = model.keys().map(|key| at(key).key).collect();
+    let keys = model.keys().map(|key| at(key).into()).collect();
     store.objects.delete_many(&bucket("bucket"), keys).await.unwrap();
     store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     store.assert_empty_volume().await;

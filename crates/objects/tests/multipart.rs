@@ -48,7 +48,8 @@ async fn an_object_of_parts() {
         usage,
         BucketUsage {
             objects: 1,
-            bytes: whole.len() as u64
+            bytes: whole.len() as u64,
+            ..BucketUsage::default()
         }
     );
     for (part, bytes) in [(1, &a), (4, &b), (9, &tail)] {
@@ -245,7 +246,7 @@ async fn parts_are_copied() {
     store.put("source", &source).await.unwrap();
     let upload = store.begin("k").await;
     let copy = |range| CopyPart {
-        source: at("source"),
+        source: at("source").into(),
         range,
         source_if_match: Vec::new(),
         upload: upload.clone(),

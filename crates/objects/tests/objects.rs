@@ -52,7 +52,8 @@ async fn what_is_put_is_got() {
                 usage,
                 BucketUsage {
                     objects: 1,
-                    bytes: size as u64
+                    bytes: size as u64,
+                    ..BucketUsage::default()
                 }
             );
         }
@@ -67,8 +68,8 @@ async fn what_is_put_is_got() {
             .as_str(),
         "d41d8cd98f00b204e9800998ecf8427e"
     );
-    assert!(store.objects.delete(&at("k")).await.unwrap());
-    assert!(!store.objects.delete(&at("k")).await.unwrap());
+    assert!(store.objects.delete(&at("k")).await.unwrap().existed);
+    assert!(!store.objects.delete(&at("k")).await.unwrap().existed);
     assert!(matches!(store.get("k").await, Err(ObjectError::NoSuchKey(_))));
     store.assert_empty_volume().await;
 }
@@ -82,6 +83,7 @@ async fn buckets() {
         owner: account(owner),
         name: bucket(name),
         region: region.clone(),
+        object_lock: false,
     };
     let make = |owner, name| store.objects.create_bucket(create(owner, name));
     assert!(matches!(
@@ -435,7 +437,7 @@ async fn copies() {
             .await
             .unwrap();
         let copy = |to: &str, headers| CopyObject {
-            source: at("a"),
+            source: at("a").into(),
             to: at(to),
             headers,
             checksum_algorithm: None,
@@ -517,7 +519,7 @@ async fn many_writers_of_one_key_leave_one_whole_object() {
     });
     let winners = futures::future::join_all(winners).await;
     assert_eq!(winners.iter().filter(|w| w.is_ok()).count(), 1);
-    let keys: Vec<_> = ["k", "one"].map(|k| at(k).key).into();
+    let keys = ["k", "one"].map(|k| at(k).into()).into();
     store.objects.delete_many(&bucket("bucket"), keys).await.unwrap();
     assert_eq!(
         store.objects.bucket_usage(&bucket("bucket")).await.unwrap(),
@@ -536,7 +538,12 @@ async fn at_the_quota_a_bucket_of_ones_own_is_still_told_from_a_new_one() {
     let create = |name: &str, owner| {
         let region = baleen_types::RegionName::parse("local").unwrap();
         let name = bucket(name);
-        store.objects.create_bucket(CreateBucket { owner, name, region })
+        store.objects.create_bucket(CreateBucket {
+            owner,
+            name,
+            region,
+            object_lock: false,
+        })
     };
     assert!(matches!(
         create("bucket", account(1)).await,

@@ -55,7 +55,7 @@ async fn objects(store: &Store) -> (u64, u64) {
 
 fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
     CopyObject {
-        source: at(from),
+        source: at(from).into(),
         source_if_match: Vec::new(),
         to: at(to),
         headers,
@@ -79,7 +79,7 @@ async fn every_way_in_and_out_is_counted_once() {
     store.put("k1", &pattern(100, 4)).await.unwrap();
     assert_eq!(transferred(&store).await, (431_000, 0, 900));
     // Deleting what is not there, and a put that is refused at its end, are nothing.
-    assert!(!store.objects.delete(&at("nothing")).await.unwrap());
+    assert!(!store.objects.delete(&at("nothing")).await.unwrap().existed);
     let mut refused = put_of("k1", &pattern(50, 5));
     refused.expect.md5 = Some([0; 16]);
     assert!(matches!(store.objects.put(refused).await, Err(ObjectError::BadDigest)));
@@ -103,7 +103,7 @@ async fn every_way_in_and_out_is_counted_once() {
         .await
         .unwrap();
     assert_eq!(transferred(&store).await, (431_000, 0, 1000));
-    let keys = ["k1", "k2", "k3", "k9", "gone"].map(|key| at(key).key).to_vec();
+    let keys = ["k1", "k2", "k3", "k9", "gone"].map(|key| at(key).into()).to_vec();
     store.objects.delete_many(&bucket("bucket"), keys).await.unwrap();
     assert_eq!(transferred(&store).await, (431_000, 0, 1000 + 3 * 30_000 + 400_000));
     assert_eq!(objects(&store).await, (5, 6));
@@ -135,7 +135,7 @@ async fn an_upload_in_parts_counts_when_it_is_completed_and_only_what_is_listed(
     let copied = CopyPart {
         upload: upload.clone(),
         part: number(2),
-        source: at("source"),
+        source: at("source").into(),
         source_if_match: Vec::new(),
         range: Some(ByteRange::Between { first: 0, last: 9 }),
     };
@@ -198,6 +198,7 @@ async fn a_purge_leaves_nothing_of_the_account_and_all_of_the_others() {
         owner: account(2),
         name: bucket("foreign"),
         region: baleen_types::RegionName::parse("local").unwrap(),
+        object_lock: false,
     };
     store.objects.create_bucket(other).await.unwrap();
     let purged = store.objects.purge_account(account(1)).await.unwrap();

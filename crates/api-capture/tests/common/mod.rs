@@ -199,6 +199,7 @@ impl World {
             owner: account(owner),
             name: BucketName::parse(name).unwrap(),
             region: RegionName::parse("us-east-1").unwrap(),
+            object_lock: false,
         };
         self.objects.create_bucket(new).await.unwrap();
     }

@@ -41,6 +41,7 @@ pub(super) async fn run(
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(etag(&stored.etag)),
+        version_id: stored.version.map(|version| version.to_string()),
         ..Default::default()
     };
     put_checksum!(output, stored.checksum.as_ref());

@@ -21,6 +21,7 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
+    let source_version = source.version.map(|version| version.to_string());
     let conditions = SourceConditions {
         none_match: input.copy_source_if_none_match.as_ref(),
         modified_since: input.copy_source_if_modified_since.as_ref(),
@@ -53,7 +54,12 @@ pub(super) async fn run(
     };
     put_checksum!(result, stored.checksum.as_ref());
     result.checksum_type = stored.checksum.as_ref().map(checksum_type);
-    Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+    Ok(S3Response::new(CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id: source_version,
+        version_id: stored.version.map(|version| version.to_string()),
+        ..Default::default()
+    }))
 }
 
 /// `If-None-Match` and `If-Match` of the destination, which the codec does not read for a copy. To copy in spite of a

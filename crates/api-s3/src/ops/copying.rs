@@ -1,7 +1,7 @@
 //! Conditions on the source of a copy.
 
-use baleen_objects::Selection;
-use baleen_types::{ETag, ObjectPath, Timestamp};
+use baleen_objects::{ObjectVersion, Selection};
+use baleen_types::{ETag, Timestamp};
 use s3s::dto::{self, ETagCondition};
 
 use crate::fault::Fault;
@@ -19,7 +19,7 @@ pub(super) struct SourceConditions<'a> {
 /// Judges the conditions, when there are any.
 pub(super) async fn check_source(
     services: &Services,
-    source: &ObjectPath,
+    source: &ObjectVersion,
     conditions: &SourceConditions<'_>,
 ) -> Result<(), Fault> {
     let SourceConditions {

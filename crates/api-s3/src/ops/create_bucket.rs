@@ -25,7 +25,7 @@ pub(super) async fn run(
     let location = format!("/{name}");
     services
         .objects
-        .create_bucket(CreateBucket { owner: call.account()?, name, region: services.region.clone() })
+        .create_bucket(CreateBucket { owner: call.account()?, name, region: services.region.clone(), object_lock: false })
         .await?;
     Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
 }

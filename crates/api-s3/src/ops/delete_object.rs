@@ -5,7 +5,6 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::refuse_version;
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -19,7 +18,11 @@ pub(super) async fn run(
         // To delete in spite of a condition would be worse than not to delete.
         return Err(Fault::not_implemented("Conditional deletes are not implemented."));
     }
-    refuse_version(input.version_id.as_deref())?;
-    services.objects.delete(&call.path()?).await?;
-    Ok(S3Response::new(DeleteObjectOutput::default()))
+    let of = call.version(input.version_id.as_deref())?;
+    let deleted = services.objects.delete(of).await?;
+    Ok(S3Response::new(DeleteObjectOutput {
+        delete_marker: deleted.is_marker.then_some(true),
+        version_id: deleted.version.map(|version| version.to_string()),
+        ..Default::default()
+    }))
 }

@@ -1,14 +1,15 @@
 //! DeleteObjects: up to 1,000 keys, each with its own result.
 
 use baleen_objects::limits::DELETE_KEYS_MAX;
+use baleen_objects::{DeleteObject, Deleted, ObjectVersion};
 use baleen_policy::Action;
-use baleen_types::ObjectKey;
+use baleen_types::{ObjectKey, ObjectPath};
 use s3s::dto::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::refuse_version;
+use crate::convert::version;
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -43,10 +44,10 @@ pub(super) async fn run(
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for (key, version_id, accepted) in judged {
         // One outcome for each accepted key, in their order.
-        let result = accepted.and_then(|_| outcomes.next().transpose().map_err(Fault::from));
+        let result = accepted.and_then(|_| Ok(outcomes.next().transpose()?.unwrap_or_default()));
         match result {
             Ok(_) if quiet => {}
-            Ok(_) => deleted.push(DeletedObject { key: Some(key), version_id, ..Default::default() }),
+            Ok(done) => deleted.push(deleted_object(key, version_id, &done)),
             Err(fault) => {
                 fault.log(call.id);
                 errors.push(Error {
@@ -61,8 +62,19 @@ pub(super) async fn run(
     Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), request_charged: None }))
 }
 
-/// The key of a line that asks for nothing else than that it be gone, and may be.
-fn accept(call: &Call, object: &ObjectIdentifier) -> Result<ObjectKey, Fault> {
+/// What is told of a line: the version that it named, and the delete marker that was made or removed.
+fn deleted_object(key: String, version_id: Option<String>, done: &Deleted) -> DeletedObject {
+    let marker = done.version.filter(|_| done.is_marker).map(|version| version.to_string());
+    DeletedObject {
+        key: Some(key),
+        version_id,
+        delete_marker: done.is_marker.then_some(true),
+        delete_marker_version_id: marker,
+    }
+}
+
+/// The deletion of a line that asks for nothing else than that it be gone, and may be.
+fn accept(call: &Call, object: &ObjectIdentifier) -> Result<DeleteObject, Fault> {
     let key = ObjectKey::parse(&*object.key);
     let action = match object.version_id.as_deref() {
         None | Some("") => Action::S3DeleteObject,
@@ -74,6 +86,10 @@ fn accept(call: &Call, object: &ObjectIdentifier) -> Result<ObjectKey, Fault> {
     if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
         return Err(Fault::not_implemented("Conditional deletes are not implemented."));
     }
-    refuse_version(object.version_id.as_deref())?;
-    Ok(key?)
+    let at = ObjectPath {
+        bucket: call.bucket_name()?.clone(),
+        key: key?,
+    };
+    let version = version(object.version_id.as_deref())?;
+    Ok(ObjectVersion { at, version }.into())
 }

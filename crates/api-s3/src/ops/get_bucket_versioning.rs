@@ -1,6 +1,7 @@
-//! GetBucketVersioning: never enabled, which S3 says by an empty document.
+//! GetBucketVersioning: of a bucket that has never kept versions, an empty document.
 
-use s3s::dto::{GetBucketVersioningInput, GetBucketVersioningOutput};
+use baleen_objects::Versioning;
+use s3s::dto::{BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
@@ -10,8 +11,16 @@ use crate::services::Services;
 #[allow(clippy::unused_async, reason = "every operation has the same shape")]
 pub(super) async fn run(
     _services: &Services,
-    _call: Call,
+    call: Call,
     _request: S3Request<GetBucketVersioningInput>,
 ) -> Answer<GetBucketVersioningOutput> {
-    Ok(S3Response::new(GetBucketVersioningOutput::default()))
+    let status = match call.bucket.map(|bucket| bucket.versioning) {
+        None | Some(Versioning::Never) => None,
+        Some(Versioning::Enabled) => Some(BucketVersioningStatus::ENABLED),
+        Some(Versioning::Suspended) => Some(BucketVersioningStatus::SUSPENDED),
+    };
+    Ok(S3Response::new(GetBucketVersioningOutput {
+        status: status.map(BucketVersioningStatus::from_static),
+        ..Default::default()
+    }))
 }

@@ -8,7 +8,7 @@ use super::Answer;
 use super::reading::{check, content_range, describe, expires, is_of_another, selection};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
-use crate::convert::{body_out, refuse_version, size};
+use crate::convert::{body_out, size};
 use crate::services::Services;
 use crate::unsupported;
 
@@ -21,19 +21,18 @@ pub(super) async fn run(
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
     let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
-    refuse_version(input.version_id.as_deref())?;
     let mut selection = selection(asked.range, input.part_number)?;
-    let at = call.path()?;
-    let mut opened = services.objects.open(&at, selection).await;
-    if is_of_another(services, &at, &asked, opened.as_ref().map(|opened| &opened.head.etag)).await? {
+    let of = call.version(input.version_id.as_deref())?;
+    let mut opened = services.objects.open(&of, selection).await;
+    if is_of_another(services, &of, &asked, opened.as_ref().map(|opened| &opened.head.etag)).await? {
         selection = Selection::Whole;
-        opened = services.objects.open(&at, selection).await;
+        opened = services.objects.open(&of, selection).await;
     }
     let opened = match opened {
         Ok(opened) => opened,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(&conditions, &services.objects.head(&at, Selection::Whole).await?.0)?;
+            check(&conditions, &services.objects.head(&of, Selection::Whole).await?.0)?;
             return Err(ObjectError::InvalidRange { size }.into());
         }
         Err(error) => return Err(error.into()),

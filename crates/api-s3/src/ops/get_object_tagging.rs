@@ -6,7 +6,6 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::refuse_version;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -14,7 +13,8 @@ pub(super) async fn run(
     call: Call,
     request: S3Request<GetObjectTaggingInput>,
 ) -> Answer<GetObjectTaggingOutput> {
-    refuse_version(request.input.version_id.as_deref())?;
-    services.objects.head(&call.path()?, Selection::Whole).await?;
-    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
+    let of = call.version(request.input.version_id.as_deref())?;
+    let (head, _) = services.objects.head(of, Selection::Whole).await?;
+    let version_id = head.version.map(|version| version.to_string());
+    Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id }))
 }

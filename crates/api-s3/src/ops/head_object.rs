@@ -9,7 +9,7 @@ use super::Answer;
 use super::reading::{check, content_range, describe, expires, is_of_another, selection};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
-use crate::convert::{refuse_version, size};
+use crate::convert::size;
 use crate::door::StatusOverride;
 use crate::services::Services;
 use crate::unsupported;
@@ -23,19 +23,18 @@ pub(super) async fn run(
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
     let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
-    refuse_version(input.version_id.as_deref())?;
     let mut selection = selection(asked.range, input.part_number)?;
-    let at = call.path()?;
-    let mut found = services.objects.head(&at, selection).await;
-    if is_of_another(services, &at, &asked, found.as_ref().map(|found| &found.0.etag)).await? {
+    let of = call.version(input.version_id.as_deref())?;
+    let mut found = services.objects.head(&of, selection).await;
+    if is_of_another(services, &of, &asked, found.as_ref().map(|found| &found.0.etag)).await? {
         selection = Selection::Whole;
-        found = services.objects.head(&at, selection).await;
+        found = services.objects.head(&of, selection).await;
     }
     let (head, served) = match found {
         Ok(found) => found,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(&conditions, &services.objects.head(&at, Selection::Whole).await?.0)?;
+            check(&conditions, &services.objects.head(&of, Selection::Whole).await?.0)?;
             return Err(ObjectError::InvalidRange { size }.into());
         }
         Err(error) => return Err(error.into()),

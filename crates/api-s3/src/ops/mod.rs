@@ -35,7 +35,10 @@ impl Row {
     /// listings when the operator wants it, as of AWS's management and data events.
     #[must_use]
     pub fn weight(&self) -> Weight {
-        let lists = matches!(self.action, Action::S3ListBucket | Action::S3ListBucketMultipartUploads);
+        let lists = matches!(
+            self.action,
+            Action::S3ListBucket | Action::S3ListBucketVersions | Action::S3ListBucketMultipartUploads
+        );
         match (self.extent, self.query) {
             (Extent::Object | Extent::Keys, _) => Weight::Data,
             (Extent::Bucket, _) if lists => Weight::Data,
@@ -121,8 +124,10 @@ operations! {
     delete_bucket: "DeleteBucket", S3DeleteBucket, Bucket, Query::Only(&[]), DeleteBucketInput => DeleteBucketOutput;
     get_bucket_location: "GetBucketLocation", S3GetBucketLocation, Bucket, Query::Any, GetBucketLocationInput => GetBucketLocationOutput;
     get_bucket_versioning: "GetBucketVersioning", S3GetBucketVersioning, Bucket, Query::Any, GetBucketVersioningInput => GetBucketVersioningOutput;
+    put_bucket_versioning: "PutBucketVersioning", S3PutBucketVersioning, Bucket, Query::Only(&["versioning"]), PutBucketVersioningInput => PutBucketVersioningOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
+    list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;
     get_object: "GetObject", S3GetObject, Object, Query::Any, GetObjectInput => GetObjectOutput;
     head_object: "HeadObject", S3GetObject, Object, Query::Any, HeadObjectInput => HeadObjectOutput;
     get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;

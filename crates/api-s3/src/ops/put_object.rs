@@ -31,7 +31,11 @@ pub(super) async fn run(
             body: body_in(input.body),
         })
         .await?;
-    let mut output = PutObjectOutput { e_tag: Some(etag(&stored.etag)), ..Default::default() };
+    let mut output = PutObjectOutput {
+        e_tag: Some(etag(&stored.etag)),
+        version_id: stored.version.map(|version| version.to_string()),
+        ..Default::default()
+    };
     put_checksum!(output, stored.checksum.as_ref());
     output.checksum_type = stored.checksum.as_ref().map(checksum_type);
     Ok(S3Response::new(output))

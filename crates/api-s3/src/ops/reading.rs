@@ -1,13 +1,12 @@
 //! What GetObject and HeadObject have in common.
 
-use baleen_objects::{ObjectError, ObjectHead, Selection};
-use baleen_types::{ByteRange, ETag, ObjectPath, ServedRange};
+use baleen_objects::{ObjectError, ObjectHead, ObjectVersion, Selection};
+use baleen_types::{ByteRange, ETag, ServedRange};
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use s3s::dto::TimestampFormat;
 
 use crate::conditions::{AskedRange, Conditions, Verdict};
-use crate::convert::{part_number, timestamp};
+use crate::convert::{http_date, part_number};
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -25,7 +24,7 @@ pub(super) fn selection(range: Option<ByteRange>, part: Option<i32>) -> Result<S
 /// Whether a range was found in, or does not fit, another object than the one that it is asked of.
 pub(super) async fn is_of_another(
     services: &Services,
-    at: &ObjectPath,
+    of: &ObjectVersion,
     asked: &AskedRange,
     found: Result<&ETag, &ObjectError>,
 ) -> Result<bool, Fault> {
@@ -35,7 +34,7 @@ pub(super) async fn is_of_another(
     match found {
         Ok(tag) => Ok(!asked.is_of(tag)),
         Err(ObjectError::InvalidRange { .. }) => {
-            let (head, _) = services.objects.head(at, Selection::Whole).await?;
+            let (head, _) = services.objects.head(of, Selection::Whole).await?;
             Ok(!asked.is_of(&head.etag))
         }
         // Told as it is.
@@ -74,14 +73,9 @@ pub(super) fn check(conditions: &Conditions, head: &ObjectHead) -> Result<(), Fa
 /// The headers that a 304 must carry (RFC 9110, 15.4.5).
 fn validators(head: &ObjectHead) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let mut modified = Vec::new();
-    let formatted = timestamp(head.modified).format(TimestampFormat::HttpDate, &mut modified);
     let values = [
         (ETAG, HeaderValue::try_from(head.etag.quoted()).ok()),
-        (
-            LAST_MODIFIED,
-            formatted.ok().and_then(|()| HeaderValue::try_from(modified).ok()),
-        ),
+        (LAST_MODIFIED, http_date(head.modified)),
         (
             CACHE_CONTROL,
             head.headers
@@ -113,6 +107,7 @@ macro_rules! describe {
             $crate::convert::put_checksum!($output, head.checksum.as_ref());
             $output.checksum_type = head.checksum.as_ref().map($crate::convert::checksum_type);
         }
+        $output.version_id = head.version.map(|version| version.to_string());
         $output.accept_ranges = Some("bytes".to_owned());
         $output.e_tag = Some($crate::convert::etag(&head.etag));
         $output.last_modified = Some($crate::convert::timestamp(head.modified));

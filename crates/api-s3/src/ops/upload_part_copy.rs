@@ -21,6 +21,7 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
+    let source_version = source.version.map(|version| version.to_string());
     let conditions = SourceConditions {
         none_match: input.copy_source_if_none_match.as_ref(),
         modified_since: input.copy_source_if_modified_since.as_ref(),
@@ -45,7 +46,11 @@ pub(super) async fn run(
     };
     let checksum = StoredChecksum::full(stored.checksum);
     put_checksum!(result, Some(&checksum));
-    Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
+    Ok(S3Response::new(UploadPartCopyOutput {
+        copy_part_result: Some(result),
+        copy_source_version_id: source_version,
+        ..Default::default()
+    }))
 }
 
 /// Unlike the range of a GET, this one must have both ends (AWS, UploadPartCopy `x-amz-copy-source-range`).

@@ -97,7 +97,6 @@ async fn what_is_not_built_says_so() {
     for target in [
         "/bucket?acl",
         "/bucket?policy",
-        "/bucket?versions",
         "/bucket?lifecycle",
         "/bucket/k?acl",
         "/?rs-bucket-stats",

@@ -19,6 +19,9 @@ fn request(name: &str) -> Ask {
         "DeleteBucket" => delete("/bucket"),
         "GetBucketLocation" => get("/bucket?location"),
         "GetBucketVersioning" => get("/bucket?versioning"),
+        "PutBucketVersioning" => put("/bucket?versioning")
+            .body("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+        "ListObjectVersions" => get("/bucket?versions"),
         "ListObjects" => get("/bucket"),
         "ListObjectsV2" => get("/bucket?list-type=2"),
         "GetObject" => get(&key("k")),

@@ -98,26 +98,6 @@ async fn regions() {
 }
 
 #[tokio::test]
-async fn versioning_was_never_enabled() {
-    let server = Server::with_bucket().await;
-    let answer = server.ok(get("/bucket?versioning")).await;
-    assert!(answer.text().contains("VersioningConfiguration") && !answer.text().contains("Status"));
-    server.fails(get("/absent?versioning"), 404, "NoSuchBucket").await;
-    server.ok(put(&key("k")).body("data")).await;
-    assert_eq!(
-        server.ok(get(&format!("{}?versionId=null", key("k")))).await.body,
-        b"data"
-    );
-    server
-        .fails(get(&format!("{}?versionId=abc", key("k"))), 404, "NoSuchVersion")
-        .await;
-    server
-        .fails(delete(&format!("{}?versionId=abc", key("k"))), 404, "NoSuchVersion")
-        .await;
-    assert!(server.stored("k").await.is_some());
-}
-
-#[tokio::test]
 async fn operations_on_a_bucket_that_is_not_there() {
     let server = Server::new();
     for ask in [

@@ -15,3 +15,4 @@ mod multipart;
 mod objects;
 mod signatures;
 mod subresources;
+mod versions;

@@ -156,6 +156,7 @@ impl World {
             owner,
             name: BucketName::parse(name).unwrap(),
             region: RegionName::parse("us-east-1").unwrap(),
+            object_lock: false,
         };
         self.disk.objects.create_bucket(new).await.unwrap();
     }

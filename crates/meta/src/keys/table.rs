@@ -29,11 +29,17 @@ tables! {
     Bucket = b'B' Hanging,
     /// `b` owner account, bucket name: nothing; lists the buckets of an owner.
     BucketByOwner = b'b' Account,
+    /// `7` bucket id, kind: one of the bucket's settings.
+    BucketSetting = b'7' Hanging,
     /// `O` bucket id, object key: the current version, with its inline body or extent list. Never a delete marker, so
     /// that listing never skips.
     Object = b'O' Hanging,
-    /// `V` bucket id, object key, inverted version: older versions and delete markers.
+    /// `V` bucket id, object key, inverted version: noncurrent versions and delete markers.
     Version = b'V' Hanging,
+    /// `5` bucket id, object key: the delete marker that is the current version.
+    DeleteMarker = b'5' Hanging,
+    /// `6` bucket id, object key: which of the noncurrent versions is the null version.
+    NullVersion = b'6' Hanging,
     /// `M` bucket id, object key, upload id: an open multipart upload.
     Upload = b'M' Hanging,
     /// `P` upload id, part number: a part of an open upload.

@@ -11,6 +11,7 @@ fn object() -> ObjectRecord {
     };
     ObjectRecord {
         version: [1; 16],
+        is_null: false,
         size: 7,
         modified_ns: 5,
         etag: ETagRecord {
@@ -42,18 +43,51 @@ fn object() -> ObjectRecord {
     }
 }
 
+/// The first bytes of [`object`] as the first release wrote them, and the others as every release does.
+const VERSION_1: &str = "0101010101010101010101010101010101";
+const REST: &str = "070a0202020202020202020202020202020201020100040102030401020\
+     10a746578742f706c61696e0000000001056e657665720101610131000201030103030303030303030303030303030303\
+     02040204040404040404040404040404040404098020";
+
 /// The stored bytes are a format: a change of these is a change of the version.
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    assert_eq!(
-        hex::encode(&bytes),
-        "0101010101010101010101010101010101070a02020202020202020202020202020202010201000401020304010201\
-         0a746578742f706c61696e000000000105\
-         6e65766572010161013100020103010303030303030303030303030303030302040204040404040404040404040404040404098020"
-            .replace(' ', "")
-    );
+    let null = "00";
+    let rest = REST.replace(' ', "");
+    assert_eq!(hex::encode(&bytes), format!("02{}{null}{rest}", &VERSION_1[2..]));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
+}
+
+#[test]
+fn what_was_written_before_versions_is_the_null_version() {
+    let first = hex::decode(format!("{VERSION_1}{}", REST.replace(' ', ""))).unwrap();
+    let expected = ObjectRecord {
+        is_null: true,
+        ..object()
+    };
+    assert_eq!(record::decode::<ObjectRecord>(&first).unwrap(), expected);
+    // A bucket 7 of account 9 in region `r`, made 5 ns after 1970.
+    let bucket: BucketRecord = record::decode(&[1, 7, 9, 1, b'r', 10]).unwrap();
+    assert_eq!((bucket.id, bucket.owner, bucket.created_ns), (BucketId(7), 9, 5));
+    assert_eq!(
+        (bucket.versioning, bucket.object_lock),
+        (VersioningRecord::Never, false)
+    );
+}
+
+#[test]
+fn a_version_moves_without_being_read() {
+    let current = record::encode(&object()).unwrap();
+    let noncurrent = VersionRecord::of_object(&current);
+    assert_eq!(
+        VersionRecord::decode(&noncurrent).unwrap(),
+        VersionRecord::Object(Box::new(object()))
+    );
+    assert_eq!(VersionRecord::current_value(&noncurrent), current);
+    for damaged in [&b""[..], b"\x00", b"\x01", b"\x02", b"\x03\x01"] {
+        assert!(VersionRecord::decode(damaged).is_err(), "{damaged:?}");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
-use crate::records::{BucketId, BucketRecord};
-use crate::{Bucket, BucketUsage, CreateBucket, ObjectError};
+use crate::records::{BucketId, BucketRecord, VersioningRecord};
+use crate::{Bucket, BucketUsage, CreateBucket, ObjectError, SettingKind};
 use baleen_meta::{Outcome, Request, Scan, counter, record};
 use baleen_types::{AccountId, BucketName};
 use bytes::Bytes;
@@ -22,6 +22,14 @@ impl Objects {
             owner: new.owner.as_u64(),
             region: new.region.as_str().to_owned(),
             created_ns: self.clock.now().as_nanos(),
+            versioning: if new.object_lock {
+                VersioningRecord::Enabled
+            } else {
+                VersioningRecord::Never
+            },
+            object_lock: new.object_lock,
+            settings: 0,
+            revision: 0,
         };
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             if let Some(stored) = self.meta.get(&key).await? {
@@ -55,6 +63,51 @@ impl Objects {
         self.open_bucket(name).await?.record.bucket(name)
     }
 
+    /// Lets a bucket keep versions, or stop to make new ones.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::VersioningNeeded`] for a bucket with object lock, unless it is to be
+    /// enabled.
+    pub async fn set_versioning(&self, name: &BucketName, is_enabled: bool) -> Result<(), ObjectError> {
+        self.change_bucket(name, |record| {
+            if record.object_lock && !is_enabled {
+                return Err(ObjectError::VersioningNeeded);
+            }
+            record.versioning = if is_enabled {
+                VersioningRecord::Enabled
+            } else {
+                VersioningRecord::Suspended
+            };
+            Ok(Request::new())
+        })
+        .await
+    }
+
+    /// Changes a bucket's record, and writes what the new one asks for besides.
+    pub(super) async fn change_bucket(
+        &self,
+        name: &BucketName,
+        change: impl Fn(&mut BucketRecord) -> Result<Request, ObjectError>,
+    ) -> Result<(), ObjectError> {
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let OpenBucket {
+                key,
+                stored,
+                mut record,
+                ..
+            } = self.open_bucket(name).await?;
+            let also = change(&mut record)?;
+            record.revision = record.revision.wrapping_add(1);
+            let request = also
+                .unchanged(key.clone(), Some(stored))
+                .put(key, record::encode(&record)?);
+            if self.meta.commit(request).await?.is_committed() {
+                return Ok(());
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
     /// Tells what a bucket holds: a sum of counters, not a walk.
     pub async fn bucket_usage(&self, name: &BucketName) -> Result<BucketUsage, ObjectError> {
         let bucket = self.open_bucket(name).await?;
@@ -84,28 +137,36 @@ impl Objects {
             // they need a list of themselves, so that its absence can be a condition too.
             let snapshot = self.meta.snapshot().await?;
             let counters = scan_all(&snapshot, &keys::counters(bucket.id)).await?;
-            let any = Scan::prefix(&keys::object(bucket.id, "")).limit(1).keys_only();
-            if !snapshot.scan(any).await?.is_empty() {
-                return Err(ObjectError::BucketNotEmpty(name.clone()));
+            // The newest version of a key is in one of these.
+            for current in [keys::object(bucket.id, ""), keys::marker(bucket.id, "")] {
+                let any = Scan::prefix(&current).limit(1).keys_only();
+                if !snapshot.scan(any).await?.is_empty() {
+                    return Err(ObjectError::BucketNotEmpty(name.clone()));
+                }
             }
             let mut request = Request::new().unchanged(bucket.key.clone(), Some(bucket.stored.clone()));
-            let own = keys::counter(bucket.id, self.meta.committer(), Counted::Objects);
-            if !counters.iter().any(|entry| entry.key == own) {
-                request = request.absent(own);
+            for what in [Counted::Objects, Counted::Markers] {
+                let own = keys::counter(bucket.id, self.meta.committer(), what);
+                if !counters.iter().any(|entry| entry.key == own) {
+                    request = request.absent(own);
+                }
             }
-            let mut objects = 0;
+            let mut left = 0;
             for entry in counters {
-                if keys::counted(&entry.key)? == Counted::Objects as u8 {
-                    objects += counter::decode(&entry.value)?;
+                let what = keys::counted(&entry.key)?;
+                if what == Counted::Objects as u8 || what == Counted::Markers as u8 {
+                    left += counter::decode(&entry.value)?;
                     request = request.unchanged(entry.key.to_vec(), Some(entry.value));
                 }
                 request = request.delete(entry.key.to_vec());
             }
-            if objects != 0 {
+            if left != 0 {
                 return Err(ObjectError::corrupt("an empty bucket's counters are not zero"));
             }
             let owner = bucket.record.bucket(name)?.owner;
-            let request = request
+            let settings = SettingKind::ALL.into_iter();
+            let request = settings
+                .fold(request, |request, kind| request.delete(keys::setting(bucket.id, kind)))
                 .delete(bucket.key)
                 .delete(keys::bucket_by_owner(owner, name.as_str()))
                 .put(keys::dead_bucket(bucket.id), Bytes::from_static(&[1]));

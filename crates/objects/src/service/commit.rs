@@ -1,15 +1,18 @@
-//! The one way in which the object at a key changes.
+//! The one way in which what is at a key changes.
 //!
-//! A change is one commit: the new record, what the old one named, the bucket's counters, and whatever the operation adds.
-//! It is made for the record that was read; if another write came first, all is read and decided again.
+//! A change is one commit: the new record, what becomes of the old one, the bucket's counters, and whatever the operation
+//! adds. It is made for the records that were read; if another write came first, all is read and decided again.
 
 use super::{Objects, OpenBucket};
 use crate::keys::{self, Counted};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{BodyRecord, BucketId, BucketRecord, LiveExtent, ObjectRecord, Piece, encode_inline};
-use crate::{ObjectError, WriteCondition};
+use crate::records::{
+    BodyRecord, BucketId, LiveExtent, MarkerRecord, ObjectRecord, Piece, VersioningRecord, encode_inline,
+};
+use crate::{Deleted, ObjectError, Version, WriteCondition};
 use baleen_blob::{Extent, Submitted, Written};
-use baleen_meta::{Outcome, Request, record};
+use baleen_meta::record::{self, Record};
+use baleen_meta::{Outcome, Request};
 use baleen_types::ObjectPath;
 use baleen_usage::{Removed, Source};
 use bytes::Bytes;
@@ -20,23 +23,172 @@ pub(super) struct Change {
     /// The bucket as the operation found it at its begin: one made again under the name is another.
     pub(super) bucket: BucketId,
     pub(super) condition: WriteCondition,
-    /// The new record; `None` deletes.
-    pub(super) record: Option<ObjectRecord>,
-    /// Where its bytes came from.
-    pub(super) source: Source,
+    pub(super) becomes: Becomes,
     /// What has to be true and to be written besides.
     pub(super) also: Request,
+}
+
+/// What a key becomes.
+pub(super) enum Becomes {
+    /// This object, with an id that the change gives it, made of bytes that came from there.
+    Object(Box<ObjectRecord>, Source),
+    /// Deleted, however the bucket keeps versions.
+    Deleted,
+    /// What it is without this version.
+    Without(Version),
 }
 
 /// How a change ended.
 pub(super) enum Changed {
     /// It is durable.
-    Done {
-        /// Whether there was an object before.
-        existed: bool,
-    },
+    Done(Deleted),
     /// A condition of [`Change::also`] does not hold; nothing was written.
     AlsoFailed,
+}
+
+/// A record with the bytes by which a commit sees that it has not changed.
+pub(super) struct Kept<R> {
+    pub(super) stored: Bytes,
+    pub(super) record: R,
+}
+
+impl<R: Record> Kept<R> {
+    fn read(stored: Option<Bytes>) -> Result<Option<Self>, ObjectError> {
+        let Some(stored) = stored else { return Ok(None) };
+        let record = record::decode(&stored)?;
+        Ok(Some(Self { stored, record }))
+    }
+}
+
+/// What is current at a key.
+pub(super) struct Present {
+    pub(super) at: ObjectPath,
+    pub(super) bucket: OpenBucket,
+    pub(super) object_key: Vec<u8>,
+    pub(super) object: Option<Kept<ObjectRecord>>,
+    pub(super) marker_key: Vec<u8>,
+    pub(super) marker: Option<Kept<MarkerRecord>>,
+}
+
+impl Present {
+    /// Whether there may be other versions than the current one.
+    pub(super) fn keeps_versions(&self) -> bool {
+        self.bucket.record.versioning != VersioningRecord::Never
+    }
+
+    /// The two rows as they were read.
+    fn stored(&self) -> (Option<Bytes>, Option<Bytes>) {
+        (
+            self.object.as_ref().map(|object| object.stored.clone()),
+            self.marker.as_ref().map(|marker| marker.stored.clone()),
+        )
+    }
+
+    /// The conditions under which all this is still so.
+    fn unchanged(&self) -> Request {
+        let (object, marker) = self.stored();
+        let request = Request::new()
+            .unchanged(self.bucket.key.clone(), Some(self.bucket.stored.clone()))
+            .unchanged(self.object_key.clone(), object);
+        // Where no versions are kept there are no markers.
+        if self.keeps_versions() {
+            request.unchanged(self.marker_key.clone(), marker)
+        } else {
+            request
+        }
+    }
+
+    fn is_about(&self, key: &[u8]) -> bool {
+        key == self.bucket.key || key == self.object_key || key == self.marker_key
+    }
+}
+
+/// A commit as it is put together.
+pub(super) struct Step {
+    request: Request,
+    own_conditions: Vec<Vec<u8>>,
+    freed: Vec<Extent>,
+    /// The object version that is gone for good; a write removes one at most, as only the null version is replaced.
+    removed: Option<ObjectRecord>,
+    pub(super) tally: Tally,
+}
+
+/// What a change adds to the bucket's counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) objects: i64,
+    bytes: i64,
+    pub(super) noncurrent_objects: i64,
+    noncurrent_bytes: i64,
+    pub(super) markers: i64,
+}
+
+/// Sizes are at most `OBJECT_BYTES_MAX`, far below the end of an i64.
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+impl Tally {
+    pub(super) fn add_bytes(&mut self, bytes: u64) {
+        self.bytes += signed(bytes);
+    }
+
+    pub(super) fn add_noncurrent_bytes(&mut self, bytes: u64) {
+        self.noncurrent_bytes += signed(bytes);
+    }
+
+    pub(super) fn take_noncurrent_bytes(&mut self, bytes: u64) {
+        self.noncurrent_bytes -= signed(bytes);
+    }
+
+    fn counters(self) -> [(Counted, i64); 5] {
+        [
+            (Counted::Objects, self.objects),
+            (Counted::Bytes, self.bytes),
+            (Counted::NoncurrentObjects, self.noncurrent_objects),
+            (Counted::NoncurrentBytes, self.noncurrent_bytes),
+            (Counted::Markers, self.markers),
+        ]
+    }
+}
+
+impl Step {
+    fn new() -> Self {
+        Self {
+            request: Request::new(),
+            own_conditions: Vec::new(),
+            freed: Vec::new(),
+            removed: None,
+            tally: Tally::default(),
+        }
+    }
+
+    fn with(&mut self, change: impl FnOnce(Request) -> Request) {
+        self.request = change(std::mem::take(&mut self.request));
+    }
+
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Bytes) {
+        self.with(|request| request.put(key, value));
+    }
+
+    pub(super) fn delete(&mut self, key: Vec<u8>) {
+        self.with(|request| request.delete(key));
+    }
+
+    /// Requires a row to be as it was read; if it is not, all is read and decided again.
+    pub(super) fn require(&mut self, key: Vec<u8>, stored: Option<Bytes>) {
+        self.own_conditions.push(key.clone());
+        self.with(|request| request.unchanged(key, stored));
+    }
+
+    /// Frees what an object version names, and counts it off.
+    pub(super) fn remove(&mut self, object: &ObjectRecord) {
+        let request = std::mem::take(&mut self.request);
+        self.request = detach_object(request, object, &mut self.freed);
+        self.tally.objects -= 1;
+        self.tally.bytes -= signed(object.size);
+        self.removed = Some(object.clone());
+    }
 }
 
 /// Why a commit was not made.
@@ -80,94 +232,112 @@ impl From<baleen_meta::record::RecordError> for Failure {
 }
 
 impl Objects {
-    /// Changes the object at a key, and frees what the old one had.
+    /// Changes what is at a key, and frees what is gone.
     pub(super) async fn change(&self, change: Change) -> Result<Changed, Failure> {
         let Change {
             at,
             bucket: id,
             condition,
-            record: new,
-            source,
+            mut becomes,
             also,
         } = change;
-        let (bucket_key, object_key) = (keys::bucket(&at.bucket), keys::object(id, at.key.as_str()));
-        let encoded = new.as_ref().map(record::encode).transpose()?;
         let mut turn = None;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let mut read = self
-                .meta
-                .get_many(&[bucket_key.clone(), object_key.clone()])
-                .await?
-                .into_iter();
-            let (bucket, stored) = (read.next().flatten(), read.next().flatten());
-            let bucket = OpenBucket::new(&at.bucket, bucket_key.clone(), bucket)?;
-            if bucket.id != id {
-                return Err(ObjectError::NoSuchBucket(at.bucket).into());
-            }
-            let old: Option<ObjectRecord> = stored.as_ref().map(|bytes| record::decode(bytes)).transpose()?;
-            check_condition(&condition, old.as_ref(), &at)?;
-            if old.is_none() && new.is_none() {
-                return Ok(Changed::Done { existed: false });
-            }
-            let mut request = Request::new()
-                .unchanged(bucket_key.clone(), Some(bucket.stored.clone()))
-                .unchanged(object_key.clone(), stored);
-            request = match &encoded {
-                Some(bytes) => request.put(object_key.clone(), bytes.clone()),
-                None => request.delete(object_key.clone()),
+            let present = self.present(&at, id).await?;
+            check_condition(&condition, present.object.as_ref().map(|object| &object.record), &at)?;
+            let mut step = Step::new();
+            let done = match &mut becomes {
+                Becomes::Object(object, _) => {
+                    object.version = self.version_after(&present);
+                    object.is_null = present.bucket.record.writes_null();
+                    Some(self.add_object(&mut step, &present, object).await?)
+                }
+                Becomes::Deleted => self.hide(&mut step, &present).await?,
+                Becomes::Without(version) => self.remove_version(&mut step, &present, *version).await?,
             };
-            let mut freed = Vec::new();
-            request = detach_object(request, old.as_ref(), &mut freed);
-            request = self.count(
-                request,
-                &bucket.record,
-                old.as_ref(),
-                new.as_ref().map(|new| (new, source)),
+            let Some(done) = done else {
+                // A version that was not found may have changed its table between the reads.
+                if matches!(becomes, Becomes::Without(_)) && !self.is_still(&present).await? {
+                    continue;
+                }
+                return Ok(Changed::Done(Deleted::default()));
+            };
+            let stored = match &becomes {
+                Becomes::Object(object, source) => Some((object.size, *source)),
+                Becomes::Deleted | Becomes::Without(_) => None,
+            };
+            let request = self.count(
+                present.unchanged().and(step.request),
+                &present,
+                step.tally,
+                stored,
+                step.removed.as_ref(),
             )?;
             match self.meta.commit(request.and(also.clone())).await? {
                 Outcome::Committed => {
-                    self.blobs.release(freed);
-                    self.collect_pages_of(old.as_ref()).await;
-                    return Ok(Changed::Done { existed: old.is_some() });
+                    self.blobs.release(step.freed);
+                    self.collect_pages_of(step.removed.as_ref()).await;
+                    return Ok(Changed::Done(done));
                 }
-                Outcome::Conflict { key } if key == bucket_key || key == object_key => {}
+                Outcome::Conflict { key } if present.is_about(&key) || step.own_conditions.contains(&key) => {}
                 Outcome::Conflict { .. } => return Ok(Changed::AlsoFailed),
             }
             if turn.is_none() {
-                turn = Some(self.queue_of(&object_key).lock().await);
+                turn = Some(self.queue_of(&present.object_key).lock().await);
             }
         }
         Err(ObjectError::Contended.into())
+    }
+
+    /// Reads what is current at a key.
+    async fn present(&self, at: &ObjectPath, id: BucketId) -> Result<Present, ObjectError> {
+        let key = at.key.as_str();
+        let keys = [keys::bucket(&at.bucket), keys::object(id, key), keys::marker(id, key)];
+        let mut read = self.meta.get_many(&keys).await?.into_iter();
+        let mut next = || read.next().flatten();
+        let (bucket, object, marker) = (next(), next(), next());
+        let [bucket_key, object_key, marker_key] = keys;
+        let bucket = OpenBucket::new(&at.bucket, bucket_key, bucket)?;
+        if bucket.id != id {
+            return Err(ObjectError::NoSuchBucket(at.bucket.clone()));
+        }
+        Ok(Present {
+            at: at.clone(),
+            bucket,
+            object_key,
+            object: Kept::read(object)?,
+            marker_key,
+            marker: Kept::read(marker)?,
+        })
+    }
+
+    async fn is_still(&self, present: &Present) -> Result<bool, ObjectError> {
+        let now = self.present(&present.at, present.bucket.id).await?;
+        Ok(now.stored() == present.stored())
     }
 
     /// Adds to the bucket's counters, and to its owner's, what a change adds.
     fn count(
         &self,
         request: Request,
-        bucket: &BucketRecord,
-        old: Option<&ObjectRecord>,
-        new: Option<(&ObjectRecord, Source)>,
+        present: &Present,
+        tally: Tally,
+        stored: Option<(u64, Source)>,
+        removed: Option<&ObjectRecord>,
     ) -> Result<Request, ObjectError> {
+        let bucket = &present.bucket.record;
         let used = baleen_usage::Change {
             account: bucket.owner()?,
             region: &bucket.region,
-            stored: new.map(|(new, source)| baleen_usage::Stored {
-                bytes: new.size,
-                source,
-            }),
-            removed: old.map(|old| Removed {
-                bytes: old.size,
-                made: old.modified(),
+            stored: stored.map(|(bytes, source)| baleen_usage::Stored { bytes, source }),
+            removed: removed.map(|removed| Removed {
+                bytes: removed.size,
+                made: removed.modified(),
             }),
         };
-        let new = new.map(|(new, _)| new);
         let committer = self.meta.committer();
-        let objects = i64::from(new.is_some()) - i64::from(old.is_some());
-        // Sizes are at most OBJECT_BYTES_MAX, far below the end of an i64.
-        let size = |record: Option<&ObjectRecord>| record.map_or(0, |r| i64::try_from(r.size).unwrap_or(i64::MAX));
-        let bytes = size(new) - size(old);
         let mut request = self.usage.count(request, &used);
-        for (what, delta) in [(Counted::Objects, objects), (Counted::Bytes, bytes)] {
+        for (what, delta) in tally.counters() {
             if delta != 0 {
                 request = request.add(keys::counter(bucket.id, committer, what), delta);
             }
@@ -227,13 +397,12 @@ pub(super) fn detach(request: Request, piece: &Piece, freed: &mut Vec<Extent>) -
 
 /// Removes all that an object's record names. Pages may be too many for one commit, so they are left to the collector,
 /// with a note in this commit that they are dead.
-fn detach_object(request: Request, old: Option<&ObjectRecord>, freed: &mut Vec<Extent>) -> Request {
-    match old.map(|old| &old.body) {
-        None => request,
-        Some(BodyRecord::Pieces(pieces)) => pieces
+fn detach_object(request: Request, object: &ObjectRecord, freed: &mut Vec<Extent>) -> Request {
+    match &object.body {
+        BodyRecord::Pieces(pieces) => pieces
             .iter()
             .fold(request, |request, piece| detach(request, piece, freed)),
-        Some(BodyRecord::Pages { id, .. }) => request.put(keys::dead_pages(*id), Bytes::from_static(&[1])),
+        BodyRecord::Pages { id, .. } => request.put(keys::dead_pages(*id), Bytes::from_static(&[1])),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Completing an upload: one commit which makes the object and ends the upload.
 
-use super::commit::{Change, Changed, Failure, detach};
+use super::commit::{Becomes, Change, Changed, Failure, detach};
 use super::put::in_own_task;
 use super::{Objects, OpenBucket, no_such_upload, scan_all};
 use crate::keys;
@@ -62,14 +62,19 @@ impl Objects {
                 at: path.at.clone(),
                 bucket: bucket.id,
                 condition: request.condition.clone(),
-                record: Some(self.object_of(&upload, &assembled, &completed, path)),
-                source: Source::Upload,
+                becomes: Becomes::Object(
+                    Box::new(object_of(&upload, &assembled, &completed, path)),
+                    Source::Upload,
+                ),
                 also,
             };
             match self.change(change).await.map_err(Failure::into_error)? {
-                Changed::Done { .. } => {
+                Changed::Done(done) => {
                     self.blobs.release(freed);
-                    return stored_of(&completed);
+                    return Ok(Stored {
+                        version: done.version,
+                        ..stored_of(&completed)?
+                    });
                 }
                 // A part came, or the upload ended, after it was read.
                 Changed::AlsoFailed => {}
@@ -97,31 +102,6 @@ impl Objects {
             changes,
             parts,
         }))
-    }
-
-    fn object_of(
-        &self,
-        upload: &OpenUpload,
-        assembled: &Assembled,
-        completed: &CompletedRecord,
-        path: &UploadPath,
-    ) -> ObjectRecord {
-        let body = match pages_of(&assembled.pieces) {
-            0 => BodyRecord::Pieces(assembled.pieces.clone()),
-            pages => BodyRecord::Pages {
-                id: *path.upload.as_bytes(),
-                pages,
-            },
-        };
-        ObjectRecord {
-            version: self.new_id(),
-            size: assembled.size,
-            modified_ns: completed.modified_ns,
-            etag: assembled.etag,
-            checksum: completed.checksum.clone(),
-            headers: upload.record.headers.clone(),
-            body,
-        }
     }
 
     /// The answer to a completion of an upload that is not open: the first answer, if this is a repetition.
@@ -156,6 +136,33 @@ impl OpenUpload {
             request = request.delete(keys::part(path.upload, part.number()?));
         }
         Ok(request)
+    }
+}
+
+/// The object that an upload makes.
+fn object_of(
+    upload: &OpenUpload,
+    assembled: &Assembled,
+    completed: &CompletedRecord,
+    path: &UploadPath,
+) -> ObjectRecord {
+    let body = match pages_of(&assembled.pieces) {
+        0 => BodyRecord::Pieces(assembled.pieces.clone()),
+        pages => BodyRecord::Pages {
+            id: *path.upload.as_bytes(),
+            pages,
+        },
+    };
+    ObjectRecord {
+        // Both are given by the change.
+        version: [0; 16],
+        is_null: true,
+        size: assembled.size,
+        modified_ns: completed.modified_ns,
+        etag: assembled.etag,
+        checksum: completed.checksum.clone(),
+        headers: upload.record.headers.clone(),
+        body,
     }
 }
 
@@ -206,5 +213,7 @@ fn stored_of(completed: &CompletedRecord) -> Result<Stored, ObjectError> {
         checksum: completed.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
         size: completed.size,
         modified: Timestamp::from_nanos(completed.modified_ns),
+        // A client that repeats the call is told all but the version: it may be noncurrent or gone by now.
+        version: None,
     })
 }

@@ -3,7 +3,7 @@
 use super::put::in_own_task;
 use super::{Objects, OpenBucket};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, PUT_BYTES_MAX};
-use crate::records::HeadersRecord;
+use crate::records::{HeadersRecord, VersioningRecord};
 use crate::{
     CopyObject, CopyPart, Directive, Expect, ObjectError, ObjectHead, ObjectHeaders, Part, PutObject, PutPart,
     Selection, Stored, WriteCondition,
@@ -20,7 +20,7 @@ impl Objects {
     /// As [`Objects::open`] for the source and [`Objects::put`] for the destination; [`ObjectError::CopyOntoItself`];
     /// [`ObjectError::TooLarge`] above 5 GiB, which take a multipart copy.
     pub async fn copy(self: &Arc<Self>, request: CopyObject) -> Result<Stored, ObjectError> {
-        if request.source == request.to {
+        if request.source.at == request.to && request.source.version.is_none() {
             let Directive::Replace(headers) = &request.headers else {
                 return Err(ObjectError::CopyOntoItself);
             };
@@ -28,7 +28,9 @@ impl Objects {
             let head = self.head(&request.source, Selection::Whole).await?.0;
             check_source(&head, &request.source_if_match)?;
             let algorithm = head.checksum.map(|stored| stored.checksum.algorithm());
-            if request.checksum_algorithm.is_none() || request.checksum_algorithm == algorithm {
+            // Where versions are kept, the copy is one more, with bytes of its own.
+            let keeps_versions = head.version.is_some();
+            if !keeps_versions && (request.checksum_algorithm.is_none() || request.checksum_algorithm == algorithm) {
                 let this = Arc::clone(self);
                 return in_own_task(async move { this.restate(request).await }).await;
             }
@@ -102,8 +104,11 @@ impl Objects {
         headers: &ObjectHeaders,
     ) -> Result<Option<Stored>, ObjectError> {
         let at: &ObjectPath = &request.to;
-        let current = self.current(&bucket, at).await?;
-        let head = super::get::head_of(at, current.record.clone())?;
+        if bucket.record.versioning != VersioningRecord::Never {
+            return Err(ObjectError::Contended);
+        }
+        let current = self.find(&bucket, &at.into()).await?;
+        let head = super::get::head_of(&bucket, at, current.record.clone())?;
         check_source(&head, &request.source_if_match)?;
         match &request.condition {
             WriteCondition::None => {}
@@ -124,6 +129,7 @@ impl Objects {
             checksum: head.checksum,
             size: new.size,
             modified: new.modified(),
+            version: None,
         }))
     }
 }

@@ -3,16 +3,19 @@
 use super::{Objects, OpenBucket};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{BodyRecord, ChecksumRecord, ExtentPage, ObjectRecord, Piece, PieceAt, decode_inline};
-use crate::{Body, BodyError, ObjectError, ObjectHead, OpenObject, Selection};
+use crate::records::{
+    BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionRecord,
+    VersioningRecord, decode_inline,
+};
+use crate::{Body, BodyError, ObjectError, ObjectHead, ObjectVersion, OpenObject, Selection, Version};
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
-use baleen_meta::record;
-use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange, VersionId};
+use baleen_meta::{Snapshot, record};
+use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// A record, with the bytes by which it is seen to be current.
-pub(super) struct CurrentObject {
+/// A record, with the bytes by which it is seen to be there still.
+pub(super) struct FoundObject {
     pub(super) key: Vec<u8>,
     pub(super) stored: Bytes,
     pub(super) record: ObjectRecord,
@@ -29,34 +32,40 @@ impl Objects {
     ///
     /// # Errors
     /// As [`Objects::open`].
-    pub async fn head(&self, at: &ObjectPath, selection: Selection) -> Result<(ObjectHead, ServedRange), ObjectError> {
-        let bucket = self.open_bucket(&at.bucket).await?;
+    pub async fn head(
+        &self,
+        of: impl Into<ObjectVersion>,
+        selection: Selection,
+    ) -> Result<(ObjectHead, ServedRange), ObjectError> {
+        let of = of.into();
+        let bucket = self.open_bucket(&of.at.bucket).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let record = self.current(&bucket, at).await?.record;
+            let record = self.find(&bucket, &of).await?.record;
             let pieces = match selection {
                 Selection::Whole | Selection::Range(_) => Some(Vec::new()),
                 Selection::Part(_) => self.pieces(&record).await?,
             };
             if let Some(pieces) = pieces {
                 let range = select(selection, &record, &pieces)?;
-                return Ok((head_of(at, record)?, range));
+                return Ok((head_of(&bucket, &of.at, record)?, range));
             }
         }
         Err(ObjectError::Contended)
     }
 
-    /// Opens an object for reading. What is read is the object as it was at this moment, also if it is overwritten or
+    /// Opens an object, or a version of it, for reading. What is read is the object as it was at this moment, also if it is overwritten or
     /// deleted meanwhile.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::InvalidRange`],
-    /// [`ObjectError::InvalidPartNumber`]; [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::NoSuchVersion`],
+    /// [`ObjectError::DeleteMarker`], [`ObjectError::InvalidRange`], [`ObjectError::InvalidPartNumber`]; [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not
     /// what was written are never given.
     ///
     /// What the body gives is counted as downloaded from the bucket's owner, when the body is dropped.
-    pub async fn open(&self, at: &ObjectPath, selection: Selection) -> Result<OpenObject, ObjectError> {
-        let bucket = self.open_bucket(&at.bucket).await?;
-        let mut open = self.open_in(&bucket, at, selection).await?;
+    pub async fn open(&self, of: impl Into<ObjectVersion>, selection: Selection) -> Result<OpenObject, ObjectError> {
+        let of = of.into();
+        let bucket = self.open_bucket(&of.at.bucket).await?;
+        let mut open = self.open_in(&bucket, &of, selection).await?;
         open.body = self.counted(open.body, &bucket)?;
         Ok(open)
     }
@@ -64,43 +73,78 @@ impl Objects {
     /// As [`Objects::open`], for bytes that do not leave the store.
     pub(super) async fn open_uncounted(
         &self,
-        at: &ObjectPath,
+        of: &ObjectVersion,
         selection: Selection,
     ) -> Result<OpenObject, ObjectError> {
-        let bucket = self.open_bucket(&at.bucket).await?;
-        self.open_in(&bucket, at, selection).await
+        let bucket = self.open_bucket(&of.at.bucket).await?;
+        self.open_in(&bucket, of, selection).await
     }
 
     async fn open_in(
         &self,
         bucket: &OpenBucket,
-        at: &ObjectPath,
+        of: &ObjectVersion,
         selection: Selection,
     ) -> Result<OpenObject, ObjectError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let current = self.current(bucket, at).await?;
+            let current = self.find(bucket, of).await?;
             let Some(pieces) = self.pieces(&current.record).await? else {
                 continue;
             };
             let range = select(selection, &current.record, &pieces)?;
             if let Some(body) = self.body(&current, &pieces, range).await? {
-                let head = head_of(at, current.record)?;
+                let head = head_of(bucket, &of.at, current.record)?;
                 return Ok(OpenObject { head, range, body });
             }
         }
         Err(ObjectError::Contended)
     }
 
-    /// Reads the current record at a key.
-    pub(super) async fn current(&self, bucket: &OpenBucket, at: &ObjectPath) -> Result<CurrentObject, ObjectError> {
-        let key = keys::object(bucket.id, at.key.as_str());
-        let stored = self
-            .meta
-            .get(&key)
-            .await?
-            .ok_or_else(|| ObjectError::NoSuchKey(at.clone()))?;
-        let record = record::decode(&stored)?;
-        Ok(CurrentObject { key, stored, record })
+    /// Reads the record of an object or a version.
+    pub(super) async fn find(&self, bucket: &OpenBucket, of: &ObjectVersion) -> Result<FoundObject, ObjectError> {
+        let (at, key) = (&of.at, of.at.key.as_str());
+        let object_key = keys::object(bucket.id, key);
+        let Some(version) = of.version else {
+            if bucket.record.versioning == VersioningRecord::Never {
+                let stored = self.meta.get(&object_key).await?;
+                let stored = stored.ok_or_else(|| ObjectError::NoSuchKey(at.clone()))?;
+                return found(object_key, stored);
+            }
+            let keys = [object_key, keys::marker(bucket.id, key)];
+            let mut read = self.meta.get_many(&keys).await?.into_iter();
+            let [object_key, _] = keys;
+            return match (read.next().flatten(), read.next().flatten()) {
+                (Some(stored), _) => found(object_key, stored),
+                (None, Some(marker)) => Err(hidden_by(at, record::decode(&marker)?, false)),
+                (None, None) => Err(ObjectError::NoSuchKey(at.clone())),
+            };
+        };
+        // One moment for both tables: a version may move from one to the other.
+        let snapshot = self.meta.snapshot().await?;
+        if let Some(stored) = snapshot.get(&object_key).await? {
+            let current = found(object_key, stored)?;
+            if current.record.name() == version {
+                return Ok(current);
+            }
+        } else if let Some(marker) = snapshot.get(&keys::marker(bucket.id, key)).await? {
+            let marker: MarkerRecord = record::decode(&marker)?;
+            if marker.name() == version {
+                return Err(hidden_by(at, marker, true));
+            }
+        }
+        let gone = || ObjectError::NoSuchVersion {
+            at: at.clone(),
+            version,
+        };
+        let (key, stored) = noncurrent(&snapshot, bucket, key, version).await?.ok_or_else(gone)?;
+        match VersionRecord::decode(&stored)? {
+            VersionRecord::Object(record) => Ok(FoundObject {
+                key,
+                stored,
+                record: *record,
+            }),
+            VersionRecord::Marker(marker) => Err(hidden_by(at, marker, true)),
+        }
     }
 
     /// The pieces of an object; `None` if it was removed while they were read.
@@ -121,7 +165,7 @@ impl Objects {
     /// Prepares the bytes of a range; `None` if the object was replaced before they could be held.
     async fn body(
         &self,
-        current: &CurrentObject,
+        current: &FoundObject,
         pieces: &[Piece],
         range: ServedRange,
     ) -> Result<Option<Body>, ObjectError> {
@@ -154,6 +198,43 @@ impl Objects {
             }
         }
         Ok(Some(stream(self.blobs.clone(), pins, runs)))
+    }
+}
+
+fn found(key: Vec<u8>, stored: Bytes) -> Result<FoundObject, ObjectError> {
+    let record = record::decode(&stored)?;
+    Ok(FoundObject { key, stored, record })
+}
+
+/// The row of a noncurrent version.
+async fn noncurrent(
+    snapshot: &Snapshot,
+    bucket: &OpenBucket,
+    key: &str,
+    version: Version,
+) -> Result<Option<(Vec<u8>, Bytes)>, ObjectError> {
+    let id = match version {
+        Version::Id(id) => *id.as_bytes(),
+        Version::Null => match snapshot.get(&keys::null_version(bucket.id, key)).await? {
+            Some(pointer) => record::decode::<NullRecord>(&pointer)?.version,
+            None => return Ok(None),
+        },
+    };
+    let key = keys::version(bucket.id, key, id);
+    let Some(stored) = snapshot.get(&key).await? else {
+        return Ok(None);
+    };
+    // The id behind a null version is nobody's business.
+    let is_named = VersionRecord::decode(&stored)?.is_null() == (version == Version::Null);
+    Ok(is_named.then_some((key, stored)))
+}
+
+fn hidden_by(at: &ObjectPath, marker: MarkerRecord, named: bool) -> ObjectError {
+    ObjectError::DeleteMarker {
+        at: at.clone(),
+        version: marker.name(),
+        modified: marker.modified(),
+        named,
     }
 }
 
@@ -244,10 +325,11 @@ fn part_range(part: PartNumber, pieces: &[Piece]) -> Result<ServedRange, ObjectE
 }
 
 /// What a record says to the outside.
-pub(super) fn head_of(at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
+pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
+    let keeps_versions = bucket.record.versioning != VersioningRecord::Never;
     Ok(ObjectHead {
         at: at.clone(),
-        version: VersionId::from_bytes(record.version),
+        version: keeps_versions.then(|| record.name()),
         size: record.size,
         etag: record.etag.etag(),
         modified: record.modified(),

@@ -2,8 +2,8 @@
 
 use super::Objects;
 use crate::limits::DELETE_KEYS_MAX;
-use crate::{ListObjects, ObjectError};
-use baleen_types::{AccountId, BucketName};
+use crate::{DeleteObject, ListVersions, ObjectError, ObjectVersion, WriteCondition};
+use baleen_types::{AccountId, BucketName, ObjectPath};
 use std::sync::Arc;
 
 /// What a purge did.
@@ -36,28 +36,40 @@ impl Objects {
         Ok(purged)
     }
 
-    /// Deletes the objects of a bucket page by page, each page once: what stays does not make this run on.
+    /// Deletes the versions of a bucket page by page, each page once: what stays does not make this run on.
     async fn purge_bucket(self: &Arc<Self>, bucket: &BucketName) -> Result<u64, ObjectError> {
         let mut objects = 0;
         let mut after = None;
         loop {
-            let page = ListObjects {
+            let page = ListVersions {
                 bucket: bucket.clone(),
                 prefix: String::new(),
                 delimiter: String::new(),
                 after: after.take(),
                 max_keys: DELETE_KEYS_MAX,
             };
-            let page = match self.list(page).await {
+            let page = match self.list_versions(page).await {
                 Ok(page) => page,
                 Err(ObjectError::NoSuchBucket(_)) => return Ok(objects),
                 Err(error) => return Err(error),
             };
-            let keys: Vec<_> = page.entries.into_iter().map(|entry| entry.key).collect();
-            let Some(last) = keys.last() else { return Ok(objects) };
-            after = Some(last.as_str().to_owned());
-            for deleted in self.delete_many(bucket, keys).await? {
-                objects += u64::from(deleted?);
+            let deletions = page.entries.into_iter().map(|entry| DeleteObject {
+                of: ObjectVersion {
+                    at: ObjectPath {
+                        bucket: bucket.clone(),
+                        key: entry.key,
+                    },
+                    version: Some(entry.version),
+                },
+                condition: WriteCondition::None,
+            });
+            for deleted in self.delete_many(bucket, deletions.collect()).await? {
+                let deleted = deleted?;
+                objects += u64::from(deleted.existed && !deleted.is_marker);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(objects);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Putting and deleting objects.
 
-use super::commit::{Change, Changed, Failure, attach, settle, submit};
+use super::commit::{Becomes, Change, Changed, Failure, attach, settle, submit};
 use super::ingest::{Incoming, Ingested};
 use super::{Objects, OpenBucket};
 use crate::records::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece};
-use crate::{ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
+use crate::{DeleteObject, Deleted, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
-use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
+use baleen_types::{BucketName, ObjectPath, Timestamp};
 use baleen_usage::Source;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -18,7 +18,6 @@ const DELETES_AT_ONCE: usize = 64;
 struct New {
     at: ObjectPath,
     condition: WriteCondition,
-    version: [u8; 16],
     headers: HeadersRecord,
     source: Source,
 }
@@ -38,13 +37,12 @@ impl Objects {
     pub(super) async fn put_from(self: &Arc<Self>, request: PutObject, source: Source) -> Result<Stored, ObjectError> {
         request.headers.check()?;
         let bucket = self.open_bucket(&request.at.bucket).await?;
-        let version = self.new_id();
         let incoming = Incoming {
             body: request.body,
             length: request.length,
             expect: request.expect,
             algorithm: None,
-            id: version,
+            id: self.new_id(),
             part: false,
         };
         let ingested = self.ingest(&bucket, incoming).await?;
@@ -52,7 +50,6 @@ impl Objects {
         let new = New {
             at: request.at,
             condition: request.condition,
-            version,
             headers,
             source,
         };
@@ -68,7 +65,9 @@ impl Objects {
         };
         let checksum = ingested.checksums.into_iter().next().map(StoredChecksum::full);
         let record = ObjectRecord {
-            version: new.version,
+            // Both are given by the change.
+            version: [0; 16],
+            is_null: true,
             size: ingested.size,
             modified_ns: self.clock.now().as_nanos(),
             etag: ETagRecord {
@@ -79,18 +78,18 @@ impl Objects {
             headers: new.headers,
             body: BodyRecord::Pieces(vec![piece]),
         };
-        let stored = Stored {
+        let mut stored = Stored {
             etag: record.etag.etag(),
             checksum,
             size: record.size,
             modified: Timestamp::from_nanos(record.modified_ns),
+            version: None,
         };
         let change = Change {
             at: new.at,
             bucket: bucket.id,
             condition: new.condition,
-            record: Some(record),
-            source: new.source,
+            becomes: Becomes::Object(Box::new(record), new.source),
             also: attach(Request::new(), &piece, ingested.inline.as_ref())?,
         };
         let this = Arc::clone(self);
@@ -99,37 +98,45 @@ impl Objects {
         let commit = async move {
             let submitted = submit(written);
             let outcome = this.change(change).await;
-            settle(submitted, &outcome, matches!(outcome, Ok(Changed::Done { .. })));
+            settle(submitted, &outcome, matches!(outcome, Ok(Changed::Done(_))));
             outcome.map_err(Failure::into_error)
         };
         match in_own_task(commit).await? {
-            Changed::Done { .. } => Ok(stored),
+            Changed::Done(done) => {
+                stored.version = done.version;
+                Ok(stored)
+            }
             Changed::AlsoFailed => Err(ObjectError::Contended),
         }
     }
 
-    /// Deletes an object; tells whether there was one. Deleting what is not there is no error.
-    pub async fn delete(self: &Arc<Self>, at: &ObjectPath) -> Result<bool, ObjectError> {
-        let bucket = self.open_bucket(&at.bucket).await?.id;
-        self.delete_in(bucket, at.clone()).await
+    /// Deletes an object or a version. Deleting what is not there is no error.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::PreconditionFailed`].
+    pub async fn delete(self: &Arc<Self>, request: impl Into<DeleteObject>) -> Result<Deleted, ObjectError> {
+        let request = request.into();
+        let bucket = self.open_bucket(&request.of.at.bucket).await?.id;
+        self.delete_in(bucket, request).await
     }
 
-    /// Deletes an object of the bucket as it was found.
-    async fn delete_in(self: &Arc<Self>, bucket: BucketId, at: ObjectPath) -> Result<bool, ObjectError> {
+    /// Deletes from the bucket as it was found.
+    async fn delete_in(self: &Arc<Self>, bucket: BucketId, request: DeleteObject) -> Result<Deleted, ObjectError> {
         let change = Change {
-            at,
+            at: request.of.at,
             bucket,
-            condition: WriteCondition::None,
-            record: None,
-            source: Source::Upload,
+            condition: request.condition,
+            becomes: request.of.version.map_or(Becomes::Deleted, Becomes::Without),
             also: Request::new(),
         };
         let this = Arc::clone(self);
-        let outcome = in_own_task(async move { this.change(change).await.map_err(Failure::into_error) }).await?;
-        Ok(matches!(outcome, Changed::Done { existed: true }))
+        match in_own_task(async move { this.change(change).await.map_err(Failure::into_error) }).await? {
+            Changed::Done(deleted) => Ok(deleted),
+            Changed::AlsoFailed => Err(ObjectError::Contended),
+        }
     }
 
-    /// Deletes many objects of a bucket; one result for each key, in their order. The caller bounds the number by
+    /// Deletes many objects of a bucket; one result for each request, in their order. The caller bounds the number by
     /// [`crate::limits::DELETE_KEYS_MAX`]. A bucket made again under the name meanwhile is another and keeps its objects.
     ///
     /// # Errors
@@ -137,18 +144,11 @@ impl Objects {
     pub async fn delete_many(
         self: &Arc<Self>,
         bucket: &BucketName,
-        keys: Vec<ObjectKey>,
-    ) -> Result<Vec<Result<bool, ObjectError>>, ObjectError> {
+        requests: Vec<DeleteObject>,
+    ) -> Result<Vec<Result<Deleted, ObjectError>>, ObjectError> {
         let id = self.open_bucket(bucket).await?.id;
-        let delete = |key| {
-            let at = ObjectPath {
-                bucket: bucket.clone(),
-                key,
-            };
-            self.delete_in(id, at)
-        };
-        Ok(futures::stream::iter(keys)
-            .map(delete)
+        Ok(futures::stream::iter(requests)
+            .map(|request| self.delete_in(id, request))
             .buffered(DELETES_AT_ONCE)
             .collect()
             .await)

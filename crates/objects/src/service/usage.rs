@@ -37,7 +37,7 @@ impl Objects {
         let mut sum = AccountUsage::default();
         for ((name, key), stored) in names.iter().zip(keys).zip(stored) {
             let bucket = OpenBucket::new(name, key, stored)?;
-            let BucketUsage { objects, bytes } = bucket_usage_in(snapshot, bucket.id).await?;
+            let BucketUsage { objects, bytes, .. } = bucket_usage_in(snapshot, bucket.id).await?;
             sum.buckets += 1;
             sum.objects += objects;
             sum.bytes += bytes;
@@ -98,18 +98,23 @@ impl Drop for Meter {
 
 /// The sums of a bucket's counters.
 pub(super) async fn bucket_usage_in(snapshot: &Snapshot, bucket: BucketId) -> Result<BucketUsage, ObjectError> {
-    let (mut objects, mut bytes) = (0, 0);
+    let mut sums = [0; Counted::ALL.len()];
     for entry in scan_all(snapshot, &keys::counters(bucket)).await? {
         let value = counter::decode(&entry.value)?;
-        match keys::counted(&entry.key)? {
-            what if what == Counted::Objects as u8 => objects += value,
-            what if what == Counted::Bytes as u8 => bytes += value,
-            _ => {}
+        let what = keys::counted(&entry.key)?;
+        if let Some(at) = Counted::ALL.iter().position(|counted| *counted as u8 == what) {
+            sums[at] += value;
         }
     }
-    let whole = |sum: i128| u64::try_from(sum).map_err(|_| ObjectError::corrupt("a bucket's counter is negative"));
+    let sum = |what: Counted| {
+        let at = Counted::ALL.iter().position(|counted| *counted as u8 == what as u8);
+        let sum = at.and_then(|at| u64::try_from(sums[at]).ok());
+        sum.ok_or_else(|| ObjectError::corrupt("a bucket's counter is negative"))
+    };
     Ok(BucketUsage {
-        objects: whole(objects)?,
-        bytes: whole(bytes)?,
+        objects: sum(Counted::Objects)?,
+        bytes: sum(Counted::Bytes)?,
+        noncurrent_objects: sum(Counted::NoncurrentObjects)?,
+        noncurrent_bytes: sum(Counted::NoncurrentBytes)?,
     })
 }

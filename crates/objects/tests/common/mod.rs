@@ -149,6 +149,7 @@ impl Store {
             owner: account(1),
             name: bucket(name),
             region,
+            object_lock: false,
         };
         self.objects.create_bucket(new).await.unwrap();
     }

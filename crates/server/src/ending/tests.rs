@@ -259,6 +259,7 @@ impl World {
             owner: account,
             name: bucket.clone(),
             region: region(),
+            object_lock: false,
         };
         objects.create_bucket(create).await.unwrap();
         for (key, bytes) in [("small", 5), ("large", 200_000)] {

@@ -1,0 +1,28 @@
+//! Shapes of the first release, from before buckets kept versions.
+
+use super::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord};
+use baleen_meta::record::{NoBefore, Record};
+use serde::{Deserialize, Serialize};
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BucketRecord {
+    pub(crate) id: BucketId,
+    pub(crate) owner: u64,
+    pub(crate) region: String,
+    pub(crate) created_ns: i64,
+}
+first_version!(BucketRecord, "bucket");
+
+/// The one version of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ObjectRecord {
+    pub(crate) version: [u8; 16],
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+    pub(crate) etag: ETagRecord,
+    pub(crate) checksum: Option<ChecksumRecord>,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) body: BodyRecord,
+}
+first_version!(ObjectRecord, "object");

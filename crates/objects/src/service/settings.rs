@@ -1,0 +1,44 @@
+//! Settings of buckets.
+
+use super::Objects;
+use crate::{BucketSetting, ObjectError, keys};
+use baleen_meta::{Request, record};
+use baleen_types::BucketName;
+
+impl Objects {
+    /// Reads a setting of a bucket; `None` if it has none of that kind.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`].
+    pub async fn setting<S: BucketSetting>(&self, name: &BucketName) -> Result<Option<S>, ObjectError> {
+        let bucket = self.open_bucket(name).await?;
+        if bucket.record.settings & S::KIND.bit() == 0 {
+            return Ok(None);
+        }
+        let stored = self.meta.get(&keys::setting(bucket.id, S::KIND)).await?;
+        Ok(stored.map(|stored| record::decode(&stored)).transpose()?)
+    }
+
+    /// Sets, or with `None` removes, a setting of a bucket. In force for every request that arrives after the answer.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`].
+    pub async fn put_setting<S: BucketSetting>(
+        &self,
+        name: &BucketName,
+        setting: Option<&S>,
+    ) -> Result<(), ObjectError> {
+        let encoded = setting.map(record::encode).transpose()?;
+        self.change_bucket(name, |record| {
+            let key = keys::setting(record.id, S::KIND);
+            Ok(if let Some(value) = &encoded {
+                record.settings |= S::KIND.bit();
+                Request::new().put(key, value.clone())
+            } else {
+                record.settings &= !S::KIND.bit();
+                Request::new().delete(key)
+            })
+        })
+        .await
+    }
+}
