@@ -13,7 +13,7 @@ use baleen_audit::Audit;
 use baleen_http::{BodyFault, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
 use baleen_iam::{Iam, PublicUrl};
 use baleen_objects::Objects;
-use baleen_policy::{Action, Context, Origin, Principal};
+use baleen_policy::{Action, Context, Denied, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_tenancy::Tenancy;
 use baleen_types::{RegionName, RequestId};
@@ -53,6 +53,18 @@ const SERVICES: &[&str] = &["iam", "sts"];
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 static REQUEST_ID_TOO: HeaderName = HeaderName::from_static("x-amz-request-id");
 
+/// What is known of a call of the query protocol while it is served.
+struct Sought {
+    /// Its row, once who asks may know that there is one.
+    row: Option<&'static Row>,
+    /// Its name in log and metrics.
+    name: &'static str,
+    /// What the audit log is to know.
+    told: Told,
+    /// How an error is written.
+    style: Style,
+}
+
 impl IdentityDoor {
     /// Builds the door over its services.
     #[must_use]
@@ -60,14 +72,9 @@ impl IdentityDoor {
         Arc::new(Self { parts: Arc::new(parts) })
     }
 
-    /// Serves a call of the query protocol; the row comes back as soon as it is known.
-    async fn action(
-        &self,
-        head: &Head,
-        body: RequestBody,
-        row: &mut Option<&'static Row>,
-        told: &Told,
-    ) -> Result<Answer, Fault> {
+    /// Serves a call of the query protocol; what is known of it comes back also when it fails.
+    async fn action(&self, head: &Head, body: RequestBody, sought: &mut Sought) -> Result<Answer, Fault> {
+        let told = &sought.told.clone();
         if head.uri.path() != "/" {
             return Err(Fault::new(
                 Code::NotFound,
@@ -82,8 +89,18 @@ impl IdentityDoor {
         let params = Params::parse(head.uri.query().unwrap_or_default(), &form)?;
         let action = params.get("Action").filter(|action| !action.is_empty());
         let action = action.ok_or_else(|| Fault::new(Code::MissingAction, "The parameter Action is required."))?;
-        let found = ops::find(action).ok_or_else(|| unknown_action(action, params.get("Version")))?;
-        *row = Some(found);
+        let found = ops::find(action);
+        sought.name = found.map_or(sought.name, |row| row.name);
+        if looks_like_json(action) {
+            sought.style = Style::Json;
+        }
+        // Nobody is told which actions there are, nor how they are called.
+        if signed.is_none() && !found.is_some_and(Row::is_open) {
+            return Err(Denied::Unauthenticated.into());
+        }
+        let found = found.ok_or_else(|| unknown_action(action, params.get("Version")))?;
+        sought.row = Some(found);
+        sought.style = found.style();
         if !found.is_open() {
             told.names(&params);
         }
@@ -216,16 +233,22 @@ impl Door for IdentityDoor {
             response.extensions_mut().insert(OperationName(place.name()));
             return response;
         }
-        let (mut row, told) = (None, Told::default());
-        let answer = self.action(&head, body, &mut row, &told).await;
+        let mut sought = Sought {
+            row: None,
+            name: "UnknownAction",
+            told: Told::default(),
+            style: early_style(&head),
+        };
+        let answer = self.action(&head, body, &mut sought).await;
+        let Sought { row, name, told, style } = sought;
         let is_open = row.is_some_and(Row::is_open);
         let is_denied = matches!(&answer, Err(fault) if is_denial(fault, is_open));
         let mut response = match (answer, row) {
             (Ok(answer), Some(row)) => answer.render(row.name, row.service, id),
-            (Ok(_), None) => Fault::internal("an answer without an operation").render(early_style(&head), id),
-            (Err(fault), row) => {
+            (Ok(_), None) => Fault::internal("an answer without an operation").render(style, id),
+            (Err(fault), _) => {
                 fault.log(Some(id));
-                fault.render(row.map_or_else(|| early_style(&head), Row::style), id)
+                fault.render(style, id)
             }
         };
         if row.is_some_and(|row| row.effect == Effect::Secret) {
@@ -239,7 +262,6 @@ impl Door for IdentityDoor {
             };
             told.record(&mut response, &head, weight, row.permission, is_denied);
         }
-        let name = row.map_or("UnknownAction", |row| row.name);
         response.extensions_mut().insert(OperationName(name));
         response
     }
@@ -291,6 +313,12 @@ fn early_style(head: &Head) -> Style {
         .get::<Signed>()
         .is_some_and(|signed| signed.service == Service::Sts.name());
     Style::Xml(if is_sts { Service::Sts } else { Service::Iam })
+}
+
+/// Whether actions of such names answer in JSON: told by the name alone, so that the shape of an error does not say which there
+/// are.
+fn looks_like_json(action: &str) -> bool {
+    action.starts_with("RS") || action.contains("ApiToken")
 }
 
 fn unknown_action(action: &str, version: Option<&str>) -> Fault {

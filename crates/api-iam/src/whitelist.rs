@@ -70,22 +70,22 @@ pub(crate) async fn serve(
     found: &mut Option<&'static Row>,
 ) -> Result<Response, Fault> {
     let name = head.uri.path().strip_prefix(BASE).unwrap_or_default();
+    *found = ROWS.iter().find(|row| row.name == name);
+    // Nobody is told which calls there are.
+    let principal = head.extensions.get().cloned().unwrap_or(Principal::Nobody);
+    if principal.user().is_none() {
+        return Err(baleen_policy::Denied::Unauthenticated.into());
+    }
     if name == "RSWhitelistStats" {
         // The document announces it as "upcoming".
         return Err(Fault::new(Code::NotImplemented, "RSWhitelistStats is not offered yet."));
     }
-    let row = ROWS.iter().find(|row| row.name == name);
-    let row = row.ok_or_else(|| Fault::new(Code::NotFound, "There is no such whitelist call."))?;
-    *found = Some(row);
+    let row = found.ok_or_else(|| Fault::new(Code::NotFound, "There is no such whitelist call."))?;
     if head.method != row.method {
         return Err(Fault::new(
             Code::MethodNotAllowed,
             format!("{name} is sent by {}.", row.method),
         ));
-    }
-    let principal = head.extensions.get().cloned().unwrap_or(Principal::Nobody);
-    if principal.user().is_none() {
-        return Err(baleen_policy::Denied::Unauthenticated.into());
     }
     let fields = read_fields(head, body).await?;
     let named = ["root", "ruleId", "subNet"].into_iter();

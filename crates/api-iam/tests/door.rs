@@ -167,6 +167,47 @@ async fn every_row_needs_its_service_and_a_signature() {
     }
 }
 
+/// Known or not, in the wrong version or by the wrong method: nobody gets one answer.
+#[tokio::test]
+async fn nobody_learns_which_actions_there_are() {
+    let bench = Bench::new().await;
+    for names in [
+        ["ListUsers", "ListNonsense"],
+        ["CreateUser", "CreateNonsense"],
+        ["RSListCustomer", "RSNonsense"],
+        ["CreateApiToken", "CreateApiTokenNonsense"],
+    ] {
+        let mut told = Vec::new();
+        for name in names {
+            for version in ["2010-05-08", "2011-06-15", ""] {
+                let form = format!("Action={name}&Version={version}");
+                let by_get = http::Request::get(format!("/?{form}")).body(body("")).unwrap();
+                for request in [form_of("/", form), by_get] {
+                    let answer = bench.send(&Principal::Nobody, "iam", request).await;
+                    answer.refused(403, "MissingAuthenticationToken");
+                    told.push((format!("{:?}", answer.headers), answer.body));
+                }
+            }
+        }
+        assert!(told.iter().all(|answer| *answer == told[0]), "{told:?}");
+    }
+    let mut told = Vec::new();
+    for call in [
+        "RSWhitelistAddRule",
+        "RSWhitelistListRules",
+        "RSWhitelistStats",
+        "RSWhitelistNonsense",
+    ] {
+        let request = http::Request::put(format!("/api/whitelist/{call}"))
+            .body(body("{}"))
+            .unwrap();
+        let answer = bench.send(&Principal::Nobody, "iam", request).await;
+        answer.refused(403, "MissingAuthenticationToken");
+        told.push(answer.body);
+    }
+    assert!(told.iter().all(|answer| *answer == told[0]), "{told:?}");
+}
+
 #[tokio::test]
 async fn what_the_audit_log_is_told() {
     let bench = Bench::new().await;
