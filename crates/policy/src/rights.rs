@@ -100,7 +100,9 @@ table! {
     Manager, Any: IamListGroups IamListRoles IamGetAccountSummary IamListVirtualMfaDevices
         IamGetAccountAuthorizationDetails IamReadAuditLog;
     Anyone, Any: IamListAccountAliases IamGetAccountPasswordPolicy;
-    Manager, Any: IamRsCreateSamlConnection IamRsGetSamlConnection IamRsUpdateSamlConnection IamRsDeleteSamlConnection;
+    Manager, Any: IamRsGetSamlConnection;
+    // Who names the identity provider can log in as every federated user, for as long as it likes.
+    Manager, Own: IamRsCreateSamlConnection IamRsUpdateSamlConnection IamRsDeleteSamlConnection;
     OneselfOrManager, Own: CapturesManageTokens;
     // customers
     Reseller, Any: IamRsCreateCustomer IamRsListCustomer IamRsCustomerDetails IamRsSetCustomerServiceAccessLevel;
