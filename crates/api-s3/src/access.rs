@@ -11,6 +11,7 @@ use baleen_http::{Deed, Verdict, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion};
 use baleen_policy::{
     Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
+    is_forbidden,
 };
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
@@ -47,22 +48,21 @@ pub(crate) struct Asker {
 
 impl Asker {
     fn ask(&self, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
-        authorize(&Ask {
+        authorize(&self.question(action, resource))
+    }
+
+    fn question<'a>(&'a self, action: Action, resource: Resource<'a>) -> Ask<'a> {
+        Ask {
             principal: &self.principal,
             action,
             resource,
             context: &self.context,
-        })
+        }
     }
 
     /// The statement that decides a question, for the audit log.
     fn deciding(&self, action: Action, resource: Resource<'_>) -> Option<String> {
-        deciding(&Ask {
-            principal: &self.principal,
-            action,
-            resource,
-            context: &self.context,
-        })
+        deciding(&self.question(action, resource))
     }
 
     /// Whether the asker may list a bucket; who may not does not learn which keys there are.
@@ -313,7 +313,11 @@ impl Access {
         }
         let authorized = match (row.extent, decided) {
             // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
-            (Extent::Account, Err(Denied::NotAllowed)) => None,
+            (Extent::Account, Err(Denied::NotAllowed))
+                if !is_forbidden(&asker.question(action, Resource::OwnAccount)) =>
+            {
+                None
+            }
             (Extent::Keys, Err(_)) if bucket.is_some() => None,
             (_, decided) => Some(decided?),
         };

@@ -109,6 +109,16 @@ pub fn authorize(ask: &Ask<'_>) -> Result<Authorized, Denied> {
     })
 }
 
+/// Whether something forbids it, rather than nothing allowing it: an explicit Deny of who asks or of its session, or a
+/// password that has to be changed first. For operations which go on to decide about each of many things.
+pub fn is_forbidden(ask: &Ask<'_>) -> bool {
+    let Some(caller) = ask.principal.caller() else {
+        return true;
+    };
+    let weighed = weigh(ask, Some(caller), Some(caller.user.account), None);
+    must_change_password(caller) || weighed.own.denied || weighed.bounds_deny
+}
+
 fn management(ask: &Ask<'_>, caller: &Caller, rule: Rule) -> Result<AccountId, Denied> {
     let own = caller.user.account;
     let may_with_old_password = matches!(ask.action, Action::IamChangePassword | Action::IamRsGetUserInfo);
@@ -202,6 +212,8 @@ pub(crate) struct Weighed {
     pub(crate) bucket: Verdict,
     /// Whether each set of bounds allows.
     pub(crate) in_bounds: bool,
+    /// Whether one of them denies.
+    pub(crate) bounds_deny: bool,
 }
 
 fn weigh(ask: &Ask<'_>, caller: Option<&Caller>, owner: Option<AccountId>, bucket: Option<&Policy>) -> Weighed {
@@ -211,6 +223,7 @@ fn weigh(ask: &Ask<'_>, caller: Option<&Caller>, owner: Option<AccountId>, bucke
         own: Verdict::default(),
         bucket: Verdict::default(),
         in_bounds: true,
+        bounds_deny: false,
     };
     if policies.is_empty() && bounds.is_empty() && bucket.is_none() {
         return weighed;
@@ -233,10 +246,11 @@ fn weigh(ask: &Ask<'_>, caller: Option<&Caller>, owner: Option<AccountId>, bucke
     weighed.bucket = bucket
         .map(|policy| policy.verdict(ask.action, &arn, &scene))
         .unwrap_or_default();
-    weighed.in_bounds = bounds
-        .iter()
-        .map(|set| all(set))
-        .all(|set| !set.denied && set.allowed == Reach::Caller);
+    for set in bounds {
+        let verdict = all(set);
+        weighed.in_bounds &= !verdict.denied && verdict.allowed == Reach::Caller;
+        weighed.bounds_deny |= verdict.denied;
+    }
     weighed
 }
 

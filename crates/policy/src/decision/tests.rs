@@ -293,3 +293,28 @@ fn every_action_on_every_thing_is_decided() {
         }
     }
 }
+
+#[test]
+fn a_deny_forbids_and_silence_does_not() {
+    for (who, own, held, forbidden) in [
+        ("ann", "-", "-", false),
+        ("ann", "+s3:ListBucket@*", "-", false),
+        ("ann", "+*@*, -s3:ListAllMyBuckets@*", "-", true),
+        ("ann+derived", "+*@*", "+s3:ListBucket@*", false),
+        ("ann+derived", "+*@*", "+*@*, -s3:ListAllMyBuckets@*", true),
+        ("ann+must", "+*@*", "-", true),
+        ("nobody", "-", "-", true),
+    ] {
+        let principal = caller(who).map_or(Principal::Nobody, |caller| {
+            let policies = documents(own, DocumentKind::Identity);
+            caller.policies(policies).bounds(bounds(held)).into()
+        });
+        let ask = Ask {
+            principal: &principal,
+            action: Action::S3ListAllMyBuckets,
+            resource: Resource::OwnAccount,
+            context: &context("-"),
+        };
+        assert_eq!(is_forbidden(&ask), forbidden, "{who} {own} {held}");
+    }
+}
