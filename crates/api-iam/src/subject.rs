@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Where the resource of an action comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub enum Extent {
     /// The account of who asks, as a whole.
     Account,
     /// Who asks.

@@ -17,6 +17,8 @@ mod ops;
 mod output;
 mod serve;
 mod tenants;
+#[cfg(test)]
+mod verdicts;
 mod wire;
 
 use clap::Parser;

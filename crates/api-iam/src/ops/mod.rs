@@ -88,7 +88,8 @@ use crate::answer::{Answer, Service, Style};
 use crate::door::Parts;
 use crate::fault::Fault;
 use crate::params::Params;
-use crate::subject::{Extent, Subject};
+pub use crate::subject::Extent;
+use crate::subject::Subject;
 use crate::told::Told;
 use baleen_iam::{AccessKeyInfo, PolicyArn, UserInfo};
 use baleen_policy::{Action, Authorized, Origin, User};
@@ -132,6 +133,14 @@ enum Shape {
 }
 
 impl Row {
+    /// What it acts on; nothing is judged where the operation asks for a proof of its own.
+    pub fn extent(&self) -> Option<Extent> {
+        match self.run {
+            Runner::Open(_) => None,
+            Runner::Signed(extent, _) => Some(extent),
+        }
+    }
+
     /// Whether it needs no signature.
     pub fn is_open(&self) -> bool {
         matches!(self.run, Runner::Open(_))

@@ -1,0 +1,280 @@
+//! The questions to the S3 door and to the PCAPs door.
+
+use super::calls::element;
+use super::people::{Asker, Facts};
+use super::questions::{Made, Question, Setup};
+use super::world::{Ask, Dump, SITE, World};
+use baleen_api_s3::{Extent, OPERATIONS, Query, Row};
+use http::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A bucket with an object and an upload, and one without anything.
+pub(super) const FULL: &str = "acme-full";
+pub(super) const EMPTY: &str = "acme-empty";
+pub(super) const KEY: &str = "case-17";
+/// Where captures go.
+pub(super) const DESTINATION: &str = "s3://acme-full/captures?region=us-east-1";
+
+pub(super) fn s3() -> Vec<Question> {
+    let mut questions = Vec::new();
+    for row in OPERATIONS {
+        let targets: &[(&str, &str, &str)] = match row.extent {
+            Extent::Account => &[("account", "", "")],
+            Extent::NewBucket => &[("new", "acme-new", ""), ("taken", FULL, "")],
+            Extent::Bucket => &[("bucket", EMPTY, ""), ("no bucket", "acme-absent", "")],
+            Extent::Keys => &[("keys", FULL, KEY), ("no bucket", "acme-absent", KEY)],
+            Extent::Object => &[
+                ("object", FULL, KEY),
+                ("no key", FULL, "absent"),
+                ("no bucket", "acme-absent", KEY),
+            ],
+        };
+        for (target, bucket, key) in targets {
+            let resource = match (row.extent, *key) {
+                (Extent::Account, _) => "*".to_owned(),
+                (_, "") => format!("arn:aws:s3:::{bucket}"),
+                (_, key) => format!("arn:aws:s3:::{bucket}/{key}"),
+            };
+            questions.push(Question {
+                door: "s3",
+                operation: row.name,
+                action: row.action.name(),
+                extent: format!("{:?}", row.extent),
+                target,
+                effect: match row.query {
+                    Query::Any => "read",
+                    Query::Only(_) => "write",
+                },
+                setup: Setup::Buckets,
+                before: Vec::new(),
+                ask: Box::new(|_, made| s3_ask(row, bucket, key, made)),
+                resource: Box::new(move |_| resource.clone()),
+            });
+        }
+    }
+    // What AWS has and we have not, and what nobody has.
+    for (name, method, target) in [
+        ("(GetBucketAcl)", Method::GET, "/acme-full?acl"),
+        ("(PutBucketPolicy)", Method::PUT, "/acme-full?policy"),
+        ("(PATCH)", Method::PATCH, "/acme-full/case-17"),
+    ] {
+        questions.push(Question {
+            door: "s3",
+            operation: name,
+            action: "-",
+            extent: "-".to_owned(),
+            target: "-",
+            effect: "write",
+            setup: Setup::Buckets,
+            before: Vec::new(),
+            ask: Box::new(move |_, _| Ask {
+                service: "s3",
+                method: method.clone(),
+                target: target.to_owned(),
+                headers: Vec::new(),
+                body: String::new(),
+            }),
+            resource: Box::new(|_| "*".to_owned()),
+        });
+    }
+    questions
+}
+
+fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
+    let upload = format!("uploadId={}", made["upload"]);
+    let in_upload = |part: &str| format!("?partNumber={part}&{upload}");
+    let upload = format!("?{upload}");
+    let source = vec![("x-amz-copy-source", format!("/{FULL}/{KEY}"))];
+    let delete = format!("<Delete><Object><Key>{key}</Key></Object></Delete>");
+    let complete = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>",
+        made["etag"]
+    );
+    let (method, query, headers, body) = match row.name {
+        "ListBuckets" | "ListObjects" | "GetObject" => (Method::GET, String::new(), Vec::new(), String::new()),
+        "HeadBucket" | "HeadObject" => (Method::HEAD, String::new(), Vec::new(), String::new()),
+        "CreateBucket" => (Method::PUT, String::new(), Vec::new(), String::new()),
+        "DeleteBucket" | "DeleteObject" => (Method::DELETE, String::new(), Vec::new(), String::new()),
+        "GetBucketLocation" => (Method::GET, "?location".to_owned(), Vec::new(), String::new()),
+        "GetBucketVersioning" => (Method::GET, "?versioning".to_owned(), Vec::new(), String::new()),
+        "PutBucketVersioning" => (
+            Method::PUT,
+            "?versioning".to_owned(),
+            Vec::new(),
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned(),
+        ),
+        "ListObjectVersions" => (Method::GET, "?versions".to_owned(), Vec::new(), String::new()),
+        "ListObjectsV2" => (Method::GET, "?list-type=2".to_owned(), Vec::new(), String::new()),
+        "GetObjectTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),
+        "PutObject" => (Method::PUT, String::new(), Vec::new(), "bytes".to_owned()),
+        "CopyObject" => (Method::PUT, String::new(), with_directive(source), String::new()),
+        "DeleteObjects" => (Method::POST, "?delete".to_owned(), Vec::new(), delete),
+        "CreateMultipartUpload" => (Method::POST, "?uploads".to_owned(), Vec::new(), String::new()),
+        "UploadPart" => (Method::PUT, in_upload("2"), Vec::new(), "bytes".to_owned()),
+        "UploadPartCopy" => (Method::PUT, in_upload("2"), source, String::new()),
+        "CompleteMultipartUpload" => (Method::POST, upload, Vec::new(), complete),
+        "AbortMultipartUpload" => (Method::DELETE, upload, Vec::new(), String::new()),
+        "ListParts" => (Method::GET, upload, Vec::new(), String::new()),
+        "ListMultipartUploads" => (Method::GET, "?uploads".to_owned(), Vec::new(), String::new()),
+        new => panic!("say here how {new} is asked for"),
+    };
+    let key = if row.extent == Extent::Object {
+        format!("/{key}")
+    } else {
+        String::new()
+    };
+    Ask {
+        service: "s3",
+        method,
+        target: format!("/{bucket}{key}{query}"),
+        headers,
+        body,
+    }
+}
+
+/// A copy onto itself has to change something.
+fn with_directive(mut headers: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
+    headers
+}
+
+pub(super) fn pcaps(facts: &Arc<Facts>) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for row in baleen_api_capture::ops::ROWS {
+        let facts = Arc::clone(facts);
+        questions.push(Question {
+            door: "pcaps",
+            operation: row.name,
+            action: row.action.name(),
+            extent: "Project".to_owned(),
+            target: "customer",
+            effect: if row.method == Method::GET { "read" } else { "write" },
+            setup: match row.name {
+                "CreateOwnership" => Setup::Buckets,
+                "ValidateOwnership" => Setup::Challenge,
+                "CreateCapture" | "ListOwnerships" | "DeleteOwnership" => Setup::Ownership,
+                _ => Setup::Capture,
+            },
+            before: Vec::new(),
+            ask: Box::new(move |_, made| {
+                let id = if row.path.contains("ownership") {
+                    "ownership"
+                } else {
+                    "capture"
+                };
+                let id = made.get(id).map(String::as_str).unwrap_or_default();
+                let mut ask = pcaps_ask(&row.method, &facts.project, &row.path.replace("{id}", id));
+                if row.method == Method::POST {
+                    ask.body = pcaps_body(made.get("challenge"));
+                }
+                ask
+            }),
+            resource: Box::new(|_| "arn:aws:pcaps:::*".to_owned()),
+        });
+    }
+    let facts = Arc::clone(facts);
+    questions.push(Question {
+        door: "pcaps",
+        operation: "(unknown route)",
+        action: "-",
+        extent: "-".to_owned(),
+        target: "-",
+        effect: "read",
+        setup: Setup::Nothing,
+        before: Vec::new(),
+        ask: Box::new(move |_, _| pcaps_ask(&Method::GET, &facts.project, "/nonsense")),
+        resource: Box::new(|_| "*".to_owned()),
+    });
+    questions
+}
+
+pub(super) fn pcaps_ask(method: &Method, project: &str, path: &str) -> Ask {
+    Ask {
+        service: "pcaps",
+        method: method.clone(),
+        target: format!("/client/v4/accounts/{project}{path}"),
+        headers: Vec::new(),
+        body: String::new(),
+    }
+}
+
+/// Members of every request of the door.
+pub(super) fn pcaps_body(challenge: Option<&String>) -> String {
+    json!({
+        "system": "magic-transit", "type": "full", "time_limit": 60, "colo_name": SITE,
+        "destination_conf": DESTINATION, "ownership_challenge": challenge,
+    })
+    .to_string()
+}
+
+/// What was made for questions, step by step, and what was stored then.
+pub(super) struct SetUp {
+    dumps: BTreeMap<Setup, (Dump, Made)>,
+}
+
+impl SetUp {
+    /// Makes buckets, then a challenge, then proves the ownership, as the customer's root.
+    pub(super) async fn of(world: &World, root: &Asker, facts: &Facts) -> Self {
+        let (key, token) = (root.key.as_ref().unwrap(), root.token.as_deref());
+        let mut dumps = BTreeMap::new();
+        let mut made = Made::new();
+        dumps.insert(Setup::Nothing, (world.dump().await, made.clone()));
+
+        for bucket in [FULL, EMPTY] {
+            world.must(key, &s3_plain(Method::PUT, format!("/{bucket}"), "")).await;
+        }
+        let object = format!("/{FULL}/{KEY}");
+        world.must(key, &s3_plain(Method::PUT, object.clone(), "bytes")).await;
+        let upload = world
+            .must(key, &s3_plain(Method::POST, format!("{object}?uploads"), ""))
+            .await;
+        let upload = element(&upload.body, "UploadId");
+        let part = format!("{object}?partNumber=1&uploadId={upload}");
+        let part = world.must(key, &s3_plain(Method::PUT, part, "bytes")).await;
+        made.insert("etag", part.etag.unwrap());
+        made.insert("upload", upload);
+        dumps.insert(Setup::Buckets, (world.dump().await, made.clone()));
+
+        let ownership = post(world, token, facts, "/pcaps/ownership", None).await;
+        let text = |name: &str| ownership[name].as_str().unwrap().to_owned();
+        made.insert("ownership", text("id"));
+        let file = format!("/{FULL}/captures/{}", text("filename"));
+        let challenge = world.must(key, &s3_plain(Method::GET, file, "")).await.body;
+        made.insert("challenge", challenge.clone());
+        dumps.insert(Setup::Challenge, (world.dump().await, made.clone()));
+
+        post(world, token, facts, "/pcaps/ownership/validate", Some(&challenge)).await;
+        dumps.insert(Setup::Ownership, (world.dump().await, made.clone()));
+
+        let capture = post(world, token, facts, "/pcaps", None).await;
+        made.insert("capture", capture["id"].as_str().unwrap().to_owned());
+        dumps.insert(Setup::Capture, (world.dump().await, made));
+        Self { dumps }
+    }
+
+    pub(super) fn get(&self, setup: Setup) -> &(Dump, Made) {
+        &self.dumps[&setup]
+    }
+}
+
+fn s3_plain(method: Method, target: String, body: &str) -> Ask {
+    Ask {
+        service: "s3",
+        method,
+        target,
+        headers: Vec::new(),
+        body: body.to_owned(),
+    }
+}
+
+async fn post(world: &World, token: Option<&str>, facts: &Facts, path: &str, challenge: Option<&String>) -> Value {
+    let ask = Ask {
+        body: pcaps_body(challenge),
+        ..pcaps_ask(&Method::POST, &facts.project, path)
+    };
+    let heard = world.send(&ask, None, token).await;
+    assert_eq!(heard.status, 200, "{heard:?}");
+    serde_json::from_str::<Value>(&heard.body).unwrap()["result"].clone()
+}
