@@ -184,6 +184,7 @@ impl Who {
                     SessionKind::Federated => CredentialKind::FederatedSession,
                     SessionKind::Derived => CredentialKind::DerivedSession,
                     SessionKind::Reseller { by } => {
+                        let by = &by.user;
                         // Two accounts may have a user of one name; a root's ARN does not even have that.
                         reseller = Some(match by.role {
                             Role::Root => format!("{} ({})", by.arn(), by.name),

@@ -188,7 +188,10 @@ async fn each_credential_is_named_and_so_is_who_stands_behind_it() {
         in_session(SessionKind::Federated),
         in_session(SessionKind::Derived),
         in_session(SessionKind::Reseller {
-            by: Arc::clone(&reseller),
+            by: Arc::new(Caller::with_key(
+                Arc::clone(&reseller),
+                AccessKeyId::parse("AKIA0000000000000000").unwrap(),
+            )),
         }),
         Caller::with_token(user(1, "ann@example.com"), grant),
     ];

@@ -177,7 +177,7 @@ impl Iam {
         if stored.kind == StoredKind::Reseller && !self.may_assume(account, parent.as_deref()).await? {
             return Ok(Err(Refused::Suspended));
         }
-        let Some(kind) = session_kind(stored.kind, parent.as_deref()) else {
+        let Some(kind) = session_kind(stored.kind, parent.as_ref()) else {
             return Ok(Err(Refused::Unknown));
         };
         let session = Session {
@@ -258,7 +258,7 @@ impl InForce {
 
 /// How a session began. What was derived within a reseller's session is the reseller's too, so that it stays visible who
 /// stands behind it. `None` when a session that needs a parent has none.
-fn session_kind(stored: StoredKind, parent: Option<&Caller>) -> Option<SessionKind> {
+fn session_kind(stored: StoredKind, parent: Option<&Arc<Caller>>) -> Option<SessionKind> {
     Some(match stored {
         StoredKind::Login => SessionKind::Login,
         StoredKind::Federated => SessionKind::Federated,
@@ -267,7 +267,7 @@ fn session_kind(stored: StoredKind, parent: Option<&Caller>) -> Option<SessionKi
             _ => SessionKind::Derived,
         },
         StoredKind::Reseller => SessionKind::Reseller {
-            by: Arc::clone(&parent?.user),
+            by: Arc::clone(parent?),
         },
     })
 }

@@ -57,7 +57,7 @@ impl Iam {
                 StoredKind::Login => SessionKind::Login,
                 StoredKind::Federated => SessionKind::Federated,
                 StoredKind::Derived => SessionKind::Derived,
-                StoredKind::Reseller => match self.parent_user(&stored).await? {
+                StoredKind::Reseller => match self.parent_claimed(&stored).await? {
                     Some(by) => SessionKind::Reseller { by },
                     None => return Ok(None),
                 },
@@ -78,10 +78,10 @@ impl Iam {
         })
     }
 
-    async fn parent_user(&self, session: &StoredSession) -> Result<Option<Arc<User>>, Error> {
+    async fn parent_claimed(&self, session: &StoredSession) -> Result<Option<Arc<Caller>>, Error> {
         let Some(parent) = &session.parent else { return Ok(None) };
         let parent = crate::records::access_key_id(parent)?;
-        Ok(self.claimed(&parent).await?.map(|caller| caller.user))
+        Ok(self.claimed(&parent).await?.map(Arc::new))
     }
 
     /// A user, whether or not its customer may act.

@@ -1,8 +1,9 @@
 //! No derived credential is stronger than what it was derived from, lasts longer, or outlives it.
 //!
 //! Random people with random policies derive chains of sessions, with and without policies of their own, act for a customer,
-//! and make API tokens; every credential of a chain is then asked every question and compared with its parent. Documents
-//! have no conditions: what a document says of the credential itself (`aws:TokenIssueTime`) is its author's wish.
+//! and make API tokens; every credential of a chain is then asked every question and compared with its parent: with that which
+//! it was derived from, but that of a reseller within a customer with the customer's root, as long as the reseller may open it,
+//! and with nobody at all when it may not (identity contract, section 2, note f). Documents have no conditions: what a document says of the credential itself (`aws:TokenIssueTime`) is its author's wish.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,8 +13,8 @@ use baleen_iam::{
     AssumeRole, Error, LoginKind, Methods, NewSession, PolicyArn, SessionLength, SessionName, TokenLookup, TokenOptions,
 };
 use baleen_policy::{
-    Action, Ask, BucketFacts, Caller, Context, DocumentKind, Policy, PolicyFacts, Principal, Resource, Role, User,
-    UserFacts, authorize,
+    Action, Ask, BucketFacts, Caller, Context, CustomerFacts, DocumentKind, Policy, PolicyFacts, Principal, Resource,
+    Role, User, UserFacts, authorize,
 };
 use baleen_runtime::Clock as _;
 use baleen_tenancy::{AssumeRoleControl, ModifyCustomer, NewCustomer};
@@ -354,14 +355,20 @@ async fn compare(world: &World, story: &Story, chain: &[AccessKeyId]) -> Result<
         let now = principal(world, id).await.expect("nothing of the chain has ended");
         if let Some(parent) = &before {
             let (child, above) = (now.caller().unwrap(), parent.caller().unwrap());
+            let is_resold = above.user.account != child.user.account;
             let ends = |caller: &Caller| caller.session().map(|session| session.expires);
             prop_assert!(ends(above).is_none_or(|end| ends(child).is_some_and(|own| own <= end)));
-            // Within a customer it is that customer's root, held to all that the reseller is held to.
-            let above = Caller {
-                user: Arc::clone(&child.user),
-                policies: Arc::clone(&child.policies),
-                ..(**above).clone()
+            let above = if is_resold {
+                // The customer's root, proven as the reseller is and held to all that its credential is held to.
+                Caller {
+                    user: Arc::clone(&child.user),
+                    policies: Arc::clone(&child.policies),
+                    ..(**above).clone()
+                }
+            } else {
+                (**above).clone()
             };
+            let above = Principal::from(above);
             let scene = Scene {
                 owner: Arc::clone(&child.user),
                 other: common::name("other@example.com"),
@@ -369,20 +376,46 @@ async fn compare(world: &World, story: &Story, chain: &[AccessKeyId]) -> Result<
                 now: world.clock.now(),
                 is_foreign: false,
             };
-            is_no_stronger(&now, &above.into(), &scene)?;
-            let of_parent = parent.user().unwrap();
-            if of_parent.account != child.user.account {
-                let scene = Scene {
-                    owner: Arc::clone(of_parent),
+            is_no_stronger(&now, &above, &scene)?;
+            if is_resold {
+                let at_home = Scene {
+                    owner: Arc::clone(parent.user().unwrap()),
+                    other: scene.other.clone(),
+                    bucket: scene.bucket.clone(),
+                    now: scene.now,
                     is_foreign: true,
-                    ..scene
                 };
-                is_no_stronger(&now, parent, &scene)?;
+                is_no_stronger(&now, &above, &at_home)?;
+                let may_open = may_open(parent, &now, scene.now);
+                for scene in [&scene, &at_home] {
+                    let may = verdicts(&now, scene).iter().any(|(_, _, may)| *may);
+                    // Its own data is always root's, unless the reseller is shut out of the whole session.
+                    prop_assert!(!may || may_open, "it may something and its reseller may not open it");
+                    prop_assert!(
+                        scene.is_foreign || may == may_open,
+                        "it may nothing and its reseller may open it"
+                    );
+                }
             }
         }
         before = Some(now);
     }
     Ok(())
+}
+
+/// Whether the reseller would be let open the session now.
+fn may_open(reseller: &Principal, session: &Principal, now: Timestamp) -> bool {
+    let customer = CustomerFacts {
+        account: session.user().unwrap().account,
+        reseller: reseller.user().unwrap().account,
+    };
+    let ask = Ask {
+        principal: reseller,
+        action: Action::StsRsAssumeCustomerRole,
+        resource: Resource::Customer(customer),
+        context: &Context::new(now),
+    };
+    authorize(&ask).is_ok()
 }
 
 /// A token may what its owner may and its methods are for, and opens nothing further. Who was handed a borrowed credential
@@ -444,7 +477,9 @@ async fn end_one(world: &World, story: &Story, chain: Vec<AccessKeyId>) -> Resul
     let at = story.ended % chain.len();
     let ended = principal(world, &chain[at]).await.unwrap();
     let caller = ended.caller().unwrap();
-    let by = grant(&ended, Action::IamGetUser);
+    // Its user ends it: a session that may nothing any more ends nothing either.
+    let user = Caller::with_key(Arc::clone(&caller.user), world.root_key.clone());
+    let by = grant(&user.into(), Action::IamGetUser);
     if caller.session().is_some() {
         world.iam.end_session(&by, caller.user.id, &chain[at]).await.unwrap();
     } else {
@@ -491,5 +526,31 @@ proptest! {
     fn no_derived_credential_is_stronger_than_its_parent(story in story()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(tell(story))?;
+    }
+}
+
+/// A story that chance told: the reseller's admin is held back from a bucket that is open to everybody; or from all.
+#[tokio::test]
+async fn a_reseller_within_a_customer_is_held_to_what_opens_its_session_and_nothing_else() {
+    let everybody = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":["arn:aws:s3:::bkt","arn:aws:s3:::bkt/k"]}}"#;
+    let deny = |what: &str| format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny",{what}}}}}"#);
+    for inline in [
+        r#""Action":"*","Resource":"*""#,
+        r#""Action":"*","Resource":["arn:aws:s3:::bkt","arn:aws:s3:::ccc/*"]"#,
+        r#""Action":"sts:RSAssumeCustomerRole","Resource":"*""#,
+        r#""NotAction":["iam:*","s3:PutObject"],"Resource":"*""#,
+    ] {
+        let story = Story {
+            role: Role::Admin,
+            managed: vec![common::ALLOW.to_owned(); MANAGED],
+            attached: Vec::new(),
+            inline: Some(deny(inline)),
+            bucket: Some(everybody.to_owned()),
+            login_secs: None,
+            steps: vec![Step::AssumeCustomerRole { secs: 900 }],
+            methods: vec!["upload"],
+            ended: 1,
+        };
+        tell(story).await.unwrap();
     }
 }

@@ -98,7 +98,7 @@ async fn sessions_and_tokens_have_owners_too_also_of_a_customer_that_may_not_act
             let caller = owner.caller().unwrap();
             assert_eq!((caller.user.account, caller.user.id), (customer.account, root.id));
             let by = match &caller.session().unwrap().kind {
-                SessionKind::Reseller { by } => Some(by.account),
+                SessionKind::Reseller { by } => Some(by.user.account),
                 _ => None,
             };
             assert_eq!(by, is_reseller.then_some(world.account));

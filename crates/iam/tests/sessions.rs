@@ -360,7 +360,7 @@ async fn a_reseller_acts_for_a_customer_that_lets_it() {
             (customer.account, root.id, Role::Root)
         );
         let by_whom = |principal: &Principal| match &principal.caller().unwrap().session().unwrap().kind {
-            SessionKind::Reseller { by } => by.account,
+            SessionKind::Reseller { by } => by.user.account,
             other => panic!("{other:?}"),
         };
         assert_eq!(by_whom(&caller), world.account);

@@ -4,7 +4,10 @@ use crate::arn::{Arn, ArnText};
 use crate::document::{Reach, Verdict};
 use crate::rights::{self, Right, Rule, Ruling};
 use crate::scene::Scene;
-use crate::{Action, BucketFacts, Caller, Context, Credential, Policy, Principal, Resource, Role, SessionKind, User};
+use crate::{
+    Action, BucketFacts, Caller, Context, Credential, CustomerFacts, Policy, Principal, Resource, Role, SessionKind,
+    User,
+};
 use baleen_types::{AccountId, Classify, FaultKind};
 use std::sync::Arc;
 
@@ -91,12 +94,16 @@ impl Classify for Denied {
 ///
 /// Data is given by policies: within the account by one of the user's or the bucket's, across accounts by both sides; root
 /// needs none in its own account. Management is given by the role table. An explicit Deny wins over everything, and what a
-/// session is held to bounds everything (identity contract, section 1, "Roles"; identity notes, 2.1).
+/// session is held to bounds everything (identity contract, section 1, "Roles"; identity notes, 2.1). A reseller within a
+/// customer has the customer's rights, not its own, as long as it might open the session now (section 2, note f).
 ///
 /// # Errors
 /// [`Denied`], which says nothing about whether the resource exists.
 pub fn authorize(ask: &Ask<'_>) -> Result<Authorized, Denied> {
     let rule = rights::rule(ask.action);
+    if ask.principal.caller().is_some_and(|caller| is_cut(caller, ask.context)) {
+        return Err(Denied::NotAllowed);
+    }
     let account = match (rule.right, ask.principal) {
         (Right::Policies, _) => data(ask)?,
         (Right::ByItself, _) | (_, Principal::Nobody) => return Err(Denied::Unauthenticated),
@@ -268,6 +275,25 @@ fn may_mend_policy(action: Action, caller: Option<&Caller>, owner: Option<Accoun
             && !borrowed
     });
     is_policy && is_unbounded_root
+}
+
+/// Whether it is a reseller's session which that could not open any more. Asked with each request, and of where and when
+/// that comes from, so that a Deny of `sts:RSAssumeCustomerRole`, wide or narrow, ends the session at once.
+fn is_cut(caller: &Caller, context: &Context<'_>) -> bool {
+    let Some(SessionKind::Reseller { by }) = caller.session().map(|session| &session.kind) else {
+        return false;
+    };
+    let customer = CustomerFacts {
+        account: caller.user.account,
+        reseller: by.user.account,
+    };
+    let opens = authorize(&Ask {
+        principal: &Principal::Known(Arc::clone(by)),
+        action: Action::StsRsAssumeCustomerRole,
+        resource: Resource::Customer(customer),
+        context,
+    });
+    opens.is_err()
 }
 
 fn must_change_password(caller: &Caller) -> bool {

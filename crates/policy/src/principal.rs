@@ -102,8 +102,9 @@ pub enum SessionKind {
     Derived,
     /// By a reseller within a customer (RSAssumeCustomerRole): the session's user is the customer's root.
     Reseller {
-        /// Who stands behind it.
-        by: Arc<User>,
+        /// Who stands behind it, as it opened the session, with what is in force for it now: the session may nothing as soon
+        /// as that may not open it any more.
+        by: Arc<Caller>,
     },
 }
 
@@ -200,7 +201,10 @@ impl Caller {
     pub fn arn(&self) -> String {
         match self.session().map(|session| &session.kind) {
             Some(SessionKind::Reseller { by }) => {
-                format!("arn:aws:sts::{}:assumed-role/reseller/{}", self.user.account, by.name)
+                format!(
+                    "arn:aws:sts::{}:assumed-role/reseller/{}",
+                    self.user.account, by.user.name
+                )
             }
             Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => self.user.arn(),
         }

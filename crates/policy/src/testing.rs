@@ -119,8 +119,15 @@ pub(crate) fn caller(word: &str) -> Option<Caller> {
                 ..session(SessionKind::Login)
             },
         ),
-        "sold" => {
-            let by = Arc::new(self::user(9, "rex", Role::Root));
+        "sold" | "sold-denied" | "sold-aside" | "sold-demoted" => {
+            let (name, role, own) = match how {
+                "sold-denied" => ("ray", Role::Admin, "-*@*"),
+                "sold-aside" => ("ray", Role::Admin, "-s3:*@*; -iam:*@*"),
+                "sold-demoted" => ("rob", Role::User, "+*@*"),
+                _ => ("rex", Role::Root, "-"),
+            };
+            let by = Caller::with_key(self::user(9, name, role), key());
+            let by = Arc::new(by.policies(documents(own, DocumentKind::Identity)));
             Caller::with_session(user, session(SessionKind::Reseller { by }))
         }
         "token" => Caller::with_token(

@@ -54,7 +54,7 @@ fn unreadable(what: &'static str, failure: &baleen_tenancy::Error) -> Barred {
 /// Whose list a principal is held to: its account's, and a reseller's within a customer its own (identity contract, 5).
 fn listed_under(caller: &Caller) -> AccountId {
     match caller.session().map(|session| &session.kind) {
-        Some(SessionKind::Reseller { by }) => by.account,
+        Some(SessionKind::Reseller { by }) => by.user.account,
         Some(SessionKind::Login | SessionKind::Federated | SessionKind::Derived) | None => caller.user.account,
     }
 }
@@ -188,7 +188,10 @@ mod tests {
         let session = Session {
             id: AccessKeyId::parse("STXAAAAAAAAAAAAAAAAAAAAA").unwrap(),
             kind: SessionKind::Reseller {
-                by: Arc::clone(&world.reseller),
+                by: Arc::new(Caller::with_key(
+                    Arc::clone(&world.reseller),
+                    AccessKeyId::parse("AKIA0000000000000000").unwrap(),
+                )),
             },
             name: "lyve".into(),
             issued: Timestamp::EPOCH,

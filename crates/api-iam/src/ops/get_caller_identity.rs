@@ -52,7 +52,10 @@ fn arn(caller: &Caller) -> String {
     match caller.session().map(|session| (&session.kind, &session.name)) {
         Some((SessionKind::Derived, name)) => Assumed::of(&caller.user, name).arn,
         Some((SessionKind::Reseller { by }, _)) => {
-            format!("arn:aws:sts::{}:assumed-role/reseller/{}", caller.user.account, by.name)
+            format!(
+                "arn:aws:sts::{}:assumed-role/reseller/{}",
+                caller.user.account, by.user.name
+            )
         }
         Some((SessionKind::Login | SessionKind::Federated, _)) | None => caller.user.arn(),
     }
@@ -62,7 +65,7 @@ fn arn(caller: &Caller) -> String {
 fn id(caller: &Caller) -> String {
     match caller.session().map(|session| (&session.kind, &session.name)) {
         Some((SessionKind::Derived, name)) => Assumed::of(&caller.user, name).id,
-        Some((SessionKind::Reseller { by }, _)) => format!("{}:{}", by.id, by.name),
+        Some((SessionKind::Reseller { by }, _)) => format!("{}:{}", by.user.id, by.user.name),
         Some((SessionKind::Login | SessionKind::Federated, _)) | None => caller.user.id.to_string(),
     }
 }

@@ -152,7 +152,7 @@ impl Named {
                     SessionKind::Reseller { by } => Some(by),
                     SessionKind::Login | SessionKind::Federated | SessionKind::Derived => None,
                 });
-                let same = is(*account, own, scene) && by.is_some_and(|by| by.name == *name);
+                let same = is(*account, own, scene) && by.is_some_and(|by| by.user.name == *name);
                 if same { Reach::Caller } else { Reach::Nowhere }
             }
             Self::Account(_) | Self::Service => Reach::Nowhere,
