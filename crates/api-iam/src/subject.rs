@@ -7,7 +7,7 @@ use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
 use crate::tokens;
 use crate::told::Told;
-use baleen_iam::{AccessKeyInfo, Error, PolicyArn, PolicyName, UserInfo};
+use baleen_iam::{AccessKeyInfo, Error, Path, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{
     Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, Role, User, UserFacts, authorize, deciding,
 };
@@ -64,12 +64,14 @@ pub(crate) enum Subject {
     User(UserInfo),
     /// Several users.
     Users(Vec<UserInfo>),
-    /// A name that is to become a user.
-    NewUser(UserName),
+    /// A name that is to become a user, and its path as it was judged.
+    NewUser(UserName, Path),
     /// A user and one of its access keys.
     Key(UserInfo, AccessKeyInfo),
     /// An API token by its first digits, which need not exist.
     ApiToken(String),
+    /// A name that is to become a policy, and its path as it was judged.
+    NewPolicy(PolicyName, Path),
     /// A policy of the account, which need not exist.
     Policy(PolicyArn),
     /// A user, and a policy which need not exist.
@@ -146,9 +148,9 @@ impl Extent {
             Self::NewUser => {
                 let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
                 let name = user_name("UserName", name)?;
-                let path = params.get("Path").unwrap_or("/");
-                let absent = UserFacts::absent(asking.account, &name, path);
-                Ok((asked.about(Resource::User(absent))?, Subject::NewUser(name)))
+                let path = new_path(params)?;
+                let absent = UserFacts::absent(asking.account, &name, path.as_str());
+                Ok((asked.about(Resource::User(absent))?, Subject::NewUser(name, path)))
             }
             Self::OwnerOfKey => {
                 asked
@@ -170,13 +172,14 @@ impl Extent {
             }
             Self::NewPolicy => {
                 let name = params.typed("PolicyName", PolicyName::parse)?;
+                let path = new_path(params)?;
                 let facts = PolicyFacts {
                     account: asking.account,
-                    path: params.get("Path").unwrap_or("/"),
+                    path: path.as_str(),
                     name: name.as_str(),
                     is_attached: false,
                 };
-                Ok((asked.about(Resource::Policy(facts))?, Subject::Account))
+                Ok((asked.about(Resource::Policy(facts))?, Subject::NewPolicy(name, path)))
             }
             Self::Policy => {
                 let arn = policy_arn(params)?;
@@ -237,6 +240,11 @@ fn user_of_arn(arn: &str) -> Result<(AccountId, UserName), Fault> {
         AccountId::parse(account).map_err(|_| wrong())?,
         UserName::parse(name).map_err(|_| wrong())?,
     ))
+}
+
+/// The path of what is to be made. Read here alone, so that what is decided about is what is made.
+fn new_path(params: &Params) -> Result<Path, Fault> {
+    Ok(params.parsed("Path", Path::parse)?.unwrap_or_default())
 }
 
 /// The policy that a request names.

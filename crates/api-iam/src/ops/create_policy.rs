@@ -5,12 +5,13 @@ use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::limits::POLICY_DOCUMENT;
 use crate::wire;
-use baleen_iam::{Description, NewPolicy, Path, PolicyName};
+use baleen_iam::{Description, NewPolicy};
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let (name, path) = call.new_policy()?;
     let new = NewPolicy {
-        name: call.params.typed("PolicyName", PolicyName::parse)?,
-        path: call.params.parsed("Path", Path::parse)?.unwrap_or_default(),
+        name: name.clone(),
+        path: path.clone(),
         description: call
             .params
             .parsed("Description", Description::parse)?

@@ -4,12 +4,13 @@ use super::Call;
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::wire;
-use baleen_iam::{NewUser, Path};
+use baleen_iam::NewUser;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let (name, path) = call.new_user()?;
     let new = NewUser {
-        name: call.new_user()?.clone(),
-        path: call.params.parsed("Path", Path::parse)?.unwrap_or_default(),
+        name: name.clone(),
+        path: path.clone(),
         tags: call.params.tags()?,
     };
     let user = call.parts.iam.create_user(&call.authorized, new).await?;

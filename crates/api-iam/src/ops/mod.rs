@@ -91,7 +91,7 @@ use crate::params::Params;
 pub use crate::subject::Extent;
 use crate::subject::Subject;
 use crate::told::Told;
-use baleen_iam::{AccessKeyInfo, PolicyArn, UserInfo};
+use baleen_iam::{AccessKeyInfo, Path, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{Action, Authorized, Origin, User};
 use baleen_tenancy::Customer;
 use baleen_types::{RequestId, UserName};
@@ -233,10 +233,18 @@ impl Call {
         }
     }
 
-    /// The name of the user that is to be made.
-    pub(crate) fn new_user(&self) -> Result<&UserName, Fault> {
+    /// Name and path of the user that is to be made.
+    pub(crate) fn new_user(&self) -> Result<(&UserName, &Path), Fault> {
         match &self.subject {
-            Subject::NewUser(name) => Ok(name),
+            Subject::NewUser(name, path) => Ok((name, path)),
+            _ => Err(wrong_extent()),
+        }
+    }
+
+    /// Name and path of the policy that is to be made.
+    pub(crate) fn new_policy(&self) -> Result<(&PolicyName, &Path), Fault> {
+        match &self.subject {
+            Subject::NewPolicy(name, path) => Ok((name, path)),
             _ => Err(wrong_extent()),
         }
     }
