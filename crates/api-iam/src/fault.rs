@@ -327,8 +327,12 @@ impl From<&Refusal> for Fault {
             Refusal::Auth(error) => error.into(),
             Refusal::Body(fault) => fault.into(),
             Refusal::Barred => Self::access_denied(),
+            Refusal::Unaudited => Self::new(
+                Code::ServiceUnavailable,
+                "The request could not be recorded. It may have been done all the same. Please look, and try again.",
+            ),
             // The cause is in the log already.
-            Refusal::Unaudited | Refusal::Panicked => Self::new(
+            Refusal::Panicked => Self::new(
                 Code::ServiceFailure,
                 "The request failed by a fault of this server; its operator finds the cause under the request id.",
             ),

@@ -58,6 +58,10 @@ impl Door for Decides {
         is_query_protocol(head)
     }
 
+    fn sees_through(&self) -> bool {
+        false
+    }
+
     async fn serve(&self, request: Request) -> Response {
         if self.asks {
             let extensions = request.extensions();

@@ -35,10 +35,8 @@ pub trait Door: Send + Sync + 'static {
 
     /// Whether what this door has begun is done to its end and recorded in the audit log, also when its client goes away
     /// meanwhile: or a client that hangs up in time changes something without a trace. For doors whose requests are small;
-    /// a body that comes through the connection breaks off with it all the same.
-    fn sees_through(&self) -> bool {
-        false
-    }
+    /// a body that comes through the connection breaks off with it all the same. No default: who says no says why.
+    fn sees_through(&self) -> bool;
 
     /// Renders a refusal of the edge in the door's own envelope.
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response;

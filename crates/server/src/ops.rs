@@ -96,6 +96,11 @@ impl Door for Operations {
         Scheme::None
     }
 
+    /// It changes nothing.
+    fn sees_through(&self) -> bool {
+        false
+    }
+
     async fn serve(&self, request: Request) -> Response {
         let operation = match request.uri().path() {
             "/healthz" => "Health",

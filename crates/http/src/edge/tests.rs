@@ -117,6 +117,10 @@ impl Door for Echo {
         &["s3"]
     }
 
+    fn sees_through(&self) -> bool {
+        false
+    }
+
     async fn serve(&self, request: Request) -> Response {
         assert_ne!(request.uri().path(), "/panic", "asked to");
         let (head, body) = request.into_parts();

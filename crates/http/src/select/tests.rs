@@ -37,6 +37,10 @@ impl Door for Named {
         is_query_protocol(head) || head.uri.path().starts_with("/saml/")
     }
 
+    fn sees_through(&self) -> bool {
+        false
+    }
+
     async fn serve(&self, _request: Request) -> Response {
         Response::default()
     }

@@ -34,6 +34,10 @@ impl Door for Slow {
         Scheme::None
     }
 
+    fn sees_through(&self) -> bool {
+        false
+    }
+
     async fn serve(&self, request: Request) -> Response {
         match request.uri().path() {
             "/unread" => Response::new(ResponseBody::full("not read")),
