@@ -1,5 +1,6 @@
 //! Where a request goes: path-style as it stands, virtual-host brought to path-style.
 
+use baleen_types::BucketName;
 use http::Uri;
 use http::header::HOST;
 use http::request::Parts;
@@ -34,6 +35,19 @@ impl Domains {
             // With `example.com` and `s3.example.com` both configured, the longer domain leaves the shorter bucket.
             .min_by_key(|bucket| bucket.len())
             .filter(|bucket| !bucket.is_empty())
+    }
+
+    /// The bucket that a request is about, if it names one that may be.
+    pub(crate) fn bucket_of(&self, head: &Parts) -> Option<BucketName> {
+        let host = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+        let first = || {
+            head.uri
+                .path()
+                .strip_prefix('/')
+                .and_then(|path| path.split('/').next())
+        };
+        let name = host.and_then(|host| self.bucket(host)).or_else(first)?;
+        BucketName::parse(name).ok()
     }
 
     /// Rewrites a virtual-host request: `/key` at `bucket.domain` becomes `/bucket/key`.

@@ -15,6 +15,7 @@ use s3s::service::S3Service;
 
 use crate::access::RoutedTo;
 use crate::address::Domains;
+use crate::cors::{Page, preflight};
 use crate::documents;
 use crate::fault::Fault;
 use crate::prepare::prepare;
@@ -33,6 +34,7 @@ pub struct Settings {
 /// The S3 door; put behind a [`baleen_http::Edge`].
 pub struct S3Door {
     codec: S3Service,
+    objects: Arc<Objects>,
     domains: Domains,
     host_id: String,
     host_id_header: HeaderValue,
@@ -50,10 +52,11 @@ impl S3Door {
         let host_id = BASE64.encode(id);
         Arc::new(Self {
             codec: crate::codec::build(Services {
-                objects,
+                objects: Arc::clone(&objects),
                 region: settings.region,
                 clock,
             }),
+            objects,
             domains: Domains::new(&settings.domains),
             // Base64 is made of characters that headers take.
             host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
@@ -61,9 +64,17 @@ impl S3Door {
         })
     }
 
+    /// Answers a preflight, which nobody signs.
+    async fn preflight(&self, head: &Parts) -> Result<Response, Fault> {
+        let bucket = self.domains.bucket_of(head);
+        let mut response = Response::new(ResponseBody::empty());
+        *response.headers_mut() = preflight(&self.objects, bucket.as_ref(), &head.headers).await?;
+        Ok(response)
+    }
+
     async fn call(&self, mut head: Parts, mut body: RequestBody, routed: &RoutedTo) -> Result<Response, Fault> {
         if head.method == Method::OPTIONS {
-            return Err(preflight(&head.headers));
+            return self.preflight(&head).await;
         }
         self.domains.settle(&mut head);
         prepare(&mut head)?;
@@ -124,6 +135,7 @@ impl Door for S3Door {
     async fn serve(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let (method, uri) = (head.method.clone(), head.uri.clone());
+        let page = Page::of(&head.headers, &method, || self.domains.bucket_of(&head));
         let id = head.extensions.get().copied();
         let cx = ErrorContext {
             method: &method,
@@ -144,6 +156,9 @@ impl Door for S3Door {
             }
             Err(fault) => error_response(fault, &cx),
         };
+        if let Some(page) = page {
+            page.share(&self.objects, response.headers_mut()).await;
+        }
         let operation = OperationName(routed.name().unwrap_or("unknown"));
         response.extensions_mut().insert(operation);
         if let Some(deed) = routed.deed() {
@@ -211,17 +226,4 @@ fn usual_message(code: &str) -> &'static str {
         "NotImplemented" => "A header or query you provided implies functionality that is not implemented.",
         _ => "We encountered an internal error. Please try again.",
     }
-}
-
-/// The answer to a preflight as long as no bucket has a CORS configuration (AWS, "CORS troubleshooting").
-fn preflight(headers: &HeaderMap) -> Fault {
-    if !headers.contains_key(http::header::ORIGIN) {
-        let message = "Insufficient information. Origin request header needed.";
-        return Fault::new("BadRequest", StatusCode::BAD_REQUEST, message);
-    }
-    Fault::new(
-        "AccessForbidden",
-        StatusCode::FORBIDDEN,
-        "CORSResponse: CORS is not enabled for this bucket.",
-    )
 }

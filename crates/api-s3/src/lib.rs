@@ -17,6 +17,7 @@ mod circumstances;
 mod codec;
 mod conditions;
 mod convert;
+mod cors;
 mod documents;
 mod door;
 mod fault;

@@ -12,6 +12,7 @@
 mod body;
 mod bucket;
 mod checksum;
+mod cors;
 mod error;
 mod hasher;
 mod headers;
@@ -28,6 +29,7 @@ mod version;
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
 pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
+pub use cors::{Cors, CorsRule};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
 pub use list::{

@@ -125,6 +125,9 @@ operations! {
     get_bucket_location: "GetBucketLocation", S3GetBucketLocation, Bucket, Query::Any, GetBucketLocationInput => GetBucketLocationOutput;
     get_bucket_versioning: "GetBucketVersioning", S3GetBucketVersioning, Bucket, Query::Any, GetBucketVersioningInput => GetBucketVersioningOutput;
     put_bucket_versioning: "PutBucketVersioning", S3PutBucketVersioning, Bucket, Query::Only(&["versioning"]), PutBucketVersioningInput => PutBucketVersioningOutput;
+    put_bucket_cors: "PutBucketCors", S3PutBucketCors, Bucket, Query::Only(&["cors"]), PutBucketCorsInput => PutBucketCorsOutput;
+    get_bucket_cors: "GetBucketCors", S3GetBucketCors, Bucket, Query::Any, GetBucketCorsInput => GetBucketCorsOutput;
+    delete_bucket_cors: "DeleteBucketCors", S3PutBucketCors, Bucket, Query::Only(&["cors"]), DeleteBucketCorsInput => DeleteBucketCorsOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;

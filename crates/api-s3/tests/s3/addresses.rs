@@ -3,7 +3,7 @@
 use baleen_signing::encode_path;
 use http::Method;
 
-use crate::harness::{Server, ask, get, key, post, put};
+use crate::harness::{Server, ask, delete, get, key, post, put};
 
 #[tokio::test]
 async fn virtual_hosts_and_paths_are_one_store() {
@@ -89,6 +89,85 @@ async fn preflights_are_answered_without_a_configuration() {
             .any(|name| name.as_str().starts_with("access-control"))
     );
     assert_eq!(server.raw(preflight).await.status.as_u16(), 400);
+}
+
+const RULES: &str = "<CORSConfiguration><CORSRule><ID>page</ID><AllowedOrigin>https://example.com</AllowedOrigin>\
+    <AllowedMethod>PUT</AllowedMethod><AllowedMethod>GET</AllowedMethod><AllowedHeader>x-amz-*</AllowedHeader>\
+    <ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>3000</MaxAgeSeconds></CORSRule></CORSConfiguration>";
+
+#[tokio::test]
+async fn pages_of_other_origins() {
+    let server = Server::with_bucket().await;
+    server.fails(get("/bucket?cors"), 404, "NoSuchCORSConfiguration").await;
+    server.ok(put("/bucket?cors").body(RULES)).await;
+    let kept = server.ok(get("/bucket?cors")).await;
+    for (element, values) in [
+        ("ID", vec!["page"]),
+        ("AllowedMethod", vec!["PUT", "GET"]),
+        ("AllowedHeader", vec!["x-amz-*"]),
+        ("MaxAgeSeconds", vec!["3000"]),
+    ] {
+        assert_eq!(kept.elements(element), values);
+    }
+    let preflight = |origin: &str, method: &str, headers: &str| {
+        ask(Method::OPTIONS, "/bucket/k")
+            .header("origin", origin)
+            .header("access-control-request-method", method)
+            .header("access-control-request-headers", headers)
+    };
+    let told = server.raw(preflight("https://example.com", "PUT", "X-Amz-Date")).await;
+    assert_eq!(told.status.as_u16(), 200);
+    for (name, value) in [
+        ("access-control-allow-origin", "https://example.com"),
+        ("access-control-allow-methods", "PUT, GET"),
+        ("access-control-allow-headers", "x-amz-date"),
+        ("access-control-max-age", "3000"),
+        ("access-control-expose-headers", "ETag"),
+    ] {
+        assert_eq!(told.headers[name], value);
+    }
+    for refused in [
+        preflight("https://example.com.evil", "PUT", "x-amz-date"),
+        preflight("https://example.com", "DELETE", "x-amz-date"),
+        preflight("https://example.com", "PUT", "authorization"),
+    ] {
+        let refused = server.raw(refused).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (403, "AccessForbidden")
+        );
+        assert!(!refused.headers.contains_key("access-control-allow-origin"));
+    }
+    // Answers can be read by the page, errors too; what was done is not another thing for it.
+    let stored = server
+        .ok(put(&key("k")).header("origin", "https://example.com").body("data"))
+        .await;
+    assert_eq!(stored.headers["access-control-allow-origin"], "https://example.com");
+    let absent = server
+        .send(get(&key("absent")).header("origin", "https://example.com"))
+        .await;
+    assert_eq!(absent.headers["access-control-allow-origin"], "https://example.com");
+    for other in [get(&key("k")), get(&key("k")).header("origin", "https://evil.example")] {
+        let answer = server.ok(other).await;
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    }
+    // A refused one leaves the rules as they are.
+    let hostile = RULES.replace("<ExposeHeader>ETag", "<ExposeHeader>a&#13;&#10;set-cookie: b");
+    server
+        .fails(put("/bucket?cors").body(hostile), 400, "InvalidRequest")
+        .await;
+    assert_eq!(server.ok(get("/bucket?cors")).await.elements("ExposeHeader"), ["ETag"]);
+    server.ok(delete("/bucket?cors")).await;
+    server.ok(delete("/bucket?cors")).await;
+    server.fails(get("/bucket?cors"), 404, "NoSuchCORSConfiguration").await;
+    assert_eq!(
+        server
+            .raw(preflight("https://example.com", "PUT", "x-amz-date"))
+            .await
+            .status
+            .as_u16(),
+        403
+    );
 }
 
 #[tokio::test]

@@ -96,8 +96,14 @@ fn the_weight_of_each_operation() {
         let rows = OPERATIONS.iter().filter(|row| row.weight() == weight);
         rows.map(|row| row.name).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(of(Weight::Change), "CreateBucket DeleteBucket PutBucketVersioning");
-    assert_eq!(of(Weight::Look), "ListBuckets GetBucketLocation GetBucketVersioning");
+    assert_eq!(
+        of(Weight::Change),
+        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors"
+    );
+    assert_eq!(
+        of(Weight::Look),
+        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors"
+    );
 }
 
 #[tokio::test]

@@ -21,6 +21,11 @@ fn request(name: &str) -> Ask {
         "GetBucketVersioning" => get("/bucket?versioning"),
         "PutBucketVersioning" => put("/bucket?versioning")
             .body("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+        "PutBucketCors" => put("/bucket?cors").body(
+            "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>",
+        ),
+        "GetBucketCors" => get("/bucket?cors"),
+        "DeleteBucketCors" => delete("/bucket?cors"),
         "ListObjectVersions" => get("/bucket?versions"),
         "ListObjects" => get("/bucket"),
         "ListObjectsV2" => get("/bucket?list-type=2"),
@@ -101,7 +106,7 @@ async fn the_owner_is_let_in_everywhere() {
         let answer = server.send(request(row.name)).await;
         let expected = match row.name {
             "DeleteBucket" => 409,
-            "DeleteObject" => 204,
+            "DeleteObject" | "DeleteBucketCors" => 204,
             // The upload of these requests does not exist.
             "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload" | "AbortMultipartUpload" | "ListParts" => 404,
             _ => 200,

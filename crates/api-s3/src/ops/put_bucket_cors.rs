@@ -1,0 +1,52 @@
+//! PutBucketCors: checked as a whole, kept as a whole.
+
+use baleen_objects::{Cors, CorsRule};
+use s3s::dto::{self, PutBucketCorsInput, PutBucketCorsOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::cors::check;
+use crate::fault::Fault;
+use crate::limits::CORS_DOCUMENT_BYTES_MAX;
+use crate::services::Services;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<PutBucketCorsInput>,
+) -> Answer<PutBucketCorsOutput> {
+    let rules = request.input.cors_configuration.cors_rules;
+    let rules = rules.into_iter().map(rule).collect::<Result<Vec<_>, Fault>>()?;
+    let cors = Cors { rules };
+    check(&cors)?;
+    if bytes_of(&cors) > CORS_DOCUMENT_BYTES_MAX {
+        return Err(Fault::invalid_request("A CORS configuration has at most 64 KB."));
+    }
+    services.objects.put_setting(call.bucket_name()?, Some(&cors)).await?;
+    Ok(S3Response::new(PutBucketCorsOutput::default()))
+}
+
+fn rule(rule: dto::CORSRule) -> Result<CorsRule, Fault> {
+    let seconds = |age: i32| {
+        u32::try_from(age).map_err(|_| Fault::invalid_request("MaxAgeSeconds must not be negative."))
+    };
+    Ok(CorsRule {
+        id: rule.id,
+        origins: rule.allowed_origins,
+        methods: rule.allowed_methods,
+        headers: rule.allowed_headers.unwrap_or_default(),
+        exposed: rule.expose_headers.unwrap_or_default(),
+        max_age_s: rule.max_age_seconds.map(seconds).transpose()?,
+    })
+}
+
+/// The bytes of all texts: a document of the limit or less holds no more.
+fn bytes_of(cors: &Cors) -> usize {
+    let texts = |rule: &CorsRule| {
+        let lists = [&rule.origins, &rule.methods, &rule.headers, &rule.exposed];
+        let id = rule.id.as_ref().map_or(0, String::len);
+        id + lists.into_iter().flatten().map(String::len).sum::<usize>()
+    };
+    cors.rules.iter().map(texts).sum()
+}
