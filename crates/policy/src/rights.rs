@@ -75,10 +75,12 @@ table! {
     ByItself, Any: StsRsLogin StsRsFederatedLogin IamRsResetPassword;
     Reseller, Own: StsRsAssumeCustomerRole;
     // users
-    Manager, Any: IamCreateUser IamDeleteUser IamListUsers IamUpdateUser IamTagUser IamUntagUser;
+    Manager, Any: IamCreateUser IamDeleteUser IamListUsers IamTagUser IamUntagUser;
+    // Another name is another identity to the identity provider, another type another role, and a second factor can be cleared:
+    // each would let somebody in for longer than the borrowed credential lives.
+    Manager, Own: IamUpdateUser;
     OneselfOrReader, Any: IamGetUser IamListUserTags IamListGroupsForUser IamRsGetUserInfo;
-    ManagerNotOfRoot, Any: IamRsSetUserInfo;
-    ManagerNotOfRoot, Own: IamRsSetUserAuthMethod;
+    ManagerNotOfRoot, Own: IamRsSetUserInfo IamRsSetUserAuthMethod;
     // keys
     OneselfOrManager, Own: IamCreateAccessKey IamUpdateAccessKey;
     OneselfOrManager, Any: IamDeleteAccessKey IamListAccessKeys IamGetAccessKeyLastUsed IamListMfaDevices
