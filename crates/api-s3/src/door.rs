@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use baleen_http::{BodyOutcome, Door, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme};
 use baleen_objects::Objects;
+use baleen_policy::Principal;
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
@@ -144,7 +145,18 @@ impl Door for S3Door {
             host_id: &self.host_id,
         };
         let routed = RoutedTo::default();
-        let mut response = match self.call(head, body, &routed).await {
+        let is_nobody = head
+            .extensions
+            .get::<Principal>()
+            .is_none_or(|who| who.user().is_none());
+        let answer = self.call(head, body, &routed).await;
+        // What the codec knows no operation for was not decided about: nobody is told so little as what is none.
+        let answer = if is_nobody && method != Method::OPTIONS && routed.name().is_none() {
+            Err(Fault::access_denied())
+        } else {
+            answer
+        };
+        let mut response = match answer {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
                 complete_error(response, &cx).await
             }

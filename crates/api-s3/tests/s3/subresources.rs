@@ -96,6 +96,21 @@ async fn nobody_is_told_nothing() {
     let server = Server::with_bucket().await;
     let rename = || put("/bucket/k?renameObject").header("x-amz-rename-source", "/bucket/x");
     assert_eq!(server.raw(rename()).await.status.as_u16(), 403);
+    for method in ["PATCH", "TRACE", "PROPFIND", "SEARCH", "X"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        for target in ["/", "/bucket", "/bucket/k", "/bucket/k?acl", "/bucket?uploadId=1"] {
+            let answer = server.raw(ask(method.clone(), target)).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (403, "AccessDenied"),
+                "{method} {target}"
+            );
+        }
+        server.fails(ask(method, "/bucket/k"), 501, "NotImplemented").await;
+    }
+    // Nor what is wrong with a request.
+    let answer = server.raw(put("/bucket/k?uploadId=1")).await;
+    assert_eq!(answer.code(), "AccessDenied");
     let answer = server
         .send_as(CLERK, put(&key("k")).header("x-amz-rename-source", "/bucket/x"))
         .await;
