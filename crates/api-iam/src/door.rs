@@ -353,25 +353,29 @@ fn method_not_allowed() -> Fault {
     Fault::new(Code::MethodNotAllowed, "Send this action by POST.").with_header(ALLOW, HeaderValue::from_static("POST"))
 }
 
+/// Refuses a body that is not said to be a form.
+pub(crate) fn check_form_type(headers: &HeaderMap) -> Result<(), Fault> {
+    let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    if essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    {
+        Ok(())
+    } else {
+        Err(Fault::invalid_input(
+            "The body must be of the type application/x-www-form-urlencoded.",
+        ))
+    }
+}
+
 /// Reads a form, whose size depends on whether somebody signed for it.
 async fn read_form(head: &Head, body: RequestBody, is_signed: bool) -> Result<Vec<u8>, Fault> {
     if body.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(media_type) = head.headers.get(CONTENT_TYPE) {
-        let essence = media_type
-            .as_bytes()
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default();
-        if !essence
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-        {
-            return Err(Fault::invalid_input(
-                "The body must be of the type application/x-www-form-urlencoded.",
-            ));
-        }
+    if head.headers.contains_key(CONTENT_TYPE) {
+        check_form_type(&head.headers)?;
     }
     read_bounded(
         body,

@@ -9,7 +9,7 @@
 //! The answer to a login is a code, which `RSFederatedLogin` exchanges for keys: keys do not belong into a page's history.
 
 use crate::answer::{forbid_storing, json_response};
-use crate::door::{Parts, read_bounded};
+use crate::door::{Parts, check_form_type, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::SAML_ANSWER_BODY_BYTES_MAX;
 use crate::params::Params;
@@ -115,6 +115,8 @@ impl Place {
         body: RequestBody,
         told: &Told,
     ) -> Result<Response, Fault> {
+        // The HTTP-POST binding has no other (SAML bindings, 3.5.4).
+        check_form_type(&head.headers)?;
         let form = read_bounded(body, SAML_ANSWER_BODY_BYTES_MAX).await?;
         let params = Params::parse("", &form)?;
         let kept = kept(head, at);

@@ -9,7 +9,7 @@
 use baleen_api_iam::{IdentityDoor, Parts};
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
-use baleen_http::{Deed, Door as _, Request, RequestBody, Signed};
+use baleen_http::{Deed, Door as _, OperationName, Request, RequestBody, Signed};
 use baleen_iam::{Iam, PublicUrl, RootOverrides};
 use baleen_meta::Meta;
 use baleen_objects::Objects;
@@ -49,6 +49,8 @@ pub struct Told {
     pub headers: HeaderMap,
     pub body: String,
     pub deed: Option<Deed>,
+    /// Its name in log and metrics.
+    pub operation: Option<&'static str>,
 }
 
 impl Bench {
@@ -172,6 +174,7 @@ impl Bench {
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
             deed: head.extensions.get().cloned(),
+            operation: head.extensions.get::<OperationName>().map(|name| name.0),
         }
     }
 
