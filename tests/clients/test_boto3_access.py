@@ -99,7 +99,7 @@ def test_presigned_links_end(presign, s3, bucket):
 
 def test_what_is_not_built_says_so(s3, bucket):
     answer = refused(
-        "NotImplemented", 501, s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+        "NotImplemented", 501, s3.put_bucket_accelerate_configuration, Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"}
     )
     assert answer["Error"]["Message"]
 

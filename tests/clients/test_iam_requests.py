@@ -51,7 +51,7 @@ def test_the_document_s_examples(baleen, iam):
         ("RSSetUserInfo", {"Name": user, "Firstname": "John", "Lastname": "Smith", "Type": "user"}, '{"Ok":true}'),
         ("RSSetUserAuthMethod", {"Name": user, "AuthMethod": "federated"}, '{"Ok":true}'),
         ("DeleteUser", {"UserName": user}, "<DeleteUserResponse"),
-        ("RSListCustomer", {}, "[]"),
+        ("RSListCustomer", {}, "["),
     ]:
         answer = good(call(baleen, action, Version=IAM, **parameters))
         assert expected in answer.text, f"{action}: {answer.text}"

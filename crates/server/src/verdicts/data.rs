@@ -48,7 +48,11 @@ pub(super) fn s3() -> Vec<Question> {
                     Query::Only(_) => "write",
                 },
                 setup: Setup::Buckets,
-                before: Vec::new(),
+                before: if *target == "bucket" {
+                    s3_before(row, bucket)
+                } else {
+                    Vec::new()
+                },
                 ask: Box::new(|_, made| s3_ask(row, bucket, key, made)),
                 resource: Box::new(move |_| resource.clone()),
             });
@@ -82,6 +86,26 @@ pub(super) fn s3() -> Vec<Question> {
     questions
 }
 
+/// What root does first, so that there is something to give.
+fn s3_before(row: &Row, bucket: &str) -> Vec<Ask> {
+    let settings = [("GetBucketCors", "cors", CORS)];
+    let put = |(_, query, body): &(&str, &str, &str)| Ask {
+        service: "s3",
+        method: Method::PUT,
+        target: format!("/{bucket}?{query}"),
+        headers: Vec::new(),
+        body: (*body).to_owned(),
+    };
+    settings
+        .iter()
+        .filter(|(name, ..)| *name == row.name)
+        .map(put)
+        .collect()
+}
+
+const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
+    </CORSRule></CORSConfiguration>";
+
 fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
     let upload = format!("uploadId={}", made["upload"]);
     let in_upload = |part: &str| format!("?partNumber={part}&{upload}");
@@ -105,6 +129,9 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
             Vec::new(),
             "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned(),
         ),
+        "GetBucketCors" => (Method::GET, "?cors".to_owned(), Vec::new(), String::new()),
+        "DeleteBucketCors" => (Method::DELETE, "?cors".to_owned(), Vec::new(), String::new()),
+        "PutBucketCors" => (Method::PUT, "?cors".to_owned(), Vec::new(), CORS.to_owned()),
         "ListObjectVersions" => (Method::GET, "?versions".to_owned(), Vec::new(), String::new()),
         "ListObjectsV2" => (Method::GET, "?list-type=2".to_owned(), Vec::new(), String::new()),
         "GetObjectTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),
