@@ -4,7 +4,9 @@
 
 mod common;
 
-use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, Selection, WriteCondition, body_from_bytes};
+use baleen_objects::{
+    CreateBucket, Expect, ObjectHeaders, PutObject, Selection, Tags, WriteCondition, body_from_bytes,
+};
 use baleen_policy::Principal;
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
 use bytes::Bytes;
@@ -57,6 +59,7 @@ impl Bench {
             body: body_from_bytes(Bytes::from(vec![7; bytes])),
             length: Some(bytes as u64),
             headers: ObjectHeaders::default(),
+            tags: Tags::default(),
             expect: Expect::default(),
             condition: WriteCondition::None,
         };

@@ -159,6 +159,13 @@ impl Veil {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HiddenSource;
 
+/// The asker of a copy may not read the tags of its source. An extension of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnreadableTags;
+
+/// Headers by which a write does more than to write, and the permission for it.
+const MORE: [(&str, Action); 1] = [("x-amz-tagging", Action::S3PutObjectTagging)];
+
 /// Only a codec that routes otherwise than our table says gets here.
 fn misrouted() -> Fault {
     Fault::invalid_request("The address does not fit the operation.")
@@ -311,6 +318,13 @@ impl Access {
         if decided.is_err() || row.weight() != Weight::Data {
             routed.decided_by(asker.deciding(action, resource));
         }
+        if decided.is_ok() && row.action == Action::S3PutObject {
+            for (header, more) in MORE {
+                if cx.headers().get(header).is_some_and(|value| !value.is_empty()) {
+                    asker.ask(more, resource)?;
+                }
+            }
+        }
         let authorized = match (row.extent, decided) {
             // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
             (Extent::Account, Err(Denied::NotAllowed))
@@ -356,13 +370,16 @@ impl Access {
             owner: bucket.as_ref().map(|bucket| bucket.owner),
             policy: None,
         };
-        let action = match source {
+        let (action, of_tags) = match source {
             CopySource::Bucket {
                 version_id: Some(_), ..
-            } => Action::S3GetObjectVersion,
-            _ => Action::S3GetObject,
+            } => (Action::S3GetObjectVersion, Action::S3GetObjectVersionTagging),
+            _ => (Action::S3GetObject, Action::S3GetObjectTagging),
         };
         asker.ask(action, Resource::Object(facts, &at.key))?;
+        if asker.ask(of_tags, Resource::Object(facts, &at.key)).is_err() {
+            request.extensions.insert(UnreadableTags);
+        }
         let bucket = bucket.ok_or(ObjectError::NoSuchBucket(at.bucket))?;
         if !asker.may_list(&bucket) {
             request.extensions.insert(HiddenSource);
@@ -412,6 +429,8 @@ fn versioned(action: Action, query: &str) -> Action {
     match action {
         Action::S3GetObject => Action::S3GetObjectVersion,
         Action::S3GetObjectTagging => Action::S3GetObjectVersionTagging,
+        Action::S3PutObjectTagging => Action::S3PutObjectVersionTagging,
+        Action::S3DeleteObjectTagging => Action::S3DeleteObjectVersionTagging,
         Action::S3DeleteObject => Action::S3DeleteObjectVersion,
         other => other,
     }

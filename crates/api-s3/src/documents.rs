@@ -10,8 +10,8 @@ use md5::{Digest as _, Md5};
 use crate::fault::Fault;
 use crate::limits::XML_BODY_BYTES_MAX;
 
-/// Adds the checks to the body of a request that brings a document: its size, and the digests that the headers of a
-/// multi-object delete announce. (The checksum headers of a completion are those of the object, not of its document.)
+/// Adds the checks to the body of a request that brings a document: its size, and the digests that its headers announce.
+/// (The checksum headers of a completion are those of the object, not of its document.)
 pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     if body.is_empty() || !is_document(head) {
         return Ok(());
@@ -19,7 +19,7 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     body.check(SizeCheck {
         left: XML_BODY_BYTES_MAX,
     });
-    if is_multi_delete(head) {
+    if head.method == Method::PUT || is_multi_delete(head) {
         for check in DigestCheck::announced(&head.headers)? {
             body.check(check);
         }
@@ -27,7 +27,7 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every POST of S3 brings a document, and every PUT to a bucket.
+/// Every POST of S3 brings a document, and every PUT to a bucket or to a sub-resource of an object.
 fn is_document(head: &Parts) -> bool {
     match head.method {
         Method::POST => true,
@@ -39,19 +39,24 @@ fn is_document(head: &Parts) -> bool {
                 .unwrap_or(path)
                 .split_once('/')
                 .map(|(_, key)| key);
-            key.is_none_or(str::is_empty)
+            key.is_none_or(str::is_empty) || has_parameter(head, &["tagging"])
         }
         _ => false,
     }
 }
 
 fn is_multi_delete(head: &Parts) -> bool {
-    let named = |query: &str| {
-        query
-            .split('&')
-            .any(|parameter| parameter == "delete" || parameter.starts_with("delete="))
-    };
-    head.method == Method::POST && head.uri.query().is_some_and(named)
+    head.method == Method::POST && has_parameter(head, &["delete"])
+}
+
+fn has_parameter(head: &Parts, names: &[&str]) -> bool {
+    let query = head.uri.query().unwrap_or_default();
+    query.split('&').any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        // Compared decoded, since the codec decodes them.
+        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        names.contains(&&*name)
+    })
 }
 
 /// Ends a body that is too large: the codec has a limit too, but calls it an internal error.

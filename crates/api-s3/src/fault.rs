@@ -170,6 +170,8 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::CopyOntoItself | ObjectError::ChecksumNotAllowed(_) | ObjectError::SizeMismatch { .. } => {
             ("InvalidRequest", StatusCode::BAD_REQUEST)
         }
+        ObjectError::TooManyTags { .. } => ("BadRequest", StatusCode::BAD_REQUEST),
+        ObjectError::BadTag(_) => ("InvalidTag", StatusCode::BAD_REQUEST),
         ObjectError::BadDigest | ObjectError::BadChecksum { .. } => ("BadDigest", StatusCode::BAD_REQUEST),
         ObjectError::MetadataTooLarge { .. } | ObjectError::HeadersTooLarge { .. } => {
             ("MetadataTooLarge", StatusCode::BAD_REQUEST)

@@ -85,8 +85,6 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
             StatusCode::BAD_REQUEST,
             "The only storage class here is STANDARD.",
         )),
-        // Replacing the tags of a copy by none is what a copy here does.
-        "tagging" if !value.is_empty() => not_implemented("Object tagging"),
         "website-redirect-location" => not_implemented("Website hosting"),
         "write-offset-bytes" => not_implemented("Appending"),
         "bucket-object-lock-enabled" if !value.eq_ignore_ascii_case("false") => not_implemented("Object lock"),

@@ -8,8 +8,8 @@
 use baleen_blob::Blobs;
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    CreateBucket, Expect, ListObjects, ObjectHeaders, Objects, Parts, PutObject, Selection, Settings, WriteCondition,
-    body_from_bytes,
+    CreateBucket, Expect, ListObjects, ObjectHeaders, Objects, Parts, PutObject, Selection, Settings, Tags,
+    WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{SystemClock, SystemEntropy};
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
@@ -104,6 +104,7 @@ async fn put(objects: Arc<Objects>, counter: Arc<AtomicU64>, size: usize) {
         body: body_from_bytes(bytes),
         length: Some(size as u64),
         headers: ObjectHeaders::default(),
+        tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,
     };

@@ -1,6 +1,6 @@
 //! What can go wrong, one variant for each thing a caller handles differently.
 
-use crate::{BodyError, ChecksumAlgorithm, Version};
+use crate::{BodyError, ChecksumAlgorithm, TagFault, Version};
 use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// An error of the object service. Its text may be shown to a client; causes below it are for the log.
@@ -139,6 +139,15 @@ pub enum ObjectError {
         /// All values together.
         bytes: usize,
     },
+    /// More tags than there may be.
+    #[error("there are more than {limit} tags")]
+    TooManyTags {
+        /// The limit.
+        limit: usize,
+    },
+    /// A tag that cannot be.
+    #[error("{0}")]
+    BadTag(TagFault),
     /// The sender broke off, or said something about the body which is not true.
     #[error("the body could not be read: {0}")]
     Body(BodyError),
@@ -218,6 +227,8 @@ impl Classify for ObjectError {
             | Self::BadDigest
             | Self::BadChecksum { .. }
             | Self::ChecksumNotAllowed(_)
+            | Self::TooManyTags { .. }
+            | Self::BadTag(_)
             | Self::IncompleteBody { .. }
             | Self::SizeMismatch { .. } => FaultKind::Invalid,
             Self::TooLarge { .. } | Self::MetadataTooLarge { .. } | Self::HeadersTooLarge { .. } => FaultKind::TooLarge,

@@ -23,6 +23,7 @@ mod object;
 mod records;
 mod service;
 mod setting;
+mod tags;
 mod upload;
 mod version;
 
@@ -42,6 +43,7 @@ pub use object::{
 };
 pub use service::{Objects, Parts, Purged, Settings, Swept};
 pub use setting::{BucketSetting, SettingKind, Settled};
+pub use tags::{BucketTagging, TagFault, Tags};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,
 };

@@ -29,6 +29,22 @@ pub const USER_METADATA_BYTES_MAX: usize = 2048;
 /// All standard headers of an object together; keeps a record far below the keyspace's value limit of 64 KiB.
 pub const STANDARD_HEADERS_BYTES_MAX: usize = 8192;
 
+/// Tags of one object (seed 004, "Put Object Tagging": "At most 10 tags per object version").
+pub const OBJECT_TAGS_MAX: usize = 10;
+
+/// Tags of one bucket (AWS, PutBucketTagging; seed 004, "Put Bucket Tagging", names the 10 of objects, and whoever keeps to
+/// them is served as well).
+pub const BUCKET_TAGS_MAX: usize = 50;
+
+/// A tag's key (seed 004, "Put Object Tagging": "up to 128 unicode characters").
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+
+/// A tag's value (seed 004, "Put Object Tagging": "up to 256 unicode characters").
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+
+/// All tags of a bucket together; keeps their record below the keyspace's value limit of 64 KiB.
+pub const BUCKET_TAGS_BYTES_MAX: usize = 60 << 10;
+
 /// Buckets of one account (AWS's default quota of old; a listing of buckets is one answer without pages).
 pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
 
@@ -44,3 +60,4 @@ pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 
 const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
 const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);
+const _: () = assert!(OBJECT_TAGS_MAX * 4 * (TAG_KEY_CHARS_MAX + TAG_VALUE_CHARS_MAX) < 16 << 10);

@@ -1,6 +1,6 @@
 //! Objects: requests and answers.
 
-use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum, Version};
+use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum, Tags, Version};
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
 
 /// An object, or one version of it.
@@ -34,6 +34,8 @@ pub struct PutObject {
     pub length: Option<u64>,
     /// What is kept beside the bytes.
     pub headers: ObjectHeaders,
+    /// Its tags.
+    pub tags: Tags,
     /// What the sender said about the bytes.
     pub expect: Expect,
     /// What must be true for the write to happen.
@@ -131,6 +133,8 @@ pub struct ObjectHead {
     pub modified: Timestamp,
     /// What the sender put beside the bytes.
     pub headers: ObjectHeaders,
+    /// Its tags.
+    pub tags: Tags,
     /// The checksum stored with it.
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
@@ -178,6 +182,8 @@ pub struct CopyObject {
     pub to: ObjectPath,
     /// Headers and user metadata of the copy.
     pub headers: Directive<ObjectHeaders>,
+    /// Tags of the copy.
+    pub tags: Directive<Tags>,
     /// The checksum algorithm of the copy; without it the source's.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.

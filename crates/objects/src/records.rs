@@ -128,6 +128,7 @@ pub(crate) struct ObjectRecord {
     pub(crate) etag: ETagRecord,
     pub(crate) checksum: Option<ChecksumRecord>,
     pub(crate) headers: HeadersRecord,
+    pub(crate) tags: TagsRecord,
     pub(crate) body: BodyRecord,
 }
 
@@ -145,6 +146,7 @@ impl Record for ObjectRecord {
             etag: before.etag,
             checksum: before.checksum,
             headers: before.headers,
+            tags: TagsRecord::new(),
             body: before.body,
         }
     }
@@ -254,6 +256,9 @@ impl ChecksumRecord {
         })
     }
 }
+
+/// Tags as they were checked when they came: keys and values.
+pub(crate) type TagsRecord = Vec<(String, String)>;
 
 /// What the client stores beside the bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -400,12 +405,28 @@ first_version!(LiveExtent, "live extent");
 pub(crate) struct UploadRecord {
     pub(crate) initiated_ns: i64,
     pub(crate) headers: HeadersRecord,
+    pub(crate) tags: TagsRecord,
     pub(crate) algorithm: AlgorithmRecord,
     /// Whether the client chose the algorithm.
     pub(crate) chosen: bool,
     pub(crate) composite: bool,
 }
-first_version!(UploadRecord, "upload");
+
+impl Record for UploadRecord {
+    const NAME: &'static str = "upload";
+    const VERSION: u8 = 2;
+    type Before = v1::UploadRecord;
+    fn migrate(before: v1::UploadRecord) -> Self {
+        Self {
+            initiated_ns: before.initiated_ns,
+            headers: before.headers,
+            tags: TagsRecord::new(),
+            algorithm: before.algorithm,
+            chosen: before.chosen,
+            composite: before.composite,
+        }
+    }
+}
 
 impl UploadRecord {
     pub(crate) fn kind(&self) -> ChecksumKind {

@@ -1,6 +1,7 @@
 //! The service: what it is made of, and what all its operations share.
 
 mod abort;
+mod amend;
 mod buckets;
 mod commit;
 mod complete;
@@ -18,13 +19,14 @@ mod put_part;
 mod recover;
 mod settings;
 mod sweep;
+mod tags;
 mod usage;
 
 pub use purge::Purged;
 pub use sweep::Swept;
 
 use crate::keys;
-use crate::records::{BucketId, BucketRecord};
+use crate::records::{BucketId, BucketRecord, VersioningRecord};
 use crate::{ChecksumAlgorithm, ObjectError};
 use baleen_blob::{Blobs, OwnerTag};
 use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
@@ -148,6 +150,11 @@ impl OpenBucket {
             stored,
             record,
         })
+    }
+
+    /// Whether there may be other versions of a key than the current one.
+    fn keeps_versions(&self) -> bool {
+        self.record.versioning != VersioningRecord::Never
     }
 
     /// Names the owner of a blob for tools that rebuild metadata: the bucket, and the beginning of an object's or an

@@ -2,7 +2,9 @@
 
 pub(crate) mod assemble;
 
-use crate::{Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, ObjectVersion, WriteCondition};
+use crate::{
+    Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, ObjectVersion, Tags, WriteCondition,
+};
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// A request to begin an upload.
@@ -12,6 +14,8 @@ pub struct CreateUpload {
     pub at: ObjectPath,
     /// What will be kept beside its bytes.
     pub headers: ObjectHeaders,
+    /// The tags it will have.
+    pub tags: Tags,
     /// The checksum of parts and object; without it CRC64NVME over the whole object, as AWS does.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is made; without it the algorithm's usual way.

@@ -8,7 +8,7 @@ use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_objects::{
     BucketUsage, Checksum, ChecksumAlgorithm, ChecksumKind, CompleteUpload, CompletedPart, CopyPart, CreateUpload,
-    Expect, ListParts, ListUploads, ObjectError, ObjectHeaders, PutPart, Selection, UploadMarker, WriteCondition,
+    Expect, ListParts, ListUploads, ObjectError, ObjectHeaders, PutPart, Selection, Tags, UploadMarker, WriteCondition,
     limits,
 };
 use baleen_types::{ByteRange, ETag};
@@ -178,6 +178,7 @@ async fn checksums_of_uploads() {
     let create = |algorithm, kind| CreateUpload {
         at: at("k"),
         headers: ObjectHeaders::default(),
+        tags: Tags::default(),
         checksum_algorithm: algorithm,
         checksum_kind: kind,
     };

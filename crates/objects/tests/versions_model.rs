@@ -6,8 +6,8 @@
 mod common;
 
 use baleen_objects::{
-    BucketUsage, DeleteObject, Directive, ListVersions, ObjectError, ObjectHeaders, ObjectVersion, Selection, Version,
-    VersionMarker, WriteCondition,
+    BucketUsage, DeleteObject, Directive, ListVersions, ObjectError, ObjectHeaders, ObjectVersion, Selection, Tags,
+    Version, VersionMarker, WriteCondition,
 };
 use bytes::Bytes;
 use common::{Store, at, bucket, model, pattern, read};
@@ -25,6 +25,10 @@ enum Step {
     DeleteUnknown(String),
     /// Of some version onto its own key.
     Restore(usize),
+    /// Of some version, by its name.
+    Tag(usize, u8),
+    /// Of what is current.
+    TagCurrent(String, u8),
     Versioning(bool),
 }
 
@@ -42,15 +46,23 @@ fn step() -> impl Strategy<Value = Step> {
         1 => key().prop_map(Step::DeleteNull),
         1 => key().prop_map(Step::DeleteUnknown),
         1 => any::<usize>().prop_map(Step::Restore),
+        3 => (any::<usize>(), 0..4u8).prop_map(|(n, tags)| Step::Tag(n, tags)),
+        1 => (key(), 0..4u8).prop_map(|(key, tags)| Step::TagCurrent(key, tags)),
         2 => any::<bool>().prop_map(Step::Versioning),
     ]
 }
 
-/// A version: its name, and its bytes unless it is a delete marker.
+/// A version: its name, its bytes unless it is a delete marker, and its tags.
 #[derive(Clone, Debug, PartialEq)]
 struct Known {
     name: Version,
     bytes: Option<Bytes>,
+    tags: Tags,
+}
+
+/// So many tags.
+fn tags(count: u8) -> Tags {
+    Tags::of_object((0..count).map(|n| (format!("k{n}"), format!("{count}")))).unwrap()
 }
 
 /// Versions of each key, newest first.
@@ -74,7 +86,14 @@ impl Model {
         let before = versions.len();
         versions.retain(|version| version.name != name);
         assert!(name == Version::Null || versions.len() == before);
-        versions.insert(0, Known { name, bytes });
+        versions.insert(
+            0,
+            Known {
+                name,
+                bytes,
+                tags: Tags::default(),
+            },
+        );
     }
 
     fn remove(&mut self, key: &str, name: Version) -> Option<Known> {
@@ -154,16 +173,26 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
                 source: version(&key, known.name),
                 to: at(&key),
                 headers: Directive::Replace(ObjectHeaders::default()),
+                tags: Directive::Copy,
                 checksum_algorithm: None,
                 source_if_match: Vec::new(),
                 condition: WriteCondition::None,
             };
             match (store.objects.copy(copy).await, known.bytes) {
-                (Ok(stored), Some(bytes)) => model.write(&key, stored.version, Some(bytes)),
+                (Ok(stored), Some(bytes)) => {
+                    model.write(&key, stored.version, Some(bytes));
+                    model.keys.get_mut(&key).unwrap()[0].tags = known.tags;
+                }
                 (Err(ObjectError::DeleteMarker { named: true, .. }), None) => {}
                 (outcome, known) => panic!("{outcome:?} for {known:?}"),
             }
         }
+        Step::Tag(n, count) => {
+            if let Some((key, known)) = model.nth(n) {
+                tag(store, model, &key, Some(known.name), count).await;
+            }
+        }
+        Step::TagCurrent(key, count) => tag(store, model, &key, None, count).await,
         Step::Versioning(is_enabled) => {
             store
                 .objects
@@ -172,6 +201,27 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
                 .unwrap();
             model.is_enabled = Some(is_enabled);
         }
+    }
+}
+
+async fn tag(store: &Store, model: &mut Model, key: &str, version: Option<Version>, count: u8) {
+    let of = ObjectVersion { at: at(key), version };
+    let outcome = store.objects.put_tags(&of, tags(count)).await;
+    let keeps_versions = model.is_enabled.is_some();
+    let known = model.keys.get_mut(key).and_then(|versions| {
+        let mut known = versions.iter_mut();
+        known.find(|known| version.is_none_or(|version| known.name == version))
+    });
+    match (outcome, known) {
+        (Ok(named), Some(known)) if known.bytes.is_some() => {
+            assert_eq!(named, keeps_versions.then_some(known.name));
+            known.tags = tags(count);
+        }
+        (Err(ObjectError::DeleteMarker { named, .. }), Some(known)) if known.bytes.is_none() => {
+            assert_eq!(named, version.is_some());
+        }
+        (Err(ObjectError::NoSuchKey(_)), None) if version.is_none() => {}
+        (outcome, known) => panic!("{outcome:?} for {known:?}"),
     }
 }
 
@@ -198,6 +248,7 @@ async fn check_reads(store: &Store, model: &Model) {
             ) {
                 (Ok(open), Some(bytes)) => {
                     assert_eq!(open.head.version, model.is_enabled.map(|_| known.name));
+                    assert_eq!(open.head.tags, known.tags);
                     assert_eq!(read(open.body).await.unwrap(), bytes);
                 }
                 (Err(ObjectError::DeleteMarker { named: true, .. }), None) => {}

@@ -1,13 +1,15 @@
 //! CopyObject.
 
-use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, WriteCondition};
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags, WriteCondition};
+use baleen_policy::Action;
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use super::copying::{SourceConditions, check_source};
-use crate::access::Call;
+use super::tagging::header_tags;
+use crate::access::{Call, UnreadableTags};
 use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, write_condition};
 use crate::fault::Fault;
 use crate::services::Services;
@@ -19,6 +21,8 @@ pub(super) async fn run(
     request: S3Request<CopyObjectInput>,
 ) -> Answer<CopyObjectOutput> {
     unsupported::refuse(&request.headers)?;
+    let may_copy_tags = request.extensions.get::<UnreadableTags>().is_none()
+        && call.decide_key(Action::S3PutObjectTagging, &call.path()?.key).is_ok();
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
     let source_version = source.version.map(|version| version.to_string());
@@ -34,6 +38,12 @@ pub(super) async fn run(
         Some(MetadataDirective::REPLACE) => Directive::Replace(object_headers(&request.headers, input.metadata)?),
         Some(_) => return Err(Fault::invalid_argument("Unknown metadata directive.")),
     };
+    let tags = match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
+        // The tags of the request do not count then, as its metadata does not beside the other directive.
+        None | Some(TaggingDirective::COPY) => copied_tags(services, &source, may_copy_tags).await?,
+        Some(TaggingDirective::REPLACE) => Directive::Replace(header_tags(&request.headers)?),
+        Some(_) => return Err(Fault::invalid_argument("Unknown tagging directive.")),
+    };
     let checksum_algorithm =
         input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
     let stored = services
@@ -42,6 +52,7 @@ pub(super) async fn run(
             source,
             to: call.path()?,
             headers,
+            tags,
             checksum_algorithm,
             source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
             condition: destination_condition(&request.headers)?,
@@ -60,6 +71,21 @@ pub(super) async fn run(
         version_id: stored.version.map(|version| version.to_string()),
         ..Default::default()
     }))
+}
+
+/// The tags of a copy that keeps those of its source. To copy them is to read them there and to write them here (AWS,
+/// CopyObject, "Permissions"): who may not do both copies what has none.
+async fn copied_tags(services: &Services, source: &ObjectVersion, may_copy: bool) -> Result<Directive<Tags>, Fault> {
+    if may_copy {
+        return Ok(Directive::Copy);
+    }
+    let (head, _) = services.objects.head(source, Selection::Whole).await?;
+    if head.tags.is_empty() {
+        // And none that come meanwhile.
+        Ok(Directive::Replace(Tags::default()))
+    } else {
+        Err(Fault::access_denied())
+    }
 }
 
 /// `If-None-Match` and `If-Match` of the destination, which the codec does not read for a copy. To copy in spite of a

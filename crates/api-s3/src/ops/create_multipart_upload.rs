@@ -5,6 +5,7 @@ use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
+use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
 use crate::services::Services;
@@ -24,6 +25,7 @@ pub(super) async fn run(
         .create_upload(CreateUpload {
             at: call.path()?,
             headers: object_headers(&request.headers, input.metadata)?,
+            tags: header_tags(&request.headers)?,
             checksum_algorithm: algorithm,
             checksum_kind: kind,
         })

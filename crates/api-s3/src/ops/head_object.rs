@@ -6,7 +6,7 @@ use s3s::dto::{ChecksumMode, HeadObjectInput, HeadObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, expires, is_of_another, selection};
+use super::reading::{check, content_range, describe, is_of_another, other_headers, selection};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::size;
@@ -50,7 +50,7 @@ pub(super) async fn run(
     };
     let whole = selection == Selection::Whole;
     let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-    let headers = expires(&head);
+    let headers = other_headers(&head);
     describe!(output, head, checksum_wanted);
     let mut response = S3Response::with_headers(output, headers);
     if partial {

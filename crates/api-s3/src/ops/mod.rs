@@ -16,6 +16,7 @@ use crate::services::Services;
 mod copying;
 mod listing;
 mod reading;
+mod tagging;
 
 /// One operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,12 +129,17 @@ operations! {
     put_bucket_cors: "PutBucketCors", S3PutBucketCors, Bucket, Query::Only(&["cors"]), PutBucketCorsInput => PutBucketCorsOutput;
     get_bucket_cors: "GetBucketCors", S3GetBucketCors, Bucket, Query::Any, GetBucketCorsInput => GetBucketCorsOutput;
     delete_bucket_cors: "DeleteBucketCors", S3PutBucketCors, Bucket, Query::Only(&["cors"]), DeleteBucketCorsInput => DeleteBucketCorsOutput;
+    put_bucket_tagging: "PutBucketTagging", S3PutBucketTagging, Bucket, Query::Only(&["tagging"]), PutBucketTaggingInput => PutBucketTaggingOutput;
+    get_bucket_tagging: "GetBucketTagging", S3GetBucketTagging, Bucket, Query::Any, GetBucketTaggingInput => GetBucketTaggingOutput;
+    delete_bucket_tagging: "DeleteBucketTagging", S3PutBucketTagging, Bucket, Query::Only(&["tagging"]), DeleteBucketTaggingInput => DeleteBucketTaggingOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;
     get_object: "GetObject", S3GetObject, Object, Query::Any, GetObjectInput => GetObjectOutput;
     head_object: "HeadObject", S3GetObject, Object, Query::Any, HeadObjectInput => HeadObjectOutput;
     get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;
+    put_object_tagging: "PutObjectTagging", S3PutObjectTagging, Object, Query::Only(&["tagging", "versionId"]), PutObjectTaggingInput => PutObjectTaggingOutput;
+    delete_object_tagging: "DeleteObjectTagging", S3DeleteObjectTagging, Object, Query::Only(&["tagging", "versionId"]), DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
     put_object: "PutObject", S3PutObject, Object, Query::Only(&[]), PutObjectInput => PutObjectOutput;
     copy_object: "CopyObject", S3PutObject, Object, Query::Only(&[]), CopyObjectInput => CopyObjectOutput;
     delete_object: "DeleteObject", S3DeleteObject, Object, Query::Only(&["versionId"]), DeleteObjectInput => DeleteObjectOutput;

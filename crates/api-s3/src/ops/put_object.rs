@@ -5,6 +5,7 @@ use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
+use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{
     body_in, checksum_type, etag, expect, object_headers, put_checksum, write_condition,
@@ -26,6 +27,7 @@ pub(super) async fn run(
             at: call.path()?,
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             headers: object_headers(&request.headers, input.metadata)?,
+            tags: header_tags(&request.headers)?,
             expect,
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
             body: body_in(input.body),

@@ -125,8 +125,9 @@ macro_rules! describe {
 }
 pub(super) use describe;
 
-/// `Expires` is stored as it was given and given back so, while the codec knows dates only.
-pub(super) fn expires(head: &ObjectHead) -> HeaderMap {
+/// Headers that the codec would write otherwise or not at all: `Expires` is given back as it was given, while the codec
+/// knows dates only, and the number of tags is told by HEAD too.
+pub(super) fn other_headers(head: &ObjectHead) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(value) = head
         .headers
@@ -135,6 +136,9 @@ pub(super) fn expires(head: &ObjectHead) -> HeaderMap {
         .and_then(|text| HeaderValue::try_from(text).ok())
     {
         headers.insert(EXPIRES, value);
+    }
+    if !head.tags.is_empty() {
+        headers.insert("x-amz-tagging-count", HeaderValue::from(head.tags.len()));
     }
     headers
 }

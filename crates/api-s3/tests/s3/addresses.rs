@@ -206,7 +206,6 @@ async fn what_is_not_built_says_so() {
             "AES256",
             "NotImplemented",
         ),
-        ("x-amz-tagging", "a=b", "NotImplemented"),
         ("x-amz-object-lock-mode", "GOVERNANCE", "NotImplemented"),
         ("x-amz-website-redirect-location", "/x", "NotImplemented"),
     ] {

@@ -98,11 +98,11 @@ fn the_weight_of_each_operation() {
     };
     assert_eq!(
         of(Weight::Change),
-        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors"
+        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging"
     );
     assert_eq!(
         of(Weight::Look),
-        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors"
+        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging"
     );
 }
 

@@ -32,6 +32,13 @@ fn request(name: &str) -> Ask {
         "GetObject" => get(&key("k")),
         "HeadObject" => head(&key("k")),
         "GetObjectTagging" => get(&format!("{}?tagging", key("k"))),
+        "PutObjectTagging" => put(&format!("{}?tagging", key("k"))).body("<Tagging><TagSet/></Tagging>"),
+        "DeleteObjectTagging" => delete(&format!("{}?tagging", key("k"))),
+        "GetBucketTagging" => get("/bucket?tagging"),
+        "PutBucketTagging" => {
+            put("/bucket?tagging").body("<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>")
+        }
+        "DeleteBucketTagging" => delete("/bucket?tagging"),
         "PutObject" => put(&key("new")).body("data"),
         "CopyObject" => put(&key("new")).header("x-amz-copy-source", "/bucket/k"),
         "DeleteObject" => delete(&key("k")),
@@ -106,7 +113,7 @@ async fn the_owner_is_let_in_everywhere() {
         let answer = server.send(request(row.name)).await;
         let expected = match row.name {
             "DeleteBucket" => 409,
-            "DeleteObject" | "DeleteBucketCors" => 204,
+            "DeleteObject" | "DeleteObjectTagging" | "DeleteBucketTagging" | "DeleteBucketCors" => 204,
             // The upload of these requests does not exist.
             "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload" | "AbortMultipartUpload" | "ListParts" => 404,
             _ => 200,

@@ -15,4 +15,5 @@ mod multipart;
 mod objects;
 mod signatures;
 mod subresources;
+mod tagging;
 mod versions;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_objects::{
     CompleteUpload, CompletedPart, CreateUpload, Expect, ObjectError, ObjectHeaders, Objects, PutObject, PutPart,
-    Selection, UploadPath, WriteCondition, body_from_bytes,
+    Selection, Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::Clock;
 use baleen_types::{AccountId, BucketName, Classify, ETag, ObjectKey, ObjectPath, PartNumber, UploadId};
@@ -98,6 +98,7 @@ impl Sink for OwnSink {
                 length: Some(body.len() as u64),
                 body: body_from_bytes(body.clone()),
                 headers: headers(content_type),
+                tags: Tags::default(),
                 expect: Expect::default(),
                 condition: WriteCondition::None,
             })
@@ -111,6 +112,7 @@ impl Sink for OwnSink {
             self.objects.create_upload(CreateUpload {
                 at: self.at(key),
                 headers: headers(content_type),
+                tags: Tags::default(),
                 checksum_algorithm: None,
                 checksum_kind: None,
             })

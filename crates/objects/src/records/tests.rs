@@ -24,6 +24,7 @@ fn object() -> ObjectRecord {
             composite_of: Some(2),
         }),
         headers: (&headers).into(),
+        tags: TagsRecord::new(),
         body: BodyRecord::Pieces(vec![
             Piece {
                 part: 1,
@@ -43,25 +44,37 @@ fn object() -> ObjectRecord {
     }
 }
 
-/// The first bytes of [`object`] as the first release wrote them, and the others as every release does.
+/// The first bytes of [`object`] as the first release wrote them, and the others as every release does. In between the
+/// first release had nothing.
 const VERSION_1: &str = "0101010101010101010101010101010101";
 const REST: &str = "070a0202020202020202020202020202020201020100040102030401020\
-     10a746578742f706c61696e0000000001056e657665720101610131000201030103030303030303030303030303030303\
-     02040204040404040404040404040404040404098020";
+     10a746578742f706c61696e0000000001056e657665720101610131";
+
+const BODY: &str = "00020103010303030303030303030303030303030302040204040404040404040404040404040404098020";
 
 /// The stored bytes are a format: a change of these is a change of the version.
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    let null = "00";
+    let (null, no_tags) = ("00", "00");
     let rest = REST.replace(' ', "");
-    assert_eq!(hex::encode(&bytes), format!("02{}{null}{rest}", &VERSION_1[2..]));
+    assert_eq!(
+        hex::encode(&bytes),
+        format!("02{}{null}{rest}{no_tags}{BODY}", &VERSION_1[2..])
+    );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
+    let tagged = ObjectRecord {
+        tags: vec![("k".into(), "v".into())],
+        ..object()
+    };
+    let bytes = record::encode(&tagged).unwrap();
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{BODY}")));
+    assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), tagged);
 }
 
 #[test]
 fn what_was_written_before_versions_is_the_null_version() {
-    let first = hex::decode(format!("{VERSION_1}{}", REST.replace(' ', ""))).unwrap();
+    let first = hex::decode(format!("{VERSION_1}{}{BODY}", REST.replace(' ', ""))).unwrap();
     let expected = ObjectRecord {
         is_null: true,
         ..object()
@@ -73,6 +86,29 @@ fn what_was_written_before_versions_is_the_null_version() {
     assert_eq!(
         (bucket.versioning, bucket.object_lock),
         (VersioningRecord::Never, false)
+    );
+}
+
+#[test]
+fn an_upload_that_was_begun_before_tags_has_none() {
+    let upload = UploadRecord {
+        initiated_ns: 5,
+        headers: HeadersRecord::default(),
+        tags: vec![("k".into(), "v".into())],
+        algorithm: AlgorithmRecord::Crc32,
+        chosen: true,
+        composite: false,
+    };
+    let bytes = record::encode(&upload).unwrap();
+    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\x01\0");
+    assert_eq!(record::decode::<UploadRecord>(&bytes).unwrap(), upload);
+    let first = record::decode::<UploadRecord>(b"\x01\x0a\0\0\0\0\0\0\0\0\x01\0").unwrap();
+    assert_eq!(
+        first,
+        UploadRecord {
+            tags: Vec::new(),
+            ..upload
+        }
     );
 }
 

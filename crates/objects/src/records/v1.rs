@@ -1,6 +1,6 @@
-//! Shapes of the first release, from before buckets kept versions.
+//! Shapes of the first release, from before buckets kept versions and objects had tags.
 
-use super::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord};
+use super::{AlgorithmRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord};
 use baleen_meta::record::{NoBefore, Record};
 use serde::{Deserialize, Serialize};
 
@@ -26,3 +26,14 @@ pub(crate) struct ObjectRecord {
     pub(crate) body: BodyRecord,
 }
 first_version!(ObjectRecord, "object");
+
+/// An unfinished upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UploadRecord {
+    pub(crate) initiated_ns: i64,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) algorithm: AlgorithmRecord,
+    pub(crate) chosen: bool,
+    pub(crate) composite: bool,
+}
+first_version!(UploadRecord, "upload");

@@ -162,6 +162,7 @@ fn object_of(
         etag: assembled.etag,
         checksum: completed.checksum.clone(),
         headers: upload.record.headers.clone(),
+        tags: upload.record.tags.clone(),
         body,
     }
 }

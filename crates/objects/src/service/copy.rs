@@ -49,11 +49,16 @@ impl Objects {
             Directive::Copy => source.head.headers,
             Directive::Replace(headers) => headers,
         };
+        let tags = match request.tags {
+            Directive::Copy => source.head.tags,
+            Directive::Replace(tags) => tags,
+        };
         let put = PutObject {
             at: request.to,
             body: source.body,
             length: Some(source.head.size),
             headers,
+            tags,
             expect,
             condition: request.condition,
         };
@@ -119,6 +124,9 @@ impl Objects {
         new.version = self.new_id();
         new.modified_ns = self.clock.now().as_nanos();
         new.headers = HeadersRecord::from(headers);
+        if let Directive::Replace(tags) = &request.tags {
+            new.tags = tags.clone().into_pairs();
+        }
         let commit = Request::new()
             .unchanged(bucket.key, Some(bucket.stored))
             .unchanged(current.key.clone(), Some(current.stored))

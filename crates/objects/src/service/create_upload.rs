@@ -28,6 +28,7 @@ impl Objects {
         let made = UploadRecord {
             initiated_ns: self.clock.now().as_nanos(),
             headers: (&request.headers).into(),
+            tags: request.tags.into_pairs(),
             algorithm: algorithm.into(),
             chosen: request.checksum_algorithm.is_some(),
             composite: kind == ChecksumKind::Composite,

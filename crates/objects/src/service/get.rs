@@ -7,7 +7,7 @@ use crate::records::{
     BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionRecord,
     VersioningRecord, decode_inline,
 };
-use crate::{Body, BodyError, ObjectError, ObjectHead, ObjectVersion, OpenObject, Selection, Version};
+use crate::{Body, BodyError, ObjectError, ObjectHead, ObjectVersion, OpenObject, Selection, Tags, Version};
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
 use baleen_meta::{Snapshot, record};
 use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange};
@@ -326,15 +326,15 @@ fn part_range(part: PartNumber, pieces: &[Piece]) -> Result<ServedRange, ObjectE
 
 /// What a record says to the outside.
 pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
-    let keeps_versions = bucket.record.versioning != VersioningRecord::Never;
     Ok(ObjectHead {
         at: at.clone(),
-        version: keeps_versions.then(|| record.name()),
+        version: bucket.keeps_versions().then(|| record.name()),
         size: record.size,
         etag: record.etag.etag(),
         modified: record.modified(),
         checksum: record.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
         parts: record.etag.parts,
         headers: record.headers.into(),
+        tags: Tags::stored(record.tags),
     })
 }

@@ -3,7 +3,9 @@
 use super::commit::{Becomes, Change, Changed, Failure, attach, settle, submit};
 use super::ingest::{Incoming, Ingested};
 use super::{Objects, OpenBucket};
-use crate::records::{BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece};
+use crate::records::{
+    BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece, TagsRecord,
+};
 use crate::{DeleteObject, Deleted, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
 use baleen_types::{BucketName, ObjectPath, Timestamp};
@@ -19,6 +21,7 @@ struct New {
     at: ObjectPath,
     condition: WriteCondition,
     headers: HeadersRecord,
+    tags: TagsRecord,
     source: Source,
 }
 
@@ -51,6 +54,7 @@ impl Objects {
             at: request.at,
             condition: request.condition,
             headers,
+            tags: request.tags.into_pairs(),
             source,
         };
         self.store(&bucket, new, ingested).await
@@ -76,6 +80,7 @@ impl Objects {
             },
             checksum: checksum.as_ref().map(ChecksumRecord::from),
             headers: new.headers,
+            tags: new.tags,
             body: BodyRecord::Pieces(vec![piece]),
         };
         let mut stored = Stored {

@@ -9,7 +9,7 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
     Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Expect, ListObjects, ListPage, ObjectError,
-    ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored, UploadPath,
+    ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored, Tags, UploadPath,
     WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
@@ -126,6 +126,7 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
         body: body(bytes),
         length: Some(bytes.len() as u64),
         headers: ObjectHeaders::default(),
+        tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,
     }
@@ -193,6 +194,7 @@ impl Store {
         let create = CreateUpload {
             at: at(key),
             headers: ObjectHeaders::default(),
+            tags: Tags::default(),
             checksum_algorithm: None,
             checksum_kind: None,
         };

@@ -134,7 +134,11 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "PutBucketCors" => (Method::PUT, "?cors".to_owned(), Vec::new(), CORS.to_owned()),
         "ListObjectVersions" => (Method::GET, "?versions".to_owned(), Vec::new(), String::new()),
         "ListObjectsV2" => (Method::GET, "?list-type=2".to_owned(), Vec::new(), String::new()),
-        "GetObjectTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),
+        "GetObjectTagging" | "GetBucketTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),
+        "PutObjectTagging" | "PutBucketTagging" => (Method::PUT, "?tagging".to_owned(), Vec::new(), tagging("new")),
+        "DeleteObjectTagging" | "DeleteBucketTagging" => {
+            (Method::DELETE, "?tagging".to_owned(), Vec::new(), String::new())
+        }
         "PutObject" => (Method::PUT, String::new(), Vec::new(), "bytes".to_owned()),
         "CopyObject" => (Method::PUT, String::new(), with_directive(source), String::new()),
         "DeleteObjects" => (Method::POST, "?delete".to_owned(), Vec::new(), delete),
@@ -159,6 +163,10 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         headers,
         body,
     }
+}
+
+fn tagging(value: &str) -> String {
+    format!("<Tagging><TagSet><Tag><Key>k</Key><Value>{value}</Value></Tag></TagSet></Tagging>")
 }
 
 /// A copy onto itself has to change something.
@@ -252,6 +260,8 @@ impl SetUp {
         for bucket in [FULL, EMPTY] {
             world.must(key, &s3_plain(Method::PUT, format!("/{bucket}"), "")).await;
         }
+        let tagged = format!("/{EMPTY}?tagging");
+        world.must(key, &s3_plain(Method::PUT, tagged, &tagging("old"))).await;
         let object = format!("/{FULL}/{KEY}");
         world.must(key, &s3_plain(Method::PUT, object.clone(), "bytes")).await;
         let upload = world

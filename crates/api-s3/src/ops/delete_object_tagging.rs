@@ -1,0 +1,21 @@
+//! DeleteObjectTagging: what has no tags is as it was asked for.
+
+use baleen_objects::Tags;
+use s3s::dto::{DeleteObjectTaggingInput, DeleteObjectTaggingOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::services::Services;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<DeleteObjectTaggingInput>,
+) -> Answer<DeleteObjectTaggingOutput> {
+    let of = call.version(request.input.version_id.as_deref())?;
+    let version = services.objects.put_tags(&of, Tags::default()).await?;
+    Ok(S3Response::new(DeleteObjectTaggingOutput {
+        version_id: version.map(|version| version.to_string()),
+    }))
+}

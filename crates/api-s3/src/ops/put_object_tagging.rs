@@ -1,0 +1,23 @@
+//! PutObjectTagging.
+
+use baleen_objects::Tags;
+use s3s::dto::{PutObjectTaggingInput, PutObjectTaggingOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use super::tagging::pairs;
+use crate::access::Call;
+use crate::services::Services;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<PutObjectTaggingInput>,
+) -> Answer<PutObjectTaggingOutput> {
+    let of = call.version(request.input.version_id.as_deref())?;
+    let tags = Tags::of_object(pairs(request.input.tagging.tag_set)?)?;
+    let version = services.objects.put_tags(&of, tags).await?;
+    Ok(S3Response::new(PutObjectTaggingOutput {
+        version_id: version.map(|version| version.to_string()),
+    }))
+}
