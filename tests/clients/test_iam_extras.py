@@ -41,7 +41,8 @@ def test_every_field_of_a_simulation(iam):
         ResourceArns=[OBJECT],
     )
     assert answer["IsTruncated"] is False and "Marker" not in answer
-    source = {"SourcePolicyType": "IAM Policy"}
+    source = {"SourcePolicyType": "none"}
+    assert source["SourcePolicyType"] in iam.meta.service_model.shape_for("PolicySourceType").enum
     assert answer["EvaluationResults"] == [
         {
             "EvalActionName": "s3:GetObject",

@@ -98,7 +98,8 @@ fn given(params: &Params, list: &'static str) -> Result<Vec<Judged>, Fault> {
     let judged = documents.into_iter().enumerate().map(|(at, document)| {
         Ok(Judged {
             id: format!("{list}.{}", at + 1),
-            kind: "IAM Policy",
+            // Of no user; the words are those of `PolicySourceType` in AWS's model.
+            kind: "none",
             policy: compile(list, document)?,
         })
     });
