@@ -43,6 +43,8 @@ def test_details_as_the_document_asks_for_them(baleen):
     asked = {"Action": "RSCustomerDetails", "Version": IAM, "CustomerName": name}
     told = good(call(baleen, query=asked, body="")).json()
     assert told.pop("LastAccess") != NEVER
+    project = told.pop("ProjectID")
+    assert good(call(root, "RSGetUserInfo", Version=IAM)).json()[0]["ProjectID"] == project
     assert told == {
         "Email": f"admin@{name}.com",
         "AssumeRoleControl": "customer",

@@ -88,7 +88,18 @@ async fn details_of_a_customer() {
         "Email": "admin@newcorp.com", "LastAccess": NEVER, "AssumeRoleControl": "customer", "AssumeRoleEnabled": false,
         "Active": true, "NumBuckets": 0, "NumFiles": 0, "NumUsers": 1, "NumAdminUsers": 0, "NumAdminRoots": 1, "UsedSpace": 0,
     });
-    assert_eq!(bench.json(&bench.root, "RSCustomerDetails", &ask).await, expected);
+    let mut told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
+    let project = told.as_object_mut().unwrap().remove("ProjectID").unwrap();
+    assert_eq!(told, expected);
+    let listed = bench.json(&bench.root, "RSListCustomer", &[]).await;
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|customer| customer["ProjectID"] == project),
+        "{listed}"
+    );
 
     let (account, root) = bench.customer("oldcorp").await;
     for name in ["ann@oldcorp.com", "bob@oldcorp.com"] {
@@ -103,7 +114,10 @@ async fn details_of_a_customer() {
     }
     let ask = [("CustomerName", "oldcorp")];
     let told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
+    let project = told["ProjectID"].clone();
+    assert_eq!(project.as_str().map(str::len), Some(32));
     for (member, value) in [
+        ("ProjectID", project),
         ("Email", json!("admin@oldcorp.com")),
         ("AssumeRoleControl", json!("")),
         ("LastAccess", json!("2027-01-15T08:00:00.000Z")),

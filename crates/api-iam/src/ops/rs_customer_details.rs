@@ -24,5 +24,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         "NumAdminUsers": users.admins,
         "NumAdminRoots": users.roots,
         "UsedSpace": stored.bytes,
+        // Ours, as in RSCreateCustomer.
+        "ProjectID": customer.project.to_string(),
     })))
 }

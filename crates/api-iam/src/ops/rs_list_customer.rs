@@ -32,5 +32,7 @@ fn encode(customer: &Customer, regions: &[baleen_types::RegionName]) -> Value {
     put("AssumeRoleEnabled", json!(customer.may_be_assumed()));
     put("Regions", regions.iter().map(|region| json!(region.as_str())).collect());
     put("ReplicationEnforcement", json!(customer.replication_enforcement));
+    // Ours, as in RSCreateCustomer.
+    put("ProjectID", json!(customer.project.to_string()));
     Value::Object(object)
 }
