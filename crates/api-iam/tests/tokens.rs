@@ -302,19 +302,10 @@ async fn tokens_of_who_is_gone() {
     assert!(works(&bench, &token).await);
     bench.ask(&bench.root, "DeleteUser", &[("UserName", ANN)]).await.good();
     assert!(!works(&bench, &token).await);
-    let told = bench
-        .ask(&bench.root, "GetApiToken", &[("ApiTokenId", &id)])
-        .await
-        .good();
-    let name = parsed(&told)["ApiToken"]["UserName"].as_str().unwrap().to_owned();
-    assert!(
-        name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit()),
-        "its id: {name}"
-    );
-    bench
-        .ask(&bench.root, "DeleteApiToken", &[("ApiTokenId", &id)])
-        .await
-        .good();
+    for action in ["GetApiToken", "DeleteApiToken"] {
+        let told = bench.ask(&bench.root, action, &[("ApiTokenId", &id)]).await;
+        told.refused(404, "NoSuchEntity");
+    }
 }
 
 /// What was derived from a credential, or is a token itself, makes none that would outlive it.

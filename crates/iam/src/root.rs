@@ -3,6 +3,7 @@
 //! The credentials file is written and synced *before* the store knows the keys. A crash between the two leaves a file that
 //! the next start overwrites, never a root user whose keys nobody has.
 
+mod old_token;
 mod reset;
 
 pub use reset::RootReset;
@@ -17,7 +18,7 @@ use crate::tokens::record::SHORT_ID_DIGITS;
 use crate::{Error, Iam, ids, tokens};
 use baleen_keyring::write_private;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Request, Scan};
+use baleen_meta::{Meta, Request, Scan};
 use baleen_tenancy::Prepared;
 use baleen_types::{AccessKeyId, AccountId, CustomerName, Invalid, Secret, UserId};
 use serde::{Deserialize, Serialize};
@@ -130,17 +131,19 @@ impl Iam {
         match self.read_root().await? {
             None => self.create_root(reseller, overrides, file).await,
             Some(root) => {
-                self.upgrade(&root, reseller).await?;
+                self.upgrade(&root, reseller, file).await?;
                 self.replace_root_keys(root, overrides, file).await
             }
         }
     }
 
-    /// Brings a store of the first releases up to date: its account gets the reseller's name, its users are indexed.
-    async fn upgrade(&self, root: &Root, reseller: &CustomerName) -> Result<(), Error> {
+    /// Brings a store of the first releases up to date: its account gets the reseller's name, its users are indexed, and its
+    /// token can be named.
+    async fn upgrade(&self, root: &Root, reseller: &CustomerName, file: &Path) -> Result<(), Error> {
         let named = self.parts.tenancy.ensure_named(account_id(root.account)?, reseller);
         named.await.map_err(Error::Tenancy)?;
-        self.index_names().await
+        self.index_names().await?;
+        self.name_old_token(root, file).await
     }
 
     /// Enters the users of a store of the first releases, which were roots all, into the indexes. Runs again after a crash.
@@ -310,6 +313,16 @@ impl Iam {
             return Ok(());
         }
         Err(Error::Race)
+    }
+
+    /// The account of root, unless the store is new; for what concerns the store as a whole.
+    ///
+    /// # Errors
+    /// When nobody can tell now.
+    pub async fn root_account(meta: &Meta) -> Result<Option<AccountId>, Error> {
+        let found = meta.get(&Root::key()).await.map_err(Error::Meta)?;
+        let root = found.map(|bytes| decode::<Root>(&bytes)).transpose()?;
+        root.map(|root| account_id(root.account)).transpose()
     }
 
     pub(crate) async fn read_root(&self) -> Result<Option<Root>, Error> {

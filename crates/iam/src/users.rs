@@ -281,7 +281,7 @@ impl Iam {
         .await
     }
 
-    /// Deletes a user; what it could do ends at once. A login profile goes along.
+    /// Deletes a user; what it could do ends at once. A login profile and API tokens go along.
     ///
     /// # Errors
     /// `DeleteConflict` while the user has keys or policies, for oneself, and for root.
@@ -308,6 +308,9 @@ impl Iam {
                     return Err(why.into());
                 }
             }
+            // They go first, so that a crash leaves a user without tokens and not tokens of nobody. One made meanwhile changes
+            // the user, and so brings this back here.
+            self.end_tokens(account, id).await?;
             let request = was
                 .fence(account, id, StoredUser::tombstone(stamp(self.parts.clock.now())))?
                 .delete(StoredUser::by_name_key(account, &was.value.name()?.folded()))

@@ -3,14 +3,11 @@
 use super::{Owner, RootCredentials, RootOverrides, save};
 use crate::epochs::Scope;
 use crate::login::{limits::RESET_TOKEN_KEPT, start_over};
-use crate::records::{ApiTokenHash, Root, StoredKey, StoredToken, access_key_id, account_id, encode, user_id};
-use crate::{Error, Iam, ids, tokens};
+use crate::records::{ApiTokenHash, Root, StoredKey, access_key_id, account_id, encode, user_id};
+use crate::{Error, Iam, ids};
 use baleen_meta::{Request, Scan};
 use baleen_types::{CustomerName, Secret, Timestamp};
 use std::path::Path;
-
-/// API tokens that are deleted in one commit.
-const TOKENS_AT_ONCE: usize = 500;
 
 /// What [`Iam::reset_root`] did.
 #[derive(Debug)]
@@ -47,14 +44,14 @@ impl Iam {
     ) -> Result<RootReset, Error> {
         let root = self.read_root().await?;
         let root = root.ok_or_else(|| Error::no_such("user", super::ROOT_USER_NAME))?;
-        self.upgrade(&root, reseller).await?;
+        self.upgrade(&root, reseller, file).await?;
         let owner = Owner {
             account: account_id(root.account)?,
             user: user_id(root.user)?,
         };
         let in_force = self.in_force(owner.account, owner.user).await?;
         let user = in_force.ok_or(Error::Damaged("root"))?.0.user.clone();
-        let api_tokens = self.end_tokens(owner).await?;
+        let api_tokens = self.end_tokens(owner.account, owner.user).await?;
 
         let (entropy, now) = (&*self.parts.entropy, self.parts.clock.now());
         let current = self.known_subject(owner.account, owner.user).await?;
@@ -96,31 +93,6 @@ impl Iam {
             access_keys,
             api_tokens,
         })
-    }
-
-    /// Deletes all API tokens of a user. They may be many, so this is not one commit; it runs again after a crash.
-    async fn end_tokens(&self, owner: Owner) -> Result<usize, Error> {
-        let prefix = StoredToken::of_user(owner.account, owner.user).finish();
-        let mut ended = 0;
-        loop {
-            let view = self.view().await?;
-            let page = Scan::prefix(&prefix).limit(TOKENS_AT_ONCE).keys_only();
-            let entries = view.scan(page).await?;
-            let mut request = Request::new();
-            for entry in &entries {
-                let hash = entry.key[prefix.len()..].try_into();
-                let hash = ApiTokenHash(hash.map_err(|_| Error::Damaged("API token"))?);
-                request = match view.get::<StoredToken>(&StoredToken::key(hash)).await? {
-                    Some(token) => request.and(tokens::rows_away(owner.account, hash, &token.value)?),
-                    None => request.delete(StoredToken::by_user_key(owner.account, owner.user, hash)),
-                };
-            }
-            if entries.is_empty() {
-                return Ok(ended);
-            }
-            ended += entries.len();
-            self.commit(request, &[Scope::User(owner.account, owner.user)]).await?;
-        }
     }
 
     async fn keys_away(&self, owner: Owner) -> Result<(Request, usize), Error> {

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Digits by which people and logs name a token (CloudShark contract, 1.5).
 pub(crate) const SHORT_ID_DIGITS: usize = 6;
 
+/// The name of a token whose first digits are not known; see `root::old_token`.
+pub(crate) const UNNAMED: &str = "root";
+
 /// An API token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "the options of the contract, as they are")]
@@ -218,7 +221,7 @@ pub(crate) mod v2 {
             Self {
                 account: before.account,
                 user: before.user,
-                short_id: "root".to_owned(),
+                short_id: super::UNNAMED.to_owned(),
                 label: "root credentials".to_owned(),
                 group: None,
                 group_write: false,

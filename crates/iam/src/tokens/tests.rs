@@ -195,7 +195,7 @@ async fn what_ends_a_token_is_felt_at_once() {
         ("disabled", "unknown"),
         ("deleted", "unknown"),
         ("expired", "unknown"),
-        ("owner gone", "suspended"),
+        ("owner gone", "unknown"),
     ] {
         let owner = if case == "owner gone" { &world.bob } else { &world.ann };
         let made = world.make(&by, owner).await.unwrap();
@@ -218,6 +218,43 @@ async fn what_ends_a_token_is_felt_at_once() {
         }
         assert_eq!(world.state(&made.token).await, after, "{case}");
     }
+}
+
+#[tokio::test]
+async fn with_its_owner_go_all_tokens_and_what_is_known_of_them() {
+    let world = World::new().await;
+    let by = world.root();
+    let kept = world.make(&by, &world.ann).await.unwrap();
+    let mut made = Vec::new();
+    for _ in 0..=ending::AT_ONCE {
+        made.push(world.make(&by, &world.bob).await.unwrap());
+    }
+    world
+        .iam
+        .note_token_use(&made[0].token, std::net::Ipv4Addr::LOCALHOST.into());
+    world.iam.write_token_uses().await.unwrap();
+    assert!(matches!(
+        world
+            .iam
+            .delete_user(&by, world.iam.root_of(by.account()).await.unwrap().id)
+            .await,
+        Err(Error::DeleteConflict { .. })
+    ));
+    assert_eq!(world.state(&made[0].token).await, "found", "who stays keeps its tokens");
+    world.iam.delete_user(&by, world.bob.id).await.unwrap();
+    for token in &made {
+        assert_eq!(world.state(&token.token).await, "unknown");
+        assert_eq!(
+            why(world.iam.token_info(&by, &token.info.short_id).await),
+            "no such entity"
+        );
+    }
+    let view = world.iam.view().await.unwrap();
+    let hash = look_up::hash_of(&made[0].token);
+    for key in [StoredToken::key(hash), record::StoredTokenUse::key(hash)] {
+        assert!(view.bytes(&key).await.unwrap().is_none());
+    }
+    assert_eq!(world.state(&kept.token).await, "found", "another's");
 }
 
 #[tokio::test]

@@ -135,6 +135,12 @@ async fn a_start_brings_it_up_to_date() {
         assert!(!file.exists(), "nothing was made");
         check(&iam, &old, &old.key).await;
         assert!(knows(&iam, old.token.expose()).await);
+        let hash = hex::encode(ApiTokenHash::of(&old.token).0);
+        assert_eq!(
+            named_tokens(&iam, &old.key).await,
+            [&hash[..6]],
+            "the digits are not known"
+        );
         // As after a crash between the indexes and the note that they are made.
         old.meta
             .commit(Request::new().delete(names_are_indexed_key()))
@@ -151,6 +157,47 @@ async fn a_start_brings_it_up_to_date() {
     check(&iam, &old, &AccessKeyId::parse("AKIAOTHEROTHEROTHERO").unwrap()).await;
     assert!(who(&iam, &old.key).await.is_none());
     assert!(!knows(&iam, old.token.expose()).await);
+}
+
+async fn named_tokens(iam: &Iam, key: &AccessKeyId) -> Vec<String> {
+    let root = who(iam, key).await.unwrap();
+    let by = may(&root, Action::CapturesManageTokens);
+    let page = iam.list_tokens(&by, None, &PageRequest::first()).await.unwrap();
+    page.items.into_iter().map(|token| token.short_id).collect()
+}
+
+#[tokio::test]
+async fn its_token_is_named_by_its_digits_when_the_file_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root-credentials.json");
+    let old = old_store().await;
+    let kept = RootCredentials {
+        account_id: old.account.to_string(),
+        project_id: String::new(),
+        user_name: ROOT_USER_NAME.to_owned(),
+        access_key_id: KEY.to_owned(),
+        secret_access_key: SECRET.to_owned(),
+        api_token: Some(TOKEN.to_owned()),
+    };
+    save(&kept, &file).unwrap();
+    let iam = iam(&old.meta, 1);
+    let start = iam.ensure_root(&reseller(), &RootOverrides::default(), &file).await;
+    assert_eq!(start.unwrap(), RootStart::Kept);
+    assert_eq!(named_tokens(&iam, &old.key).await, [&TOKEN[..6]]);
+
+    let root = who(&iam, &old.key).await.unwrap();
+    let by = may(&root, Action::CapturesManageTokens);
+    assert_eq!(iam.token_info(&by, &TOKEN[..6]).await.unwrap().owner, old.user);
+    // As of every root's: it is the operator's to change.
+    assert!(matches!(
+        iam.delete_token(&by, &TOKEN[..6]).await,
+        Err(Error::NotAllowed(_))
+    ));
+    let wanted = overrides(None, None, Some(&"ab".repeat(16)));
+    let start = iam.ensure_root(&reseller(), &wanted, &file).await;
+    assert_eq!(start.unwrap(), RootStart::Replaced);
+    assert_eq!(named_tokens(&iam, &old.key).await, ["ababab"]);
+    assert!(!knows(&iam, TOKEN).await);
 }
 
 #[tokio::test]
