@@ -74,6 +74,11 @@ def rotated(server, *flags):
     return json.loads(done.stdout)
 
 
+def key_changes(server):
+    told = good(call(server, "RSListAuditLog", MaxItems=1000)).json()["Entries"]
+    return [entry["operation"] for entry in told if "MasterKey" in entry["operation"]]
+
+
 def log_in(server, code=""):
     form = {"Customer": "baleen", "UserName": ANN, "Password": PASSWORD, "OTP": code or None}
     return call(server, "RSLogin", service="sts", signed=False, **form)
@@ -181,6 +186,11 @@ def test_while_it_serves_and_while_it_stands(start, idp, moto):
     # What a stopped store knows, a running one knows too: nothing needs key 2.
     assert rotated(server, "--retire-old")["held"] == [3]
     secrets.look(server)
+    # In the log of root's account, whoever did the work: the command on the folder, or the server when it has seen the file.
+    deadline = time.monotonic() + 20
+    while sorted(key_changes(server)) != ["RetireMasterKeys"] * 2 + ["RotateMasterKey"] * 2:
+        assert time.monotonic() < deadline, key_changes(server)
+        time.sleep(0.2)
     log = server.log.read_text()
     assert "master keys taken up" in log and "cannot be sealed anew" not in log
     assert not any(line.split()[-1] in log for line in [first, *master.read_text().splitlines()[-1:]])

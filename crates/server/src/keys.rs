@@ -1,5 +1,9 @@
 //! The master keys of the store in a data folder.
 
+mod keeper;
+
+pub(crate) use keeper::{KeyChange, KeyKeeper};
+
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::folder::MASTER_KEY_FILE;

@@ -5,7 +5,7 @@ use crate::credentials::IamCredentials;
 use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
-use crate::keys::{self, KEYS_PERIOD};
+use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
 use crate::ops::{self, Operations};
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
@@ -112,15 +112,6 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
     let keyring = keys::open(config, folder.path(), &meta, &clock, &entropy).await?;
     let sealer = Arc::clone(keyring.sealer());
-    let (kept, published) = (Arc::clone(&keyring), folder.path().to_owned());
-    supervisor.every("master keys", KEYS_PERIOD, move || {
-        let (keyring, folder) = (Arc::clone(&kept), published.clone());
-        async move {
-            let done = keyring.converge().await;
-            keys::publish(&keyring, &folder);
-            done
-        }
-    });
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let hashing = Hashing::calibrated(&meta, Arc::clone(&clock), Arc::clone(&entropy), cores)
         .await
@@ -170,6 +161,11 @@ pub(crate) async fn build(
             clock: Arc::clone(&clock),
         },
     );
+    let keeper = KeyKeeper::new(keyring, folder.path(), &meta, &audit, &clock);
+    supervisor.every("master keys", KEYS_PERIOD, move || {
+        let keeper = Arc::clone(&keeper);
+        async move { keeper.look().await }
+    });
     let kept = Arc::clone(&audit);
     supervisor.every("upkeep of the audit log", AUDIT_UPKEEP, move || {
         let audit = Arc::clone(&kept);

@@ -8,9 +8,11 @@ use crate::cli::Place;
 use crate::config::Loaded;
 use crate::failure::Failure;
 use crate::folder::{Folder, is_held};
+use crate::keys::KeyChange;
 use crate::serve::runtime;
 use crate::wire::meta_settings;
 use crate::{keys, output};
+use baleen_audit::Audit;
 use baleen_keyring::{Error, KeyFile, Tally, retire_served, rotate_served};
 use baleen_meta::Meta;
 use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -79,6 +81,13 @@ fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Fa
             keyring.rotate(progress).await
         };
         let status = done.map_err(|error| failed(&error))?;
+        let change = if retire { KeyChange::Retired } else { KeyChange::Rotated };
+        let parts = baleen_audit::Parts {
+            meta: meta.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let audit = Audit::start(loaded.config.audit, parts);
+        change.record(&status, &meta, &audit, &*clock).await?;
         Ok(Outcome {
             file: keyring.file().path().to_owned(),
             status: keys::show(&status),
