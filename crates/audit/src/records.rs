@@ -1,25 +1,11 @@
 //! What is stored: lines, and where each account's chain begins and ends.
 
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use baleen_types::AccountId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-
-/// Declares the first version of a stored shape.
-macro_rules! first_version {
-    ($name:ident, $shown:literal) => {
-        impl Record for $name {
-            const NAME: &'static str = $shown;
-            const VERSION: u8 = 1;
-            type Before = NoBefore;
-            fn migrate(before: NoBefore) -> Self {
-                match before {}
-            }
-        }
-    };
-}
 
 /// An entry: the line itself, since it is what was hashed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

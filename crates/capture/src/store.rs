@@ -6,21 +6,6 @@ use baleen_meta::record::{self, Record};
 use baleen_meta::{Meta, Outcome, Request};
 use bytes::Bytes;
 
-/// Declares the first version of a stored shape.
-macro_rules! first_version {
-    ($name:ident, $shown:literal) => {
-        impl baleen_meta::record::Record for $name {
-            const NAME: &'static str = $shown;
-            const VERSION: u8 = 1;
-            type Before = baleen_meta::record::NoBefore;
-            fn migrate(before: Self::Before) -> Self {
-                match before {}
-            }
-        }
-    };
-}
-pub(crate) use first_version;
-
 /// A record together with the bytes it was read from, which a conditional change compares.
 pub(crate) struct Read<R> {
     pub(crate) record: R,

@@ -28,21 +28,6 @@ use baleen_meta::record::{self, Record};
 use baleen_types::{AccessKeyId, AccountId, Timestamp, UserId};
 use bytes::Bytes;
 
-/// Declares the first version of a stored shape.
-macro_rules! first_version {
-    ($name:ident, $shown:literal) => {
-        impl baleen_meta::record::Record for $name {
-            const NAME: &'static str = $shown;
-            const VERSION: u8 = 1;
-            type Before = baleen_meta::record::NoBefore;
-            fn migrate(before: baleen_meta::record::NoBefore) -> Self {
-                match before {}
-            }
-        }
-    };
-}
-pub(crate) use first_version;
-
 /// Encodes a record of plain fields.
 pub(crate) fn encode<R: Record>(value: &R) -> Result<Bytes, Error> {
     record::encode(value).map_err(|error| Error::Meta(error.into()))

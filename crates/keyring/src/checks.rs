@@ -8,7 +8,7 @@ use crate::kind::Visitor;
 use crate::limits::SAMPLES;
 use crate::{Error, KeyFile, SealedKind};
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::record::{self, NoBefore, Record};
+use baleen_meta::record::{self, first_version};
 use baleen_meta::{Meta, Request, Scan};
 use baleen_runtime::Entropy;
 use baleen_sealing::{Context, KeyNumber, Ring, Sealer, sealed_under};
@@ -22,14 +22,7 @@ pub(crate) struct StoredChecks {
     sealed: Vec<Vec<u8>>,
 }
 
-impl Record for StoredChecks {
-    const NAME: &'static str = "check of the master keys";
-    const VERSION: u8 = 1;
-    type Before = NoBefore;
-    fn migrate(before: NoBefore) -> Self {
-        match before {}
-    }
-}
+first_version!(StoredChecks, "check of the master keys");
 
 const CONTEXT: Context<'static> = Context {
     purpose: "master-key",

@@ -2,7 +2,7 @@
 
 use super::*;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::record::{self, NoBefore, Record};
+use baleen_meta::record::{self, first_version};
 use baleen_meta::{Entry, Request, Scan};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::{Context, KeyNumber, sealed_under};
@@ -21,14 +21,7 @@ struct Note {
     other: Option<Vec<u8>>,
 }
 
-impl Record for Note {
-    const NAME: &'static str = "note";
-    const VERSION: u8 = 1;
-    type Before = NoBefore;
-    fn migrate(before: NoBefore) -> Self {
-        match before {}
-    }
-}
+first_version!(Note, "note");
 
 const NOTES: SealedKind = SealedKind {
     name: "notes",

@@ -131,7 +131,7 @@ async fn reads(meta: &Meta) {
 
 /// A record of a few hundred bytes through the codec.
 fn codec() {
-    use baleen_meta::record::{self, NoBefore, Record};
+    use baleen_meta::record::{self, first_version};
 
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Object {
@@ -144,14 +144,7 @@ fn codec() {
         extents: Vec<(u32, u64, u32)>,
     }
 
-    impl Record for Object {
-        const NAME: &'static str = "object";
-        const VERSION: u8 = 1;
-        type Before = NoBefore;
-        fn migrate(before: NoBefore) -> Self {
-            match before {}
-        }
-    }
+    first_version!(Object, "object");
 
     const ROUNDS: u32 = 200_000;
     let object = Object {

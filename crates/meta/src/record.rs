@@ -47,6 +47,34 @@ pub trait Record: Serialize + DeserializeOwned {
     fn migrate(before: Self::Before) -> Self;
 }
 
+/// Declares a type the first version of a record, by this name in errors.
+///
+/// ```
+/// use baleen_meta::record::{self, first_version};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Note { text: String }
+/// first_version!(Note, "note");
+///
+/// assert_eq!(record::encode(&Note { text: "catch".into() }).unwrap()[0], 1);
+/// ```
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __first_version {
+    ($type:ty, $name:literal) => {
+        impl $crate::record::Record for $type {
+            const NAME: &'static str = $name;
+            const VERSION: u8 = 1;
+            type Before = $crate::record::NoBefore;
+            fn migrate(before: $crate::record::NoBefore) -> Self {
+                match before {}
+            }
+        }
+    };
+}
+#[doc(inline)]
+pub use crate::__first_version as first_version;
+
 /// The end of the chain: the shape before the first. It has no values.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub enum NoBefore {}

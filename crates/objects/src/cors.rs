@@ -1,7 +1,7 @@
 //! Which pages of other origins may use a bucket, as it is kept. What a rule means is the door's.
 
 use crate::setting::{BucketSetting, SettingKind};
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use serde::{Deserialize, Serialize};
 
 /// A bucket's rules; the first that fits a request counts.
@@ -28,14 +28,7 @@ pub struct CorsRule {
     pub max_age_s: Option<u32>,
 }
 
-impl Record for Cors {
-    const NAME: &'static str = "CORS configuration";
-    const VERSION: u8 = 1;
-    type Before = NoBefore;
-    fn migrate(before: NoBefore) -> Self {
-        match before {}
-    }
-}
+first_version!(Cors, "CORS configuration");
 
 impl BucketSetting for Cors {
     const KIND: SettingKind = SettingKind::Cors;

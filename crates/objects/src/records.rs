@@ -2,20 +2,6 @@
 //!
 //! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
 
-/// Declares the first version of a record.
-macro_rules! first_version {
-    ($type:ty, $name:literal) => {
-        impl Record for $type {
-            const NAME: &'static str = $name;
-            const VERSION: u8 = 1;
-            type Before = NoBefore;
-            fn migrate(before: NoBefore) -> Self {
-                match before {}
-            }
-        }
-    };
-}
-
 mod v1;
 mod versions;
 
@@ -26,7 +12,7 @@ use crate::{
     Versioning,
 };
 use baleen_blob::{BlobId, Extent, Place};
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::{Record, first_version};
 use baleen_types::{AccountId, BucketName, ETag, PartNumber, RegionName, Timestamp};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use crate::ObjectError;
 use crate::limits::{BUCKET_TAGS_BYTES_MAX, BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX};
 use crate::{BucketSetting, SettingKind};
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use serde::{Deserialize, Serialize};
 
 /// The tags of an object or a bucket, in the order in which they were given; no key stands twice.
@@ -129,14 +129,7 @@ pub struct BucketTagging {
     tags: Vec<(String, String)>,
 }
 
-impl Record for BucketTagging {
-    const NAME: &'static str = "bucket tags";
-    const VERSION: u8 = 1;
-    type Before = NoBefore;
-    fn migrate(before: NoBefore) -> Self {
-        match before {}
-    }
-}
+first_version!(BucketTagging, "bucket tags");
 
 impl BucketSetting for BucketTagging {
     const KIND: SettingKind = SettingKind::Tagging;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use baleen_objects::{BucketSetting, ObjectError, SettingKind};
 use common::{Store, bucket, model};
 use serde::{Deserialize, Serialize};
@@ -14,14 +14,7 @@ macro_rules! setting {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct $name(String);
 
-        impl Record for $name {
-            const NAME: &'static str = "test";
-            const VERSION: u8 = 1;
-            type Before = NoBefore;
-            fn migrate(before: NoBefore) -> Self {
-                match before {}
-            }
-        }
+        first_version!($name, "test");
 
         impl BucketSetting for $name {
             const KIND: SettingKind = SettingKind::$kind;

@@ -5,7 +5,7 @@
 
 use crate::customer::{AccessLevel, AssumeRoleControl, Customer, Service, ServiceAccess, Status};
 use crate::error::Error;
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::Record;
 use baleen_types::{AccountId, CustomerName, EmailAddress, ProjectId, RegionName, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -237,7 +237,7 @@ impl From<Service> for ServiceRecord {
 
 /// The shape of before customers had names.
 pub(crate) mod v1 {
-    use super::{NoBefore, Record};
+    use baleen_meta::record::first_version;
     use serde::{Deserialize, Serialize};
 
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,14 +246,7 @@ pub(crate) mod v1 {
         pub(crate) created_ns: i64,
     }
 
-    impl Record for AccountRecord {
-        const NAME: &'static str = "account";
-        const VERSION: u8 = 1;
-        type Before = NoBefore;
-        fn migrate(before: NoBefore) -> Self {
-            match before {}
-        }
-    }
+    first_version!(AccountRecord, "account");
 }
 
 #[cfg(test)]

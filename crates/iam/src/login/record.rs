@@ -7,11 +7,12 @@
 use super::hashing::HashingCost;
 use super::recovery::CodeHash;
 use crate::change::{Stored, View};
-use crate::records::{StoredUser, encode, first_version, sha256};
+use crate::records::{StoredUser, encode, sha256};
 use crate::users::login_profile_key;
 use crate::{Error, UserInfo};
 use baleen_meta::Request;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
 use baleen_sealing::Context;
 use baleen_types::{AccountId, Secret, UserId};
 use serde::{Deserialize, Serialize};

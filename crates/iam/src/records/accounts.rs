@@ -1,7 +1,8 @@
 //! The first account and its first user.
 
-use super::{ApiTokenHash, first_version};
+use super::ApiTokenHash;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
 use serde::{Deserialize, Serialize};
 
 /// Which account and which credentials are the root's; there is one in a store.

@@ -75,7 +75,7 @@ pub(crate) struct StoredUse {
 /// The shape of the first releases, which did not note uses.
 pub(crate) mod v1 {
     use super::{Deserialize, Serialize, StoredKeyStatus};
-    use crate::records::first_version;
+    use baleen_meta::record::first_version;
 
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub(crate) struct StoredKey {

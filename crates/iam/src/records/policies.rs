@@ -1,8 +1,8 @@
 //! Managed policies, their versions and attachments, and inline policies.
 
-use super::first_version;
 use crate::Error;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
 use baleen_types::{AccountId, UserId};
 use serde::{Deserialize, Serialize};
 

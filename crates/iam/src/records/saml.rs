@@ -1,7 +1,7 @@
 //! Connections to identity providers, and what was used once.
 
-use super::first_version;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
 use baleen_sealing::Context;
 use baleen_types::AccountId;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Sessions.
 
-use super::first_version;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
 use baleen_sealing::Context;
 use baleen_types::{AccessKeyId, AccountId, UserId};
 use serde::{Deserialize, Serialize};

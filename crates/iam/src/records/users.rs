@@ -130,7 +130,7 @@ pub(crate) enum StoredAuth {
 /// The shape of the first releases, which knew the root user alone.
 pub(crate) mod v1 {
     use super::{Deserialize, Serialize, StoredRole};
-    use crate::records::first_version;
+    use baleen_meta::record::first_version;
 
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub(crate) struct StoredUser {

@@ -1,9 +1,9 @@
 //! What is stored of API tokens. The token itself is not: only the hash it is found by, and its first digits.
 
 use super::{Methods, TokenOptions};
-use crate::records::{first_version, sha256};
+use crate::records::sha256;
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::record::Record;
+use baleen_meta::record::{Record, first_version};
 use baleen_types::{AccountId, Secret, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -244,7 +244,7 @@ pub(crate) mod v2 {
 /// The shape of the first releases.
 pub(crate) mod v1 {
     use super::{Deserialize, Serialize};
-    use crate::records::first_version;
+    use baleen_meta::record::first_version;
 
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub(crate) struct StoredToken {

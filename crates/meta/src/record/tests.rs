@@ -11,14 +11,7 @@ mod old {
         pub(super) name: String,
     }
 
-    impl Record for V1 {
-        const NAME: &'static str = "catch";
-        const VERSION: u8 = 1;
-        type Before = NoBefore;
-        fn migrate(before: NoBefore) -> Self {
-            match before {}
-        }
-    }
+    first_version!(V1, "catch");
 
     #[derive(Serialize, Deserialize)]
     pub(super) struct V2 {

@@ -1,7 +1,7 @@
 //! Shapes of the first release, from before buckets kept versions and objects had tags.
 
 use super::{AlgorithmRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord};
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use serde::{Deserialize, Serialize};
 
 /// A bucket.

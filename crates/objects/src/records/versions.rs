@@ -2,7 +2,7 @@
 
 use super::ObjectRecord;
 use crate::{ObjectError, Version};
-use baleen_meta::record::{self, NoBefore, Record};
+use baleen_meta::record::{self, first_version};
 use baleen_types::{Timestamp, VersionId};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};

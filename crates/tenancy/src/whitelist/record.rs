@@ -2,7 +2,7 @@
 
 use super::{Rule, RuleId, RuleState, Subnet};
 use crate::Error;
-use baleen_meta::record::{NoBefore, Record};
+use baleen_meta::record::first_version;
 use baleen_types::{RegionName, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +18,7 @@ pub(crate) struct RuleRecord {
     pub(crate) updated_ns: i64,
 }
 
-impl Record for RuleRecord {
-    const NAME: &'static str = "whitelist rule";
-    const VERSION: u8 = 1;
-    type Before = NoBefore;
-    fn migrate(before: NoBefore) -> Self {
-        match before {}
-    }
-}
+first_version!(RuleRecord, "whitelist rule");
 
 /// Where a rule stands; that it has come to its end is not stored, but seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
