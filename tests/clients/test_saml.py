@@ -275,7 +275,8 @@ def test_other_browser(connection):
     assert_refused(mine.post({"SAMLResponse": form["SAMLResponse"]}))
     # Begun by nobody.
     assert_refused(requests.post(mine.acs, data=form, timeout=20))
-    assert_refused(requests.post(mine.acs, data={}, timeout=20))
+    form_of_nothing = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert_refused(requests.post(mine.acs, data="", headers=form_of_nothing, timeout=20))
 
 
 SIGNATURE = re.compile(r"<Signature xmlns.*?</Signature>", re.S)

@@ -107,7 +107,8 @@ def cut(how, baleen, iam, owner, token):
         ("of other methods", 403),
         ("of an owner without rights", 403),
         ("of an owner who is denied", 403),
-        ("of nobody", 403),
+        # It is deleted with its owner.
+        ("of nobody", 401),
     ],
 )
 def test_what_ends_a_token_is_felt_at_once(baleen, iam, owner, how, expected):
