@@ -72,6 +72,11 @@ pub(crate) fn part_number(number: i32) -> Result<PartNumber, Fault> {
         .ok_or_else(|| Fault::invalid_argument("Part number must be an integer between 1 and 10000, inclusive."))
 }
 
+/// How answers name a version; nothing in a bucket that has never kept any.
+pub(crate) fn version_id(version: Option<Version>) -> Option<String> {
+    version.map(|version| version.to_string())
+}
+
 /// The version that a request names; an empty name is none.
 pub(crate) fn version(text: Option<&str>) -> Result<Option<Version>, Fault> {
     match text {

@@ -3,7 +3,7 @@
 //! What a rule holds goes into headers of answers, so nothing is taken for one that could end a header there (peers'
 //! failure F30).
 
-use baleen_objects::{Cors, CorsRule, ObjectError, Objects, SettingKind};
+use baleen_objects::{Cors, CorsRule, ObjectError, Objects};
 use baleen_types::BucketName;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -114,10 +114,9 @@ fn forbidden(message: &str) -> Fault {
 /// The rules of a bucket, if it has any.
 async fn rules_of(objects: &Objects, bucket: Option<&BucketName>) -> Result<Option<Cors>, Fault> {
     let Some(name) = bucket else { return Ok(None) };
-    match objects.head_bucket(name).await {
-        Ok(bucket) if bucket.settings.has(SettingKind::Cors) => Ok(objects.setting(name).await?),
-        Ok(_) | Err(ObjectError::NoSuchBucket(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+    match objects.setting(name).await {
+        Err(ObjectError::NoSuchBucket(_)) => Ok(None),
+        setting => Ok(setting?),
     }
 }
 

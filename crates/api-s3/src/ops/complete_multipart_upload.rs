@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, write_condition};
+use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -41,7 +41,7 @@ pub(super) async fn run(
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(etag(&stored.etag)),
-        version_id: stored.version.map(|version| version.to_string()),
+        version_id: version_id(stored.version),
         ..Default::default()
     };
     put_checksum!(output, stored.checksum.as_ref());

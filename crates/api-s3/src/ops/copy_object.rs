@@ -10,7 +10,7 @@ use super::Answer;
 use super::copying::{SourceConditions, check_source};
 use super::tagging::header_tags;
 use crate::access::{Call, UnreadableTags};
-use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, write_condition};
+use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -25,7 +25,7 @@ pub(super) async fn run(
         && call.decide_key(Action::S3PutObjectTagging, &call.path()?.key).is_ok();
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
-    let source_version = source.version.map(|version| version.to_string());
+    let source_version = version_id(source.version);
     let conditions = SourceConditions {
         none_match: input.copy_source_if_none_match.as_ref(),
         modified_since: input.copy_source_if_modified_since.as_ref(),
@@ -68,7 +68,7 @@ pub(super) async fn run(
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),
         copy_source_version_id: source_version,
-        version_id: stored.version.map(|version| version.to_string()),
+        version_id: version_id(stored.version),
         ..Default::default()
     }))
 }

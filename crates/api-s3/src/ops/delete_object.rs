@@ -5,6 +5,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
+use crate::convert::version_id;
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -22,7 +23,7 @@ pub(super) async fn run(
     let deleted = services.objects.delete(of).await?;
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: deleted.is_marker.then_some(true),
-        version_id: deleted.version.map(|version| version.to_string()),
+        version_id: version_id(deleted.version),
         ..Default::default()
     }))
 }

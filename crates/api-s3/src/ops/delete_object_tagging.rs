@@ -6,6 +6,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
+use crate::convert::version_id;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -16,6 +17,6 @@ pub(super) async fn run(
     let of = call.version(request.input.version_id.as_deref())?;
     let version = services.objects.put_tags(&of, Tags::default()).await?;
     Ok(S3Response::new(DeleteObjectTaggingOutput {
-        version_id: version.map(|version| version.to_string()),
+        version_id: version_id(version),
     }))
 }

@@ -9,7 +9,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::version;
+use crate::convert::{version, version_id};
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -63,11 +63,11 @@ pub(super) async fn run(
 }
 
 /// What is told of a line: the version that it named, and the delete marker that was made or removed.
-fn deleted_object(key: String, version_id: Option<String>, done: &Deleted) -> DeletedObject {
-    let marker = done.version.filter(|_| done.is_marker).map(|version| version.to_string());
+fn deleted_object(key: String, named: Option<String>, done: &Deleted) -> DeletedObject {
+    let marker = version_id(done.version.filter(|_| done.is_marker));
     DeletedObject {
         key: Some(key),
-        version_id,
+        version_id: named,
         delete_marker: done.is_marker.then_some(true),
         delete_marker_version_id: marker,
     }

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::tagging::tag_set;
 use crate::access::Call;
+use crate::convert::version_id;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -18,6 +19,6 @@ pub(super) async fn run(
     let (head, _) = services.objects.head(of, Selection::Whole).await?;
     Ok(S3Response::new(GetObjectTaggingOutput {
         tag_set: tag_set(&head.tags),
-        version_id: head.version.map(|version| version.to_string()),
+        version_id: version_id(head.version),
     }))
 }

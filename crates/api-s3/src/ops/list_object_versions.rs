@@ -10,7 +10,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::listing::{Spelling, common_prefixes, max_keys};
 use crate::access::Call;
-use crate::convert::{checksum_algorithm, checksum_type, etag, owner, size, timestamp, version};
+use crate::convert::{checksum_algorithm, checksum_type, etag, owner, size, timestamp, version, version_id};
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -58,7 +58,7 @@ pub(super) async fn run(
         max_keys: Some(max_keys.asked),
         name: Some(input.bucket),
         next_key_marker: page.next.as_ref().map(|next| spelling.write(&next.key)),
-        next_version_id_marker: next_version.map(|version| version.to_string()),
+        next_version_id_marker: version_id(next_version),
         prefix: Some(spelling.write(input.prefix.as_deref().unwrap_or_default())),
         request_charged: None,
         version_id_marker: Some(input.version_id_marker.unwrap_or_default()),

@@ -7,9 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::tagging::header_tags;
 use crate::access::Call;
-use crate::convert::{
-    body_in, checksum_type, etag, expect, object_headers, put_checksum, write_condition,
-};
+use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
 use crate::services::Services;
 use crate::unsupported;
 
@@ -35,7 +33,7 @@ pub(super) async fn run(
         .await?;
     let mut output = PutObjectOutput {
         e_tag: Some(etag(&stored.etag)),
-        version_id: stored.version.map(|version| version.to_string()),
+        version_id: version_id(stored.version),
         ..Default::default()
     };
     put_checksum!(output, stored.checksum.as_ref());

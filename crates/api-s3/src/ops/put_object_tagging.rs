@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::tagging::pairs;
 use crate::access::Call;
+use crate::convert::version_id;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -18,6 +19,6 @@ pub(super) async fn run(
     let tags = Tags::of_object(pairs(request.input.tagging.tag_set)?)?;
     let version = services.objects.put_tags(&of, tags).await?;
     Ok(S3Response::new(PutObjectTaggingOutput {
-        version_id: version.map(|version| version.to_string()),
+        version_id: version_id(version),
     }))
 }

@@ -107,7 +107,7 @@ macro_rules! describe {
             $crate::convert::put_checksum!($output, head.checksum.as_ref());
             $output.checksum_type = head.checksum.as_ref().map($crate::convert::checksum_type);
         }
-        $output.version_id = head.version.map(|version| version.to_string());
+        $output.version_id = $crate::convert::version_id(head.version);
         $output.accept_ranges = Some("bytes".to_owned());
         $output.e_tag = Some($crate::convert::etag(&head.etag));
         $output.last_modified = Some($crate::convert::timestamp(head.modified));

@@ -8,7 +8,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::copying::{SourceConditions, check_source};
 use crate::access::Call;
-use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id};
+use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id, version_id};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -21,7 +21,7 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
-    let source_version = source.version.map(|version| version.to_string());
+    let source_version = version_id(source.version);
     let conditions = SourceConditions {
         none_match: input.copy_source_if_none_match.as_ref(),
         modified_since: input.copy_source_if_modified_since.as_ref(),
