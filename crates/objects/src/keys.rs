@@ -48,9 +48,7 @@ pub(crate) fn object(bucket: BucketId, key: &str) -> Vec<u8> {
 
 /// The object key in the key of an object's record.
 pub(crate) fn object_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
-    let mut reader = KeyReader::new(key, Table::Object)?;
-    reader.u64()?;
-    reader.tail_str()
+    tail_in_bucket(key, Table::Object)
 }
 
 /// The delete marker that is current at a key; with a beginning of a key, the prefix of all that begin so.
@@ -60,9 +58,21 @@ pub(crate) fn marker(bucket: BucketId, key: &str) -> Vec<u8> {
 
 /// The object key in the key of a current delete marker.
 pub(crate) fn marker_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
-    let mut reader = KeyReader::new(key, Table::DeleteMarker)?;
+    tail_in_bucket(key, Table::DeleteMarker)
+}
+
+/// The object key in the key of a table that has one row for each at most.
+fn tail_in_bucket(key: &[u8], table: Table) -> Result<&str, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, table)?;
     reader.u64()?;
     reader.tail_str()
+}
+
+/// The prefix of all rows whose text begins so. Without the terminator, the escaped text is the prefix of all that it is a
+/// prefix of.
+fn open_ended(mut whole_text: Vec<u8>) -> Vec<u8> {
+    whole_text.pop();
+    whole_text
 }
 
 /// A noncurrent version. Newer ones come first.
@@ -81,10 +91,7 @@ pub(crate) fn versions_of(bucket: BucketId, key: &str) -> Vec<u8> {
 
 /// The prefix of all noncurrent versions of keys that begin so.
 pub(crate) fn versions(bucket: BucketId, key_prefix: &str) -> Vec<u8> {
-    let mut prefix = versions_of(bucket, key_prefix);
-    // Without the terminator, the escaped text is the prefix of all that it is a prefix of.
-    prefix.pop();
-    prefix
+    open_ended(versions_of(bucket, key_prefix))
 }
 
 /// Object key and version in the key of a noncurrent version.
@@ -178,10 +185,7 @@ pub(crate) fn upload(bucket: BucketId, key: &ObjectKey, upload: UploadId) -> Vec
 
 /// The prefix of all uploads to keys that begin so.
 pub(crate) fn uploads(bucket: BucketId, key_prefix: &str) -> Vec<u8> {
-    let mut prefix = KeyWriter::new(Table::Upload).u64(bucket.0).text(key_prefix).finish();
-    // Without the terminator, the escaped text is the prefix of all that it is a prefix of.
-    prefix.pop();
-    prefix
+    open_ended(uploads_of(bucket, key_prefix))
 }
 
 /// The prefix of all uploads to one key.

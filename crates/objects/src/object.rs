@@ -24,6 +24,12 @@ impl From<&ObjectPath> for ObjectVersion {
     }
 }
 
+impl From<&ObjectVersion> for ObjectVersion {
+    fn from(of: &ObjectVersion) -> Self {
+        of.clone()
+    }
+}
+
 /// A request to store an object.
 pub struct PutObject {
     /// Where.
@@ -89,12 +95,6 @@ pub struct DeleteObject {
     pub of: ObjectVersion,
     /// What must be true of the current object for the deletion to happen.
     pub condition: WriteCondition,
-}
-
-impl From<&ObjectVersion> for ObjectVersion {
-    fn from(of: &ObjectVersion) -> Self {
-        of.clone()
-    }
 }
 
 impl<T: Into<ObjectVersion>> From<T> for DeleteObject {

@@ -5,7 +5,7 @@
 mod v1;
 mod versions;
 
-pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord, name_of};
+pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 
 use crate::{
     Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, Settled, StoredChecksum, Version,
@@ -145,7 +145,7 @@ impl ObjectRecord {
 
     /// How clients name this version.
     pub(crate) fn name(&self) -> Version {
-        name_of(self.version, self.is_null)
+        versions::name_of(self.version, self.is_null)
     }
 }
 

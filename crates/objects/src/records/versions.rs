@@ -90,10 +90,22 @@ impl VersionRecord {
         }
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    /// How clients name it.
+    pub(crate) fn name(&self) -> Version {
         match self {
-            Self::Object(object) => object.is_null,
-            Self::Marker(marker) => marker.is_null,
+            Self::Object(object) => object.name(),
+            Self::Marker(marker) => marker.name(),
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.name() == Version::Null
+    }
+
+    pub(crate) fn modified(&self) -> Timestamp {
+        match self {
+            Self::Object(object) => object.modified(),
+            Self::Marker(marker) => marker.modified(),
         }
     }
 }

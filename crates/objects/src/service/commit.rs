@@ -6,9 +6,7 @@
 use super::{Objects, OpenBucket};
 use crate::keys::{self, Counted};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{
-    BodyRecord, BucketId, LiveExtent, MarkerRecord, ObjectRecord, Piece, VersioningRecord, encode_inline,
-};
+use crate::records::{BodyRecord, BucketId, LiveExtent, MarkerRecord, ObjectRecord, Piece, encode_inline};
 use crate::{Deleted, ObjectError, Version, WriteCondition};
 use baleen_blob::{Extent, Submitted, Written};
 use baleen_meta::record::{self, Record};
@@ -73,7 +71,7 @@ pub(super) struct Present {
 impl Present {
     /// Whether there may be other versions than the current one.
     pub(super) fn keeps_versions(&self) -> bool {
-        self.bucket.record.versioning != VersioningRecord::Never
+        self.bucket.keeps_versions()
     }
 
     /// The two rows as they were read.
@@ -109,7 +107,9 @@ pub(super) struct Step {
     own_conditions: Vec<Vec<u8>>,
     freed: Vec<Extent>,
     /// The object version that is gone for good; a write removes one at most, as only the null version is replaced.
-    removed: Option<ObjectRecord>,
+    removed: Option<Removed>,
+    /// The pages of its pieces, if it has any.
+    dead_pages: Option<[u8; 16]>,
     pub(super) tally: Tally,
 }
 
@@ -159,6 +159,7 @@ impl Step {
             own_conditions: Vec::new(),
             freed: Vec::new(),
             removed: None,
+            dead_pages: None,
             tally: Tally::default(),
         }
     }
@@ -187,7 +188,13 @@ impl Step {
         self.request = detach_object(request, object, &mut self.freed);
         self.tally.objects -= 1;
         self.tally.bytes -= signed(object.size);
-        self.removed = Some(object.clone());
+        self.removed = Some(Removed {
+            bytes: object.size,
+            made: object.modified(),
+        });
+        if let BodyRecord::Pages { id, .. } = object.body {
+            self.dead_pages = Some(id);
+        }
     }
 }
 
@@ -271,12 +278,12 @@ impl Objects {
                 &present,
                 step.tally,
                 stored,
-                step.removed.as_ref(),
+                step.removed,
             )?;
             match self.meta.commit(request.and(also.clone())).await? {
                 Outcome::Committed => {
                     self.blobs.release(step.freed);
-                    self.collect_pages_of(step.removed.as_ref()).await;
+                    self.collect_dead(step.dead_pages).await;
                     return Ok(Changed::Done(done));
                 }
                 Outcome::Conflict { key } if present.is_about(&key) || step.own_conditions.contains(&key) => {}
@@ -323,17 +330,14 @@ impl Objects {
         present: &Present,
         tally: Tally,
         stored: Option<(u64, Source)>,
-        removed: Option<&ObjectRecord>,
+        removed: Option<Removed>,
     ) -> Result<Request, ObjectError> {
         let bucket = &present.bucket.record;
         let used = baleen_usage::Change {
             account: bucket.owner()?,
             region: &bucket.region,
             stored: stored.map(|(bytes, source)| baleen_usage::Stored { bytes, source }),
-            removed: removed.map(|removed| Removed {
-                bytes: removed.size,
-                made: removed.modified(),
-            }),
+            removed,
         };
         let committer = self.meta.committer();
         let mut request = self.usage.count(request, &used);
@@ -346,9 +350,9 @@ impl Objects {
     }
 
     /// Frees the pages of an object that is gone; what fails here is found again by the sweep.
-    async fn collect_pages_of(&self, old: Option<&ObjectRecord>) {
-        if let Some(BodyRecord::Pages { id, .. }) = old.map(|old| &old.body)
-            && let Err(error) = self.collect_pages(*id).await
+    async fn collect_dead(&self, pages: Option<[u8; 16]>) {
+        if let Some(id) = pages
+            && let Err(error) = self.collect_pages(id).await
         {
             tracing::warn!(%error, "the pieces of a removed object are left to the next sweep");
         }

@@ -3,7 +3,7 @@
 use super::put::in_own_task;
 use super::{Objects, OpenBucket};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, PUT_BYTES_MAX};
-use crate::records::{HeadersRecord, VersioningRecord};
+use crate::records::HeadersRecord;
 use crate::{
     CopyObject, CopyPart, Directive, Expect, ObjectError, ObjectHead, ObjectHeaders, Part, PutObject, PutPart,
     Selection, Stored, WriteCondition,
@@ -109,7 +109,7 @@ impl Objects {
         headers: &ObjectHeaders,
     ) -> Result<Option<Stored>, ObjectError> {
         let at: &ObjectPath = &request.to;
-        if bucket.record.versioning != VersioningRecord::Never {
+        if bucket.keeps_versions() {
             return Err(ObjectError::Contended);
         }
         let current = self.find(&bucket, &at.into()).await?;

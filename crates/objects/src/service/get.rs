@@ -4,8 +4,8 @@ use super::{Objects, OpenBucket};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{
-    BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionRecord,
-    VersioningRecord, decode_inline,
+    BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionBytes,
+    VersionRecord, decode_inline,
 };
 use crate::{Body, BodyError, ObjectError, ObjectHead, ObjectVersion, OpenObject, Selection, Tags, Version};
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
@@ -53,13 +53,13 @@ impl Objects {
         Err(ObjectError::Contended)
     }
 
-    /// Opens an object, or a version of it, for reading. What is read is the object as it was at this moment, also if it is overwritten or
-    /// deleted meanwhile.
+    /// Opens an object, or a version of it, for reading. What is read is the object as it was at this moment, also if it is
+    /// overwritten or deleted meanwhile.
     ///
     /// # Errors
     /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::NoSuchVersion`],
-    /// [`ObjectError::DeleteMarker`], [`ObjectError::InvalidRange`], [`ObjectError::InvalidPartNumber`]; [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not
-    /// what was written are never given.
+    /// [`ObjectError::DeleteMarker`], [`ObjectError::InvalidRange`], [`ObjectError::InvalidPartNumber`];
+    /// [`ObjectError::Corrupt`] at once or as an item of the body: bytes that are not what was written are never given.
     ///
     /// What the body gives is counted as downloaded from the bucket's owner, when the body is dropped.
     pub async fn open(&self, of: impl Into<ObjectVersion>, selection: Selection) -> Result<OpenObject, ObjectError> {
@@ -105,7 +105,7 @@ impl Objects {
         let (at, key) = (&of.at, of.at.key.as_str());
         let object_key = keys::object(bucket.id, key);
         let Some(version) = of.version else {
-            if bucket.record.versioning == VersioningRecord::Never {
+            if !bucket.keeps_versions() {
                 let stored = self.meta.get(&object_key).await?;
                 let stored = stored.ok_or_else(|| ObjectError::NoSuchKey(at.clone()))?;
                 return found(object_key, stored);
@@ -215,8 +215,8 @@ async fn noncurrent(
 ) -> Result<Option<(Vec<u8>, Bytes)>, ObjectError> {
     let id = match version {
         Version::Id(id) => *id.as_bytes(),
-        Version::Null => match snapshot.get(&keys::null_version(bucket.id, key)).await? {
-            Some(pointer) => record::decode::<NullRecord>(&pointer)?.version,
+        Version::Null => match noncurrent_null(snapshot, bucket, key).await? {
+            Some(id) => id,
             None => return Ok(None),
         },
     };
@@ -225,8 +225,20 @@ async fn noncurrent(
         return Ok(None);
     };
     // The id behind a null version is nobody's business.
-    let is_named = VersionRecord::decode(&stored)?.is_null() == (version == Version::Null);
+    let is_named = VersionRecord::decode(&stored)?.name() == version;
     Ok(is_named.then_some((key, stored)))
+}
+
+/// The id behind the null version of a key, if it is noncurrent.
+pub(super) async fn noncurrent_null(
+    snapshot: &Snapshot,
+    bucket: &OpenBucket,
+    key: &str,
+) -> Result<Option<VersionBytes>, ObjectError> {
+    match snapshot.get(&keys::null_version(bucket.id, key)).await? {
+        Some(stored) => Ok(Some(record::decode::<NullRecord>(&stored)?.version)),
+        None => Ok(None),
+    }
 }
 
 fn hidden_by(at: &ObjectPath, marker: MarkerRecord, named: bool) -> ObjectError {

@@ -159,7 +159,7 @@ impl Objects {
             return Ok(None);
         };
         let found = VersionRecord::decode(&value)?;
-        if found.is_null() != (version == Version::Null) {
+        if found.name() != version {
             return Ok(None);
         }
         step.require(place.clone(), Some(value));

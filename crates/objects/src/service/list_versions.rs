@@ -1,10 +1,11 @@
 //! Listing the versions of a bucket's objects.
 
+use super::get::noncurrent_null;
 use super::list::ReadSize;
 use super::{Objects, OpenBucket};
 use crate::limits::LIST_KEYS_MAX;
 use crate::list::fold::{Fold, Pushed};
-use crate::records::{BucketId, ChecksumRecord, NullRecord, ObjectRecord, VersionBytes, VersionRecord, name_of};
+use crate::records::{BucketId, ChecksumRecord, MarkerRecord, ObjectRecord, VersionBytes, VersionRecord};
 use crate::{ListVersions, ObjectError, Version, VersionContent, VersionEntry, VersionMarker, VersionPage, keys};
 use baleen_meta::keys::{prefix_end, prefix_range};
 use baleen_meta::{Entry, Scan, Snapshot, record};
@@ -118,16 +119,13 @@ async fn null_version(
             return Ok(Some(object.version));
         }
     }
-    if let Some(stored) = snapshot.get(&keys::marker(bucket.id, key)).await?
-        && let VersionRecord::Marker(marker) = VersionRecord::decode(&VersionRecord::of_marker(&stored))?
-        && marker.is_null
-    {
-        return Ok(Some(marker.version));
+    if let Some(stored) = snapshot.get(&keys::marker(bucket.id, key)).await? {
+        let marker: MarkerRecord = record::decode(&stored)?;
+        if marker.is_null {
+            return Ok(Some(marker.version));
+        }
     }
-    match snapshot.get(&keys::null_version(bucket.id, key)).await? {
-        Some(stored) => Ok(Some(record::decode::<NullRecord>(&stored)?.version)),
-        None => Ok(None),
-    }
+    noncurrent_null(snapshot, bucket, key).await
 }
 
 /// Where to go on behind the last thing on a page. The id stands also for a null version, since another may be null then.
@@ -258,16 +256,12 @@ impl Cursor {
             }),
             VersionRecord::Marker(_) => None,
         };
-        let modified = match &found {
-            VersionRecord::Object(object) => object.modified(),
-            VersionRecord::Marker(marker) => marker.modified(),
-        };
         Ok(Some(VersionEntry {
             key: ObjectKey::parse(key).map_err(ObjectError::corrupt)?,
-            version: name_of(found.version(), found.is_null()),
+            version: found.name(),
             place: VersionId::from_bytes(found.version()),
             is_latest: self.table != Table::Noncurrent,
-            modified,
+            modified: found.modified(),
             content,
         }))
     }
