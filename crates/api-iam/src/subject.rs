@@ -9,7 +9,7 @@ use crate::tokens;
 use crate::told::Told;
 use baleen_iam::{AccessKeyInfo, Error, Path, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{
-    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, Role, User, UserFacts, authorize, deciding,
+    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize, deciding,
 };
 use baleen_tenancy::Customer;
 use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
@@ -162,7 +162,7 @@ impl Extent {
                     .user(asking, Some(user_name("UserName", name)?))
                     .await
                     .map(wrap_user),
-                None if manages(asking) => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
+                None if asking.role.is_manager() => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
                 None => asked.user(asking, None).await.map(wrap_user),
             },
             Self::OwnerOfToken => {
@@ -213,11 +213,6 @@ impl Extent {
             }
         }
     }
-}
-
-/// Whether the role of who asks is one that manages others.
-fn manages(asking: &User) -> bool {
-    matches!(asking.role, Role::Root | Role::Admin)
 }
 
 fn wrap_user((authorized, user): (Authorized, UserInfo)) -> (Authorized, Subject) {
@@ -327,7 +322,7 @@ impl Question<'_> {
     /// are, and a token of another is to it as one that is not there.
     async fn owner_of_token(&self, asking: &User, short_id: String) -> Result<(Authorized, Subject), Fault> {
         let iam = &self.parts.iam;
-        let authorized = if manages(asking) {
+        let authorized = if asking.role.is_manager() {
             let owner = match iam.token_owner(asking.account, &short_id).await {
                 Ok(owner) => iam.get_user(asking.account, owner).await,
                 Err(error) => Err(error),

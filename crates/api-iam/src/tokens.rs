@@ -5,21 +5,18 @@ use crate::fault::Fault;
 use crate::fields::{unfit, violation};
 use crate::limits::{TOKEN_LABEL, TOKEN_LIST, TOKEN_NAME};
 use crate::params::Params;
-use baleen_iam::limits::TOKEN_TAGS_MAX;
+use baleen_iam::limits::{TOKEN_SHORT_ID_DIGITS, TOKEN_TAGS_MAX};
 use baleen_iam::{Error, Iam, Method, Methods, TokenChange, TokenInfo};
 use baleen_types::{AccountId, Invalid, Timestamp, UserId};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// The digits by which a token is named.
-pub(crate) const SHORT_ID_DIGITS: usize = 6;
-
 /// Reads the name of a token.
 pub(crate) fn short_id(text: &str) -> Result<String, Invalid> {
-    if text.len() == SHORT_ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len() == TOKEN_SHORT_ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_lowercase());
     }
-    let why = format!("Member must be the first {SHORT_ID_DIGITS} digits of a token, not more of it");
+    let why = format!("Member must be the first {TOKEN_SHORT_ID_DIGITS} digits of a token, not more of it");
     Err(Invalid::new("ApiTokenId", why))
 }
 

@@ -1,8 +1,8 @@
 //! What the audit log is told of a request: gathered while it is served, by whoever comes to know it.
 
 use crate::params::Params;
-use crate::tokens::SHORT_ID_DIGITS;
 use baleen_http::{Deed, Response, Verdict, Weight};
+use baleen_iam::limits::TOKEN_SHORT_ID_DIGITS;
 use baleen_iam::{PolicyArn, PolicyName};
 use baleen_policy::{Action, Principal};
 use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
@@ -56,7 +56,7 @@ impl Told {
         let named = NAMES.iter().filter_map(|(name, may_be)| {
             let value = params.get(name).filter(|value| may_be(value))?;
             // Never the whole of a token that somebody mistook for its id.
-            let end = value.char_indices().nth(SHORT_ID_DIGITS);
+            let end = value.char_indices().nth(TOKEN_SHORT_ID_DIGITS);
             match (*name, end) {
                 ("ApiTokenId", Some((end, _))) => Some((*name, &value[..end])),
                 _ => Some((*name, value)),

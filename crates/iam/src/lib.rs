@@ -31,6 +31,7 @@ mod records;
 pub mod root;
 mod sealed;
 mod sessions;
+mod sweep;
 mod tags;
 mod tokens;
 mod users;

@@ -102,6 +102,8 @@ pub(crate) const NOTED_USES_MAX: usize = 16_384;
 /// The least time between two notes of one key's use.
 pub(crate) const USE_NOTED_SECS: i64 = 60;
 
+/// Digits by which people and logs name an API token: its first (CloudShark contract, 1.5).
+pub const TOKEN_SHORT_ID_DIGITS: usize = 6;
 /// Most characters of an API token's label.
 pub const TOKEN_LABEL_CHARS_MAX: usize = 128;
 /// Most characters of a group's or a profile's name, or of a tag, in the options of an API token.

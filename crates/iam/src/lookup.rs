@@ -11,7 +11,7 @@ use crate::records::{
 };
 use crate::{Error, Iam};
 use baleen_meta::record::Record;
-use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Role, Session, SessionKind};
+use baleen_policy::{Bounds, Caller, Credential, DocumentKind, Principal, Session, SessionKind};
 use baleen_types::{AccessKeyId, AccountId, Secret, Timestamp, UserId};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -218,7 +218,7 @@ impl Iam {
         let customer = self.active_customer(account).await?;
         let is_open =
             customer.is_some_and(|c| c.may_be_assumed() && c.reseller == user.account && c.account != c.reseller);
-        Ok(is_open && user.is_reseller && matches!(user.role, Role::Root | Role::Admin))
+        Ok(is_open && user.is_reseller && user.role.is_manager())
     }
 
     async fn owner_of(&self, id: &AccessKeyId) -> Result<Option<(AccountId, UserId)>, Error> {

@@ -1,13 +1,12 @@
 //! Removing all identities of an account.
 
 use crate::epochs::Scope;
-use crate::limits::SWEEP_PAGE;
 use crate::login::StoredTicket;
-use crate::records::{ApiTokenHash, StoredKey, StoredSession, StoredToken, decode};
+use crate::records::{ApiTokenHash, StoredKey, StoredSession, StoredToken};
 use crate::tokens::StoredTokenUse;
 use crate::{Error, Iam};
+use baleen_meta::Entry;
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::{Entry, Request, Scan};
 use baleen_types::{AccessKeyId, AccountId};
 
 /// What the keys of these tables lead to, does not name the account in its own: it goes in the same commit.
@@ -53,7 +52,8 @@ impl Iam {
     /// # Errors
     /// `Unavailable` when the store refuses; the next call goes on.
     pub async fn purge_account(&self, account: AccountId) -> Result<u64, Error> {
-        let mut removed = self.remove_reset_tokens(account).await?;
+        let is_theirs = |ticket: &StoredTicket| ticket.account == account.as_u64();
+        let mut removed = self.remove_reset_tokens(is_theirs).await?;
         for (table, leads) in LEADING {
             let behind = move |entry: &Entry| match entry.key.get(OF_USER_BYTES..) {
                 // A counter of what follows it.
@@ -77,29 +77,6 @@ impl Iam {
     ) -> Result<u64, Error> {
         let prefix = KeyWriter::new(table).u64(account.as_u64()).finish();
         self.parts.meta.remove_all(&prefix, behind).await.map_err(Error::Meta)
-    }
-
-    /// Removes the account's reset tokens, whose keys are digests: there are few at any time, so that all are looked at.
-    async fn remove_reset_tokens(&self, account: AccountId) -> Result<u64, Error> {
-        let mut scan = Scan::prefix(&KeyWriter::new(Table::ResetToken).finish()).limit(SWEEP_PAGE);
-        let mut removed = 0;
-        loop {
-            let page = self.parts.meta.scan(scan.clone()).await.map_err(Error::Meta)?;
-            let mut request = Request::new();
-            for entry in &page {
-                if decode::<StoredTicket>(&entry.value)?.account == account.as_u64() {
-                    request = request.delete(entry.key.to_vec());
-                    removed += 1;
-                }
-            }
-            if !request.is_empty() {
-                self.settle(request, &[]).await?;
-            }
-            match page.last() {
-                Some(last) if page.len() == SWEEP_PAGE => scan = scan.after(last.key.to_vec()),
-                _ => return Ok(removed),
-            }
-        }
     }
 }
 

@@ -10,11 +10,11 @@ pub use reset::RootReset;
 
 use crate::accounts::root_rows;
 use crate::epochs::Scope;
+use crate::limits::TOKEN_SHORT_ID_DIGITS;
 use crate::records::{
     ApiTokenHash, Root, StoredKey, StoredRole, StoredToken, StoredUser, access_key_id, account_id, decode, encode,
     stamp, user_id,
 };
-use crate::tokens::record::SHORT_ID_DIGITS;
 use crate::{Error, Iam, ids, tokens};
 use baleen_keyring::write_private;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
@@ -291,7 +291,7 @@ impl Iam {
     async fn add_token(&self, owner: Owner, token: &Secret) -> Result<Request, Error> {
         let view = self.view().await?;
         let mut short_id = token.expose();
-        for digits in SHORT_ID_DIGITS..short_id.len() {
+        for digits in TOKEN_SHORT_ID_DIGITS..short_id.len() {
             let shorter = &token.expose()[..digits];
             if view
                 .bytes(&StoredToken::by_short_key(owner.account, shorter))

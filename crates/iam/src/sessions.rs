@@ -9,8 +9,8 @@ pub use opening::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionLengt
 
 use crate::change::Stored;
 use crate::epochs::Scope;
-use crate::limits::{ENDED_SESSION_KEPT_SECS, SESSIONS_PER_USER_MAX, SWEEP_PAGE};
-use crate::records::{StoredKind, StoredSession, StoredUser, access_key_id, account_id, decode, user_id};
+use crate::limits::{ENDED_SESSION_KEPT_SECS, SESSIONS_PER_USER_MAX};
+use crate::records::{StoredKind, StoredSession, StoredUser, access_key_id, account_id, user_id};
 use crate::{Error, Iam};
 use baleen_meta::{Request, Scan};
 use baleen_policy::Authorized;
@@ -107,28 +107,16 @@ impl Iam {
     /// `Unavailable` when the store refuses; the next pass goes on.
     pub async fn sweep_sessions(&self) -> Result<(), Error> {
         let prefix = StoredSession::prefix();
-        let mut from = prefix.clone();
-        loop {
-            let page = Scan::prefix(&prefix).after(from.clone()).limit(SWEEP_PAGE);
-            let entries = self.parts.meta.scan(page).await.map_err(Error::Meta)?;
-            let now = self.parts.clock.now();
-            for entry in &entries {
-                let value: StoredSession = decode(&entry.value)?;
-                let kept = Duration::from_secs(ENDED_SESSION_KEPT_SECS);
-                if Timestamp::from_nanos(value.expires_ns).plus(kept) > now {
-                    continue;
-                }
-                let id = std::str::from_utf8(&entry.key[prefix.len()..]).map_err(|_| Error::Damaged("session"))?;
-                let bytes = entry.value.clone();
-                // Another pass, or an end of the session, may have been faster.
-                self.settle(forget(&access_key_id(id)?, &Stored { value, bytes })?, &[])
-                    .await?;
+        let kept = Duration::from_secs(ENDED_SESSION_KEPT_SECS);
+        let forgotten = |key: &[u8], session: Stored<StoredSession>| {
+            if Timestamp::from_nanos(session.value.expires_ns).plus(kept) > self.parts.clock.now() {
+                return Ok(None);
             }
-            match entries.last() {
-                Some(last) if entries.len() == SWEEP_PAGE => from = last.key.to_vec(),
-                _ => return Ok(()),
-            }
-        }
+            let id = std::str::from_utf8(&key[prefix.len()..]).map_err(|_| Error::Damaged("session"))?;
+            // Another pass, or an end of the session, may be faster.
+            forget(&access_key_id(id)?, &session).map(Some)
+        };
+        self.sweep(&prefix, forgotten).await.map(drop)
     }
 
     fn is_live(&self, session: &StoredSession, owner: &StoredUser) -> bool {

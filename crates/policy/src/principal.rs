@@ -16,6 +16,14 @@ pub enum Role {
     User,
 }
 
+impl Role {
+    /// Whether it manages the users and policies of its account: root's and the admins'.
+    #[must_use]
+    pub const fn is_manager(self) -> bool {
+        matches!(self, Self::Root | Self::Admin)
+    }
+}
+
 /// A user of a customer, proven by some credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {

@@ -155,7 +155,7 @@ pub(crate) fn ask(caller: &Caller, rule: Rule, resource: &Resource<'_>) -> Rulin
         Err(ruling) => return ruling,
     };
     let role = caller.user.role;
-    let manages = matches!(role, Role::Root | Role::Admin);
+    let manages = role.is_manager();
     let manages_target = match stance.target {
         // An admin may do nothing to root.
         Some(Role::Root) => role == Role::Root,

@@ -2,11 +2,10 @@
 
 use super::provider::{PublicUrl, SamlProvider};
 use super::sealed::{Asked, Proven};
-use crate::change::View;
-use crate::limits::SWEEP_PAGE;
-use crate::records::{StoredAuth, StoredOnce, account_id, decode, encode, sha256, stamp, user_id};
+use crate::change::{Stored, View};
+use crate::records::{StoredAuth, StoredOnce, account_id, encode, sha256, stamp, user_id};
 use crate::{Error, FederatedRefusal, Iam, LoginKind, NewSession, OpenedSession, SessionLength, UserInfo};
-use baleen_meta::{Request, Scan};
+use baleen_meta::Request;
 use baleen_saml::{Answer, Expected, LoginRequest, RequestId};
 use baleen_types::{AccountId, Secret, Timestamp, UserName};
 use std::net::IpAddr;
@@ -184,27 +183,11 @@ impl Iam {
     /// # Errors
     /// `Unavailable` when the store refuses; the next pass goes on.
     pub async fn sweep_used_assertions(&self) -> Result<(), Error> {
-        let prefix = StoredOnce::prefix();
-        let mut from = prefix.clone();
-        loop {
-            let page = Scan::prefix(&prefix).after(from.clone()).limit(SWEEP_PAGE);
-            let entries = self.parts.meta.scan(page).await.map_err(Error::Meta)?;
-            let now = self.parts.clock.now();
-            for entry in &entries {
-                let value: StoredOnce = decode(&entry.value)?;
-                if Timestamp::from_nanos(value.until_ns) <= now {
-                    let row = entry.key.to_vec();
-                    let request = Request::new()
-                        .unchanged(row.clone(), Some(entry.value.clone()))
-                        .delete(row);
-                    self.settle(request, &[]).await?;
-                }
-            }
-            match entries.last() {
-                Some(last) if entries.len() == SWEEP_PAGE => from = last.key.to_vec(),
-                _ => return Ok(()),
-            }
-        }
+        let over = |key: &[u8], once: Stored<StoredOnce>| {
+            let is_over = Timestamp::from_nanos(once.value.until_ns) <= self.parts.clock.now();
+            Ok(is_over.then(|| once.unchanged(key.to_vec()).delete(key)))
+        };
+        self.sweep(&StoredOnce::prefix(), over).await.map(drop)
     }
 
     /// Notes that things are used, all of them or none; false when one has been used before.

@@ -91,7 +91,8 @@ impl Iam {
         made.map(|()| token)
     }
 
-    /// Sets the password of the user whose token it is, and tells who that is. The token is used up, log-ins end, the second factor stays on.
+    /// Sets the password of the user whose token it is, and tells who that is. The token is used up, log-ins end, the second
+    /// factor stays on.
     ///
     /// # Errors
     /// `BadResetToken` for every token that is not in force; `Policy`, which does not use the token up; `Throttled`.

@@ -2,16 +2,14 @@
 
 use super::hashing::{Argon2Hasher, Hashing, HashingCost};
 use super::record::{StoredCost, StoredTicket};
+use crate::change::Stored;
 use crate::records::{decode, encode, stamp};
 use crate::{Error, Iam};
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::{Meta, Request, Scan};
+use baleen_meta::{Meta, Request};
 use baleen_runtime::{Clock, Entropy};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-
-/// Reset tokens that one pass of the sweep reads at once.
-const SWEEP_PAGE: usize = 1_000;
 
 /// The cost of hashing passwords that was chosen for a store, if one was.
 ///
@@ -60,21 +58,19 @@ impl Iam {
     /// # Errors
     /// `Unavailable` when the store refuses; the next pass goes on.
     pub async fn sweep_reset_tokens(&self) -> Result<(), Error> {
+        let now = stamp(self.parts.clock.now());
+        // Whose it was still names it; a token that is over is not in force there either.
+        self.remove_reset_tokens(|ticket| ticket.ends_ns <= now).await.map(drop)
+    }
+
+    /// Removes reset tokens, whose keys are digests: there are few at any time, so that all are looked at.
+    pub(crate) async fn remove_reset_tokens(
+        &self,
+        goes: impl Fn(&StoredTicket) -> bool + Send + Sync,
+    ) -> Result<u64, Error> {
         let prefix = KeyWriter::new(Table::ResetToken).finish();
-        let mut scan = Scan::prefix(&prefix).limit(SWEEP_PAGE);
-        loop {
-            let entries = self.parts.meta.scan(scan.clone()).await.map_err(Error::Meta)?;
-            let now = stamp(self.parts.clock.now());
-            for entry in &entries {
-                if decode::<StoredTicket>(&entry.value)?.ends_ns <= now {
-                    // Whose it was still names it; a token that is over is not in force there either.
-                    self.settle(Request::new().delete(entry.key.to_vec()), &[]).await?;
-                }
-            }
-            match entries.last() {
-                Some(last) if entries.len() == SWEEP_PAGE => scan = scan.after(last.key.to_vec()),
-                _ => return Ok(()),
-            }
-        }
+        let gone =
+            |key: &[u8], ticket: Stored<StoredTicket>| Ok(goes(&ticket.value).then(|| Request::new().delete(key)));
+        self.sweep(&prefix, gone).await
     }
 }

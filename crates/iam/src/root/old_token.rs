@@ -2,8 +2,9 @@
 
 use super::read_file;
 use crate::epochs::Scope;
+use crate::limits::TOKEN_SHORT_ID_DIGITS;
 use crate::records::{ApiTokenHash, Root, StoredToken, account_id, user_id};
-use crate::tokens::record::{SHORT_ID_DIGITS, UNNAMED};
+use crate::tokens::record::UNNAMED;
 use crate::{Error, Iam};
 use baleen_types::Secret;
 use std::path::Path;
@@ -23,8 +24,8 @@ impl Iam {
         let kept = read_file(file).and_then(|file| file.api_token);
         let kept = kept.filter(|text| ApiTokenHash::of(&Secret::new(text.as_str())) == root.token);
         let hash = hex::encode(root.token.0);
-        let of_token = kept.iter().filter_map(|text| text.get(..SHORT_ID_DIGITS));
-        let of_hash = (0..=hash.len() - SHORT_ID_DIGITS).map(|at| &hash[at..at + SHORT_ID_DIGITS]);
+        let of_token = kept.iter().filter_map(|text| text.get(..TOKEN_SHORT_ID_DIGITS));
+        let of_hash = (0..=hash.len() - TOKEN_SHORT_ID_DIGITS).map(|at| &hash[at..at + TOKEN_SHORT_ID_DIGITS]);
         for short_id in of_token.chain(of_hash) {
             let row = StoredToken::by_short_key(account, short_id);
             if view.bytes(&row).await?.is_some() {

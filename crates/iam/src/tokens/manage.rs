@@ -1,12 +1,13 @@
 //! Making, changing and ending tokens. When users may no longer define tokens, those they have keep working, and one call
 //! ends them all (contract, 1.4).
 
-use super::record::{ApiTokenHash, SHORT_ID_DIGITS, StoredToken, StoredTokenUse};
+use super::record::{ApiTokenHash, StoredToken, StoredTokenUse};
 use super::rights::{changeable, found, held, manages_all, may_have, may_manage, must_manage_all};
 use super::settings::may_define;
 use super::{CreatedToken, Methods, TokenChange, TokenInfo, TokenOptions};
 use crate::change::View;
 use crate::epochs::Scope;
+use crate::limits::TOKEN_SHORT_ID_DIGITS;
 use crate::paging::{Builder, Walk};
 use crate::records::{StoredRole, account_id, encode, stamp, user_id};
 use crate::{Error, Iam, Page, PageRequest};
@@ -253,7 +254,7 @@ impl Iam {
             record.set_options(options.clone());
             let token = Secret::new(hex::encode(self.parts.entropy.bytes::<16>()));
             let hash = ApiTokenHash::of(&token);
-            record.short_id = token.expose()[..SHORT_ID_DIGITS].to_owned();
+            record.short_id = token.expose()[..TOKEN_SHORT_ID_DIGITS].to_owned();
             let short = StoredToken::by_short_key(account, &record.short_id);
             if view.bytes(&short).await?.is_some() {
                 continue;

@@ -7,9 +7,6 @@ use baleen_meta::record::{Record, first_version};
 use baleen_types::{AccountId, Secret, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Digits by which people and logs name a token (CloudShark contract, 1.5).
-pub(crate) const SHORT_ID_DIGITS: usize = 6;
-
 /// The name of a token whose first digits are not known; see `root::old_token`.
 pub(crate) const UNNAMED: &str = "root";
 

@@ -5,13 +5,14 @@
 
 use super::Methods;
 use super::manage::hash_of;
-use super::record::{ApiTokenHash, SHORT_ID_DIGITS, StoredToken};
+use super::record::{ApiTokenHash, StoredToken};
 use super::settings::{may_define, settings};
 use super::{Method, TokenOptions};
 use crate::change::{Stored, View};
+use crate::limits::TOKEN_SHORT_ID_DIGITS;
 use crate::records::{StoredRole, user_id};
 use crate::{Error, Iam};
-use baleen_policy::{Authorized, Role, could_ever};
+use baleen_policy::{Authorized, could_ever};
 use baleen_types::{AccountId, Invalid, UserId};
 
 /// A token as it was found, with its key.
@@ -53,8 +54,13 @@ impl Iam {
 
 /// The token of the account that begins with these digits.
 pub(super) async fn found(view: &View, account: AccountId, short_id: &str) -> Result<Held, Error> {
-    let missing = || Error::no_such("API token", &short_id.chars().take(SHORT_ID_DIGITS).collect::<String>());
-    if short_id.len() != SHORT_ID_DIGITS || !short_id.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let missing = || {
+        Error::no_such(
+            "API token",
+            &short_id.chars().take(TOKEN_SHORT_ID_DIGITS).collect::<String>(),
+        )
+    };
+    if short_id.len() != TOKEN_SHORT_ID_DIGITS || !short_id.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(missing());
     }
     let short = StoredToken::by_short_key(account, &short_id.to_ascii_lowercase());
@@ -124,8 +130,7 @@ pub(super) async fn may_have(view: &View, by: &Authorized, options: &TokenOption
 }
 
 pub(super) fn manages_all(by: &Authorized) -> bool {
-    by.user()
-        .is_some_and(|user| matches!(user.role, Role::Root | Role::Admin))
+    by.user().is_some_and(|user| user.role.is_manager())
 }
 
 pub(super) fn must_manage_all(by: &Authorized) -> Result<(), Error> {
