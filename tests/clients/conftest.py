@@ -76,6 +76,23 @@ def s3(store):
     return boto(store)
 
 
+@pytest.fixture(scope="session")
+def iam(baleen):
+    """Root's."""
+    return boto(baleen, "iam")
+
+
+@pytest.fixture
+def user(baleen, iam):
+    """A user with a key: its name, and the store seen with that key."""
+    # Imported here, since it takes `boto` from this file.
+    from identity import new_user, remove_user
+
+    name, keys = new_user(baleen, iam)
+    yield name, keys
+    remove_user(iam, name)
+
+
 @pytest.fixture
 def bucket(s3):
     """A bucket of the test's own, gone afterwards with all that is in it."""

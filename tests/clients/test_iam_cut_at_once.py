@@ -22,11 +22,6 @@ DENY = document({"Effect": "Deny", "Action": "*", "Resource": "*"})
 
 
 @pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
-
-
-@pytest.fixture(scope="module")
 def note(baleen):
     s3, at = boto(baleen, "s3"), {"Bucket": fresh("cut").lower(), "Key": "seen"}
     s3.create_bucket(Bucket=at["Bucket"])

@@ -14,18 +14,6 @@ OBJECT = "arn:aws:s3:::evidence/a"
 ROLE = {"RoleArn": "arn:aws:iam::000000000000:role/any", "RoleSessionName": "night-job"}
 
 
-@pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
-
-
-@pytest.fixture
-def user(baleen, iam):
-    name, keys = new_user(baleen, iam)
-    yield name, keys
-    remove_user(iam, name)
-
-
 def arn(baleen, name):
     return f"arn:aws:iam::{baleen.account}:user/{name}"
 

@@ -5,22 +5,10 @@ import json
 import pytest
 
 from conftest import boto
-from identity import allow, document, fresh, new_user, refused, remove_user
+from identity import allow, document, fresh, refused
 
 pytestmark = pytest.mark.usefixtures("baleen")
 READ = document(allow("s3:GetObject", "s3:ListBucket", "s3:ListAllMyBuckets"))
-
-
-@pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
-
-
-@pytest.fixture
-def user(baleen, iam):
-    name, keys = new_user(baleen, iam)
-    yield name, keys
-    remove_user(iam, name)
 
 
 @pytest.fixture

@@ -6,15 +6,9 @@ import json
 import pytest
 import requests
 
-from conftest import boto
 from identity import IAM, STS, Keys, allow, call, document, fresh, good
 
 pytestmark = pytest.mark.usefixtures("baleen")
-
-
-@pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
 
 
 def code_of(answer):

@@ -11,11 +11,6 @@ from identity import IAM, Keys, call, fresh, new_user, refused, remove_user
 pytestmark = pytest.mark.usefixtures("baleen")
 
 
-@pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
-
-
 @pytest.fixture
 def name(iam):
     name = fresh("user") + "@example.com"

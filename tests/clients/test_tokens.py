@@ -9,11 +9,6 @@ from identity import allow, call, document, fresh, good, remove_user
 from test_admin import Admin
 
 
-@pytest.fixture(scope="module")
-def iam(baleen):
-    return boto(baleen, "iam")
-
-
 @pytest.fixture
 def owner(iam):
     """A user who may do everything on the PCAPs door."""

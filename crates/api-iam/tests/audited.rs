@@ -17,17 +17,9 @@ fn shown(deed: Option<&Deed>) -> Option<(&str, Verdict)> {
     deed.map(|deed| (deed.resource.as_str(), deed.verdict))
 }
 
-async fn bench_with_user() -> Bench {
-    let bench = Bench::new().await;
-    bench.user(NAME).await;
-    let profile = [("UserName", NAME), ("Password", PASSWORD)];
-    bench.ask(&bench.root, "CreateLoginProfile", &profile).await.good();
-    bench
-}
-
 #[tokio::test]
 async fn a_login_is_told_to_the_log_of_the_customer_that_is_tried() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let account = bench.root.user().unwrap().account;
     let huge = "x".repeat(300);
     let user = "UserName=clark@example.com";
@@ -86,7 +78,7 @@ async fn a_customer_that_may_not_act_sees_who_tried_all_the_same() {
 
 #[tokio::test]
 async fn a_password_that_is_reset_is_told_with_its_user() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let told = bench.ask(&bench.root, "RSGetToken", &[("Type", "pwd_reset"), ("UserName", NAME)]);
     let told: Value = serde_json::from_str(&told.await.good().body).unwrap();
     let token = told["Token"].as_str().unwrap();
@@ -105,7 +97,7 @@ async fn a_password_that_is_reset_is_told_with_its_user() {
 
 #[tokio::test]
 async fn what_decided_is_told() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let document = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"iam:*","Resource":"*"},
         {"Sid":"NoKeys","Effect":"Deny","Action":"iam:CreateAccessKey","Resource":"*"}]}"#;

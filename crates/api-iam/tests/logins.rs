@@ -11,17 +11,9 @@ use serde_json::Value;
 const NAME: &str = "clark@example.com";
 const PASSWORD: &str = "Password22";
 
-async fn bench_with_user() -> Bench {
-    let bench = Bench::new().await;
-    bench.user(NAME).await;
-    let profile = [("UserName", NAME), ("Password", PASSWORD)];
-    bench.ask(&bench.root, "CreateLoginProfile", &profile).await.good();
-    bench
-}
-
 #[tokio::test]
 async fn a_login_and_its_refusals() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let right = [("Customer", "baleen"), ("UserName", NAME), ("Password", PASSWORD)];
     let told = bench.ask(&Principal::Nobody, "RSLogin", &right).await.good();
     assert_eq!(told.headers["cache-control"], "no-store");
@@ -68,7 +60,7 @@ async fn a_login_and_its_refusals() {
 /// A whitelist wants the customer's name in a header, and says no as a wrong password does.
 #[tokio::test]
 async fn a_login_below_a_whitelist() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let form = format!(
         "Action=RSLogin&Version={STS}&Customer=baleen&UserName={}&Password={PASSWORD}",
         encode(NAME)
@@ -111,7 +103,7 @@ async fn a_login_below_a_whitelist() {
 
 #[tokio::test]
 async fn particulars_of_several_users() {
-    let bench = bench_with_user().await;
+    let bench = Bench::with_login(NAME, PASSWORD).await;
     let names = async |asking: &Principal, list: &[(&str, &str)]| {
         let told = bench.ask(asking, "RSGetUserInfo", list).await;
         let shown: Value = serde_json::from_str(&told.body).unwrap();

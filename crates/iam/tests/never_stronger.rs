@@ -17,8 +17,8 @@ use baleen_policy::{
     Role, User, UserFacts, authorize,
 };
 use baleen_runtime::Clock as _;
-use baleen_tenancy::{AssumeRoleControl, ModifyCustomer, NewCustomer};
-use baleen_types::{AccessKeyId, BucketName, CustomerName, EmailAddress, ObjectKey, Secret, Timestamp};
+use baleen_tenancy::ModifyCustomer;
+use baleen_types::{AccessKeyId, BucketName, CustomerName, ObjectKey, Secret, Timestamp};
 use common::{World, grant, new_policy, policy_name, try_grant};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -502,14 +502,7 @@ async fn end_one(world: &World, story: &Story, chain: Vec<AccessKeyId>) -> Resul
 
 async fn new_customer(world: &World) -> CustomerName {
     let name = CustomerName::parse("newcorp").unwrap();
-    let new = NewCustomer {
-        name: name.clone(),
-        email: EmailAddress::parse("root@newcorp.example").unwrap(),
-        assume_role_control: AssumeRoleControl::Reseller,
-        replication_enforcement: false,
-        regions: Vec::new(),
-        restrict_service_access: false,
-    };
+    let new = common::new_customer(&name);
     let by = world.by(Action::IamRsCreateCustomer);
     world.iam.create_customer(&by, &new).await.unwrap();
     let modify = ModifyCustomer {

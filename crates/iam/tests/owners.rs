@@ -6,8 +6,8 @@ mod common;
 
 use baleen_iam::{Iam, LoginKind, NewSession, SessionLength, TokenOptions};
 use baleen_policy::{Action, Principal, SessionKind};
-use baleen_tenancy::{AssumeRoleControl, ModifyCustomer, NewCustomer, WantedStatus};
-use baleen_types::{AccessKeyId, CustomerName, EmailAddress, Secret};
+use baleen_tenancy::{ModifyCustomer, WantedStatus};
+use baleen_types::{AccessKeyId, CustomerName, Secret};
 use common::World;
 use std::time::Duration;
 
@@ -52,14 +52,7 @@ async fn a_key_is_its_user_s_as_long_as_it_is_there() {
 async fn sessions_and_tokens_have_owners_too_also_of_a_customer_that_may_not_act() {
     let world = World::new().await;
     let (iam, name) = (&world.iam, CustomerName::parse("newcorp").unwrap());
-    let new = NewCustomer {
-        name: name.clone(),
-        email: EmailAddress::parse("root@newcorp.example").unwrap(),
-        assume_role_control: AssumeRoleControl::Reseller,
-        replication_enforcement: false,
-        regions: Vec::new(),
-        restrict_service_access: false,
-    };
+    let new = common::new_customer(&name);
     let (customer, root) = iam
         .create_customer(&world.by(Action::IamRsCreateCustomer), &new)
         .await

@@ -10,8 +10,8 @@ use baleen_iam::{
 };
 use baleen_policy::{Action, Ask, Context, Principal, Resource, Role, SessionKind, authorize};
 use baleen_runtime::Clock as _;
-use baleen_tenancy::{AssumeRoleControl, ModifyCustomer, NewCustomer, WantedStatus};
-use baleen_types::{AccessKeyId, CustomerName, EmailAddress};
+use baleen_tenancy::{ModifyCustomer, WantedStatus};
+use baleen_types::{AccessKeyId, CustomerName};
 use common::{ALLOW, World, grant, new_policy, why};
 use std::time::Duration;
 
@@ -318,14 +318,7 @@ async fn a_reseller_acts_for_a_customer_that_lets_it() {
         let iam = &world.iam;
         let tenancy = &world.tenancy;
         let name = CustomerName::parse("newcorp").unwrap();
-        let new = NewCustomer {
-            name: name.clone(),
-            email: EmailAddress::parse("root@newcorp.example").unwrap(),
-            assume_role_control: AssumeRoleControl::Reseller,
-            replication_enforcement: false,
-            regions: Vec::new(),
-            restrict_service_access: false,
-        };
+        let new = common::new_customer(&name);
         let by = world.by(Action::IamRsCreateCustomer);
         let (customer, root) = iam.create_customer(&by, &new).await.unwrap();
         assert_eq!((root.role, root.name.as_str()), (Role::Root, "root@newcorp.example"));

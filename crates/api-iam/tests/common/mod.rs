@@ -178,6 +178,15 @@ impl Bench {
         }
     }
 
+    /// A bench with a user who logs in with a password.
+    pub async fn with_login(name: &str, password: &str) -> Self {
+        let bench = Self::new().await;
+        bench.user(name).await;
+        let profile = [("UserName", name), ("Password", password)];
+        bench.ask(&bench.root, "CreateLoginProfile", &profile).await.good();
+        bench
+    }
+
     /// Makes a user with a key.
     pub async fn user(&self, name: &str) -> Principal {
         self.ask(&self.root, "CreateUser", &[("UserName", name)]).await.good();

@@ -191,15 +191,18 @@ fn date() -> AmzDate {
     AmzDate::from_timestamp(now())
 }
 
-fn edge(scheme: Scheme) -> Arc<Edge> {
-    let user = User::new(
+fn root() -> User {
+    User::new(
         AccountId::from_entropy(1),
         ProjectId::from_bytes([1; 16]),
         UserId::from_entropy(2),
         UserName::parse("root@example.com").unwrap(),
         Role::Root,
-    );
-    let caller = Caller::with_key(user, AccessKeyId::parse(KEY).unwrap());
+    )
+}
+
+fn edge(scheme: Scheme) -> Arc<Edge> {
+    let caller = Caller::with_key(root(), AccessKeyId::parse(KEY).unwrap());
     let parts = Parts::bare(
         Arc::new(OneUser(caller.into())),
         ManualClock::new(now()),

@@ -13,8 +13,8 @@ use baleen_policy::{
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
-use baleen_tenancy::Tenancy;
-use baleen_types::{AccessKeyId, AccountId, CustomerName, Timestamp, UserName};
+use baleen_tenancy::{AssumeRoleControl, NewCustomer, Tenancy};
+use baleen_types::{AccessKeyId, AccountId, CustomerName, EmailAddress, Timestamp, UserName};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -229,5 +229,17 @@ pub fn why<T>(outcome: Result<T, Error>) -> String {
         Err(Error::Invalid(_)) => "invalid".to_owned(),
         Err(Error::NotAllowed(_)) => "not allowed".to_owned(),
         Err(other) => format!("{other:?}"),
+    }
+}
+
+/// A customer to be made, whose root has this mail address and which its reseller may be let act for.
+pub fn new_customer(name: &CustomerName) -> NewCustomer {
+    NewCustomer {
+        name: name.clone(),
+        email: EmailAddress::parse("root@newcorp.example").unwrap(),
+        assume_role_control: AssumeRoleControl::Reseller,
+        replication_enforcement: false,
+        regions: Vec::new(),
+        restrict_service_access: false,
     }
 }

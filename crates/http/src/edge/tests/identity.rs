@@ -44,14 +44,7 @@ impl Credentials for Keys {
 }
 
 fn user() -> Principal {
-    let user = User::new(
-        AccountId::from_entropy(1),
-        ProjectId::from_bytes([1; 16]),
-        UserId::from_entropy(2),
-        UserName::parse("root@example.com").unwrap(),
-        Role::Root,
-    );
-    Caller::with_key(user, AccessKeyId::parse(KEY).unwrap()).into()
+    Caller::with_key(root(), AccessKeyId::parse(KEY).unwrap()).into()
 }
 
 /// Echoes like [`Echo`], and says who signed for what.

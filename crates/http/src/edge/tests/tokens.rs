@@ -28,13 +28,7 @@ impl Credentials for Watched {
 
 #[tokio::test]
 async fn a_use_is_one_that_was_let_in_and_has_the_clients_address() {
-    let user = User::new(
-        AccountId::from_entropy(1),
-        ProjectId::from_bytes([1; 16]),
-        UserId::from_entropy(2),
-        UserName::parse("root@example.com").unwrap(),
-        Role::Root,
-    );
+    let user = root();
     let watched = Arc::new(Watched {
         owner: Caller::with_key(user, AccessKeyId::parse(KEY).unwrap()).into(),
         uses: Mutex::default(),
