@@ -18,6 +18,7 @@ mod put;
 mod put_part;
 mod recover;
 mod settings;
+mod step;
 mod sweep;
 mod tags;
 mod usage;

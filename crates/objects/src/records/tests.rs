@@ -1,5 +1,6 @@
 use super::*;
 use baleen_meta::record;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 fn object() -> ObjectRecord {

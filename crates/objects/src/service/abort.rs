@@ -1,7 +1,7 @@
 //! Aborting an upload.
 
-use super::commit::detach;
 use super::put::in_own_task;
+use super::step::detach;
 use super::{Objects, no_such_upload};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::BucketId;

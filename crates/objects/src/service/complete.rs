@@ -1,7 +1,8 @@
 //! Completing an upload: one commit which makes the object and ends the upload.
 
-use super::commit::{Becomes, Change, Changed, Failure, detach};
+use super::commit::{Becomes, Change, Changed, Failure};
 use super::put::in_own_task;
+use super::step::detach;
 use super::{Objects, OpenBucket, no_such_upload, scan_all};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;

@@ -9,7 +9,8 @@
 //! current version.
 
 use super::Objects;
-use super::commit::{Present, Step};
+use super::commit::Present;
+use super::step::Step;
 use crate::records::{MarkerRecord, NullRecord, ObjectRecord, VersionBytes, VersionRecord};
 use crate::{Deleted, ObjectError, Version, keys};
 use baleen_meta::{Scan, record};

@@ -1,7 +1,8 @@
 //! Putting and deleting objects.
 
-use super::commit::{Becomes, Change, Changed, Failure, attach, settle, submit};
+use super::commit::{Becomes, Change, Changed, Failure, settle, submit};
 use super::ingest::{Incoming, Ingested};
+use super::step::attach;
 use super::{Objects, OpenBucket};
 use crate::records::{
     BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece, TagsRecord,

@@ -1,9 +1,10 @@
 //! Storing one part of an upload.
 
-use super::commit::{Failure, attach, detach, settle, submit};
+use super::commit::{Failure, settle, submit};
 use super::ingest::{Incoming, Ingested};
 use super::list_uploads::part_of;
 use super::put::in_own_task;
+use super::step::{attach, detach};
 use super::{Objects, no_such_upload};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;

@@ -7,7 +7,7 @@ use super::{Objects, scan_all};
 use crate::keys::{self, Dead};
 use crate::limits::{COMPLETED_UPLOAD_KEPT, UPLOADS_ABORTED_WITH_BUCKET_MAX};
 use crate::records::{BucketId, CompletedRecord, ExtentPage, LiveExtent};
-use crate::service::commit::detach;
+use crate::service::step::detach;
 use crate::{ObjectError, UploadPath};
 use baleen_blob::{BlobId, Extent};
 use baleen_meta::keys::{KeyWriter, Table};
