@@ -3,12 +3,13 @@
 mod ci;
 mod tidy;
 
-use anyhow::{Result, bail};
-use std::path::Path;
+use anyhow::{Context as _, Result, bail};
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match run(std::env::args().nth(1).as_deref()) {
+    match run(env::args().nth(1).as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -18,9 +19,7 @@ fn main() -> ExitCode {
 }
 
 fn run(chore: Option<&str>) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace");
+    let root = &root()?;
     match chore {
         Some("tidy") => {
             let broken = tidy::check(root)?;
@@ -37,4 +36,11 @@ fn run(chore: Option<&str>) -> Result<()> {
         Some("torture") => ci::torture(root),
         _ => bail!("usage: cargo xtask ci|tidy|torture"),
     }
+}
+
+/// The root of the workspace that asked. It is not compiled in: clones that share a target folder share this program.
+fn root() -> Result<PathBuf> {
+    let mut folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?);
+    folder.pop();
+    Ok(folder)
 }

@@ -164,7 +164,7 @@ fn parameters(row: &Row) -> BTreeSet<String> {
 }
 
 fn source(path: &str) -> String {
-    let path = format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("src/{path}");
     std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
