@@ -91,3 +91,17 @@ case "${1:-}" in
   *) say "usage: scripts/deps.sh build|demo|test"; exit 2 ;;
 esac
 [ ${#packages[@]} -eq 0 ] || install
+
+# Cargo tells by times of files whether a crate of ours has changed, and two checkouts have the same crates: after another has
+# built into the shared folder, ours would be taken for built. So what was built for another checkout is forgotten; the
+# dependencies stay.
+claim_target() {
+  local owner=$CARGO_TARGET_DIR/checkout
+  [ "$(cat "$owner" 2>/dev/null)" != "$PWD" ] || return 0
+  rm -rf "$CARGO_TARGET_DIR"/*/.fingerprint/{baleen,xtask}-*
+  mkdir -p "$CARGO_TARGET_DIR"
+  echo "$PWD" >"$owner"
+}
+
+cd "$(dirname "$0")/.."
+[ -z "${CARGO_TARGET_DIR:-}" ] || claim_target
