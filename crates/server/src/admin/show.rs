@@ -7,6 +7,9 @@ use serde_json::Value;
 /// The blanks between two columns.
 const GAP: usize = 2;
 
+/// How the door writes a time that has not been (seed 004, "RSGetUserInfo").
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
 /// A column: what stands above it, and the member that it shows; `Outer.Inner` is a member of a member.
 pub(super) type Column = (&'static str, &'static str);
 
@@ -135,7 +138,7 @@ fn text_of(thing: &Value, member: &str) -> String {
     let found = member.split('.').try_fold(thing, |thing, name| thing.get(name));
     let text = match found {
         None | Some(Value::Null) => return "-".to_owned(),
-        Some(Value::String(text)) if text.is_empty() => return "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() || text == NEVER => return "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
@@ -215,7 +218,7 @@ mod tests {
     fn tables_are_as_wide_as_what_is_in_them() {
         let rows = json!([
             { "UserName": "ann@example.com", "Regions": ["a", "b"], "Active": true },
-            { "UserName": "bo\u{1b}[2J", "Active": false },
+            { "UserName": "bo\u{1b}[2J", "Regions": "0001-01-01T00:00:00Z", "Active": false },
         ]);
         assert_eq!(
             TABLE.for_people(&rows),
