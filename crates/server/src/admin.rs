@@ -218,6 +218,10 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
             (None, _) => client.send(&call).await,
         }
     })?;
+    if show.misses(&answer) {
+        return Err(Failure::new("There is none of that name (NoSuchEntity)")
+            .advise("the list commands of baleen admin tell what there is"));
+    }
     if export.is_some_and(|export| export.is_to_standard_output()) {
         output::note(&show.for_people(&answer));
     } else {

@@ -115,3 +115,24 @@ fn what_is_no_store_of_ours_is_left_alone() {
     assert!(!data.join("master.key").exists());
     assert_eq!(credentials(&data), before);
 }
+
+#[test]
+fn who_is_not_there_is_not_shown() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let server = Server::start(&data, |_| {});
+    for (words, code) in [
+        (&["user", "show"][..], 0),
+        (&["user", "show", "nobody@example.com"], 1),
+        (&["user", "show", "nobody@example.com", "--json"], 1),
+    ] {
+        let (output, out, err) = run(baleen().arg("admin").args(words).arg("--data").arg(&data));
+        assert_eq!(output.status.code(), Some(code), "{words:?} {out} {err}");
+        assert_eq!(
+            (out.is_empty(), err.contains("NoSuchEntity")),
+            (code == 1, code == 1),
+            "{out} {err}"
+        );
+    }
+    drop(server);
+}

@@ -67,6 +67,11 @@ impl Show {
         }
     }
 
+    /// Whether one thing was asked for and a list of none is the answer, as that of RSGetUserInfo about a user that is not.
+    pub(super) fn misses(&self, answer: &Value) -> bool {
+        matches!(self, Self::Members { .. }) && answer.as_array().is_some_and(Vec::is_empty)
+    }
+
     pub(super) fn for_people(&self, answer: &Value) -> String {
         match self {
             Self::Table { columns, .. } => table(answer.as_array().map_or(&[], Vec::as_slice), columns),
@@ -268,6 +273,7 @@ mod tests {
             "access key id  AKIA\nsecret         s\npath           -"
         );
         assert_eq!(key.for_scripts(&answer), answer["AccessKey"]);
+        assert_eq!((key.misses(&json!([])), key.misses(&answer)), (true, false));
         let document = Show::Text {
             of: "PolicyVersion",
             member: "Document",
