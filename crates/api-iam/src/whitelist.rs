@@ -6,6 +6,7 @@ use crate::answer::json_response;
 use crate::door::{Parts, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::JSON_BODY_BYTES_MAX;
+use crate::ops::source_of;
 use crate::params::Params;
 use crate::subject::authorize_about;
 use crate::told::Told;
@@ -17,6 +18,7 @@ use futures::future::BoxFuture;
 use http::request::Parts as Head;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Below which path these calls are.
@@ -59,6 +61,8 @@ struct Call {
     authorized: Authorized,
     customer: Arc<Customer>,
     fields: Map<String, Value>,
+    /// Where it comes from.
+    source: IpAddr,
 }
 
 /// Serves a call; the row comes back as soon as it is known.
@@ -123,6 +127,7 @@ pub(crate) async fn serve(
         authorized,
         customer,
         fields,
+        source: source_of(head.extensions.get().copied()),
     };
     Ok(json_response(StatusCode::OK, &(row.run)(call).await?))
 }
@@ -155,12 +160,39 @@ async fn delete(call: Call) -> Result<Value, Fault> {
 
 async fn approve(call: Call) -> Result<Value, Fault> {
     let (id, notes) = (rule_id(&call.fields)?, text(&call.fields, "notes")?.map(str::to_owned));
+    if !is_forced(&call.fields)? {
+        check_lets_asker_in(&call, id).await?;
+    }
     let rule = call
         .parts
         .tenancy
         .approve_rule(&call.authorized, call.customer.account, id, notes)
         .await?;
     Ok(decided(&rule))
+}
+
+/// Refuses the first rule of the asker's own account that would keep the asker out: nobody could take it back over the wire.
+async fn check_lets_asker_in(call: &Call, id: RuleId) -> Result<(), Fault> {
+    let (parts, account) = (&call.parts, call.customer.account);
+    if account != call.authorized.account() {
+        return Ok(());
+    }
+    let region = &parts.region;
+    if parts.tenancy.is_restricted(account, region, parts.clock.now()).await? {
+        return Ok(());
+    }
+    let rule = parts.tenancy.rule(account, id).await?;
+    let shuts = |rule: &Rule| {
+        let is_here = rule.regions.is_empty() || rule.regions.contains(region);
+        rule.state == RuleState::Pending && is_here && !rule.subnet.contains(call.source)
+    };
+    match rule {
+        Some(rule) if shuts(&rule) => Err(Fault::invalid_input(format!(
+            "Your own address {} is not in {}; a first rule keeps all others out. Approve one that holds it first, or send force: true.",
+            call.source, rule.subnet
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn reject(call: Call) -> Result<Value, Fault> {
@@ -286,6 +318,14 @@ fn ttl(fields: &Map<String, Value>) -> Result<Option<u32>, Fault> {
             Ok((days > 0).then_some(days))
         }
         Some(_) => Err(wrong()),
+    }
+}
+
+fn is_forced(fields: &Map<String, Value>) -> Result<bool, Fault> {
+    match fields.get("force") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(is_forced)) => Ok(*is_forced),
+        Some(_) => Err(Fault::invalid_input("force must be true or false.")),
     }
 }
 

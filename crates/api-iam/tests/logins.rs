@@ -82,13 +82,21 @@ async fn a_login_below_a_whitelist() {
             .await
             .good();
         let told: Value = serde_json::from_str(&told.body).unwrap();
-        let approved = format!(r#"{{"root":"baleen","ruleId":{}}}"#, told["ruleId"]);
-        let post =
-            http::Request::post("/api/whitelist/RSWhitelistApproveRule").header("content-type", "application/json");
-        bench
-            .send(&bench.root, "iam", post.body(body(approved)).unwrap())
-            .await
-            .good();
+        let approve = async |force: &str| {
+            let rule = format!(r#"{{"root":"baleen","ruleId":{}{force}}}"#, told["ruleId"]);
+            let post =
+                http::Request::post("/api/whitelist/RSWhitelistApproveRule").header("content-type", "application/json");
+            bench.send(&bench.root, "iam", post.body(body(rule)).unwrap()).await
+        };
+        if subnet == "192.0.2.0/24" {
+            // The first rule would keep root out, who sends from elsewhere.
+            for force in ["", r#","force":false"#, r#","force":1"#] {
+                assert_eq!(approve(force).await.status, 400, "{force}");
+            }
+            approve(r#","force":true"#).await.good();
+        } else {
+            approve("").await.good();
+        }
     };
     log_in(None).await.good();
     listed("192.0.2.0/24").await;

@@ -158,6 +158,10 @@ fn commands_become_calls() {
             r#"api/whitelist/RSWhitelistApproveRule{"root":"c","ruleId":"7"}"#,
         ),
         (
+            "whitelist approve c 7 --force",
+            r#"api/whitelist/RSWhitelistApproveRule{"force":true,"root":"c","ruleId":"7"}"#,
+        ),
+        (
             "whitelist reject c 7",
             r#"api/whitelist/RSWhitelistRejectRule{"root":"c","ruleId":"7"}"#,
         ),

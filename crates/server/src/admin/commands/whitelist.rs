@@ -28,7 +28,13 @@ pub(in crate::admin) enum Command {
         days: Option<u32>,
     },
     /// Let a network in, and with the first keep all others out.
-    Approve(Rule),
+    Approve {
+        #[command(flatten)]
+        rule: Rule,
+        /// Also if it is the first of your own account and your address is not in it, which locks you out.
+        #[arg(long)]
+        force: bool,
+    },
     /// Turn a rule down that waits for approval.
     Reject(Rule),
     /// Delete a rule.
@@ -44,12 +50,13 @@ pub(in crate::admin) struct Rule {
 }
 
 impl Rule {
-    fn decide(&self, method: &'static str, name: &str, sentence: &str) -> Plan {
+    fn call(&self, method: &'static str, name: &str) -> Call {
         let members = [("root", self.customer.as_str()), ("ruleId", self.id.as_str())];
-        Plan::done(
-            Call::whitelist(method, name, &members),
-            format!("rule {} {sentence}", self.id),
-        )
+        Call::whitelist(method, name, &members)
+    }
+
+    fn done(&self, call: Call, sentence: &str) -> Plan {
+        Plan::done(call, format!("rule {} {sentence}", self.id))
     }
 }
 
@@ -92,9 +99,15 @@ impl Planned for Command {
                 )
                 .noting("the rule waits for the reseller: baleen admin whitelist approve")
             }
-            Self::Approve(rule) => rule.decide("POST", "RSWhitelistApproveRule", "is in force"),
-            Self::Reject(rule) => rule.decide("POST", "RSWhitelistRejectRule", "is turned down"),
-            Self::Delete(rule) => rule.decide("DELETE", "RSWhitelistDeleteRule", "is deleted"),
+            Self::Approve { rule, force } => {
+                let mut call = rule.call("POST", "RSWhitelistApproveRule");
+                if *force {
+                    call = call.member("force", json!(true));
+                }
+                rule.done(call, "is in force")
+            }
+            Self::Reject(rule) => rule.done(rule.call("POST", "RSWhitelistRejectRule"), "is turned down"),
+            Self::Delete(rule) => rule.done(rule.call("DELETE", "RSWhitelistDeleteRule"), "is deleted"),
         })
     }
 }
