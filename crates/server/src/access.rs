@@ -1,8 +1,9 @@
 //! Which server a command speaks to, and who asks there.
 //!
-//! The endpoint is the first of: `--endpoint-url`, the profile's, the `AWS_ENDPOINT_URL..` variables, and the baleen that
-//! runs in the data folder. The credentials are the first of: `--credentials`, the profile's, the `AWS_..` variables, and the
-//! root user of the data folder.
+//! The endpoint is the first of: `--endpoint-url`, the profile's, the baleen that runs in the folder of `--data`, the
+//! `AWS_ENDPOINT_URL..` variables, and the baleen that runs in the data folder of the environment or the configuration. The
+//! credentials are the first of: `--credentials`, the profile's, the root user of the folder of `--data`, the `AWS_..`
+//! variables, and the root user of the other data folder. So flags beat the environment.
 
 use crate::cli::Place;
 use crate::config::{Config, Loaded};
@@ -39,6 +40,8 @@ pub(crate) struct Access {
     profile: Profile,
     config: Config,
     own_endpoint: Option<String>,
+    /// The data folder was named by a flag, so nothing of the environment goes before it.
+    is_data_flagged: bool,
 }
 
 /// One entry of the profiles file.
@@ -66,14 +69,21 @@ impl Access {
             profile,
             config,
             own_endpoint,
+            is_data_flagged: place.data.is_some(),
         })
     }
 
     /// The URL of the server, if any place names one; `variables` are looked at in their order.
     pub(crate) fn endpoint(&self, variables: &[&str]) -> Option<String> {
         let told = [self.arguments.endpoint_url.clone(), self.profile.endpoint.clone()];
+        let variables = if self.is_data_flagged { &[] } else { variables };
         let told = told.into_iter().chain(variables.iter().map(|name| variable(name)));
         first(told.chain([self.own_endpoint.clone()]))
+    }
+
+    /// Whether a flag named the data folder.
+    pub(crate) fn is_data_flagged(&self) -> bool {
+        self.is_data_flagged
     }
 
     /// The data folder that was named.
@@ -104,7 +114,14 @@ impl Access {
         match (&self.arguments.credentials, profile) {
             (Some(file), _) => read_root_credentials(file),
             (None, (Some(id), Some(secret))) => Ok(keys(id, secret, None)),
-            (None, (None, None)) => from_environment().map_or_else(|| of_data_folder(self.config.data.as_deref()), Ok),
+            (None, (None, None)) => {
+                let told = if self.is_data_flagged {
+                    None
+                } else {
+                    from_environment()?
+                };
+                told.map_or_else(|| of_data_folder(self.config.data.as_deref()), Ok)
+            }
             (None, _) => Err(Failure::usage("the profile has one half of an access key")
                 .advise("it needs access_key_id and secret_access_key, or neither")),
         }
@@ -127,9 +144,14 @@ fn keys(access_key_id: String, secret: String, session_token: Option<String>) ->
     }
 }
 
-fn from_environment() -> Option<Credentials> {
-    let (id, secret) = (variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?);
-    Some(keys(id, secret, variable("AWS_SESSION_TOKEN")))
+/// Half a key is refused: who set it did not mean to ask as root.
+fn from_environment() -> Result<Option<Credentials>, Failure> {
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => Ok(Some(keys(id, secret, variable("AWS_SESSION_TOKEN")))),
+        (None, None) => Ok(None),
+        _ => Err(Failure::usage("the environment has one half of an access key")
+            .advise("set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither")),
+    }
 }
 
 fn of_data_folder(data: Option<&Path>) -> Result<Credentials, Failure> {

@@ -136,3 +136,33 @@ fn who_is_not_there_is_not_shown() {
     }
     drop(server);
 }
+
+#[test]
+fn flags_beat_the_environment() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let server = Server::start(&data, |_| {});
+    let other = |command: &mut Command, names: &[&str]| {
+        for name in names {
+            command.env(name, "AKIAOTHEROTHEROTHER0");
+        }
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    };
+    let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    for names in [&[id, secret][..], &[id], &[secret]] {
+        let mut flagged = baleen();
+        flagged.args(["admin", "whoami", "--data"]).arg(&data);
+        other(&mut flagged, names);
+        let (output, out, err) = run(&mut flagged);
+        assert!(output.status.success() && out.contains(":root"), "{out}{err}");
+    }
+    for name in [id, secret] {
+        let mut half = baleen();
+        half.args(["admin", "whoami"]).env("BALEEN_DATA", &data);
+        half.env(name, "AKIAOTHEROTHEROTHER0");
+        let (output, out, err) = run(&mut half);
+        assert!(!output.status.success() && out.is_empty(), "{out}");
+        assert!(err.contains("one half of an access key"), "{err}");
+    }
+    drop(server);
+}

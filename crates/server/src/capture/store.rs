@@ -1,7 +1,7 @@
 //! Which store `s3://` means, and who asks there.
 //!
 //! See [`crate::access`] for the order of what is asked; AWS itself is meant when nothing names an endpoint and
-//! `AWS_ACCESS_KEY_ID` is set.
+//! `AWS_ACCESS_KEY_ID` is set, unless `--data` names a folder.
 
 use crate::access::{Access, AccessArguments, variable};
 use crate::cli::Place;
@@ -30,7 +30,8 @@ pub(super) fn find(arguments: &AccessArguments, place: &Place, clock: Arc<dyn Cl
     let region = access.region()?;
     let (url, addressing) = match access.endpoint(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) {
         Some(url) => (url, Addressing::Path),
-        None if variable("AWS_ACCESS_KEY_ID").is_some() => {
+        // Root of a folder that was named is nobody at AWS.
+        None if !access.is_data_flagged() && variable("AWS_ACCESS_KEY_ID").is_some() => {
             (format!("https://s3.{region}.amazonaws.com"), Addressing::VirtualHost)
         }
         None => {
