@@ -74,11 +74,12 @@ pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// How often a session may be derived from one that was derived; each step is a record more to look at.
 pub const SESSION_DEPTH_MAX: u8 = 8;
 
-/// Sessions of one user. Parallel requests may overshoot by their number.
+/// Sessions that one user logs in to, and as many again that its credentials make; the two keep each other out of nothing.
+/// Parallel requests may overshoot by their number.
 pub const SESSIONS_PER_USER_MAX: usize = 1_000;
 
 /// How long an ended session is still told from one that never was (`ExpiredToken`, not `InvalidClientTokenId`).
-/// They count among [`SESSIONS_PER_USER_MAX`].
+/// When they would take the last room ([`SESSIONS_PER_USER_MAX`]), they go earlier.
 pub(crate) const ENDED_SESSION_KEPT_SECS: u64 = 3600;
 
 /// Sessions that one pass of the sweep looks at.

@@ -4,6 +4,7 @@
 //! all looked at live. So a session derived from another has that one's bounds and end at most, and ends with it.
 
 mod opening;
+mod room;
 
 pub use opening::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionLength};
 
@@ -168,6 +169,5 @@ fn forget(id: &AccessKeyId, session: &Stored<StoredSession>) -> Result<Request, 
     Ok(session
         .unchanged(StoredSession::key(id))
         .delete(StoredSession::key(id))
-        .delete(StoredSession::by_user_key(account, user, id))
-        .add(StoredSession::of_user(account, user).finish(), -1))
+        .delete(StoredSession::by_user_key(account, user, id)))
 }

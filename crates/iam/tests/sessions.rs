@@ -295,6 +295,76 @@ async fn sessions_are_listed_and_bounded() {
         .expect("the sweep makes room");
 }
 
+/// Neither a leaked key nor a reseller keeps a user from logging in, and what was made with the key goes with it.
+#[tokio::test]
+async fn what_credentials_make_takes_no_room_from_logins() {
+    let world = World::new().await;
+    let user = world.user("user").await;
+    let key = world.key_of(&user).await;
+    let by = grant(&principal(&world, &key).await, Action::StsAssumeRole);
+    for _ in 0..1_000 {
+        world.iam.assume_role(&by, role(43_200)).await.unwrap();
+    }
+    assert_eq!(why(world.iam.assume_role(&by, role(900)).await), "limit");
+    log_in(&world, &user, 60).await;
+    let manages = world.by(Action::IamDeleteAccessKey);
+    world
+        .iam
+        .update_access_key(&manages, user.id, &key, false)
+        .await
+        .unwrap();
+    let other = world.key_of(&user).await;
+    let limited = derive(&world, &other, role(900)).await;
+    assert_eq!(why(limited), "limit", "what is switched off may come back");
+    world.iam.delete_access_key(&manages, user.id, &key).await.unwrap();
+    derive(&world, &other, role(900))
+        .await
+        .expect("what is over makes room");
+
+    // Logins that were ended make room at once.
+    for _ in 0..999 {
+        log_in(&world, &user, 43_200).await;
+    }
+    assert_eq!(why(world.iam.open_session(&user, login(60)).await), "limit");
+    world.iam.end_sessions(&manages, user.id).await.unwrap();
+    let user = world.iam.get_user(world.account, user.id).await.unwrap();
+    log_in(&world, &user, 60).await;
+}
+
+#[tokio::test]
+async fn a_resellers_sessions_take_the_room_of_who_made_them() {
+    let world = World::new().await;
+    let name = CustomerName::parse("newcorp").unwrap();
+    let new = common::new_customer(&name);
+    let by = world.by(Action::IamRsCreateCustomer);
+    let (_, root) = world.iam.create_customer(&by, &new).await.unwrap();
+    let change = ModifyCustomer {
+        assume_role_enabled: Some(true),
+        ..ModifyCustomer::default()
+    };
+    let modifies = world.by(Action::IamRsModifyCustomer);
+    world.tenancy.modify(&modifies, &name, change).await.unwrap();
+    let by = world.by(Action::StsRsAssumeCustomerRole);
+    let length = SessionLength::login(None).unwrap();
+    for _ in 0..1_000 {
+        world.iam.assume_customer_role(&by, &name, length, None).await.unwrap();
+    }
+    assert_eq!(
+        why(world.iam.assume_customer_role(&by, &name, length, None).await),
+        "limit"
+    );
+    for _ in 0..3 {
+        log_in(&world, &root, 60).await;
+    }
+    world.clock.advance(Duration::from_secs(3_600));
+    let opened = world.iam.assume_customer_role(&by, &name, length, None).await;
+    assert_eq!(
+        world.force_of(&opened.unwrap().id).await,
+        Ok(0),
+        "an hour later, unswept"
+    );
+}
+
 #[tokio::test]
 async fn lengths_have_a_range() {
     for (secs, assumed, login) in [

@@ -49,7 +49,7 @@ impl StoredSession {
         Self::of_user(account, user).tail(id.as_str())
     }
 
-    /// Without an id it holds a counter of the user's sessions.
+    /// Where the rows of a user's sessions are. The row without an id is a counter of the first releases, unused since.
     pub(crate) fn of_user(account: AccountId, user: UserId) -> KeyWriter {
         KeyWriter::new(Table::SessionByUser)
             .u64(account.as_u64())
@@ -61,6 +61,45 @@ impl StoredSession {
         Context {
             purpose: "session",
             id: id.as_str(),
+        }
+    }
+}
+
+/// Whose room a session takes, as the value of its row among a user's sessions. Only the room of logins lets somebody in, so
+/// that nothing else may take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// That of the user's logins.
+    Logins,
+    /// That of what the user's credentials made, for itself or in a customer.
+    Made,
+    /// None of this user's: a reseller made it, and it counts there.
+    Elsewhere,
+}
+
+impl Room {
+    pub(crate) fn of(kind: StoredKind) -> Self {
+        match kind {
+            StoredKind::Login | StoredKind::Federated => Self::Logins,
+            StoredKind::Derived => Self::Made,
+            StoredKind::Reseller => Self::Elsewhere,
+        }
+    }
+
+    pub(crate) fn to_value(self) -> &'static str {
+        match self {
+            Self::Logins => "login",
+            Self::Made => "made",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    /// What a row says. The first releases wrote nothing: such a session, for the hours it lasts, keeps no login out.
+    pub(crate) fn of_value(value: &[u8]) -> Self {
+        match value {
+            b"login" => Self::Logins,
+            b"elsewhere" => Self::Elsewhere,
+            _ => Self::Made,
         }
     }
 }

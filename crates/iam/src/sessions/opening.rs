@@ -2,10 +2,10 @@
 
 use crate::limits::{
     ASSUMED_SECS, ASSUMED_SECS_DEFAULT, LOGIN_SECS, LOGIN_SECS_DEFAULT, SESSION_DEPTH_MAX, SESSION_POLICY_ARNS_MAX,
-    SESSION_POLICY_BYTES_MAX, SESSION_POLICY_CHARS_MAX, SESSIONS_PER_USER_MAX,
+    SESSION_POLICY_BYTES_MAX, SESSION_POLICY_CHARS_MAX,
 };
 use crate::records::{
-    StoredKind, StoredSession, StoredUser, StoredVersion, account_id, encode, sha256, stamp, user_id,
+    Room, StoredKind, StoredSession, StoredUser, StoredVersion, account_id, encode, sha256, stamp, user_id,
 };
 use crate::{Error, Iam, PolicyArn, SessionName, UserInfo, ids};
 use baleen_meta::Request;
@@ -117,7 +117,8 @@ impl Iam {
             token_hash: Some(sha256(token.expose().as_bytes())),
             ..draft(user.account, user.id, &was, now, ask.origin)
         };
-        self.open(from.derive(draft, now.plus(ask.length.0)), Some(token)).await
+        self.open(from.derive(draft, now.plus(ask.length.0)), Some(token), None)
+            .await
     }
 
     /// Opens a session in which a reseller acts as the root of a customer, as long as the customer lets it.
@@ -149,7 +150,9 @@ impl Iam {
             name: from.caller.user.name.to_string(),
             ..draft(customer.account, root.id, &was, now, origin)
         };
-        self.open(from.derive(draft, now.plus(length.0)), None).await
+        let maker = (from.caller.user.account, from.caller.user.id);
+        self.open(from.derive(draft, now.plus(length.0)), None, Some(maker))
+            .await
     }
 
     /// Opens a session of a user who has proven to be it. `seen` is the user as it was read *before* the proof was checked:
@@ -173,7 +176,7 @@ impl Iam {
             mfa_ns: new.with_second_factor.then(|| stamp(now)),
             ..draft(seen.account, seen.id, &was, now, new.origin)
         };
-        self.open(draft, None).await
+        self.open(draft, None, None).await
     }
 
     /// The credential that asks, as one that a session can be derived from.
@@ -248,21 +251,21 @@ impl Iam {
     }
 
     /// Makes the secret of a drafted session and stores it.
-    async fn open(&self, draft: StoredSession, token: Option<Secret>) -> Result<OpenedSession, Error> {
+    /// `maker` is whose room it takes, if it is another's than the session's own user.
+    async fn open(
+        &self,
+        draft: StoredSession,
+        token: Option<Secret>,
+        maker: Option<(AccountId, UserId)>,
+    ) -> Result<OpenedSession, Error> {
         let (account, user) = (account_id(draft.account)?, user_id(draft.user)?);
         let bytes = draft.bounds.iter().flatten().map(String::len).sum::<usize>();
         let packed_percent = u8::try_from((100 * bytes).div_ceil(SESSION_POLICY_BYTES_MAX)).unwrap_or(100);
-        let open = self
-            .view()
-            .await?
-            .counter(&StoredSession::of_user(account, user).finish())
-            .await?;
-        if open >= i128::try_from(SESSIONS_PER_USER_MAX).unwrap_or(i128::MAX) {
-            return Err(Error::LimitExceeded {
-                what: "sessions of one user",
-                limit: SESSIONS_PER_USER_MAX,
-            });
-        }
+        let (payer, room) = match &maker {
+            Some(maker) => (*maker, Room::Made),
+            None => ((account, user), Room::of(draft.kind)),
+        };
+        self.make_room(payer, room).await?;
         let made = self.tried(|| async {
             let (id, secret) = (
                 ids::session_id(&*self.parts.entropy),
@@ -276,11 +279,15 @@ impl Iam {
                 sealed_secret,
                 ..draft.clone()
             };
-            let request = Request::new()
+            let own_row = StoredSession::by_user_key(account, user, &id);
+            let mut request = Request::new()
                 .absent(StoredSession::key(&id))
                 .put(StoredSession::key(&id), encode(&stored)?)
-                .put(StoredSession::by_user_key(account, user, &id), "")
-                .add(StoredSession::of_user(account, user).finish(), 1);
+                .put(own_row, Room::of(stored.kind).to_value());
+            if let Some((account, user)) = maker {
+                let makers_row = StoredSession::by_user_key(account, user, &id);
+                request = request.put(makers_row, Room::Made.to_value());
+            }
             Ok(self.settle(request, &[]).await?.then_some((id, secret)))
         });
         let (id, secret) = made.await?;
