@@ -45,8 +45,11 @@ impl Iam {
         let target = Target::user(account, id);
         let old = GivenPassword::new(old);
         let (proven, _) = self.prove_password(found, target, &old, source).await?;
-        // The old password was proven, whatever becomes of the new one.
-        self.login.throttle.succeeded(source, target);
+        // The old password was proven, whatever becomes of the new one; a second factor was not.
+        match proven.login().totp {
+            None => self.login.throttle.succeeded(source, target),
+            Some(_) => self.login.throttle.undecided(source, target),
+        }
         if proven.info.must_change_password && old.bytes() == Some(new.bytes()) {
             return Err(PolicyViolation::Unchanged.into());
         }

@@ -105,8 +105,8 @@ impl Iam {
         if !self.is_in_force(account, id, &digest).await? {
             return Err(LoginError::BadResetToken);
         }
-        // A live token is no guess, whatever comes with it.
-        self.login.throttle.succeeded(source, Target::user(account, id));
+        // A live token is no guess, whatever comes with it; it can be sent over and over.
+        self.login.throttle.not_charged(source);
         let new = NewPassword::parse(new)?;
         let phc = self.login.hashing.hash(&new).await?;
         let done = self
@@ -118,10 +118,14 @@ impl Iam {
                 let (user, login) = with_password(&current, Some(phc.clone()), false, self.parts.clock.now());
                 let request = current.write_both(user, &login)?;
                 let done = self.settle(request, &[Scope::User(account, id)]).await?;
-                Ok(done.then_some(Some(current.info)))
+                Ok(done.then_some(Some((current.info, login.totp.is_some()))))
             })
             .await?;
-        done.ok_or(LoginError::BadResetToken)
+        let (user, has_second_factor) = done.ok_or(LoginError::BadResetToken)?;
+        if !has_second_factor {
+            self.login.throttle.forgive(Target::user(account, id));
+        }
+        Ok(user)
     }
 
     /// Tells whether a token is the user's newest, unused and not too old, and its customer may act.

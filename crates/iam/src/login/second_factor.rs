@@ -109,8 +109,10 @@ impl Iam {
             })
             .await?;
         match enabled {
+            Ok(()) => self.login.throttle.succeeded(source, target),
             Err(LoginError::WrongCode) => {}
-            _ => self.login.throttle.succeeded(source, target),
+            // No code was looked at, so none was right: failures that were forgotten here would make guessing free.
+            Err(_) => self.login.throttle.undecided(source, target),
         }
         enabled.map(|()| codes)
     }
@@ -135,11 +137,12 @@ impl Iam {
         if code.is_some() {
             self.admit_code(target, source)?;
         }
-        let disabled: Result<(), LoginError> = self
+        let disabled: Result<bool, LoginError> = self
             .tried(|| async {
                 let current = self.known_subject(user.account, user.id).await?;
                 let mut next = current.login();
-                if next.totp.is_some() {
+                let had_one = next.totp.is_some();
+                if had_one {
                     match &code {
                         None if self.is_fresh(session) => {}
                         None => return Ok(Some(Err(LoginError::NotFresh))),
@@ -152,13 +155,16 @@ impl Iam {
                     }
                 }
                 (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
-                Ok(self.settle(current.write(&next)?, &[]).await?.then_some(Ok(())))
+                Ok(self.settle(current.write(&next)?, &[]).await?.then_some(Ok(had_one)))
             })
             .await?;
-        if code.is_some() && disabled.is_ok() {
-            self.login.throttle.succeeded(source, target);
+        match disabled {
+            Ok(true) if code.is_some() => self.login.throttle.succeeded(source, target),
+            // Whatever code was sent, there was nothing to hold it against.
+            Ok(false) if code.is_some() => self.login.throttle.undecided(source, target),
+            _ => {}
         }
-        disabled
+        disabled.map(drop)
     }
 
     /// Takes another user's second factor away, whose device is lost (contract, RSDisableTFA: by RSSetUserInfo). No error if

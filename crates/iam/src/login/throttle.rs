@@ -5,7 +5,8 @@
 //! * **A try is charged as a failure when it begins** and refunded when it succeeds. So a thousand guesses at once are a
 //!   thousand failures, not one look at a counter that is still zero; and a guesser who hangs up has paid.
 //! * **A user is whatever was named.** Names that nobody has are counted like those that somebody has.
-//! * **Success forgives the user, never the address**: who owns one account must not clear the way for guessing others.
+//! * **Success forgives the user, never the address**: who owns one account must not clear the way for guessing others. Success is
+//!   all that the user asks for, the second factor too: a password alone forgives no wrong codes.
 //!
 //! A user's delay grows 1, 2, 4 … 60 s with each failure from the fifth on. A try within it is not counted against the user
 //! (else whoever keeps trying would lock the owner out for good) but against the address. What a try within it is answered
@@ -198,7 +199,14 @@ impl Throttle {
         tables.refund(source);
     }
 
-    /// Forgets a user's failures, since an administrator has set a new password (contract, UpdateLoginProfile).
+    /// Settles a try that [`Throttle::enter`] let in and that was about no user's password or code: the address gets its charge
+    /// back.
+    pub fn not_charged(&self, source: IpAddr) {
+        self.0.lock().refund(source);
+    }
+
+    /// Forgets a user's failures, since what was guessed at is another one now: an administrator has set a new password
+    /// (contract, UpdateLoginProfile), or a reset token did.
     pub fn forgive(&self, target: Target) {
         self.0.lock().users.pop(&target);
     }

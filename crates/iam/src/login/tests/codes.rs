@@ -99,6 +99,96 @@ async fn guessing_codes_is_held_back_twice_as_soon() {
     assert_eq!(why(world.ann(PASSWORD, &secret.code_at(now(&world))).await), "ok");
 }
 
+/// Who knows the password and has old credentials, but not the device, guesses codes and tries between guesses whatever might
+/// make the failures forgotten.
+#[tokio::test]
+async fn nothing_but_the_code_forgives_wrong_codes() {
+    for trick in [
+        "nothing",
+        "log in without a code",
+        "enable what was not prepared",
+        "prepare another",
+        "disable without a code",
+        "change the password",
+        "change to a bad password",
+        "reset to a bad password",
+        "reset the password",
+    ] {
+        let world = World::new().await;
+        // Opened before there was a second factor.
+        let plain = world.ann(PASSWORD, "").await.unwrap();
+        let key = by(&with_key(&plain));
+        let plain = by(&plain);
+        let token = world.iam.issue_reset_token(&plain, world.ann.id).await.unwrap();
+        let (secret, _) = world.second_factor().await;
+        let (good, bad, source) = (Secret::new(PASSWORD), Secret::new("short"), world.fresh_address());
+        let other = Secret::new(OTHER);
+        let mut password = PASSWORD;
+        for _ in 0..4 {
+            assert_eq!(why(world.ann(password, "000000").await), "Denied", "{trick}");
+            world.clock.advance(Duration::from_secs(61));
+        }
+        let iam = &world.iam;
+        let (outcome, expected) = match trick {
+            "nothing" => (String::new(), ""),
+            "log in without a code" => (why(world.ann(PASSWORD, "").await), "SecondFactorRequired"),
+            "enable what was not prepared" => (
+                why(iam.enable_second_factor(&plain, "000000", source).await),
+                "NothingPrepared",
+            ),
+            "prepare another" => (why(iam.prepare_second_factor(&plain).await), "NotFresh"),
+            "disable without a code" => (why(iam.disable_second_factor(&plain, None, source).await), "NotFresh"),
+            "change the password" => {
+                password = OTHER;
+                (why(iam.change_password(&key, &good, &other, source).await), "ok")
+            }
+            "change to a bad password" => (
+                why(iam.change_password(&key, &good, &bad, source).await),
+                "Policy(TooShort)",
+            ),
+            "reset to a bad password" => (why(iam.reset_password(&token, &bad, source).await), "Policy(TooShort)"),
+            "reset the password" => {
+                password = OTHER;
+                (why(iam.reset_password(&token, &other, source).await), "ok")
+            }
+            other => panic!("{other}"),
+        };
+        assert_eq!(outcome, expected, "{trick}");
+        assert_eq!(why(world.ann(password, "000000").await), "Denied", "{trick}");
+        let right = secret.code_at(now(&world));
+        assert_eq!(why(world.ann(password, &right).await), "Denied", "{trick}: held back");
+        world.clock.advance(Duration::from_secs(61));
+        let right = secret.code_at(now(&world));
+        assert_eq!(
+            why(world.ann(password, &right).await),
+            "ok",
+            "{trick}: never locked out"
+        );
+    }
+}
+
+/// Without a second factor a code proves nothing, so sending one forgives no wrong password.
+#[tokio::test]
+async fn a_code_for_nothing_forgives_nothing() {
+    let world = World::new().await;
+    let plain = by(&world.ann(PASSWORD, "").await.unwrap());
+    let code = Secret::new("000000");
+    for n in 0..20 {
+        world.clock.advance(Duration::from_secs(61));
+        assert_eq!(why(world.ann(OTHER, "").await), "Denied");
+        world.clock.advance(Duration::from_secs(61));
+        let source = world.fresh_address();
+        let outcome = if n % 2 == 0 {
+            why(world.iam.disable_second_factor(&plain, Some(&code), source).await)
+        } else {
+            why(world.iam.enable_second_factor(&plain, "000000", source).await)
+        };
+        assert_eq!(outcome, if n % 2 == 0 { "ok" } else { "NothingPrepared" });
+    }
+    assert_eq!(why(world.ann(OTHER, "").await), "Denied");
+    assert_eq!(why(world.ann(PASSWORD, "").await), "Denied", "held back");
+}
+
 #[tokio::test]
 async fn a_secret_is_prepared_for_half_an_hour() {
     let world = World::new().await;
