@@ -3,11 +3,10 @@
 //! s3s calls [`Access::check`] with the operation it routed to, before it reads a byte of the body. The operation's row
 //! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use baleen_http::{Deed, Verdict, Weight};
+use baleen_http::{AuthError, Barred, Refusal, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion};
 use baleen_policy::{
     Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
@@ -24,6 +23,8 @@ use s3s::{S3Request, S3Result};
 use crate::circumstances::{circumstances, parameter};
 use crate::fault::Fault;
 use crate::ops::{self, Extent, Query, Row};
+use crate::routed::RoutedTo;
+use crate::rules::Rules;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -34,8 +35,10 @@ pub(crate) struct Call {
     /// `None` where the operation decides about each of many things by itself.
     authorized: Option<Authorized>,
     pub(crate) bucket: Option<Bucket>,
+    rules: Option<Arc<Rules>>,
     name: Option<BucketName>,
     key: Option<ObjectKey>,
+    routed: RoutedTo,
     pub(crate) id: Option<RequestId>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Asker {
     principal: Principal,
+    origin: Option<Origin>,
     context: Context<'static>,
 }
 
@@ -66,17 +70,22 @@ impl Asker {
     }
 
     /// Whether the asker may list a bucket; who may not does not learn which keys there are.
-    pub(crate) fn may_list(&self, bucket: &Bucket) -> bool {
-        self.ask(Action::S3ListBucket, Resource::Bucket(facts(bucket))).is_ok()
+    fn may_list(&self, bucket: &Bucket, rules: Option<&Rules>) -> bool {
+        self.ask(Action::S3ListBucket, Resource::Bucket(self.facts(bucket, rules)))
+            .is_ok()
     }
-}
 
-/// What policies are told of a bucket.
-fn facts(bucket: &Bucket) -> BucketFacts<'_> {
-    BucketFacts {
-        name: &bucket.name,
-        owner: Some(bucket.owner),
-        policy: None,
+    /// What is known of a bucket to who decides about this asker.
+    fn facts<'a>(&self, bucket: &'a Bucket, rules: Option<&'a Rules>) -> BucketFacts<'a> {
+        BucketFacts {
+            name: &bucket.name,
+            owner: Some(bucket.owner),
+            policy: rules.and_then(|rules| rules.policy_for(&self.principal, bucket.owner)),
+        }
+    }
+
+    fn is_nobody(&self) -> bool {
+        self.principal.user().is_none()
     }
 }
 
@@ -93,15 +102,29 @@ impl Call {
         self.authorized.is_some()
     }
 
-    /// Whether the asker may list a bucket.
-    pub(crate) fn may_list(&self, bucket: &Bucket) -> bool {
-        self.asker.may_list(bucket)
+    /// Whether the asker may list a bucket, of which these are the rules.
+    pub(crate) fn may_list(&self, bucket: &Bucket, rules: Option<&Rules>) -> bool {
+        self.asker.may_list(bucket, rules)
+    }
+
+    /// Whether who asks has no credentials.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.asker.is_nobody()
+    }
+
+    /// Whether who asks is of the account that owns the bucket.
+    pub(crate) fn is_of_owner(&self) -> bool {
+        let own = self.asker.principal.user().map(|user| user.account);
+        own.is_some() && own == self.bucket.as_ref().map(|bucket| bucket.owner)
     }
 
     /// Decides about one key of the bucket.
     pub(crate) fn decide_key(&self, action: Action, key: &ObjectKey) -> Result<Authorized, Fault> {
         let bucket = self.bucket.as_ref().ok_or_else(misrouted)?;
-        Ok(self.asker.ask(action, Resource::Object(facts(bucket), key))?)
+        let facts = self.asker.facts(bucket, self.rules.as_deref());
+        let authorized = self.asker.ask(action, Resource::Object(facts, key))?;
+        self.routed.admit();
+        Ok(authorized)
     }
 
     /// What the failure of an operation looks like to the asker, once the call is gone.
@@ -109,6 +132,7 @@ impl Call {
         Veil {
             asker: Arc::clone(&self.asker),
             bucket: self.bucket.clone(),
+            rules: self.rules.clone(),
         }
     }
 
@@ -141,11 +165,13 @@ impl Call {
 pub(crate) struct Veil {
     asker: Arc<Asker>,
     bucket: Option<Bucket>,
+    rules: Option<Arc<Rules>>,
 }
 
 impl Veil {
     pub(crate) fn over(&self, fault: Fault, source: Option<HiddenSource>) -> Fault {
-        let hidden = source.is_some() || self.bucket.as_ref().is_some_and(|bucket| !self.asker.may_list(bucket));
+        let may_list = |bucket| self.asker.may_list(bucket, self.rules.as_deref());
+        let hidden = source.is_some() || self.bucket.as_ref().is_some_and(|bucket| !may_list(bucket));
         // A delete marker is told of as a method not allowed.
         if matches!(fault.code, "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed") && hidden {
             Fault::access_denied()
@@ -171,58 +197,11 @@ fn misrouted() -> Fault {
     Fault::invalid_request("The address does not fit the operation.")
 }
 
-/// Where [`Access::check`] leaves what the log and the audit log are told of a request. An extension of the request.
-#[derive(Clone, Default)]
-pub(crate) struct RoutedTo(Arc<Told>);
-
-#[derive(Default)]
-struct Told {
-    row: OnceLock<&'static Row>,
-    resource: OnceLock<String>,
-    statement: OnceLock<String>,
-    denied: AtomicBool,
-}
-
-impl RoutedTo {
-    pub(crate) fn name(&self) -> Option<&'static str> {
-        self.0.row.get().map(|row| row.name)
-    }
-
-    /// What the audit log is told; nothing of what was routed nowhere.
-    pub(crate) fn deed(&self) -> Option<Deed> {
-        let row = self.0.row.get()?;
-        let resource = self.0.resource.get().cloned().unwrap_or_default();
-        let mut deed = Deed::allowed(row.weight(), row.action.name(), resource);
-        deed.statement = self.0.statement.get().cloned();
-        if self.0.denied.load(Ordering::Relaxed) {
-            deed.verdict = Verdict::Denied;
-        }
-        Some(deed)
-    }
-
-    fn is(&self, row: &'static Row, path: &S3Path) {
-        let resource = match (path.get_bucket_name(), path.get_object_key()) {
-            (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
-            (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
-            (None, _) => "arn:aws:s3:::*".to_owned(),
-        };
-        // Set once: s3s routes a request once.
-        let _ = self.0.row.set(row);
-        let _ = self.0.resource.set(resource);
-    }
-
-    fn decided_by(&self, statement: Option<String>) {
-        if let Some(statement) = statement {
-            // Set once: it is decided once about the request as a whole.
-            let _ = self.0.statement.set(statement);
-        }
-    }
-
-    fn judge<T>(&self, decided: &Result<T, Fault>) {
-        if decided.as_ref().is_err_and(Fault::is_denial) {
-            self.0.denied.store(true, Ordering::Relaxed);
-        }
-    }
+/// Where a request goes: a bucket, if there is one of that name, and its rules, if it has a policy.
+struct Place {
+    name: Option<BucketName>,
+    bucket: Option<Bucket>,
+    rules: Option<Arc<Rules>>,
 }
 
 /// The hook.
@@ -247,25 +226,28 @@ impl Access {
             .unwrap_or(Principal::Nobody);
         let id = cx.extensions_mut().get::<RequestId>().copied();
         // Nobody learns less than anybody: not what exists, not what is implemented.
-        if principal.user().is_none() {
-            return Err(Fault::access_denied());
-        }
+        let not_implemented = |message: String| match principal.user() {
+            Some(_) => Fault::not_implemented(message),
+            None => Fault::access_denied(),
+        };
         let Some(row) = row else {
-            return Err(Fault::not_implemented(format!(
+            return Err(not_implemented(format!(
                 "The operation {} is not implemented.",
                 cx.s3_op().name()
             )));
         };
         if let Some(name) = row.query.stranger(cx.uri().query().unwrap_or_default()) {
-            return Err(Fault::not_implemented(format!(
-                "The sub-resource {name} is not implemented."
-            )));
+            return Err(not_implemented(format!("The sub-resource {name} is not implemented.")));
         }
         let origin = cx.extensions_mut().get::<Origin>().copied();
         let context = Context::new(self.services.clock.now()).origin(origin);
         let query = cx.uri().query().unwrap_or_default();
         let context = circumstances(context, query, cx.headers(), &self.services.region);
-        let asker = Arc::new(Asker { principal, context });
+        let asker = Arc::new(Asker {
+            principal,
+            origin,
+            context,
+        });
         let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
         let call = self.authorize(row, &asker, cx, (id, &routed)).await?;
         if row.query != Query::Any {
@@ -282,17 +264,19 @@ impl Access {
         cx: &S3AccessContext<'_>,
         (id, routed): (Option<RequestId>, &RoutedTo),
     ) -> Result<Call, Fault> {
-        let name = cx.s3_path().get_bucket_name().map(BucketName::parse).transpose()?;
-        let bucket = match (row.extent, &name) {
-            (Extent::Account | Extent::NewBucket, _) => None,
-            (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) => self.find(name).await?,
-            (Extent::Bucket | Extent::Keys | Extent::Object, None) => return Err(misrouted()),
+        let place = self.place(row, cx.s3_path()).await;
+        let Place { name, bucket, rules } = if asker.is_nobody() {
+            self.open_to_nobody(place, asker, routed).await?
+        } else {
+            place?
         };
-        let owner = bucket.as_ref().map(|bucket| bucket.owner);
-        let in_bucket = name.as_ref().map(|name| BucketFacts {
-            name,
-            owner,
-            policy: None,
+        let in_bucket = name.as_ref().map(|name| match &bucket {
+            Some(bucket) => asker.facts(bucket, rules.as_deref()),
+            None => BucketFacts {
+                name,
+                owner: None,
+                policy: None,
+            },
         });
         let key = match (row.extent, cx.s3_path().get_object_key()) {
             (Extent::Object, Some(key)) => Some(parse_key(key)),
@@ -341,20 +325,74 @@ impl Access {
             return Err(ObjectError::NoSuchBucket(name.clone()).into());
         }
         let key = key.transpose()?;
+        if authorized.is_some() {
+            routed.admit();
+        }
         Ok(Call {
             asker: Arc::clone(asker),
             authorized,
             bucket,
+            rules,
             name,
             key,
+            routed: routed.clone(),
             id,
         })
     }
 
-    async fn find(&self, name: &BucketName) -> Result<Option<Bucket>, Fault> {
+    async fn place(&self, row: &Row, path: &S3Path) -> Result<Place, Fault> {
+        let name = path.get_bucket_name().map(BucketName::parse).transpose()?;
+        let (bucket, rules) = match (row.extent, &name) {
+            (Extent::Account | Extent::NewBucket, _) => (None, None),
+            (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) => self.find(name).await?,
+            (Extent::Bucket | Extent::Keys | Extent::Object, None) => return Err(misrouted()),
+        };
+        Ok(Place { name, bucket, rules })
+    }
+
+    /// Leads nobody to a bucket whose policy may let nobody in. All other places look alike: nobody is told whether they are.
+    async fn open_to_nobody(
+        &self,
+        place: Result<Place, Fault>,
+        asker: &Asker,
+        routed: &RoutedTo,
+    ) -> Result<Place, Fault> {
+        let place = place.map_err(|fault| {
+            if fault.status.is_server_error() {
+                fault
+            } else {
+                Fault::access_denied()
+            }
+        })?;
+        let (Some(bucket), Some(rules)) = (&place.bucket, &place.rules) else {
+            return Err(Fault::access_denied());
+        };
+        routed.belongs_to(bucket.owner);
+        if !rules.may_admit_nobody() {
+            return Err(Fault::access_denied());
+        }
+        self.pass_gate(bucket, asker).await?;
+        Ok(place)
+    }
+
+    /// Holds nobody to the networks that the owner of a bucket allows (identity contract, section 5).
+    async fn pass_gate(&self, bucket: &Bucket, asker: &Asker) -> Result<(), Fault> {
+        let origin = asker.origin.ok_or_else(Fault::access_denied)?;
+        let admitted = self.services.gate.admit_to("s3", bucket.owner, &origin).await;
+        admitted.map_err(|barred| match barred {
+            Barred::NotListed | Barred::Withheld => Fault::access_denied(),
+            Barred::Unavailable => (&Refusal::Auth(AuthError::Unavailable)).into(),
+        })
+    }
+
+    /// A bucket and its rules.
+    async fn find(&self, name: &BucketName) -> Result<(Option<Bucket>, Option<Arc<Rules>>), Fault> {
         match self.services.objects.head_bucket(name).await {
-            Ok(bucket) => Ok(Some(bucket)),
-            Err(ObjectError::NoSuchBucket(_)) => Ok(None),
+            Ok(bucket) => {
+                let rules = self.services.policies.of(&bucket).await?;
+                Ok((Some(bucket), rules))
+            }
+            Err(ObjectError::NoSuchBucket(_)) => Ok((None, None)),
             Err(error) => Err(error.into()),
         }
     }
@@ -364,11 +402,14 @@ impl Access {
         let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
         let asker = Arc::clone(&call.asker);
         let at = crate::convert::copy_source(source)?.at;
-        let bucket = self.find(&at.bucket).await?;
-        let facts = BucketFacts {
-            name: &at.bucket,
-            owner: bucket.as_ref().map(|bucket| bucket.owner),
-            policy: None,
+        let (bucket, rules) = self.find(&at.bucket).await?;
+        let facts = match &bucket {
+            Some(bucket) => asker.facts(bucket, rules.as_deref()),
+            None => BucketFacts {
+                name: &at.bucket,
+                owner: None,
+                policy: None,
+            },
         };
         let (action, of_tags) = match source {
             CopySource::Bucket {
@@ -380,8 +421,13 @@ impl Access {
         if asker.ask(of_tags, Resource::Object(facts, &at.key)).is_err() {
             request.extensions.insert(UnreadableTags);
         }
-        let bucket = bucket.ok_or(ObjectError::NoSuchBucket(at.bucket))?;
-        if !asker.may_list(&bucket) {
+        let Some(bucket) = bucket else {
+            return Err(ObjectError::NoSuchBucket(at.bucket).into());
+        };
+        if asker.is_nobody() {
+            self.pass_gate(&bucket, &asker).await?;
+        }
+        if !asker.may_list(&bucket, rules.as_deref()) {
             request.extensions.insert(HiddenSource);
         }
         check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)

@@ -1,4 +1,4 @@
-//! What is checked of an XML body while it is read, since the codec does not.
+//! What is checked of a document while it is read, since the codec does not.
 
 use baleen_http::{BodyCheck, BodyFault, ChecksumHasher, RequestBody};
 use base64::Engine as _;

@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baleen_http::{BodyOutcome, Door, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme};
+use baleen_http::{
+    BodyOutcome, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
+};
 use baleen_objects::Objects;
 use baleen_policy::Principal;
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::request::Parts;
+use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use s3s::service::S3Service;
 
-use crate::access::RoutedTo;
 use crate::address::Domains;
 use crate::cors::{Page, preflight};
 use crate::documents;
 use crate::fault::Fault;
 use crate::prepare::prepare;
+use crate::routed::RoutedTo;
+use crate::rules::BucketPolicies;
 use crate::services::Services;
 use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error};
 
@@ -30,6 +33,16 @@ pub struct Settings {
     pub region: RegionName,
     /// Base domains for virtual-host addresses (`bucket.domain`); none means path-style only.
     pub domains: Vec<String>,
+}
+
+/// What the door is built over.
+pub struct Parts {
+    /// Its service.
+    pub objects: Arc<Objects>,
+    /// Asked for who has no credentials: whether they may come to the buckets of an account.
+    pub gate: Arc<dyn Gate>,
+    /// Tells the time that policies are judged at.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The S3 door; put behind a [`baleen_http::Edge`].
@@ -45,19 +58,21 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 static HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 
 impl S3Door {
-    /// Builds the door over its service; the clock tells the time that policies are judged at.
+    /// Builds the door.
     #[must_use]
-    pub fn new(settings: Settings, objects: Arc<Objects>, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Arc<Self> {
+    pub fn new(settings: Settings, parts: Parts, entropy: &dyn Entropy) -> Arc<Self> {
         let mut id = [0; 32];
         entropy.fill(&mut id);
         let host_id = BASE64.encode(id);
         Arc::new(Self {
             codec: crate::codec::build(Services {
-                objects: Arc::clone(&objects),
+                policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects))),
+                objects: Arc::clone(&parts.objects),
+                gate: parts.gate,
                 region: settings.region,
-                clock,
+                clock: parts.clock,
             }),
-            objects,
+            objects: parts.objects,
             domains: Domains::new(&settings.domains),
             // Base64 is made of characters that headers take.
             host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
@@ -66,14 +81,14 @@ impl S3Door {
     }
 
     /// Answers a preflight, which nobody signs.
-    async fn preflight(&self, head: &Parts) -> Result<Response, Fault> {
+    async fn preflight(&self, head: &Head) -> Result<Response, Fault> {
         let bucket = self.domains.bucket_of(head);
         let mut response = Response::new(ResponseBody::empty());
         *response.headers_mut() = preflight(&self.objects, bucket.as_ref(), &head.headers).await?;
         Ok(response)
     }
 
-    async fn call(&self, mut head: Parts, mut body: RequestBody, routed: &RoutedTo) -> Result<Response, Fault> {
+    async fn call(&self, mut head: Head, mut body: RequestBody, routed: &RoutedTo) -> Result<Response, Fault> {
         if head.method == Method::OPTIONS {
             return self.preflight(&head).await;
         }
@@ -150,11 +165,14 @@ impl Door for S3Door {
             .get::<Principal>()
             .is_none_or(|who| who.user().is_none());
         let answer = self.call(head, body, &routed).await;
-        // What the codec knows no operation for was not decided about: nobody is told so little as what is none.
-        let answer = if is_nobody && method != Method::OPTIONS && routed.name().is_none() {
-            Err(Fault::access_denied())
-        } else {
-            answer
+        let is_hidden = is_nobody && method != Method::OPTIONS && !routed.is_admitted();
+        let answer = match answer {
+            // What the codec knows no operation for was not decided about: nobody is told so little as what is none.
+            _ if is_hidden && routed.name().is_none() => Err(Fault::access_denied()),
+            // Nor what is wrong with a document of whose keys none was decided about yet.
+            Ok(response) if is_hidden && response.status().is_client_error() => Err(Fault::access_denied()),
+            Err(fault) if is_hidden && fault.status.is_client_error() => Err(Fault::access_denied()),
+            answer => answer,
         };
         let mut response = match answer {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
@@ -179,7 +197,7 @@ impl Door for S3Door {
         response
     }
 
-    fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response {
+    fn refuse(&self, refusal: &Refusal, head: &Head) -> Response {
         let id = head.extensions.get().copied();
         let cx = ErrorContext {
             method: &head.method,

@@ -49,6 +49,16 @@ impl Fault {
         Self::new("AccessDenied", StatusCode::FORBIDDEN, "Access Denied")
     }
 
+    /// A setting of a bucket that is none.
+    pub(crate) fn malformed_xml(message: impl Into<String>) -> Self {
+        Self::new("MalformedXML", StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A setting that the bucket has not.
+    pub(crate) fn no_setting(code: &'static str, message: &'static str) -> Self {
+        Self::new(code, StatusCode::NOT_FOUND, message)
+    }
+
     /// Whether it says that the policy said no.
     pub(crate) fn is_denial(&self) -> bool {
         self.status == StatusCode::FORBIDDEN
@@ -271,7 +281,7 @@ impl From<&Refusal> for Fault {
 }
 
 /// S3's messages are sentences; ours inside begin small and end without a stop.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let Some(first) = characters.next() else {
         return String::new();

@@ -24,9 +24,11 @@ mod fault;
 pub mod limits;
 mod ops;
 mod prepare;
+mod routed;
+mod rules;
 mod services;
 mod unsupported;
 mod xml;
 
-pub use door::{S3Door, Settings};
+pub use door::{Parts, S3Door, Settings};
 pub use ops::{Extent, OPERATIONS, Query, Row};

@@ -9,3 +9,7 @@ pub const CORS_RULES_MAX: usize = 100;
 /// A CORS configuration (seed 004, "PutBucketCors": "limited to 64 KB in size"); less what its record needs besides the
 /// texts, so that it fits into a value of the store.
 pub const CORS_DOCUMENT_BYTES_MAX: usize = 60 << 10;
+
+/// Compiled policies of buckets that are kept: of the longest that there may be, each a few hundred KiB at worst, so that all
+/// stay within tens of MiB.
+pub const COMPILED_POLICIES_MAX: usize = 256;

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use baleen_http::Gate;
 use baleen_objects::Objects;
 use baleen_runtime::Clock;
 use baleen_types::RegionName;
+
+use crate::rules::BucketPolicies;
 
 /// The services behind the door.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) objects: Arc<Objects>,
+    /// What buckets say of who may.
+    pub(crate) policies: Arc<BucketPolicies>,
+    /// Holds who has no credentials to the networks of a bucket's owner.
+    pub(crate) gate: Arc<dyn Gate>,
     pub(crate) region: RegionName,
     /// Tells the time that policies are judged at.
     pub(crate) clock: Arc<dyn Clock>,

@@ -29,11 +29,12 @@ pub(crate) fn refuse_unknown(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 /// What follows `x-amz-` in headers which a write may have: obeyed, judged below, or harmless.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     "acl",
     "bucket-object-lock-enabled",
     "bypass-governance-retention",
     "cf-id",
+    "confirm-remove-self-bucket-access",
     "copy-source",
     "copy-source-if-match",
     "copy-source-if-modified-since",

@@ -13,9 +13,9 @@ pub trait Gate: Send + Sync + 'static {
     /// Lets `principal` in to the door of a name ([`crate::Door::name`]), or not. Nobody has no account, so that the edge lets it in; see [`Gate::admit_to`].
     async fn admit(&self, door: &str, principal: &Principal, origin: &Origin) -> Result<(), Barred>;
 
-    /// Lets anybody at all in to what belongs to `account`: a door asks it for a request without credentials, once it
-    /// knows the owner of what the request is about (identity contract, section 5).
-    async fn admit_to(&self, account: AccountId, origin: &Origin) -> Result<(), Barred>;
+    /// Lets anybody at all in to what belongs to `account` behind the door of a name: that door asks it for a request without
+    /// credentials, once it knows the owner of what the request is about (identity contract, section 5).
+    async fn admit_to(&self, door: &str, account: AccountId, origin: &Origin) -> Result<(), Barred>;
 }
 
 /// The gate is closed. Doors render it as their "access denied", without a word on why.
@@ -39,7 +39,7 @@ impl Gate for OpenGate {
         Ok(())
     }
 
-    async fn admit_to(&self, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
+    async fn admit_to(&self, _door: &str, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
         Ok(())
     }
 }

@@ -3,6 +3,10 @@
 //! A bucket's record says which kinds there are and carries a number that changes with each of them. Who reads the record,
 //! as every request does, learns that there is nothing to read, or whether what it has kept is still true.
 
+mod access;
+
+pub use access::{BucketPolicy, ObjectOwnership, PublicAccessBlock};
+
 use baleen_meta::record::Record;
 
 /// The kinds of settings; the numbers are the format.

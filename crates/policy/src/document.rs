@@ -149,6 +149,11 @@ impl Policy {
         self.statements.iter().any(public::is_public)
     }
 
+    /// Whether some Allow is to everyone, on whatever conditions. Without one, who has no credentials gets nothing.
+    pub fn reaches_everyone(&self) -> bool {
+        self.statements.iter().any(public::reaches_everyone)
+    }
+
     /// The statements that apply to a question, each with its place and how far it reaches to the caller.
     pub(crate) fn applying<'p>(
         &'p self,

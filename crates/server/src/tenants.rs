@@ -23,7 +23,7 @@ impl Gate for Whitelists {
         let Some(caller) = principal.caller() else {
             return Ok(());
         };
-        self.admit_to(listed_under(caller), origin).await?;
+        self.listed(listed_under(caller), origin).await?;
         let Some(service) = service_of(door) else {
             return Ok(());
         };
@@ -34,7 +34,24 @@ impl Gate for Whitelists {
         }
     }
 
-    async fn admit_to(&self, account: AccountId, origin: &Origin) -> Result<(), Barred> {
+    async fn admit_to(&self, door: &str, account: AccountId, origin: &Origin) -> Result<(), Barred> {
+        self.listed(account, origin).await?;
+        let found = self.tenancy.customer(account).await;
+        let customer = found.map_err(|failure| unreadable("a customer", &failure))?;
+        // What a customer may not use nobody uses in its place.
+        let now = self.clock.now();
+        let serves =
+            |service| customer.is_some_and(|customer| customer.status.is_active() && customer.may_use(service, now));
+        if service_of(door).is_none_or(serves) {
+            Ok(())
+        } else {
+            Err(Barred::Withheld)
+        }
+    }
+}
+
+impl Whitelists {
+    async fn listed(&self, account: AccountId, origin: &Origin) -> Result<(), Barred> {
         let now = self.clock.now();
         match self.tenancy.admits(account, &self.region, origin.source, now).await {
             Ok(true) => Ok(()),
@@ -221,8 +238,11 @@ mod tests {
         }
         // What belongs to the customer is closed to the whole world too, but for its networks.
         let account = world.customer.account;
-        assert_eq!(gate.admit_to(account, &origin("8.8.8.8")).await, Err(Barred::NotListed));
-        assert_eq!(gate.admit_to(account, &origin("::ffff:10.9.9.9")).await, Ok(()));
+        assert_eq!(
+            gate.admit_to("s3", account, &origin("8.8.8.8")).await,
+            Err(Barred::NotListed)
+        );
+        assert_eq!(gate.admit_to("s3", account, &origin("::ffff:10.9.9.9")).await, Ok(()));
     }
 
     #[tokio::test]
@@ -260,6 +280,12 @@ mod tests {
             world.clock.advance(after);
             for (door, expected) in [("s3", s3), ("pcaps", withheld), ("iam", open), ("sts", open)] {
                 assert_eq!(gate.admit(door, &bound, &origin("10.1.2.3")).await, expected, "{door}");
+                let account = bound.user().unwrap().account;
+                assert_eq!(
+                    gate.admit_to(door, account, &origin("10.1.2.3")).await,
+                    expected,
+                    "{door}"
+                );
                 let free = principal(&world.customer);
                 assert_eq!(gate.admit(door, &free, &origin("10.1.2.3")).await, open, "{door}");
             }

@@ -33,7 +33,7 @@ const NEVER_DONE: &[&str] = &[
     "(unknown call)",
     "(unknown route)",
     "(GetBucketAcl)",
-    "(PutBucketPolicy)",
+    "(PutBucketWebsite)",
     "(PATCH)",
 ];
 

@@ -213,13 +213,21 @@ pub(crate) async fn build(
         async move { usage.fold().await.map(drop) }
     });
     let names = DoorNames::below(config.domain.as_deref());
+    let gate: Arc<dyn Gate> = Arc::new(Whitelists {
+        tenancy: Arc::clone(&tenancy),
+        region: config.region.clone(),
+        clock: Arc::clone(&clock),
+    });
     let s3_door = S3Door::new(
         baleen_api_s3::Settings {
             region: config.region.clone(),
             domains: names.of_buckets(),
         },
-        Arc::clone(&objects),
-        Arc::clone(&clock),
+        baleen_api_s3::Parts {
+            objects: Arc::clone(&objects),
+            gate: Arc::clone(&gate),
+            clock: Arc::clone(&clock),
+        },
         &*entropy,
     );
 
@@ -276,11 +284,6 @@ pub(crate) async fn build(
     });
     let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
 
-    let gate: Arc<dyn Gate> = Arc::new(Whitelists {
-        tenancy: Arc::clone(&tenancy),
-        region: config.region.clone(),
-        clock: Arc::clone(&clock),
-    });
     let parts = || baleen_http::Parts {
         credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
         gate: Arc::clone(&gate),

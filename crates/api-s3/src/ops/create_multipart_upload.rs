@@ -1,6 +1,7 @@
 //! CreateMultipartUpload.
 
 use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload};
+use http::StatusCode;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
 
@@ -8,6 +9,7 @@ use super::Answer;
 use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
+use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -17,6 +19,14 @@ pub(super) async fn run(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Answer<CreateMultipartUploadOutput> {
     unsupported::refuse(&request.headers)?;
+    if call.is_of_nobody() {
+        // As with AWS. What nobody has begun nobody would end.
+        return Err(Fault::new(
+            "AccessDenied",
+            StatusCode::FORBIDDEN,
+            "Anonymous users cannot initiate multipart uploads.  Please authenticate.",
+        ));
+    }
     let input = request.input;
     let algorithm = input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
     let kind = input.checksum_type.as_ref().map(|name| ChecksumKind::parse(name.as_str())).transpose()?;

@@ -80,8 +80,11 @@ fn accept(call: &Call, object: &ObjectIdentifier) -> Result<DeleteObject, Fault>
         None | Some("") => Action::S3DeleteObject,
         Some(_) => Action::S3DeleteObjectVersion,
     };
-    if let Ok(key) = &key {
-        call.decide_key(action, key)?;
+    match &key {
+        Ok(key) => drop(call.decide_key(action, key)?),
+        // A key that cannot be is told to who may do this in the bucket itself.
+        Err(_) if !call.is_decided() => return Err(Fault::access_denied()),
+        Err(_) => {}
     }
     if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
         return Err(Fault::not_implemented("Conditional deletes are not implemented."));

@@ -31,12 +31,20 @@ pub(super) async fn run(
     let region = input.bucket_region;
     let mut buckets = services.objects.list_buckets(account).await?;
     buckets.sort_by(|left, right| left.name.cmp(&right.name));
-    let wanted = |bucket: &baleen_objects::Bucket| {
+    buckets.retain(|bucket: &baleen_objects::Bucket| {
         let name = bucket.name.as_str();
-        let shown = call.is_decided() || call.may_list(bucket);
-        shown && name.starts_with(&prefix) && name > after.as_str() && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
-    };
-    let mut buckets: Vec<_> = buckets.into_iter().filter(wanted).collect();
+        name.starts_with(&prefix) && name > after.as_str() && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
+    });
+    if !call.is_decided() {
+        let mut shown = Vec::new();
+        for bucket in buckets {
+            let rules = services.policies.of(&bucket).await?;
+            if call.may_list(&bucket, rules.as_deref()) {
+                shown.push(bucket);
+            }
+        }
+        buckets = shown;
+    }
     let more = buckets.len() > page;
     buckets.truncate(page);
     let continuation_token = more.then(|| buckets.last().map(|bucket| bucket.name.to_string())).flatten();

@@ -15,6 +15,7 @@ use crate::services::Services;
 
 mod copying;
 mod listing;
+mod policing;
 mod reading;
 mod tagging;
 
@@ -132,6 +133,16 @@ operations! {
     put_bucket_tagging: "PutBucketTagging", S3PutBucketTagging, Bucket, Query::Only(&["tagging"]), PutBucketTaggingInput => PutBucketTaggingOutput;
     get_bucket_tagging: "GetBucketTagging", S3GetBucketTagging, Bucket, Query::Any, GetBucketTaggingInput => GetBucketTaggingOutput;
     delete_bucket_tagging: "DeleteBucketTagging", S3PutBucketTagging, Bucket, Query::Only(&["tagging"]), DeleteBucketTaggingInput => DeleteBucketTaggingOutput;
+    get_bucket_policy: "GetBucketPolicy", S3GetBucketPolicy, Bucket, Query::Any, GetBucketPolicyInput => GetBucketPolicyOutput;
+    put_bucket_policy: "PutBucketPolicy", S3PutBucketPolicy, Bucket, Query::Only(&["policy"]), PutBucketPolicyInput => PutBucketPolicyOutput;
+    delete_bucket_policy: "DeleteBucketPolicy", S3DeleteBucketPolicy, Bucket, Query::Only(&["policy"]), DeleteBucketPolicyInput => DeleteBucketPolicyOutput;
+    get_bucket_policy_status: "GetBucketPolicyStatus", S3GetBucketPolicyStatus, Bucket, Query::Any, GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput;
+    get_public_access_block: "GetPublicAccessBlock", S3GetBucketPublicAccessBlock, Bucket, Query::Any, GetPublicAccessBlockInput => GetPublicAccessBlockOutput;
+    put_public_access_block: "PutPublicAccessBlock", S3PutBucketPublicAccessBlock, Bucket, Query::Only(&["publicAccessBlock"]), PutPublicAccessBlockInput => PutPublicAccessBlockOutput;
+    delete_public_access_block: "DeletePublicAccessBlock", S3PutBucketPublicAccessBlock, Bucket, Query::Only(&["publicAccessBlock"]), DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput;
+    get_bucket_ownership_controls: "GetBucketOwnershipControls", S3GetBucketOwnershipControls, Bucket, Query::Any, GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput;
+    put_bucket_ownership_controls: "PutBucketOwnershipControls", S3PutBucketOwnershipControls, Bucket, Query::Only(&["ownershipControls"]), PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput;
+    delete_bucket_ownership_controls: "DeleteBucketOwnershipControls", S3PutBucketOwnershipControls, Bucket, Query::Only(&["ownershipControls"]), DeleteBucketOwnershipControlsInput => DeleteBucketOwnershipControlsOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;

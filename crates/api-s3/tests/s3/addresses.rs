@@ -175,7 +175,6 @@ async fn what_is_not_built_says_so() {
     let server = Server::with_bucket().await;
     for target in [
         "/bucket?acl",
-        "/bucket?policy",
         "/bucket?lifecycle",
         "/bucket/k?acl",
         "/?rs-bucket-stats",

@@ -98,11 +98,14 @@ fn the_weight_of_each_operation() {
     };
     assert_eq!(
         of(Weight::Change),
-        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging"
+        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging \
+         PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
+         DeleteBucketOwnershipControls"
     );
     assert_eq!(
         of(Weight::Look),
-        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging"
+        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging GetBucketPolicy \
+         GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls"
     );
 }
 

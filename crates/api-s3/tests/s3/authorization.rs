@@ -26,6 +26,20 @@ fn request(name: &str) -> Ask {
         ),
         "GetBucketCors" => get("/bucket?cors"),
         "DeleteBucketCors" => delete("/bucket?cors"),
+        "GetBucketPolicy" => get("/bucket?policy"),
+        "PutBucketPolicy" => put("/bucket?policy").body(
+            r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/none"}}"#,
+        ),
+        "DeleteBucketPolicy" => delete("/bucket?policy"),
+        "GetBucketPolicyStatus" => get("/bucket?policyStatus"),
+        "GetPublicAccessBlock" => get("/bucket?publicAccessBlock"),
+        "PutPublicAccessBlock" => put("/bucket?publicAccessBlock").body("<PublicAccessBlockConfiguration/>"),
+        "DeletePublicAccessBlock" => delete("/bucket?publicAccessBlock"),
+        "GetBucketOwnershipControls" => get("/bucket?ownershipControls"),
+        "PutBucketOwnershipControls" => put("/bucket?ownershipControls").body(
+            "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
+        ),
+        "DeleteBucketOwnershipControls" => delete("/bucket?ownershipControls"),
         "ListObjectVersions" => get("/bucket?versions"),
         "ListObjects" => get("/bucket"),
         "ListObjectsV2" => get("/bucket?list-type=2"),
@@ -113,9 +127,23 @@ async fn the_owner_is_let_in_everywhere() {
         let answer = server.send(request(row.name)).await;
         let expected = match row.name {
             "DeleteBucket" => 409,
-            "DeleteObject" | "DeleteObjectTagging" | "DeleteBucketTagging" | "DeleteBucketCors" => 204,
-            // The upload of these requests does not exist.
-            "UploadPart" | "UploadPartCopy" | "CompleteMultipartUpload" | "AbortMultipartUpload" | "ListParts" => 404,
+            "DeleteObject"
+            | "DeleteObjectTagging"
+            | "DeleteBucketTagging"
+            | "DeleteBucketCors"
+            | "PutBucketPolicy"
+            | "DeleteBucketPolicy"
+            | "DeletePublicAccessBlock"
+            | "DeleteBucketOwnershipControls" => 204,
+            // There is none; nor the upload of the rest.
+            "GetBucketPolicy"
+            | "GetBucketPolicyStatus"
+            | "GetPublicAccessBlock"
+            | "UploadPart"
+            | "UploadPartCopy"
+            | "CompleteMultipartUpload"
+            | "AbortMultipartUpload"
+            | "ListParts" => 404,
             _ => 200,
         };
         assert_eq!(answer.status.as_u16(), expected, "{}: {answer:?}", row.name);

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use baleen_api_s3::{S3Door, Settings};
 use baleen_blob::Blobs;
 use baleen_http::{
-    Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, SessionTokenRule, Unavailable, Unrecorded,
+    Barred, Credentials, Edge, Event, Gate, KeyRecord, Lookup, Recorder, RequestBody, SessionTokenRule, Unavailable,
+    Unrecorded,
 };
 use baleen_meta::Meta;
 use baleen_objects::{Objects, Selection};
-use baleen_policy::{Caller, DocumentKind, Policy, Principal, Role, User};
+use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
@@ -97,7 +98,26 @@ impl Recorder for Book {
     }
 }
 
+/// The whitelists of accounts: nobody is let in to those that are named here.
+#[derive(Default)]
+pub(crate) struct Network(pub(crate) Mutex<Vec<(AccountId, Barred)>>);
+
+#[async_trait]
+impl Gate for Network {
+    async fn admit(&self, _door: &str, _principal: &Principal, _origin: &Origin) -> Result<(), Barred> {
+        Ok(())
+    }
+
+    async fn admit_to(&self, door: &str, account: AccountId, _origin: &Origin) -> Result<(), Barred> {
+        assert_eq!(door, "s3");
+        let closed = self.0.lock().unwrap();
+        let barred = closed.iter().find(|(closed, _)| *closed == account);
+        barred.map_or(Ok(()), |(_, why)| Err(*why))
+    }
+}
+
 pub(crate) struct Server {
+    pub(crate) network: Arc<Network>,
     pub(crate) book: Arc<Book>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) objects: Arc<Objects>,
@@ -173,12 +193,19 @@ impl Server {
             region: RegionName::parse("eu-central-7").unwrap(),
             domains: vec!["s3.example.com".to_owned()],
         };
-        let door = S3Door::new(settings, Arc::clone(&objects), clock.clone(), &*entropy);
+        let network = Arc::new(Network::default());
+        let door_parts = baleen_api_s3::Parts {
+            objects: Arc::clone(&objects),
+            gate: Arc::clone(&network) as Arc<dyn Gate>,
+            clock: clock.clone(),
+        };
+        let door = S3Door::new(settings, door_parts, &*entropy);
         let book = Arc::new(Book::default());
         let mut parts = baleen_http::Parts::bare(Arc::new(Keys), clock.clone(), entropy);
         parts.audit = Arc::clone(&book) as Arc<dyn Recorder>;
         let edge = Edge::new(Arc::clone(&door) as Arc<dyn baleen_http::Door>, parts);
         Self {
+            network,
             book,
             edge,
             objects,
@@ -463,4 +490,20 @@ impl Answer {
     pub(crate) fn code(&self) -> String {
         self.element("Code")
     }
+}
+
+/// A policy of these statements.
+pub(crate) fn policy(statements: &[&str]) -> String {
+    let statements: Vec<_> = statements.iter().map(|statement| format!("{{{statement}}}")).collect();
+    format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{}]}}"#,
+        statements.join(", ")
+    )
+}
+
+/// The inside of a statement, to which a condition can be added.
+pub(crate) fn statement(effect: &str, principal: &str, action: &str, resource: &str) -> String {
+    format!(
+        r#""Effect": "{effect}", "Principal": {principal}, "Action": "{action}", "Resource": "arn:aws:s3:::{resource}""#
+    )
 }

@@ -13,6 +13,8 @@ mod keys;
 mod listing;
 mod multipart;
 mod objects;
+mod policies;
+mod public;
 mod signatures;
 mod subresources;
 mod tagging;

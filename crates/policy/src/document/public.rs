@@ -8,11 +8,16 @@ use ipnet::IpNet;
 
 /// Whether a statement lets everyone in.
 pub(super) fn is_public(statement: &Statement) -> bool {
+    reaches_everyone(statement) && !statement.conditions.iter().any(narrows)
+}
+
+/// Whether a statement lets everyone in, as far as its principals go.
+pub(super) fn reaches_everyone(statement: &Statement) -> bool {
     let to_everyone = statement
         .principals
         .as_ref()
         .is_none_or(super::Principals::includes_everyone);
-    statement.effect == Effect::Allow && to_everyone && !statement.conditions.iter().any(narrows)
+    statement.effect == Effect::Allow && to_everyone
 }
 
 /// Keys that, fixed, name somebody: AWS's list, as far as the keys exist here.

@@ -61,7 +61,7 @@ pub(super) fn s3() -> Vec<Question> {
     // What AWS has and we have not, and what nobody has.
     for (name, method, target) in [
         ("(GetBucketAcl)", Method::GET, "/acme-full?acl"),
-        ("(PutBucketPolicy)", Method::PUT, "/acme-full?policy"),
+        ("(PutBucketWebsite)", Method::PUT, "/acme-full?website"),
         ("(PATCH)", Method::PATCH, "/acme-full/case-17"),
     ] {
         questions.push(Question {
@@ -88,20 +88,22 @@ pub(super) fn s3() -> Vec<Question> {
 
 /// What root does first, so that there is something to give.
 fn s3_before(row: &Row, bucket: &str) -> Vec<Ask> {
-    let settings = [("GetBucketCors", "cors", CORS)];
-    let put = |(_, query, body): &(&str, &str, &str)| Ask {
+    let (query, body) = match row.name {
+        "GetBucketCors" => ("cors", CORS.to_owned()),
+        "GetBucketPolicy" | "GetBucketPolicyStatus" => ("policy", bucket_policy(bucket)),
+        "GetPublicAccessBlock" => ("publicAccessBlock", PUBLIC_ACCESS_BLOCK.to_owned()),
+        _ => return Vec::new(),
+    };
+    vec![Ask {
         service: "s3",
         method: Method::PUT,
         target: format!("/{bucket}?{query}"),
         headers: Vec::new(),
-        body: (*body).to_owned(),
-    };
-    settings
-        .iter()
-        .filter(|(name, ..)| *name == row.name)
-        .map(put)
-        .collect()
+        body,
+    }]
 }
+
+const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
     </CORSRule></CORSConfiguration>";
@@ -132,6 +134,37 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketCors" => (Method::GET, "?cors".to_owned(), Vec::new(), String::new()),
         "DeleteBucketCors" => (Method::DELETE, "?cors".to_owned(), Vec::new(), String::new()),
         "PutBucketCors" => (Method::PUT, "?cors".to_owned(), Vec::new(), CORS.to_owned()),
+        "GetBucketPolicy" => (Method::GET, "?policy".to_owned(), Vec::new(), String::new()),
+        "PutBucketPolicy" => (Method::PUT, "?policy".to_owned(), Vec::new(), bucket_policy(bucket)),
+        "DeleteBucketPolicy" => (Method::DELETE, "?policy".to_owned(), Vec::new(), String::new()),
+        "GetBucketPolicyStatus" => (Method::GET, "?policyStatus".to_owned(), Vec::new(), String::new()),
+        "GetPublicAccessBlock" => (Method::GET, "?publicAccessBlock".to_owned(), Vec::new(), String::new()),
+        "PutPublicAccessBlock" => (
+            Method::PUT,
+            "?publicAccessBlock".to_owned(),
+            Vec::new(),
+            PUBLIC_ACCESS_BLOCK.to_owned(),
+        ),
+        "DeletePublicAccessBlock" => (
+            Method::DELETE,
+            "?publicAccessBlock".to_owned(),
+            Vec::new(),
+            String::new(),
+        ),
+        "GetBucketOwnershipControls" => (Method::GET, "?ownershipControls".to_owned(), Vec::new(), String::new()),
+        "PutBucketOwnershipControls" => (
+            Method::PUT,
+            "?ownershipControls".to_owned(),
+            Vec::new(),
+            "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>"
+                .to_owned(),
+        ),
+        "DeleteBucketOwnershipControls" => (
+            Method::DELETE,
+            "?ownershipControls".to_owned(),
+            Vec::new(),
+            String::new(),
+        ),
         "ListObjectVersions" => (Method::GET, "?versions".to_owned(), Vec::new(), String::new()),
         "ListObjectsV2" => (Method::GET, "?list-type=2".to_owned(), Vec::new(), String::new()),
         "GetObjectTagging" | "GetBucketTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),
@@ -167,6 +200,13 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
 
 fn tagging(value: &str) -> String {
     format!("<Tagging><TagSet><Tag><Key>k</Key><Value>{value}</Value></Tag></TagSet></Tagging>")
+}
+
+/// A policy that takes nothing from anybody who is asked here.
+fn bucket_policy(bucket: &str) -> String {
+    format!(
+        r#"{{"Statement": {{"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{bucket}/none"}}}}"#
+    )
 }
 
 /// A copy onto itself has to change something.

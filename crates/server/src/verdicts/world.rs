@@ -10,7 +10,7 @@ use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
 use baleen_capture::{Agent, AgentError, Captures, Catch, Order, Site, Sites};
-use baleen_http::{Door, DoorNames, Edge, Event, OperationName, Peer, Recorder, RequestBody, Unrecorded};
+use baleen_http::{Door, DoorNames, Edge, Event, Gate, OperationName, Peer, Recorder, RequestBody, Unrecorded};
 use baleen_iam::{Iam, PublicUrl};
 use baleen_meta::{Meta, Scan};
 use baleen_objects::Objects;
@@ -165,7 +165,17 @@ impl World {
             region: region.clone(),
             domains: Vec::new(),
         };
-        let s3 = S3Door::new(s3, Arc::clone(&objects), Arc::clone(&clock), &*entropy);
+        let gate: Arc<dyn Gate> = Arc::new(Whitelists {
+            tenancy: Arc::clone(&tenancy),
+            region: region.clone(),
+            clock: Arc::clone(&clock),
+        });
+        let s3_parts = baleen_api_s3::Parts {
+            objects: Arc::clone(&objects),
+            gate: Arc::clone(&gate),
+            clock: Arc::clone(&clock),
+        };
+        let s3 = S3Door::new(s3, s3_parts, &*entropy);
         let identity: Arc<dyn Door> = IdentityDoor::new(baleen_api_iam::Parts {
             iam: Arc::clone(&iam),
             tenancy: Arc::clone(&tenancy),
@@ -187,11 +197,7 @@ impl World {
         let ear = Arc::new(Ear::default());
         let parts = || baleen_http::Parts {
             credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
-            gate: Arc::new(Whitelists {
-                tenancy: Arc::clone(&tenancy),
-                region: region.clone(),
-                clock: Arc::clone(&clock),
-            }),
+            gate: Arc::clone(&gate),
             audit: Arc::clone(&ear) as Arc<dyn Recorder>,
             proxies: baleen_http::TrustedProxies::default(),
             clock: Arc::clone(&clock),

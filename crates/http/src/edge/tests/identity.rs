@@ -131,7 +131,7 @@ impl Gate for OnlyFrom {
         }
     }
 
-    async fn admit_to(&self, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
+    async fn admit_to(&self, _door: &str, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
         Ok(())
     }
 }

@@ -1,0 +1,30 @@
+//! PutBucketPolicy.
+
+use baleen_objects::{BucketPolicy, PublicAccessBlock};
+use s3s::dto::{PutBucketPolicyInput, PutBucketPolicyOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::fault::Fault;
+use crate::ops::policing;
+use crate::services::Services;
+
+pub(super) async fn run(
+    services: &Services,
+    call: Call,
+    request: S3Request<PutBucketPolicyInput>,
+) -> Answer<PutBucketPolicyOutput> {
+    policing::check_is_of_owner(&call)?;
+    let name = call.bucket_name()?;
+    let document = request.input.policy;
+    let policy = policing::read(&document, name)?;
+    if policy.is_public() {
+        let block: Option<PublicAccessBlock> = services.objects.setting(name).await?;
+        if block.is_some_and(|block| block.block_public_policy) {
+            return Err(Fault::access_denied());
+        }
+    }
+    services.objects.put_setting(name, Some(&BucketPolicy { document })).await?;
+    Ok(S3Response::new(PutBucketPolicyOutput {}))
+}

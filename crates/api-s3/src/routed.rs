@@ -1,0 +1,83 @@
+//! What the log and the audit log are told of a request.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use baleen_http::{Deed, Verdict};
+use baleen_types::AccountId;
+use s3s::path::S3Path;
+
+use crate::fault::Fault;
+use crate::ops::Row;
+
+/// Where [`crate::access::Access`] leaves what it has found of a request. An extension of the request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RoutedTo(Arc<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    row: OnceLock<&'static Row>,
+    resource: OnceLock<String>,
+    statement: OnceLock<String>,
+    account: OnceLock<AccountId>,
+    denied: AtomicBool,
+    admitted: AtomicBool,
+}
+
+impl RoutedTo {
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        self.0.row.get().map(|row| row.name)
+    }
+
+    /// What the audit log is told; nothing of what was routed nowhere.
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        let row = self.0.row.get()?;
+        let resource = self.0.resource.get().cloned().unwrap_or_default();
+        let mut deed = Deed::allowed(row.weight(), row.action.name(), resource);
+        deed.statement = self.0.statement.get().cloned();
+        deed.account = self.0.account.get().copied();
+        if self.0.denied.load(Ordering::Relaxed) {
+            deed.verdict = Verdict::Denied;
+        }
+        Some(deed)
+    }
+
+    pub(crate) fn is(&self, row: &'static Row, path: &S3Path) {
+        let resource = match (path.get_bucket_name(), path.get_object_key()) {
+            (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
+            (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
+            (None, _) => "arn:aws:s3:::*".to_owned(),
+        };
+        // Set once: s3s routes a request once.
+        let _ = self.0.row.set(row);
+        let _ = self.0.resource.set(resource);
+    }
+
+    /// Whose log it belongs to, when nobody asks.
+    pub(crate) fn belongs_to(&self, account: AccountId) {
+        // Set once: a request goes to one bucket.
+        let _ = self.0.account.set(account);
+    }
+
+    pub(crate) fn decided_by(&self, statement: Option<String>) {
+        if let Some(statement) = statement {
+            // Set once: it is decided once about the request as a whole.
+            let _ = self.0.statement.set(statement);
+        }
+    }
+
+    /// Something of it was allowed: who asks may learn what else is wrong with it.
+    pub(crate) fn admit(&self) {
+        self.0.admitted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.0.admitted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn judge<T>(&self, decided: &Result<T, Fault>) {
+        if decided.as_ref().is_err_and(Fault::is_denial) {
+            self.0.denied.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Settings that say who may: the policy of a bucket, what of public access is blocked, whose its objects are.
+
+use super::{BucketSetting, SettingKind};
+use baleen_meta::record::first_version;
+use serde::{Deserialize, Serialize};
+
+/// Declares a setting of a bucket, in its first version.
+macro_rules! setting {
+    ($type:ty, $name:literal, $kind:ident) => {
+        first_version!($type, $name);
+
+        impl BucketSetting for $type {
+            const KIND: SettingKind = SettingKind::$kind;
+        }
+    };
+}
+
+/// The policy of a bucket: the document as it was given, to be given back byte for byte. That it is one, and what it says,
+/// is for who decides by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketPolicy {
+    /// The document.
+    pub document: String,
+}
+
+setting!(BucketPolicy, "bucket policy", Policy);
+
+/// What of public access to a bucket is blocked (AWS, "Blocking public access", "Block public access settings").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "AWS's four switches, each by itself")]
+pub struct PublicAccessBlock {
+    /// Access control lists that are public are refused.
+    pub block_public_acls: bool,
+    /// Those that are there do not count.
+    pub ignore_public_acls: bool,
+    /// Policies that are public are refused.
+    pub block_public_policy: bool,
+    /// A policy that is public holds for the owner's account only.
+    pub restrict_public_buckets: bool,
+}
+
+setting!(PublicAccessBlock, "public access block", PublicAccessBlock);
+
+/// Whose the objects of a bucket are, and whether access control lists count. The order is the format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ObjectOwnership {
+    /// The bucket owner's; there are no lists.
+    #[default]
+    BucketOwnerEnforced,
+    /// The bucket owner's, if their writer says so by a list.
+    BucketOwnerPreferred,
+    /// Their writer's.
+    ObjectWriter,
+}
+
+setting!(ObjectOwnership, "object ownership", Ownership);
