@@ -166,3 +166,68 @@ fn flags_beat_the_environment() {
     }
     drop(server);
 }
+
+#[test]
+fn a_whitelist_that_locks_everybody_out_has_a_way_out() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let admin = |words: &str| {
+        let (output, out, err) = run(baleen()
+            .args(["admin", "--json"])
+            .args(words.split(' '))
+            .arg("--data")
+            .arg(&data));
+        (output.status.success(), out, err)
+    };
+    let shut = |subnet: &str| {
+        let (_, out, err) = admin(&format!("whitelist add baleen {subnet}"));
+        let told: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"));
+        let id = told["ruleId"].as_str().unwrap().to_owned();
+        let (is_done, _, err) = admin(&format!("whitelist approve baleen {id} --force"));
+        assert!(is_done, "{err}");
+    };
+    let reset_while_stopped = |server: Server| {
+        server.signal("TERM");
+        let (status, _, log) = server.wait();
+        assert!(status.success(), "{log}");
+        let (output, out, err) = run(&mut reset(&data));
+        assert!(output.status.success(), "{err}");
+        let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+        (told["whitelistRulesLifted"].as_u64().unwrap(), err)
+    };
+
+    let server = Server::start(&data, |_| {});
+    shut("127.0.0.0/8");
+    // It lets the machine itself in, so it stays.
+    let (lifted, err) = reset_while_stopped(server);
+    assert!(lifted == 0 && !err.contains("whitelist"), "{err}");
+
+    let server = Server::start(&data, |_| {});
+    let (_, out, _) = admin("whitelist list baleen");
+    let rules: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(rules[0]["status"], "Active");
+    shut("192.0.2.0/24");
+    let (is_done, _, err) = admin(&format!(
+        "whitelist delete baleen {}",
+        rules[0]["ruleId"].as_str().unwrap()
+    ));
+    assert!(is_done, "{err}");
+    let (is_done, _, err) = admin("whoami");
+    assert!(
+        !is_done && err.contains("AccessDenied") && err.contains("whitelist"),
+        "{err}"
+    );
+    let (lifted, err) = reset_while_stopped(server);
+    assert!(lifted == 1 && err.contains("whitelist"), "{err}");
+
+    let server = Server::start(&data, |_| {});
+    let (is_done, _, err) = admin("whoami");
+    assert!(is_done, "{err}");
+    let (_, out, _) = admin("whitelist list baleen");
+    let rules: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&rules[0]["subNet"], &rules[0]["status"]),
+        (&"192.0.2.0/24".into(), &"Pending".into())
+    );
+    drop(server);
+}

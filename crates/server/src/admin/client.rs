@@ -218,7 +218,10 @@ fn refused(refusal: &Refusal) -> Failure {
     let Refusal { code, message } = refusal;
     let failure = Failure::new(format!("{} ({code})", message.trim_end_matches('.')));
     match code.as_str() {
-        "AccessDenied" => failure.advise("these credentials may not do that: use those of root or of an admin; baleen admin whoami tells whose they are"),
+        // A whitelist that bars says no more than that, so that a thief learns nothing; who is meant to be let in is told here.
+        "AccessDenied" => failure
+            .advise("these credentials may not do that: use those of root or of an admin; baleen admin whoami tells whose they are")
+            .advise("is even that denied? The account is disabled, or its whitelist does not hold your address: its reseller can tell and change both"),
         "InvalidClientTokenId" | "InvalidAccessKeyId" => {
             failure.advise("the access key is unknown or inactive on this server: check AWS_ACCESS_KEY_ID, --credentials or --profile")
         }
@@ -278,7 +281,9 @@ mod tests {
         });
         let told = told.to_string();
         assert!(
-            told.contains("Access denied (AccessDenied)") && told.contains("whoami"),
+            ["Access denied (AccessDenied)", "whoami", "whitelist"]
+                .iter()
+                .all(|part| told.contains(part)),
             "{told}"
         );
     }

@@ -155,6 +155,28 @@ impl Tenancy {
         Ok(rules)
     }
 
+    /// Takes every rule in force back to those that wait for approval, and tells how many. Nobody signs for this: it is for who
+    /// may open the data folder when the rules keep out everybody who could change them.
+    pub async fn lift_whitelist(self: &Arc<Self>, account: AccountId) -> Result<usize, Error> {
+        let now = self.clock.now();
+        let mut lifted = 0;
+        for (id, record) in self.read_rules(account).await? {
+            if record.rule(id, now)?.state != RuleState::Active {
+                continue;
+            }
+            self.change_rule(account, id, |_, record, now| {
+                if let Some(record) = record {
+                    record.stage = StageRecord::Pending;
+                    record.updated_ns = now.as_nanos();
+                }
+                Ok(())
+            })
+            .await?;
+            lifted += 1;
+        }
+        Ok(lifted)
+    }
+
     /// One rule as it stands, for the question whether it may be removed.
     pub async fn rule(&self, account: AccountId, id: RuleId) -> Result<Option<Rule>, Error> {
         let stored = self.meta.get(&keys::rule(account, id)).await?;

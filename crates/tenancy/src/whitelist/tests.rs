@@ -221,6 +221,46 @@ async fn only_an_active_rule_says_anything() {
 }
 
 #[tokio::test]
+async fn lifted_rules_wait_for_approval_again() {
+    let world = World::new().await;
+    let (account, admin) = customer(&world).await;
+    let tenancy = &world.tenancy;
+    let mut rules = Vec::new();
+    for (subnet, days) in [
+        ("10.0.0.0/8", None),
+        ("192.0.2.0/24", Some(1)),
+        ("198.51.100.0/24", None),
+    ] {
+        rules.push(
+            tenancy
+                .add_rule(&admin, account, asked(subnet, &[], days))
+                .await
+                .unwrap()
+                .id,
+        );
+    }
+    assert_eq!(tenancy.lift_whitelist(account).await.unwrap(), 0);
+    for id in &rules[..2] {
+        tenancy.approve_rule(&world.reseller, account, *id, None).await.unwrap();
+    }
+    world.clock.advance(DAY);
+    assert!(!world.is_admitted(account, "SJC03", "8.8.8.8").await);
+    assert_eq!(tenancy.lift_whitelist(account).await.unwrap(), 1);
+    assert!(world.is_admitted(account, "SJC03", "8.8.8.8").await);
+    let states = tenancy.rules(&admin, account).await.unwrap();
+    let states: Vec<_> = states.iter().map(|rule| (rule.id, rule.state)).collect();
+    let expected = [RuleState::Pending, RuleState::Suspended, RuleState::Pending];
+    for (id, state) in rules.iter().zip(expected) {
+        assert!(states.contains(&(*id, state)), "{states:?}");
+    }
+    tenancy
+        .approve_rule(&world.reseller, account, rules[0], None)
+        .await
+        .unwrap();
+    assert!(!world.is_admitted(account, "SJC03", "8.8.8.8").await);
+}
+
+#[tokio::test]
 async fn rules_of_a_region_bind_there_alone() {
     let world = World::new().await;
     let (account, admin) = customer(&world).await;
