@@ -12,7 +12,7 @@ use baleen_policy::{
     Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize, deciding,
 };
 use baleen_tenancy::Customer;
-use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
+use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
 use std::sync::Arc;
 
 /// Where the resource of an action comes from.
@@ -48,7 +48,7 @@ pub enum Extent {
     UserAndPolicy,
     /// All customers of the asking reseller.
     Customers,
-    /// The customer that `CustomerName` names.
+    /// The customer that `CustomerName` names, with or without its reseller before it.
     Customer,
     /// The customer that `Customer` names; that of who asks if none is named.
     CustomerOrOwn,
@@ -198,14 +198,12 @@ impl Extent {
             }
             Self::Customers => Ok((asked.about(Resource::Customers)?, Subject::Customers)),
             Self::Customer => {
-                let name = params.typed("CustomerName", CustomerName::parse)?;
+                let name = params.typed("CustomerName", RootName::parse)?;
                 asked.customer(asking, Some(&name)).await
             }
             Self::CustomerOrOwn | Self::PurgedCustomerOrOwn => {
                 let given = params.get("Customer").filter(|text| !text.is_empty());
-                let name = given
-                    .map(|_| params.typed("Customer", CustomerName::parse))
-                    .transpose()?;
+                let name = given.map(|_| params.typed("Customer", RootName::parse)).transpose()?;
                 match self {
                     Self::PurgedCustomerOrOwn => asked.customer_or_purged(asking, name.as_ref()).await,
                     _ => asked.customer(asking, name.as_ref()).await,
@@ -341,10 +339,10 @@ impl Question<'_> {
 
     /// Decides about a customer; `None` is that of who asks. Somebody else's is one that is not there (identity contract,
     /// section 4, RSCustomerDetails), which only who has customers is told.
-    async fn customer(&self, asking: &User, name: Option<&CustomerName>) -> Result<(Authorized, Subject), Fault> {
+    async fn customer(&self, asking: &User, name: Option<&RootName>) -> Result<(Authorized, Subject), Fault> {
         let tenancy = &self.parts.tenancy;
         let found = match name {
-            Some(name) => tenancy.by_name(name).await?,
+            Some(name) => tenancy.by_root_name(name).await?,
             None => tenancy.customer(asking.account).await?,
         };
         self.about_customer(asking, found)
@@ -363,17 +361,14 @@ impl Question<'_> {
     }
 
     /// The same, also by the account's number. A name goes before a number, which might be one.
-    async fn customer_or_purged(
-        &self,
-        asking: &User,
-        name: Option<&CustomerName>,
-    ) -> Result<(Authorized, Subject), Fault> {
+    async fn customer_or_purged(&self, asking: &User, name: Option<&RootName>) -> Result<(Authorized, Subject), Fault> {
         let tenancy = &self.parts.tenancy;
-        let number = name.and_then(|name| AccountId::parse(name.as_str()).ok());
+        let number = name.filter(|name| name.reseller.is_none());
+        let number = number.and_then(|name| AccountId::parse(name.customer.as_str()).ok());
         let (Some(name), Some(number)) = (name, number) else {
             return self.customer(asking, name).await;
         };
-        let found = match tenancy.by_name(name).await? {
+        let found = match tenancy.by_root_name(name).await? {
             Some(customer) => Some(customer),
             None => tenancy.customer(number).await?,
         };

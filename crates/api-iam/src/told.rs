@@ -5,7 +5,7 @@ use baleen_http::{Deed, Response, Verdict, Weight};
 use baleen_iam::limits::TOKEN_SHORT_ID_DIGITS;
 use baleen_iam::{PolicyArn, PolicyName};
 use baleen_policy::{Action, Principal};
-use baleen_types::{AccessKeyId, AccountId, CustomerName, UserName};
+use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
 use http::request::Parts as Head;
 use std::sync::{Arc, OnceLock};
 
@@ -34,7 +34,7 @@ fn is_user_name(value: &str) -> bool {
 }
 
 fn is_customer(value: &str) -> bool {
-    CustomerName::parse(value).is_ok() || AccountId::parse(value).is_ok()
+    RootName::parse(value).is_ok() || AccountId::parse(value).is_ok()
 }
 
 /// The gathering. Clones share it. What is told first counts.

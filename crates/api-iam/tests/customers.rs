@@ -46,6 +46,19 @@ async fn a_customer_is_made_and_entered() {
     assert_eq!((&made["Ok"], &made["Root"]), (&true.into(), &"baleen:newcorp".into()));
     assert_eq!((made["RootID"].as_str().unwrap().len(), made.get("Token")), (12, None));
     let root = log_in(&bench, "Password22").await;
+    for (name, status) in [
+        ("NEWCORP", 200),
+        ("baleen:newcorp", 200),
+        ("newcorp:newcorp", 404),
+        ("baleen:newcorp2", 404),
+        ("baleen:", 400),
+        ("baleen:baleen:newcorp", 400),
+    ] {
+        let told = bench
+            .ask(&bench.root, "RSCustomerDetails", &[("CustomerName", name)])
+            .await;
+        assert_eq!(told.status, status, "{name}");
+    }
     let again = bench.ask(&bench.root, "RSCreateCustomer", &EXAMPLE).await;
     again.refused(409, "EntityAlreadyExists");
     // A customer is no reseller.

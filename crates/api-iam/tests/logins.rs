@@ -37,8 +37,22 @@ async fn a_login_and_its_refusals() {
     assert_eq!((&info[0]["Name"], &info[0]["Root"]), (&user["Name"], &"baleen".into()));
     assert_eq!(info[0]["LastAccess"], user["LastAccess"]);
 
+    // A name is one customer's, whatever stands before it.
+    for name in ["BALEEN", "baleen:baleen", "other:Baleen"] {
+        let mut named = right;
+        named[0].1 = name;
+        bench.ask(&Principal::Nobody, "RSLogin", &named).await.good();
+    }
+
     let mut texts = Vec::new();
-    for (member, value) in [(0, "nobody"), (0, "\u{e9}!"), (1, "x@example.com"), (2, "Password23")] {
+    for (member, value) in [
+        (0, "nobody"),
+        (0, "baleen:nobody"),
+        (0, "baleen:baleen:baleen"),
+        (0, "\u{e9}!"),
+        (1, "x@example.com"),
+        (2, "Password23"),
+    ] {
         let mut wrong = right;
         wrong[member].1 = value;
         let told = bench.ask(&Principal::Nobody, "RSLogin", &wrong).await;

@@ -1,6 +1,10 @@
 //! `RSLogin` (seed 004, "RSLogin"): a session for a password. Every refusal reads the same and costs the same; what a try
 //! may be is the business of `iam`.
 //!
+//! The customer may be named with its reseller, as the answers have it (`Root`). A name is one customer's in the whole store, so
+//! the reseller is not looked at: if it were, a name would be braked with some resellers before it and not with others,
+//! and so tell which customers there are.
+//!
 //! A customer whose whitelist is in force wants its name in `x-lyve-customer` and the try to come from a listed network.
 //! Who is not let in there is tried as if there were no such customer: no password of it is looked at, and the refusal
 //! neither reads otherwise nor comes sooner, so that nobody outside learns which customers have a list. The customer's audit
@@ -15,7 +19,7 @@ use crate::wire;
 use baleen_iam::SessionLength;
 use baleen_iam::login::{LogIn, LoginState};
 use baleen_tenancy::{Customer, names_customer};
-use baleen_types::{AccountId, CustomerName, UserName};
+use baleen_types::{AccountId, RootName, UserName};
 
 pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let (params, parts) = (&guest.params, &guest.parts);
@@ -25,9 +29,10 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let code = params.secret("OTP", CODE_CHARACTERS_MAX)?;
     let seconds = params.number("DurationSeconds", &LOGIN_SECONDS)?;
     let length = SessionLength::login(seconds).map_err(|invalid| unfit("DurationSeconds", &invalid))?;
-    let found = match CustomerName::parse(customer_name) {
-        Ok(name) => parts.tenancy.by_name(&name).await?,
-        Err(_) => None,
+    let named = RootName::parse(customer_name).ok();
+    let found = match &named {
+        Some(name) => parts.tenancy.by_name(&name.customer).await?,
+        None => None,
     };
     if let Some(found) = &found {
         tell(&guest, found.account, user).await?;
@@ -37,7 +42,7 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
         _ => None,
     };
     let ask = LogIn {
-        customer: customer_name,
+        customer: named.as_ref().map_or(customer_name, |name| name.customer.as_str()),
         account: customer.as_ref().map(|customer| customer.account),
         user,
         password: &password,

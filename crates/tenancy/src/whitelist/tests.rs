@@ -504,7 +504,10 @@ fn a_login_names_its_customer() {
         (Some("newcorp "), false),
         (Some("newcorp,newcorp"), false),
         (Some("newcorp2"), false),
-        (Some("lyve:newcorp"), false),
+        (Some("lyve:newcorp"), true),
+        (Some("lyve:newcorp2"), false),
+        (Some(":newcorp"), false),
+        (Some("lyve:"), false),
     ] {
         assert_eq!(names_customer(true, header, &customer), fits, "{header:?}");
         assert!(names_customer(false, header, &customer), "{header:?}");
