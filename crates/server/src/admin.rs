@@ -189,7 +189,12 @@ fn store_folder(loaded: &Loaded) -> Result<&Path, Failure> {
 }
 
 fn whoami() -> Plan {
-    let members = &[("account", "Account"), ("arn", "Arn"), ("user id", "UserId")];
+    let members = &[
+        ("customer", "Root"),
+        ("account", "Account"),
+        ("arn", "Arn"),
+        ("user id", "UserId"),
+    ];
     Plan::new(Call::sts("GetCallerIdentity"), Show::Members { of: "", members })
 }
 

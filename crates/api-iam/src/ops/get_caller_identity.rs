@@ -1,4 +1,5 @@
-//! `GetCallerIdentity`: who am I (AWS, STS). Needs no permission; tools ask it first of all.
+//! `GetCallerIdentity`: who am I (AWS, STS). Needs no permission; tools ask it first of all. `Root` is ours: the customer, named as
+//! in the answer of RSLogin, for who knows an account by its name.
 
 use super::Call;
 use crate::answer::Answer;
@@ -14,11 +15,15 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         .caller()
         .ok_or_else(|| Fault::internal("an authorized request of nobody"))?;
     let (arn, id) = (arn(caller), id(caller));
-    let account = caller.user.account;
+    let (account, tenancy) = (caller.user.account, &call.parts.tenancy);
+    let customer = tenancy.customer(account).await?;
+    let customer = customer.ok_or_else(|| Fault::internal("an account of no customer"))?;
+    let root = tenancy.root_name(&customer).await?;
     Ok(Answer::xml(move |xml| {
         xml.text("Arn", arn);
         xml.text("UserId", id);
         xml.text("Account", account);
+        xml.text("Root", root);
     }))
 }
 
