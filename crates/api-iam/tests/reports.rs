@@ -59,6 +59,7 @@ impl Bench {
             body: body_from_bytes(Bytes::from(vec![7; bytes])),
             length: Some(bytes as u64),
             headers: ObjectHeaders::default(),
+            lock: baleen_objects::Lock::default(),
             tags: Tags::default(),
             expect: Expect::default(),
             condition: WriteCondition::None,

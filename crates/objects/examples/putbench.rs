@@ -104,6 +104,7 @@ async fn put(objects: Arc<Objects>, counter: Arc<AtomicU64>, size: usize) {
         body: body_from_bytes(bytes),
         length: Some(size as u64),
         headers: ObjectHeaders::default(),
+        lock: baleen_objects::Lock::default(),
         tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,

@@ -1,6 +1,6 @@
 //! Buckets: requests and answers.
 
-use crate::{Settled, Versioning};
+use crate::{ObjectLock, Settled, Versioning};
 use baleen_types::{AccountId, BucketName, RegionName, Timestamp};
 
 /// A request to make a bucket.
@@ -29,8 +29,8 @@ pub struct Bucket {
     pub created: Timestamp,
     /// Whether it keeps versions.
     pub versioning: Versioning,
-    /// Whether versions in it can be locked.
-    pub object_lock: bool,
+    /// How versions in it are locked; `None` if they cannot be.
+    pub object_lock: Option<ObjectLock>,
     /// Which settings it has.
     pub settings: Settled,
 }

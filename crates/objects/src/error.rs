@@ -50,6 +50,21 @@ pub enum ObjectError {
     /// Versions in the bucket can be locked, so it cannot stop to keep them.
     #[error("versioning cannot be suspended in a bucket with object lock")]
     VersioningNeeded,
+    /// The bucket keeps no versions now, so there is nothing to lock.
+    #[error("versioning must be enabled in a bucket for object lock")]
+    LockNeedsVersions,
+    /// Versions in the bucket cannot be locked.
+    #[error("the bucket is missing an object lock configuration")]
+    LockMissing,
+    /// A retention that would be over at once.
+    #[error("the retain until date must be in the future")]
+    RetainUntilPast,
+    /// A default retention that is no time, or too long.
+    #[error("a default retention is 1 to 36500 days, or 1 to 100 years")]
+    BadRetentionPeriod,
+    /// A lock protects the version.
+    #[error("access denied because the object is protected by object lock")]
+    Locked,
     /// The upload was never begun, is for another key, was aborted or was completed long ago.
     #[error("the upload {0} does not exist: it was aborted, completed, or never begun")]
     NoSuchUpload(UploadId),
@@ -215,7 +230,8 @@ impl Classify for ObjectError {
             | Self::DeleteMarker { .. }
             | Self::NoSuchUpload(_) => FaultKind::NotFound,
             Self::BucketAlreadyExists(_) | Self::BucketAlreadyOwnedByYou(_) => FaultKind::Exists,
-            Self::BucketNotEmpty(_) | Self::VersioningNeeded => FaultKind::Conflict,
+            Self::BucketNotEmpty(_) | Self::VersioningNeeded | Self::LockNeedsVersions => FaultKind::Conflict,
+            Self::Locked => FaultKind::Denied,
             Self::TooManyBuckets { .. }
             | Self::InvalidPart { .. }
             | Self::InvalidPartOrder
@@ -229,6 +245,9 @@ impl Classify for ObjectError {
             | Self::ChecksumNotAllowed(_)
             | Self::TooManyTags { .. }
             | Self::BadTag(_)
+            | Self::LockMissing
+            | Self::RetainUntilPast
+            | Self::BadRetentionPeriod
             | Self::IncompleteBody { .. }
             | Self::SizeMismatch { .. } => FaultKind::Invalid,
             Self::TooLarge { .. } | Self::MetadataTooLarge { .. } | Self::HeadersTooLarge { .. } => FaultKind::TooLarge,

@@ -19,6 +19,7 @@ mod headers;
 mod keys;
 pub mod limits;
 mod list;
+mod lock;
 mod object;
 mod records;
 mod service;
@@ -37,6 +38,7 @@ pub use list::{
     ListEntry, ListObjects, ListPage, ListUploads, ListVersions, UploadMarker, UploadPage, VersionContent,
     VersionEntry, VersionMarker, VersionPage,
 };
+pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectVersion, OpenObject, PutObject, Selection,
     Stored, WriteCondition,

@@ -45,6 +45,12 @@ pub const TAG_VALUE_CHARS_MAX: usize = 256;
 /// All tags of a bucket together; keeps their record below the keyspace's value limit of 64 KiB.
 pub const BUCKET_TAGS_BYTES_MAX: usize = 60 << 10;
 
+/// Days of a default retention (AWS, "Object Lock considerations": 100 years).
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
+
+/// Years of a default retention (likewise).
+pub const RETENTION_YEARS_MAX: u32 = 100;
+
 /// Buckets of one account (AWS's default quota of old; a listing of buckets is one answer without pages).
 pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
 

@@ -1,6 +1,8 @@
 //! Objects: requests and answers.
 
-use crate::{Body, Checksum, ChecksumAlgorithm, LateChecksum, ObjectHeaders, StoredChecksum, Tags, Version};
+use crate::{
+    Body, Checksum, ChecksumAlgorithm, Governance, LateChecksum, Lock, ObjectHeaders, StoredChecksum, Tags, Version,
+};
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
 
 /// An object, or one version of it.
@@ -42,6 +44,8 @@ pub struct PutObject {
     pub headers: ObjectHeaders,
     /// Its tags.
     pub tags: Tags,
+    /// Its lock; what is not said is as the bucket has it.
+    pub lock: Lock,
     /// What the sender said about the bytes.
     pub expect: Expect,
     /// What must be true for the write to happen.
@@ -95,6 +99,8 @@ pub struct DeleteObject {
     pub of: ObjectVersion,
     /// What must be true of the current object for the deletion to happen.
     pub condition: WriteCondition,
+    /// Whether retentions of the mode governance count.
+    pub governance: Governance,
 }
 
 impl<T: Into<ObjectVersion>> From<T> for DeleteObject {
@@ -102,6 +108,7 @@ impl<T: Into<ObjectVersion>> From<T> for DeleteObject {
         Self {
             of: of.into(),
             condition: WriteCondition::None,
+            governance: Governance::Holds,
         }
     }
 }
@@ -135,6 +142,8 @@ pub struct ObjectHead {
     pub headers: ObjectHeaders,
     /// Its tags.
     pub tags: Tags,
+    /// Its lock.
+    pub lock: Lock,
     /// The checksum stored with it.
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
@@ -184,6 +193,8 @@ pub struct CopyObject {
     pub headers: Directive<ObjectHeaders>,
     /// Tags of the copy.
     pub tags: Directive<Tags>,
+    /// The lock of the copy, which never has the source's; what is not said is as the bucket has it.
+    pub lock: Lock,
     /// The checksum algorithm of the copy; without it the source's.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.

@@ -3,6 +3,7 @@
 //! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
 
 mod body;
+mod lock;
 mod v1;
 mod versions;
 
@@ -10,6 +11,7 @@ pub(crate) use body::{
     BodyRecord, ExtentPage, LiveExtent, PAGE_PIECES_MAX, Piece, PieceAt, RECORD_PIECES_MAX, decode_inline,
     encode_inline,
 };
+pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 
 use crate::{
@@ -33,8 +35,8 @@ pub(crate) struct BucketRecord {
     pub(crate) region: String,
     pub(crate) created_ns: i64,
     pub(crate) versioning: VersioningRecord,
-    /// Whether versions can be locked; never taken back.
-    pub(crate) object_lock: bool,
+    /// How versions are locked, if they can be; never taken back.
+    pub(crate) object_lock: Option<ObjectLockRecord>,
     /// The kinds of settings that there are, a bit for each.
     pub(crate) settings: u32,
     /// Another number after every change of the bucket's settings, so that whoever keeps what was made of them sees that it
@@ -53,7 +55,7 @@ impl Record for BucketRecord {
             region: before.region,
             created_ns: before.created_ns,
             versioning: VersioningRecord::Never,
-            object_lock: false,
+            object_lock: None,
             settings: 0,
             revision: 0,
         }
@@ -72,7 +74,7 @@ impl BucketRecord {
             region: RegionName::parse(&self.region).map_err(ObjectError::corrupt)?,
             created: Timestamp::from_nanos(self.created_ns),
             versioning: self.versioning.into(),
-            object_lock: self.object_lock,
+            object_lock: self.object_lock.map(|lock| lock.object_lock()).transpose()?,
             settings: Settled {
                 bucket: self.id.0,
                 kinds: self.settings,
@@ -118,6 +120,7 @@ pub(crate) struct ObjectRecord {
     pub(crate) checksum: Option<ChecksumRecord>,
     pub(crate) headers: HeadersRecord,
     pub(crate) tags: TagsRecord,
+    pub(crate) lock: LockRecord,
     pub(crate) body: BodyRecord,
 }
 
@@ -136,6 +139,7 @@ impl Record for ObjectRecord {
             checksum: before.checksum,
             headers: before.headers,
             tags: TagsRecord::new(),
+            lock: LockRecord::default(),
             body: before.body,
         }
     }
@@ -298,6 +302,7 @@ pub(crate) struct UploadRecord {
     pub(crate) initiated_ns: i64,
     pub(crate) headers: HeadersRecord,
     pub(crate) tags: TagsRecord,
+    pub(crate) lock: LockRecord,
     pub(crate) algorithm: AlgorithmRecord,
     /// Whether the client chose the algorithm.
     pub(crate) chosen: bool,
@@ -313,6 +318,7 @@ impl Record for UploadRecord {
             initiated_ns: before.initiated_ns,
             headers: before.headers,
             tags: TagsRecord::new(),
+            lock: LockRecord::default(),
             algorithm: before.algorithm,
             chosen: before.chosen,
             composite: before.composite,

@@ -13,6 +13,7 @@ mod ingest;
 mod list;
 mod list_uploads;
 mod list_versions;
+mod lock;
 mod purge;
 mod put;
 mod put_part;

@@ -23,8 +23,6 @@ pub enum SettingKind {
     Lifecycle = 4,
     /// Where the records of requests go.
     Logging = 5,
-    /// How versions are locked by default.
-    ObjectLock = 6,
     /// How objects are encrypted by default.
     Encryption = 7,
     /// What of public access is blocked.
@@ -38,13 +36,12 @@ pub enum SettingKind {
 }
 
 impl SettingKind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Policy,
         Self::Tagging,
         Self::Cors,
         Self::Lifecycle,
         Self::Logging,
-        Self::ObjectLock,
         Self::Encryption,
         Self::PublicAccessBlock,
         Self::Ownership,

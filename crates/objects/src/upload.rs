@@ -3,7 +3,7 @@
 pub(crate) mod assemble;
 
 use crate::{
-    Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, ObjectHeaders, ObjectVersion, Tags, WriteCondition,
+    Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, Lock, ObjectHeaders, ObjectVersion, Tags, WriteCondition,
 };
 use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
@@ -16,6 +16,8 @@ pub struct CreateUpload {
     pub headers: ObjectHeaders,
     /// The tags it will have.
     pub tags: Tags,
+    /// The lock it will have; what is not said is as the bucket has it when the upload is completed.
+    pub lock: Lock,
     /// The checksum of parts and object; without it CRC64NVME over the whole object, as AWS does.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is made; without it the algorithm's usual way.

@@ -178,6 +178,7 @@ async fn checksums_of_uploads() {
     let create = |algorithm, kind| CreateUpload {
         at: at("k"),
         headers: ObjectHeaders::default(),
+        lock: baleen_objects::Lock::default(),
         tags: Tags::default(),
         checksum_algorithm: algorithm,
         checksum_kind: kind,

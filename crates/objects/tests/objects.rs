@@ -440,6 +440,7 @@ async fn copies() {
             source: at("a").into(),
             to: at(to),
             headers,
+            lock: baleen_objects::Lock::default(),
             tags: Directive::Copy,
             checksum_algorithm: None,
             source_if_match: Vec::new(),

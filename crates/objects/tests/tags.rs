@@ -43,6 +43,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>, tags: Directive
         source_if_match: Vec::new(),
         to: at(to),
         headers,
+        lock: baleen_objects::Lock::default(),
         tags,
         checksum_algorithm: None,
         condition: WriteCondition::None,
@@ -62,6 +63,7 @@ async fn they_come_with_a_put_an_upload_or_a_copy() {
     let upload = CreateUpload {
         at: at("upload"),
         headers: ObjectHeaders::default(),
+        lock: baleen_objects::Lock::default(),
         tags: red.clone(),
         checksum_algorithm: None,
         checksum_kind: None,

@@ -59,6 +59,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
         source_if_match: Vec::new(),
         to: at(to),
         headers,
+        lock: baleen_objects::Lock::default(),
         tags: Directive::Copy,
         checksum_algorithm: None,
         condition: WriteCondition::None,

@@ -173,6 +173,7 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
                 source: version(&key, known.name),
                 to: at(&key),
                 headers: Directive::Replace(ObjectHeaders::default()),
+                lock: baleen_objects::Lock::default(),
                 tags: Directive::Copy,
                 checksum_algorithm: None,
                 source_if_match: Vec::new(),

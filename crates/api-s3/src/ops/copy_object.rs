@@ -1,6 +1,6 @@
 //! CopyObject.
 
-use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags, WriteCondition};
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, Lock, ObjectVersion, Selection, Tags, WriteCondition};
 use baleen_policy::Action;
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
@@ -53,6 +53,7 @@ pub(super) async fn run(
             to: call.path()?,
             headers,
             tags,
+            lock: Lock::default(),
             checksum_algorithm,
             source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
             condition: destination_condition(&request.headers)?,

@@ -1,6 +1,6 @@
 //! CreateMultipartUpload.
 
-use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload};
+use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload, Lock};
 use http::StatusCode;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
@@ -36,6 +36,7 @@ pub(super) async fn run(
             at: call.path()?,
             headers: object_headers(&request.headers, input.metadata)?,
             tags: header_tags(&request.headers)?,
+            lock: Lock::default(),
             checksum_algorithm: algorithm,
             checksum_kind: kind,
         })

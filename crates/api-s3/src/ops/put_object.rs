@@ -1,6 +1,6 @@
 //! PutObject.
 
-use baleen_objects::PutObject;
+use baleen_objects::{Lock, PutObject};
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response};
 
@@ -26,6 +26,7 @@ pub(super) async fn run(
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             headers: object_headers(&request.headers, input.metadata)?,
             tags: header_tags(&request.headers)?,
+            lock: Lock::default(),
             expect,
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
             body: body_in(input.body),

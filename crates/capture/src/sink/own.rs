@@ -98,6 +98,7 @@ impl Sink for OwnSink {
                 length: Some(body.len() as u64),
                 body: body_from_bytes(body.clone()),
                 headers: headers(content_type),
+                lock: baleen_objects::Lock::default(),
                 tags: Tags::default(),
                 expect: Expect::default(),
                 condition: WriteCondition::None,
@@ -112,6 +113,7 @@ impl Sink for OwnSink {
             self.objects.create_upload(CreateUpload {
                 at: self.at(key),
                 headers: headers(content_type),
+                lock: baleen_objects::Lock::default(),
                 tags: Tags::default(),
                 checksum_algorithm: None,
                 checksum_kind: None,

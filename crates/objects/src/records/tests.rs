@@ -1,4 +1,5 @@
 use super::*;
+use crate::{DefaultRetention, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 use baleen_meta::record;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ fn object() -> ObjectRecord {
             composite_of: Some(2),
         }),
         headers: (&headers).into(),
+        lock: LockRecord::default(),
         tags: TagsRecord::new(),
         body: BodyRecord::Pieces(vec![
             Piece {
@@ -57,11 +59,11 @@ const BODY: &str = "000201030103030303030303030303030303030303020402040404040404
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    let (null, no_tags) = ("00", "00");
+    let (null, no_tags, no_lock) = ("00", "00", "0000");
     let rest = REST.replace(' ', "");
     assert_eq!(
         hex::encode(&bytes),
-        format!("02{}{null}{rest}{no_tags}{BODY}", &VERSION_1[2..])
+        format!("02{}{null}{rest}{no_tags}{no_lock}{BODY}", &VERSION_1[2..])
     );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
     let tagged = ObjectRecord {
@@ -69,8 +71,73 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&tagged).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_lock}{BODY}")));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), tagged);
+    let lock = Lock {
+        retention: Some(Retention {
+            mode: RetentionMode::Compliance,
+            until: Timestamp::from_nanos(64),
+        }),
+        legal_hold: Some(LegalHold::On),
+    };
+    let locked = ObjectRecord {
+        lock: lock.into(),
+        ..object()
+    };
+    let bytes = record::encode(&locked).unwrap();
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}010180010101{BODY}")));
+    assert_eq!(Lock::from(record::decode::<ObjectRecord>(&bytes).unwrap().lock), lock);
+}
+
+/// A lock that cannot be read is not taken for none (peers' failure F14).
+#[test]
+fn a_lock_that_cannot_be_read_makes_its_record_unreadable() {
+    let stored = record::encode(&object()).unwrap().to_vec();
+    let lock = stored.len() - BODY.len() / 2 - 2;
+    for (byte, value) in [(lock, 2), (lock, 255), (lock + 1, 2), (lock + 1, 255)] {
+        let mut damaged = stored.clone();
+        damaged[byte] = value;
+        assert!(
+            record::decode::<ObjectRecord>(&damaged).is_err(),
+            "byte {byte} is {value}"
+        );
+    }
+    // A mode that there is not.
+    let mut damaged = stored.clone();
+    damaged.splice(lock..=lock, [1, 2, 0]);
+    assert!(record::decode::<ObjectRecord>(&damaged).is_err());
+    damaged[lock + 1] = 1;
+    assert!(record::decode::<ObjectRecord>(&damaged).is_ok());
+}
+
+#[test]
+fn how_a_bucket_locks_is_kept() {
+    let bucket = |default_retention| BucketRecord {
+        id: BucketId(7),
+        owner: 9,
+        region: "r".into(),
+        created_ns: 5,
+        versioning: VersioningRecord::Enabled,
+        object_lock: Some(ObjectLock { default_retention }.into()),
+        settings: 0,
+        revision: 0,
+    };
+    let default = |mode, period| Some(DefaultRetention::new(mode, period).unwrap());
+    for (default, bytes) in [
+        (None, "0100"),
+        (
+            default(RetentionMode::Governance, RetentionPeriod::Days(300)),
+            "01010000ac02",
+        ),
+        (
+            default(RetentionMode::Compliance, RetentionPeriod::Years(7)),
+            "0101010107",
+        ),
+    ] {
+        let encoded = record::encode(&bucket(default)).unwrap();
+        assert_eq!(hex::encode(&encoded), format!("02070901720a01{bytes}0000"));
+        assert_eq!(record::decode::<BucketRecord>(&encoded).unwrap(), bucket(default));
+    }
 }
 
 #[test]
@@ -84,10 +151,7 @@ fn what_was_written_before_versions_is_the_null_version() {
     // A bucket 7 of account 9 in region `r`, made 5 ns after 1970.
     let bucket: BucketRecord = record::decode(&[1, 7, 9, 1, b'r', 10]).unwrap();
     assert_eq!((bucket.id, bucket.owner, bucket.created_ns), (BucketId(7), 9, 5));
-    assert_eq!(
-        (bucket.versioning, bucket.object_lock),
-        (VersioningRecord::Never, false)
-    );
+    assert_eq!((bucket.versioning, bucket.object_lock), (VersioningRecord::Never, None));
 }
 
 #[test]
@@ -95,13 +159,14 @@ fn an_upload_that_was_begun_before_tags_has_none() {
     let upload = UploadRecord {
         initiated_ns: 5,
         headers: HeadersRecord::default(),
+        lock: LockRecord::default(),
         tags: vec![("k".into(), "v".into())],
         algorithm: AlgorithmRecord::Crc32,
         chosen: true,
         composite: false,
     };
     let bytes = record::encode(&upload).unwrap();
-    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\x01\0");
+    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\x01\0");
     assert_eq!(record::decode::<UploadRecord>(&bytes).unwrap(), upload);
     let first = record::decode::<UploadRecord>(b"\x01\x0a\0\0\0\0\0\0\0\0\x01\0").unwrap();
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::Objects;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{ObjectRecord, VersionRecord};
+use crate::records::{BucketRecord, ObjectRecord, VersionRecord};
 use crate::{ObjectError, ObjectVersion, Version, keys};
 use baleen_meta::{Request, record};
 
@@ -20,14 +20,14 @@ impl Objects {
     pub(super) async fn amend(
         &self,
         of: &ObjectVersion,
-        change: impl Fn(&mut ObjectRecord) -> Result<(), ObjectError> + Send,
+        change: impl Fn(&BucketRecord, &mut ObjectRecord) -> Result<(), ObjectError> + Send,
     ) -> Result<Option<Version>, ObjectError> {
         let mut turn = None;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let bucket = self.open_bucket(&of.at.bucket).await?;
             let found = self.find(&bucket, of).await?;
             let mut amended = found.record.clone();
-            change(&mut amended)?;
+            change(&bucket.record, &mut amended)?;
             let name = bucket.keeps_versions().then(|| found.record.name());
             if amended == found.record {
                 return Ok(name);

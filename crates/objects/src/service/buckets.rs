@@ -4,7 +4,7 @@ use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
-use crate::records::{BucketId, BucketRecord, VersioningRecord};
+use crate::records::{BucketId, BucketRecord, ObjectLockRecord, VersioningRecord};
 use crate::{Bucket, BucketUsage, CreateBucket, ObjectError, SettingKind};
 use baleen_meta::{Outcome, Request, Scan, counter, record};
 use baleen_types::{AccountId, BucketName};
@@ -27,7 +27,7 @@ impl Objects {
             } else {
                 VersioningRecord::Never
             },
-            object_lock: new.object_lock,
+            object_lock: new.object_lock.then(ObjectLockRecord::default),
             settings: 0,
             revision: 0,
         };
@@ -70,7 +70,7 @@ impl Objects {
     /// enabled.
     pub async fn set_versioning(&self, name: &BucketName, is_enabled: bool) -> Result<(), ObjectError> {
         self.change_bucket(name, |record| {
-            if record.object_lock && !is_enabled {
+            if record.object_lock.is_some() && !is_enabled {
                 return Err(ObjectError::VersioningNeeded);
             }
             record.versioning = if is_enabled {

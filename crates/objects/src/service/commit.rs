@@ -3,12 +3,12 @@
 //! A change is one commit: the new record, what becomes of the old one, the bucket's counters, and whatever the operation
 //! adds. It is made for the records that were read; if another write came first, all is read and decided again.
 
-use super::step::{Step, Tally};
+use super::step::{Guard, Step, Tally};
 use super::{Objects, OpenBucket};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{BucketId, MarkerRecord, ObjectRecord};
-use crate::{Deleted, ObjectError, Version, WriteCondition};
+use crate::records::{BucketId, LockRecord, MarkerRecord, ObjectRecord};
+use crate::{Deleted, Governance, ObjectError, Version, WriteCondition};
 use baleen_blob::{Submitted, Written};
 use baleen_meta::record::{self, Record};
 use baleen_meta::{Outcome, Request};
@@ -23,6 +23,8 @@ pub(super) struct Change {
     pub(super) bucket: BucketId,
     pub(super) condition: WriteCondition,
     pub(super) becomes: Becomes,
+    /// Whether retentions of the mode governance count for what it removes.
+    pub(super) governance: Governance,
     /// What has to be true and to be written besides.
     pub(super) also: Request,
 }
@@ -35,6 +37,16 @@ pub(super) enum Becomes {
     Deleted,
     /// What it is without this version.
     Without(Version),
+}
+
+impl Becomes {
+    /// The lock that was asked for.
+    fn lock(&self) -> LockRecord {
+        match self {
+            Self::Object(object, _) => object.lock,
+            Self::Deleted | Self::Without(_) => LockRecord::default(),
+        }
+    }
 }
 
 /// How a change ended.
@@ -150,17 +162,21 @@ impl Objects {
             bucket: id,
             condition,
             mut becomes,
+            governance,
             also,
         } = change;
+        let asked = becomes.lock();
         let mut turn = None;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let present = self.present(&at, id).await?;
             check_condition(&condition, present.object.as_ref().map(|object| &object.record), &at)?;
-            let mut step = Step::new();
+            let now = self.clock.now();
+            let mut step = Step::new(Guard { now, governance });
             let done = match &mut becomes {
                 Becomes::Object(object, _) => {
                     object.version = self.version_after(&present);
                     object.is_null = present.bucket.record.writes_null();
+                    object.lock = present.bucket.record.lock_of_new(asked, now.max(object.modified()))?;
                     Some(self.add_object(&mut step, &present, object).await?)
                 }
                 Becomes::Deleted => self.hide(&mut step, &present).await?,

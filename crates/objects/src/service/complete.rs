@@ -11,7 +11,7 @@ use crate::records::{
     RECORD_PIECES_MAX, UploadRecord,
 };
 use crate::upload::assemble::{Assembled, assemble, listed_etag};
-use crate::{CompleteUpload, ObjectError, Stored, UploadPath};
+use crate::{CompleteUpload, Governance, ObjectError, Stored, UploadPath};
 use baleen_meta::{Request, record};
 use baleen_types::Timestamp;
 use baleen_usage::Source;
@@ -67,6 +67,7 @@ impl Objects {
                     Box::new(object_of(&upload, &assembled, &completed, path)),
                     Source::Upload,
                 ),
+                governance: Governance::Holds,
                 also,
             };
             match self.change(change).await.map_err(Failure::into_error)? {
@@ -164,6 +165,7 @@ fn object_of(
         checksum: completed.checksum.clone(),
         headers: upload.record.headers.clone(),
         tags: upload.record.tags.clone(),
+        lock: upload.record.lock,
         body,
     }
 }

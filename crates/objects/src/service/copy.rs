@@ -59,6 +59,7 @@ impl Objects {
             length: Some(source.head.size),
             headers,
             tags,
+            lock: request.lock,
             expect,
             condition: request.condition,
         };
@@ -112,6 +113,8 @@ impl Objects {
         if bucket.keeps_versions() {
             return Err(ObjectError::Contended);
         }
+        // Where no versions are kept nothing is locked, nor can be.
+        bucket.record.check_lock(&request.lock, self.clock.now())?;
         let current = self.find(&bucket, &at.into()).await?;
         let head = super::get::head_of(&bucket, at, current.record.clone())?;
         check_source(&head, &request.source_if_match)?;

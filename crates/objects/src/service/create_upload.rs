@@ -14,7 +14,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError::NoSuchBucket`]; [`ObjectError::ChecksumNotAllowed`] for a kind which the algorithm does not have;
-    /// [`ObjectError::MetadataTooLarge`].
+    /// [`ObjectError::MetadataTooLarge`]; [`ObjectError::LockMissing`], [`ObjectError::RetainUntilPast`].
     pub async fn create_upload(&self, request: CreateUpload) -> Result<Upload, ObjectError> {
         request.headers.check()?;
         let algorithm = request.checksum_algorithm.unwrap_or(CHECKSUM_DEFAULT);
@@ -29,6 +29,7 @@ impl Objects {
             initiated_ns: self.clock.now().as_nanos(),
             headers: (&request.headers).into(),
             tags: request.tags.into_pairs(),
+            lock: request.lock.into(),
             algorithm: algorithm.into(),
             chosen: request.checksum_algorithm.is_some(),
             composite: kind == ChecksumKind::Composite,
@@ -40,6 +41,7 @@ impl Objects {
         };
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let bucket = self.open_bucket(&path.at.bucket).await?;
+            bucket.record.check_lock(&request.lock, self.clock.now())?;
             let key = keys::upload(bucket.id, &path.at.key, path.upload);
             let commit = Request::new()
                 .unchanged(bucket.key, Some(bucket.stored))

@@ -348,5 +348,6 @@ pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord
         parts: record.etag.parts,
         headers: record.headers.into(),
         tags: Tags::stored(record.tags),
+        lock: record.lock.into(),
     })
 }

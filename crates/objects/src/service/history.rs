@@ -89,7 +89,7 @@ impl Objects {
         if let Some(object) = &present.object {
             null_is_current = object.record.is_null;
             if replaces_null && null_is_current {
-                step.remove(&object.record);
+                step.remove(&object.record)?;
             } else {
                 let value = VersionRecord::of_object(&object.stored);
                 archive(step, present, object.record.version, null_is_current, value)?;
@@ -121,7 +121,7 @@ impl Objects {
         if let Some(object) = &present.object
             && object.record.name() == version
         {
-            step.remove(&object.record);
+            step.remove(&object.record)?;
             if !self.promote(step, present).await? {
                 step.delete(present.object_key.clone());
             }
@@ -167,7 +167,7 @@ impl Objects {
         step.delete(place);
         let is_marker = match found {
             VersionRecord::Object(object) => {
-                step.remove(&object);
+                step.remove(&object)?;
                 step.tally.noncurrent_objects -= 1;
                 step.tally.take_noncurrent_bytes(object.size);
                 false

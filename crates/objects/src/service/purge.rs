@@ -2,7 +2,7 @@
 
 use super::Objects;
 use crate::limits::DELETE_KEYS_MAX;
-use crate::{DeleteObject, ListVersions, ObjectError, ObjectVersion, WriteCondition};
+use crate::{DeleteObject, ListVersions, ObjectError, ObjectVersion};
 use baleen_types::{AccountId, BucketName, ObjectPath};
 use std::sync::Arc;
 
@@ -53,19 +53,22 @@ impl Objects {
                 Err(ObjectError::NoSuchBucket(_)) => return Ok(objects),
                 Err(error) => return Err(error),
             };
-            let deletions = page.entries.into_iter().map(|entry| DeleteObject {
-                of: ObjectVersion {
+            let deletions = page.entries.into_iter().map(|entry| {
+                DeleteObject::from(ObjectVersion {
                     at: ObjectPath {
                         bucket: bucket.clone(),
                         key: entry.key,
                     },
                     version: Some(entry.version),
-                },
-                condition: WriteCondition::None,
+                })
             });
             for deleted in self.delete_many(bucket, deletions.collect()).await? {
-                let deleted = deleted?;
-                objects += u64::from(deleted.existed && !deleted.is_marker);
+                match deleted {
+                    Ok(deleted) => objects += u64::from(deleted.existed && !deleted.is_marker),
+                    // It stays, and so does its bucket.
+                    Err(ObjectError::Locked) => {}
+                    Err(error) => return Err(error),
+                }
             }
             after = page.next;
             if after.is_none() {

@@ -5,9 +5,9 @@ use super::ingest::{Incoming, Ingested};
 use super::step::attach;
 use super::{Objects, OpenBucket};
 use crate::records::{
-    BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, ObjectRecord, Piece, TagsRecord,
+    BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, LockRecord, ObjectRecord, Piece, TagsRecord,
 };
-use crate::{DeleteObject, Deleted, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
+use crate::{DeleteObject, Deleted, Governance, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
 use baleen_types::{BucketName, ObjectPath, Timestamp};
 use baleen_usage::Source;
@@ -23,6 +23,7 @@ struct New {
     condition: WriteCondition,
     headers: HeadersRecord,
     tags: TagsRecord,
+    lock: LockRecord,
     source: Source,
 }
 
@@ -32,7 +33,8 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::NoSuchBucket`]; [`ObjectError::TooLarge`] above 5 GiB; [`ObjectError::BadDigest`],
     /// [`ObjectError::BadChecksum`], [`ObjectError::IncompleteBody`] and [`ObjectError::Body`] if the body is not what was
-    /// announced; [`ObjectError::PreconditionFailed`]; [`ObjectError::NoSpace`].
+    /// announced; [`ObjectError::LockMissing`], [`ObjectError::RetainUntilPast`]; [`ObjectError::PreconditionFailed`];
+    /// [`ObjectError::NoSpace`].
     pub async fn put(self: &Arc<Self>, request: PutObject) -> Result<Stored, ObjectError> {
         self.put_from(request, Source::Upload).await
     }
@@ -41,6 +43,7 @@ impl Objects {
     pub(super) async fn put_from(self: &Arc<Self>, request: PutObject, source: Source) -> Result<Stored, ObjectError> {
         request.headers.check()?;
         let bucket = self.open_bucket(&request.at.bucket).await?;
+        bucket.record.check_lock(&request.lock, self.clock.now())?;
         let incoming = Incoming {
             body: request.body,
             length: request.length,
@@ -56,6 +59,7 @@ impl Objects {
             condition: request.condition,
             headers,
             tags: request.tags.into_pairs(),
+            lock: request.lock.into(),
             source,
         };
         self.store(&bucket, new, ingested).await
@@ -82,6 +86,7 @@ impl Objects {
             checksum: checksum.as_ref().map(ChecksumRecord::from),
             headers: new.headers,
             tags: new.tags,
+            lock: new.lock,
             body: BodyRecord::Pieces(vec![piece]),
         };
         let mut stored = Stored {
@@ -96,6 +101,7 @@ impl Objects {
             bucket: bucket.id,
             condition: new.condition,
             becomes: Becomes::Object(Box::new(record), new.source),
+            governance: Governance::Holds,
             also: attach(Request::new(), &piece, ingested.inline.as_ref())?,
         };
         let this = Arc::clone(self);
@@ -119,7 +125,8 @@ impl Objects {
     /// Deletes an object or a version. Deleting what is not there is no error.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`], [`ObjectError::PreconditionFailed`].
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::PreconditionFailed`]; [`ObjectError::Locked`] for a version that is
+    /// protected.
     pub async fn delete(self: &Arc<Self>, request: impl Into<DeleteObject>) -> Result<Deleted, ObjectError> {
         let request = request.into();
         let bucket = self.open_bucket(&request.of.at.bucket).await?.id;
@@ -133,6 +140,7 @@ impl Objects {
             bucket,
             condition: request.condition,
             becomes: request.of.version.map_or(Becomes::Deleted, Becomes::Without),
+            governance: request.governance,
             also: Request::new(),
         };
         let this = Arc::clone(self);

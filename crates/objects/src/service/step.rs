@@ -1,15 +1,25 @@
 //! A commit as it is put together: what it writes and requires, what it frees, and what it adds to the counters.
 
-use crate::ObjectError;
 use crate::keys::{self, Counted};
 use crate::records::{BodyRecord, LiveExtent, ObjectRecord, Piece, encode_inline};
+use crate::{Governance, Lock, ObjectError};
 use baleen_blob::Extent;
 use baleen_meta::{Request, record};
+use baleen_types::Timestamp;
 use baleen_usage::Removed;
 use bytes::Bytes;
 
+/// What a commit may remove. Held by [`Step::remove`], through which every removal of a version goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guard {
+    /// When it is decided; a lock whose time has come by then protects no more.
+    pub(super) now: Timestamp,
+    pub(super) governance: Governance,
+}
+
 /// A commit as it is put together.
 pub(super) struct Step {
+    guard: Guard,
     pub(super) request: Request,
     pub(super) own_conditions: Vec<Vec<u8>>,
     pub(super) freed: Vec<Extent>,
@@ -60,8 +70,9 @@ impl Tally {
 }
 
 impl Step {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(guard: Guard) -> Self {
         Self {
+            guard,
             request: Request::new(),
             own_conditions: Vec::new(),
             freed: Vec::new(),
@@ -90,7 +101,13 @@ impl Step {
     }
 
     /// Frees what an object version names, and counts it off.
-    pub(super) fn remove(&mut self, object: &ObjectRecord) {
+    ///
+    /// # Errors
+    /// [`ObjectError::Locked`]. The commit is conditional on the record as it was read, so a lock that comes meanwhile is seen.
+    pub(super) fn remove(&mut self, object: &ObjectRecord) -> Result<(), ObjectError> {
+        if Lock::from(object.lock).protects(self.guard.now, self.guard.governance) {
+            return Err(ObjectError::Locked);
+        }
         let request = std::mem::take(&mut self.request);
         self.request = detach_object(request, object, &mut self.freed);
         self.tally.objects -= 1;
@@ -102,6 +119,7 @@ impl Step {
         if let BodyRecord::Pages { id, .. } = object.body {
             self.dead_pages = Some(id);
         }
+        Ok(())
     }
 }
 

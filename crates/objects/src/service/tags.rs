@@ -12,7 +12,7 @@ impl Objects {
     /// [`ObjectError::DeleteMarker`].
     pub async fn put_tags(&self, of: &ObjectVersion, tags: Tags) -> Result<Option<Version>, ObjectError> {
         let tags = tags.into_pairs();
-        self.amend(of, |object| {
+        self.amend(of, |_, object| {
             object.tags.clone_from(&tags);
             Ok(())
         })

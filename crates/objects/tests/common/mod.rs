@@ -126,6 +126,7 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
         body: body(bytes),
         length: Some(bytes.len() as u64),
         headers: ObjectHeaders::default(),
+        lock: baleen_objects::Lock::default(),
         tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,
@@ -194,6 +195,7 @@ impl Store {
         let create = CreateUpload {
             at: at(key),
             headers: ObjectHeaders::default(),
+            lock: baleen_objects::Lock::default(),
             tags: Tags::default(),
             checksum_algorithm: None,
             checksum_kind: None,

@@ -271,6 +271,7 @@ impl World {
                 body: body_from_bytes(vec![7; bytes]),
                 length: Some(bytes as u64),
                 headers: ObjectHeaders::default(),
+                lock: baleen_objects::Lock::default(),
                 tags: baleen_objects::Tags::default(),
                 expect: Expect::default(),
                 condition: WriteCondition::None,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::UploadPath;
 use crate::WriteCondition;
-use crate::records::{ChecksumRecord, HeadersRecord, PieceAt};
+use crate::records::{ChecksumRecord, HeadersRecord, LockRecord, PieceAt};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, PartNumber, UploadId};
 use std::fmt::Write as _;
 
@@ -51,6 +51,7 @@ fn upload(algorithm: ChecksumAlgorithm, kind: ChecksumKind) -> UploadRecord {
     UploadRecord {
         initiated_ns: 0,
         headers: HeadersRecord::default(),
+        lock: LockRecord::default(),
         tags: Vec::new(),
         algorithm: algorithm.into(),
         chosen: true,
