@@ -12,9 +12,11 @@ use crate::answer::{forbid_storing, json_response};
 use crate::door::{Parts, check_form_type, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::SAML_ANSWER_BODY_BYTES_MAX;
+use crate::ops::source_of;
 use crate::params::Params;
 use crate::told::Told;
 use baleen_http::{RequestBody, Response, ResponseBody};
+use baleen_iam::login::LoginError;
 use baleen_iam::{
     Error, FederatedAnswer, FederatedRefusal, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, PublicUrl, SamlProvider,
 };
@@ -86,13 +88,14 @@ impl Place {
             ));
         }
         let at = public_url(parts)?;
+        let source = source_of(head.extensions.get().copied());
         match self.step {
             Step::Metadata => {
-                let metadata = parts.iam.saml_metadata(&self.provider, at).await?;
+                let metadata = parts.iam.saml_metadata(&self.provider, at, source).await?;
                 Ok(page(StatusCode::OK, "application/samlmetadata+xml", metadata))
             }
             Step::Login => {
-                let start = parts.iam.begin_federated_login(&self.provider, at).await?;
+                let start = parts.iam.begin_federated_login(&self.provider, at, source).await?;
                 let mut response = Response::new(ResponseBody::empty());
                 *response.status_mut() = StatusCode::SEE_OTHER;
                 let headers = response.headers_mut();
@@ -125,13 +128,18 @@ impl Place {
             relay_state: params.get("RelayState").unwrap_or_default(),
             response: params.get("SAMLResponse").unwrap_or_default(),
         };
-        let proven = parts.iam.prove_federated_login(&self.provider, at, &brought).await;
+        let source = source_of(head.extensions.get().copied());
+        let proven = parts
+            .iam
+            .prove_federated_login(&self.provider, at, &brought, source)
+            .await;
         // Of an account only once its connection has sent the browser away: before, the name in the path may be invented.
         if !matches!(
             &proven,
-            Err(Error::FederatedLogin(
-                FederatedRefusal::OtherBrowser | FederatedRefusal::OtherConnection
-            ))
+            Err(LoginError::Throttled { .. }
+                | LoginError::Iam(Error::FederatedLogin(
+                    FederatedRefusal::OtherBrowser | FederatedRefusal::OtherConnection
+                )))
         ) {
             told.concerns(self.provider.account());
             let connection = self.provider.to_string();
@@ -172,8 +180,8 @@ pub(crate) fn public_url(parts: &Parts) -> Result<&PublicUrl, Fault> {
 }
 
 /// Logs why a login was refused: the client learns only that it was.
-pub(crate) fn refused(error: Error) -> Fault {
-    if let Error::FederatedLogin(why) = &error {
+pub(crate) fn refused(error: LoginError) -> Fault {
+    if let LoginError::Iam(Error::FederatedLogin(why)) = &error {
         info!(reason = %why, "a federated login was refused");
     }
     error.into()

@@ -17,6 +17,7 @@ use common::{Bench, Told, body, encode};
 use http::Method;
 use idp::TestIdp;
 use serde_json::Value;
+use std::time::Duration;
 
 const ANA: &str = "ana@example.com";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -161,6 +162,8 @@ async fn forged_answers() {
         ("a=b", brought.form(), &None),
         (&format!("{0}; {0}", brought.cookie), brought.form(), &None),
     ] {
+        // Slower than the brake on guessing brakes.
+        site.bench.clock.advance(Duration::from_secs(31));
         for accept in ["application/json", "text/html"] {
             let headers = [("content-type", FORM), ("cookie", cookie), ("accept", accept)];
             let told = site

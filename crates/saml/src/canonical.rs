@@ -3,6 +3,7 @@
 //! Source: <https://www.w3.org/TR/xml-exc-c14n/>, over Canonical XML 1.0 for what it leaves alone. Comments and everything
 //! else that canonical XML drops never gets past [`crate::xml`].
 
+use crate::limits::CANONICAL_BYTES_MAX;
 use crate::xml::{Child, Document, Id};
 
 /// What to write.
@@ -16,8 +17,9 @@ pub(crate) struct Apex<'a> {
     pub(crate) inclusive: &'a [&'a str],
 }
 
-/// The canonical form of one element with all in it.
-pub(crate) fn canonical(document: &Document, apex: Apex<'_>) -> String {
+/// The canonical form of one element with all in it; none if it would be longer than [`CANONICAL_BYTES_MAX`], which is told
+/// before it is written whole: namespaces that are written again and again can make it much longer than the document.
+pub(crate) fn canonical(document: &Document, apex: Apex<'_>) -> Option<String> {
     let mut writer = Writer {
         document,
         apex,
@@ -25,7 +27,7 @@ pub(crate) fn canonical(document: &Document, apex: Apex<'_>) -> String {
         rendered: Vec::new(),
     };
     writer.element(apex.element);
-    writer.out
+    (writer.out.len() <= CANONICAL_BYTES_MAX).then_some(writer.out)
 }
 
 struct Writer<'a> {
@@ -39,6 +41,9 @@ struct Writer<'a> {
 impl Writer<'_> {
     // The depth is bounded by the parser.
     fn element(&mut self, id: Id) {
+        if self.out.len() > CANONICAL_BYTES_MAX {
+            return;
+        }
         let element = self.document.element(id);
         let name = qualified(&element.prefix, &element.local);
         let rendered_before = self.rendered.len();

@@ -206,7 +206,8 @@ impl Signing {
                 without: None,
                 inclusive: &[],
             },
-        );
+        )
+        .unwrap();
         let digest = digest::digest(&digest::SHA256, octets.as_bytes());
         let info = format!(
             concat!(

@@ -42,6 +42,18 @@ pub(crate) const CERTIFICATE_BYTES_MAX: usize = 4096;
 /// Bytes of a name identifier (saml-core 8.3: up to 256 characters).
 pub(crate) const NAME_ID_BYTES_MAX: usize = 256;
 
+/// Elements of a `SignedInfo`: SAML's one shape has eleven with both lists of prefixes.
+pub(crate) const SIGNED_INFO_ELEMENTS_MAX: usize = 16;
+
+/// Bytes of text, attributes and namespaces in a `SignedInfo`. Real ones have about 1,000; lists of prefixes make them longer.
+pub(crate) const SIGNED_INFO_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of a signature: those of the largest key, of 8192 bits.
+pub(crate) const SIGNATURE_BYTES_MAX: usize = 1024;
+
+/// Bytes of a canonical form. That of a real answer is about as long as the answer.
+pub(crate) const CANONICAL_BYTES_MAX: usize = 4 * RESPONSE_BYTES_MAX;
+
 /// Bytes of the relay state (saml-bindings 3.4.3).
 pub const RELAY_STATE_BYTES_MAX: usize = 80;
 

@@ -1,7 +1,8 @@
 //! The answer of an identity provider: from a form field to a name, through every check between.
 //!
 //! Source: saml-profiles 4.1.4.3 (what a service provider must check), saml-bindings 3.5, saml-core 2 and 5.
-//! First the shape of the whole message, then the signature, then what was signed; see [`crate::signature`] for why nothing
+//! First what costs little: the size, whether the connection is alive, the shape of the whole message and what it says of itself.
+//! Then the signature, then what was signed; see [`crate::signature`] for why nothing
 //! is believed of an assertion that is not read from the octets that were signed.
 
 use baleen_types::Timestamp;
@@ -59,6 +60,9 @@ impl Answer {
     /// # Errors
     /// [`Refused`]. The reason is for the log, [`Refused::PUBLIC`] for the sender.
     pub fn verify(field: &str, expected: &Expected<'_>) -> Result<Self, Refused> {
+        if !expected.provider.is_live(expected.now) {
+            return Err(Refused::Expired);
+        }
         if field.len() > RESPONSE_FIELD_BYTES_MAX {
             return Err(Refused::TooLarge);
         }
@@ -69,6 +73,8 @@ impl Answer {
         let document = Document::parse(&xml, RESPONSE_BYTES_MAX).map_err(Refused::Xml)?;
         let assertion = shape(&document)?;
         message(&document, expected)?;
+        // Read again from what was signed; here it spares the work for answers of others.
+        issuer(&document, assertion, expected)?.ok_or(Refused::Issuer)?;
         let signed = signatures(&document, assertion, expected)?;
         let document = signed.document()?;
         Self::read(&document, expected)
@@ -181,9 +187,6 @@ fn message(document: &Document, expected: &Expected<'_>) -> Result<(), Refused> 
 
 /// The assertion must be signed; the response may be, and then that signature must hold too.
 fn signatures(document: &Document, assertion: Id, expected: &Expected<'_>) -> Result<Signed, Refused> {
-    if !expected.provider.is_live(expected.now) {
-        return Err(Refused::Expired);
-    }
     let signed = signature::verify(document, assertion, expected.provider.good(expected.now))?;
     let root = Document::ROOT;
     if signature::of(document, root)?.is_some() {

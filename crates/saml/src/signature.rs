@@ -9,6 +9,10 @@
 //! matter for safety how an attacker arranges the rest of the document, nor even whether our canonical form is right: were
 //! it wrong, genuine answers would be refused. The same holds one level down: the reference is read from the octets of
 //! `SignedInfo` over which the key's signature was checked.
+//!
+//! **What costs little comes first.** Anybody may send what looks like an answer, so nothing is put into canonical form before
+//! the signature has SAML's shape in SAML's size, names the element it stands in, and there is a key to hold it against; and of
+//! the element itself nothing before a key has signed for its digest.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
@@ -19,7 +23,7 @@ use aws_lc_rs::signature::{
 use crate::canonical::{Apex, canonical};
 use crate::certificate::Certificate;
 use crate::error::Refused;
-use crate::limits::NAMESPACES_MAX;
+use crate::limits::{NAMESPACES_MAX, SIGNATURE_BYTES_MAX, SIGNED_INFO_BYTES_MAX, SIGNED_INFO_ELEMENTS_MAX};
 use crate::names;
 use crate::text::decode_base64;
 use crate::xml::{Document, Id};
@@ -50,8 +54,31 @@ pub(crate) fn verify<'a>(
     element: Id,
     keys: impl Iterator<Item = &'a Certificate>,
 ) -> Result<Signed, Refused> {
+    let mut keys = keys.peekable();
+    if keys.peek().is_none() {
+        return Err(Refused::Expired);
+    }
     let signature = of(document, element)?.ok_or(Refused::Unsigned)?;
     let [info, value] = signature_parts(document, signature)?;
+    if !document.fits(info, SIGNED_INFO_ELEMENTS_MAX, SIGNED_INFO_BYTES_MAX) {
+        return Err(Refused::Signature(
+            "a SignedInfo larger than one of SAML's shape can be",
+        ));
+    }
+    if !document.fits(value, 1, 2 * SIGNATURE_BYTES_MAX) {
+        return Err(Refused::Signature("a signature value longer than any key makes"));
+    }
+    let id = document.attribute(element, "ID").filter(|id| !id.is_empty());
+    let names_it = |info: &SignedInfo| {
+        if id == Some(&info.id) {
+            Ok(())
+        } else {
+            Err(Refused::Signature(
+                "a reference to another element than the one it stands in",
+            ))
+        }
+    };
+    names_it(&SignedInfo::read(document, info)?)?;
 
     let method = document.only(info, names::SIGNATURE, "CanonicalizationMethod");
     let method = method.ok_or(Refused::Signature("no canonicalization method"))?;
@@ -66,9 +93,9 @@ pub(crate) fn verify<'a>(
     )?;
     let value = document.text(value).and_then(decode_base64);
     let value = value.ok_or(Refused::Signature("a signature value that is not base64"))?;
-    // Its algorithm is read from the octets too: they are what the key speaks for.
+    // What was read above was for speed. What counts, its algorithm too, is read from the octets: they are what the key speaks for.
     let info = Document::parse(octets.as_bytes(), usize::MAX).map_err(Refused::Xml)?;
-    let info = SignedInfo::read(&info)?;
+    let info = SignedInfo::read(&info, Document::ROOT)?;
     let mut tried = keys.map(|key| UnparsedPublicKey::new(info.algorithm, key.key()));
     if !tried.any(|key| key.verify(octets.as_bytes(), &value).is_ok()) {
         return Err(Refused::Signature(
@@ -76,12 +103,7 @@ pub(crate) fn verify<'a>(
         ));
     }
 
-    let id = document.attribute(element, "ID").filter(|id| !id.is_empty());
-    if id != Some(&info.id) {
-        return Err(Refused::Signature(
-            "a reference to another element than the one it stands in",
-        ));
-    }
+    names_it(&info)?;
     let inclusive: Vec<&str> = info.inclusive.iter().map(String::as_str).collect();
     let octets = canonical(
         document,
@@ -90,7 +112,8 @@ pub(crate) fn verify<'a>(
             without: Some(signature),
             inclusive: &inclusive,
         },
-    );
+    )
+    .ok_or(Refused::TooLarge)?;
     if digest::digest(info.digest_algorithm, octets.as_bytes()).as_ref() != info.digest {
         return Err(Refused::Signature("the signed element was changed"));
     }
@@ -116,13 +139,11 @@ fn signature_parts(document: &Document, signature: Id) -> Result<[Id; 2], Refuse
 fn canonicalized(document: &Document, apex: Apex<'_>, method: Id) -> Result<String, Refused> {
     let inclusive = inclusive(document, method)?;
     let inclusive: Vec<&str> = inclusive.iter().map(String::as_str).collect();
-    Ok(canonical(
-        document,
-        Apex {
-            inclusive: &inclusive,
-            ..apex
-        },
-    ))
+    let apex = Apex {
+        inclusive: &inclusive,
+        ..apex
+    };
+    canonical(document, apex).ok_or(Refused::TooLarge)
 }
 
 /// The prefixes of `InclusiveNamespaces` in an element that must name exclusive canonicalization.
@@ -158,8 +179,7 @@ struct SignedInfo {
 }
 
 impl SignedInfo {
-    fn read(document: &Document) -> Result<Self, Refused> {
-        let info = Document::ROOT;
+    fn read(document: &Document, info: Id) -> Result<Self, Refused> {
         let mut parts = document.children(info);
         let (Some(_canonicalization), Some(method), Some(reference), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -201,6 +221,9 @@ impl SignedInfo {
         };
         let digest = document.text(value).and_then(decode_base64);
         let digest = digest.ok_or(Refused::Signature("a digest that is not base64"))?;
+        if digest.len() != digest_algorithm.output_len() {
+            return Err(Refused::Signature("a digest of another length than its algorithm's"));
+        }
 
         let mut parts = document.children(transforms);
         let (Some(enveloped), Some(exclusive), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -220,3 +243,6 @@ impl SignedInfo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,6 +115,29 @@ impl Document {
         self.element(id).parent
     }
 
+    /// Whether an element with all in it has at most so many elements, and so many bytes of text, values and namespaces. Looks
+    /// at no more than that.
+    pub(crate) fn fits(&self, id: Id, elements_max: usize, bytes_max: usize) -> bool {
+        let (mut open, mut seen, mut bytes) = (vec![id], 0, 0);
+        while let Some(id) = open.pop() {
+            let element = self.element(id);
+            let declared = element.declared.iter().map(|(_, namespace)| namespace.len());
+            let attributes = element.attributes.iter().map(|a| a.namespace.len() + a.value.len());
+            bytes += declared.chain(attributes).sum::<usize>();
+            for child in &element.children {
+                match child {
+                    Child::Element(id) => open.push(*id),
+                    Child::Text(text) => bytes += text.len(),
+                }
+            }
+            seen += 1;
+            if seen + open.len() > elements_max || bytes > bytes_max {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The child elements.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         self.element(id).children.iter().filter_map(|child| match child {

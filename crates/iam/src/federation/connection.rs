@@ -3,6 +3,7 @@
 use super::provider::{PublicUrl, SamlProvider, entity_id};
 use crate::change::{Stored, View, named_id};
 use crate::epochs::Scope;
+use crate::login::LoginError;
 use crate::paging::Walk;
 use crate::records::{StoredAuth, StoredConnection, StoredUser, encode, stamp};
 use crate::sessions::end_logins;
@@ -12,6 +13,7 @@ use baleen_policy::Authorized;
 use baleen_saml::{Certificate, IdentityProvider, SigningKey};
 use baleen_sealing::NONCE_BYTES;
 use baleen_types::{AccountId, Timestamp, UserId};
+use std::net::IpAddr;
 
 /// A connection, as admins see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,10 +150,21 @@ impl Iam {
     }
 
     /// Our metadata for the identity provider's admin.
-    pub async fn saml_metadata(&self, provider: &SamlProvider, at: &PublicUrl) -> Result<String, Error> {
-        let stored = self.view().await?.connection_named(provider).await?;
-        let key = self.saml_key(provider.account(), &stored)?;
-        Ok(at.service(&stored.provider).metadata(&key))
+    ///
+    /// # Errors
+    /// `NoSuchEntity` when there is no such connection; `Throttled`.
+    pub async fn saml_metadata(
+        &self,
+        provider: &SamlProvider,
+        at: &PublicUrl,
+        source: IpAddr,
+    ) -> Result<String, LoginError> {
+        let metadata = async {
+            let stored = self.view().await?.connection_named(provider).await?;
+            let key = self.saml_key(provider.account(), &stored)?;
+            Ok(at.service(&stored.provider).metadata(&key))
+        };
+        self.counted(source, metadata).await
     }
 
     pub(super) fn saml_key(&self, account: AccountId, stored: &StoredConnection) -> Result<SigningKey, Error> {

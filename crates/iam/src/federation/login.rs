@@ -3,6 +3,7 @@
 use super::provider::{PublicUrl, SamlProvider};
 use super::sealed::{Asked, Proven};
 use crate::change::{Stored, View};
+use crate::login::LoginError;
 use crate::records::{StoredAuth, StoredOnce, account_id, encode, sha256, stamp, user_id};
 use crate::{Error, FederatedRefusal, Iam, LoginKind, NewSession, OpenedSession, SessionLength, UserInfo};
 use baleen_meta::Request;
@@ -47,12 +48,17 @@ impl Iam {
     /// Begins a login through a connection.
     ///
     /// # Errors
-    /// `NoSuchEntity` when there is no such connection.
+    /// `NoSuchEntity` when there is no such connection; `Throttled`.
     pub async fn begin_federated_login(
         &self,
         provider: &SamlProvider,
         at: &PublicUrl,
-    ) -> Result<FederatedStart, Error> {
+        source: IpAddr,
+    ) -> Result<FederatedStart, LoginError> {
+        self.counted(source, self.begin(provider, at)).await
+    }
+
+    async fn begin(&self, provider: &SamlProvider, at: &PublicUrl) -> Result<FederatedStart, Error> {
         let stored = self.view().await?.connection_named(provider).await?;
         let key = self.saml_key(provider.account(), &stored)?;
         let now = self.parts.clock.now();
@@ -77,8 +83,18 @@ impl Iam {
     /// Checks what a browser brought back, and gives the code that the login is exchanged for, with whose login it is.
     ///
     /// # Errors
-    /// `FederatedLogin`, one text for all reasons; the reason itself is its source, for the log.
+    /// `FederatedLogin`, one text for all reasons; the reason itself is its source, for the log. `Throttled`, before any work.
     pub async fn prove_federated_login(
+        &self,
+        provider: &SamlProvider,
+        at: &PublicUrl,
+        brought: &FederatedAnswer<'_>,
+        source: IpAddr,
+    ) -> Result<(Secret, UserInfo), LoginError> {
+        self.counted(source, self.prove(provider, at, brought)).await
+    }
+
+    async fn prove(
         &self,
         provider: &SamlProvider,
         at: &PublicUrl,
@@ -127,12 +143,21 @@ impl Iam {
     /// Exchanges a code for a session, once. It does not last longer than the identity provider allows.
     ///
     /// # Errors
-    /// `FederatedLogin`, as above; `LimitExceeded` when the user has too many sessions.
+    /// `FederatedLogin`, as above; `LimitExceeded` when the user has too many sessions; `Throttled`.
     pub async fn exchange_federated_login(
         &self,
         code: &str,
         length: SessionLength,
-        origin: Option<IpAddr>,
+        source: IpAddr,
+    ) -> Result<(UserInfo, OpenedSession), LoginError> {
+        self.counted(source, self.exchange(code, length, source)).await
+    }
+
+    async fn exchange(
+        &self,
+        code: &str,
+        length: SessionLength,
+        source: IpAddr,
     ) -> Result<(UserInfo, OpenedSession), Error> {
         let now = self.parts.clock.now();
         let proven = self.take_back::<Proven>(code, now).ok_or(FederatedRefusal::Code)?;
@@ -172,10 +197,26 @@ impl Iam {
             kind: LoginKind::Federated,
             length: left,
             with_second_factor: false,
-            origin,
+            origin: Some(source),
         };
         let opened = self.open_session(&user, new).await?;
         Ok((user, opened))
+    }
+
+    /// Lets an address in to a step of a login, unless too much from there failed lately: what fails stays charged to it, as a
+    /// wrong password does. No user is held back, since what is proven here is no secret of a user's.
+    pub(super) async fn counted<T>(
+        &self,
+        source: IpAddr,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, LoginError> {
+        let throttle = &self.login.throttle;
+        throttle.enter(self.parts.clock.monotonic(), source)?;
+        let done = step.await;
+        if !matches!(&done, Err(Error::FederatedLogin(_) | Error::NoSuchEntity { .. })) {
+            throttle.not_charged(source);
+        }
+        Ok(done?)
     }
 
     /// Forgets what was used once and is refused by its time meanwhile; for a background task.

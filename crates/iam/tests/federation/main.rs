@@ -10,6 +10,7 @@
 mod common;
 mod idp;
 
+use baleen_iam::login::LoginError;
 use baleen_iam::{
     AuthMethod, Error, FederatedAnswer, FederatedRefusal, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, Lookup, PublicUrl,
     SamlProvider, SessionLength, UserInfo,
@@ -20,6 +21,7 @@ use baleen_saml::Refused;
 use baleen_types::{AccessKeyId, Timestamp};
 use common::World;
 use idp::TestIdp;
+use std::net::IpAddr;
 use std::time::Duration;
 
 const ISSUER: &str = "https://idp.example/metadata";
@@ -34,6 +36,11 @@ struct Joined {
 
 fn here() -> PublicUrl {
     PublicUrl::parse("https://baleen.example").unwrap()
+}
+
+/// Where browsers are.
+fn there() -> IpAddr {
+    IpAddr::from([192, 0, 2, 7])
 }
 
 impl Joined {
@@ -62,7 +69,7 @@ impl Joined {
         let start = self
             .world
             .iam
-            .begin_federated_login(&self.provider, &here())
+            .begin_federated_login(&self.provider, &here(), there())
             .await
             .unwrap();
         let (response, relay_state) = self.idp.answer(&start.redirect_url, name, self.world.clock.now());
@@ -78,7 +85,7 @@ impl Joined {
         let code = self
             .world
             .iam
-            .prove_federated_login(&self.provider, &here(), &brought)
+            .prove_federated_login(&self.provider, &here(), &brought, there())
             .await;
         code.map(|(code, user)| {
             assert_eq!(user.account, self.provider.account());
@@ -89,7 +96,7 @@ impl Joined {
 
     async fn exchange(&self, code: &str) -> Result<AccessKeyId, String> {
         let length = SessionLength::login(None).unwrap();
-        let opened = self.world.iam.exchange_federated_login(code, length, None).await;
+        let opened = self.world.iam.exchange_federated_login(code, length, there()).await;
         opened.map(|(_, session)| session.id).map_err(why)
     }
 
@@ -116,8 +123,8 @@ async fn federated(world: &World, name: &str) -> UserInfo {
 
 /// The reason, which the sender is not told.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn why(error: Error) -> String {
-    let Error::FederatedLogin(reason) = &error else {
+fn why(error: LoginError) -> String {
+    let LoginError::Iam(Error::FederatedLogin(reason)) = &error else {
         return format!("{error:?}");
     };
     assert_eq!(error.to_string(), Refused::PUBLIC);
@@ -180,7 +187,7 @@ async fn connection_as_admins_see_it() {
     assert_eq!(seen.entity_id, format!("urn:baleen:{name}"));
     assert_eq!(seen.provider_url, format!("https://baleen.example/saml/{name}/acs"));
     assert!(seen.expiry > joined.world.clock.now());
-    let metadata = iam.saml_metadata(&joined.provider, &here()).await.unwrap();
+    let metadata = iam.saml_metadata(&joined.provider, &here(), there()).await.unwrap();
     assert!(metadata.contains(&seen.entity_id) && metadata.contains(&seen.provider_url));
 
     let again = iam
@@ -208,12 +215,12 @@ async fn connections_that_are_not_there() {
     let iam = &joined.world.iam;
     let other = SamlProvider::new("other", joined.world.account);
     assert!(matches!(
-        iam.begin_federated_login(&other, &here()).await,
-        Err(Error::NoSuchEntity { .. })
+        iam.begin_federated_login(&other, &here(), there()).await,
+        Err(LoginError::Iam(Error::NoSuchEntity { .. }))
     ));
     assert!(matches!(
-        iam.saml_metadata(&other, &here()).await,
-        Err(Error::NoSuchEntity { .. })
+        iam.saml_metadata(&other, &here(), there()).await,
+        Err(LoginError::Iam(Error::NoSuchEntity { .. }))
     ));
 }
 
@@ -260,7 +267,7 @@ async fn other_browsers() {
     let without = joined
         .world
         .iam
-        .prove_federated_login(&joined.provider, &here(), &brought)
+        .prove_federated_login(&joined.provider, &here(), &brought, there())
         .await;
     assert_eq!(without.map(|_| ()).map_err(why), Err(other_browser));
     assert!(joined.prove(&mine).await.is_ok());
@@ -379,7 +386,7 @@ async fn session_ends_when_the_identity_provider_wants() {
     let start = joined
         .world
         .iam
-        .begin_federated_login(&joined.provider, &here())
+        .begin_federated_login(&joined.provider, &here(), there())
         .await
         .unwrap();
     let (response, relay_state) = joined
@@ -393,7 +400,7 @@ async fn session_ends_when_the_identity_provider_wants() {
     let (_, opened) = joined
         .world
         .iam
-        .exchange_federated_login(&code, length, None)
+        .exchange_federated_login(&code, length, there())
         .await
         .unwrap();
     assert_eq!(opened.expires, end);
@@ -415,7 +422,7 @@ async fn clock_of_the_answer() {
     let start = joined
         .world
         .iam
-        .begin_federated_login(&joined.provider, &here())
+        .begin_federated_login(&joined.provider, &here(), there())
         .await
         .unwrap();
     let earlier = Timestamp::from_secs(joined.world.clock.now().as_secs() - 3600);
@@ -425,4 +432,48 @@ async fn clock_of_the_answer() {
         .await
         .unwrap_err();
     assert!(refused.contains("Time"), "{refused}");
+}
+
+/// Whoever keeps sending what proves nothing is turned away before any of it is looked at; whoever proves something is not
+/// counted, however many do so from one address.
+#[tokio::test]
+async fn what_fails_is_counted_by_address() {
+    let joined = Joined::new().await;
+    let other = SamlProvider::new("other", joined.world.account);
+    for _ in 0..50 {
+        let code = joined.prove(&joined.answered("ana@example.com").await).await.unwrap();
+        joined.exchange(&code).await.unwrap();
+    }
+    let good = joined.answered("ana@example.com").await;
+    let forged = (good.0.clone(), good.1.clone(), "AAAA".to_owned());
+    let iam = &joined.world.iam;
+    for _ in 0..5 {
+        assert!(joined.prove(&forged).await.unwrap_err().contains("Xml"));
+        assert_eq!(joined.exchange("00").await, Err(debug(&FederatedRefusal::Code)));
+        assert!(iam.begin_federated_login(&other, &here(), there()).await.is_err());
+        assert!(iam.saml_metadata(&other, &here(), there()).await.is_err());
+    }
+    let brought = FederatedAnswer {
+        cookie: Some(&good.0),
+        relay_state: &good.1,
+        response: &good.2,
+    };
+    let length = SessionLength::login(None).unwrap();
+    let at = here();
+    for outcome in [
+        iam.prove_federated_login(&joined.provider, &at, &brought, there())
+            .await
+            .map(drop),
+        iam.exchange_federated_login("00", length, there()).await.map(drop),
+        iam.begin_federated_login(&joined.provider, &at, there())
+            .await
+            .map(drop),
+        iam.saml_metadata(&joined.provider, &at, there()).await.map(drop),
+    ] {
+        assert!(matches!(outcome, Err(LoginError::Throttled { .. })), "{outcome:?}");
+    }
+    let elsewhere = IpAddr::from([198, 51, 100, 7]);
+    iam.saml_metadata(&joined.provider, &at, elsewhere).await.unwrap();
+    joined.world.clock.advance(Duration::from_secs(60));
+    joined.prove(&good).await.unwrap();
 }
