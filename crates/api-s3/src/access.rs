@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baleen_http::{AuthError, Barred, Refusal, Weight};
+use baleen_http::{Barred, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion};
 use baleen_policy::{
     Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
@@ -381,7 +381,7 @@ impl Access {
         let admitted = self.services.gate.admit_to("s3", bucket.owner, &origin).await;
         admitted.map_err(|barred| match barred {
             Barred::NotListed | Barred::Withheld => Fault::access_denied(),
-            Barred::Unavailable => (&Refusal::Auth(AuthError::Unavailable)).into(),
+            Barred::Unavailable => Fault::unavailable(),
         })
     }
 

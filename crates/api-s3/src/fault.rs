@@ -49,6 +49,11 @@ impl Fault {
         Self::new("AccessDenied", StatusCode::FORBIDDEN, "Access Denied")
     }
 
+    /// Nobody can tell now.
+    pub(crate) fn unavailable() -> Self {
+        (&Refusal::Auth(AuthError::Unavailable)).into()
+    }
+
     /// A setting of a bucket that is none.
     pub(crate) fn malformed_xml(message: impl Into<String>) -> Self {
         Self::new("MalformedXML", StatusCode::BAD_REQUEST, message)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use baleen_policy::{Origin, Principal};
-use baleen_types::AccountId;
+use baleen_types::{AccountId, RegionName};
 
 /// Holds principals to the networks their account allows; implemented over the whitelists of `tenancy`, wired by `server`.
 ///
@@ -16,6 +16,9 @@ pub trait Gate: Send + Sync + 'static {
     /// Lets anybody at all in to what belongs to `account` behind the door of a name: that door asks it for a request without
     /// credentials, once it knows the owner of what the request is about (identity contract, section 5).
     async fn admit_to(&self, door: &str, account: AccountId, origin: &Origin) -> Result<(), Barred>;
+
+    /// Lets `account` keep data in a region: a door asks it before something is made there that will hold data.
+    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred>;
 }
 
 /// The gate is closed. Doors render it as their "access denied", without a word on why.
@@ -23,7 +26,7 @@ pub trait Gate: Send + Sync + 'static {
 pub enum Barred {
     /// The account has a list, and the address is not on it.
     NotListed,
-    /// The account may not use what is behind the door.
+    /// The account may not use what is behind the door, or not in the region.
     Withheld,
     /// Nobody can tell now, which lets nobody in. Whoever says so has told the operator why.
     Unavailable,
@@ -40,6 +43,10 @@ impl Gate for OpenGate {
     }
 
     async fn admit_to(&self, _door: &str, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
+        Ok(())
+    }
+
+    async fn may_keep_in(&self, _account: AccountId, _region: &RegionName) -> Result<(), Barred> {
         Ok(())
     }
 }

@@ -48,6 +48,16 @@ impl Gate for Whitelists {
             Err(Barred::Withheld)
         }
     }
+
+    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred> {
+        let found = self.tenancy.customer(account).await;
+        let customer = found.map_err(|failure| unreadable("a customer", &failure))?;
+        if customer.is_some_and(|customer| self.tenancy.regions(&customer).contains(region)) {
+            Ok(())
+        } else {
+            Err(Barred::Withheld)
+        }
+    }
 }
 
 impl Whitelists {
@@ -91,7 +101,7 @@ mod tests {
     use baleen_meta::Meta;
     use baleen_policy::{Action, Ask, Authorized, Context, Resource, Role, Session, User, authorize};
     use baleen_runtime::{ManualClock, SeededEntropy};
-    use baleen_tenancy::{AccessLevel, AssumeRoleControl, NewCustomer, NewRule, Settings, Subnet};
+    use baleen_tenancy::{AccessLevel, AssumeRoleControl, ModifyCustomer, NewCustomer, NewRule, Settings, Subnet};
     use baleen_types::{AccessKeyId, CustomerName, EmailAddress, ProjectId, Timestamp, UserId, UserName};
     use std::time::Duration;
 
@@ -104,6 +114,16 @@ mod tests {
         tenancy: Arc<Tenancy>,
         reseller: Arc<User>,
         customer: Arc<User>,
+    }
+
+    impl World {
+        fn gate(&self) -> Whitelists {
+            Whitelists {
+                tenancy: Arc::clone(&self.tenancy),
+                region: region(),
+                clock: self.clock.clone(),
+            }
+        }
     }
 
     fn name(text: &str) -> CustomerName {
@@ -139,13 +159,17 @@ mod tests {
     }
 
     async fn world() -> World {
+        world_of(&[REGION]).await
+    }
+
+    async fn world_of(regions: &[&str]) -> World {
         let (meta, clock) = (
             Meta::open_model(),
             ManualClock::new(Timestamp::from_secs(1_800_000_000)),
         );
         let settings = Settings {
             hold: HOLD,
-            ..Settings::new(vec![region()])
+            ..Settings::new(regions.iter().map(|name| RegionName::parse(name).unwrap()).collect())
         };
         let parts = baleen_tenancy::Parts {
             meta: meta.clone(),
@@ -187,11 +211,7 @@ mod tests {
     #[tokio::test]
     async fn a_principal_is_held_to_its_own_list_and_a_reseller_s_session_to_the_reseller_s() {
         let world = world().await;
-        let gate = Whitelists {
-            tenancy: Arc::clone(&world.tenancy),
-            region: region(),
-            clock: world.clock.clone(),
-        };
+        let gate = world.gate();
         for (user, subnet) in [(&world.customer, "10.0.0.0/8"), (&world.reseller, "192.0.2.0/24")] {
             let rule = NewRule::new(Subnet::parse(subnet).unwrap(), Vec::new(), String::new(), None).unwrap();
             let id = world.tenancy.add_rule(&by(user), user.account, rule).await.unwrap().id;
@@ -269,11 +289,7 @@ mod tests {
             .set_access_level(&reseller, &name("bound"), level)
             .await
             .unwrap();
-        let gate = Whitelists {
-            tenancy: Arc::clone(&world.tenancy),
-            region: region(),
-            clock: world.clock.clone(),
-        };
+        let gate = world.gate();
         let bound = principal(&root_of(bound.customer.account));
         let (open, withheld) = (Ok(()), Err(Barred::Withheld));
         for (after, s3) in [(Duration::ZERO, open), (HOLD, withheld)] {
@@ -293,6 +309,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_customer_keeps_data_in_its_own_regions_alone() {
+        let world = world_of(&[REGION, "us-west-1"]).await;
+        let gate = world.gate();
+        let account = world.customer.account;
+        let [east, west, mars] = [REGION, "us-west-1", "mars-1"].map(|name| RegionName::parse(name).unwrap());
+        for (regions, in_east, in_west) in [
+            (vec![], Ok(()), Ok(())),
+            (vec![east.clone()], Ok(()), Err(Barred::Withheld)),
+            (vec![west.clone()], Err(Barred::Withheld), Ok(())),
+        ] {
+            let change = ModifyCustomer {
+                regions: Some(regions.clone()),
+                ..ModifyCustomer::default()
+            };
+            let reseller = by(&world.reseller);
+            world.tenancy.modify(&reseller, &name("newcorp"), change).await.unwrap();
+            assert_eq!(gate.may_keep_in(account, &east).await, in_east, "{regions:?}");
+            assert_eq!(gate.may_keep_in(account, &west).await, in_west, "{regions:?}");
+            assert_eq!(gate.may_keep_in(account, &mars).await, Err(Barred::Withheld));
+            assert_eq!(gate.may_keep_in(world.reseller.account, &west).await, Ok(()));
+        }
+        let nobody = AccountId::from_entropy(99);
+        assert_eq!(gate.may_keep_in(nobody, &east).await, Err(Barred::Withheld));
+    }
+
+    #[tokio::test]
     async fn a_list_that_cannot_be_read_lets_nobody_in() {
         let world = world().await;
         let account = world.customer.account;
@@ -302,11 +344,7 @@ mod tests {
             .finish();
         let broken = baleen_meta::Request::new().put(key, "broken");
         world.meta.commit(broken).await.unwrap();
-        let gate = Whitelists {
-            tenancy: world.tenancy,
-            region: region(),
-            clock: world.clock,
-        };
+        let gate = world.gate();
         let outcome = gate
             .admit("iam", &principal(&world.customer), &origin("10.1.2.3"))
             .await;

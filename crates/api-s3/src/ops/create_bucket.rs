@@ -1,6 +1,8 @@
 //! CreateBucket.
 
+use baleen_http::Barred;
 use baleen_objects::CreateBucket;
+use baleen_types::AccountId;
 use http::StatusCode;
 use s3s::dto::{CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response};
@@ -23,11 +25,25 @@ pub(super) async fn run(
     }
     let name = call.bucket_name()?.clone();
     let location = format!("/{name}");
+    let owner = call.account()?;
+    check_owner(services, owner).await?;
     services
         .objects
-        .create_bucket(CreateBucket { owner: call.account()?, name, region: services.region.clone(), object_lock: false })
+        .create_bucket(CreateBucket { owner, name, region: services.region.clone(), object_lock: false })
         .await?;
     Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
+}
+
+/// A customer with regions of its own has buckets in them alone (seed 004, RSCreateCustomer, `Regions`).
+async fn check_owner(services: &Services, owner: AccountId) -> Result<(), Fault> {
+    let region = &services.region;
+    services.gate.may_keep_in(owner, region).await.map_err(|barred| match barred {
+        Barred::NotListed | Barred::Withheld => {
+            let message = format!("Your account may have no buckets in the region {region}; its reseller says in which.");
+            Fault::new("IllegalLocationConstraintException", StatusCode::BAD_REQUEST, message)
+        }
+        Barred::Unavailable => Fault::unavailable(),
+    })
 }
 
 /// `us-east-1` is what clients say when nobody told them a region.

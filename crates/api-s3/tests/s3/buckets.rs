@@ -1,5 +1,7 @@
 //! Buckets.
 
+use baleen_http::Barred;
+
 use crate::harness::{STRANGER, Server, delete, get, head, key, post, put};
 
 #[tokio::test]
@@ -95,6 +97,25 @@ async fn regions() {
         "{}",
         location.text()
     );
+}
+
+#[tokio::test]
+async fn a_customer_has_buckets_in_its_own_regions_alone() {
+    let server = Server::new();
+    server.ok(put("/before")).await;
+    let owner = baleen_types::AccountId::parse("100000000001").unwrap();
+    for (barred, status, code) in [
+        (Barred::Withheld, 400, "IllegalLocationConstraintException"),
+        (Barred::Unavailable, 503, "ServiceUnavailable"),
+    ] {
+        *server.network.0.lock().unwrap() = vec![(owner, barred)];
+        for target in ["/bucket", "/before"] {
+            server.fails(put(target), status, code).await;
+        }
+        server.fails(head("/bucket"), 404, "").await;
+        server.ok(put("/before/k").body("data")).await;
+    }
+    assert_eq!(server.send_as(STRANGER, put("/theirs")).await.status.as_u16(), 200);
 }
 
 #[tokio::test]

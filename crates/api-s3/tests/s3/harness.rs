@@ -98,7 +98,7 @@ impl Recorder for Book {
     }
 }
 
-/// The whitelists of accounts: nobody is let in to those that are named here.
+/// The whitelists of accounts: nobody is let in to those that are named here, and they keep nothing in any region.
 #[derive(Default)]
 pub(crate) struct Network(pub(crate) Mutex<Vec<(AccountId, Barred)>>);
 
@@ -110,6 +110,17 @@ impl Gate for Network {
 
     async fn admit_to(&self, door: &str, account: AccountId, _origin: &Origin) -> Result<(), Barred> {
         assert_eq!(door, "s3");
+        self.judge(account)
+    }
+
+    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred> {
+        assert_eq!(region.as_str(), "eu-central-7");
+        self.judge(account)
+    }
+}
+
+impl Network {
+    fn judge(&self, account: AccountId) -> Result<(), Barred> {
         let closed = self.0.lock().unwrap();
         let barred = closed.iter().find(|(closed, _)| *closed == account);
         barred.map_or(Ok(()), |(_, why)| Err(*why))

@@ -134,6 +134,10 @@ impl Gate for OnlyFrom {
     async fn admit_to(&self, _door: &str, _account: AccountId, _origin: &Origin) -> Result<(), Barred> {
         Ok(())
     }
+
+    async fn may_keep_in(&self, _account: AccountId, _region: &RegionName) -> Result<(), Barred> {
+        Ok(())
+    }
 }
 
 struct Server {
