@@ -1,9 +1,13 @@
 """`baleen admin`: the first steps of an operator, against the server that runs in the data folder."""
 
+import base64
 import hashlib
+import hmac
 import json
 import os
+import struct
 import subprocess
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -127,6 +131,86 @@ def test_passwords_come_from_standard_input_and_tokens_are_redeemed(admin, ann):
     alone = {"BALEEN_DATA": "", "AWS_ENDPOINT_URL": admin.s3}
     admin("password", "redeem", stdin=f"{token}\nBluewhale34\n", **alone)
     assert "password" in admin.run("password", "set", ann).stderr
+
+
+def code_of(secret, step=0):
+    """The code of an authenticator (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30 + step), "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Where profiles are kept; nothing else tells who asks."""
+    return {"XDG_CONFIG_HOME": str(tmp_path), "BALEEN_DATA": ""}
+
+
+def test_a_login_is_kept_in_a_profile_and_guarded_by_a_second_factor(admin, ann, home, tmp_path):
+    at = ["--endpoint-url", admin.s3]
+    admin("password", "set", ann, "--keep", stdin="Bluewhale12\n")
+    assert "(AccessDenied)" in admin.refused("login", "baleen", ann, *at, stdin="Bluewhale13\n", **home)
+    shown = admin("login", "baleen:baleen", ann, *at, "--duration", "10m", stdin="Bluewhale12\n", **home)
+    assert shown["AccessKeyId"].startswith("STX") and shown["SecretAccessKey"]
+
+    done = admin.run("login", "baleen", ann, *at, "--save", "ann", stdin="Bluewhale12\n", **home)
+    file = tmp_path / "baleen" / "profiles.toml"
+    assert done.returncode == 0 and str(file) in done.stdout, done.stderr
+    secret = file.read_text().split("secret_access_key")[1].split('"')[1]
+    assert file.stat().st_mode & 0o777 == 0o600 and secret not in done.stdout + done.stderr
+    hers = ["--profile", "ann"]
+    assert admin("whoami", *hers, **home)["Root"] == "baleen:baleen"
+
+    # Begun by a session of a login, and by nothing else.
+    assert "AccessDenied" in admin.refused("tfa", "begin")
+    begun = admin("tfa", "begin", *hers, **home)
+    lines = admin.run("tfa", "begin", *hers, **home).stdout.splitlines()
+    assert len(lines) > 15 and lines[-1].startswith("secret  ") and max(map(len, lines)) <= 80
+    secret = lines[-1].split()[1]
+    assert secret != begun["secret"] and begun["otpauthUrl"].startswith("otpauth://totp/")
+    wrong = f"{(int(code_of(secret)) + 5) % 10**6:06}\n"
+    assert "baleen: " in admin.refused("tfa", "confirm", *hers, stdin=wrong, **home)
+    codes = admin("tfa", "confirm", *hers, stdin=code_of(secret) + "\n", **home)["recoveryCodes"]
+    assert len(codes) == 10
+
+    told = admin.run("login", "baleen", ann, *at, stdin="Bluewhale12\n", **home)
+    assert told.returncode == 2 and "authenticator" in told.stderr
+    admin("login", "baleen", ann, *at, "--save", "ann", stdin=f"Bluewhale12\n{codes[0]}\n", **home)
+    admin("password", "change", *hers, stdin="Bluewhale12\nBluewhale14\n", **home)
+    assert admin("tfa", "off", *hers, stdin="", **home) == {"Ok": True}
+    admin("login", "baleen", ann, *at, stdin="Bluewhale14\n", **home)
+
+    # Lost the device.
+    begun = admin("tfa", "begin", *hers, **home)
+    admin("tfa", "confirm", *hers, stdin=code_of(begun["secret"], 1) + "\n", **home)
+    admin("tfa", "clear", ann)
+    admin("login", "baleen", ann, *at, stdin="Bluewhale14\n", **home)
+
+
+def test_a_lasting_key_is_not_saved_over(admin, ann, home, tmp_path):
+    admin("password", "set", ann, stdin="Bluewhale12\n")
+    (tmp_path / "baleen").mkdir()
+    file = tmp_path / "baleen" / "profiles.toml"
+    file.write_text('[mine]\naccess_key_id = "AKIAX"\nsecret_access_key = "x"\n')
+    ask = ["login", "baleen", ann, "--endpoint-url", admin.s3, "--save"]
+    assert "does not end" in admin.refused(*ask, "mine", stdin="Bluewhale12\n", **home)
+    done = admin.run(*ask, "ann", stdin="Bluewhale12\n", **home)
+    assert done.returncode == 0 and "baleen admin password change" in done.stderr
+    assert file.read_text().startswith('[mine]\naccess_key_id = "AKIAX"\nsecret_access_key = "x"\n\n[ann]\n')
+    assert "(AccessDenied)" in admin.refused("user", "list", "--profile", "ann", **home)
+
+
+def test_a_reseller_acts_for_a_customer(admin, home):
+    admin("customer", "create", "acted-for", "root@acted-for.com", "--assume-role-control", "reseller")
+    assert "baleen: " in admin.refused("customer", "assume", "acted-for")
+    assert admin.run("customer", "modify", "acted-for").returncode == 2
+    admin("customer", "modify", "acted-for", "--assume-role", "on")
+    admin("customer", "assume", "baleen:acted-for", "--save", "theirs", "--duration", "5m", XDG_CONFIG_HOME=home["XDG_CONFIG_HOME"])
+    assert admin("whoami", "--profile", "theirs", **home)["Root"] == "baleen:acted-for"
+    admin("customer", "modify", "acted-for", "--assume-role", "off")
+    admin.refused("whoami", "--profile", "theirs", **home)
+    admin("customer", "delete", "acted-for")
 
 
 def test_whitelists_and_roles(admin, ann):

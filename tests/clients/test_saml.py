@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from harness import REGION, Baleen, first_line
+from test_admin import Admin
 
 ANA = "ana@example.com"
 MALLORY = "mallory@example.com"
@@ -379,6 +380,26 @@ def test_sessions_end_with_the_connection(server, connection, idp):
     assert rs(server, "RSGetSAMLConnection").json()["Code"] == "NoSuchEntity"
     answer = requests.get(f"{server.s3}/saml/{connection['Provider']}/login", timeout=20)
     assert answer.status_code == 404
+
+
+def test_the_command_line_connects_and_ends_it(server, idp, tmp_path):
+    """After the last: it makes a connection of its own."""
+    admin, file = Admin(server), tmp_path / "idp.xml"
+    file.write_text(idp.metadata)
+    assert "(NoSuchEntity)" in admin.refused("saml", "show")
+    connection = admin("saml", "connect", str(file))
+    metadata = admin.run("saml", "metadata").stdout
+    assert metadata == requests.get(connection["ProviderUrl"].removesuffix("acs") + "metadata", timeout=20).text
+    idp.trust(metadata)
+    admin("user", "log-in-with", ANA, "federated")
+    assert "/login" in admin.run("saml", "show").stderr
+    code = Browser(connection).login(ANA).json()["Code"]
+    home = {"XDG_CONFIG_HOME": str(tmp_path)}
+    admin("login", "--federated", "--save", "ana", stdin=code + "\n", **home)
+    assert admin("whoami", "--profile", "ana", **home)["Arn"].endswith(ANA)
+    assert admin("saml", "update", "-", stdin=idp.metadata)["Provider"] == connection["Provider"]
+    assert admin("saml", "disconnect") == {"Success": "true"}
+    admin.refused("whoami", "--profile", "ana", **home)
 
 
 def test_log_says_why_and_keeps_secrets(server):

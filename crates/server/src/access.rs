@@ -9,12 +9,11 @@ use crate::cli::Place;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
 use crate::folder::{ROOT_CREDENTIALS_FILE, published};
+use crate::profiles::Profile;
 use baleen_iam::RootCredentials;
 use baleen_remote::Credentials;
 use baleen_types::{RegionName, Secret};
 use clap::Args;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How to reach the server.
@@ -29,7 +28,7 @@ pub(crate) struct AccessArguments {
     /// A root-credentials.json [default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or that of the data folder].
     #[arg(long, global = true, value_name = "FILE")]
     credentials: Option<PathBuf>,
-    /// A profile of ~/.config/baleen/profiles.toml, with endpoint, region, access_key_id and secret_access_key.
+    /// A profile of ~/.config/baleen/profiles.toml, with endpoint, region, access_key_id and secret_access_key (admin login --save makes one).
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
 }
@@ -44,21 +43,11 @@ pub(crate) struct Access {
     is_data_flagged: bool,
 }
 
-/// One entry of the profiles file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Profile {
-    endpoint: Option<String>,
-    region: Option<String>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
-}
-
 impl Access {
     /// Reads the configuration, the profile, and what a server says of itself in the data folder.
     pub(crate) fn read(arguments: &AccessArguments, place: &Place) -> Result<Self, Failure> {
         let profile = match &arguments.profile {
-            Some(name) => read_profile(name)?,
+            Some(name) => Profile::read(name)?,
             None => Profile::default(),
         };
         let Loaded { config, .. } = place.load()?;
@@ -113,7 +102,7 @@ impl Access {
         );
         match (&self.arguments.credentials, profile) {
             (Some(file), _) => read_root_credentials(file),
-            (None, (Some(id), Some(secret))) => Ok(keys(id, secret, None)),
+            (None, (Some(id), Some(secret))) => Ok(keys(id, secret, self.profile.session_token.clone())),
             (None, (None, None)) => {
                 let told = if self.is_data_flagged {
                     None
@@ -171,24 +160,4 @@ fn read_root_credentials(file: &Path) -> Result<Credentials, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
     let root: RootCredentials = serde_json::from_str(&text).map_err(|error| failed(&error))?;
     Ok(keys(root.access_key_id, root.secret_access_key, None))
-}
-
-fn read_profile(name: &str) -> Result<Profile, Failure> {
-    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = folder.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
-    let file = folder.unwrap_or_default().join("baleen/profiles.toml");
-    let failed = |why: &dyn std::error::Error| Failure::because(format!("{} cannot be read", file.display()), why);
-    let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
-    // The message of a TOML error quotes the line, which may hold a secret: only its place is told.
-    let mut profiles: BTreeMap<String, Profile> = toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let line = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(0, |before| before.matches('\n').count());
-        Failure::new(format!("{}:{}: {}", file.display(), line + 1, error.message()))
-    })?;
-    let known = profiles.keys().cloned().collect::<Vec<_>>().join(", ");
-    profiles.remove(name).ok_or_else(|| {
-        Failure::usage(format!("there is no profile {name} in {}", file.display())).advise(format!("it has: {known}"))
-    })
 }

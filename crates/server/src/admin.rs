@@ -14,6 +14,7 @@ mod export;
 mod reset_root;
 mod rotate_master_key;
 mod secret_input;
+mod session;
 mod show;
 
 use crate::access::AccessArguments;
@@ -24,8 +25,11 @@ use crate::output;
 use crate::serve::runtime;
 use call::Call;
 use clap::{Args, Subcommand};
-use client::Client;
+use client::{Client, refused};
 use export::Export;
+use secret_input::ask;
+use serde_json::Value;
+use session::Session;
 use show::Show;
 use std::path::Path;
 use std::process::ExitCode;
@@ -51,6 +55,12 @@ enum Action {
     Token(With<commands::token::Command>),
     /// Policies, and whom they are attached to.
     Policy(With<commands::policy::Command>),
+    /// Log in with a password or a code of the identity provider, and show or save the session's key.
+    Login(Alone<commands::login::Arguments>),
+    /// The own second factor.
+    Tfa(With<commands::tfa::Command>),
+    /// The account's own identity provider (SAML).
+    Saml(With<commands::saml::Command>),
     /// Passwords, and the tokens that reset them.
     Password(With<commands::password::Command>),
     /// Networks from which a customer may be used.
@@ -105,15 +115,21 @@ struct Plan {
     export: Option<Export>,
     /// Asked before, to learn something that the call needs.
     first: Option<First>,
+    /// Told about this answer on standard error.
+    remark: Option<fn(&Value) -> Option<String>>,
+    /// The door may want a code besides, which is asked for then.
+    may_want_code: bool,
+    /// The profile in which the credentials of the answer are kept.
+    save: Option<String>,
 }
 
-/// A call whose answer has a parameter for the next: a member of a thing in it.
+/// A call whose answer has something for the next: a member of a thing in it, or of itself.
 #[derive(Debug)]
 struct First {
     call: Call,
     of: &'static str,
     member: &'static str,
-    parameter: &'static str,
+    put: fn(Call, &str) -> Call,
 }
 
 /// A family's commands become plans without asking anybody, but people for secrets.
@@ -130,6 +146,9 @@ impl Plan {
             entries_max: None,
             export: None,
             first: None,
+            remark: None,
+            may_want_code: false,
+            save: None,
         }
     }
 
@@ -153,6 +172,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Action::Key(with) => with.run(json),
         Action::Token(with) => with.run(json),
         Action::Policy(with) => with.run(json),
+        Action::Login(alone) => alone.run(json),
+        Action::Tfa(with) => with.run(json),
+        Action::Saml(with) => with.run(json),
         Action::Password(with) => with.run(json),
         Action::Whitelist(with) => with.run(json),
         Action::Billing(alone) => alone.run(json),
@@ -199,44 +221,63 @@ fn whoami() -> Plan {
 }
 
 fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failure> {
-    let Plan {
-        call,
-        show,
-        note,
-        entries_max,
-        export,
-        first,
-    } = plan;
     let client = Client::find(&asking.access, &asking.place)?;
-    let answer = runtime()?.block_on(async {
-        let call = match first {
-            None => call,
-            Some(first) => {
-                let found = client.send(&first.call).await?;
-                let value = found[first.of][first.member].as_str().unwrap_or_default().to_owned();
-                call.with(first.parameter, value)
-            }
-        };
-        match (&export, &show) {
-            (Some(export), _) => export.take(&client, &call).await,
-            (None, Show::Table { list, .. }) => client.send_all(&call, list, entries_max.unwrap_or(usize::MAX)).await,
-            (None, _) => client.send(&call).await,
-        }
-    })?;
+    let answer = runtime()?.block_on(answer(&client, &plan))?;
+    let show = &plan.show;
     if show.misses(&answer) {
         return Err(Failure::new("There is none of that name (NoSuchEntity)")
             .advise("the list commands of baleen admin tell what there is"));
     }
-    if export.is_some_and(|export| export.is_to_standard_output()) {
+    if let Some(name) = &plan.save {
+        let session = Session::of(&answer)?;
+        session.save(name, &client)?.tell(name, json)?;
+    } else if plan.export.is_some_and(|export| export.is_to_standard_output()) {
         output::note(&show.for_people(&answer));
     } else {
         show.write(&answer, json)?;
     }
-    if entries_max.is_some_and(|most| answer.as_array().is_some_and(|entries| entries.len() == most)) {
+    if plan
+        .entries_max
+        .is_some_and(|most| answer.as_array().is_some_and(|entries| entries.len() == most))
+    {
         output::note("there may be older ones: see --limit, --since and --export");
     }
-    if let Some(note) = note {
+    if let Some(note) = plan.note {
         output::note(note);
     }
+    if let Some(remark) = plan.remark.and_then(|remark| remark(&answer)) {
+        output::note(&remark);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks what a plan asks.
+async fn answer(client: &Client, plan: &Plan) -> Result<Value, Failure> {
+    let call = match &plan.first {
+        None => plan.call.clone(),
+        Some(first) => {
+            let found = client.send(&first.call).await?;
+            let thing = if first.of.is_empty() { &found } else { &found[first.of] };
+            let value = thing[first.member].as_str().unwrap_or_default();
+            (first.put)(plan.call.clone(), value)
+        }
+    };
+    match (&plan.export, &plan.show) {
+        (Some(export), _) => export.take(client, &call).await,
+        (None, Show::Table { list, .. }) => {
+            client
+                .send_all(&call, list, plan.entries_max.unwrap_or(usize::MAX))
+                .await
+        }
+        (None, Show::Raw(_)) => client.send_for_text(&call).await,
+        (None, _) if plan.may_want_code => match client.ask(&call).await? {
+            Err(refusal) if refusal.code == "TFARequired" => {
+                client
+                    .send(&call.secret("OTP", ask("code of the authenticator, or a recovery code")?))
+                    .await
+            }
+            answer => answer.map_err(|refusal| refused(&refusal)),
+        },
+        (None, _) => client.send(&call).await,
+    }
 }

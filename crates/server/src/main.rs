@@ -15,6 +15,7 @@ mod keys;
 mod logs;
 mod ops;
 mod output;
+mod profiles;
 mod serve;
 mod tenants;
 #[cfg(test)]

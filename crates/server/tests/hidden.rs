@@ -116,6 +116,7 @@ fn debug_hides_what_must_not_be_seen() {
             &PreparedFactor {
                 secret_base32: secret(),
                 qr_code_url: secret(),
+                otpauth_url: secret(),
             },
         ),
         shown(

@@ -1,4 +1,5 @@
-//! `RSPrepareTFA` (seed 004): a secret for an authenticator, to type and to scan, good for half an hour.
+//! `RSPrepareTFA` (seed 004): a secret for an authenticator, to type and to scan, good for half an hour. `otpauthUrl` is ours: what
+//! the picture says, for who draws it in a terminal.
 
 use super::Call;
 use crate::answer::Answer;
@@ -10,5 +11,6 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     Ok(Answer::Json(json!({
         "secret": prepared.secret_base32.expose(),
         "qrCodeUrl": prepared.qr_code_url.expose(),
+        "otpauthUrl": prepared.otpauth_url.expose(),
     })))
 }

@@ -21,6 +21,8 @@ pub struct PreparedFactor {
     pub secret_base32: Secret,
     /// To scan: a picture as a `data:image/svg+xml` URL.
     pub qr_code_url: Secret,
+    /// What the picture says, for who draws it otherwise.
+    pub otpauth_url: Secret,
 }
 
 impl Iam {
@@ -57,6 +59,7 @@ impl Iam {
         Ok(PreparedFactor {
             secret_base32: secret.to_base32(),
             qr_code_url: qr::data_url(&url).ok_or(Error::Damaged("user name"))?,
+            otpauth_url: url,
         })
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Call {
     pub(super) method: &'static str,
     pub(super) service: &'static str,
     path: String,
+    /// A header beside those that every call has; it is not signed.
+    header: Option<(&'static str, String)>,
     body: Body,
     pub(super) is_signed: bool,
 }
@@ -56,6 +58,7 @@ impl Call {
             method: "POST",
             service,
             path: ROOT.to_owned(),
+            header: None,
             body: Body::Form(Vec::new()),
             is_signed: true,
         }
@@ -78,9 +81,36 @@ impl Call {
             method,
             service: "iam",
             path,
+            header: None,
             body,
             is_signed: true,
         }
+    }
+
+    /// A page that anybody may read, in a folder that is named later; see [`Call::below`].
+    pub(super) fn page(name: &'static str) -> Self {
+        Self {
+            method: "GET",
+            service: "iam",
+            path: format!("/{name}"),
+            header: None,
+            body: Body::None,
+            is_signed: false,
+        }
+    }
+
+    /// Puts the path below a folder.
+    #[must_use]
+    pub(super) fn below(mut self, folder: &str) -> Self {
+        self.path = format!("/{}{}", folder.trim_matches('/'), self.path);
+        self
+    }
+
+    /// Adds a header, which is not signed.
+    #[must_use]
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.header = Some((name, value.into()));
+        self
     }
 
     /// Adds a parameter.
@@ -158,6 +188,7 @@ impl Call {
             };
             headers.extend(signer.sign(&request, now).headers);
         }
+        headers.extend(self.header.clone());
         Wire {
             target: self.path.clone(),
             headers,

@@ -80,12 +80,38 @@ impl Client {
 
     /// Makes one call.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, Failure> {
-        let answer = self.open(call).await?;
+        self.ask(call).await?.map_err(|refusal| refused(&refusal))
+    }
+
+    /// Makes one call; a refusal is an answer too.
+    pub(super) async fn ask(&self, call: &Call) -> Result<Result<Value, Refusal>, Failure> {
+        let answer = match self.open(call).await? {
+            Ok(answer) => answer,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let body = self.read_whole(answer).await?;
-        read(&body).map_err(|why| {
+        let value = read(&body).map_err(|why| {
             Failure::new(format!("the answer of {} cannot be read: {why}", self.origin))
                 .advise("is that the S3 door of a baleen?")
-        })
+        })?;
+        Ok(Ok(value))
+    }
+
+    /// Makes one call whose answer is a text of its own.
+    pub(super) async fn send_for_text(&self, call: &Call) -> Result<Value, Failure> {
+        let answer = self.open(call).await?.map_err(|refusal| refused(&refusal))?;
+        let body = self.read_whole(answer).await?;
+        Ok(Value::String(String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// Where this server is, for a profile.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The region that is signed for.
+    pub(super) fn region(&self) -> &str {
+        &self.region
     }
 
     /// Makes one call whose answer may be long, and gives it on piece by piece.
@@ -94,7 +120,7 @@ impl Client {
         call: &Call,
         mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut answer = self.open(call).await?;
+        let mut answer = self.open(call).await?.map_err(|refusal| refused(&refusal))?;
         while let Some(frame) = self.in_time(answer.frame()).await? {
             let frame = frame.map_err(|error| broken_off(&error))?;
             take(frame.data_ref().map_or(&[][..], |data| data))?;
@@ -120,7 +146,7 @@ impl Client {
     }
 
     /// Makes one call; the body of a good answer is still to come.
-    async fn open(&self, call: &Call) -> Result<Incoming, Failure> {
+    async fn open(&self, call: &Call) -> Result<Result<Incoming, Refusal>, Failure> {
         let credentials = if call.is_signed {
             Some(self.access.credentials()?)
         } else {
@@ -132,14 +158,14 @@ impl Client {
         let answer = answer.map_err(|error| self.does_not_answer(&error))?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(answer.into_body());
+            return Ok(Ok(answer.into_body()));
         }
         let body = self.read_whole(answer.into_body()).await?;
-        Err(match read_refusal(&body) {
-            Some(refusal) => refused(&refusal),
-            None => Failure::new(format!("{} answered {status}, and not as a baleen does", self.origin))
-                .advise("is that the S3 door of a baleen?"),
-        })
+        let refusal = read_refusal(&body).ok_or_else(|| {
+            Failure::new(format!("{} answered {status}, and not as a baleen does", self.origin))
+                .advise("is that the S3 door of a baleen?")
+        })?;
+        Ok(Err(refusal))
     }
 
     fn request(&self, call: &Call, credentials: Option<&Credentials>) -> Result<Request<Full<Bytes>>, Failure> {
@@ -214,7 +240,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// A refusal with what to do about it, by its code (identity contract, "Error codes and status").
-fn refused(refusal: &Refusal) -> Failure {
+pub(super) fn refused(refusal: &Refusal) -> Failure {
     let Refusal { code, message } = refusal;
     let failure = Failure::new(format!("{} ({code})", message.trim_end_matches('.')));
     match code.as_str() {
@@ -226,7 +252,7 @@ fn refused(refusal: &Refusal) -> Failure {
             failure.advise("the access key is unknown or inactive on this server: check AWS_ACCESS_KEY_ID, --credentials or --profile")
         }
         "SignatureDoesNotMatch" => failure.advise("check the secret access key, and that no proxy changes the host name"),
-        "ExpiredToken" => failure.advise("the session is over: take new credentials"),
+        "ExpiredToken" => failure.advise("the session is over: take new credentials, with baleen admin login if they were such"),
         "RequestExpired" | "RequestTimeTooSkewed" => failure.advise("set the clock of this machine: it is off by more than 15 minutes"),
         "InvalidAction" | "NotImplemented" | "MethodNotAllowed" => {
             failure.advise("does this server have another version? --endpoint-url must name the S3 door of a baleen")

@@ -11,16 +11,36 @@ const LINE_BYTES_MAX: u64 = 4096;
 
 /// Reads a secret: typed unseen on a terminal, else the next line of standard input.
 pub(super) fn ask(what: &str) -> Result<Secret, Failure> {
+    let secret = read(what)?;
+    if secret.expose().is_empty() {
+        return Err(Failure::usage(format!("there is no {what} on standard input"))
+            .advise("type it when asked, or give it as one line: baleen admin ... < FILE"));
+    }
+    Ok(secret)
+}
+
+fn read(what: &str) -> Result<Secret, Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return line(&mut stdin.lock(), what);
+        return line(&mut stdin.lock());
     }
     prompt(what);
     let unseen = Unseen::begin(&stdin)?;
-    let secret = line(&mut stdin.lock(), what);
+    let secret = line(&mut stdin.lock());
     drop(unseen);
     output::note("");
     secret
+}
+
+/// Reads a secret that may be left out: by an empty line, or the end of standard input.
+pub(super) fn ask_maybe(what: &str) -> Result<Option<Secret>, Failure> {
+    let is_typed = std::io::stdin().is_terminal();
+    let secret = read(&if is_typed {
+        format!("{what} (or nothing)")
+    } else {
+        what.to_owned()
+    })?;
+    Ok(Some(secret).filter(|secret| !secret.expose().is_empty()))
 }
 
 /// Reads a secret that is new; on a terminal twice, since nobody sees a slip.
@@ -37,17 +57,13 @@ fn prompt(what: &str) {
     let _ = write!(std::io::stderr().lock(), "{what}: ");
 }
 
-fn line(from: &mut impl BufRead, what: &str) -> Result<Secret, Failure> {
+/// The next line without its end; what is not there is empty.
+fn line(from: &mut impl BufRead) -> Result<Secret, Failure> {
     let mut text = String::new();
     from.take(LINE_BYTES_MAX)
         .read_line(&mut text)
         .map_err(|error| Failure::because("standard input cannot be read", &error))?;
-    let given = text.trim_end_matches(['\r', '\n']);
-    if given.is_empty() {
-        return Err(Failure::usage(format!("there is no {what} on standard input"))
-            .advise("type it when asked, or give it as one line: baleen admin ... < FILE"));
-    }
-    Ok(Secret::new(given))
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// A terminal that does not show what is typed, for as long as this lives.
@@ -86,17 +102,17 @@ mod tests {
     #[test]
     fn one_line_is_read_without_its_end() {
         for (input, expected) in [
-            ("secret\n", Some("secret")),
-            ("secret\r\nmore\n", Some("secret")),
-            (" sec ret ", Some(" sec ret ")),
-            ("", None),
-            ("\n", None),
+            ("secret\n", "secret"),
+            ("secret\r\nmore\n", "secret"),
+            (" sec ret ", " sec ret "),
+            ("", ""),
+            ("\n", ""),
         ] {
-            let read = line(&mut input.as_bytes(), "password").ok();
-            assert_eq!(read.as_ref().map(Secret::expose), expected, "{input:?}");
+            let read = line(&mut input.as_bytes()).expect("it is text");
+            assert_eq!(read.expose(), expected, "{input:?}");
         }
         let endless = "x".repeat(1 << 20);
-        let read = line(&mut endless.as_bytes(), "password").expect("it is cut");
+        let read = line(&mut endless.as_bytes()).expect("it is cut");
         assert_eq!(read.expose().len(), 4096);
     }
 }

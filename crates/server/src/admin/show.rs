@@ -34,6 +34,10 @@ pub(super) enum Show {
         member: &'static str,
         is_encoded: bool,
     },
+    /// What a function makes of the answer.
+    Drawn(fn(&Value) -> String),
+    /// A text as it came; for scripts under this name.
+    Raw(&'static str),
     /// A sentence.
     Done(String),
 }
@@ -54,8 +58,9 @@ impl Show {
 
     fn for_scripts(&self, answer: &Value) -> Value {
         match self {
-            Self::Table { .. } | Self::Days => answer.clone(),
+            Self::Table { .. } | Self::Days | Self::Drawn(_) => answer.clone(),
             Self::Members { of, .. } => part(answer, of).clone(),
+            Self::Raw(name) => serde_json::json!({ *name: answer }),
             Self::Text { of, member, is_encoded } => {
                 let text = text_of(part(answer, of), member);
                 let text = if *is_encoded { decoded(&text) } else { text };
@@ -88,6 +93,8 @@ impl Show {
                 let text = text_of(part(answer, of), member);
                 if *is_encoded { decoded(&text) } else { text }
             }
+            Self::Drawn(draw) => draw(answer),
+            Self::Raw(_) => answer.as_str().unwrap_or_default().trim_end().to_owned(),
             Self::Done(sentence) => sentence.clone(),
         }
     }
@@ -139,7 +146,7 @@ fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
 }
 
 /// A member as text. What would move the cursor of a terminal is shown as its escape.
-fn text_of(thing: &Value, member: &str) -> String {
+pub(super) fn text_of(thing: &Value, member: &str) -> String {
     let found = member.split('.').try_fold(thing, |thing, name| thing.get(name));
     let text = match found {
         None | Some(Value::Null) => return "-".to_owned(),

@@ -1,6 +1,8 @@
 //! `baleen admin customer`.
 
+use super::Switch;
 use crate::admin::call::Call;
+use crate::admin::session::Opening;
 use crate::admin::show::Show;
 use crate::admin::{Plan, Planned};
 use crate::failure::Failure;
@@ -28,6 +30,28 @@ pub(in crate::admin) enum Command {
         /// Its name.
         name: String,
     },
+    /// Change what a customer may; what is left out stays.
+    #[command(arg_required_else_help = true)]
+    Modify {
+        /// Its name.
+        name: String,
+        /// Let the reseller in, or no longer; its sessions end then.
+        #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+        assume_role: Option<Switch>,
+        /// Hold every bucket to the regions below.
+        #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+        replication_enforcement: Option<Switch>,
+        /// A region it may use, in place of those until now; may be repeated.
+        #[arg(long = "may-use", value_name = "REGION")]
+        regions: Vec<String>,
+    },
+    /// Open a session with the rights of a customer's root, if the customer lets its reseller in.
+    Assume {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        opening: Opening,
+    },
     /// Let a disabled customer go on.
     Enable {
         /// Its name.
@@ -51,6 +75,11 @@ pub(in crate::admin) enum Control {
     Nobody,
     Reseller,
     Customer,
+}
+
+/// Names as the door takes a list of them; `None` for none.
+fn list(names: &[String]) -> Option<String> {
+    Some(names.join(",")).filter(|names| !names.is_empty())
 }
 
 impl Planned for Command {
@@ -91,10 +120,7 @@ impl Planned for Command {
                     .with("CustomerName", name)
                     .with("CustomerEmail", email)
                     .with("AssumeRoleControl", control)
-                    .maybe(
-                        "Regions",
-                        Some(regions.join(",")).filter(|names| !names.is_empty()).as_deref(),
-                    );
+                    .maybe("Regions", list(regions).as_deref());
                 let members = &[("root", "Root"), ("account", "RootID"), ("reset token", "Token")];
                 Plan::new(call, Show::Members { of: "", members }).noting(
                     "the token is shown this once and good for 6 hours; its owner runs: baleen admin password redeem",
@@ -118,6 +144,26 @@ impl Planned for Command {
                     ],
                 },
             ),
+            Self::Modify {
+                name,
+                assume_role,
+                replication_enforcement,
+                regions,
+            } => {
+                if assume_role.is_none() && replication_enforcement.is_none() && regions.is_empty() {
+                    return Err(Failure::usage("nothing is said that is to change")
+                        .advise("baleen admin customer modify --help lists what can"));
+                }
+                let call = Call::iam("RSModifyCustomer")
+                    .with("CustomerName", name)
+                    .maybe("AssumeRoleEnabled", assume_role.map(Switch::word))
+                    .maybe("ReplicationEnforcement", replication_enforcement.map(Switch::word))
+                    .maybe("Regions", list(regions).as_deref());
+                Plan::done(call, format!("customer {name} is changed"))
+            }
+            Self::Assume { name, opening } => {
+                opening.plan(Call::sts("RSAssumeCustomerRole").with("Customer", name), "")?
+            }
             Self::Enable { name } => status(name, "enabled", "is enabled"),
             Self::Disable { name } => status(name, "disabled", "is disabled: nobody of it gets in, its data stays"),
             Self::Delete { name } => status(name, "deleted", "is deleted; its data goes when the hold time is over"),

@@ -22,6 +22,8 @@ pub(in crate::admin) enum Command {
         /// The user's name.
         user: String,
     },
+    /// Change the own password: the old one, then the new, from the terminal or two lines of standard input.
+    Change,
     /// Set the own password for a token: the token, then the password, from the terminal or two lines of standard input.
     Redeem,
 }
@@ -41,6 +43,12 @@ impl Planned for Command {
                 let members = &[("reset token", "Token")];
                 Plan::new(call, Show::Members { of: "", members })
                     .noting("shown this once and good for 6 hours; its owner runs: baleen admin password redeem")
+            }
+            Self::Change => {
+                let call = Call::iam("ChangePassword")
+                    .secret("OldPassword", ask("old password")?)
+                    .secret("NewPassword", ask_new("new password")?);
+                Plan::done(call, "the password is changed; other log-ins of yours are ended")
             }
             Self::Redeem => {
                 let call = Call::iam("RSResetPassword")

@@ -1,15 +1,12 @@
 //! `baleen admin policy`.
 
+use super::read_document;
 use crate::admin::call::Call;
 use crate::admin::show::Show;
 use crate::admin::{First, Plan, Planned};
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-
-/// The longest document that is read; the door says what of it counts.
-const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::admin) enum Command {
@@ -130,7 +127,7 @@ impl Planned for Command {
             } => {
                 let call = Call::iam("CreatePolicy")
                     .with("PolicyName", name)
-                    .with("PolicyDocument", read(document)?)
+                    .with("PolicyDocument", read_document(document)?)
                     .maybe("Description", description.as_deref());
                 let members = &[("name", "PolicyName"), ("id", "PolicyId"), ("arn", "Arn")];
                 Plan::new(call, Show::Members { of: "Policy", members })
@@ -139,7 +136,7 @@ impl Planned for Command {
             Self::Update { policy, document } => {
                 let call = policy
                     .call("CreatePolicyVersion")
-                    .with("PolicyDocument", read(document)?)
+                    .with("PolicyDocument", read_document(document)?)
                     .with("SetAsDefault", "true");
                 let members = &[("version in force", "VersionId")];
                 Plan::new(
@@ -211,26 +208,10 @@ fn document_of(policy: &Policy, version: Option<&str>) -> Plan {
         call: policy.call("GetPolicy"),
         of: "Policy",
         member: "DefaultVersionId",
-        parameter: "VersionId",
+        put: |call, version| call.with("VersionId", version),
     };
     Plan {
         first: version.is_none().then_some(first),
         ..plan
     }
-}
-
-fn read(document: &Path) -> Result<String, Failure> {
-    let failed = |error: &std::io::Error| Failure::because(format!("{} cannot be read", document.display()), error);
-    let mut text = String::new();
-    if document == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .take(DOCUMENT_BYTES_MAX)
-            .read_to_string(&mut text)
-    } else {
-        let file = std::fs::File::open(document).map_err(|error| failed(&error))?;
-        file.take(DOCUMENT_BYTES_MAX).read_to_string(&mut text)
-    }
-    .map_err(|error| failed(&error))?;
-    Ok(text)
 }

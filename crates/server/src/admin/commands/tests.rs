@@ -18,6 +18,9 @@ fn plan(words: &str) -> Plan {
         Action::Key(with) => with.command.plan(),
         Action::Token(with) => with.command.plan(),
         Action::Policy(with) => with.command.plan(),
+        Action::Login(alone) => alone.command.plan(),
+        Action::Tfa(with) => with.command.plan(),
+        Action::Saml(with) => with.command.plan(),
         Action::Password(with) => with.command.plan(),
         Action::Whitelist(with) => with.command.plan(),
         Action::Billing(alone) => alone.command.plan(),
@@ -65,6 +68,14 @@ fn commands_become_calls() {
             "customer delete newcorp",
             "Action=RSModifyCustomer&CustomerName=newcorp&Status=deleted",
         ),
+        (
+            "customer modify newcorp --assume-role on --replication-enforcement off --may-use a --may-use b",
+            "Action=RSModifyCustomer&CustomerName=newcorp&AssumeRoleEnabled=true&ReplicationEnforcement=false&Regions=a%2Cb",
+        ),
+        (
+            "customer assume newcorp --duration 90m --save c",
+            "Action=RSAssumeCustomerRole&Customer=newcorp&DurationSeconds=5400",
+        ),
         ("user list", "Action=ListUsers"),
         ("user list --data d --endpoint-url u --profile p", "Action=ListUsers"),
         ("user --data d list", "Action=ListUsers"),
@@ -72,6 +83,15 @@ fn commands_become_calls() {
         ("user show", "Action=RSGetUserInfo"),
         ("user show a@b.c", "Action=RSGetUserInfo&UserList.1=a%40b.c"),
         ("user role a@b.c admin", "Action=RSSetUserInfo&Name=a%40b.c&Type=admin"),
+        (
+            "user log-in-with a@b.c federated",
+            "Action=RSSetUserAuthMethod&Name=a%40b.c&AuthMethod=federated",
+        ),
+        ("tfa begin", "Action=RSPrepareTFA"),
+        ("tfa clear a@b.c", "Action=RSSetUserInfo&Name=a%40b.c&TFAEnabled=false"),
+        ("saml show", "Action=RSGetSAMLConnection"),
+        ("saml metadata", "GET metadata"),
+        ("saml disconnect", "Action=RSDeleteSAMLConnection"),
         ("user delete a@b.c", "Action=DeleteUser&UserName=a%40b.c"),
         ("key list", "Action=ListAccessKeys"),
         ("key create a@b.c", "Action=CreateAccessKey&UserName=a%40b.c"),
@@ -193,6 +213,9 @@ fn commands_become_calls() {
     assert_eq!(chain("audit --export a --since 2026-01-02"), Some(true));
     assert_eq!(chain("audit --export a --action iam:*"), Some(false));
     assert_eq!(plan("audit -n 5000").entries_max, Some(5000));
+    for (words, save) in [("customer assume c", None), ("customer assume c --save d", Some("d"))] {
+        assert_eq!(plan(words).save.as_deref(), save);
+    }
     assert!(plan("policy show p").first.is_some() && plan("policy show p --version v2").first.is_none());
 }
 
@@ -202,6 +225,12 @@ fn no_secret_is_taken_from_the_command_line() {
         "password set u secret",
         "password redeem token",
         "password set u --password secret",
+        "password change old",
+        "login c u secret",
+        "login c u --password secret",
+        "login --federated code",
+        "tfa confirm 123456",
+        "tfa off 123456",
     ] {
         let refused = Cli::try_parse_from(["baleen", "admin"].into_iter().chain(words.split(' ')));
         assert!(refused.is_err(), "{words}");

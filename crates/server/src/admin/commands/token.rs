@@ -1,11 +1,12 @@
 //! `baleen admin token`.
 
+use super::Switch;
 use crate::admin::call::Call;
 use crate::admin::show::{Column, Show};
 use crate::admin::{Plan, Planned};
 use crate::config::parse::duration_with_unit;
 use crate::failure::Failure;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
@@ -97,21 +98,6 @@ pub(in crate::admin) struct Options {
     /// When it ends: 2027-01-31T00:00:00Z [default: never].
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(in crate::admin) enum Switch {
-    On,
-    Off,
-}
-
-impl Switch {
-    fn word(self) -> &'static str {
-        match self {
-            Self::On => "true",
-            Self::Off => "false",
-        }
-    }
 }
 
 impl Options {

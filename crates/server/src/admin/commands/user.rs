@@ -28,6 +28,14 @@ pub(in crate::admin) enum Command {
         #[arg(value_enum)]
         role: Role,
     },
+    /// Let a user log in with a password, or by the account's identity provider; the other way in ends.
+    LogInWith {
+        /// Its name.
+        name: String,
+        /// How: the account has a connection (`saml connect`) if it is federated.
+        #[arg(value_enum)]
+        method: Method,
+    },
     /// Delete a user, who has no keys and policies any more.
     Delete {
         /// Its name.
@@ -40,6 +48,13 @@ pub(in crate::admin) enum Command {
 pub(in crate::admin) enum Role {
     User,
     Admin,
+}
+
+/// How a user logs in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::admin) enum Method {
+    Password,
+    Federated,
 }
 
 impl Planned for Command {
@@ -91,6 +106,22 @@ impl Planned for Command {
                 };
                 let call = Call::iam("RSSetUserInfo").with("Name", name).with("Type", role);
                 Plan::done(call, format!("{name} is {role} now"))
+            }
+            Self::LogInWith { name, method } => {
+                let (word, sentence) = match method {
+                    Method::Password => (
+                        "password",
+                        "logs in with a password, which has to be set: baleen admin password",
+                    ),
+                    Method::Federated => (
+                        "federated",
+                        "logs in by the identity provider; password and second factor are gone",
+                    ),
+                };
+                let call = Call::iam("RSSetUserAuthMethod")
+                    .with("Name", name)
+                    .with("AuthMethod", word);
+                Plan::done(call, format!("{name} {sentence}"))
             }
             Self::Delete { name } => Plan::done(
                 Call::iam("DeleteUser").with("UserName", name),
