@@ -12,7 +12,7 @@ use crate::answer::{forbid_storing, json_response};
 use crate::door::{Parts, check_form_type, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::SAML_ANSWER_BODY_BYTES_MAX;
-use crate::ops::source_of;
+use crate::ops::approach;
 use crate::params::Params;
 use crate::told::Told;
 use baleen_http::{RequestBody, Response, ResponseBody};
@@ -88,14 +88,14 @@ impl Place {
             ));
         }
         let at = public_url(parts)?;
-        let source = source_of(head.extensions.get().copied());
+        let from = approach(parts, head.extensions.get().copied());
         match self.step {
             Step::Metadata => {
-                let metadata = parts.iam.saml_metadata(&self.provider, at, source).await?;
+                let metadata = parts.iam.saml_metadata(&self.provider, at, from).await?;
                 Ok(page(StatusCode::OK, "application/samlmetadata+xml", metadata))
             }
             Step::Login => {
-                let start = parts.iam.begin_federated_login(&self.provider, at, source).await?;
+                let start = parts.iam.begin_federated_login(&self.provider, at, from).await?;
                 let mut response = Response::new(ResponseBody::empty());
                 *response.status_mut() = StatusCode::SEE_OTHER;
                 let headers = response.headers_mut();
@@ -128,10 +128,10 @@ impl Place {
             relay_state: params.get("RelayState").unwrap_or_default(),
             response: params.get("SAMLResponse").unwrap_or_default(),
         };
-        let source = source_of(head.extensions.get().copied());
+        let from = approach(parts, head.extensions.get().copied());
         let proven = parts
             .iam
-            .prove_federated_login(&self.provider, at, &brought, source)
+            .prove_federated_login(&self.provider, at, &brought, from)
             .await;
         // Of an account only once its connection has sent the browser away: before, the name in the path may be invented.
         if !matches!(

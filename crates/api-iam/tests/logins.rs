@@ -123,6 +123,29 @@ async fn a_login_below_a_whitelist() {
     }
 }
 
+/// From outside a live token is one that never was, and stays live.
+#[tokio::test]
+async fn a_reset_below_a_whitelist() {
+    let bench = Bench::with_login(NAME, PASSWORD).await;
+    let ask = [("UserName", NAME), ("Type", "pwd_reset")];
+    let told = bench.ask(&bench.root, "RSGetToken", &ask).await.good();
+    let told: Value = serde_json::from_str(&told.body).unwrap();
+    let live = told["Token"].as_str().unwrap();
+    let never = format!("pwdreset-{}", "0".repeat(live.len() - 9));
+    let reset = async |token: &str, password: &str| {
+        let ask = [("Token", token), ("NewPassword", password)];
+        bench.ask(&Principal::Nobody, "RSResetPassword", &ask).await
+    };
+    bench.list_network("192.0.2.0/24").await;
+    for password in ["Password24", "short"] {
+        let (barred, unknown) = (reset(live, password).await, reset(&never, password).await);
+        barred.refused(403, "AccessDenied");
+        assert_eq!((barred.body, barred.deed), (unknown.body, unknown.deed));
+    }
+    bench.list_network("127.0.0.0/8").await;
+    reset(live, "Password24").await.good();
+}
+
 #[tokio::test]
 async fn particulars_of_several_users() {
     let bench = Bench::with_login(NAME, PASSWORD).await;

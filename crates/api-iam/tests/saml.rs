@@ -264,3 +264,41 @@ async fn connections_that_are_none() {
         assert_eq!(told.deed, None, "{provider}");
     }
 }
+
+/// From outside there is no connection, and a code that was proven inside is none; neither is used up.
+#[tokio::test]
+async fn below_a_whitelist() {
+    let site = Site::new().await;
+    let nobody = Principal::Nobody;
+    let (first, second) = (site.answered().await, site.answered().await);
+    let told = site.consume(&first.cookie, first.form()).await.good();
+    let told: Value = serde_json::from_str(&told.body).unwrap();
+    let code = told["Code"].as_str().unwrap();
+    let exchange = async |code: &str| site.bench.ask(&nobody, "RSFederatedLogin", &[("Code", code)]).await;
+    site.bench.list_network("192.0.2.0/24").await;
+    for step in ["metadata", "login"] {
+        let barred = site.send(Method::GET, &site.address(step), &[], String::new()).await;
+        let name = "other-100000000288-saml";
+        let unknown = site
+            .send(Method::GET, &format!("/saml/{name}/{step}"), &[], String::new())
+            .await;
+        barred.refused(404, "NoSuchEntity");
+        assert_eq!(barred.body, unknown.body.replace(name, &site.provider), "{step}");
+        assert_eq!((barred.deed, unknown.deed), (None, None));
+    }
+    let (barred, forged) = (
+        site.consume(&second.cookie, second.form()).await,
+        site.consume(&first.cookie, "SAMLResponse=AAAA".to_owned()).await,
+    );
+    barred.refused(403, "AccessDenied");
+    assert_eq!(barred.body, forged.body);
+    // The cookie proves that the account is there, so that its log has the try.
+    assert_eq!(barred.deed, Some(site.deed(Verdict::Denied, "")));
+    let (barred, unknown) = (exchange(code).await, exchange("00").await);
+    barred.refused(403, "AccessDenied");
+    assert_eq!((barred.body, barred.deed), (unknown.body, unknown.deed));
+
+    site.bench.list_network("127.0.0.0/8").await;
+    site.consume(&second.cookie, second.form()).await.good();
+    exchange(code).await.good();
+}

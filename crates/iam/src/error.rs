@@ -121,6 +121,9 @@ pub enum FederatedRefusal {
     /// The connection is gone, or is another one by now.
     #[error("the connection that the login began with is gone or was replaced")]
     OtherConnection,
+    /// The account's whitelist does not let in who comes from there.
+    #[error("the account's whitelist does not list the address")]
+    NotListed,
     /// The name is nobody's who logs in this way.
     #[error("the identity provider names nobody who logs in through it")]
     NoSuchUser,

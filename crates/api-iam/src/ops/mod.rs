@@ -91,6 +91,7 @@ use crate::params::Params;
 pub use crate::subject::Extent;
 use crate::subject::Subject;
 use crate::told::Told;
+use baleen_iam::login::Approach;
 use baleen_iam::{AccessKeyInfo, Path, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{Action, Authorized, Origin, User};
 use baleen_tenancy::Customer;
@@ -186,6 +187,14 @@ pub(crate) struct Call {
 /// The address that asks, where the edge could tell; else one that nobody has, so that a brake on guessing still brakes.
 pub(crate) fn source_of(origin: Option<Origin>) -> IpAddr {
     origin.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |origin| origin.source)
+}
+
+/// Where a request comes from whose credentials are in what it carries.
+pub(crate) fn approach(parts: &Parts, origin: Option<Origin>) -> Approach<'_> {
+    Approach {
+        source: source_of(origin),
+        region: &parts.region,
+    }
 }
 
 impl Call {

@@ -1,7 +1,7 @@
 //! `RSFederatedLogin`, an addition of ours (identity contract, section 4): exchanges the code that a login through an identity
 //! provider ended with for keys. `Code`, and `DurationSeconds` as RSLogin has it; the answer is RSLogin's.
 
-use super::{Guest, source_of};
+use super::{Guest, approach};
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::fields::unfit;
@@ -15,8 +15,8 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
     let code = guest.params.required("Code", &CODE_OF_LOGIN)?;
     let seconds = guest.params.number("DurationSeconds", &LOGIN_SECONDS)?;
     let length = SessionLength::login(seconds).map_err(|invalid| unfit("DurationSeconds", &invalid))?;
-    let source = source_of(guest.origin);
-    let exchanged = guest.parts.iam.exchange_federated_login(code, length, source).await;
+    let from = approach(&guest.parts, guest.origin);
+    let exchanged = guest.parts.iam.exchange_federated_login(code, length, from).await;
     let (user, session) = exchanged.map_err(refused)?;
     guest.told.concerns(user.account);
     guest.told.says([("UserName", user.name.as_str())].into_iter());

@@ -1,6 +1,6 @@
 //! `RSResetPassword` (seed 004): sets a password for a token. Nobody signs it; the token is the proof.
 
-use super::{Guest, source_of};
+use super::{Guest, approach};
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::fields::missing;
@@ -12,7 +12,10 @@ pub(super) async fn run(guest: Guest) -> Result<Answer, Fault> {
         .secret("Token", CODE_CHARACTERS_MAX)?
         .ok_or_else(|| missing("Token"))?;
     let new = guest.params.password("NewPassword")?;
-    let reset = guest.parts.iam.reset_password(&token, &new, source_of(guest.origin));
+    let reset = guest
+        .parts
+        .iam
+        .reset_password(&token, &new, approach(&guest.parts, guest.origin));
     let user = reset.await?;
     guest.told.concerns(user.account);
     guest.told.says([("UserName", user.name.as_str())].into_iter());

@@ -187,6 +187,23 @@ impl Bench {
         bench
     }
 
+    /// Has the whitelist of the bench's own customer list a network, whoever that keeps out. What the bench sends comes from
+    /// 127.0.0.1.
+    pub async fn list_network(&self, subnet: &str) {
+        let send = async |method: &str, call: &str, text: String| {
+            let request = http::Request::builder()
+                .method(method)
+                .uri(format!("/api/whitelist/{call}"))
+                .header("content-type", "application/json");
+            let told = self.send(&self.root, "iam", request.body(body(text)).unwrap()).await;
+            serde_json::from_str::<serde_json::Value>(&told.good().body).unwrap()
+        };
+        let rule = format!(r#"{{"root":"baleen","subNet":"{subnet}"}}"#);
+        let told = send("PUT", "RSWhitelistAddRule", rule).await;
+        let rule = format!(r#"{{"root":"baleen","ruleId":{},"force":true}}"#, told["ruleId"]);
+        send("POST", "RSWhitelistApproveRule", rule).await;
+    }
+
     /// Makes a user with a key.
     pub async fn user(&self, name: &str) -> Principal {
         self.ask(&self.root, "CreateUser", &[("UserName", name)]).await.good();

@@ -3,7 +3,7 @@
 use super::provider::{PublicUrl, SamlProvider, entity_id};
 use crate::change::{Stored, View, named_id};
 use crate::epochs::Scope;
-use crate::login::LoginError;
+use crate::login::{Approach, LoginError};
 use crate::paging::Walk;
 use crate::records::{StoredAuth, StoredConnection, StoredUser, encode, stamp};
 use crate::sessions::end_logins;
@@ -13,7 +13,6 @@ use baleen_policy::Authorized;
 use baleen_saml::{Certificate, IdentityProvider, SigningKey};
 use baleen_sealing::NONCE_BYTES;
 use baleen_types::{AccountId, Timestamp, UserId};
-use std::net::IpAddr;
 
 /// A connection, as admins see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,14 +156,25 @@ impl Iam {
         &self,
         provider: &SamlProvider,
         at: &PublicUrl,
-        source: IpAddr,
+        from: Approach<'_>,
     ) -> Result<String, LoginError> {
         let metadata = async {
-            let stored = self.view().await?.connection_named(provider).await?;
+            let stored = self.connection_for(provider, from).await?;
             let key = self.saml_key(provider.account(), &stored)?;
             Ok(at.service(&stored.provider).metadata(&key))
         };
-        self.counted(source, metadata).await
+        self.counted(from.source, metadata).await
+    }
+
+    /// The connection of a name that somebody from there may have guessed: one whose account does not let it in is none.
+    pub(super) async fn connection_for(
+        &self,
+        provider: &SamlProvider,
+        from: Approach<'_>,
+    ) -> Result<StoredConnection, Error> {
+        let is_admitted = self.admits(provider.account(), from).await?;
+        let found = self.view().await?.connection_named(provider).await?;
+        if is_admitted { Ok(found) } else { Err(unknown(provider)) }
     }
 
     pub(super) fn saml_key(&self, account: AccountId, stored: &StoredConnection) -> Result<SigningKey, Error> {
@@ -239,8 +249,12 @@ impl View {
     pub(super) async fn connection_named(&self, provider: &SamlProvider) -> Result<StoredConnection, Error> {
         let found = self.connection(provider.account()).await?.map(|stored| stored.value);
         let found = found.filter(|stored| stored.provider == provider.to_string() && !stored.is_ending);
-        found.ok_or_else(|| Error::no_such("SAML connection", provider))
+        found.ok_or_else(|| unknown(provider))
     }
+}
+
+fn unknown(provider: &SamlProvider) -> Error {
+    Error::no_such("SAML connection", provider)
 }
 
 impl StoredConnection {

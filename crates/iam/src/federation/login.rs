@@ -3,7 +3,7 @@
 use super::provider::{PublicUrl, SamlProvider};
 use super::sealed::{Asked, Proven};
 use crate::change::{Stored, View};
-use crate::login::LoginError;
+use crate::login::{Approach, LoginError};
 use crate::records::{StoredAuth, StoredOnce, account_id, encode, sha256, stamp, user_id};
 use crate::{Error, FederatedRefusal, Iam, LoginKind, NewSession, OpenedSession, SessionLength, UserInfo};
 use baleen_meta::Request;
@@ -53,13 +53,18 @@ impl Iam {
         &self,
         provider: &SamlProvider,
         at: &PublicUrl,
-        source: IpAddr,
+        from: Approach<'_>,
     ) -> Result<FederatedStart, LoginError> {
-        self.counted(source, self.begin(provider, at)).await
+        self.counted(from.source, self.begin(provider, at, from)).await
     }
 
-    async fn begin(&self, provider: &SamlProvider, at: &PublicUrl) -> Result<FederatedStart, Error> {
-        let stored = self.view().await?.connection_named(provider).await?;
+    async fn begin(
+        &self,
+        provider: &SamlProvider,
+        at: &PublicUrl,
+        from: Approach<'_>,
+    ) -> Result<FederatedStart, Error> {
+        let stored = self.connection_for(provider, from).await?;
         let key = self.saml_key(provider.account(), &stored)?;
         let now = self.parts.clock.now();
         let id = RequestId::new(self.parts.entropy.bytes());
@@ -89,9 +94,9 @@ impl Iam {
         provider: &SamlProvider,
         at: &PublicUrl,
         brought: &FederatedAnswer<'_>,
-        source: IpAddr,
+        from: Approach<'_>,
     ) -> Result<(Secret, UserInfo), LoginError> {
-        self.counted(source, self.prove(provider, at, brought)).await
+        self.counted(from.source, self.prove(provider, at, brought, from)).await
     }
 
     async fn prove(
@@ -99,6 +104,7 @@ impl Iam {
         provider: &SamlProvider,
         at: &PublicUrl,
         brought: &FederatedAnswer<'_>,
+        from: Approach<'_>,
     ) -> Result<(Secret, UserInfo), Error> {
         let now = self.parts.clock.now();
         // The cookie first: without one, nothing of what a stranger sends is parsed.
@@ -109,6 +115,9 @@ impl Iam {
         let stored = view.connection_named(provider).await.map_err(unnamed)?;
         if stored.id != asked.connection {
             return Err(FederatedRefusal::OtherConnection.into());
+        }
+        if !self.admits(provider.account(), from).await? {
+            return Err(FederatedRefusal::NotListed.into());
         }
         let expected = Expected {
             service: &at.service(&stored.provider),
@@ -148,24 +157,27 @@ impl Iam {
         &self,
         code: &str,
         length: SessionLength,
-        source: IpAddr,
+        from: Approach<'_>,
     ) -> Result<(UserInfo, OpenedSession), LoginError> {
-        self.counted(source, self.exchange(code, length, source)).await
+        self.counted(from.source, self.exchange(code, length, from)).await
     }
 
     async fn exchange(
         &self,
         code: &str,
         length: SessionLength,
-        source: IpAddr,
+        from: Approach<'_>,
     ) -> Result<(UserInfo, OpenedSession), Error> {
         let now = self.parts.clock.now();
         let proven = self.take_back::<Proven>(code, now).ok_or(FederatedRefusal::Code)?;
+        let (account, id) = (account_id(proven.account)?, user_id(proven.user)?);
+        if !self.admits(account, from).await? {
+            return Err(FederatedRefusal::NotListed.into());
+        }
         let until = Timestamp::from_nanos(proven.until_ns);
         if !self.count_once(&[(["code", "", code], until)]).await? {
             return Err(FederatedRefusal::Code.into());
         }
-        let (account, id) = (account_id(proven.account)?, user_id(proven.user)?);
         let left = match proven.session_end_ns {
             None => length,
             Some(end) => length
@@ -197,7 +209,7 @@ impl Iam {
             kind: LoginKind::Federated,
             length: left,
             with_second_factor: false,
-            origin: Some(source),
+            origin: Some(from.source),
         };
         let opened = self.open_session(&user, new).await?;
         Ok((user, opened))

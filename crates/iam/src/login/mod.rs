@@ -3,6 +3,7 @@
 //! Every way to prove a password goes through [`Throttle`] and [`Hashing`]; the table in `log_in` says what work is done in
 //! which case, so that a refusal tells nothing. What is stored is in `record`.
 
+mod approach;
 mod error;
 mod hashing;
 pub mod limits;
@@ -19,6 +20,7 @@ mod state;
 mod throttle;
 mod totp;
 
+pub use approach::Approach;
 pub use error::LoginError;
 pub use hashing::{Argon2Hasher, Busy, Hasher, Hashing, HashingCost, Verdict};
 pub use log_in::{LogIn, LoggedIn};

@@ -8,7 +8,7 @@ use super::password::NewPassword;
 use super::profile::with_password;
 use super::record::{StoredReset, StoredTicket, Subject};
 use super::second_factor::login_session;
-use super::{LoginError, Target};
+use super::{Approach, LoginError, Target};
 use crate::epochs::Scope;
 use crate::records::{account_id, encode, stamp, user_id};
 use crate::{AuthMethod, Error, Iam, UserInfo};
@@ -16,7 +16,6 @@ use baleen_meta::Request;
 use baleen_policy::{Authorized, Role};
 use baleen_runtime::Entropy;
 use baleen_types::{AccountId, Secret, Timestamp, UserId};
-use std::net::IpAddr;
 
 /// So that scanners for leaked secrets, and people, know one when they see it.
 const PREFIX: &str = "pwdreset-";
@@ -95,18 +94,24 @@ impl Iam {
     /// factor stays on.
     ///
     /// # Errors
-    /// `BadResetToken` for every token that is not in force; `Policy`, which does not use the token up; `Throttled`.
-    pub async fn reset_password(&self, token: &Secret, new: &Secret, source: IpAddr) -> Result<UserInfo, LoginError> {
-        self.login.throttle.enter(self.parts.clock.monotonic(), source)?;
+    /// `BadResetToken` for every token that is not in force, and for one whose account does not let in who comes from there;
+    /// `Policy`, which does not use the token up; `Throttled`.
+    pub async fn reset_password(
+        &self,
+        token: &Secret,
+        new: &Secret,
+        from: Approach<'_>,
+    ) -> Result<UserInfo, LoginError> {
+        self.login.throttle.enter(self.parts.clock.monotonic(), from.source)?;
         let digest = StoredTicket::digest(token);
         let key = StoredTicket::reset_key(&digest);
         let row: StoredTicket = self.read(&key).await?.ok_or(LoginError::BadResetToken)?;
         let (account, id) = (account_id(row.account)?, user_id(row.user)?);
-        if !self.is_in_force(account, id, &digest).await? {
+        if !self.admits(account, from).await? || !self.is_in_force(account, id, &digest).await? {
             return Err(LoginError::BadResetToken);
         }
         // A live token is no guess, whatever comes with it; it can be sent over and over.
-        self.login.throttle.not_charged(source);
+        self.login.throttle.not_charged(from.source);
         let new = NewPassword::parse(new)?;
         let phc = self.login.hashing.hash(&new).await?;
         let done = self

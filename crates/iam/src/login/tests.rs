@@ -8,13 +8,13 @@ mod rotation;
 
 use super::hashing::tests::CountingHasher;
 use super::totp::TotpSecret;
-use super::{Hashing, LogIn, LoggedIn, LoginError, NewPassword, PolicyViolation};
+use super::{Approach, Hashing, LogIn, LoggedIn, LoginError, NewPassword, PolicyViolation};
 use crate::{AuthMethod, Error, Iam, Lookup, NewUser, Parts, Path, RootOverrides, SessionLength, Tags, UserInfo};
 use baleen_meta::Meta;
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Credential, Principal, Resource, Role, User, authorize};
 use baleen_runtime::{Entropy, ManualClock, SeededEntropy};
 use baleen_sealing::Sealer;
-use baleen_types::{AccessKeyId, AccountId, Secret, Timestamp, UserName};
+use baleen_types::{AccessKeyId, AccountId, RegionName, Secret, Timestamp, UserName};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ struct World {
     root: Principal,
     ann: UserInfo,
     addresses: AtomicU32,
+    region: RegionName,
 }
 
 impl World {
@@ -78,6 +79,7 @@ impl World {
             root,
             ann,
             addresses: AtomicU32::new(0),
+            region: RegionName::parse("DCA02").unwrap(),
         }
     }
 
@@ -85,6 +87,14 @@ impl World {
     fn fresh_address(&self) -> IpAddr {
         let n = self.addresses.fetch_add(1, Ordering::SeqCst);
         IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + (n << 8)))
+    }
+
+    /// There, as whitelists see it.
+    fn from(&self, source: IpAddr) -> Approach<'_> {
+        Approach {
+            source,
+            region: &self.region,
+        }
     }
 
     async fn log_in(&self, customer: Option<AccountId>, user: &str, password: &str, code: &str) -> Outcome {

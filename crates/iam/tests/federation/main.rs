@@ -10,7 +10,7 @@
 mod common;
 mod idp;
 
-use baleen_iam::login::LoginError;
+use baleen_iam::login::{Approach, LoginError};
 use baleen_iam::{
     AuthMethod, Error, FederatedAnswer, FederatedRefusal, LOGIN_CODE_LIFE, LOGIN_REQUEST_LIFE, Lookup, PublicUrl,
     SamlProvider, SessionLength, UserInfo,
@@ -18,10 +18,11 @@ use baleen_iam::{
 use baleen_policy::Action;
 use baleen_runtime::Clock as _;
 use baleen_saml::Refused;
-use baleen_types::{AccessKeyId, Timestamp};
+use baleen_types::{AccessKeyId, RegionName, Timestamp};
 use common::World;
 use idp::TestIdp;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const ISSUER: &str = "https://idp.example/metadata";
@@ -39,8 +40,12 @@ fn here() -> PublicUrl {
 }
 
 /// Where browsers are.
-fn there() -> IpAddr {
-    IpAddr::from([192, 0, 2, 7])
+fn there() -> Approach<'static> {
+    static REGION: LazyLock<RegionName> = LazyLock::new(|| RegionName::parse("DCA02").unwrap());
+    Approach {
+        source: IpAddr::from([192, 0, 2, 7]),
+        region: &REGION,
+    }
 }
 
 impl Joined {
@@ -472,7 +477,10 @@ async fn what_fails_is_counted_by_address() {
     ] {
         assert!(matches!(outcome, Err(LoginError::Throttled { .. })), "{outcome:?}");
     }
-    let elsewhere = IpAddr::from([198, 51, 100, 7]);
+    let elsewhere = Approach {
+        source: IpAddr::from([198, 51, 100, 7]),
+        ..there()
+    };
     iam.saml_metadata(&joined.provider, &at, elsewhere).await.unwrap();
     joined.world.clock.advance(Duration::from_secs(60));
     joined.prove(&good).await.unwrap();

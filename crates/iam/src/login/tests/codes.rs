@@ -146,10 +146,13 @@ async fn nothing_but_the_code_forgives_wrong_codes() {
                 why(iam.change_password(&key, &good, &bad, source).await),
                 "Policy(TooShort)",
             ),
-            "reset to a bad password" => (why(iam.reset_password(&token, &bad, source).await), "Policy(TooShort)"),
+            "reset to a bad password" => (
+                why(iam.reset_password(&token, &bad, world.from(source)).await),
+                "Policy(TooShort)",
+            ),
             "reset the password" => {
                 password = OTHER;
-                (why(iam.reset_password(&token, &other, source).await), "ok")
+                (why(iam.reset_password(&token, &other, world.from(source)).await), "ok")
             }
             other => panic!("{other}"),
         };

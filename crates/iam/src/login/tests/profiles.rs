@@ -165,7 +165,7 @@ async fn a_federated_user_keeps_nothing_of_ours() {
     );
     assert_eq!(why(iam.issue_reset_token(&by_root, id).await), "Federated");
     let reset = iam
-        .reset_password(&token, &Secret::new(OTHER), world.fresh_address())
+        .reset_password(&token, &Secret::new(OTHER), world.from(world.fresh_address()))
         .await;
     assert_eq!(why(reset), "BadResetToken");
     let proven = NewSession {

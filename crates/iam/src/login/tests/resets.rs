@@ -5,7 +5,10 @@ use super::*;
 impl World {
     async fn reset(&self, token: &Secret, password: &str) -> String {
         let password = Secret::new(password);
-        why(self.iam.reset_password(token, &password, self.fresh_address()).await)
+        why(self
+            .iam
+            .reset_password(token, &password, self.from(self.fresh_address()))
+            .await)
     }
 }
 
@@ -136,7 +139,10 @@ async fn guessing_tokens_is_held_back_by_address() {
         let world = &world;
         async move {
             let token = Secret::new(format!("pwdreset-{n:064x}"));
-            why(world.iam.reset_password(&token, &Secret::new(OTHER), source).await)
+            why(world
+                .iam
+                .reset_password(&token, &Secret::new(OTHER), world.from(source))
+                .await)
         }
     };
     for n in 0..20 {

@@ -31,7 +31,7 @@ async fn nothing_that_let_root_in_lets_it_in_again() {
     assert!(is_known(&world, token.expose()).await);
     let first = iam.issue_first_reset_token(world.account, root).await.unwrap();
     let password = Secret::new(PASSWORD);
-    iam.reset_password(&first, &password, world.fresh_address())
+    iam.reset_password(&first, &password, world.from(world.fresh_address()))
         .await
         .unwrap();
     let opened = world.log_in(account, "root", PASSWORD, "").await.unwrap();
@@ -59,7 +59,9 @@ async fn nothing_that_let_root_in_lets_it_in_again() {
     assert!(!is_known(&world, token.expose()).await);
     assert!(!world.is_live(&session).await);
     assert_eq!(why(world.log_in(account, "root", PASSWORD, "").await), "Denied");
-    let late = iam.reset_password(&open, &password, world.fresh_address()).await;
+    let late = iam
+        .reset_password(&open, &password, world.from(world.fresh_address()))
+        .await;
     assert_eq!(why(late), "BadResetToken");
     assert!(world.is_live(&ann).await, "others go on");
 
@@ -67,9 +69,13 @@ async fn nothing_that_let_root_in_lets_it_in_again() {
     let key = AccessKeyId::parse(&made.access_key_id).unwrap();
     assert_eq!(world.principal(&key).await.unwrap().user().unwrap().id, root);
     assert!(is_known(&world, &made.api_token.unwrap()).await);
-    iam.reset_password(&reset.reset_token, &Secret::new(OTHER), world.fresh_address())
-        .await
-        .unwrap();
+    iam.reset_password(
+        &reset.reset_token,
+        &Secret::new(OTHER),
+        world.from(world.fresh_address()),
+    )
+    .await
+    .unwrap();
     assert_eq!(
         why(world.log_in(account, "root", OTHER, "").await),
         "ok",
