@@ -1,6 +1,7 @@
 //! Making, changing and ending tokens. When users may no longer define tokens, those they have keep working, and one call
 //! ends them all (contract, 1.4).
 
+use super::ceiling::Ceiling;
 use super::record::{ApiTokenHash, StoredToken, StoredTokenUse};
 use super::rights::{changeable, found, held, manages_all, may_have, may_manage, must_manage_all};
 use super::settings::may_define;
@@ -51,6 +52,9 @@ impl Iam {
             )
         };
         record.created_by = maker.as_u64();
+        if manages_all(by) {
+            record.ceiling = Ceiling::of(&options);
+        }
         self.make_token(by, record, options, Request::new()).await
     }
 
@@ -119,7 +123,7 @@ impl Iam {
     /// Changes some options of a token, or whether it may be used; felt at once.
     ///
     /// # Errors
-    /// As [`Iam::create_token`] and [`Iam::token_info`].
+    /// As [`Iam::create_token`] and [`Iam::token_info`]; `NotAllowed` for who is no admin and loosens what an admin has set.
     pub async fn update_token(
         &self,
         by: &Authorized,
@@ -141,6 +145,11 @@ impl Iam {
                 next.set_options(options);
             }
             next.is_enabled = change.is_enabled.unwrap_or(next.is_enabled);
+            if manages_all(by) {
+                next.ceiling.set(change);
+            } else {
+                next.ceiling.admit(&next.options(), next.is_enabled)?;
+            }
             let request = held.token.replace(StoredToken::key(held.hash), &next)?;
             let info = self.info(&view, held.hash, &next).await?;
             Ok(self
@@ -180,9 +189,14 @@ impl Iam {
         old_ends: Timestamp,
     ) -> Result<CreatedToken, Error> {
         let held = changeable(&self.view().await?, by, short_id).await?;
-        let old = held.token.value.clone();
+        let mut old = held.token.value.clone();
+        // The new one can be used.
+        if manages_all(by) {
+            old.ceiling.is_disabled = false;
+        }
+        old.ceiling.admit(&old.options(), true)?;
         self.must_lie_ahead(old.ends_ns().map(Timestamp::from_nanos))?;
-        let mut ending = old.clone();
+        let mut ending = held.token.value.clone();
         let ends = stamp(old_ends);
         ending.retires_ns = Some(old.retires_ns.map_or(ends, |before| before.min(ends)));
         let end_old = held.token.replace(StoredToken::key(held.hash), &ending)?;
@@ -224,11 +238,12 @@ impl Iam {
         self.tried(|| async {
             let key = StoredToken::key(hash);
             let token = self.view().await?.get::<StoredToken>(&key).await?;
-            let Some(token) = token.filter(|t| t.value.is_user_defined && t.value.is_enabled) else {
+            let Some(token) = token.filter(|t| t.value.is_user_defined && !t.value.ceiling.is_disabled) else {
                 return Ok(Some(false));
             };
             let mut next = token.value.clone();
             next.is_enabled = false;
+            next.ceiling.is_disabled = true;
             let request = token.replace(key, &next)?;
             Ok(self.settle(request, &[scope(account, &next)?]).await?.then_some(true))
         })

@@ -4,6 +4,7 @@
 //! token is shown once and stored as its hash; people and logs know it by its first six digits, which no two tokens of an
 //! account share. Whatever concerns a token, its owner or its customer is felt by the next request.
 
+mod ceiling;
 mod ending;
 mod look_up;
 mod manage;

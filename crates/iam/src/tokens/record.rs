@@ -1,5 +1,12 @@
 //! What is stored of API tokens. The token itself is not: only the hash it is found by, and its first digits.
 
+mod before;
+
+pub(crate) use before::v3;
+#[cfg(test)]
+pub(crate) use before::{v1, v2};
+
+use super::ceiling::Ceiling;
 use super::{Methods, TokenOptions};
 use crate::records::sha256;
 use baleen_meta::keys::{KeyWriter, Table};
@@ -36,15 +43,15 @@ pub(crate) struct StoredToken {
     pub(crate) retires_ns: Option<i64>,
     pub(crate) created_ns: i64,
     pub(crate) created_by: u64,
+    pub(crate) ceiling: Ceiling,
 }
 
 impl Record for StoredToken {
     const NAME: &'static str = "API token";
-    const VERSION: u8 = 3;
-    type Before = v2::StoredToken;
-    fn migrate(before: v2::StoredToken) -> Self {
-        // A rotation was an end like any other.
-        Self {
+    const VERSION: u8 = 4;
+    type Before = v3::StoredToken;
+    fn migrate(before: v3::StoredToken) -> Self {
+        let mut token = Self {
             account: before.account,
             user: before.user,
             short_id: before.short_id,
@@ -60,10 +67,17 @@ impl Record for StoredToken {
             is_user_defined: before.is_user_defined,
             is_enabled: before.is_enabled,
             expires_ns: before.expires_ns,
-            retires_ns: None,
+            retires_ns: before.retires_ns,
             created_ns: before.created_ns,
             created_by: before.created_by,
+            ceiling: Ceiling::default(),
+        };
+        // Who had set what was not kept: what an admin made is taken for set by admins, and so is that a token is disabled.
+        if !token.is_user_defined {
+            token.ceiling = Ceiling::of(&token.options());
         }
+        token.ceiling.is_disabled = !token.is_enabled;
+        token
     }
 }
 
@@ -88,6 +102,7 @@ impl StoredToken {
             retires_ns: None,
             created_ns,
             created_by: user,
+            ceiling: Ceiling::default(),
         }
     }
 
@@ -181,73 +196,4 @@ impl ApiTokenHash {
     pub(crate) fn of(token: &Secret) -> Self {
         Self(sha256(token.expose().as_bytes()))
     }
-}
-
-/// The shape before tokens that were rotated.
-pub(crate) mod v2 {
-    use super::{Deserialize, Methods, Record, Serialize, v1};
-
-    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-    #[allow(clippy::struct_excessive_bools, reason = "the options of the contract, as they are")]
-    pub(crate) struct StoredToken {
-        pub(crate) account: u64,
-        pub(crate) user: u64,
-        pub(crate) short_id: String,
-        pub(crate) label: String,
-        pub(crate) group: Option<String>,
-        pub(crate) group_write: bool,
-        pub(crate) is_public: bool,
-        pub(crate) default_tags: Vec<String>,
-        pub(crate) profile: Option<String>,
-        pub(crate) must_log_in: bool,
-        pub(crate) methods: u16,
-        pub(crate) is_unbounded: bool,
-        pub(crate) is_user_defined: bool,
-        pub(crate) is_enabled: bool,
-        pub(crate) expires_ns: Option<i64>,
-        pub(crate) created_ns: i64,
-        pub(crate) created_by: u64,
-    }
-
-    impl Record for StoredToken {
-        const NAME: &'static str = "API token";
-        const VERSION: u8 = 2;
-        type Before = v1::StoredToken;
-        fn migrate(before: v1::StoredToken) -> Self {
-            // The first releases knew the root's token alone, and did not keep its first digits.
-            Self {
-                account: before.account,
-                user: before.user,
-                short_id: super::UNNAMED.to_owned(),
-                label: "root credentials".to_owned(),
-                group: None,
-                group_write: false,
-                is_public: false,
-                default_tags: Vec::new(),
-                profile: None,
-                must_log_in: false,
-                methods: Methods::of(crate::Method::ALL).to_bits(),
-                is_unbounded: true,
-                is_user_defined: false,
-                is_enabled: true,
-                expires_ns: None,
-                created_ns: before.created_ns,
-                created_by: before.user,
-            }
-        }
-    }
-}
-
-/// The shape of the first releases.
-pub(crate) mod v1 {
-    use super::{Deserialize, Serialize};
-    use baleen_meta::record::first_version;
-
-    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-    pub(crate) struct StoredToken {
-        pub(crate) account: u64,
-        pub(crate) user: u64,
-        pub(crate) created_ns: i64,
-    }
-    first_version!(StoredToken, "API token");
 }

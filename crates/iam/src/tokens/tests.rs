@@ -1,5 +1,6 @@
 //! Tokens as their owners, admins and thieves use them.
 
+use super::ceiling::Ceiling;
 use super::record::{StoredToken, v1, v2};
 use super::*;
 use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, PolicyName, RootOverrides, Tags, UserInfo};
@@ -410,13 +411,136 @@ async fn users_ask_for_no_more_than_they_may() {
     assert_eq!(info().await.idle, Methods::NONE);
     world
         .iam
-        .update_token(&ann, short, &wide(&[Method::Merge]))
+        .update_token(&world.root(), short, &wide(&[Method::Merge]))
         .await
         .unwrap();
     assert_eq!(info().await.idle, Methods::of(&[Method::Merge]), "merge needs upload");
     // A token outlives the rights that it was made with: it is bounded, and rotated all the same.
     world.give(&world.ann, "captures:Read").await;
     world.iam.rotate_token(&ann, short, world.clock.now()).await.unwrap();
+}
+
+/// What an admin set, the owner does not undo: not by a change, not by a rotation.
+#[tokio::test]
+async fn only_admins_loosen_what_an_admin_set() {
+    let world = World::new().await;
+    world.let_users_define(true).await;
+    world.give(&world.ann, "captures:*").await;
+    let (root, ann) = (world.root(), world.by(&world.ann, Role::User));
+    let settings = TokenSettingsChange {
+        lets_users_define: None,
+        lets_guests_in: Some(true),
+    };
+    world.iam.set_token_settings(&root, settings).await.unwrap();
+    let none = TokenChange::default;
+    let methods = |methods: &[Method]| TokenChange {
+        methods: Some(Methods::of(methods)),
+        ..none()
+    };
+    let ends = |days: u64| TokenChange {
+        expires: Some(Some(world.clock.now().plus(Duration::from_secs(days * 86_400)))),
+        ..none()
+    };
+    let endless = TokenChange {
+        expires: Some(None),
+        ..none()
+    };
+    let log_in = |yes| TokenChange {
+        must_log_in: Some(yes),
+        ..none()
+    };
+    let public = |yes| TokenChange {
+        is_public: Some(yes),
+        ..none()
+    };
+    let enabled = TokenChange {
+        is_enabled: Some(true),
+        ..none()
+    };
+    use Method::{Info, Search, Upload};
+    for (case, set, tighter, looser) in [
+        (
+            "methods",
+            methods(&[Upload, Info]),
+            methods(&[Info]),
+            vec![methods(&[Search]), methods(&[Upload, Info, Search])],
+        ),
+        ("end", ends(7), ends(6), vec![ends(8), endless]),
+        ("login", log_in(true), log_in(true), vec![log_in(false)]),
+        ("guests", public(false), public(false), vec![public(true)]),
+        ("disabled", disabled(), disabled(), vec![enabled]),
+    ] {
+        // Whoever made it.
+        for maker in [&root, &ann] {
+            let own = world.make(maker, &world.ann).await.unwrap();
+            let short = own.info.short_id.as_str();
+            let update =
+                async |by: &Authorized, change: &TokenChange| why(world.iam.update_token(by, short, change).await);
+            assert_eq!(update(&root, &set).await, "ok", "{case}");
+            for change in [&set, &tighter] {
+                let outcome = if case == "disabled" {
+                    "ok"
+                } else {
+                    update(&ann, change).await
+                };
+                assert_eq!(outcome, "ok", "{case}: as it is, or tighter");
+            }
+            for change in &looser {
+                assert_eq!(update(&ann, change).await, "not allowed", "{case}");
+            }
+            let label = TokenChange {
+                label: Some("mine".to_owned()),
+                ..none()
+            };
+            assert_eq!(update(&ann, &label).await, "ok", "{case}: the rest is the owner's");
+            let rotated = world.iam.rotate_token(&ann, short, world.clock.now()).await;
+            if case == "disabled" {
+                assert_eq!(why(rotated), "not allowed", "{case}");
+            } else {
+                let rotated = rotated.unwrap().info;
+                for change in &looser {
+                    let outcome = world.iam.update_token(&ann, &rotated.short_id, change).await;
+                    assert_eq!(why(outcome), "not allowed", "{case}: rotated");
+                    let outcome = world.iam.update_token(&root, &rotated.short_id, change).await;
+                    assert_eq!(why(outcome), "ok", "{case}: an admin does");
+                }
+                let last = looser.last().unwrap();
+                assert_eq!(
+                    why(world.iam.update_token(&ann, &rotated.short_id, last).await),
+                    "ok",
+                    "{case}: now"
+                );
+            }
+        }
+    }
+}
+
+/// What an admin gives when making a token is set too; and a token that all of them were disabled with stays so.
+#[tokio::test]
+async fn what_a_token_was_made_with_is_set() {
+    let world = World::new().await;
+    world.let_users_define(true).await;
+    world.give(&world.ann, "captures:*").await;
+    let ann = world.by(&world.ann, Role::User);
+    let search = TokenChange {
+        methods: Some(Methods::of(&[Method::Search])),
+        ..TokenChange::default()
+    };
+    let enabled = TokenChange {
+        is_enabled: Some(true),
+        ..TokenChange::default()
+    };
+    let given = world.make(&world.root(), &world.ann).await.unwrap().info.short_id;
+    assert_eq!(why(world.iam.update_token(&ann, &given, &search).await), "not allowed");
+    let own = world.make(&ann, &world.ann).await.unwrap().info.short_id;
+    assert_eq!(why(world.iam.update_token(&ann, &own, &search).await), "ok");
+    // What the owner has disabled, the owner enables.
+    assert_eq!(why(world.iam.update_token(&ann, &own, &disabled()).await), "ok");
+    assert_eq!(why(world.iam.update_token(&ann, &own, &enabled).await), "ok");
+    assert_eq!(why(world.iam.update_token(&ann, &own, &disabled()).await), "ok");
+    assert_eq!(world.iam.disable_user_defined_tokens(&world.root()).await.unwrap(), 1);
+    assert_eq!(why(world.iam.update_token(&ann, &own, &enabled).await), "not allowed");
+    assert_eq!(why(world.iam.update_token(&world.root(), &own, &enabled).await), "ok");
 }
 
 #[tokio::test]
@@ -650,6 +774,17 @@ fn a_token_from_before_rotations_had_an_end_of_their_own() {
         (5, 100_000_000_003, Some("qa".to_owned()))
     );
     assert!(now.must_log_in && now.is_user_defined && now.group_write && !now.is_unbounded);
+    assert_eq!(now.ceiling, Ceiling::default(), "a user's own, and enabled");
+    let of_admin = v2::StoredToken {
+        is_user_defined: false,
+        is_enabled: false,
+        ..old
+    };
+    let bytes = baleen_meta::record::encode(&of_admin).unwrap();
+    let now: StoredToken = baleen_meta::record::decode(&bytes).unwrap();
+    let mut set = Ceiling::of(&now.options());
+    set.is_disabled = true;
+    assert_eq!(now.ceiling, set, "taken for an admin's");
 }
 
 #[test]
