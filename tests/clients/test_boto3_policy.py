@@ -93,3 +93,12 @@ def test_ownership_controls(s3, bucket):
     assert rules() == wanted
     s3.delete_bucket_ownership_controls(Bucket=bucket)
     assert rules() == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_what_tools_read_of_a_bucket(s3, bucket):
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
+    notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert set(notifications) == {"ResponseMetadata"}
+    code = "ServerSideEncryptionConfigurationNotFoundError"
+    assert refused(s3.get_bucket_encryption, Bucket=bucket) == (404, code)

@@ -63,6 +63,8 @@ actions! {
     S3PutBucketNotification = "s3:PutBucketNotification",
     S3GetEncryptionConfiguration = "s3:GetEncryptionConfiguration",
     S3PutEncryptionConfiguration = "s3:PutEncryptionConfiguration",
+    S3GetBucketRequestPayment = "s3:GetBucketRequestPayment",
+    S3GetAccelerateConfiguration = "s3:GetAccelerateConfiguration",
     S3GetBucketAcl = "s3:GetBucketAcl",
     S3PutBucketAcl = "s3:PutBucketAcl",
     S3GetReplicationConfiguration = "s3:GetReplicationConfiguration",

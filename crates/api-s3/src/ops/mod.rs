@@ -143,6 +143,10 @@ operations! {
     get_bucket_ownership_controls: "GetBucketOwnershipControls", S3GetBucketOwnershipControls, Bucket, Query::Any, GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput;
     put_bucket_ownership_controls: "PutBucketOwnershipControls", S3PutBucketOwnershipControls, Bucket, Query::Only(&["ownershipControls"]), PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput;
     delete_bucket_ownership_controls: "DeleteBucketOwnershipControls", S3PutBucketOwnershipControls, Bucket, Query::Only(&["ownershipControls"]), DeleteBucketOwnershipControlsInput => DeleteBucketOwnershipControlsOutput;
+    get_bucket_encryption: "GetBucketEncryption", S3GetEncryptionConfiguration, Bucket, Query::Any, GetBucketEncryptionInput => GetBucketEncryptionOutput;
+    get_bucket_notification_configuration: "GetBucketNotificationConfiguration", S3GetBucketNotification, Bucket, Query::Any, GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput;
+    get_bucket_request_payment: "GetBucketRequestPayment", S3GetBucketRequestPayment, Bucket, Query::Any, GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput;
+    get_bucket_accelerate_configuration: "GetBucketAccelerateConfiguration", S3GetAccelerateConfiguration, Bucket, Query::Any, GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;

@@ -105,7 +105,8 @@ fn the_weight_of_each_operation() {
     assert_eq!(
         of(Weight::Look),
         "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging GetBucketPolicy \
-         GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls"
+         GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
+         GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration"
     );
 }
 

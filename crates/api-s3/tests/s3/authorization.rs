@@ -40,6 +40,10 @@ fn request(name: &str) -> Ask {
             "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
         ),
         "DeleteBucketOwnershipControls" => delete("/bucket?ownershipControls"),
+        "GetBucketEncryption" => get("/bucket?encryption"),
+        "GetBucketNotificationConfiguration" => get("/bucket?notification"),
+        "GetBucketRequestPayment" => get("/bucket?requestPayment"),
+        "GetBucketAccelerateConfiguration" => get("/bucket?accelerate"),
         "ListObjectVersions" => get("/bucket?versions"),
         "ListObjects" => get("/bucket"),
         "ListObjectsV2" => get("/bucket?list-type=2"),
@@ -139,6 +143,7 @@ async fn the_owner_is_let_in_everywhere() {
             "GetBucketPolicy"
             | "GetBucketPolicyStatus"
             | "GetPublicAccessBlock"
+            | "GetBucketEncryption"
             | "UploadPart"
             | "UploadPartCopy"
             | "CompleteMultipartUpload"

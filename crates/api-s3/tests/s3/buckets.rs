@@ -118,6 +118,26 @@ async fn a_customer_has_buckets_in_its_own_regions_alone() {
     assert_eq!(server.send_as(STRANGER, put("/theirs")).await.status.as_u16(), 200);
 }
 
+/// What tools read of every bucket, and nobody here can set.
+#[tokio::test]
+async fn settings_that_are_always_the_same() {
+    let server = Server::with_bucket().await;
+    for (query, within) in [
+        ("notification", "NotificationConfiguration"),
+        ("accelerate", "AccelerateConfiguration"),
+        ("requestPayment", "<Payer>BucketOwner</Payer>"),
+    ] {
+        let answer = server.ok(get(&format!("/bucket?{query}"))).await;
+        assert!(answer.text().contains(within), "{}", answer.text());
+        assert_eq!(answer.element("Status"), "");
+        server
+            .fails(put(&format!("/bucket?{query}")).body("<x/>"), 501, "NotImplemented")
+            .await;
+    }
+    let code = "ServerSideEncryptionConfigurationNotFoundError";
+    server.fails(get("/bucket?encryption"), 404, code).await;
+}
+
 #[tokio::test]
 async fn operations_on_a_bucket_that_is_not_there() {
     let server = Server::new();
