@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{Barred, Weight};
-use baleen_objects::{Bucket, ObjectError, ObjectVersion};
-use baleen_policy::{
-    Action, Ask, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource, authorize, deciding,
-    is_forbidden,
-};
-use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RequestId};
+use baleen_objects::{Bucket, ObjectError, ObjectVersion, Tags};
+use baleen_policy::{Action, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource};
+use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -20,8 +17,10 @@ use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
 use s3s::path::S3Path;
 use s3s::{S3Request, S3Result};
 
+use crate::asker::Asker;
 use crate::circumstances::{circumstances, parameter};
 use crate::fault::Fault;
+use crate::ops::tagging::given_tags;
 use crate::ops::{self, Extent, Query, Row};
 use crate::routed::RoutedTo;
 use crate::rules::Rules;
@@ -32,7 +31,8 @@ use crate::unsupported;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     asker: Arc<Asker>,
-    /// `None` where the operation decides about each of many things by itself.
+    action: Action,
+    /// `None` where the operation decides by itself: about each of many things, or by what its document says.
     authorized: Option<Authorized>,
     pub(crate) bucket: Option<Bucket>,
     rules: Option<Arc<Rules>>,
@@ -40,53 +40,6 @@ pub(crate) struct Call {
     key: Option<ObjectKey>,
     routed: RoutedTo,
     pub(crate) id: Option<RequestId>,
-}
-
-/// Who asks, in which circumstances.
-#[derive(Debug)]
-pub(crate) struct Asker {
-    principal: Principal,
-    origin: Option<Origin>,
-    context: Context<'static>,
-}
-
-impl Asker {
-    fn ask(&self, action: Action, resource: Resource<'_>) -> Result<Authorized, Denied> {
-        authorize(&self.question(action, resource))
-    }
-
-    fn question<'a>(&'a self, action: Action, resource: Resource<'a>) -> Ask<'a> {
-        Ask {
-            principal: &self.principal,
-            action,
-            resource,
-            context: &self.context,
-        }
-    }
-
-    /// The statement that decides a question, for the audit log.
-    fn deciding(&self, action: Action, resource: Resource<'_>) -> Option<String> {
-        deciding(&self.question(action, resource))
-    }
-
-    /// Whether the asker may list a bucket; who may not does not learn which keys there are.
-    fn may_list(&self, bucket: &Bucket, rules: Option<&Rules>) -> bool {
-        self.ask(Action::S3ListBucket, Resource::Bucket(self.facts(bucket, rules)))
-            .is_ok()
-    }
-
-    /// What is known of a bucket to who decides about this asker.
-    fn facts<'a>(&self, bucket: &'a Bucket, rules: Option<&'a Rules>) -> BucketFacts<'a> {
-        BucketFacts {
-            name: &bucket.name,
-            owner: Some(bucket.owner),
-            policy: rules.and_then(|rules| rules.policy_for(&self.principal, bucket.owner)),
-        }
-    }
-
-    fn is_nobody(&self) -> bool {
-        self.principal.user().is_none()
-    }
 }
 
 impl Call {
@@ -125,6 +78,56 @@ impl Call {
         let authorized = self.asker.ask(action, Resource::Object(facts, key))?;
         self.routed.admit();
         Ok(authorized)
+    }
+
+    /// Decides about the object now that the tags are known which a document gives it, unless it did not depend on them.
+    pub(crate) fn decide_giving(&self, tags: &[(String, String)]) -> Result<(), Fault> {
+        if self.is_decided() {
+            return Ok(());
+        }
+        self.told(self.decide_object(&self.asker.giving(tags), self.action))
+    }
+
+    /// Decides whether the object may be given tags that are not in the request.
+    pub(crate) fn decide_tags(&self, tags: &[(String, String)]) -> Result<(), Fault> {
+        self.told(self.decide_object(&self.asker.giving(tags), Action::S3PutObjectTagging))
+    }
+
+    /// Whether the object may be given tags, whichever they are.
+    pub(crate) fn may_give_any_tags(&self) -> bool {
+        let (action, asker) = (Action::S3PutObjectTagging, &self.asker);
+        let (Some(bucket), Some(key)) = (&self.bucket, &self.key) else {
+            return false;
+        };
+        let resource = Resource::Object(asker.facts(bucket, self.rules.as_deref()), key);
+        !asker.depends_on_given_tags(action, resource) && asker.ask(action, resource).is_ok()
+    }
+
+    /// Decides again if the object that was opened has other tags than the one that was decided about. So what is read was
+    /// allowed to be read as it is, whoever replaces it meanwhile.
+    pub(crate) fn confirm(&self, tags: &Tags) -> Result<(), Fault> {
+        match self.asker.judged_again(tags) {
+            Some(asker) => self.told(self.decide_object(&asker, self.action)),
+            None => Ok(()),
+        }
+    }
+
+    fn decide_object(&self, asker: &Asker, action: Action) -> Result<(), Fault> {
+        let (Some(bucket), Some(key)) = (&self.bucket, &self.key) else {
+            return Err(misrouted());
+        };
+        let facts = asker.facts(bucket, self.rules.as_deref());
+        asker.ask(action, Resource::Object(facts, key))?;
+        Ok(())
+    }
+
+    /// Tells the audit log, and the door, what was decided within the operation.
+    fn told(&self, decided: Result<(), Fault>) -> Result<(), Fault> {
+        self.routed.judge(&decided);
+        if decided.is_ok() {
+            self.routed.admit();
+        }
+        decided
     }
 
     /// What the failure of an operation looks like to the asker, once the call is gone.
@@ -189,6 +192,11 @@ pub(crate) struct HiddenSource;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnreadableTags;
 
+/// The source of a copy as it was decided about, where a policy looks at its tags: nothing else may be copied in its place.
+/// An extension of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct PinnedSource(pub(crate) ETag);
+
 /// Headers by which a write does more than to write, and the permission for it.
 const MORE: [(&str, Action); 1] = [("x-amz-tagging", Action::S3PutObjectTagging)];
 
@@ -243,11 +251,12 @@ impl Access {
         let context = Context::new(self.services.clock.now()).origin(origin);
         let query = cx.uri().query().unwrap_or_default();
         let context = circumstances(context, query, cx.headers(), &self.services.region);
-        let asker = Arc::new(Asker {
-            principal,
-            origin,
-            context,
-        });
+        let mut asker = Asker::new(principal, origin, context);
+        let given = given_tags(row.name, cx.headers());
+        if !given.is_empty() {
+            asker = asker.giving(&given);
+        }
+        let asker = Arc::new(asker);
         let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
         let call = self.authorize(row, &asker, cx, (id, &routed)).await?;
         if row.query != Query::Any {
@@ -297,9 +306,23 @@ impl Access {
             }
             (Extent::NewBucket | Extent::Bucket | Extent::Keys | Extent::Object, ..) => return Err(misrouted()),
         };
+        let query = || parameter(cx.uri().query().unwrap_or_default(), "versionId");
+        let of = || {
+            let (bucket, key) = (name.clone()?, key.as_ref()?.as_ref().ok()?.clone());
+            let version = crate::convert::version(query().as_deref()).ok()?;
+            let at = ObjectPath { bucket, key };
+            Some(ObjectVersion { at, version })
+        };
+        let judged = asker
+            .judged_by_tags(action, resource, (&self.services.objects, of))
+            .await?;
+        let asker = &judged.map_or_else(|| Arc::clone(asker), Arc::new);
+        // Its document has the tags, which are not known before it is read.
+        let is_open =
+            row.name == "PutObjectTagging" && bucket.is_some() && asker.depends_on_given_tags(action, resource);
         let decided = asker.ask(action, resource);
         // Not of what is allowed all the time: it would be paid by each read and write.
-        if decided.is_err() || row.weight() != Weight::Data {
+        if !is_open && (decided.is_err() || row.weight() != Weight::Data) {
             routed.decided_by(asker.deciding(action, resource));
         }
         if decided.is_ok() && row.action == Action::S3PutObject {
@@ -311,12 +334,9 @@ impl Access {
         }
         let authorized = match (row.extent, decided) {
             // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
-            (Extent::Account, Err(Denied::NotAllowed))
-                if !is_forbidden(&asker.question(action, Resource::OwnAccount)) =>
-            {
-                None
-            }
+            (Extent::Account, Err(Denied::NotAllowed)) if !asker.is_forbidden(action, Resource::OwnAccount) => None,
             (Extent::Keys, Err(_)) if bucket.is_some() => None,
+            (Extent::Object, _) if is_open => None,
             (_, decided) => Some(decided?),
         };
         if let Some(bucket) = &bucket {
@@ -330,6 +350,7 @@ impl Access {
         }
         Ok(Call {
             asker: Arc::clone(asker),
+            action,
             authorized,
             bucket,
             rules,
@@ -401,7 +422,8 @@ impl Access {
     async fn authorize_source<T>(&self, source: &CopySource, request: &mut S3Request<T>) -> Result<(), Fault> {
         let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
         let asker = Arc::clone(&call.asker);
-        let at = crate::convert::copy_source(source)?.at;
+        let of = crate::convert::copy_source(source)?;
+        let at = &of.at;
         let (bucket, rules) = self.find(&at.bucket).await?;
         let facts = match &bucket {
             Some(bucket) => asker.facts(bucket, rules.as_deref()),
@@ -417,18 +439,42 @@ impl Access {
             } => (Action::S3GetObjectVersion, Action::S3GetObjectVersionTagging),
             _ => (Action::S3GetObject, Action::S3GetObjectTagging),
         };
-        asker.ask(action, Resource::Object(facts, &at.key))?;
-        if asker.ask(of_tags, Resource::Object(facts, &at.key)).is_err() {
+        let resource = Resource::Object(facts, &at.key);
+        let mut asker = asker;
+        for action in [action, of_tags] {
+            let objects = &self.services.objects;
+            if asker.seen().is_none()
+                && let Some(judged) = asker
+                    .judged_by_tags(action, resource, (objects, || Some(of.clone())))
+                    .await?
+            {
+                asker = Arc::new(judged);
+            }
+        }
+        asker.ask(action, resource)?;
+        if asker.ask(of_tags, resource).is_err() {
             request.extensions.insert(UnreadableTags);
         }
         let Some(bucket) = bucket else {
-            return Err(ObjectError::NoSuchBucket(at.bucket).into());
+            return Err(ObjectError::NoSuchBucket(at.bucket.clone()).into());
         };
         if asker.is_nobody() {
             self.pass_gate(&bucket, &asker).await?;
         }
-        if !asker.may_list(&bucket, rules.as_deref()) {
+        let may_list = asker.may_list(&bucket, rules.as_deref());
+        if !may_list {
             request.extensions.insert(HiddenSource);
+        }
+        if let Some(seen) = asker.seen() {
+            let gone = || {
+                if may_list {
+                    ObjectError::NoSuchKey(at.clone()).into()
+                } else {
+                    Fault::access_denied()
+                }
+            };
+            let etag = seen.etag.clone().ok_or_else(gone)?;
+            request.extensions.insert(PinnedSource(etag));
         }
         check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)
     }

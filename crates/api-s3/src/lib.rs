@@ -13,6 +13,7 @@
 
 mod access;
 mod address;
+mod asker;
 mod circumstances;
 mod codec;
 mod conditions;

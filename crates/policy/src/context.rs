@@ -121,6 +121,13 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// The same, without the tags of a family.
+    #[must_use]
+    pub fn without_tags(mut self, family: TagFamily) -> Self {
+        self.tags.retain(|(known, ..)| *known != family);
+        self
+    }
+
     /// The same, and what a simulation takes for granted; it wins over everything else. Never for a real request.
     #[must_use]
     pub fn pretending(self, entries: &'a [Entry]) -> Self {

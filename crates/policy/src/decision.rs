@@ -6,7 +6,7 @@ use crate::rights::{self, Right, Rule, Ruling};
 use crate::scene::Scene;
 use crate::{
     Action, BucketFacts, Caller, Context, Credential, CustomerFacts, Policy, Principal, Resource, Role, SessionKind,
-    User,
+    TagFamily, User,
 };
 use baleen_types::{AccountId, Classify, FaultKind};
 use std::sync::Arc;
@@ -124,6 +124,20 @@ pub fn is_forbidden(ask: &Ask<'_>) -> bool {
     };
     let weighed = weigh(ask, Some(caller), Some(caller.user.account), None);
     must_change_password(caller) || weighed.own.denied || weighed.bounds_deny
+}
+
+/// Whether the answer may depend on tags of a family, so that a door reads them only where it does.
+pub fn looks_at_tags(ask: &Ask<'_>, family: TagFamily) -> bool {
+    let caller = ask.principal.caller();
+    let own = caller.map(|caller| &caller.policies[..]).unwrap_or_default();
+    let bounds = caller.map(|caller| caller.bounds.sets()).unwrap_or_default();
+    let bucket = match &ask.resource {
+        Resource::Bucket(facts) | Resource::Object(facts, _) => facts.policy,
+        _ => None,
+    };
+    let all = own.iter().chain(bounds.iter().flat_map(|set| &set[..]));
+    let mut all = all.map(|policy| &**policy).chain(bucket);
+    all.any(|policy| policy.looks_at_tags(ask.action, family))
 }
 
 fn management(ask: &Ask<'_>, caller: &Caller, rule: Rule) -> Result<AccountId, Denied> {

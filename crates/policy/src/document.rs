@@ -12,7 +12,7 @@ use crate::condition::{Condition, Judgement};
 use crate::glob::Valueless;
 use crate::limits::{BUCKET_DOCUMENT_BYTES_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_CHARS_MAX};
 use crate::scene::Scene;
-use crate::{Action, KeyRef};
+use crate::{Action, KeyRef, TagFamily};
 use baleen_types::{BucketName, Classify, FaultKind};
 use principals::Principals;
 pub(crate) use principals::Reach;
@@ -48,6 +48,22 @@ pub(crate) struct Statement {
     pub(crate) but_resources: bool,
     pub(crate) resources: Box<[ArnGlob]>,
     pub(crate) conditions: Box<[Condition]>,
+    /// The families of tags that its conditions and variables look at.
+    pub(crate) tags: TagFamilies,
+}
+
+/// A set of families of tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TagFamilies(u8);
+
+impl TagFamilies {
+    pub(crate) fn insert(&mut self, family: TagFamily) {
+        self.0 |= 1 << family as u8;
+    }
+
+    pub(crate) fn contains(self, family: TagFamily) -> bool {
+        self.0 >> family as u8 & 1 == 1
+    }
 }
 
 /// What a statement does.
@@ -154,6 +170,12 @@ impl Policy {
         self.statements.iter().any(public::reaches_everyone)
     }
 
+    /// Whether some statement on an action looks at tags of a family.
+    pub(crate) fn looks_at_tags(&self, action: Action, family: TagFamily) -> bool {
+        let looks = |statement: &Statement| statement.actions.contains(action) && statement.tags.contains(family);
+        self.statements.iter().any(looks)
+    }
+
     /// The statements that apply to a question, each with its place and how far it reaches to the caller.
     pub(crate) fn applying<'p>(
         &'p self,
@@ -206,20 +228,22 @@ impl Policy {
 
     /// The keys that the document's conditions and variables look at.
     pub(crate) fn keys(&self) -> Vec<&KeyRef> {
-        let mut keys = Vec::new();
-        for statement in &self.statements {
-            let resources = statement.resources.iter().flat_map(ArnGlob::variables);
-            keys.extend(resources.map(|variable| &variable.key));
-            for condition in &statement.conditions {
-                keys.push(&condition.key);
-                keys.extend(condition.variables().into_iter().map(|variable| &variable.key));
-            }
-        }
-        keys
+        self.statements.iter().flat_map(Statement::keys).collect()
     }
 }
 
 impl Statement {
+    /// The keys that its conditions and variables look at.
+    pub(crate) fn keys(&self) -> Vec<&KeyRef> {
+        let resources = self.resources.iter().flat_map(ArnGlob::variables);
+        let mut keys: Vec<_> = resources.map(|variable| &variable.key).collect();
+        for condition in &self.conditions {
+            keys.push(&condition.key);
+            keys.extend(condition.variables().into_iter().map(|variable| &variable.key));
+        }
+        keys
+    }
+
     /// Whether one of its resources may be of an action's service.
     fn may_concern(&self, action: Action) -> bool {
         const SERVICE: usize = 2;

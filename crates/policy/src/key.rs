@@ -162,6 +162,15 @@ impl KeyRef {
         }
     }
 
+    /// The family of tags whose presence or values it is about.
+    pub(crate) fn tag_family(&self) -> Option<TagFamily> {
+        match self {
+            Self::Tag(family, _) => Some(*family),
+            Self::Request(Key::S3RequestObjectTagKeys) => Some(TagFamily::RequestObject),
+            Self::Request(_) | Self::Scene(_) | Self::Unknown(_) => None,
+        }
+    }
+
     /// The name in policies.
     pub(crate) fn name(&self) -> String {
         match self {

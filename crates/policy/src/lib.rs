@@ -37,7 +37,7 @@ pub use ability::could_ever;
 pub use action::Action;
 pub use context::{Context, Entry, Value};
 pub use deciding::deciding;
-pub use decision::{Ask, Authorized, Denied, authorize, is_forbidden};
+pub use decision::{Ask, Authorized, Denied, authorize, is_forbidden, looks_at_tags};
 pub use document::{DocumentKind, Effect, Malformed, Policy};
 pub use key::{Key, TagFamily};
 pub use principal::{

@@ -1,13 +1,12 @@
 //! CopyObject.
 
 use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, Lock, ObjectVersion, Selection, Tags, WriteCondition};
-use baleen_policy::Action;
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::copying::{SourceConditions, check_source};
+use super::copying::{SourceConditions, check_source, source_tags};
 use super::tagging::header_tags;
 use crate::access::{Call, UnreadableTags};
 use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition};
@@ -21,8 +20,7 @@ pub(super) async fn run(
     request: S3Request<CopyObjectInput>,
 ) -> Answer<CopyObjectOutput> {
     unsupported::refuse(&request.headers)?;
-    let may_copy_tags = request.extensions.get::<UnreadableTags>().is_none()
-        && call.decide_key(Action::S3PutObjectTagging, &call.path()?.key).is_ok();
+    let may_read_tags = request.extensions.get::<UnreadableTags>().is_none();
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
     let source_version = version_id(source.version);
@@ -32,6 +30,8 @@ pub(super) async fn run(
         unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
         has_match: input.copy_source_if_match.is_some(),
     };
+    let asked = copy_tags(input.copy_source_if_match.as_ref())?;
+    let source_if_match = source_tags(asked, request.extensions.get())?;
     check_source(services, &source, &conditions).await?;
     let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Directive::Copy,
@@ -40,7 +40,7 @@ pub(super) async fn run(
     };
     let tags = match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
         // The tags of the request do not count then, as its metadata does not beside the other directive.
-        None | Some(TaggingDirective::COPY) => copied_tags(services, &source, may_copy_tags).await?,
+        None | Some(TaggingDirective::COPY) => copied_tags(services, &call, &source, may_read_tags).await?,
         Some(TaggingDirective::REPLACE) => Directive::Replace(header_tags(&request.headers)?),
         Some(_) => return Err(Fault::invalid_argument("Unknown tagging directive.")),
     };
@@ -55,7 +55,7 @@ pub(super) async fn run(
             tags,
             lock: Lock::default(),
             checksum_algorithm,
-            source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
+            source_if_match,
             condition: destination_condition(&request.headers)?,
         })
         .await?;
@@ -76,17 +76,27 @@ pub(super) async fn run(
 
 /// The tags of a copy that keeps those of its source. To copy them is to read them there and to write them here (AWS,
 /// CopyObject, "Permissions"): who may not do both copies what has none.
-async fn copied_tags(services: &Services, source: &ObjectVersion, may_copy: bool) -> Result<Directive<Tags>, Fault> {
-    if may_copy {
+async fn copied_tags(
+    services: &Services,
+    call: &Call,
+    source: &ObjectVersion,
+    may_read: bool,
+) -> Result<Directive<Tags>, Fault> {
+    if may_read && call.may_give_any_tags() {
         return Ok(Directive::Copy);
     }
     let (head, _) = services.objects.head(source, Selection::Whole).await?;
     if head.tags.is_empty() {
         // And none that come meanwhile.
-        Ok(Directive::Replace(Tags::default()))
-    } else {
-        Err(Fault::access_denied())
+        return Ok(Directive::Replace(Tags::default()));
     }
+    if !may_read {
+        return Err(Fault::access_denied());
+    }
+    let pairs: Vec<_> = head.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    call.decide_tags(&pairs)?;
+    // These, and none that come meanwhile.
+    Ok(Directive::Replace(head.tags))
 }
 
 /// `If-None-Match` and `If-Match` of the destination, which the codec does not read for a copy. To copy in spite of a

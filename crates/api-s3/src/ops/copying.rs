@@ -4,6 +4,7 @@ use baleen_objects::{ObjectVersion, Selection};
 use baleen_types::{ETag, Timestamp};
 use s3s::dto::{self, ETagCondition};
 
+use crate::access::PinnedSource;
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -14,6 +15,15 @@ pub(super) struct SourceConditions<'a> {
     pub(super) unmodified_since: Option<&'a dto::Timestamp>,
     /// Whether `if-match` stands beside them, which overrules `if-unmodified-since` (AWS, CopyObject).
     pub(super) has_match: bool,
+}
+
+/// The tags of which the source must have one: those of the request, and that by which it was decided.
+pub(super) fn source_tags(asked: Vec<ETag>, pinned: Option<&PinnedSource>) -> Result<Vec<ETag>, Fault> {
+    match pinned {
+        None => Ok(asked),
+        Some(PinnedSource(etag)) if asked.is_empty() || asked.contains(etag) => Ok(vec![etag.clone()]),
+        Some(_) => Err(Fault::precondition("x-amz-copy-source-if-match")),
+    }
 }
 
 /// Judges the conditions, when there are any.

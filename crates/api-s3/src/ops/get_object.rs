@@ -38,6 +38,7 @@ pub(super) async fn run(
         Err(error) => return Err(error.into()),
     };
     let OpenObject { head, range, body } = opened;
+    call.confirm(&head.tags)?;
     check(&conditions, &head)?;
 
     let mut output = GetObjectOutput {

@@ -17,7 +17,7 @@ mod copying;
 mod listing;
 mod policing;
 mod reading;
-mod tagging;
+pub(crate) mod tagging;
 
 /// One operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

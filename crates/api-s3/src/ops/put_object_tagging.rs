@@ -16,7 +16,9 @@ pub(super) async fn run(
     request: S3Request<PutObjectTaggingInput>,
 ) -> Answer<PutObjectTaggingOutput> {
     let of = call.version(request.input.version_id.as_deref())?;
-    let tags = Tags::of_object(pairs(request.input.tagging.tag_set)?)?;
+    let pairs = pairs(request.input.tagging.tag_set)?;
+    call.decide_giving(&pairs)?;
+    let tags = Tags::of_object(pairs)?;
     let version = services.objects.put_tags(&of, tags).await?;
     Ok(S3Response::new(PutObjectTaggingOutput {
         version_id: version_id(version),

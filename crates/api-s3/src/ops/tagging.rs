@@ -2,7 +2,7 @@
 
 use baleen_objects::{ObjectError, TagFault, Tags};
 use http::{HeaderMap, StatusCode};
-use s3s::dto::{Tag, TagSet};
+use s3s::dto::{Tag, TagSet, TaggingDirective};
 
 use crate::fault::Fault;
 
@@ -35,6 +35,19 @@ pub(super) fn header_tags(headers: &HeaderMap) -> Result<Tags, Fault> {
         Err(ObjectError::BadTag(TagFault::Duplicate)) => Err(malformed_header()),
         tags => Ok(tags?),
     }
+}
+
+/// The tags that a request of an operation gives an object by the header, as policies look at them. Where an operation does not
+/// heed the header, it gives nothing; and a header that is none is refused by the operation.
+pub(crate) fn given_tags(operation: &str, headers: &HeaderMap) -> Vec<(String, String)> {
+    let heeds = match operation {
+        "PutObject" | "CreateMultipartUpload" => true,
+        "CopyObject" => headers
+            .get("x-amz-tagging-directive")
+            .is_some_and(|value| value == TaggingDirective::REPLACE),
+        _ => false,
+    };
+    heeds.then(|| header_pairs(headers)).flatten().unwrap_or_default()
 }
 
 fn malformed_header() -> Fault {

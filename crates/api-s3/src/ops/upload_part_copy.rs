@@ -6,7 +6,7 @@ use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::copying::{SourceConditions, check_source};
+use super::copying::{SourceConditions, check_source, source_tags};
 use crate::access::Call;
 use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id, version_id};
 use crate::fault::Fault;
@@ -28,13 +28,15 @@ pub(super) async fn run(
         unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
         has_match: input.copy_source_if_match.is_some(),
     };
+    let asked = copy_tags(input.copy_source_if_match.as_ref())?;
+    let source_if_match = source_tags(asked, request.extensions.get())?;
     check_source(services, &source, &conditions).await?;
     let stored = services
         .objects
         .copy_part(CopyPart {
             source,
             range: input.copy_source_range.as_deref().map(source_range).transpose()?,
-            source_if_match: copy_tags(input.copy_source_if_match.as_ref())?,
+            source_if_match,
             upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
             part: part_number(input.part_number)?,
         })

@@ -17,5 +17,6 @@ mod policies;
 mod public;
 mod signatures;
 mod subresources;
+mod tag_conditions;
 mod tagging;
 mod versions;

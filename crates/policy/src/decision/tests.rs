@@ -318,3 +318,90 @@ fn a_deny_forbids_and_silence_does_not() {
         assert_eq!(is_forbidden(&ask), forbidden, "{who} {own} {held}");
     }
 }
+
+#[test]
+fn who_looks_at_tags() {
+    let looks = |own: &str, bucket: &str, action, family| {
+        let identity = |text| Policy::parse(text, DocumentKind::Identity).unwrap();
+        let principal: Principal = caller("bob").unwrap().policies(vec![Arc::new(identity(own))]).into();
+        let policy = Policy::parse(bucket, DocumentKind::Bucket).unwrap();
+        let (name, key) = (BucketName::parse("aaa").unwrap(), ObjectKey::parse("k").unwrap());
+        let facts = BucketFacts {
+            name: &name,
+            owner: Some(account(1)),
+            policy: Some(&policy),
+        };
+        looks_at_tags(
+            &Ask {
+                principal: &principal,
+                action,
+                resource: Resource::Object(facts, &key),
+                context: &context("-"),
+            },
+            family,
+        )
+    };
+    let own = |action: &str, resource: &str, condition: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}",
+                "Condition": {condition}}}}}"#
+        )
+    };
+    let plain = own("s3:*", "*", "{}");
+    let of_bucket = |document: &str| document.replace(r#""Effect""#, r#""Principal": "*", "Effect""#);
+    let (existing, given) = (TagFamily::ExistingObject, TagFamily::RequestObject);
+    for (action, resource, condition, looked_at) in [
+        ("s3:*", "*", "{}", vec![]),
+        (
+            "s3:Get*",
+            "*",
+            r#"{"StringEquals": {"s3:existingobjecttag/a": "b"}}"#,
+            vec![existing],
+        ),
+        (
+            "s3:Put*",
+            "*",
+            r#"{"StringEquals": {"s3:ExistingObjectTag/a": "b"}}"#,
+            vec![],
+        ),
+        (
+            "s3:Get*",
+            "*",
+            r#"{"Null": {"s3:RequestObjectTag/a": "true"}}"#,
+            vec![given],
+        ),
+        (
+            "s3:Get*",
+            "*",
+            r#"{"ForAllValues:StringLike": {"s3:RequestObjectTagKeys": "*"}}"#,
+            vec![given],
+        ),
+        (
+            "s3:Get*",
+            "*",
+            r#"{"StringEquals": {"aws:username": "${s3:ExistingObjectTag/a}"}}"#,
+            vec![existing],
+        ),
+        (
+            "s3:Get*",
+            "arn:aws:s3:::aaa/${s3:ExistingObjectTag/a}",
+            "{}",
+            vec![existing],
+        ),
+        (
+            "s3:Get*",
+            "*",
+            r#"{"StringEquals": {"aws:PrincipalTag/a": "b"}}"#,
+            vec![],
+        ),
+    ] {
+        let document = own(action, resource, condition);
+        for family in [existing, given] {
+            let wanted = looked_at.contains(&family);
+            let found = looks(&document, &of_bucket(&plain), Action::S3GetObject, family);
+            assert_eq!(found, wanted, "own {document}");
+            let found = looks(&plain, &of_bucket(&document), Action::S3GetObject, family);
+            assert_eq!(found, wanted, "bucket {document}");
+        }
+    }
+}

@@ -1,12 +1,12 @@
 //! From JSON to statements.
 
 use super::principals::{Named, Principals};
-use super::{ActionSet, DocumentKind, Effect, Statement};
-use crate::Action;
+use super::{ActionSet, DocumentKind, Effect, Statement, TagFamilies};
 use crate::arn::ArnGlob;
 use crate::condition::Condition;
 use crate::glob::{Glob, Reading};
 use crate::json::Json;
+use crate::{Action, KeyRef};
 
 type Result<T> = std::result::Result<T, String>;
 type Object = Vec<(String, Json)>;
@@ -107,7 +107,7 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
         // Whom the variable does not exist for would not be denied.
         return Err("a variable in the Resource of a Deny needs a default: ${aws:username, 'nobody'}".to_owned());
     }
-    Ok(Statement {
+    let mut statement = Statement {
         sid: sid.map(Into::into),
         effect,
         principals,
@@ -115,7 +115,14 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
         but_resources,
         resources,
         conditions: conditions.into(),
-    })
+        tags: TagFamilies::default(),
+    };
+    let mut tags = TagFamilies::default();
+    for family in statement.keys().into_iter().filter_map(KeyRef::tag_family) {
+        tags.insert(family);
+    }
+    statement.tags = tags;
+    Ok(statement)
 }
 
 fn once(first: bool, what: &str) -> Result<()> {
