@@ -1,8 +1,10 @@
 //! The door itself: from a request to its row, and back.
 
 use crate::answer::{Answer, Service, Style, forbid_storing};
+use crate::circumstances::circumstances;
 use crate::fault::{Code, Fault};
 use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
+use crate::link;
 use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
 use crate::saml::Place;
@@ -13,7 +15,7 @@ use baleen_audit::Audit;
 use baleen_http::{BodyFault, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
 use baleen_iam::{Iam, PublicUrl};
 use baleen_objects::Objects;
-use baleen_policy::{Action, Context, Denied, Origin, Principal};
+use baleen_policy::{Action, Denied, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_tenancy::Tenancy;
 use baleen_types::{RegionName, RequestId};
@@ -115,9 +117,10 @@ impl IdentityDoor {
             );
             return Err(Fault::new(Code::SignatureDoesNotMatch, message));
         }
+        link::check(head, found.effect == Effect::Read, self.parts.clock.now())?;
         let origin = head.extensions.get::<Origin>().copied();
         let principal = head.extensions.get().cloned().unwrap_or(Principal::Nobody);
-        let context = Context::new(self.parts.clock.now()).origin(origin);
+        let context = circumstances(&self.parts, head);
         let parts = Arc::clone(&self.parts);
         match found.run {
             Runner::Open(run) => {
@@ -157,7 +160,7 @@ impl IdentityDoor {
     /// Serves a whitelist call.
     async fn whitelist(&self, head: &Head, body: RequestBody, id: RequestId) -> Response {
         let (mut row, told) = (None, Told::default());
-        let context = Context::new(self.parts.clock.now()).origin(head.extensions.get::<Origin>().copied());
+        let context = circumstances(&self.parts, head);
         let is_for_iam = head
             .extensions
             .get::<Signed>()

@@ -10,12 +10,15 @@
 //! * A read may come by GET; nothing that changes or holds a secret does, since addresses end in logs.
 
 mod answer;
+mod circumstances;
 mod door;
 mod fault;
 mod fields;
 pub mod limits;
+mod link;
 pub mod ops;
 mod params;
+mod question;
 mod saml;
 mod subject;
 mod tokens;

@@ -3,6 +3,7 @@
 //! same.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Largest body of a request that nobody signed: a login or a reset fits many times, and a flood of them costs little.
 pub const UNSIGNED_BODY_BYTES_MAX: usize = 16 << 10;
@@ -106,3 +107,6 @@ pub const TOKEN_LIST: RangeInclusive<usize> = 0..=4096;
 
 /// Seconds that a rotated token works beside the new one: up to thirty days.
 pub const GRACE_SECONDS: RangeInclusive<u32> = 0..=30 * 24 * 60 * 60;
+
+/// How long a signature in the query is good: as one in the header is.
+pub const LINK_AGE_MAX: Duration = Duration::from_mins(15);

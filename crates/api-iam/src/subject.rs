@@ -1,16 +1,16 @@
 //! What an action is about: named from its parameters, decided about, and only then looked at more closely.
 
+use crate::circumstances::with_tags;
 use crate::door::Parts;
 use crate::fault::{Code, Fault};
 use crate::fields::{missing, user_name};
 use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
+use crate::question::Question;
 use crate::tokens;
 use crate::told::Told;
-use baleen_iam::{AccessKeyInfo, Error, Path, PolicyArn, PolicyName, UserInfo};
-use baleen_policy::{
-    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, User, UserFacts, authorize, deciding,
-};
+use baleen_iam::{AccessKeyInfo, Path, PolicyArn, PolicyName, UserInfo};
+use baleen_policy::{Action, Authorized, Context, Key, PolicyFacts, Principal, Resource, UserFacts};
 use baleen_tenancy::Customer;
 use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
 use std::sync::Arc;
@@ -82,15 +82,6 @@ pub(crate) enum Subject {
     Customer(Arc<Customer>),
 }
 
-/// One question, of which only the resource varies.
-struct Question<'a> {
-    parts: &'a Parts,
-    principal: &'a Principal,
-    permission: Action,
-    context: &'a Context<'a>,
-    told: &'a Told,
-}
-
 impl Extent {
     /// Names the resource, decides, and says what it is.
     pub(crate) async fn decide(
@@ -101,6 +92,8 @@ impl Extent {
         context: &Context<'_>,
         (params, told): (&Params, &Told),
     ) -> Result<(Authorized, Subject), Fault> {
+        let asking = principal.user().ok_or(baleen_policy::Denied::Unauthenticated)?;
+        let context = &with_tags(context, permission, params)?;
         let asked = Question {
             parts,
             principal,
@@ -108,7 +101,6 @@ impl Extent {
             context,
             told,
         };
-        let asking = principal.user().ok_or(baleen_policy::Denied::Unauthenticated)?;
         match self {
             Self::Account => Ok((asked.about(Resource::OwnAccount)?, Subject::Account)),
             Self::Oneself => asked.user(asking, None).await.map(wrap_user),
@@ -193,7 +185,10 @@ impl Extent {
                 if arn.account.is_some_and(|account| account != asking.account) {
                     return Err(Fault::access_denied());
                 }
-                let (authorized, user) = asked.user(asking, Some(name)).await?;
+                let attached = asked.own_policy(asking, &arn).await?.map(|policy| policy.arn());
+                let attached = attached.unwrap_or_else(|| in_account(&arn, asking.account));
+                let context = &context.clone().with(Key::IamPolicyArn, Some(attached));
+                let (authorized, user) = Question { context, ..asked }.user(asking, Some(name)).await?;
                 Ok((authorized, Subject::UserAndPolicy(user, arn)))
             }
             Self::Customers => Ok((asked.about(Resource::Customers)?, Subject::Customers)),
@@ -215,12 +210,6 @@ impl Extent {
 
 fn wrap_user((authorized, user): (Authorized, UserInfo)) -> (Authorized, Subject) {
     (authorized, Subject::User(user))
-}
-
-/// Decides about one resource; which statement did is told.
-pub(crate) fn authorize_about(ask: &Ask<'_>, told: &Told) -> Result<Authorized, Fault> {
-    told.decided_by(deciding(ask));
-    Ok(authorize(ask)?)
 }
 
 /// Account and name in the ARN of a user. Root's is refused: no policy counts for root.
@@ -248,142 +237,8 @@ fn policy_arn(params: &Params) -> Result<PolicyArn, Fault> {
     })
 }
 
-impl Question<'_> {
-    fn about(&self, resource: Resource<'_>) -> Result<Authorized, Fault> {
-        let ask = Ask {
-            principal: self.principal,
-            action: self.permission,
-            resource,
-            context: self.context,
-        };
-        authorize_about(&ask, self.told)
-    }
-
-    /// Decides about a user of the account; `None` is who asks. That there is none is told to who may know.
-    async fn user(&self, asking: &User, name: Option<UserName>) -> Result<(Authorized, UserInfo), Fault> {
-        let Some(name) = name.filter(|name| *name != asking.name) else {
-            let authorized = self.about(Resource::User(asking.into()))?;
-            return Ok((authorized, self.parts.iam.get_user(asking.account, asking.id).await?));
-        };
-        match self.parts.iam.find_user(asking.account, &name).await {
-            Ok(user) => Ok((self.about(Resource::User(user.facts()))?, user)),
-            Err(missing @ Error::NoSuchEntity { .. }) => {
-                self.about(Resource::User(UserFacts::absent(asking.account, &name, "/")))?;
-                Err(missing.into())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn users(&self, asking: &User, names: &[&str]) -> Result<(Authorized, Subject), Fault> {
-        if names.is_empty() {
-            let (authorized, user) = self.user(asking, None).await?;
-            return Ok((authorized, Subject::Users(vec![user])));
-        }
-        let (mut authorized, mut found) = (None, Vec::with_capacity(names.len()));
-        for name in names {
-            // What cannot be a name is nobody's, which is the same as unknown here.
-            let Ok(name) = UserName::parse(name) else { continue };
-            match self.parts.iam.find_user(asking.account, &name).await {
-                Ok(user) => {
-                    authorized = Some(self.about(Resource::User(user.facts()))?);
-                    found.push(user);
-                }
-                Err(Error::NoSuchEntity { .. }) => {
-                    authorized = Some(self.about(Resource::User(UserFacts::absent(asking.account, &name, "/")))?);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match authorized {
-            Some(authorized) => Ok((authorized, Subject::Users(found))),
-            None => Ok((self.about(Resource::User(asking.into()))?, Subject::Users(found))),
-        }
-    }
-
-    async fn owner_of_key(&self, asking: &User, id: &AccessKeyId) -> Result<(Authorized, Subject), Fault> {
-        let iam = &self.parts.iam;
-        match iam.find_access_key(asking.account, id).await {
-            Ok(key) => {
-                let user = iam.get_user(asking.account, key.user).await?;
-                Ok((self.about(Resource::User(user.facts()))?, Subject::Key(user, key)))
-            }
-            Err(missing @ Error::NoSuchEntity { .. }) => {
-                self.about(Resource::OwnAccount)?;
-                Err(missing.into())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Decides about the owner of a token. Who manages own tokens alone is asked about as the owner: the service knows which
-    /// are, and a token of another is to it as one that is not there.
-    async fn owner_of_token(&self, asking: &User, short_id: String) -> Result<(Authorized, Subject), Fault> {
-        let iam = &self.parts.iam;
-        let authorized = if asking.role.is_manager() {
-            let owner = match iam.token_owner(asking.account, &short_id).await {
-                Ok(owner) => iam.get_user(asking.account, owner).await,
-                Err(error) => Err(error),
-            };
-            match owner {
-                Ok(owner) => self.about(Resource::User(owner.facts()))?,
-                // No such token, or one whose owner is gone.
-                Err(Error::NoSuchEntity { .. }) => self.about(Resource::OwnAccount)?,
-                Err(error) => return Err(error.into()),
-            }
-        } else {
-            self.about(Resource::User(asking.into()))?
-        };
-        Ok((authorized, Subject::ApiToken(short_id)))
-    }
-
-    /// Decides about a customer; `None` is that of who asks. Somebody else's is one that is not there (identity contract,
-    /// section 4, RSCustomerDetails), which only who has customers is told.
-    async fn customer(&self, asking: &User, name: Option<&RootName>) -> Result<(Authorized, Subject), Fault> {
-        let tenancy = &self.parts.tenancy;
-        let found = match name {
-            Some(name) => tenancy.by_root_name(name).await?,
-            None => tenancy.customer(asking.account).await?,
-        };
-        self.about_customer(asking, found)
-    }
-
-    fn about_customer(&self, asking: &User, found: Option<Arc<Customer>>) -> Result<(Authorized, Subject), Fault> {
-        let own = asking.account;
-        if let Some(customer) = found.filter(|customer| customer.account == own || customer.reseller == own) {
-            return Ok((
-                self.about(Resource::Customer(customer.facts()))?,
-                Subject::Customer(customer),
-            ));
-        }
-        self.about(Resource::Customers)?;
-        Err(baleen_tenancy::Error::NoSuchCustomer.into())
-    }
-
-    /// The same, also by the account's number. A name goes before a number, which might be one.
-    async fn customer_or_purged(&self, asking: &User, name: Option<&RootName>) -> Result<(Authorized, Subject), Fault> {
-        let tenancy = &self.parts.tenancy;
-        let number = name.filter(|name| name.reseller.is_none());
-        let number = number.and_then(|name| AccountId::parse(name.customer.as_str()).ok());
-        let (Some(name), Some(number)) = (name, number) else {
-            return self.customer(asking, name).await;
-        };
-        let found = match tenancy.by_root_name(name).await? {
-            Some(customer) => Some(customer),
-            None => tenancy.customer(number).await?,
-        };
-        self.about_customer(asking, found)
-    }
-
-    async fn policy(&self, asking: &User, arn: &PolicyArn) -> Result<Authorized, Fault> {
-        let account = arn.account.unwrap_or(asking.account);
-        let is_own = account == asking.account;
-        let facts = PolicyFacts {
-            account,
-            path: arn.path.as_str(),
-            name: arn.name.as_str(),
-            is_attached: is_own && self.parts.iam.is_attached(account, asking.id, arn).await?,
-        };
-        self.about(Resource::Policy(facts))
-    }
+/// The ARN of a policy in the account that it stands for.
+fn in_account(arn: &PolicyArn, account: AccountId) -> String {
+    let (account, path) = (arn.account.unwrap_or(account), arn.path.as_str());
+    format!("arn:aws:iam::{account}:policy{path}{}", arn.name)
 }

@@ -6,9 +6,10 @@ use crate::answer::json_response;
 use crate::door::{Parts, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::JSON_BODY_BYTES_MAX;
+use crate::link;
 use crate::ops::source_of;
 use crate::params::Params;
-use crate::subject::authorize_about;
+use crate::question::authorize_about;
 use crate::told::Told;
 use baleen_http::{RequestBody, Response};
 use baleen_policy::{Action, Ask, Authorized, Context, Principal, Resource};
@@ -91,6 +92,7 @@ pub(crate) async fn serve(
             format!("{name} is sent by {}.", row.method),
         ));
     }
+    link::check(head, row.method == Method::GET, context.now())?;
     let fields = read_fields(head, body).await?;
     let named = ["root", "ruleId", "subNet"].into_iter();
     told.says(named.filter_map(|name| Some((name, fields.get(name)?.as_str()?))));

@@ -255,7 +255,8 @@ impl Tags {
         Ok(Self(pairs))
     }
 
-    pub(crate) fn into_vec(self) -> Vec<(String, String)> {
+    /// Keys and values.
+    pub fn into_vec(self) -> Vec<(String, String)> {
         self.0
     }
 }
