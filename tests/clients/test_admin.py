@@ -260,7 +260,8 @@ def test_what_customers_have_and_have_used(baleen, admin):
 
 def test_the_audit_log_is_shown_and_taken_away(admin, ann, tmp_path):
     newest = admin("audit", "-n", "1", "--action", "iam:CreateUser")
-    assert [(entry["operation"], entry["resource"]) for entry in newest] == [("CreateUser", f"UserName={ann}")]
+    assert [entry["operation"] for entry in newest] == ["CreateUser"]
+    assert newest[0]["resource"].endswith(f":user/{ann}"), newest
     done = admin.run("audit", "-n", "2")
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["TIME", "USER", "OPERATION"] and len(lines) == 3

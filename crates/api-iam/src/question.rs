@@ -6,7 +6,8 @@ use crate::subject::Subject;
 use crate::told::Told;
 use baleen_iam::{Error, PolicyArn, PolicyInfo, UserInfo};
 use baleen_policy::{
-    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, TagFamily, User, UserFacts, authorize, deciding,
+    Action, Ask, Authorized, Context, PolicyFacts, Principal, Resource, TagFamily, User, UserFacts, authorize,
+    deciding, judged_arn,
 };
 use baleen_tenancy::Customer;
 use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
@@ -213,6 +214,7 @@ impl Question<'_> {
 
 /// Decides about one resource; which statement did is told.
 pub(crate) fn authorize_about(ask: &Ask<'_>, told: &Told) -> Result<Authorized, Fault> {
+    told.judged(judged_arn(ask));
     told.decided_by(deciding(ask));
     Ok(authorize(ask)?)
 }

@@ -7,7 +7,7 @@ use baleen_iam::{PolicyArn, PolicyName};
 use baleen_policy::{Action, Principal};
 use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
 use http::request::Parts as Head;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Most characters of a value that a client sent, which nobody may have checked yet.
 const VALUE_CHARACTERS_MAX: usize = 256;
@@ -43,7 +43,8 @@ pub(crate) struct Told(Arc<Gathered>);
 
 #[derive(Debug, Default)]
 struct Gathered {
-    resource: OnceLock<String>,
+    judged: Mutex<Vec<String>>,
+    named: OnceLock<Vec<(String, String)>>,
     made: OnceLock<String>,
     statement: OnceLock<String>,
     account: OnceLock<AccountId>,
@@ -68,8 +69,33 @@ impl Told {
     /// The request is about this.
     pub(crate) fn says<'a>(&self, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
         let bounded = |value: &str| value.chars().take(VALUE_CHARACTERS_MAX).collect::<String>();
-        let pairs = pairs.map(|(name, value)| format!("{name}={}", bounded(value)));
-        let _ = self.0.resource.set(pairs.collect::<Vec<_>>().join(" "));
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), bounded(value)));
+        let _ = self.0.named.set(pairs.collect());
+    }
+
+    /// It was decided about the thing of this ARN; for a request about many, each is told. The log cuts what is too long.
+    pub(crate) fn judged(&self, arn: String) {
+        let mut judged = self.0.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !judged.contains(&arn) {
+            judged.push(arn);
+        }
+    }
+
+    /// What was judged, then the names of the request that do not stand there already, then what it made.
+    fn resource(&self) -> String {
+        let mut texts = std::mem::take(&mut *self.0.judged.lock().unwrap_or_else(PoisonError::into_inner));
+        let judged = texts.len();
+        for (name, value) in self.0.named.get().into_iter().flatten() {
+            let is_end = |arn: &String| {
+                arn.strip_suffix(&value[..])
+                    .is_some_and(|rest| rest.ends_with('/') || rest.is_empty())
+            };
+            if !texts[..judged].iter().any(is_end) {
+                texts.push(format!("{name}={value}"));
+            }
+        }
+        texts.extend(self.0.made.get().cloned());
+        texts.join(" ")
     }
 
     /// It made something of this name.
@@ -99,14 +125,11 @@ impl Told {
         if !is_known && account.is_none() {
             return;
         }
-        let named = [&self.0.resource, &self.0.made].into_iter().filter_map(OnceLock::get);
-        let named = named.map(String::as_str).filter(|text| !text.is_empty());
-        let resource = named.collect::<Vec<_>>().join(" ");
         response.extensions_mut().insert(Deed {
             verdict: if is_denied { Verdict::Denied } else { Verdict::Allowed },
             statement: self.0.statement.get().cloned(),
             account,
-            ..Deed::allowed(weight, action.name(), resource)
+            ..Deed::allowed(weight, action.name(), self.resource())
         });
     }
 }

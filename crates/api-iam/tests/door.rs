@@ -217,10 +217,9 @@ async fn what_the_audit_log_is_told() {
         .good();
     let deed = made.deed.unwrap();
     assert_eq!((deed.weight, deed.verdict), (Weight::Change, Verdict::Allowed));
-    assert_eq!(
-        (deed.action, deed.resource.as_str()),
-        ("iam:CreateUser", "UserName=a@example.com")
-    );
+    let account = bench.root.user().unwrap().account;
+    let arn = format!("arn:aws:iam::{account}:user/a@example.com");
+    assert_eq!((deed.action, deed.resource), ("iam:CreateUser", arn.clone()));
     // What is no name was not meant for the field: a password, a key.
     let slipped = bench
         .ask(
@@ -235,7 +234,14 @@ async fn what_the_audit_log_is_told() {
     let user = bench.user("b@example.com").await;
     let denied = bench.ask(&user, "DeleteUser", &[("UserName", "a@example.com")]).await;
     denied.refused(403, "AccessDenied");
-    assert_eq!(denied.deed.unwrap().verdict, Verdict::Denied);
+    let denied = denied.deed.unwrap();
+    assert_eq!((denied.verdict, denied.resource), (Verdict::Denied, arn.clone()));
+    // What the ARN does not tell stands behind it.
+    let policy = ("PolicyArn", "arn:aws:iam::000000000000:policy/p");
+    let params = [("UserName", "a@example.com"), policy];
+    let attached = bench.ask(&bench.root, "AttachUserPolicy", &params).await;
+    let (name, value) = policy;
+    assert_eq!(attached.deed.unwrap().resource, format!("{arn} {name}={value}"));
 }
 
 #[tokio::test]

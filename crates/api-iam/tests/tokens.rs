@@ -99,9 +99,10 @@ async fn a_token_from_its_making_to_its_end() {
     });
     assert_eq!(told["ApiToken"], expected);
     let deed = made.deed.unwrap();
+    let arn = format!("arn:aws:iam::{}:user/{ANN}", bench.root.user().unwrap().account);
     assert_eq!(
         (deed.action, deed.resource),
-        ("captures:ManageTokens", format!("UserName={ANN} Made={id}"))
+        ("captures:ManageTokens", format!("{arn} Made={id}"))
     );
 
     bench.iam.note_token_use(&Secret::new(token), [192, 0, 2, 7].into());
@@ -134,7 +135,7 @@ async fn a_token_from_its_making_to_its_end() {
         expected[name] = value;
     }
     assert_eq!(parsed(&told)["ApiToken"], expected);
-    assert_eq!(told.deed.unwrap().resource, format!("ApiTokenId={id}"));
+    assert_eq!(told.deed.unwrap().resource, format!("{arn} ApiTokenId={id}"));
     assert!(!works(&bench, token).await);
     bench
         .ask(

@@ -56,6 +56,12 @@ pub fn deciding(ask: &Ask<'_>) -> Option<String> {
     own_and_bucket().find_map(|policy| find(policy, Effect::Allow, reaches))
 }
 
+/// The ARN of what is asked about, as statements are compared with it.
+pub fn judged_arn(ask: &Ask<'_>) -> String {
+    let own = ask.principal.user().map(|user| user.account);
+    ArnText::of(&ask.resource, ask.action, own).as_str().to_owned()
+}
+
 fn shown(policy: &Policy, at: usize, sid: Option<&str>) -> String {
     let name = policy.name().unwrap_or(match policy.kind() {
         DocumentKind::Identity => "policy",

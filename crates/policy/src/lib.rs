@@ -36,7 +36,7 @@ mod variable;
 pub use ability::could_ever;
 pub use action::Action;
 pub use context::{Context, Entry, Value};
-pub use deciding::deciding;
+pub use deciding::{deciding, judged_arn};
 pub use decision::{Ask, Authorized, Denied, authorize, is_forbidden, looks_at_tags};
 pub use document::{DocumentKind, Effect, Malformed, Policy};
 pub use key::{Key, TagFamily};
