@@ -3,6 +3,7 @@
 use crate::change::{Stored, named_id};
 use crate::epochs::Scope;
 use crate::limits::USERS_PER_ACCOUNT_MAX;
+use crate::login::without_second_factor;
 use crate::paging::{Builder, Walk};
 use crate::records::{StoredAuth, StoredInline, StoredKey, StoredRole, StoredUser, attached_key, encode, stamp};
 use crate::sessions::end_logins;
@@ -121,6 +122,8 @@ pub struct UserChange {
     pub last_name: Option<PersonName>,
     /// Another role, which ends the user's sessions. Never root.
     pub role: Option<Role>,
+    /// Takes the second factor away, of who has lost the device. Never the own one.
+    pub clears_second_factor: bool,
 }
 
 /// How many users an account has, by role.
@@ -243,7 +246,13 @@ impl Iam {
                 set_role(by, id, &mut next, role)?;
             }
             let info = UserInfo::new(account, id, &next)?;
-            let request = request.and(was.fence(account, id, next)?);
+            let mut request = request.and(was.fence(account, id, next)?);
+            if change.clears_second_factor {
+                if by.user().is_some_and(|user| user.id == id) {
+                    return Err(Error::NotAllowed("take your own second factor away with RSDisableTFA"));
+                }
+                request = request.and(without_second_factor(&view, account, id).await?);
+            }
             Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(info))
         })
         .await

@@ -15,12 +15,6 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         Some("root") => return Err(Fault::access_denied()),
         Some(_) => return Err(Fault::invalid_input("Type must be admin or user.")),
     };
-    let change = UserChange {
-        first_name: call.params.parsed("Firstname", PersonName::parse)?,
-        last_name: call.params.parsed("Lastname", PersonName::parse)?,
-        role,
-        ..UserChange::default()
-    };
     // Clears the second factor of who has lost the device; only RSEnableTFA can set one.
     let tfa = call.params.flag("TFAEnabled")?;
     if tfa == Some(true) {
@@ -28,10 +22,17 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
             "TFAEnabled can only be false; RSEnableTFA switches it on.",
         ));
     }
-    let id = call.user()?.id;
-    if tfa == Some(false) {
-        call.parts.iam.clear_second_factor(&call.authorized, id).await?;
-    }
-    call.parts.iam.update_user(&call.authorized, id, &change).await?;
+    // One change with the rest: a refusal changes nothing.
+    let change = UserChange {
+        first_name: call.params.parsed("Firstname", PersonName::parse)?,
+        last_name: call.params.parsed("Lastname", PersonName::parse)?,
+        role,
+        clears_second_factor: tfa == Some(false),
+        ..UserChange::default()
+    };
+    call.parts
+        .iam
+        .update_user(&call.authorized, call.user()?.id, &change)
+        .await?;
     Ok(Answer::ok())
 }

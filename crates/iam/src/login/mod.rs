@@ -29,6 +29,7 @@ pub use profile::LoginProfile;
 pub(crate) use record::{StoredLogin, StoredPepper, StoredTicket, totp_context, totp_id};
 pub(crate) use reset::start_over;
 pub use second_factor::PreparedFactor;
+pub(crate) use second_factor::without_second_factor;
 pub use start::stored_cost;
 pub use state::{LoginCounts, LoginState};
 pub use throttle::{Admission, Alert, Failure, Target, Throttle, TooMany};

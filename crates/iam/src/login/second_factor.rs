@@ -1,13 +1,16 @@
 //! The second factor: RSPrepareTFA, RSEnableTFA, RSDisableTFA.
 
 use super::limits::{FRESH_CODE, PENDING_SECRET_KEPT};
-use super::record::{StoredPrepared, StoredTotp, Subject, totp_context, totp_id};
+use super::record::{StoredLogin, StoredPrepared, StoredTotp, Subject, totp_context, totp_id};
 use super::totp::{Code, TotpSecret};
 use super::{Admission, Failure, LoginError, Target, qr, recovery};
+use crate::change::View;
 use crate::records::stamp;
+use crate::users::login_profile_key;
 use crate::{AuthMethod, Error, Iam};
+use baleen_meta::Request;
 use baleen_policy::{Authorized, Session, SessionKind};
-use baleen_types::{Secret, UserId};
+use baleen_types::{AccountId, Secret, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -170,24 +173,6 @@ impl Iam {
         disabled.map(drop)
     }
 
-    /// Takes another user's second factor away, whose device is lost (contract, RSDisableTFA: by RSSetUserInfo). No error if
-    /// there is none.
-    ///
-    /// # Errors
-    /// `NotAllowed` for oneself, `NoSuchEntity`.
-    pub async fn clear_second_factor(&self, by: &Authorized, id: UserId) -> Result<(), Error> {
-        if by.user().is_some_and(|user| user.id == id) {
-            return Err(Error::NotAllowed("take your own second factor away with RSDisableTFA"));
-        }
-        self.tried(|| async {
-            let current = self.known_subject(by.account(), id).await?;
-            let mut next = current.login();
-            (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
-            Ok(self.settle(current.write(&next)?, &[]).await?.then_some(()))
-        })
-        .await
-    }
-
     /// Lets a try of a code in, charged to the address and the user until it succeeds.
     fn admit_code(&self, target: Target, source: IpAddr) -> Result<(), LoginError> {
         let now = self.parts.clock.monotonic();
@@ -202,6 +187,17 @@ impl Iam {
         let now = self.parts.clock.now();
         session.mfa_at.is_some_and(|at| now.since(at) < FRESH_CODE && at <= now)
     }
+}
+
+/// Takes the second factor of a user away, if there is one: part of a change of the user.
+pub(crate) async fn without_second_factor(view: &View, account: AccountId, id: UserId) -> Result<Request, Error> {
+    let key = login_profile_key(account, id);
+    let Some(stored) = view.get::<StoredLogin>(&key).await? else {
+        return Ok(Request::new());
+    };
+    let mut next = stored.value.clone();
+    (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
+    stored.replace(key, &next)
 }
 
 /// The log-in session that asks. Keys, tokens and derived sessions are not enough (contract, "Session kinds").

@@ -1,6 +1,7 @@
 //! The second factor.
 
 use super::*;
+use crate::UserChange;
 
 #[tokio::test]
 async fn a_code_is_asked_for_only_after_the_right_password() {
@@ -314,11 +315,23 @@ async fn an_admin_takes_away_the_factor_of_a_lost_device() {
     world.second_factor().await;
     let ann = world.iam.get_user(world.account, world.ann.id).await.unwrap();
     let own = by(&world.root);
+    let cleared = UserChange {
+        clears_second_factor: true,
+        ..UserChange::default()
+    };
+    // Of a change that is refused, nothing is done: nobody is made root.
+    let refused = UserChange {
+        role: Some(Role::Root),
+        ..cleared.clone()
+    };
+    assert!(world.iam.update_user(&own, ann.id, &refused).await.is_err());
+    assert_ne!(why(world.ann(PASSWORD, "").await), "ok");
     assert_eq!(
         why(world
             .iam
-            .clear_second_factor(&own, ann.id)
+            .update_user(&own, ann.id, &cleared)
             .await
+            .map(drop)
             .map_err(LoginError::from)),
         "ok"
     );
@@ -327,8 +340,9 @@ async fn an_admin_takes_away_the_factor_of_a_lost_device() {
     assert_eq!(
         why(world
             .iam
-            .clear_second_factor(&own, root)
+            .update_user(&own, root, &cleared)
             .await
+            .map(drop)
             .map_err(LoginError::from)),
         "not allowed"
     );
