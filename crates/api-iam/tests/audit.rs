@@ -143,10 +143,9 @@ async fn what_cannot_be_asked() {
         ("MaxItems", "1000", ""),
         ("MaxItems", "1001", "ValidationError"),
         ("Marker", "", ""),
-        ("Marker", "x", "ValidationError"),
-        ("Marker", "+1", "ValidationError"),
-        ("Marker", "18446744073709551615", ""),
-        ("Marker", "18446744073709551616", "ValidationError"),
+        ("Marker", "x", "InvalidInput"),
+        // Not a number that somebody thought of.
+        ("Marker", "1", "InvalidInput"),
     ] {
         for action in ["RSListAuditLog", "RSExportAuditLog"] {
             if action == "RSExportAuditLog" && ["Order", "MaxItems", "Marker"].contains(&name) {

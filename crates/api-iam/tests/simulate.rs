@@ -59,13 +59,20 @@ async fn documents_that_are_brought() {
     );
     let params = [(first, OPEN), get, put, OBJECT, ("MaxItems", "1")];
     let told = bench.ask(&user, "SimulateCustomPolicy", &params).await.good();
-    assert_eq!(
-        (element(&told.body, "IsTruncated"), element(&told.body, "Marker")),
-        ("true".into(), "1".into())
-    );
+    let marker = element(&told.body, "Marker");
+    assert_eq!(element(&told.body, "IsTruncated"), "true");
     assert_eq!(element(&told.body, "EvalActionName"), "s3:GetObject");
     assert_eq!(element(&told.body, "SourcePolicyId"), "PolicyInputList.1");
-    let params = [(first, OPEN), get, put, OBJECT, ("Marker", "1")];
+    let params = [(first, OPEN), get, put, OBJECT, ("Marker", &marker)];
+    // It is for who got it, and for what was asked.
+    for (who, action) in [
+        (&bench.root, "SimulateCustomPolicy"),
+        (&user, "SimulatePrincipalPolicy"),
+    ] {
+        let arn = ("PolicySourceArn", &*user.user().unwrap().arn());
+        let params: Vec<_> = params.iter().copied().chain([arn]).collect();
+        bench.ask(who, action, &params).await.refused(400, "InvalidInput");
+    }
     let told = bench.ask(&user, "SimulateCustomPolicy", &params).await.good();
     assert_eq!(decisions(&told.body).len(), 1);
     assert_eq!(element(&told.body, "IsTruncated"), "false");
@@ -96,8 +103,8 @@ async fn what_is_no_simulation() {
         (&[get, ("PolicyInputList.member.1", "{}")], "InvalidInput"),
         (&[policy, get, ("ResourceArns.member.1", "bkt/x")], "ValidationError"),
         (&[policy, get, ("ResourceArns.member.1", "")], "ValidationError"),
+        (&[policy, get, ("Marker", "1")], "InvalidInput"),
         (&[policy, get, ("Marker", "-1")], "InvalidInput"),
-        (&[policy, get, ("Marker", "99999999999999999999")], "InvalidInput"),
         (&[policy, get, ("MaxItems", "0")], "ValidationError"),
         (&[policy, get, ("ResourcePolicy", OPEN)], "InvalidInput"),
         (&[policy, get, (key, "aws:SourceIp")], "ValidationError"),

@@ -181,26 +181,33 @@ impl Iam {
         let Some(marker) = &ask.marker else {
             return Ok(String::new());
         };
+        self.open_marker(by, marker)
+    }
+
+    /// Makes the marker of a place, for who asked and what was asked: for lists that lie elsewhere, so that their markers are as
+    /// these.
+    pub fn seal_marker(&self, by: &Authorized, place: String) -> String {
+        let (id, nonce) = (marker_id(by), self.parts.entropy.bytes());
+        let sealed = self.parts.sealer.seal(marker_context(&id), &Secret::new(place), nonce);
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// The place that a marker was made of.
+    ///
+    /// # Errors
+    /// `Invalid` for one that was not made here, or for somebody else or another action.
+    pub fn open_marker(&self, by: &Authorized, marker: &str) -> Result<String, Error> {
         let wrong = || Invalid::new("Marker", "the one that the page before gave is expected");
         let sealed = URL_SAFE_NO_PAD.decode(marker).map_err(|_| wrong())?;
-        let id = marker_id(by);
-        let opened = self.parts.sealer.open(marker_context(&id), &sealed);
+        let opened = self.parts.sealer.open(marker_context(&marker_id(by)), &sealed);
         Ok(opened.map_err(|_| wrong())?.expose().to_owned())
     }
 
     pub(crate) fn finish_page<T>(&self, by: &Authorized, page: Builder<T>) -> Page<T> {
         let (items, last) = page.finish();
-        let seal = |place: String| {
-            let nonce = self.parts.entropy.bytes();
-            let sealed = self
-                .parts
-                .sealer
-                .seal(marker_context(&marker_id(by)), &Secret::new(place), nonce);
-            URL_SAFE_NO_PAD.encode(sealed)
-        };
         Page {
             items,
-            next: last.map(seal),
+            next: last.map(|place| self.seal_marker(by, place)),
         }
     }
 

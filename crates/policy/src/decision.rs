@@ -142,7 +142,10 @@ pub fn looks_at_tags(ask: &Ask<'_>, family: TagFamily) -> bool {
 
 fn management(ask: &Ask<'_>, caller: &Caller, rule: Rule) -> Result<AccountId, Denied> {
     let own = caller.user.account;
-    let may_with_old_password = matches!(ask.action, Action::IamChangePassword | Action::IamRsGetUserInfo);
+    let may_with_old_password = matches!(
+        ask.action,
+        Action::IamChangePassword | Action::IamRsGetUserInfo | Action::StsGetCallerIdentity
+    );
     if must_change_password(caller) && !may_with_old_password {
         return Err(Denied::NotAllowed);
     }

@@ -108,7 +108,7 @@ table! {
     OneselfOrManager, Own: CapturesManageTokens;
     // customers
     Reseller, Any: IamRsCreateCustomer IamRsListCustomer IamRsCustomerDetails IamRsSetCustomerServiceAccessLevel;
-    RootOrReseller, Any: IamRsModifyCustomer;
+    RootOrReseller, Own: IamRsModifyCustomer;
     AnyoneOrReseller, Any: IamRsAvailableRegions;
     ManagerOrReseller, Any: IamRsListBillingData IamRsLiveBilling;
     // whitelist

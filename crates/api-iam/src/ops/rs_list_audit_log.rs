@@ -1,5 +1,5 @@
 //! `RSListAuditLog`, ours: a page of the account's audit log, the newest entry first unless `Order` says otherwise. A page may
-//! be short, or empty, and go on all the same; its marker is the number of the last entry that was looked at.
+//! be short, or empty, and go on all the same; its marker holds the number of the last entry that was looked at.
 
 use super::Call;
 use crate::answer::Answer;
@@ -23,7 +23,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
             Some("OldestFirst") => Order::OldestFirst,
             Some(_) => return Err(Fault::invalid_input("Order must be NewestFirst or OldestFirst.")),
         },
-        after: marker(params)?,
+        after: marker(&call)?,
         limit: params.number("MaxItems", &MAX_ITEMS)?.unwrap_or(ENTRIES_DEFAULT) as usize,
         ..filter(params)?
     };
@@ -31,7 +31,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let entries = page.entries.iter().map(|(entry, _)| json!(entry)).collect::<Value>();
     let mut answer = json!({ "Entries": entries, "IsTruncated": page.next.is_some() });
     if let Some(next) = page.next {
-        answer["Marker"] = next.to_string().into();
+        answer["Marker"] = call.parts.iam.seal_marker(&call.authorized, next.to_string()).into();
     }
     Ok(Answer::Json(answer))
 }
@@ -60,13 +60,10 @@ fn moment(params: &Params, name: &str, days: u32) -> Result<Option<Timestamp>, F
 }
 
 /// The number of the entry behind which the page begins.
-fn marker(params: &Params) -> Result<Option<u64>, Fault> {
-    let Some(text) = params.text("Marker", &MARKER)?.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|_| is_digits);
-    number
-        .map(Some)
-        .ok_or_else(|| violation("Marker", "the one that the page before gave is expected"))
+fn marker(call: &Call) -> Result<Option<u64>, Fault> {
+    let given = call.params.text("Marker", &MARKER)?.filter(|text| !text.is_empty());
+    let Some(marker) = given else { return Ok(None) };
+    let place = call.parts.iam.open_marker(&call.authorized, marker)?;
+    let number = place.parse().map(Some);
+    number.map_err(|_| Fault::internal("a marker that is no number of an entry"))
 }

@@ -9,7 +9,7 @@ use baleen_tenancy::{ModifyCustomer, WantedStatus};
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let change = ModifyCustomer {
         assume_role_enabled: call.params.flag("AssumeRoleEnabled")?,
-        status: call.params.parsed("Status", WantedStatus::parse)?,
+        status: status(&call)?,
         replication_enforcement: call.params.flag("ReplicationEnforcement")?,
         regions: regions(&call.params)?,
     };
@@ -18,4 +18,11 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         .modify(&call.authorized, &call.customer()?.name, change)
         .await?;
     Ok(Answer::Empty)
+}
+
+/// An unknown status is `InvalidInput` (seed 004, "RSModifyCustomer").
+fn status(call: &Call) -> Result<Option<WantedStatus>, Fault> {
+    let wrong = |_| Fault::invalid_input("Status must be enabled, disabled or deleted.");
+    let given = call.params.get("Status");
+    given.map(|text| WantedStatus::parse(text).map_err(wrong)).transpose()
 }

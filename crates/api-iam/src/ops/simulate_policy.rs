@@ -1,15 +1,15 @@
 //! `SimulateCustomPolicy` and `SimulatePrincipalPolicy` (service model iam): what policies would say, and which say it.
 //!
 //! Documents are judged, not roles: what only managers may do is denied to others whatever this answers. Parameters that
-//! would change an answer and are not known here are refused. A marker is the number of questions already answered.
+//! would change an answer and are not known here are refused. A marker holds the number of questions already answered.
 
 use super::Call;
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::fields::{check_length, missing, violation};
 use crate::limits::{
-    ACTION_NAME, CONTEXT_ENTRIES_MAX, CONTEXT_KEY, MAX_ITEMS, POLICY_DOCUMENT, RESOURCE_NAME, SIMULATED_AT_ONCE_MAX,
-    SIMULATED_MAX, SIMULATED_POLICIES_MAX,
+    ACTION_NAME, CONTEXT_ENTRIES_MAX, CONTEXT_KEY, MARKER, MAX_ITEMS, POLICY_DOCUMENT, RESOURCE_NAME,
+    SIMULATED_AT_ONCE_MAX, SIMULATED_MAX, SIMULATED_POLICIES_MAX,
 };
 use crate::params::Params;
 use crate::wire;
@@ -123,7 +123,7 @@ fn answer(call: &Call, judged: &[Judged], caller: Option<&Caller>) -> Result<Ans
     let (actions, resources) = (actions(params)?, resources(params)?);
     let entries = entries(params)?;
     let context = Context::new(call.parts.clock.now()).pretending(&entries);
-    let (from, most) = place(params)?;
+    let (from, most) = place(call)?;
     let all = actions.len() * resources.len();
     let questions = actions
         .iter()
@@ -144,7 +144,10 @@ fn answer(call: &Call, judged: &[Judged], caller: Option<&Caller>) -> Result<Ans
         let matched = sources(&outcome, judged, &held);
         results.push((action.name(), resource.to_owned(), outcome, matched));
     }
-    let next = (from + results.len() < all).then(|| (from + results.len()).to_string());
+    let next = (from + results.len() < all).then(|| {
+        let place = (from + results.len()).to_string();
+        call.parts.iam.seal_marker(&call.authorized, place)
+    });
     Ok(Answer::xml(move |xml| {
         xml.list(
             "EvaluationResults",
@@ -214,17 +217,16 @@ fn resources(params: &Params) -> Result<Vec<&str>, Fault> {
 }
 
 /// Where to go on, and how many answers are wanted.
-fn place(params: &Params) -> Result<(usize, usize), Fault> {
+fn place(call: &Call) -> Result<(usize, usize), Fault> {
+    let params = &call.params;
     let most = params
         .number("MaxItems", &MAX_ITEMS)?
         .map_or(SIMULATED_AT_ONCE_MAX, |most| most as usize);
-    let marker = params.get("Marker").filter(|marker| !marker.is_empty());
+    let marker = params.text("Marker", &MARKER)?.filter(|marker| !marker.is_empty());
     let from = marker.map_or(Ok(0), |marker| {
-        let number = marker
-            .parse()
-            .ok()
-            .filter(|from| *from <= SIMULATED_MAX * SIMULATED_MAX);
-        number.ok_or_else(|| Fault::invalid_input("Marker is not one of this action."))
+        let place = call.parts.iam.open_marker(&call.authorized, marker)?;
+        let number = place.parse();
+        number.map_err(|_| Fault::internal("a marker that is no number of a question"))
     })?;
     Ok((from, most.min(SIMULATED_AT_ONCE_MAX)))
 }
