@@ -1,14 +1,26 @@
 //! Customers and the users at their heads.
 
 use crate::change::{View, named_id};
+use crate::login::{FirstWay, NewPassword};
 use crate::records::{StoredRole, StoredUser, stamp};
 use crate::users::insert;
 use crate::{Error, Iam, UserInfo};
 use baleen_meta::Request;
 use baleen_policy::Authorized;
 use baleen_tenancy::{Customer, NewCustomer, Prepared};
-use baleen_types::{AccountId, UserId, UserName};
+use baleen_types::{AccountId, Secret, UserId, UserName};
 use std::sync::Arc;
+
+/// A customer that was made.
+#[derive(Clone, Debug)]
+pub struct MadeCustomer {
+    /// The customer.
+    pub customer: Customer,
+    /// Its root.
+    pub root: UserInfo,
+    /// With what the root sets its password, if it has none yet.
+    pub token: Option<Secret>,
+}
 
 impl Iam {
     /// The customer of an account; `None` when it is gone or disabled.
@@ -17,14 +29,20 @@ impl Iam {
         Ok(found.filter(|customer| customer.status.is_active()))
     }
 
-    /// Makes a customer of the asking reseller together with its root, whose name is the customer's e-mail. The root has no
-    /// password yet.
+    /// Makes a customer of the asking reseller together with its root, whose name is the customer's e-mail. The root gets the
+    /// password, or a reset token if none is given or the server is too busy to hash it.
     ///
     /// # Errors
     /// Those of the customer's making; `Invalid` when the e-mail is no user name.
-    pub async fn create_customer(&self, by: &Authorized, new: &NewCustomer) -> Result<(Customer, UserInfo), Error> {
+    pub async fn create_customer(
+        &self,
+        by: &Authorized,
+        new: &NewCustomer,
+        password: Option<&NewPassword>,
+    ) -> Result<MadeCustomer, Error> {
         let name = UserName::parse(new.email.as_str())?;
-        self.tried(|| async {
+        let way = FirstWay::new(password, &self.login.hashing, &*self.parts.entropy).await;
+        let made = self.tried(|| async {
             let prepared = self
                 .parts
                 .tenancy
@@ -32,14 +50,24 @@ impl Iam {
                 .await
                 .map_err(Error::Tenancy)?;
             let id = UserId::from_entropy(self.parts.entropy.number());
-            let user = StoredUser::new(name.to_string(), StoredRole::Root, stamp(self.parts.clock.now()));
+            let now = self.parts.clock.now();
+            let mut user = StoredUser::new(name.to_string(), StoredRole::Root, stamp(now));
+            user.must_change_password = way.is_token();
             let Prepared { customer, request } = prepared;
-            let request = request.and(root_rows(customer.account, id, &user)?);
+            let request =
+                request
+                    .and(root_rows(customer.account, id, &user)?)
+                    .and(way.rows(customer.account, id, &user, now)?);
             let info = UserInfo::new(customer.account, id, &user)?;
             // A name that was taken meanwhile is told by the next try.
             Ok(self.settle(request, &[]).await?.then_some((customer, info)))
+        });
+        let (customer, root) = made.await?;
+        Ok(MadeCustomer {
+            customer,
+            root,
+            token: way.into_token(),
         })
-        .await
     }
 
     /// The root of an account.

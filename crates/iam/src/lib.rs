@@ -38,6 +38,7 @@ mod users;
 mod values;
 mod versions;
 
+pub use accounts::MadeCustomer;
 pub use attachments::{AttachedPolicy, PolicyUser};
 pub use details::{AccountCounts, Detail, DetailFilter, PolicyDetail, UserDetail};
 pub use error::{DeleteConflict, Error, FederatedRefusal};

@@ -139,7 +139,7 @@ async fn new_customer(world: &World, name: &str) -> (CustomerName, UserInfo) {
         restrict_service_access: false,
     };
     let by = world.by(Action::IamRsCreateCustomer);
-    let (_, root) = world.iam.create_customer(&by, &new).await.unwrap();
+    let root = world.iam.create_customer(&by, &new, None).await.unwrap().root;
     (name, root)
 }
 

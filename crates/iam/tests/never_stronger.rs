@@ -504,7 +504,7 @@ async fn new_customer(world: &World) -> CustomerName {
     let name = CustomerName::parse("newcorp").unwrap();
     let new = common::new_customer(&name);
     let by = world.by(Action::IamRsCreateCustomer);
-    world.iam.create_customer(&by, &new).await.unwrap();
+    world.iam.create_customer(&by, &new, None).await.unwrap();
     let modify = ModifyCustomer {
         assume_role_enabled: Some(true),
         ..ModifyCustomer::default()

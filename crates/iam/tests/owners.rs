@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_iam::{Iam, LoginKind, NewSession, SessionLength, TokenOptions};
+use baleen_iam::{Iam, LoginKind, MadeCustomer, NewSession, SessionLength, TokenOptions};
 use baleen_policy::{Action, Principal, SessionKind};
 use baleen_tenancy::{ModifyCustomer, WantedStatus};
 use baleen_types::{AccessKeyId, CustomerName, Secret};
@@ -53,8 +53,8 @@ async fn sessions_and_tokens_have_owners_too_also_of_a_customer_that_may_not_act
     let world = World::new().await;
     let (iam, name) = (&world.iam, CustomerName::parse("newcorp").unwrap());
     let new = common::new_customer(&name);
-    let (customer, root) = iam
-        .create_customer(&world.by(Action::IamRsCreateCustomer), &new)
+    let MadeCustomer { customer, root, .. } = iam
+        .create_customer(&world.by(Action::IamRsCreateCustomer), &new, None)
         .await
         .unwrap();
     let modify = async |change: ModifyCustomer| {

@@ -5,8 +5,8 @@
 mod common;
 
 use baleen_iam::{
-    AssumeRole, AuthMethod, LoginKind, NewSession, OpenedSession, SessionBeginning, SessionLength, SessionName,
-    UserChange, UserInfo,
+    AssumeRole, AuthMethod, LoginKind, MadeCustomer, NewSession, OpenedSession, SessionBeginning, SessionLength,
+    SessionName, UserChange, UserInfo,
 };
 use baleen_policy::{Action, Ask, Context, Principal, Resource, Role, SessionKind, authorize};
 use baleen_runtime::Clock as _;
@@ -337,7 +337,7 @@ async fn a_resellers_sessions_take_the_room_of_who_made_them() {
     let name = CustomerName::parse("newcorp").unwrap();
     let new = common::new_customer(&name);
     let by = world.by(Action::IamRsCreateCustomer);
-    let (_, root) = world.iam.create_customer(&by, &new).await.unwrap();
+    let root = world.iam.create_customer(&by, &new, None).await.unwrap().root;
     let change = ModifyCustomer {
         assume_role_enabled: Some(true),
         ..ModifyCustomer::default()
@@ -390,10 +390,10 @@ async fn a_reseller_acts_for_a_customer_that_lets_it() {
         let name = CustomerName::parse("newcorp").unwrap();
         let new = common::new_customer(&name);
         let by = world.by(Action::IamRsCreateCustomer);
-        let (customer, root) = iam.create_customer(&by, &new).await.unwrap();
+        let MadeCustomer { customer, root, .. } = iam.create_customer(&by, &new, None).await.unwrap();
         assert_eq!((root.role, root.name.as_str()), (Role::Root, "root@newcorp.example"));
         assert!(matches!(
-            iam.create_customer(&by, &new).await,
+            iam.create_customer(&by, &new, None).await,
             Err(baleen_iam::Error::Tenancy(baleen_tenancy::Error::CustomerExists(_)))
         ));
         let by = world.by(Action::StsRsAssumeCustomerRole);

@@ -1,8 +1,7 @@
 //! `RSCreateCustomer` (seed 004, "RSCreateCustomer"). The table of the document says `CustomerName` and `CustomerEmail`, its
 //! example `Name`, `Email` and `Password`: both are taken (identity contract, 7.13).
 //!
-//! A new root needs a way in. Without `Password`, or when the server is too busy to hash it, the answer has a `Token` for
-//! RSResetPassword: a customer whom nobody can enter could not be mended by its reseller.
+//! Without `Password`, or when the server is too busy to hash it, the answer has a `Token` for RSResetPassword.
 
 use super::Call;
 use crate::answer::Answer;
@@ -10,6 +9,7 @@ use crate::fault::Fault;
 use crate::fields::{missing, unfit};
 use crate::limits::PASSWORD_CHARACTERS_MAX;
 use crate::wire::regions;
+use baleen_iam::MadeCustomer;
 use baleen_iam::login::{LoginError, NewPassword};
 use baleen_tenancy::{AssumeRoleControl, NewCustomer};
 use baleen_types::{CustomerName, EmailAddress};
@@ -36,15 +36,11 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         regions: regions(params)?.unwrap_or_default(),
         restrict_service_access: params.flag("RestrictServiceAccess")?.unwrap_or(false),
     };
-    let (customer, root) = parts.iam.create_customer(&call.authorized, &new).await?;
-    let is_set = match &password {
-        None => false,
-        Some(password) => match parts.iam.set_first_password(root.account, root.id, password).await {
-            Ok(()) => true,
-            Err(LoginError::Throttled { .. }) => false,
-            Err(error) => return Err(error.into()),
-        },
-    };
+    let made = parts
+        .iam
+        .create_customer(&call.authorized, &new, password.as_ref())
+        .await?;
+    let MadeCustomer { customer, token, .. } = made;
     let mut answer = json!({
         "Ok": true,
         "Root": parts.tenancy.root_name(&customer).await?.to_string(),
@@ -52,8 +48,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         // Ours: by it the capture doors know the customer.
         "ProjectID": customer.project.to_string(),
     });
-    if !is_set {
-        let token = parts.iam.issue_first_reset_token(root.account, root.id).await?;
+    if let Some(token) = token {
         answer["Token"] = json!(token.expose());
     }
     Ok(Answer::Json(answer))

@@ -5,6 +5,7 @@
 
 mod approach;
 mod error;
+mod first;
 mod hashing;
 pub mod limits;
 mod log_in;
@@ -22,6 +23,7 @@ mod totp;
 
 pub use approach::Approach;
 pub use error::LoginError;
+pub(crate) use first::FirstWay;
 pub use hashing::{Argon2Hasher, Busy, Hasher, Hashing, HashingCost, Verdict};
 pub use log_in::{LogIn, LoggedIn};
 pub use password::{GivenPassword, NewPassword, PolicyViolation};

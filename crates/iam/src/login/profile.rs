@@ -108,30 +108,6 @@ impl Iam {
         .await?
     }
 
-    /// Gives the root of a customer that was just made its password. Who may make the customer was decided before, and nobody
-    /// tries anything here, so no throttle is asked.
-    ///
-    /// # Errors
-    /// `NotAllowed` when there is a password already; `Throttled` while too many passwords are being hashed.
-    pub async fn set_first_password(
-        &self,
-        account: AccountId,
-        id: UserId,
-        password: &NewPassword,
-    ) -> Result<(), LoginError> {
-        let phc = self.login.hashing.hash(password).await?;
-        let done = self.tried(|| async {
-            let current = self.known_subject(account, id).await?;
-            if current.password().is_some() {
-                return Err(Error::NotAllowed("the user has a password already"));
-            }
-            let (user, login) = with_password(&current, Some(phc.clone()), false, self.parts.clock.now());
-            let request = current.write_both(user, &login)?;
-            Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(()))
-        });
-        Ok(done.await?)
-    }
-
     /// Sets a user's password, or whether it has to be changed. Log-ins of the user end at once, and what the throttle
     /// holds against it is forgotten. A user without a password gets one (contract, CreateUser).
     ///

@@ -36,19 +36,7 @@ impl Iam {
         self.make_reset_token(by.account(), id, is_own).await
     }
 
-    /// The token for the root of a customer that was just made (contract, RSCreateCustomer: `Token`). Who may make the
-    /// customer was decided before.
-    ///
-    /// # Errors
-    /// As [`Iam::issue_reset_token`].
-    pub async fn issue_first_reset_token(&self, account: AccountId, id: UserId) -> Result<Secret, LoginError> {
-        if self.login_state(account, id).await?.has_password {
-            return Err(Error::NotAllowed("the user has a password already").into());
-        }
-        self.make_reset_token(account, id, true).await
-    }
-
-    async fn make_reset_token(
+    pub(super) async fn make_reset_token(
         &self,
         account: AccountId,
         id: UserId,
@@ -171,6 +159,6 @@ pub(crate) fn start_over(current: &Subject, entropy: &dyn Entropy, now: Timestam
     Ok((request.put(StoredTicket::reset_key(&digest), encode(&row)?), token))
 }
 
-fn draw(entropy: &dyn Entropy) -> Secret {
+pub(super) fn draw(entropy: &dyn Entropy) -> Secret {
     Secret::new(format!("{PREFIX}{}", hex::encode(entropy.bytes::<TOKEN_BYTES>())))
 }

@@ -1,6 +1,7 @@
 //! Logging in as attackers and owners try it. Hashings are counted, never timed.
 
 mod codes;
+mod first;
 mod profiles;
 mod resets;
 mod root_reset;

@@ -4,7 +4,7 @@ use baleen_blob::Blobs;
 use baleen_capture::Sites;
 use baleen_iam::login::NewPassword;
 use baleen_iam::{
-    Description, LoginKind, Method, Methods, NewPolicy, NewSession, NewUser, Path, PolicyArn, PolicyName,
+    Description, LoginKind, MadeCustomer, Method, Methods, NewPolicy, NewSession, NewUser, Path, PolicyArn, PolicyName,
     RootOverrides, SessionLength, Tags, TokenOptions, TokenSettingsChange,
 };
 use baleen_meta::keys::{Belonging, KeyWriter, Table};
@@ -175,26 +175,23 @@ impl World {
         };
         let (tenancy, iam) = (&self.ending.tenancy, &self.ending.iam);
         let making = by(&self.reseller, Action::IamRsCreateCustomer);
-        let (customer, root) = iam.create_customer(&making, &new).await.unwrap();
+        let password = NewPassword::parse(&Secret::new("Password22")).unwrap();
+        let made = iam.create_customer(&making, &new, Some(&password)).await.unwrap();
+        let MadeCustomer { customer, root, .. } = made;
         let account = customer.account;
         let user = User::new(account, customer.project, root.id, root.name.clone(), Role::Root);
         let me = as_root(&user);
         let may = |action| by(&me, action);
 
-        iam.set_first_password(
-            account,
-            root.id,
-            &NewPassword::parse(&Secret::new("Password22")).unwrap(),
-        )
-        .await
-        .unwrap();
         let ann = NewUser {
             name: UserName::parse("ann@newcorp.com").unwrap(),
             path: Path::default(),
             tags: Tags::default(),
         };
         let ann = iam.create_user(&may(Action::IamCreateUser), ann).await.unwrap();
-        iam.issue_first_reset_token(account, ann.id).await.unwrap();
+        iam.issue_reset_token(&may(Action::IamRsGetToken), ann.id)
+            .await
+            .unwrap();
         iam.create_access_key(&may(Action::IamCreateAccessKey), ann.id)
             .await
             .unwrap();

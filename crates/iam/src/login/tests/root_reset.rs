@@ -29,7 +29,7 @@ async fn nothing_that_let_root_in_lets_it_in_again() {
     };
     let token = iam.create_token(&by(&world.root), root, options).await.unwrap().token;
     assert!(is_known(&world, token.expose()).await);
-    let first = iam.issue_first_reset_token(world.account, root).await.unwrap();
+    let first = iam.make_reset_token(world.account, root, true).await.unwrap();
     let password = Secret::new(PASSWORD);
     iam.reset_password(&first, &password, world.from(world.fresh_address()))
         .await

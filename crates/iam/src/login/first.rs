@@ -1,0 +1,76 @@
+//! How the root of a customer gets in for the first time. It is made with the customer, in one commit: a customer whom nobody
+//! can enter could not be mended by its reseller.
+
+use super::hashing::Hashing;
+use super::limits::RESET_TOKEN_KEPT;
+use super::password::NewPassword;
+use super::record::{StoredLogin, StoredReset, StoredTicket};
+use super::reset::draw;
+use crate::Error;
+use crate::records::{StoredUser, encode, stamp};
+use crate::users::login_profile_key;
+use baleen_meta::Request;
+use baleen_runtime::Entropy;
+use baleen_types::{AccountId, Secret, Timestamp, UserId};
+
+/// The way in of a user that is being made.
+pub(crate) enum FirstWay {
+    /// The PHC text of the password's hash.
+    Password(String),
+    /// A reset token.
+    Token(Secret),
+}
+
+impl FirstWay {
+    /// The password, or a token if there is none or the server is too busy to hash it.
+    pub(crate) async fn new(password: Option<&NewPassword>, hashing: &Hashing, entropy: &dyn Entropy) -> Self {
+        let hash = match password {
+            Some(password) => hashing.hash(password).await.ok(),
+            None => None,
+        };
+        hash.map_or_else(|| Self::Token(draw(entropy)), Self::Password)
+    }
+
+    pub(crate) fn is_token(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// The rows for a user that is made in the same request.
+    pub(crate) fn rows(
+        &self,
+        account: AccountId,
+        id: UserId,
+        user: &StoredUser,
+        now: Timestamp,
+    ) -> Result<Request, Error> {
+        let mut login = StoredLogin::default();
+        let mut request = Request::new();
+        match self {
+            Self::Password(phc) => {
+                login.password = Some(phc.clone());
+                login.created_ns = Some(stamp(now));
+            }
+            Self::Token(token) => {
+                let (digest, ends_ns) = (StoredTicket::digest(token), stamp(now.plus(RESET_TOKEN_KEPT)));
+                login.reset = Some(StoredReset { digest, ends_ns });
+                let ticket = StoredTicket {
+                    account: account.as_u64(),
+                    user: id.as_u64(),
+                    ends_ns,
+                    login_generation: user.login_generation,
+                };
+                request = request.put(StoredTicket::reset_key(&digest), encode(&ticket)?);
+            }
+        }
+        let key = login_profile_key(account, id);
+        Ok(request.absent(key.clone()).put(key, encode(&login)?))
+    }
+
+    /// The token, for whoever made the user.
+    pub(crate) fn into_token(self) -> Option<Secret> {
+        match self {
+            Self::Password(_) => None,
+            Self::Token(token) => Some(token),
+        }
+    }
+}
