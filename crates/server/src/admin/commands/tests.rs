@@ -220,6 +220,23 @@ fn commands_become_calls() {
 }
 
 #[test]
+fn a_method_is_one_of_those_there_are() {
+    let words = [
+        "baleen",
+        "admin",
+        "token",
+        "create",
+        "probe",
+        "--method",
+        "search,everything",
+    ];
+    let told = Cli::try_parse_from(words)
+        .expect_err("there is no such method")
+        .to_string();
+    assert!(told.contains("deep_search"), "{told}");
+}
+
+#[test]
 fn no_secret_is_taken_from_the_command_line() {
     for words in [
         "password set u secret",

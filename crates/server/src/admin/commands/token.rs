@@ -2,11 +2,14 @@
 
 use super::Switch;
 use crate::admin::call::Call;
-use crate::admin::show::{Column, Show};
+use crate::admin::show::{Column, Show, text_of};
 use crate::admin::{Plan, Planned};
 use crate::config::parse::duration_with_unit;
 use crate::failure::Failure;
+use baleen_iam::Method;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
@@ -74,8 +77,8 @@ pub(in crate::admin) struct Token {
 /// What a token is for.
 #[derive(Debug, Args)]
 pub(in crate::admin) struct Options {
-    /// What it may be used for; may be repeated [default: upload].
-    #[arg(long = "method", value_name = "NAME", value_delimiter = ',')]
+    /// What it may be used for, as far as the policies of its user allow that; may be repeated [default: upload].
+    #[arg(long = "method", value_name = "NAME", value_delimiter = ',', value_parser = method_names())]
     methods: Vec<String>,
     /// The group with which captures are shared.
     #[arg(long, value_name = "NAME")]
@@ -98,6 +101,27 @@ pub(in crate::admin) struct Options {
     /// When it ends: 2027-01-31T00:00:00Z [default: never].
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
+}
+
+fn method_names() -> PossibleValuesParser {
+    Method::ALL
+        .iter()
+        .map(|method| method.name())
+        .collect::<Vec<_>>()
+        .into()
+}
+
+/// Methods that allow nothing, which nobody notices before the token is used.
+fn idle(answer: &Value) -> Option<String> {
+    let token = &answer["ApiToken"];
+    let idle = text_of(token, "IdleMethods");
+    (token["IdleMethods"].as_array()?.iter().any(Value::is_string)).then(|| {
+        format!(
+            "of no use yet: {idle}. No policy allows {} what they stand for; docs/reference/identity.md, \"API tokens\", has the \
+             permissions of each",
+            text_of(token, "UserName")
+        )
+    })
 }
 
 impl Options {
@@ -164,8 +188,10 @@ fn made(call: Call) -> Plan {
         ("that allow nothing now", "ApiToken.IdleMethods"),
         ("expires", "ApiToken.Expires"),
     ];
-    Plan::new(call, Show::Members { of: "", members })
-        .noting("the token is shown this once: keep it where only its user reads it")
+    let mut plan = Plan::new(call, Show::Members { of: "", members })
+        .noting("the token is shown this once: keep it where only its user reads it");
+    plan.remark = Some(idle);
+    plan
 }
 
 impl Planned for Command {
@@ -194,7 +220,9 @@ impl Planned for Command {
             Self::Show(token) => Plan::new(token.call("GetApiToken"), SHOWN),
             Self::Update { token, label, options } => {
                 let call = token.call("UpdateApiToken").maybe("Label", label.as_deref());
-                Plan::new(options.add_to(call), SHOWN)
+                let mut plan = Plan::new(options.add_to(call), SHOWN);
+                plan.remark = Some(idle);
+                plan
             }
             Self::Enable(token) => token.set(Switch::On, "may be used again"),
             Self::Disable(token) => token.set(Switch::Off, "is disabled"),
@@ -230,5 +258,20 @@ impl Planned for Command {
                 )
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn methods_without_a_right_are_told() {
+        let of = |idle_methods| idle(&json!({ "ApiToken": { "UserName": "ann", "IdleMethods": idle_methods } }));
+        assert_eq!(of(json!([])), None);
+        let told = of(json!(["info", "search"])).expect("two are idle");
+        assert!(told.contains("info,search") && told.contains("ann"), "{told}");
+        assert_eq!(idle(&Value::Null), None);
     }
 }
