@@ -112,6 +112,20 @@ def test_a_user_gets_a_key_and_a_policy_and_loses_them(baleen, admin, ann, tmp_p
     assert admin("key", "list", ann)[0]["Status"] == "Inactive"
 
 
+@pytest.mark.usefixtures("bucket")
+def test_policies_of_one_user_alone(baleen, admin, ann):
+    key = admin("key", "create", ann)
+    admin("policy", "inline", "put", ann, "mine", "-", stdin=json.dumps(READ))
+    assert may_list(baleen, key) == "yes"
+    assert admin("policy", "inline", "list", ann) == ["mine"]
+    assert admin("policy", "inline", "show", ann, "mine") == READ
+    assert admin.run("policy", "inline", "list", ann).stdout == "NAME\nmine\n"
+    assert "inline" in admin.run("policy", "of", ann).stderr
+    assert "(DeleteConflict)" in admin.refused("user", "delete", ann)
+    admin("policy", "inline", "delete", ann, "mine")
+    assert may_list(baleen, key) == "AccessDenied"
+
+
 def test_as_somebody_else(admin, ann):
     key = admin("key", "create", ann)
     hers = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}

@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod billing;
 pub(super) mod customer;
+pub(super) mod inline;
 pub(super) mod key;
 pub(super) mod login;
 pub(super) mod password;

@@ -10,7 +10,8 @@ const GAP: usize = 2;
 /// How the door writes a time that has not been (seed 004, "RSGetUserInfo").
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// A column: what stands above it, and the member that it shows; `Outer.Inner` is a member of a member.
+/// A column: what stands above it, and the member that it shows; `Outer.Inner` is a member of a member, and
+/// nothing the thing itself.
 pub(super) type Column = (&'static str, &'static str);
 
 /// What is made of a good answer.
@@ -147,7 +148,10 @@ fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
 
 /// A member as text. What would move the cursor of a terminal is shown as its escape.
 pub(super) fn text_of(thing: &Value, member: &str) -> String {
-    let found = member.split('.').try_fold(thing, |thing, name| thing.get(name));
+    let found = match member {
+        "" => Some(thing),
+        member => member.split('.').try_fold(thing, |thing, name| thing.get(name)),
+    };
     let text = match found {
         None | Some(Value::Null) => return "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() || text == NEVER => return "-".to_owned(),
@@ -239,6 +243,11 @@ mod tests {
              bo\\u{1b}[2J      -        no"
         );
         assert_eq!(TABLE.for_people(&json!([])), "");
+        let names = Show::Table {
+            list: "PolicyNames",
+            columns: &[("NAME", "")],
+        };
+        assert_eq!(names.for_people(&json!(["a", "b"])), "NAME\na\nb");
         assert_eq!(TABLE.for_scripts(&rows), rows);
     }
 

@@ -1,6 +1,6 @@
 //! `baleen admin policy`.
 
-use super::read_document;
+use super::{inline, read_document};
 use crate::admin::call::Call;
 use crate::admin::show::Show;
 use crate::admin::{First, Plan, Planned};
@@ -59,13 +59,16 @@ pub(in crate::admin) enum Command {
     Attach(Pair),
     /// Take a policy from a user.
     Detach(Pair),
-    /// List the policies of a user.
+    /// List the policies that are attached to a user.
     Of {
         /// The user's name.
         user: String,
     },
     /// List the users that have a policy.
     Users(Policy),
+    /// Policies that are one user's alone.
+    #[command(subcommand)]
+    Inline(inline::Command),
 }
 
 #[derive(Debug, Args)]
@@ -184,7 +187,9 @@ impl Planned for Command {
                     list: "AttachedPolicies",
                     columns: &[("NAME", "PolicyName"), ("ARN", "PolicyArn")],
                 },
-            ),
+            )
+            .noting("those that are the user's alone: baleen admin policy inline list"),
+            Self::Inline(command) => command.plan()?,
             Self::Users(policy) => Plan::new(
                 policy.call("ListEntitiesForPolicy"),
                 Show::Table {

@@ -165,6 +165,12 @@ fn commands_become_calls() {
             "policy detach p u",
             &format!("Action=DetachUserPolicy&{policy}&UserName=u"),
         ),
+        ("policy inline list u", "Action=ListUserPolicies&UserName=u"),
+        ("policy inline show u p", "Action=GetUserPolicy&UserName=u&PolicyName=p"),
+        (
+            "policy inline delete u p",
+            "Action=DeleteUserPolicy&UserName=u&PolicyName=p",
+        ),
         ("policy of u", "Action=ListAttachedUserPolicies&UserName=u"),
         ("policy users p", &format!("Action=ListEntitiesForPolicy&{policy}")),
         ("password token u", "Action=RSGetToken&Type=pwd_reset&UserName=u"),
