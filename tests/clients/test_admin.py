@@ -224,7 +224,7 @@ def test_a_reseller_acts_for_a_customer(admin, home):
     assert admin("whoami", "--profile", "theirs", **home)["Root"] == "baleen:acted-for"
     admin("customer", "modify", "acted-for", "--assume-role", "off")
     admin.refused("whoami", "--profile", "theirs", **home)
-    admin("customer", "delete", "acted-for")
+    admin("customer", "delete", "acted-for", "--yes")
 
 
 def test_whitelists_and_roles(admin, ann):
@@ -269,7 +269,10 @@ def test_what_customers_have_and_have_used(baleen, admin):
     assert isinstance(admin("billing", "--live"), list)
     assert "(ValidationError)" in admin.refused("billing", "--since", "2026-02-02", "--until", "2026-02-01")
     assert "(NoSuchEntity)" in admin.refused("customer", "show", "missing")
-    admin("customer", "delete", "reported")
+    done = admin.run("customer", "delete", "reported")
+    assert (done.returncode, done.stdout) == (2, "") and "--yes" in done.stderr
+    assert admin("customer", "show", "reported")["Active"]
+    admin("customer", "delete", "reported", "--yes")
 
 
 def test_the_audit_log_is_shown_and_taken_away(admin, ann, tmp_path):

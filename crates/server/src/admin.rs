@@ -10,6 +10,7 @@ mod answer;
 mod call;
 mod client;
 mod commands;
+mod confirm;
 mod export;
 mod reset_root;
 mod rotate_master_key;
@@ -26,6 +27,7 @@ use crate::serve::runtime;
 use call::Call;
 use clap::{Args, Subcommand};
 use client::{Client, refused};
+use confirm::Confirm;
 use export::Export;
 use secret_input::ask;
 use serde_json::Value;
@@ -78,6 +80,9 @@ enum Action {
 /// How to reach the server.
 #[derive(Clone, Debug, Args)]
 struct Asking {
+    /// Do not ask before what cannot be taken back.
+    #[arg(long, short = 'y', global = true)]
+    yes: bool,
     #[command(flatten)]
     access: AccessArguments,
     #[command(flatten)]
@@ -121,6 +126,8 @@ struct Plan {
     may_want_code: bool,
     /// The profile in which the credentials of the answer are kept.
     save: Option<String>,
+    /// What is asked before.
+    confirm: Option<Confirm>,
 }
 
 /// A call whose answer has something for the next: a member of a thing in it, or of itself.
@@ -149,12 +156,19 @@ impl Plan {
             remark: None,
             may_want_code: false,
             save: None,
+            confirm: None,
         }
     }
 
     /// A change whose answer says nothing.
     fn done(call: Call, sentence: impl Into<String>) -> Self {
         Self::new(call, Show::Done(sentence.into()))
+    }
+
+    /// Asks a person before; a script has said what it wants.
+    fn asking(mut self, question: impl Into<String>) -> Self {
+        self.confirm = Some(Confirm::Plainly(question.into()));
+        self
     }
 
     fn noting(mut self, note: &'static str) -> Self {
@@ -221,6 +235,9 @@ fn whoami() -> Plan {
 }
 
 fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failure> {
+    if let Some(confirm) = plan.confirm.as_ref().filter(|_| !asking.yes) {
+        confirm.ask()?;
+    }
     let client = Client::find(&asking.access, &asking.place)?;
     let answer = runtime()?.block_on(answer(&client, &plan))?;
     let show = &plan.show;

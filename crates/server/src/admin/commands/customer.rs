@@ -2,6 +2,7 @@
 
 use super::Switch;
 use crate::admin::call::Call;
+use crate::admin::confirm::Confirm;
 use crate::admin::session::Opening;
 use crate::admin::show::Show;
 use crate::admin::{Plan, Planned};
@@ -165,8 +166,18 @@ impl Planned for Command {
                 opening.plan(Call::sts("RSAssumeCustomerRole").with("Customer", name), "")?
             }
             Self::Enable { name } => status(name, "enabled", "is enabled"),
-            Self::Disable { name } => status(name, "disabled", "is disabled: nobody of it gets in, its data stays"),
-            Self::Delete { name } => status(name, "deleted", "is deleted; its data goes when the hold time is over"),
+            Self::Disable { name } => status(name, "disabled", "is disabled: nobody of it gets in, its data stays")
+                .asking(format!(
+                    "disable customer {name}: its log-ins, keys and links stop, its captures end"
+                )),
+            Self::Delete { name } => {
+                let mut plan = status(name, "deleted", "is deleted; its data goes when the hold time is over");
+                plan.confirm = Some(Confirm::ByName {
+                    question: format!("delete customer {name}, with all that it has stored"),
+                    name: name.clone(),
+                });
+                plan
+            }
         })
     }
 }

@@ -71,7 +71,8 @@ impl Planned for Command {
             Self::Delete(inline) => Plan::done(
                 inline.call("DeleteUserPolicy"),
                 format!("{} no longer has {}", inline.user, inline.name),
-            ),
+            )
+            .asking(format!("delete the policy {} of {}", inline.name, inline.user)),
         })
     }
 }

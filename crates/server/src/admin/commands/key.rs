@@ -77,7 +77,8 @@ impl Planned for Command {
             .noting("the secret is shown this once: keep it where only its user reads it"),
             Self::Enable(key) => key.set("Active", "signs again"),
             Self::Disable(key) => key.set("Inactive", "signs no longer"),
-            Self::Delete(key) => Plan::done(key.call("DeleteAccessKey"), format!("access key {} is deleted", key.id)),
+            Self::Delete(key) => Plan::done(key.call("DeleteAccessKey"), format!("access key {} is deleted", key.id))
+                .asking(format!("delete access key {}", key.id)),
         })
     }
 }

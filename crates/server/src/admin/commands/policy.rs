@@ -168,11 +168,13 @@ impl Planned for Command {
             Self::DeleteVersion { policy, version } => Plan::done(
                 policy.call("DeletePolicyVersion").with("VersionId", version),
                 format!("{version} of {} is deleted", policy.policy),
-            ),
+            )
+            .asking(format!("delete {version} of policy {}", policy.policy)),
             Self::Delete(policy) => Plan::done(
                 policy.call("DeletePolicy"),
                 format!("policy {} is deleted", policy.policy),
-            ),
+            )
+            .asking(format!("delete policy {}", policy.policy)),
             Self::Attach(pair) => Plan::done(
                 pair.call("AttachUserPolicy"),
                 format!("{} has {} now", pair.user, pair.policy.policy),

@@ -80,7 +80,8 @@ impl Planned for Command {
             Self::Disconnect => Plan::done(
                 Call::iam("RSDeleteSAMLConnection"),
                 "the connection is ended: nobody logs in by it any more",
-            ),
+            )
+            .asking("end the connection, and the sessions of its users"),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What each command sends.
 
+use crate::admin::confirm::Confirm;
 use crate::admin::{Action, Plan, Planned, whoami};
 use crate::cli::{Cli, Command};
 use baleen_signing::AmzDate;
@@ -222,6 +223,23 @@ fn commands_become_calls() {
     for (words, save) in [("customer assume c", None), ("customer assume c --save d", Some("d"))] {
         assert_eq!(plan(words).save.as_deref(), save);
     }
+    for words in [
+        "user delete u",
+        "key delete AKIA",
+        "token delete ab12cd",
+        "token disable-user-defined",
+        "policy delete p",
+        "policy delete-version p v1",
+        "policy inline delete u p",
+        "whitelist delete c 7",
+        "saml disconnect",
+        "customer disable c",
+    ] {
+        assert!(matches!(plan(words).confirm, Some(Confirm::Plainly(_))), "{words}");
+    }
+    let grave = plan("customer delete c").confirm;
+    assert!(matches!(grave, Some(Confirm::ByName { name, .. }) if name == "c"));
+    assert!(plan("user create a@b.c").confirm.is_none());
     assert!(plan("policy show p").first.is_some() && plan("policy show p --version v2").first.is_none());
 }
 

@@ -233,7 +233,8 @@ impl Planned for Command {
             Self::Delete(token) => Plan::done(
                 token.call("DeleteApiToken"),
                 format!("API token {} is deleted", token.id),
-            ),
+            )
+            .asking(format!("delete API token {}", token.id)),
             Self::Settings { user_defined, guests } => {
                 let asks = user_defined.is_none() && guests.is_none();
                 let action = if asks {
@@ -256,6 +257,7 @@ impl Planned for Command {
                     Call::iam("DisableUserDefinedApiTokens"),
                     Show::Members { of: "", members },
                 )
+                .asking("disable the tokens of all users who are no admins")
             }
         })
     }

@@ -126,7 +126,8 @@ impl Planned for Command {
             Self::Delete { name } => Plan::done(
                 Call::iam("DeleteUser").with("UserName", name),
                 format!("user {name} is deleted"),
-            ),
+            )
+            .asking(format!("delete user {name}, and its API tokens")),
         })
     }
 }

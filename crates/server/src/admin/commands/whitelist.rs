@@ -107,7 +107,9 @@ impl Planned for Command {
                 rule.done(call, "is in force")
             }
             Self::Reject(rule) => rule.done(rule.call("POST", "RSWhitelistRejectRule"), "is turned down"),
-            Self::Delete(rule) => rule.done(rule.call("DELETE", "RSWhitelistDeleteRule"), "is deleted"),
+            Self::Delete(rule) => rule
+                .done(rule.call("DELETE", "RSWhitelistDeleteRule"), "is deleted")
+                .asking(format!("delete rule {} of {}", rule.id, rule.customer)),
         })
     }
 }
