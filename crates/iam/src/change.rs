@@ -18,7 +18,7 @@ pub(crate) struct Stored<R> {
 }
 
 impl<R: Record> Stored<R> {
-    fn read(bytes: Bytes) -> Result<Self, Error> {
+    pub(crate) fn read(bytes: Bytes) -> Result<Self, Error> {
         let value = decode(&bytes)?;
         Ok(Self { value, bytes })
     }

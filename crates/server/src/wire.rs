@@ -24,6 +24,8 @@ use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEn
 use baleen_tenancy::Tenancy;
 use baleen_usage::Usage;
 use baleen_usage::limits::{FLUSH_PERIOD, FOLD_PERIOD};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -42,6 +44,9 @@ const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
 /// How often it is written what keys and tokens were used for last.
 const USES_PERIOD: Duration = Duration::from_mins(1);
+
+/// A pass over what `iam` has to keep in order.
+type Upkeep = fn(Arc<Iam>) -> BoxFuture<'static, Result<(), baleen_iam::Error>>;
 
 /// How often the audit log forgets what is past its time, and tells of refusals it left out.
 const AUDIT_UPKEEP: Duration = Duration::from_mins(5);
@@ -131,28 +136,28 @@ pub(crate) async fn build(
         .await
         .map_err(|error| Failure::because("the root user cannot be made", &error))?;
 
-    let swept = Arc::clone(&iam);
-    supervisor.every(
-        "sweep of sessions, assertions and reset tokens",
-        SWEEP_PERIOD,
-        move || {
-            let iam = Arc::clone(&swept);
-            async move {
-                iam.sweep_sessions().await?;
-                iam.sweep_used_assertions().await?;
-                iam.sweep_reset_tokens().await
-            }
-        },
-    );
-
-    let kept = Arc::clone(&iam);
-    supervisor.every("uses of access keys and API tokens", USES_PERIOD, move || {
-        let iam = Arc::clone(&kept);
-        async move {
-            iam.write_uses().await?;
-            iam.write_token_uses().await
-        }
-    });
+    // Each a task of its own: one that fails keeps none of the others from its work.
+    let upkeep: [(&str, Duration, Upkeep); 5] = [
+        ("sweep of sessions", SWEEP_PERIOD, |iam| {
+            async move { iam.sweep_sessions().await }.boxed()
+        }),
+        ("sweep of used assertions", SWEEP_PERIOD, |iam| {
+            async move { iam.sweep_used_assertions().await }.boxed()
+        }),
+        ("sweep of reset tokens", SWEEP_PERIOD, |iam| {
+            async move { iam.sweep_reset_tokens().await }.boxed()
+        }),
+        ("uses of access keys", USES_PERIOD, |iam| {
+            async move { iam.write_uses().await }.boxed()
+        }),
+        ("uses of API tokens", USES_PERIOD, |iam| {
+            async move { iam.write_token_uses().await }.boxed()
+        }),
+    ];
+    for (name, period, pass) in upkeep {
+        let iam = Arc::clone(&iam);
+        supervisor.every(name, period, move || pass(Arc::clone(&iam)));
+    }
 
     let audit = Audit::start(
         config.audit,

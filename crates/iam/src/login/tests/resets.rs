@@ -142,6 +142,36 @@ async fn guessing_tokens_is_held_back_by_address() {
     assert_eq!(guess(20).await, "throttled");
 }
 
+/// Rows that are none, before and behind good ones, keep none of the three sweeps from its work.
+#[tokio::test]
+async fn damaged_rows_are_passed_over() {
+    use baleen_meta::keys::{KeyWriter, Table};
+    use baleen_meta::{Request, Scan};
+    let world = World::new().await;
+    world.ann(PASSWORD, "").await.unwrap();
+    let issued = world.iam.issue_reset_token(&by(&world.root), world.ann.id).await;
+    issued.unwrap();
+    let once = crate::records::StoredOnce { until_ns: 0 };
+    let used = crate::records::StoredOnce::key(&[7; 32]);
+    let mut request = Request::new().put(used, crate::records::encode(&once).unwrap());
+    let tables = [Table::Session, Table::SamlReplay, Table::ResetToken];
+    for table in tables {
+        // Of no version that is known, and nothing at all.
+        for (place, value) in [(0, &b"\xff\xff\xff"[..]), (0xff, b"")] {
+            request = request.put(KeyWriter::new(table).fixed(&[place; 4]).finish(), value.to_vec());
+        }
+    }
+    world.meta.commit(request).await.unwrap();
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    world.iam.sweep_sessions().await.unwrap();
+    world.iam.sweep_used_assertions().await.unwrap();
+    world.iam.sweep_reset_tokens().await.unwrap();
+    for table in tables {
+        let left = world.meta.scan(Scan::prefix(&KeyWriter::new(table).finish())).await;
+        assert_eq!(left.unwrap().len(), 2, "{table:?}: the damaged ones alone");
+    }
+}
+
 #[tokio::test]
 async fn what_is_over_is_swept_away() {
     let world = World::new().await;
