@@ -212,11 +212,13 @@ def test_a_wrong_key_is_told_at_the_start(start):
         return done.stderr
 
     for text, mode, told in [
-        ("1 " + "ab" * 32, 0o600, "is not the master key of this store"),
-        ("ab" * 32, 0o600, "is not the master key of this store"),
+        ("1 " + "0123456789abcdef" * 4, 0o600, "is not the master key of this store"),
+        ("0123456789abcdef" * 4, 0o600, "is not the master key of this store"),
+        ("0" * 64, 0o600, "is no secret"),
+        ("1 " + "ab" * 32, 0o600, "is no secret"),
         (right.replace("\n1 ", "\n2 "), 0o600, "has none of that number"),
-        (right + "1 " + "ab" * 32, 0o600, "does not follow"),
-        (right + "3 " + "ab" * 32, 0o600, "does not follow"),
+        (right + "1 " + "0123456789abcdef" * 4, 0o600, "does not follow"),
+        (right + "3 " + "0123456789abcdef" * 4, 0o600, "does not follow"),
         ("ab" * 31, 0o600, "does not hold master keys"),
         ("ab" * 33, 0o600, "does not hold master keys"),
         ("", 0o600, "does not hold master keys"),

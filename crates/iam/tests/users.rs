@@ -62,7 +62,7 @@ async fn an_id_that_is_taken_or_was_is_not_given_out() {
     let iam = Iam::new(baleen_iam::Parts {
         meta: world.meta.clone(),
         tenancy: common::tenancy(&world.meta, &world.clock, 5),
-        sealer: Arc::new(baleen_sealing::Sealer::new(&zeroize::Zeroizing::new([3; 32]))),
+        sealer: Arc::new(baleen_sealing::Sealer::new(&zeroize::Zeroizing::new(common::MASTER))),
         clock: ManualClock::new(baleen_types::Timestamp::EPOCH),
         entropy: Arc::new(Stuck(0.into())),
     });
@@ -75,7 +75,7 @@ async fn an_id_that_is_taken_or_was_is_not_given_out() {
     let iam = Iam::new(baleen_iam::Parts {
         meta: world.meta.clone(),
         tenancy: common::tenancy(&world.meta, &world.clock, 5),
-        sealer: Arc::new(baleen_sealing::Sealer::new(&zeroize::Zeroizing::new([3; 32]))),
+        sealer: Arc::new(baleen_sealing::Sealer::new(&zeroize::Zeroizing::new(common::MASTER))),
         clock: ManualClock::new(baleen_types::Timestamp::EPOCH),
         entropy: Arc::new(Stuck(0.into())),
     });

@@ -28,6 +28,18 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The file holds a key that is no secret.
+    #[error(
+        "key {number} in {} is no secret: it was not drawn by chance; for a new store take the file away, and the start makes \
+         one; for a store in use restore the file from your backup",
+        path.display()
+    )]
+    Guessable {
+        /// Which file.
+        path: PathBuf,
+        /// Which key.
+        number: KeyNumber,
+    },
     /// The file holds something else.
     #[error("{} does not hold master keys: {why}; restore it from your backup", path.display())]
     NotARing {
@@ -83,9 +95,11 @@ impl Classify for Error {
         match self {
             Self::Meta(error) => error.kind(),
             Self::File { .. } => FaultKind::Unavailable,
-            Self::Unfit { .. } | Self::NotARing { .. } | Self::Missing { .. } | Self::WrongKey { .. } => {
-                FaultKind::Corrupt
-            }
+            Self::Unfit { .. }
+            | Self::Guessable { .. }
+            | Self::NotARing { .. }
+            | Self::Missing { .. }
+            | Self::WrongKey { .. } => FaultKind::Corrupt,
             Self::Busy { .. } | Self::StillNeeded { .. } | Self::Ring(_) => FaultKind::Conflict,
         }
     }

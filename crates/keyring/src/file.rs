@@ -78,6 +78,7 @@ impl KeyFile {
             Err(source) => return Err(self.failed("read", source)),
         }
         let ring = Ring::parse(&text).map_err(|why| self.no_ring(why))?;
+        self.sound(&ring)?;
         Ok(Some((ring, Stamp::of(&found))))
     }
 
@@ -87,12 +88,28 @@ impl KeyFile {
         } else if found.mode() & UNFIT_MODE != 0 {
             "is open to others than its owner; chmod 600 closes it"
         } else {
-            return Ok(());
+            let folder = fs::metadata(self.folder()).map_err(|source| self.failed("looked at", source))?;
+            if is_trusted(found.uid(), rustix::process::geteuid().as_raw(), folder.uid()) {
+                return Ok(());
+            }
+            "belongs to another user, who can read and change it; chown it to the user that runs the server, and if that \
+             other is not to know the key, change it with `baleen admin rotate-master-key`"
         };
         Err(Error::Unfit {
             path: self.path.clone(),
             why,
         })
+    }
+
+    /// Refuses keys that anybody guesses, whoever made them.
+    fn sound(&self, ring: &Ring) -> Result<(), Error> {
+        match ring.guessable() {
+            None => Ok(()),
+            Some(number) => Err(Error::Guessable {
+                path: self.path.clone(),
+                number,
+            }),
+        }
     }
 
     /// Makes the file of a new store, with its first key.
@@ -135,6 +152,7 @@ impl KeyFile {
     }
 
     fn write(&self, ring: &Ring) -> Result<(), Error> {
+        self.sound(ring)?;
         let written = write_private(&self.path, ring.to_text().as_bytes());
         written.map_err(|source| self.failed("written", source))
     }
@@ -185,6 +203,13 @@ fn fresh_key(entropy: &dyn Entropy) -> MasterKey {
     let mut key = Zeroizing::new([0; MASTER_KEY_BYTES]);
     entropy.fill(key.as_mut_slice());
     key
+}
+
+/// Whether a file of this owner may hold keys: who runs this, or root, who reads everything anyway. Root looks after the files of
+/// others as well (`baleen admin`, for a service with a user of its own), but not after one that somebody has put into a
+/// folder that is not theirs.
+fn is_trusted(owner: u32, runs_as: u32, folder_owner: u32) -> bool {
+    owner == runs_as || owner == 0 || (runs_as == 0 && owner == folder_owner)
 }
 
 fn folder_of(path: &Path) -> &Path {

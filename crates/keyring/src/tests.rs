@@ -295,14 +295,18 @@ async fn a_start_takes_up_what_was_begun() {
     assert_eq!((server.status().needed, disk.used().await), (vec![2], vec![2]));
 }
 
+/// A key that is told from others by its first byte.
+fn key(first: u8) -> String {
+    hex::encode(std::array::from_fn::<u8, 32, _>(|at| first + u8::try_from(at).unwrap()))
+}
+
 #[tokio::test]
 async fn a_file_that_does_not_go_with_the_store_is_refused_at_once() {
-    let key = |n: u8| hex::encode([n; 32]);
     let put = |disk: &Disk, text: &str| {
         fs::write(disk.file.path(), text).unwrap();
         fs::set_permissions(disk.file.path(), fs::Permissions::from_mode(0o600)).unwrap();
     };
-    let [one, two, other] = [key(1), key(2), key(9)].map(|key| key.clone());
+    let [one, two, other] = [key(1), key(2), key(9)];
     let ring = |rows: &[(u8, &String)]| {
         let rows: Vec<_> = rows.iter().map(|(n, key)| format!("{n} {key}\n")).collect();
         rows.concat()
@@ -375,11 +379,10 @@ async fn a_file_that_does_not_go_with_the_store_is_refused_at_once() {
 
 #[tokio::test]
 async fn a_store_of_the_first_releases_is_known_by_what_is_sealed_in_it() {
-    let key = |n: u8| hex::encode([n; 32]);
     for (held, is_ok) in [(key(1), true), (key(2), false)] {
         let disk = Disk::new();
-        // Made by another implementation: "old", under key 1 × 32, nonce of sevens, for note "old".
-        let sealed = hex::decode("01070707070707070707070707e29f8e6e6aa87cada9fc4631bb13bdfe493ae3").unwrap();
+        // Made by another implementation: "old", under the key 1 to 32, nonce of sevens, for note "old".
+        let sealed = hex::decode("0107070707070707070707070785af4dc9df72ab44836a6e7da4962367e27414").unwrap();
         let old = Note {
             one: sealed,
             other: None,

@@ -21,6 +21,9 @@ const PREAMBLE: &str = "\
 # Keep a copy apart from the data folder: without its keys a store's secrets are lost.
 ";
 
+/// How many bytes of a key have to differ from all before them. Of 32 random ones about 30 do, and fewer than 8 never do.
+const DISTINCT_BYTES_MIN: usize = 8;
+
 /// One master key.
 pub type MasterKey = Zeroizing<[u8; MASTER_KEY_BYTES]>;
 
@@ -119,6 +122,16 @@ impl Ring {
             ring.push(key, at)?;
         }
         Ok(ring)
+    }
+
+    /// A key that nobody drew by chance: one byte over and over, as a file of zeros or a forgotten example has it, or a few.
+    pub fn guessable(&self) -> Option<KeyNumber> {
+        let is_guessable = |key: &MasterKey| {
+            let mut bytes = key.clone();
+            bytes.sort_unstable();
+            bytes.chunk_by(|one, next| one == next).count() < DISTINCT_BYTES_MIN
+        };
+        self.keys().find(|(_, key)| is_guessable(key)).map(|(number, _)| number)
     }
 
     /// The text of the ring, as [`Ring::parse`] reads it.

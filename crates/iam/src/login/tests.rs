@@ -26,6 +26,9 @@ use zeroize::Zeroizing;
 const PASSWORD: &str = "Password22";
 const OTHER: &str = "Password24";
 
+/// The master key of the tests.
+const MASTER: [u8; 32] = *b"known to every test, not secret.";
+
 /// A customer with its root and Ann, who has a password.
 struct World {
     iam: Arc<Iam>,
@@ -49,7 +52,7 @@ impl World {
             Meta::open_model(),
             ManualClock::new(Timestamp::from_secs(1_700_000_000)),
         );
-        let sealer = Arc::new(Sealer::new(&Zeroizing::new([3; 32])));
+        let sealer = Arc::new(Sealer::new(&Zeroizing::new(MASTER)));
         let (iam, hasher) = service_with(&meta, &clock, entropy, sealer);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("root.json");
@@ -176,7 +179,7 @@ fn secret_of(base32: &Secret) -> TotpSecret {
 }
 
 fn service(meta: &Meta, clock: &Arc<ManualClock>, seed: u64) -> (Arc<Iam>, Arc<CountingHasher>) {
-    let sealer = Arc::new(Sealer::new(&Zeroizing::new([3; 32])));
+    let sealer = Arc::new(Sealer::new(&Zeroizing::new(MASTER)));
     service_with(meta, clock, SeededEntropy::new(seed), sealer)
 }
 

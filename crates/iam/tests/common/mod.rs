@@ -21,6 +21,9 @@ use zeroize::Zeroizing;
 pub const ALLOW: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}"#;
 
+/// The master key of the tests.
+pub const MASTER: [u8; 32] = *b"known to every test, not secret.";
+
 pub struct World {
     pub iam: Arc<Iam>,
     pub clock: Arc<ManualClock>,
@@ -138,7 +141,7 @@ fn service_with(meta: &Meta, tenancy: &Arc<Tenancy>, clock: &Arc<ManualClock>, s
     Iam::new(Parts {
         meta: meta.clone(),
         tenancy: Arc::clone(tenancy),
-        sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
+        sealer: Arc::new(Sealer::new(&Zeroizing::new(MASTER))),
         clock: clock.clone(),
         entropy: SeededEntropy::new(seed),
     })

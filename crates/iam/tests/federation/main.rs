@@ -146,7 +146,7 @@ async fn login_after_a_change_of_the_master_key() {
     let before = joined.answered("ana@example.com").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("master.key");
-    baleen_keyring::write_private(&file, "03".repeat(32).as_bytes()).unwrap();
+    baleen_keyring::write_private(&file, hex::encode(common::MASTER).as_bytes()).unwrap();
     let keyring = baleen_keyring::Keyring::open(baleen_keyring::Parts {
         meta: joined.world.meta.clone(),
         file: baleen_keyring::KeyFile::at(&file),

@@ -50,7 +50,9 @@ struct SameEntropy;
 
 impl Entropy for SameEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
+        for (n, byte) in (0..).zip(bytes) {
+            *byte = n;
+        }
     }
 }
 
@@ -69,7 +71,7 @@ fn one_command_at_a_time() {
 #[test]
 fn a_file_that_is_no_ring_is_refused_and_left_alone() {
     let (_folder, file) = place();
-    let key = "a".repeat(64);
+    let key = "0123456789abcdef".repeat(4);
     for text in [
         Vec::new(),
         b"abc".to_vec(),
@@ -134,6 +136,74 @@ fn a_file_that_others_may_open_is_refused() {
     fs::remove_file(file.path()).unwrap();
     symlink(folder.path().join("elsewhere"), file.path()).unwrap();
     assert!(file.load().unwrap().is_none(), "a link that leads nowhere");
+}
+
+#[test]
+fn a_file_of_another_user_is_refused() {
+    for (owner, runs_as, folder, fits) in [
+        (1000, 1000, 1000, true),
+        (1000, 1000, 0, true),
+        (0, 1000, 1000, true),
+        (1001, 1000, 1000, false),
+        (1001, 1000, 1001, false),
+        (0, 0, 0, true),
+        (1000, 0, 1000, true),
+        (1001, 0, 1000, false),
+        (1001, 0, 0, false),
+    ] {
+        assert_eq!(is_trusted(owner, runs_as, folder), fits, "{owner} {runs_as} {folder}");
+    }
+    let (folder, file) = place();
+    file.create(&*entropy(1)).unwrap();
+    // Only root can give a file away; for others the table above is all there is to see.
+    if std::os::unix::fs::chown(file.path(), Some(65_534), None).is_ok() {
+        let refused = file.load().unwrap_err();
+        assert!(matches!(refused, Error::Unfit { .. }), "{refused}");
+        assert!(refused.to_string().contains("chown"), "{refused}");
+        std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
+        assert!(file.load().is_ok(), "a service's, in its own folder");
+    }
+}
+
+/// A generator that gives nothing.
+struct Broken;
+
+impl Entropy for Broken {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+#[test]
+fn a_key_that_anybody_guesses_is_refused() {
+    let (_folder, file) = place();
+    let good = "0123456789abcdef".repeat(4);
+    for (text, number) in [
+        ("0".repeat(64), Some("1")),
+        ("f".repeat(64), Some("1")),
+        ("ab".repeat(32), Some("1")),
+        ("00112233445566".repeat(4) + "00112233", Some("1")),
+        (format!("1 {}\n", "0".repeat(64)), Some("1")),
+        (format!("7 {good}\n8 {}\n", "2".repeat(64)), Some("8")),
+        (format!("7 {}\n8 {good}\n", "2".repeat(64)), Some("7")),
+        (good.clone(), None),
+    ] {
+        put(&file, text.as_bytes(), 0o600);
+        match (file.load(), number) {
+            (Ok(_), None) => {}
+            (Err(refused @ Error::Guessable { .. }), Some(number)) => {
+                assert!(
+                    refused.to_string().starts_with(&format!("key {number} in ")),
+                    "{refused}"
+                );
+            }
+            (other, _) => panic!("{text}: {other:?}"),
+        }
+        assert_eq!(fs::read(file.path()).unwrap(), text.as_bytes());
+    }
+    let (_folder, file) = place();
+    assert!(matches!(file.create(&Broken), Err(Error::Guessable { .. })));
+    assert!(file.load().unwrap().is_none(), "nothing was written");
 }
 
 #[test]

@@ -66,7 +66,7 @@ async fn nothing_is_left_that_only_the_old_key_opens_and_everything_works_on() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("master.key");
-    std::fs::write(&file, hex::encode([3; 32])).unwrap();
+    std::fs::write(&file, hex::encode(MASTER)).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let keyring = Keyring::open(baleen_keyring::Parts {
         meta: world.meta.clone(),
