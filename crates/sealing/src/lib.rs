@@ -13,6 +13,7 @@ mod ring;
 pub use ring::{BadRing, KeyNumber, MasterKey, RING_KEYS_MAX, RING_TEXT_BYTES_MAX, Ring};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use baleen_types::{Classify, FaultKind, Secret};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
@@ -26,8 +27,14 @@ pub const NONCE_BYTES: usize = NONCE_LEN;
 /// The form of the first releases: this byte, nonce, ciphertext, tag; under key 1.
 const FORM_1: u8 = 1;
 
-/// The form this code writes: this byte, the key's number in two bytes, nonce, ciphertext, tag.
+/// The form after that: this byte, the key's number in two bytes, nonce, ciphertext, tag.
 const FORM_2: u8 = 2;
+
+/// The form this code writes: as [`FORM_2`], and under the key that the purpose has of the master key.
+const FORM_3: u8 = 3;
+
+/// What keys of purposes are derived with, besides the purpose.
+const DERIVATION: &[u8] = b"baleen sealing 1";
 
 /// Seals under the newest key of a ring, and opens under all of them.
 pub struct Sealer(RwLock<Keys>);
@@ -35,8 +42,16 @@ pub struct Sealer(RwLock<Keys>);
 /// The keys by number: that of number n lies at n − first. Never empty.
 struct Keys {
     first: u16,
-    ciphers: Vec<LessSafeKey>,
+    roots: Vec<Root>,
     newest: KeyNumber,
+}
+
+/// A master key as it is used. Each purpose has a key of its own of it (RFC 5869), so that what anybody may have sealed at will
+/// (markers of pages, cookies) draws its nonces under another key than stored secrets do.
+struct Root {
+    purposes: Prk,
+    /// For what [`FORM_1`] and [`FORM_2`] sealed, under the master key itself.
+    itself: LessSafeKey,
 }
 
 /// Where a secret belongs: a purpose and the id of the record that holds it ("access-key", "AKIA…").
@@ -133,36 +148,61 @@ impl Sealer {
 
 /// Which key opens this, if it is something sealed at all.
 pub fn sealed_under(sealed: &[u8]) -> Option<KeyNumber> {
-    parts(sealed).map(|(number, _, _)| number)
+    parts(sealed).map(|parts| parts.number)
 }
 
-/// The number, the nonce, and the ciphertext with its tag.
-fn parts(sealed: &[u8]) -> Option<(KeyNumber, [u8; NONCE_BYTES], &[u8])> {
-    let (number, rest) = match sealed {
-        [FORM_1, rest @ ..] => (KeyNumber::FIRST, rest),
-        [FORM_2, high, low, rest @ ..] => (KeyNumber::new(u16::from_be_bytes([*high, *low]))?, rest),
+struct Parts<'a> {
+    form: u8,
+    number: KeyNumber,
+    nonce: [u8; NONCE_BYTES],
+    /// With its tag.
+    ciphertext: &'a [u8],
+}
+
+fn parts(sealed: &[u8]) -> Option<Parts<'_>> {
+    let (form, rest) = sealed.split_first()?;
+    let (number, rest) = match (*form, rest) {
+        (FORM_1, rest) => (KeyNumber::FIRST, rest),
+        (FORM_2 | FORM_3, [high, low, rest @ ..]) => (KeyNumber::new(u16::from_be_bytes([*high, *low]))?, rest),
         _ => return None,
     };
     let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>()?;
-    Some((number, *nonce, ciphertext))
+    Some(Parts {
+        form: *form,
+        number,
+        nonce: *nonce,
+        ciphertext,
+    })
+}
+
+impl Root {
+    fn of(key: &MasterKey) -> Self {
+        let itself = UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("the key has the cipher's length by type");
+        Self {
+            purposes: Salt::new(HKDF_SHA256, DERIVATION).extract(key.as_slice()),
+            itself: LessSafeKey::new(itself),
+        }
+    }
+
+    fn for_purpose(&self, purpose: &str) -> LessSafeKey {
+        let info = [purpose.as_bytes()];
+        let key = self.purposes.expand(&info, &AES_256_GCM);
+        LessSafeKey::new(key.expect("one block is far below the limit").into())
+    }
 }
 
 impl Keys {
     fn of(ring: &Ring) -> Self {
-        let cipher = |key: &MasterKey| {
-            let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("the key has the cipher's length by type");
-            LessSafeKey::new(key)
-        };
         Self {
             first: ring.first().get(),
-            ciphers: ring.keys().map(|(_, key)| cipher(key)).collect(),
+            roots: ring.keys().map(|(_, key)| Root::of(key)).collect(),
             newest: ring.newest(),
         }
     }
 
-    fn key(&self, number: KeyNumber) -> Option<&LessSafeKey> {
+    fn root(&self, number: KeyNumber) -> Option<&Root> {
         let at = number.get().checked_sub(self.first)?;
-        self.ciphers.get(usize::from(at))
+        self.roots.get(usize::from(at))
     }
 
     fn seal(
@@ -172,14 +212,14 @@ impl Keys {
         secret: &Secret,
         nonce: [u8; NONCE_BYTES],
     ) -> Option<Vec<u8>> {
-        let key = self.key(number)?;
+        let key = self.root(number)?.for_purpose(context.purpose);
         let mut bytes = Vec::with_capacity(secret.expose().len() + AES_256_GCM.tag_len());
         bytes.extend_from_slice(secret.expose().as_bytes());
         let context = Aad::from(context.bytes());
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), context, &mut bytes)
             .expect("a secret is far below the cipher's limit of 64 GiB");
         let mut sealed = Vec::with_capacity(3 + NONCE_BYTES + bytes.len());
-        sealed.push(FORM_2);
+        sealed.push(FORM_3);
         sealed.extend_from_slice(&number.get().to_be_bytes());
         sealed.extend_from_slice(&nonce);
         sealed.append(&mut bytes);
@@ -187,10 +227,12 @@ impl Keys {
     }
 
     fn open(&self, context: Context<'_>, sealed: &[u8]) -> Result<Secret, DoesNotOpen> {
-        let (number, nonce, ciphertext) = parts(sealed).ok_or(DoesNotOpen)?;
-        let key = self.key(number).ok_or(DoesNotOpen)?;
-        let mut bytes = Zeroizing::new(ciphertext.to_vec());
-        let nonce = Nonce::assume_unique_for_key(nonce);
+        let parts = parts(sealed).ok_or(DoesNotOpen)?;
+        let root = self.root(parts.number).ok_or(DoesNotOpen)?;
+        let derived = (parts.form == FORM_3).then(|| root.for_purpose(context.purpose));
+        let key = derived.as_ref().unwrap_or(&root.itself);
+        let mut bytes = Zeroizing::new(parts.ciphertext.to_vec());
+        let nonce = Nonce::assume_unique_for_key(parts.nonce);
         let plain = key
             .open_in_place(nonce, Aad::from(context.bytes()), &mut bytes)
             .map_err(|_| DoesNotOpen)?;

@@ -116,6 +116,43 @@ fn what_the_first_releases_sealed_opens_under_key_1() {
     assert_eq!(sealed_under(&sealed).unwrap().get(), 2);
 }
 
+/// Each form as another implementation made it (Python's `hmac` and `cryptography`), of "secret", under the key of ones, with a
+/// nonce of sevens, for HERE. The last is what is written today: under HKDF-SHA-256 of the key, the salt and the purpose.
+#[test]
+fn each_form_is_what_it_is_said_to_be() {
+    let forms = [
+        "01070707070707070707070707fe9689d66ada00d666eb2857c2c03d4aa753d2051484",
+        "020001070707070707070707070707fe9689d66ada00d666eb2857c2c03d4aa753d2051484",
+        "030001070707070707070707070707ebc646f43d1956ed1046923259cba3e295816bfa4723",
+    ]
+    .map(|form| hex::decode(form).unwrap());
+    for form in &forms {
+        assert_eq!(sealer(1).open(HERE, form).unwrap().expose(), "secret");
+    }
+    assert_eq!(sealer(1).seal(HERE, &Secret::new("secret"), [7; NONCE_BYTES]), forms[2]);
+    // A form is no other one: what is sealed under the key of a purpose is not taken for sealed under the master key.
+    for (one, other) in [(1, 2), (2, 1)] {
+        let mut mixed = forms[one].clone();
+        mixed[0] = forms[other][0];
+        assert_eq!(sealer(1).open(HERE, &mixed).unwrap_err(), DoesNotOpen);
+    }
+}
+
+/// The same text under the same nonce shows in no two purposes the same stream: their keys differ.
+#[test]
+fn purposes_share_no_key() {
+    let secret = Secret::new("the same secret");
+    let sealed = |purpose| {
+        let context = Context { purpose, id: "" };
+        sealer(1).seal(context, &secret, [7; NONCE_BYTES])
+    };
+    let all = ["page-marker", "access-key", "access-keyX", ""]
+        .map(|purpose| sealed(purpose)[3 + NONCE_BYTES..][..15].to_vec());
+    for (n, one) in all.iter().enumerate() {
+        assert!(!all[n + 1..].contains(one));
+    }
+}
+
 #[test]
 fn a_ring_is_read_as_it_is_written_and_nothing_else_is_read() {
     let (a, b) = (line(1), line(2));
