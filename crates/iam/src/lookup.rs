@@ -161,7 +161,7 @@ impl Iam {
         let Some((owner, mut ticket)) = self.in_force(account, user).await? else {
             return Ok(Err(Refused::Suspended));
         };
-        if owner.has_ended(stored) {
+        if owner.has_ended(stored) || !self.is_through_connection(account, stored).await? {
             return Ok(Err(Refused::Unknown));
         }
         let parent = match &stored.parent {
@@ -208,6 +208,14 @@ impl Iam {
             ends: Some(expires),
         };
         Ok(Ok((known, ticket)))
+    }
+
+    /// Tells whether the connection that a session was opened through, if it was, is the account's still.
+    async fn is_through_connection(&self, account: AccountId, session: &StoredSession) -> Result<bool, Error> {
+        if session.kind != StoredKind::Federated {
+            return Ok(true);
+        }
+        Ok(session.is_through(self.view().await?.open_connection(account).await?))
     }
 
     /// Tells whether who asks may act as the customer: it manages it, and the customer lets it.

@@ -19,7 +19,7 @@ pub(crate) use accounts::Root;
 pub(crate) use keys::{StoredKey, StoredKeyStatus, StoredUse};
 pub(crate) use policies::{StoredInline, StoredPolicy, StoredVersion, attached_key, attached_to_key, attachments_key};
 pub(crate) use saml::{StoredConnection, StoredOnce};
-pub(crate) use sessions::{Room, StoredKind, StoredSession};
+pub(crate) use sessions::{ConnectionId, Room, StoredKind, StoredSession};
 pub(crate) use users::{StoredAuth, StoredRole, StoredUser};
 
 use crate::Error;

@@ -1,7 +1,7 @@
 //! Sessions: temporary keys.
 //!
-//! A session holds as long as its own time, the numbers of its user (`generation`), and the credential it was made with,
-//! all looked at live. So a session derived from another has that one's bounds and end at most, and ends with it.
+//! A session holds as long as its own time, the numbers of its user (`generation`), and the credential or the connection to an
+//! identity provider that it was made with, all looked at live. So a session derived from another has that one's bounds and end at most, and ends with it.
 
 mod opening;
 mod room;
@@ -11,7 +11,7 @@ pub use opening::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionLengt
 use crate::change::Stored;
 use crate::epochs::Scope;
 use crate::limits::{ENDED_SESSION_KEPT_SECS, SESSIONS_PER_USER_MAX};
-use crate::records::{StoredKind, StoredSession, StoredUser, access_key_id, account_id, user_id};
+use crate::records::{ConnectionId, StoredKind, StoredSession, StoredUser, access_key_id, account_id, user_id};
 use crate::{Error, Iam};
 use baleen_meta::{Request, Scan};
 use baleen_policy::Authorized;
@@ -57,6 +57,7 @@ impl Iam {
         let account = by.account();
         let view = self.view().await?;
         let owner = view.known_user(account, user).await?.value;
+        let connection = view.open_connection(account).await?;
         let start = StoredSession::of_user(account, user).finish();
         let rows = Scan::prefix(&start)
             .after(start.clone())
@@ -69,7 +70,7 @@ impl Iam {
             let Some(stored) = view.get::<StoredSession>(&StoredSession::key(&id)).await? else {
                 continue;
             };
-            if self.is_live(&stored.value, &owner) {
+            if self.is_live(&stored.value, &owner, connection) {
                 sessions.push(SessionInfo::new(id, stored.value)?);
             }
         }
@@ -120,10 +121,11 @@ impl Iam {
         self.sweep(&prefix, forgotten).await.map(drop)
     }
 
-    fn is_live(&self, session: &StoredSession, owner: &StoredUser) -> bool {
+    fn is_live(&self, session: &StoredSession, owner: &StoredUser, connection: Option<ConnectionId>) -> bool {
         let is_login = matches!(session.kind, StoredKind::Login | StoredKind::Federated);
         Timestamp::from_nanos(session.expires_ns) > self.parts.clock.now()
             && session.generation == owner.generation
+            && session.is_through(connection)
             && (!is_login || session.login_generation == owner.login_generation)
     }
 }

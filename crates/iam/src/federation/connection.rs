@@ -1,18 +1,16 @@
 //! The connection of an account to its identity provider.
 
 use super::provider::{PublicUrl, SamlProvider, entity_id};
-use crate::change::{Stored, View, named_id};
+use crate::change::{Stored, View};
 use crate::epochs::Scope;
 use crate::login::{Approach, LoginError};
-use crate::paging::Walk;
-use crate::records::{StoredAuth, StoredConnection, StoredUser, encode, stamp};
-use crate::sessions::end_logins;
+use crate::records::{ConnectionId, StoredConnection, encode, stamp};
 use crate::{Error, Iam};
 use baleen_meta::Request;
 use baleen_policy::Authorized;
 use baleen_saml::{Certificate, IdentityProvider, SigningKey};
 use baleen_sealing::NONCE_BYTES;
-use baleen_types::{AccountId, Timestamp, UserId};
+use baleen_types::{AccountId, Timestamp};
 
 /// A connection, as admins see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,14 +110,8 @@ impl Iam {
         let now = self.parts.clock.now();
         let described = IdentityProvider::parse(metadata, now)?;
         self.tried(|| async {
-            let mut was = self.view().await?.known_connection(account).await?;
+            let was = self.view().await?.known_connection(account).await?;
             let is_another = was.value.is_ending || was.value.entity_id != described.entity_id;
-            if is_another {
-                let Some(ending) = self.end_connection(account, was).await? else {
-                    return Ok(None);
-                };
-                was = ending;
-            }
             let mut next = was.value.clone().describing(&described);
             next.updated_ns = stamp(now);
             next.is_ending = false;
@@ -128,22 +120,20 @@ impl Iam {
             }
             let shown = show(&next, at)?;
             let request = was.replace(StoredConnection::key(account), &next)?;
-            Ok(self.settle(request, &[]).await?.then_some(shown))
+            Ok(self.settle(request, &[Scope::Account(account)]).await?.then_some(shown))
         })
         .await
     }
 
-    /// Takes the connection away. Nobody logs in through it any more, and what was opened through it ends.
+    /// Takes the connection away. Nobody logs in through it any more, and what was opened through it ends: sessions name their
+    /// connection, so that it all ends in one commit.
     pub async fn delete_saml_connection(&self, by: &Authorized) -> Result<(), Error> {
         let account = by.account();
         self.tried(|| async {
             let was = self.view().await?.known_connection(account).await?;
-            let Some(ending) = self.end_connection(account, was).await? else {
-                return Ok(None);
-            };
             let row = StoredConnection::key(account);
-            let request = ending.unchanged(row.clone()).delete(row);
-            Ok(self.settle(request, &[]).await?.then_some(()))
+            let request = was.unchanged(row.clone()).delete(row);
+            Ok(self.settle(request, &[Scope::Account(account)]).await?.then_some(()))
         })
         .await
     }
@@ -186,56 +176,15 @@ impl Iam {
         let secret = opened.map_err(|_| Error::Damaged("SAML connection"))?;
         Ok(SigningKey::from_parts(&secret, stored.key_certificate.clone())?)
     }
-
-    /// Shuts the way in, then ends what came through it, in this order: whoever was let in before is found by what follows.
-    /// A process that dies between the two leaves a connection that lets nobody in, and the next try goes on here. `None` when
-    /// somebody else changed the connection meanwhile.
-    async fn end_connection(
-        &self,
-        account: AccountId,
-        was: Stored<StoredConnection>,
-    ) -> Result<Option<Stored<StoredConnection>>, Error> {
-        let ending = StoredConnection {
-            is_ending: true,
-            ..was.value.clone()
-        };
-        let row = StoredConnection::key(account);
-        if !self.settle(was.replace(row, &ending)?, &[]).await? {
-            return Ok(None);
-        }
-        let view = self.view().await?;
-        let ending = view.known_connection(account).await?;
-        let mut walk = Walk::new(&view, StoredUser::by_name_key(account, ""));
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(Some(ending));
-            }
-            for entry in entries {
-                self.end_federated(account, named_id(&entry.value)?).await?;
-            }
-        }
-    }
-
-    async fn end_federated(&self, account: AccountId, id: UserId) -> Result<(), Error> {
-        self.tried(|| async {
-            let Some(was) = self.view().await?.user(account, id).await? else {
-                return Ok(Some(()));
-            };
-            if was.value.auth != StoredAuth::Federated {
-                // What logs in with a password has no sessions of the other kind, see `set_auth_method`.
-                return Ok(Some(()));
-            }
-            let mut next = was.value.clone();
-            let ended = end_logins(&mut next, None)?;
-            let request = was.fence(account, id, next)?.and(ended);
-            Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(()))
-        })
-        .await
-    }
 }
 
 impl View {
+    /// The connection that lets users of the account in.
+    pub(crate) async fn open_connection(&self, account: AccountId) -> Result<Option<ConnectionId>, Error> {
+        let found = self.connection(account).await?.map(|stored| stored.value);
+        Ok(found.filter(|stored| !stored.is_ending).map(|stored| stored.id))
+    }
+
     pub(super) async fn connection(&self, account: AccountId) -> Result<Option<Stored<StoredConnection>>, Error> {
         self.get(&StoredConnection::key(account)).await
     }

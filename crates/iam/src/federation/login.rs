@@ -184,8 +184,7 @@ impl Iam {
                 .at_most(Timestamp::from_nanos(end).since(now))
                 .ok_or(FederatedRefusal::Code)?,
         };
-        // The user before the connection: when a connection ends, it is shut first and its users are told after. Who reads
-        // the user as it is after that finds the connection shut; who read it before opens a session that has ended already.
+        // Whatever ends after it was read here ends the session as well, which names user and connection as they were.
         let user = self
             .tried(|| async {
                 let Some(subject) = self.subject(account, id).await? else {
@@ -193,8 +192,7 @@ impl Iam {
                 };
                 let user = &subject.info;
                 let is_same = user.generation == proven.generation && user.login_generation == proven.login_generation;
-                let connection = self.view().await?.connection(account).await?.map(|stored| stored.value);
-                let is_open = connection.is_some_and(|stored| stored.id == proven.connection && !stored.is_ending);
+                let is_open = self.view().await?.open_connection(account).await? == Some(proven.connection);
                 if !is_same || !is_open || self.in_force(account, id).await?.is_none() {
                     return Ok(Some(None));
                 }
@@ -206,7 +204,7 @@ impl Iam {
             .await?
             .ok_or(FederatedRefusal::Code)?;
         let new = NewSession {
-            kind: LoginKind::Federated,
+            kind: LoginKind::Federated(proven.connection),
             length: left,
             with_second_factor: false,
             origin: Some(from.source),

@@ -1,5 +1,6 @@
 //! Connections to identity providers, and what was used once.
 
+use super::sessions::ConnectionId;
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::record::first_version;
 use baleen_sealing::Context;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredConnection {
     /// Random; new when the identity provider is another one, so that nothing begun with the former is finished with it.
-    pub(crate) id: [u8; 16],
+    pub(crate) id: ConnectionId,
     /// Our name for it, which is part of addresses and of our entity id.
     pub(crate) provider: String,
     pub(crate) entity_id: String,
@@ -24,8 +25,7 @@ pub(crate) struct StoredConnection {
     pub(crate) key_certificate: Vec<u8>,
     pub(crate) created_ns: i64,
     pub(crate) updated_ns: i64,
-    /// Whether it is about to go, or to become another: nobody logs in through it any more, and what was opened through it
-    /// is being ended.
+    /// Whether it has ended, which the first releases wrote before they took it away: nothing comes through it any more.
     pub(crate) is_ending: bool,
 }
 first_version!(StoredConnection, "SAML connection");

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::record::first_version;
+use baleen_meta::record::Record;
 use baleen_sealing::Context;
 use baleen_types::{AccessKeyId, AccountId, UserId};
 use serde::{Deserialize, Serialize};
@@ -32,10 +32,46 @@ pub(crate) struct StoredSession {
     /// Those of the user when it was opened.
     pub(crate) generation: u32,
     pub(crate) login_generation: u32,
+    /// The connection to an identity provider that it was opened through, without which it is nothing.
+    pub(crate) connection: Option<ConnectionId>,
 }
-first_version!(StoredSession, "session");
+
+/// A connection to an identity provider. Another provider gives it another id, so that what hangs from it ends with it.
+pub(crate) type ConnectionId = [u8; 16];
+
+impl Record for StoredSession {
+    const NAME: &'static str = "session";
+    const VERSION: u8 = 2;
+    type Before = v1::StoredSession;
+    fn migrate(before: v1::StoredSession) -> Self {
+        Self {
+            account: before.account,
+            user: before.user,
+            sealed_secret: before.sealed_secret,
+            token_hash: before.token_hash,
+            kind: before.kind,
+            parent: before.parent,
+            depth: before.depth,
+            name: before.name,
+            bounds: before.bounds,
+            issued_ns: before.issued_ns,
+            expires_ns: before.expires_ns,
+            mfa_ns: before.mfa_ns,
+            origin: before.origin,
+            generation: before.generation,
+            login_generation: before.login_generation,
+            // Nobody knows any more which one it was: who came through it logs in again.
+            connection: None,
+        }
+    }
+}
 
 impl StoredSession {
+    /// Whether it was opened through the connection that is open now, if it was opened through one at all.
+    pub(crate) fn is_through(&self, open: Option<ConnectionId>) -> bool {
+        self.kind != StoredKind::Federated || (open.is_some() && self.connection == open)
+    }
+
     pub(crate) fn key(id: &AccessKeyId) -> Vec<u8> {
         KeyWriter::new(Table::Session).tail(id.as_str())
     }
@@ -112,4 +148,30 @@ pub(crate) enum StoredKind {
     Derived,
     /// Its parent is a credential of the reseller's user.
     Reseller,
+}
+
+/// The shape of the first releases.
+pub(crate) mod v1 {
+    use super::{Deserialize, Serialize, StoredKind};
+    use baleen_meta::record::first_version;
+
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub(crate) struct StoredSession {
+        pub(crate) account: u64,
+        pub(crate) user: u64,
+        pub(crate) sealed_secret: Vec<u8>,
+        pub(crate) token_hash: Option<[u8; 32]>,
+        pub(crate) kind: StoredKind,
+        pub(crate) parent: Option<String>,
+        pub(crate) depth: u8,
+        pub(crate) name: String,
+        pub(crate) bounds: Option<Vec<String>>,
+        pub(crate) issued_ns: i64,
+        pub(crate) expires_ns: i64,
+        pub(crate) mfa_ns: Option<i64>,
+        pub(crate) origin: String,
+        pub(crate) generation: u32,
+        pub(crate) login_generation: u32,
+    }
+    first_version!(StoredSession, "session");
 }

@@ -77,8 +77,8 @@ pub struct NewSession {
 pub enum LoginKind {
     /// With a password.
     Password,
-    /// With a proof of the account's identity provider.
-    Federated,
+    /// With a proof of the account's identity provider, over the connection of this id; the session ends with it.
+    Federated([u8; 16]),
 }
 
 /// A session that was just opened.
@@ -167,11 +167,13 @@ impl Iam {
             login_generation: seen.login_generation,
             ..StoredUser::tombstone(0)
         };
+        let (kind, connection) = match new.kind {
+            LoginKind::Password => (StoredKind::Login, None),
+            LoginKind::Federated(connection) => (StoredKind::Federated, Some(connection)),
+        };
         let draft = StoredSession {
-            kind: match new.kind {
-                LoginKind::Password => StoredKind::Login,
-                LoginKind::Federated => StoredKind::Federated,
-            },
+            kind,
+            connection,
             expires_ns: stamp(now.plus(new.length.0)),
             mfa_ns: new.with_second_factor.then(|| stamp(now)),
             ..draft(seen.account, seen.id, &was, now, new.origin)
@@ -341,5 +343,6 @@ fn draft(account: AccountId, user: UserId, was: &StoredUser, now: Timestamp, ori
         origin: origin.map(|address| address.to_string()).unwrap_or_default(),
         generation: was.generation,
         login_generation: was.login_generation,
+        connection: None,
     }
 }

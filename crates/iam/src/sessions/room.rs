@@ -7,7 +7,7 @@
 
 use crate::change::View;
 use crate::limits::SESSIONS_PER_USER_MAX;
-use crate::records::{Room, StoredKey, StoredSession, access_key_id, account_id, user_id};
+use crate::records::{Room, StoredKey, StoredKind, StoredSession, access_key_id, account_id, user_id};
 use crate::{Error, Iam};
 use baleen_meta::{Request, Scan};
 use baleen_types::{AccessKeyId, AccountId, UserId};
@@ -65,10 +65,15 @@ impl Iam {
 
     /// Tells whether a session has ended for good. One whose key or customer is switched off may come back.
     async fn is_over(&self, view: &View, session: &StoredSession) -> Result<bool, Error> {
-        let Some(owner) = view.user(account_id(session.account)?, user_id(session.user)?).await? else {
+        let account = account_id(session.account)?;
+        let Some(owner) = view.user(account, user_id(session.user)?).await? else {
             return Ok(true);
         };
-        if !self.is_live(session, &owner.value) {
+        let connection = match session.kind {
+            StoredKind::Federated => view.open_connection(account).await?,
+            StoredKind::Login | StoredKind::Derived | StoredKind::Reseller => None,
+        };
+        if !self.is_live(session, &owner.value, connection) {
             return Ok(true);
         }
         let Some(parent) = &session.parent else {

@@ -367,6 +367,65 @@ async fn another_identity_provider_ends_sessions() {
     assert!(joined.lives(&joined.session().await).await);
 }
 
+/// Ending a connection, cut at each point at which it waits: either nothing has ended, or all has. In no state does anybody come
+/// through a connection that lets nobody in.
+#[tokio::test]
+async fn an_end_that_is_cut() {
+    for is_deletion in [true, false] {
+        let joined = Joined::new().await;
+        federated(&joined.world, "bob@example.com").await;
+        let by = joined.world.by(Action::IamRsDeleteSamlConnection);
+        let another = TestIdp::new("https://other.example/metadata", joined.world.clock.now()).metadata();
+        let (iam, at) = (&joined.world.iam, here());
+        for polls in 0.. {
+            let mut sessions = Vec::new();
+            for name in ["ana@example.com", "bob@example.com"] {
+                let code = joined.prove(&joined.answered(name).await).await.unwrap();
+                sessions.push(joined.exchange(&code).await.unwrap());
+            }
+            {
+                let ending = async {
+                    if is_deletion {
+                        iam.delete_saml_connection(&by).await.unwrap();
+                    } else {
+                        let updated = iam.update_saml_connection(&by, another.as_bytes(), &at);
+                        updated.await.unwrap();
+                    }
+                };
+                let mut ending = std::pin::pin!(ending);
+                for _ in 0..polls {
+                    if futures::poll!(&mut ending).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            // What was handed over before the cut is still done.
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            let is_open = match iam.begin_federated_login(&joined.provider, &at, there()).await {
+                Ok(_) => joined.prove(&joined.answered("ana@example.com").await).await.is_ok(),
+                Err(_) => false,
+            };
+            let restarted = common::service(&joined.world.meta, &joined.world.clock, 9);
+            for id in &sessions {
+                assert_eq!(
+                    joined.lives(id).await,
+                    is_open,
+                    "deletion: {is_deletion}, {polls} polls"
+                );
+                let lives = matches!(restarted.credential(id).await.unwrap(), Lookup::Found(_));
+                assert_eq!(lives, is_open, "deletion: {is_deletion}, {polls} polls, read anew");
+            }
+            if !is_open {
+                break;
+            }
+            assert!(polls < 1_000, "it never ends");
+        }
+    }
+}
+
 #[tokio::test]
 async fn deletion_ends_sessions() {
     let joined = Joined::new().await;

@@ -1,7 +1,9 @@
 //! Passwords as owners and admins set them.
 
 use super::*;
+use crate::records::{StoredConnection, encode};
 use crate::{LoginKind, NewSession};
+use baleen_meta::Request;
 
 fn new(text: &str) -> NewPassword {
     NewPassword::parse(&Secret::new(text)).unwrap()
@@ -168,8 +170,24 @@ async fn a_federated_user_keeps_nothing_of_ours() {
         .reset_password(&token, &Secret::new(OTHER), world.from(world.fresh_address()))
         .await;
     assert_eq!(why(reset), "BadResetToken");
+    // All that is looked at of a connection is that it is there.
+    let connection = StoredConnection {
+        id: [7; 16],
+        provider: String::new(),
+        entity_id: String::new(),
+        sso_url: String::new(),
+        certificates: Vec::new(),
+        valid_until_ns: None,
+        sealed_key: Vec::new(),
+        key_certificate: Vec::new(),
+        created_ns: 0,
+        updated_ns: 0,
+        is_ending: false,
+    };
+    let request = Request::new().put(StoredConnection::key(world.account), encode(&connection).unwrap());
+    world.meta.commit(request).await.unwrap();
     let proven = NewSession {
-        kind: LoginKind::Federated,
+        kind: LoginKind::Federated(connection.id),
         length: SessionLength::login(None).unwrap(),
         with_second_factor: false,
         origin: None,
