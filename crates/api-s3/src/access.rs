@@ -18,6 +18,7 @@ use s3s::path::S3Path;
 use s3s::{S3Request, S3Result};
 
 use crate::asker::Asker;
+use crate::besides::besides;
 use crate::circumstances::{circumstances, parameter};
 use crate::fault::Fault;
 use crate::ops::tagging::given_tags;
@@ -86,6 +87,13 @@ impl Call {
             return Ok(());
         }
         self.told(self.decide_object(&self.asker.giving(tags), self.action))
+    }
+
+    /// Decides about the object once the document is known, of which policies are told too.
+    pub(crate) fn decide_told(&self, tell: impl FnOnce(&mut Context<'static>)) -> Result<(), Fault> {
+        let mut asker = Asker::clone(&self.asker);
+        tell(&mut asker.context);
+        self.told(self.decide_object(&asker, self.action))
     }
 
     /// Decides whether the object may be given tags that are not in the request.
@@ -196,9 +204,6 @@ pub(crate) struct UnreadableTags;
 /// An extension of the request.
 #[derive(Clone, Debug)]
 pub(crate) struct PinnedSource(pub(crate) ETag);
-
-/// Headers by which a write does more than to write, and the permission for it.
-const MORE: [(&str, Action); 1] = [("x-amz-tagging", Action::S3PutObjectTagging)];
 
 /// Only a codec that routes otherwise than our table says gets here.
 fn misrouted() -> Fault {
@@ -317,19 +322,18 @@ impl Access {
             .judged_by_tags(action, resource, (&self.services.objects, of))
             .await?;
         let asker = &judged.map_or_else(|| Arc::clone(asker), Arc::new);
-        // Its document has the tags, which are not known before it is read.
-        let is_open =
-            row.name == "PutObjectTagging" && bucket.is_some() && asker.depends_on_given_tags(action, resource);
+        // Its document has what policies look at, which is not known before it is read.
+        let is_open = bucket.is_some()
+            && (row.is_told_by_document()
+                || row.name == "PutObjectTagging" && asker.depends_on_given_tags(action, resource));
         let decided = asker.ask(action, resource);
         // Not of what is allowed all the time: it would be paid by each read and write.
         if !is_open && (decided.is_err() || row.weight() != Weight::Data) {
             routed.decided_by(asker.deciding(action, resource));
         }
-        if decided.is_ok() && row.action == Action::S3PutObject {
-            for (header, more) in MORE {
-                if cx.headers().get(header).is_some_and(|value| !value.is_empty()) {
-                    asker.ask(more, resource)?;
-                }
+        if decided.is_ok() {
+            for more in besides(row, cx.headers()) {
+                asker.ask(more, resource)?;
             }
         }
         let authorized = match (row.extent, decided) {

@@ -9,6 +9,8 @@ use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH, REFERER, USER_AGENT};
 use std::borrow::Cow;
 
+use crate::locking::{header_lock, tell};
+
 /// Parameters of the query with their keys.
 const PARAMETERS: [(&str, Key); 4] = [
     ("prefix", Key::S3Prefix),
@@ -48,6 +50,10 @@ pub(crate) fn circumstances(
     }
     for (name, key) in HEADERS {
         context.set(key, header(headers, name));
+    }
+    // A lock that cannot be read is refused by the operation.
+    if let Ok(lock) = header_lock(headers) {
+        tell(&mut context, &lock);
     }
     context.set(Key::AwsUserAgent, header(headers, USER_AGENT.as_str()));
     context.set(Key::AwsReferer, header(headers, REFERER.as_str()));

@@ -14,6 +14,7 @@
 mod access;
 mod address;
 mod asker;
+mod besides;
 mod circumstances;
 mod codec;
 mod conditions;
@@ -23,6 +24,7 @@ mod documents;
 mod door;
 mod fault;
 pub mod limits;
+mod locking;
 mod ops;
 mod prepare;
 mod routed;

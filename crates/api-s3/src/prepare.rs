@@ -143,6 +143,10 @@ fn judge(name: &str, value: Option<&str>) -> Result<Parameter, Fault> {
     if decoded == "uploadID" {
         return Ok(Parameter::Rename("uploadId"));
     }
+    // And that of Put Object Retention and Put Object Legal Hold so.
+    if decoded == "VersionId" {
+        return Ok(Parameter::Rename("versionId"));
+    }
     for known in ["uploadId", "partNumber"] {
         let trap = decoded.eq_ignore_ascii_case(known) && name != known;
         if trap {

@@ -15,6 +15,17 @@ pub(crate) fn refuse(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Refuses a lock where nothing could have it: parts get that of their upload. To ignore it would be to promise what is not
+/// kept.
+pub(crate) fn refuse_locks(headers: &HeaderMap) -> Result<(), Fault> {
+    match crate::locking::HEADERS.iter().find(|name| headers.contains_key(**name)) {
+        None => Ok(()),
+        Some(name) => Err(Fault::invalid_request(format!(
+            "The header {name} belongs to the request that begins the upload."
+        ))),
+    }
+}
+
 /// Refuses a write with an `x-amz-` header that nobody here has heard of: it may make another operation of the request,
 /// as `x-amz-rename-source` makes a renaming of an empty PUT.
 pub(crate) fn refuse_unknown(headers: &HeaderMap) -> Result<(), Fault> {
@@ -29,9 +40,10 @@ pub(crate) fn refuse_unknown(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 /// What follows `x-amz-` in headers which a write may have: obeyed, judged below, or harmless.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 28] = [
     "acl",
     "bucket-object-lock-enabled",
+    "bucket-object-lock-token",
     "bypass-governance-retention",
     "cf-id",
     "confirm-remove-self-bucket-access",
@@ -88,12 +100,10 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
         )),
         "website-redirect-location" => not_implemented("Website hosting"),
         "write-offset-bytes" => not_implemented("Appending"),
-        "bucket-object-lock-enabled" if !value.eq_ignore_ascii_case("false") => not_implemented("Object lock"),
         _ if name.starts_with("grant-") => Err(access_lists()),
         _ if name.starts_with("server-side-encryption") || name.starts_with("copy-source-server-side-encryption") => {
             not_implemented("Server-side encryption")
         }
-        _ if name.starts_with("object-lock-") => not_implemented("Object lock"),
         _ => Ok(()),
     }
 }

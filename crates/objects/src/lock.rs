@@ -117,7 +117,7 @@ impl DefaultRetention {
             RetentionPeriod::Days(days) => made.plus(DAY * days),
             RetentionPeriod::Years(years) => years_after(made, years),
         };
-        Retention { mode: self.mode, until }
+        Retention::new(self.mode, until)
     }
 }
 
@@ -135,6 +135,19 @@ fn years_after(at: Timestamp, years: u32) -> Timestamp {
 }
 
 impl Retention {
+    /// A retention to the end of the millisecond: its end is told in milliseconds, and who gives back what was told must not
+    /// shorten it.
+    #[must_use]
+    pub const fn new(mode: RetentionMode, until: Timestamp) -> Self {
+        const MILLI_NS: i64 = 1_000_000;
+        let over = until.as_nanos().rem_euclid(MILLI_NS);
+        let up = if over == 0 { 0 } else { MILLI_NS - over };
+        Self {
+            mode,
+            until: Timestamp::from_nanos(until.as_nanos().saturating_add(up)),
+        }
+    }
+
     fn is_over(&self, now: Timestamp) -> bool {
         self.until <= now
     }

@@ -18,6 +18,7 @@ pub(super) async fn run(
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> Answer<CompleteMultipartUploadOutput> {
     unsupported::refuse(&request.headers)?;
+    unsupported::refuse_locks(&request.headers)?;
     let checksum = object_checksum(&request)?;
     let input = request.input;
     let listed = input.multipart_upload.and_then(|list| list.parts).unwrap_or_default();

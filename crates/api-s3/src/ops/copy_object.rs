@@ -1,6 +1,6 @@
 //! CopyObject.
 
-use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, Lock, ObjectVersion, Selection, Tags, WriteCondition};
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags, WriteCondition};
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
@@ -11,6 +11,7 @@ use super::tagging::header_tags;
 use crate::access::{Call, UnreadableTags};
 use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition};
 use crate::fault::Fault;
+use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -53,7 +54,7 @@ pub(super) async fn run(
             to: call.path()?,
             headers,
             tags,
-            lock: Lock::default(),
+            lock: header_lock(&request.headers)?,
             checksum_algorithm,
             source_if_match,
             condition: destination_condition(&request.headers)?,

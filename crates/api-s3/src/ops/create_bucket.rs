@@ -19,6 +19,7 @@ pub(super) async fn run(
     request: S3Request<CreateBucketInput>,
 ) -> Answer<CreateBucketOutput> {
     unsupported::refuse(&request.headers)?;
+    let object_lock = request.input.object_lock_enabled_for_bucket == Some(true);
     let constraint = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
     if let Some(wanted) = constraint {
         check_region(wanted.as_str(), services.region.as_str())?;
@@ -29,7 +30,7 @@ pub(super) async fn run(
     check_owner(services, owner).await?;
     services
         .objects
-        .create_bucket(CreateBucket { owner, name, region: services.region.clone(), object_lock: false })
+        .create_bucket(CreateBucket { owner, name, region: services.region.clone(), object_lock })
         .await?;
     Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
 }

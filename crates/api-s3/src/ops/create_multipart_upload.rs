@@ -1,6 +1,6 @@
 //! CreateMultipartUpload.
 
-use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload, Lock};
+use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload};
 use http::StatusCode;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
@@ -10,6 +10,7 @@ use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
 use crate::fault::Fault;
+use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -36,7 +37,7 @@ pub(super) async fn run(
             at: call.path()?,
             headers: object_headers(&request.headers, input.metadata)?,
             tags: header_tags(&request.headers)?,
-            lock: Lock::default(),
+            lock: header_lock(&request.headers)?,
             checksum_algorithm: algorithm,
             checksum_kind: kind,
         })

@@ -1,5 +1,6 @@
 //! DeleteObject: gone afterwards, whether or not it was there.
 
+use baleen_objects::DeleteObject;
 use s3s::dto::{DeleteObjectInput, DeleteObjectOutput};
 use s3s::{S3Request, S3Response};
 
@@ -7,6 +8,7 @@ use super::Answer;
 use crate::access::Call;
 use crate::convert::version_id;
 use crate::fault::Fault;
+use crate::locking::governance;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -20,7 +22,12 @@ pub(super) async fn run(
         return Err(Fault::not_implemented("Conditional deletes are not implemented."));
     }
     let of = call.version(input.version_id.as_deref())?;
-    let deleted = services.objects.delete(of).await?;
+    let governance = governance(&call, input.bypass_governance_retention, &of.at.key);
+    let request = DeleteObject {
+        governance,
+        ..of.into()
+    };
+    let deleted = services.objects.delete(request).await?;
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: deleted.is_marker.then_some(true),
         version_id: version_id(deleted.version),

@@ -11,6 +11,7 @@ use super::Answer;
 use crate::access::Call;
 use crate::convert::{version, version_id};
 use crate::fault::Fault;
+use crate::locking::governance;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -18,7 +19,7 @@ pub(super) async fn run(
     call: Call,
     request: S3Request<DeleteObjectsInput>,
 ) -> Answer<DeleteObjectsOutput> {
-    let delete = request.input.delete;
+    let (delete, bypass) = (request.input.delete, request.input.bypass_governance_retention);
     if delete.objects.is_empty() || delete.objects.len() > DELETE_KEYS_MAX {
         return Err(Fault::new(
             "MalformedXML",
@@ -30,7 +31,7 @@ pub(super) async fn run(
         .objects
         .into_iter()
         .map(|object| {
-            let accepted = accept(&call, &object);
+            let accepted = accept(&call, &object, bypass);
             (object.key, object.version_id, accepted)
         })
         .collect();
@@ -74,7 +75,7 @@ fn deleted_object(key: String, named: Option<String>, done: &Deleted) -> Deleted
 }
 
 /// The deletion of a line that asks for nothing else than that it be gone, and may be.
-fn accept(call: &Call, object: &ObjectIdentifier) -> Result<DeleteObject, Fault> {
+fn accept(call: &Call, object: &ObjectIdentifier, bypass: Option<bool>) -> Result<DeleteObject, Fault> {
     let key = ObjectKey::parse(&*object.key);
     let action = match object.version_id.as_deref() {
         None | Some("") => Action::S3DeleteObject,
@@ -94,5 +95,9 @@ fn accept(call: &Call, object: &ObjectIdentifier) -> Result<DeleteObject, Fault>
         key: key?,
     };
     let version = version(object.version_id.as_deref())?;
-    Ok(ObjectVersion { at, version }.into())
+    let governance = governance(call, bypass, &at.key);
+    Ok(DeleteObject {
+        governance,
+        ..ObjectVersion { at, version }.into()
+    })
 }

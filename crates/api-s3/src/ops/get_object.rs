@@ -9,6 +9,7 @@ use super::reading::{check, content_range, describe, is_of_another, other_header
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{body_out, size};
+use crate::locking::readable;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -51,7 +52,8 @@ pub(super) async fn run(
     let whole = selection == Selection::Whole;
     let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
-    describe!(output, head, checksum_wanted);
+    let lock = readable(&call, head.lock)?;
+    describe!(output, head, checksum_wanted, lock);
     let mut response = S3Response::with_headers(output, headers);
     if input.response_expires.is_some() {
         // Set by the codec, which a header here would overrule.

@@ -11,6 +11,7 @@ use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::size;
 use crate::door::StatusOverride;
+use crate::locking::readable;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -52,7 +53,8 @@ pub(super) async fn run(
     let whole = selection == Selection::Whole;
     let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
-    describe!(output, head, checksum_wanted);
+    let lock = readable(&call, head.lock)?;
+    describe!(output, head, checksum_wanted, lock);
     let mut response = S3Response::with_headers(output, headers);
     if partial {
         response.extensions.insert(StatusOverride(StatusCode::PARTIAL_CONTENT));

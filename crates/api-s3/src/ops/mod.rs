@@ -48,6 +48,11 @@ impl Row {
             (_, Query::Only(_)) => Weight::Change,
         }
     }
+
+    /// Whether policies may look at what the document says, so that nothing is decided before it is read.
+    pub(crate) fn is_told_by_document(&self) -> bool {
+        matches!(self.action, Action::S3PutObjectRetention | Action::S3PutObjectLegalHold)
+    }
 }
 
 /// Names that may stand in the query of an operation.
@@ -147,6 +152,8 @@ operations! {
     get_bucket_notification_configuration: "GetBucketNotificationConfiguration", S3GetBucketNotification, Bucket, Query::Any, GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput;
     get_bucket_request_payment: "GetBucketRequestPayment", S3GetBucketRequestPayment, Bucket, Query::Any, GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput;
     get_bucket_accelerate_configuration: "GetBucketAccelerateConfiguration", S3GetAccelerateConfiguration, Bucket, Query::Any, GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
+    put_object_lock_configuration: "PutObjectLockConfiguration", S3PutBucketObjectLockConfiguration, Bucket, Query::Only(&["object-lock"]), PutObjectLockConfigurationInput => PutObjectLockConfigurationOutput;
+    get_object_lock_configuration: "GetObjectLockConfiguration", S3GetBucketObjectLockConfiguration, Bucket, Query::Any, GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;
@@ -155,6 +162,10 @@ operations! {
     get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;
     put_object_tagging: "PutObjectTagging", S3PutObjectTagging, Object, Query::Only(&["tagging", "versionId"]), PutObjectTaggingInput => PutObjectTaggingOutput;
     delete_object_tagging: "DeleteObjectTagging", S3DeleteObjectTagging, Object, Query::Only(&["tagging", "versionId"]), DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
+    put_object_retention: "PutObjectRetention", S3PutObjectRetention, Object, Query::Only(&["retention", "versionId"]), PutObjectRetentionInput => PutObjectRetentionOutput;
+    get_object_retention: "GetObjectRetention", S3GetObjectRetention, Object, Query::Any, GetObjectRetentionInput => GetObjectRetentionOutput;
+    put_object_legal_hold: "PutObjectLegalHold", S3PutObjectLegalHold, Object, Query::Only(&["legal-hold", "versionId"]), PutObjectLegalHoldInput => PutObjectLegalHoldOutput;
+    get_object_legal_hold: "GetObjectLegalHold", S3GetObjectLegalHold, Object, Query::Any, GetObjectLegalHoldInput => GetObjectLegalHoldOutput;
     put_object: "PutObject", S3PutObject, Object, Query::Only(&[]), PutObjectInput => PutObjectOutput;
     copy_object: "CopyObject", S3PutObject, Object, Query::Only(&[]), CopyObjectInput => CopyObjectOutput;
     delete_object: "DeleteObject", S3DeleteObject, Object, Query::Only(&["versionId"]), DeleteObjectInput => DeleteObjectOutput;

@@ -1,6 +1,6 @@
 //! PutObject.
 
-use baleen_objects::{Lock, PutObject};
+use baleen_objects::PutObject;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response};
 
@@ -8,6 +8,7 @@ use super::Answer;
 use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
+use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -26,7 +27,7 @@ pub(super) async fn run(
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             headers: object_headers(&request.headers, input.metadata)?,
             tags: header_tags(&request.headers)?,
-            lock: Lock::default(),
+            lock: header_lock(&request.headers)?,
             expect,
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
             body: body_in(input.body),

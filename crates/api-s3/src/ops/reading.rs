@@ -101,12 +101,21 @@ fn validators(head: &ObjectHead) -> HeaderMap {
 
 /// Puts what is known of an object into an output of the codec.
 macro_rules! describe {
-    ($output:expr, $head:expr, $checksum_wanted:expr) => {{
+    ($output:expr, $head:expr, $checksum_wanted:expr, $lock:expr) => {{
         let head = $head;
         if $checksum_wanted {
             $crate::convert::put_checksum!($output, head.checksum.as_ref());
             $output.checksum_type = head.checksum.as_ref().map($crate::convert::checksum_type);
         }
+        if let Some(kept) = $lock.retention {
+            $output.object_lock_mode = Some(::s3s::dto::ObjectLockMode::from_static($crate::locking::mode_text(
+                kept.mode,
+            )));
+            $output.object_lock_retain_until_date = Some($crate::convert::timestamp(kept.until));
+        }
+        $output.object_lock_legal_hold_status = $lock
+            .legal_hold
+            .map(|hold| ::s3s::dto::ObjectLockLegalHoldStatus::from_static($crate::locking::hold_text(hold)));
         $output.version_id = $crate::convert::version_id(head.version);
         $output.accept_ranges = Some("bytes".to_owned());
         $output.e_tag = Some($crate::convert::etag(&head.etag));

@@ -16,6 +16,7 @@ pub(super) async fn run(
     request: S3Request<UploadPartInput>,
 ) -> Answer<UploadPartOutput> {
     unsupported::refuse(&request.headers)?;
+    unsupported::refuse_locks(&request.headers)?;
     let expect = expect(&request)?;
     let (sent, named) = (expect.checksum.clone(), expect.checksum_algorithm);
     let input = request.input;

@@ -19,6 +19,7 @@ pub(super) async fn run(
     request: S3Request<UploadPartCopyInput>,
 ) -> Answer<UploadPartCopyOutput> {
     unsupported::refuse(&request.headers)?;
+    unsupported::refuse_locks(&request.headers)?;
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
     let source_version = version_id(source.version);

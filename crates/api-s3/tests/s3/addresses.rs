@@ -205,7 +205,7 @@ async fn what_is_not_built_says_so() {
             "AES256",
             "NotImplemented",
         ),
-        ("x-amz-object-lock-mode", "GOVERNANCE", "NotImplemented"),
+        ("x-amz-object-lock-legal-hold", "ON", "InvalidRequest"),
         ("x-amz-website-redirect-location", "/x", "NotImplemented"),
     ] {
         let answer = server.send(put(&key("k")).header(name, value).body("data")).await;

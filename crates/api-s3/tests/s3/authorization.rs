@@ -57,6 +57,19 @@ fn request(name: &str) -> Ask {
             put("/bucket?tagging").body("<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>")
         }
         "DeleteBucketTagging" => delete("/bucket?tagging"),
+        "PutObjectLockConfiguration" => put("/bucket?object-lock").body(
+            "<ObjectLockConfiguration><Rule><DefaultRetention><Days>1</Days><Mode>GOVERNANCE</Mode></DefaultRetention>\
+             </Rule></ObjectLockConfiguration>",
+        ),
+        "GetObjectLockConfiguration" => get("/bucket?object-lock"),
+        "PutObjectRetention" => put(&format!("{}?retention", key("k"))).body(
+            "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2027-01-01T00:00:00Z</RetainUntilDate></Retention>",
+        ),
+        "GetObjectRetention" => get(&format!("{}?retention", key("k"))),
+        "PutObjectLegalHold" => {
+            put(&format!("{}?legal-hold", key("k"))).body("<LegalHold><Status>OFF</Status></LegalHold>")
+        }
+        "GetObjectLegalHold" => get(&format!("{}?legal-hold", key("k"))),
         "PutObject" => put(&key("new")).body("data"),
         "CopyObject" => put(&key("new")).header("x-amz-copy-source", "/bucket/k"),
         "DeleteObject" => delete(&key("k")),
@@ -144,6 +157,7 @@ async fn the_owner_is_let_in_everywhere() {
             | "GetBucketPolicyStatus"
             | "GetPublicAccessBlock"
             | "GetBucketEncryption"
+            | "GetObjectLegalHold"
             | "UploadPart"
             | "UploadPartCopy"
             | "CompleteMultipartUpload"

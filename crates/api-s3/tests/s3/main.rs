@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod keys;
 mod listing;
+mod lock;
 mod multipart;
 mod objects;
 mod policies;

@@ -117,6 +117,10 @@ fn days_and_years_of_a_default() {
             }
         );
     }
+    let made = Timestamp::parse_rfc3339("2026-11-27T08:00:00.0000001Z").unwrap();
+    let default = DefaultRetention::new(Gov, Days(1)).unwrap();
+    let until = Timestamp::parse_rfc3339("2026-11-28T08:00:00.001Z").unwrap();
+    assert_eq!(default.of_version(made).until, until, "as it is told");
     // At the end of what a time can be it is kept for ever, and not for no time.
     let end = Timestamp::from_nanos(i64::MAX);
     for period in [Days(36_500), Years(100)] {

@@ -9,7 +9,10 @@ use baleen_iam::{
 };
 use baleen_meta::keys::{Belonging, KeyWriter, Table};
 use baleen_meta::{Meta, Request, SCAN_ENTRIES_MAX, Scan};
-use baleen_objects::{CreateBucket, Expect, ObjectHeaders, PutObject, WriteCondition, body_from_bytes};
+use baleen_objects::{
+    CreateBucket, Expect, Governance, ObjectHeaders, ObjectLock, ObjectVersion, PutObject, Retention, RetentionMode,
+    WriteCondition, body_from_bytes,
+};
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
 use baleen_remote::Connections;
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown, Supervisor};
@@ -403,6 +406,38 @@ async fn a_purge_waits_for_the_hold_time_and_leaves_what_the_tables_say() {
     world.clock.advance(KEPT_AFTER_PURGE);
     world.ending.purge().await.unwrap();
     assert!(world.meta.scan(usage()).await.unwrap().is_empty());
+}
+
+/// What is locked stays, and with it its bucket and the customer's record, until it is locked no more.
+#[tokio::test]
+async fn a_purge_waits_for_locked_versions() {
+    let world = World::new().await;
+    let account = world.customer().await.user().unwrap().account;
+    let objects = &world.ending.objects;
+    let bucket = BucketName::parse("evidence").unwrap();
+    objects.set_versioning(&bucket, true).await.unwrap();
+    objects.set_object_lock(&bucket, ObjectLock::default()).await.unwrap();
+    let of = ObjectVersion::from(ObjectPath {
+        bucket,
+        key: ObjectKey::parse("large").unwrap(),
+    });
+    let until = world.ending.clock.now().plus(HOLD * 3);
+    let retention = Retention::new(RetentionMode::Governance, until);
+    objects
+        .put_retention(&of, Some(retention), Governance::Holds)
+        .await
+        .unwrap();
+    world.set(WantedStatus::Deleted).await;
+    world.clock.advance(HOLD);
+    for _ in 0..2 {
+        world.ending.purge().await.unwrap();
+        assert!(matches!(world.status(account).await, Status::Purging { .. }));
+        assert_eq!(objects.account_usage(account).await.unwrap().objects, 1);
+    }
+    world.clock.advance(HOLD * 2);
+    world.ending.purge().await.unwrap();
+    assert!(matches!(world.status(account).await, Status::Purged { .. }));
+    assert_eq!(objects.account_usage(account).await.unwrap().objects, 0);
 }
 
 #[tokio::test]

@@ -48,8 +48,8 @@ pub(super) fn s3() -> Vec<Question> {
                     Query::Only(_) => "write",
                 },
                 setup: Setup::Buckets,
-                before: if *target == "bucket" {
-                    s3_before(row, bucket)
+                before: if matches!(*target, "bucket" | "object") {
+                    s3_before(row, bucket, key)
                 } else {
                     Vec::new()
                 },
@@ -87,21 +87,38 @@ pub(super) fn s3() -> Vec<Question> {
 }
 
 /// What root does first, so that there is something to give.
-fn s3_before(row: &Row, bucket: &str) -> Vec<Ask> {
-    let (query, body) = match row.name {
-        "GetBucketCors" => ("cors", CORS.to_owned()),
-        "GetBucketPolicy" | "GetBucketPolicyStatus" => ("policy", bucket_policy(bucket)),
-        "GetPublicAccessBlock" => ("publicAccessBlock", PUBLIC_ACCESS_BLOCK.to_owned()),
-        _ => return Vec::new(),
-    };
-    vec![Ask {
+fn s3_before(row: &Row, bucket: &str, key: &str) -> Vec<Ask> {
+    let put = |key: &str, query: &str, body: &str| Ask {
         service: "s3",
         method: Method::PUT,
-        target: format!("/{bucket}?{query}"),
+        target: format!("/{bucket}{key}?{query}"),
         headers: Vec::new(),
-        body,
-    }]
+        body: body.to_owned(),
+    };
+    let versions = || put("", "versioning", VERSIONS);
+    let locking = || vec![versions(), put("", "object-lock", OBJECT_LOCK)];
+    let locked = |query: &str, body: &str| [locking(), vec![put(&format!("/{key}"), query, body)]].concat();
+    match row.name {
+        "GetBucketCors" => vec![put("", "cors", CORS)],
+        "GetBucketPolicy" | "GetBucketPolicyStatus" => vec![put("", "policy", &bucket_policy(bucket))],
+        "GetPublicAccessBlock" => vec![put("", "publicAccessBlock", PUBLIC_ACCESS_BLOCK)],
+        "PutObjectLockConfiguration" => vec![versions()],
+        "GetObjectLockConfiguration" | "PutObjectRetention" | "PutObjectLegalHold" => locking(),
+        "GetObjectRetention" => locked("retention", RETENTION),
+        "GetObjectLegalHold" => locked("legal-hold", LEGAL_HOLD),
+        _ => Vec::new(),
+    }
 }
+
+const VERSIONS: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+
+const OBJECT_LOCK: &str =
+    "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
+
+const RETENTION: &str =
+    "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2100-01-01T00:00:00Z</RetainUntilDate></Retention>";
+
+const LEGAL_HOLD: &str = "<LegalHold><Status>ON</Status></LegalHold>";
 
 const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 
@@ -125,12 +142,7 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "DeleteBucket" | "DeleteObject" => (Method::DELETE, String::new(), Vec::new(), String::new()),
         "GetBucketLocation" => (Method::GET, "?location".to_owned(), Vec::new(), String::new()),
         "GetBucketVersioning" => (Method::GET, "?versioning".to_owned(), Vec::new(), String::new()),
-        "PutBucketVersioning" => (
-            Method::PUT,
-            "?versioning".to_owned(),
-            Vec::new(),
-            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned(),
-        ),
+        "PutBucketVersioning" => (Method::PUT, "?versioning".to_owned(), Vec::new(), VERSIONS.to_owned()),
         "GetBucketCors" => (Method::GET, "?cors".to_owned(), Vec::new(), String::new()),
         "DeleteBucketCors" => (Method::DELETE, "?cors".to_owned(), Vec::new(), String::new()),
         "PutBucketCors" => (Method::PUT, "?cors".to_owned(), Vec::new(), CORS.to_owned()),
@@ -176,6 +188,17 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "DeleteObjectTagging" | "DeleteBucketTagging" => {
             (Method::DELETE, "?tagging".to_owned(), Vec::new(), String::new())
         }
+        "PutObjectLockConfiguration" => (
+            Method::PUT,
+            "?object-lock".to_owned(),
+            Vec::new(),
+            OBJECT_LOCK.to_owned(),
+        ),
+        "GetObjectLockConfiguration" => (Method::GET, "?object-lock".to_owned(), Vec::new(), String::new()),
+        "PutObjectRetention" => (Method::PUT, "?retention".to_owned(), Vec::new(), RETENTION.to_owned()),
+        "GetObjectRetention" => (Method::GET, "?retention".to_owned(), Vec::new(), String::new()),
+        "PutObjectLegalHold" => (Method::PUT, "?legal-hold".to_owned(), Vec::new(), LEGAL_HOLD.to_owned()),
+        "GetObjectLegalHold" => (Method::GET, "?legal-hold".to_owned(), Vec::new(), String::new()),
         "PutObject" => (Method::PUT, String::new(), Vec::new(), "bytes".to_owned()),
         "CopyObject" => (Method::PUT, String::new(), with_directive(source), String::new()),
         "DeleteObjects" => (Method::POST, "?delete".to_owned(), Vec::new(), delete),
