@@ -32,7 +32,7 @@ use export::Export;
 use secret_input::ask;
 use serde_json::Value;
 use session::Session;
-use show::Show;
+use show::{Show, Width};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -83,6 +83,9 @@ struct Asking {
     /// Do not ask before what cannot be taken back.
     #[arg(long, short = 'y', global = true)]
     yes: bool,
+    /// Tables with all their columns, however wide.
+    #[arg(long, global = true)]
+    wide: bool,
     #[command(flatten)]
     access: AccessArguments,
     #[command(flatten)]
@@ -238,6 +241,7 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
     if let Some(confirm) = plan.confirm.as_ref().filter(|_| !asking.yes) {
         confirm.ask()?;
     }
+    let width = if asking.wide { Width::Whole } else { Width::Terminal };
     let client = Client::find(&asking.access, &asking.place)?;
     let answer = runtime()?.block_on(answer(&client, &plan))?;
     let show = &plan.show;
@@ -249,9 +253,9 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
         let session = Session::of(&answer)?;
         session.save(name, &client)?.tell(name, json)?;
     } else if plan.export.is_some_and(|export| export.is_to_standard_output()) {
-        output::note(&show.for_people(&answer));
+        output::note(&show.for_people(&answer, width));
     } else {
-        show.write(&answer, json)?;
+        show.write(&answer, json, width)?;
     }
     if plan
         .entries_max

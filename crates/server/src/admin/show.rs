@@ -11,8 +11,24 @@ const GAP: usize = 2;
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// A column: what stands above it, and the member that it shows; `Outer.Inner` is a member of a member, and
-/// nothing the thing itself.
+/// nothing the thing itself. In tables a title that begins with + is for the wide ones, and what stands below one that ends with …
+/// is cut where a line ends.
 pub(super) type Column = (&'static str, &'static str);
+
+/// How wide a table may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// As wide as most terminals: fewer columns, times to the minute.
+    Terminal,
+    /// All that is known.
+    Whole,
+}
+
+/// The width of most terminals.
+const TERMINAL: usize = 80;
+
+/// What is left of a text that is cut, at least.
+const CUT_MIN: usize = 12;
 
 /// What is made of a good answer.
 #[derive(Clone, Debug)]
@@ -45,11 +61,11 @@ pub(super) enum Show {
 
 impl Show {
     /// Writes the answer.
-    pub(super) fn write(&self, answer: &Value, json: bool) -> Result<(), Failure> {
+    pub(super) fn write(&self, answer: &Value, json: bool, width: Width) -> Result<(), Failure> {
         if json {
             return output::json(&self.for_scripts(answer));
         }
-        let text = self.for_people(answer);
+        let text = self.for_people(answer, width);
         if text.is_empty() {
             output::note("there are none");
             return Ok(());
@@ -78,10 +94,10 @@ impl Show {
         matches!(self, Self::Members { .. }) && answer.as_array().is_some_and(Vec::is_empty)
     }
 
-    pub(super) fn for_people(&self, answer: &Value) -> String {
+    pub(super) fn for_people(&self, answer: &Value, width: Width) -> String {
         match self {
-            Self::Table { columns, .. } => table(answer.as_array().map_or(&[], Vec::as_slice), columns),
-            Self::Days => table(&days(answer), DAYS),
+            Self::Table { columns, .. } => table(answer.as_array().map_or(&[], Vec::as_slice), columns, width),
+            Self::Days => table(&days(answer), DAYS, width),
             Self::Members { of, members } => {
                 let thing = part(answer, of);
                 let width = members.iter().map(|(title, _)| title.len()).max().unwrap_or_default() + GAP;
@@ -176,23 +192,36 @@ pub(super) fn text_of(thing: &Value, member: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-fn table(rows: &[Value], columns: &[Column]) -> String {
+fn table(rows: &[Value], columns: &[Column], width: Width) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut lines = vec![columns.iter().map(|(title, _)| (*title).to_owned()).collect::<Vec<_>>()];
+    let wanted = |title: &str| width == Width::Whole || !title.starts_with('+');
+    let columns: Vec<&Column> = columns.iter().filter(|(title, _)| wanted(title)).collect();
+    let cell = |row: &Value, member: &str| match width {
+        Width::Terminal => to_the_minute(text_of(row, member)),
+        Width::Whole => text_of(row, member),
+    };
+    let title = |title: &str| title.trim_start_matches('+').trim_end_matches('…').to_owned();
+    let mut lines = vec![columns.iter().map(|(text, _)| title(text)).collect::<Vec<_>>()];
     lines.extend(
         rows.iter()
-            .map(|row| columns.iter().map(|(_, member)| text_of(row, member)).collect()),
+            .map(|row| columns.iter().map(|(_, member)| cell(row, member)).collect()),
     );
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or_default()
+    let width_of = |lines: &[Vec<String>], column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let mut widths: Vec<usize> = (0..columns.len()).map(|column| width_of(&lines, column)).collect();
+    let cut = columns.iter().position(|(text, _)| text.ends_with('…'));
+    if let (Width::Terminal, Some(cut)) = (width, cut) {
+        let others = widths.iter().sum::<usize>() - widths[cut] + GAP * (widths.len() - 1);
+        let most = TERMINAL.saturating_sub(others).max(CUT_MIN);
+        for line in &mut lines {
+            line[cut] = shortened(&line[cut], most);
+        }
+        widths[cut] = widths[cut].min(most);
+    }
     let line = |cells: &Vec<String>| {
         let padded = cells
             .iter()
@@ -201,6 +230,33 @@ fn table(rows: &[Value], columns: &[Column]) -> String {
         padded.collect::<String>().trim_end().to_owned()
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A time without its seconds; any other text as it is.
+fn to_the_minute(text: String) -> String {
+    let is_time = text.len() >= 20
+        && text.ends_with('Z')
+        && text
+            .bytes()
+            .zip(*b"0000-00-00T00:00:00")
+            .all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                form => byte == form,
+            });
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) if is_time => format!("{day} {minute}"),
+        _ => text,
+    }
+}
+
+/// A text of so many characters at most; the end of a longer one is left, since names end with what tells them apart.
+fn shortened(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let end = text.chars().skip(count + 1 - most);
+    std::iter::once('…').chain(end).collect()
 }
 
 /// Undoes percent-encoding; what is no such code stays.
@@ -237,18 +293,54 @@ mod tests {
             { "UserName": "bo\u{1b}[2J", "Regions": "0001-01-01T00:00:00Z", "Active": false },
         ]);
         assert_eq!(
-            TABLE.for_people(&rows),
+            TABLE.for_people(&rows, Width::Terminal),
             "NAME             REGIONS  ACTIVE\n\
              ann@example.com  a,b      yes\n\
              bo\\u{1b}[2J      -        no"
         );
-        assert_eq!(TABLE.for_people(&json!([])), "");
+        assert_eq!(TABLE.for_people(&json!([]), Width::Terminal), "");
         let names = Show::Table {
             list: "PolicyNames",
             columns: &[("NAME", "")],
         };
-        assert_eq!(names.for_people(&json!(["a", "b"])), "NAME\na\nb");
+        assert_eq!(names.for_people(&json!(["a", "b"]), Width::Terminal), "NAME\na\nb");
         assert_eq!(TABLE.for_scripts(&rows), rows);
+    }
+
+    #[test]
+    fn tables_fit_a_terminal() {
+        const LOG: Show = Show::Table {
+            list: "Entries",
+            columns: &[
+                ("TIME", "time"),
+                ("RESOURCE…", "resource"),
+                ("+FROM", "source"),
+                ("USER", "user"),
+            ],
+        };
+        let long = format!("arn:aws:iam::100000000288:user/{}", "x".repeat(60));
+        let rows = json!([
+            { "time": "2026-01-02T03:04:05.000000Z", "resource": long, "user": "ann@example.com", "source": "8.8.8.8" },
+            { "time": "2026-01-02T03:04:05Zz", "resource": "r", "user": "root" },
+        ]);
+        let narrow = LOG.for_people(&rows, Width::Terminal);
+        let lines: Vec<_> = narrow.lines().collect();
+        assert_eq!(lines[1].chars().count(), 80, "{narrow}");
+        assert!(lines[1].starts_with("2026-01-02 03:04       …"), "{narrow}");
+        assert!(
+            lines[1].ends_with("xx  ann@example.com") && !narrow.contains("FROM"),
+            "{narrow}"
+        );
+        assert!(lines[2].starts_with("2026-01-02T03:04:05Zz  r "), "{narrow}");
+        let whole = LOG.for_people(&rows, Width::Whole);
+        assert!(
+            whole.contains(&long) && whole.contains("05.000000Z") && whole.contains("8.8.8.8"),
+            "{whole}"
+        );
+        assert_eq!(
+            (shortened("abcdef", 6), shortened("abcdefg", 6)),
+            ("abcdef".to_owned(), "…cdefg".to_owned())
+        );
     }
 
     #[test]
@@ -262,14 +354,14 @@ mod tests {
             "ObjectCount": [day("ObjectCount", 4)],
         });
         assert_eq!(
-            Show::Days.for_people(&report),
+            Show::Days.for_people(&report, Width::Terminal),
             "DAY         UPLOADED  DOWNLOADED  DELETED  STORED  GHOST  OBJECTS\n\
              2020-04-03  5         0           0        7       1      4\n\
              2020-04-01  0         0           0        0       0      -"
         );
         assert_eq!(Show::Days.for_scripts(&report), report);
         for odd in [Value::Null, json!([]), json!({ "UsedSpace": [{}], "Stats": [] })] {
-            Show::Days.for_people(&odd);
+            Show::Days.for_people(&odd, Width::Terminal);
         }
     }
 
@@ -285,7 +377,7 @@ mod tests {
             ],
         };
         assert_eq!(
-            key.for_people(&answer),
+            key.for_people(&answer, Width::Terminal),
             "access key id  AKIA\nsecret         s\npath           -"
         );
         assert_eq!(key.for_scripts(&answer), answer["AccessKey"]);
@@ -296,11 +388,14 @@ mod tests {
             is_encoded: true,
         };
         let answer = json!({ "PolicyVersion": { "Document": "%7B%22a%22%3A%22100%25%22%7D" } });
-        assert_eq!(document.for_people(&answer), r#"{"a":"100%"}"#);
+        assert_eq!(document.for_people(&answer, Width::Terminal), r#"{"a":"100%"}"#);
         assert_eq!(document.for_scripts(&answer), json!({ "a": "100%" }));
         let done = Show::Done("gone".to_owned());
         assert_eq!(
-            (done.for_people(&Value::Null), done.for_scripts(&Value::Null)),
+            (
+                done.for_people(&Value::Null, Width::Terminal),
+                done.for_scripts(&Value::Null)
+            ),
             ("gone".to_owned(), json!({ "ok": true }))
         );
         for (text, expected) in [

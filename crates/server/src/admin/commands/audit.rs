@@ -61,10 +61,10 @@ impl Planned for Arguments {
                     ("TIME", "time"),
                     ("USER", "user"),
                     ("OPERATION", "operation"),
-                    ("RESOURCE", "resource"),
-                    ("DECISION", "decision"),
                     ("STATUS", "status"),
-                    ("FROM", "source"),
+                    ("RESOURCE…", "resource"),
+                    ("+DECISION", "decision"),
+                    ("+FROM", "source"),
                 ],
             },
         );

@@ -119,7 +119,7 @@ impl Planned for Command {
                         ("VERSION", "DefaultVersionId"),
                         ("USERS", "AttachmentCount"),
                         ("UPDATED", "UpdateDate"),
-                        ("ARN", "Arn"),
+                        ("+ARN", "Arn"),
                     ],
                 },
             ),
@@ -187,7 +187,7 @@ impl Planned for Command {
                 Call::iam("ListAttachedUserPolicies").with("UserName", user),
                 Show::Table {
                     list: "AttachedPolicies",
-                    columns: &[("NAME", "PolicyName"), ("ARN", "PolicyArn")],
+                    columns: &[("NAME", "PolicyName"), ("ARN…", "PolicyArn")],
                 },
             )
             .noting("those that are the user's alone: baleen admin policy inline list"),

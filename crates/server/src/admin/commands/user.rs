@@ -66,10 +66,10 @@ impl Planned for Command {
                     list: "Users",
                     columns: &[
                         ("NAME", "UserName"),
-                        ("ID", "UserId"),
-                        ("PATH", "Path"),
                         ("CREATED", "CreateDate"),
                         ("LAST LOG-IN", "PasswordLastUsed"),
+                        ("+ID", "UserId"),
+                        ("+PATH", "Path"),
                     ],
                 },
             ),
