@@ -285,6 +285,11 @@ def test_the_audit_log_is_shown_and_taken_away(admin, ann, tmp_path):
     assert "--export" in done.stderr
     assert admin("audit", "--user", "nobody@example.com") == []
 
+    # About her too, whether somebody else did it or nobody could log in.
+    admin.refused("login", "baleen", ann, stdin="Bluewhale99\n")
+    told = admin("audit", "--user", ann.upper())
+    assert {"CreateUser", "RSLogin"} <= {entry["operation"] for entry in told}
+
     out = tmp_path / "audit.jsonl"
     told = admin("audit", "--export", str(out))
     exported = out.read_bytes().splitlines()

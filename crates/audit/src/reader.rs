@@ -29,7 +29,7 @@ pub struct Query {
     pub from: Option<Timestamp>,
     /// Before.
     pub till: Option<Timestamp>,
-    /// By this user.
+    /// By this user, or about it.
     pub user: Option<UserName>,
     /// With this action or operation, without case; `iam:*` is all of a service.
     pub action: Option<String>,
@@ -63,10 +63,36 @@ impl Page {
     }
 }
 
+/// Whether a resource is a user of this name: among the names that a request has (`UserName=ann`), or by its ARN, of which the name
+/// is what stands behind the path. A log-in that was refused has nobody who did it, only this.
+fn is_about(resource: &str, name: &UserName) -> bool {
+    resource.split(' ').any(|part| {
+        let named = ["UserName=", "Name="]
+            .iter()
+            .find_map(|prefix| part.strip_prefix(prefix));
+        let by_arn = || {
+            let rest = part.strip_prefix("arn:aws:iam::")?.split_once(':')?.1;
+            match rest.strip_prefix("user/") {
+                Some(path) => path.rsplit('/').next(),
+                None => Some(rest).filter(|rest| *rest == "root"),
+            }
+        };
+        named
+            .or_else(by_arn)
+            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_str()))
+    })
+}
+
 impl Query {
     fn wants(&self, entry: &Entry) -> bool {
         let same = |wanted: &str, text: &str| wanted.eq_ignore_ascii_case(text);
-        let by_user = |name: &UserName| entry.user.as_deref().is_some_and(|user| same(name.as_str(), user));
+        let by_or_about = |name: &UserName| {
+            let by = entry.user.as_deref().is_some_and(|user| same(name.as_str(), user));
+            by || entry
+                .resource
+                .as_deref()
+                .is_some_and(|resource| is_about(resource, name))
+        };
         let with_action = |wanted: &String| {
             let action = entry.action.as_deref().unwrap_or_default();
             match wanted.strip_suffix('*') {
@@ -74,7 +100,7 @@ impl Query {
                 None => same(wanted, action) || same(wanted, &entry.operation),
             }
         };
-        self.user.as_ref().is_none_or(by_user) && self.action.as_ref().is_none_or(with_action)
+        self.user.as_ref().is_none_or(by_or_about) && self.action.as_ref().is_none_or(with_action)
     }
 
     /// How an entry's time lies to what is wanted. Times rise with numbers but for clocks set back, so that an entry out
@@ -131,5 +157,56 @@ impl Audit {
         }
         page.next = after;
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_a_user() {
+        for (resource, name, is_it) in [
+            ("UserName=Ann@example.com", "ann@example.com", true),
+            ("Name=ann@example.com", "ann@example.com", true),
+            (
+                "UserName=ann@example.com PolicyArn=arn:aws:iam::1:policy/p",
+                "ann@example.com",
+                true,
+            ),
+            (
+                "Connection=baleen-1-saml UserName=ann@example.com",
+                "ann@example.com",
+                true,
+            ),
+            ("UserName=joann@example.com", "ann@example.com", false),
+            ("PolicyName=ann@example.com", "ann@example.com", false),
+            (
+                "arn:aws:iam::100000000288:user/ann@example.com",
+                "ANN@example.com",
+                true,
+            ),
+            (
+                "arn:aws:iam::100000000288:user/a/b/ann@example.com",
+                "ann@example.com",
+                true,
+            ),
+            (
+                "arn:aws:iam::100000000288:user/ann@example.com/b",
+                "ann@example.com",
+                false,
+            ),
+            (
+                "arn:aws:iam::100000000288:policy/ann@example.com",
+                "ann@example.com",
+                false,
+            ),
+            ("arn:aws:iam::100000000288:root", "root", true),
+            ("arn:aws:s3:::notes/ann@example.com", "ann@example.com", false),
+            ("", "ann@example.com", false),
+        ] {
+            let name = UserName::parse(name).expect("it is a name");
+            assert_eq!(is_about(resource, &name), is_it, "{resource}");
+        }
     }
 }

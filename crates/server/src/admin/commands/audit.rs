@@ -20,7 +20,7 @@ pub(in crate::admin) struct Arguments {
     /// Before this time, or up to and with this day of UTC.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only what this user did.
+    /// Only what this user did, or what was done about it; refused log-ins are.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Only this permission or operation; iam:* is all of a service.
