@@ -157,7 +157,7 @@ def test_while_it_serves_and_while_it_stands(start, idp, moto):
     told = rotated(server)
     counts = {kind["kind"]: kind["resealed"] for kind in told["sealed"]}
     assert (told["newest"], told["held"], told["needed"]) == (2, [1, 2], [1, 2])
-    assert told["file"] == str(master)
+    assert told["file"] == str(master) and told["isMade"]
     # Two secrets in one record: the active one and the pending one.
     assert counts["second factors"] == 2 and counts["access keys"] == 2 and counts["sessions"] >= 3
     assert counts["recovery pepper"] == counts["SAML keys"] == 1
@@ -166,6 +166,12 @@ def test_while_it_serves_and_while_it_stands(start, idp, moto):
     refused = rotate(server, "--retire-old")
     assert refused.returncode == 1 and "may need them until" in refused.stderr, refused.stderr
     assert first in master.read_text()
+    # One change at a time, and who asks for another is told when it may be.
+    again = subprocess.run(
+        [Baleen.binary(), "admin", "rotate-master-key", "--data", str(server.data)], capture_output=True, text=True, timeout=60
+    )
+    assert again.returncode == 0 and again.stdout.startswith("no key was made: master key 2 seals"), again
+    assert rotated(server)["isMade"] is False and rotated(server)["held"] == [1, 2]
     metrics = requests.get(f"{server.ops}/metrics", timeout=10).text
     assert "baleen_master_key_newest 2" in metrics and "baleen_master_keys_needed 2" in metrics
     assert server.stop() == 0
@@ -180,7 +186,7 @@ def test_while_it_serves_and_while_it_stands(start, idp, moto):
 
     # Again, all of it on the folder, killed before the server had stopped in order.
     told = rotated(server)
-    assert (told["newest"], told["held"], told["needed"]) == (3, [2, 3], [3])
+    assert (told["newest"], told["held"], told["needed"], told["isMade"]) == (3, [2, 3], [3], True)
     server = start(**settings)
     secrets.look(server)
     # What a stopped store knows, a running one knows too: nothing needs key 2.

@@ -30,14 +30,14 @@ pub fn retire_served(file: &KeyFile, status: &Status) -> Result<Vec<u16>, Error>
 }
 
 /// Adds a key to the file of a store that is being served, whose server takes it up; unless a change is under way. Tells
-/// which key is the newest then.
+/// which key is the newest then, and whether it was added now.
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn rotate_served(file: &KeyFile, status: &Status, entropy: &dyn Entropy) -> Result<u16, Error> {
+pub fn rotate_served(file: &KeyFile, status: &Status, entropy: &dyn Entropy) -> Result<(u16, bool), Error> {
     let ring = file.load()?.ok_or_else(|| file.missing())?;
     let newest = ring.newest().get();
     let is_settled = status.newest == newest && status.needed == [newest];
     let ring = if is_settled { file.add(entropy)? } else { ring };
-    Ok(ring.newest().get())
+    Ok((ring.newest().get(), is_settled))
 }

@@ -228,7 +228,7 @@ async fn a_server_follows_the_file_and_waits_for_what_is_under_way() {
     server.converge().await.unwrap();
     assert_eq!(
         rotate_served(&disk.file, &server.status(), &*(disk.entropy() as Arc<dyn Entropy>)).unwrap(),
-        2
+        (2, true)
     );
     // Sealed before the server looks at the file, and stored only after its first pass.
     let (late, sealed) = (
@@ -244,7 +244,7 @@ async fn a_server_follows_the_file_and_waits_for_what_is_under_way() {
     let until = status.until.unwrap();
     assert_eq!(
         rotate_served(&disk.file, &status, &*(disk.entropy() as Arc<dyn Entropy>)).unwrap(),
-        2,
+        (2, false),
         "one at a time"
     );
     let note = Note {

@@ -47,6 +47,8 @@ pub(crate) struct Arguments {
 struct Outcome {
     file: PathBuf,
     status: Value,
+    /// Whether a key was made; not while the change to the newest is not over.
+    is_made: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
@@ -68,6 +70,7 @@ fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Fa
     let clock: Arc<dyn Clock> = SystemClock::new();
     runtime()?.block_on(async {
         let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
+        let before = keyring.status().newest;
         let mut told = Instant::now();
         let progress = |tally: &Tally| {
             if told.elapsed() >= PROGRESS_EVERY {
@@ -90,6 +93,7 @@ fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Fa
         change.record(&status, &meta, &audit, &*clock).await?;
         Ok(Outcome {
             file: keyring.file().path().to_owned(),
+            is_made: status.newest != before,
             status: keys::show(&status),
         })
     })
@@ -104,12 +108,17 @@ fn served(data: &Path, retire: bool, held: Failure) -> Result<Outcome, Failure> 
         let left = retire_served(&file, &status).map_err(|error| failed(&error))?;
         let status =
             json!({ "newest": status.newest, "held": left, "needed": status.needed, "until": null, "sealed": [] });
-        return Ok(Outcome { file: path, status });
+        let (file, is_made) = (path, false);
+        return Ok(Outcome { file, status, is_made });
     }
     let newest = rotate_served(&file, &status, &*(SystemEntropy::new() as Arc<dyn Entropy>));
-    let newest = newest.map_err(|error| failed(&error))?;
+    let (newest, is_made) = newest.map_err(|error| failed(&error))?;
     let status = taken_up(data, newest)?;
-    Ok(Outcome { file: path, status })
+    Ok(Outcome {
+        file: path,
+        status,
+        is_made,
+    })
 }
 
 /// Waits until the server has sealed everything anew. It does so whether anybody waits or not.
@@ -143,6 +152,18 @@ fn taken_up(data: &Path, newest: u16) -> Result<Value, Failure> {
     }
 }
 
+/// What is told to who asks for a key while the change to the newest is not over.
+fn no_key_made(newest: &Value, until: Option<&str>) -> String {
+    match until {
+        Some(until) => format!(
+            "no key was made: master key {newest} seals, and the change to it is over at {until}; ask again then for another one"
+        ),
+        None => format!(
+            "no key was made: the change to master key {newest} had been cut short, and is over now; ask again for another one"
+        ),
+    }
+}
+
 fn failed(error: &Error) -> Failure {
     Failure::because("the master key cannot be changed", error)
 }
@@ -153,10 +174,13 @@ fn total(counts: &Value) -> u64 {
 }
 
 fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
-    let Outcome { file, status } = outcome;
+    let Outcome { file, status, is_made } = outcome;
     if json {
         let mut shown = status.clone();
         shown["file"] = json!(file);
+        if !retire {
+            shown["isMade"] = json!(is_made);
+        }
         return output::json(&shown);
     }
     let newest = &status["newest"];
@@ -177,6 +201,10 @@ fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
         })
         .collect::<Vec<_>>()
         .join("\n");
+    if !is_made {
+        // What is sealed under the key before may still be under way: one more key would not be one less in the file.
+        return output::line(&no_key_made(newest, status["until"].as_str()));
+    }
     output::line(&format!(
         "master key {newest} seals from now on; sealed anew:\n{counts}"
     ))?;
