@@ -9,7 +9,7 @@ use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
 use crate::saml::Place;
 use crate::told::Told;
-use crate::whitelist;
+use crate::{unsupported, whitelist};
 use async_trait::async_trait;
 use baleen_audit::Audit;
 use baleen_http::{BodyFault, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
@@ -107,6 +107,7 @@ impl IdentityDoor {
             told.names(&params);
         }
         check_version(found, params.get("Version"))?;
+        unsupported::check(found.name, &params)?;
         if head.method == Method::GET && found.effect != Effect::Read {
             return Err(method_not_allowed());
         }

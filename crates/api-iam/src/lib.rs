@@ -23,6 +23,7 @@ mod saml;
 mod subject;
 mod tokens;
 mod told;
+mod unsupported;
 pub mod whitelist;
 mod wire;
 mod xml;

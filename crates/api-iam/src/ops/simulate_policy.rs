@@ -1,7 +1,7 @@
 //! `SimulateCustomPolicy` and `SimulatePrincipalPolicy` (service model iam): what policies would say, and which say it.
 //!
 //! Documents are judged, not roles: what only managers may do is denied to others whatever this answers. Parameters that
-//! would change an answer and are not known here are refused. A marker holds the number of questions already answered.
+//! would change an answer and are not known here are refused (`unsupported`). A marker holds the number of questions already answered.
 
 use super::Call;
 use crate::answer::Answer;
@@ -108,11 +108,6 @@ fn given(params: &Params, list: &'static str) -> Result<Vec<Judged>, Fault> {
 
 fn answer(call: &Call, judged: &[Judged], caller: Option<&Caller>) -> Result<Answer, Fault> {
     let params = &call.params;
-    for name in ["CallerArn", "ResourceOwner", "ResourcePolicy", "ResourceHandlingOption"] {
-        if params.get(name).is_some() {
-            return Err(Fault::invalid_input(format!("{name} is not supported.")));
-        }
-    }
     let held = given(params, "PermissionsBoundaryPolicyInputList")?;
     let bounds = if held.is_empty() {
         Bounds::NONE
