@@ -174,6 +174,7 @@ pub(super) fn text_of(thing: &Value, member: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
+        Some(Value::Array(items)) if items.is_empty() => return "-".to_owned(),
         Some(Value::Array(items)) => {
             let items = items
                 .iter()
@@ -290,12 +291,14 @@ mod tests {
     fn tables_are_as_wide_as_what_is_in_them() {
         let rows = json!([
             { "UserName": "ann@example.com", "Regions": ["a", "b"], "Active": true },
+            { "UserName": "nobody", "Regions": [], "Active": null },
             { "UserName": "bo\u{1b}[2J", "Regions": "0001-01-01T00:00:00Z", "Active": false },
         ]);
         assert_eq!(
             TABLE.for_people(&rows, Width::Terminal),
             "NAME             REGIONS  ACTIVE\n\
              ann@example.com  a,b      yes\n\
+             nobody           -        -\n\
              bo\\u{1b}[2J      -        no"
         );
         assert_eq!(TABLE.for_people(&json!([]), Width::Terminal), "");
