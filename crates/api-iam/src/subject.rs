@@ -12,7 +12,7 @@ use crate::told::Told;
 use baleen_iam::{AccessKeyInfo, Path, PolicyArn, PolicyName, UserInfo};
 use baleen_policy::{Action, Authorized, Context, Key, PolicyFacts, Principal, Resource, UserFacts};
 use baleen_tenancy::Customer;
-use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
+use baleen_types::{AccessKeyId, AccountId, EmailAddress, RootName, UserName};
 use std::sync::Arc;
 
 /// Where the resource of an action comes from.
@@ -24,6 +24,9 @@ pub enum Extent {
     Oneself,
     /// The user that `UserName` names.
     User,
+    /// The user that `UserName` names, as it is and as `NewUserName` and `NewPath` make it: who may not have a user there must
+    /// not move one there.
+    MovedUser,
     /// The user that `UserName` names; who asks if none is named.
     UserOrOneself,
     /// The user that `Name` names, or `UserName` (identity contract, 7.18).
@@ -135,6 +138,19 @@ impl Extent {
                     let message = "There is no user of this ARN: the path or the spelling of the name is another.";
                     return Err(Fault::new(Code::NoSuchEntity, message));
                 }
+                Ok((authorized, Subject::User(user)))
+            }
+            Self::MovedUser => {
+                let name = params.get("UserName").ok_or_else(|| missing("UserName"))?;
+                let (authorized, user) = asked.user(asking, Some(user_name("UserName", name)?)).await?;
+                let mut moved = user.clone();
+                if let Some(name) = params.parsed("NewUserName", EmailAddress::parse)? {
+                    moved.name = name.as_user_name().clone();
+                }
+                if let Some(path) = params.parsed("NewPath", Path::parse)? {
+                    path.as_str().clone_into(&mut moved.path);
+                }
+                asked.about_user(&moved)?;
                 Ok((authorized, Subject::User(user)))
             }
             Self::NewUser => {

@@ -28,6 +28,7 @@ fn of_extent(extent: &str) -> &'static [&'static str] {
     match extent {
         "Account" | "Oneself" | "Customers" => &[],
         "User" | "UserOrOneself" | "NewUser" | "OwnersOfTokens" => &["UserName"],
+        "MovedUser" => &["UserName", "NewUserName", "NewPath"],
         "NamedUser" => &["Name", "UserName"],
         "Users" => &["UserList.member.1"],
         "UserOfArn" => &["PolicySourceArn"],

@@ -75,7 +75,17 @@ async fn conditions_see_what_a_request_is_about() {
         "Condition":{"StringEquals":{"aws:RequestedRegion":"DCA02"}}}"#;
     let plain = r#"{"Effect":"Deny","Action":"iam:GetUser","Resource":"*",
         "Condition":{"Bool":{"aws:SecureTransport":"false"}}}"#;
+    let board = r#"{"Effect":"Deny","Action":"iam:UpdateUser","Resource":"arn:aws:iam::*:user/board/*"}"#;
     let cases: &[(&str, &[Case<'_>])] = &[
+        (
+            board,
+            &[
+                ("UpdateUser", &[BOB, ("NewPath", "/board/")], false),
+                ("UpdateUser", &[BOB, ("NewPath", "/board/deep/")], false),
+                ("UpdateUser", &[BOB, ("NewPath", "/staff/")], true),
+                ("UpdateUser", &[BOB, ("NewUserName", "bo@example.com")], true),
+            ],
+        ),
         (
             attach,
             &[

@@ -343,7 +343,7 @@ pub static ROWS: &[Row] = &[
     row!(Iam "DeleteUser", IamDeleteUser on User, Write Xml, delete_user::run),
     row!(Iam "GetUser", IamGetUser on UserOrOneself, Read Xml, get_user::run),
     row!(Iam "ListUsers", IamListUsers on Account, Read Xml, list_users::run),
-    row!(Iam "UpdateUser", IamUpdateUser on User, Write Xml, update_user::run),
+    row!(Iam "UpdateUser", IamUpdateUser on MovedUser, Write Xml, update_user::run),
     row!(Iam "TagUser", IamTagUser on User, Write Xml, tag_user::run),
     row!(Iam "UntagUser", IamUntagUser on User, Write Xml, untag_user::run),
     row!(Iam "ListUserTags", IamListUserTags on User, Read Xml, list_user_tags::run),

@@ -23,6 +23,7 @@ fn targets(extent: Option<Extent>) -> &'static [&'static str] {
         Extent::Account => &["account"],
         Extent::Oneself => &["self"],
         Extent::User
+        | Extent::MovedUser
         | Extent::UserOrOneself
         | Extent::NamedUser
         | Extent::Users
@@ -223,6 +224,7 @@ fn resource(row: &Row, target: &str, asker: &Asker, facts: &Facts) -> String {
         Some(
             Extent::Oneself
             | Extent::User
+            | Extent::MovedUser
             | Extent::UserOrOneself
             | Extent::NamedUser
             | Extent::Users
