@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 import os
 import re
 import subprocess
@@ -85,11 +86,27 @@ class Idp:
         self.process.stdout.close()
 
 
+class FromElsewhere(requests.adapters.HTTPAdapter):
+    """Connects from an address in a network that nobody else comes from: failures of one are counted against all there."""
+
+    networks = itertools.count(1)
+
+    def init_poolmanager(self, *arguments, **options):
+        here = next(self.networks)
+        super().init_poolmanager(*arguments, source_address=(f"127.{1 + here // 256}.{here % 256}.1", 0), **options)
+
+
+def somebody():
+    session = requests.Session()
+    session.mount("http://127.0.0.1", FromElsewhere())
+    return session
+
+
 class Browser:
     """Follows a login by hand, so that a test can hold it at each step."""
 
     def __init__(self, connection):
-        self.session = requests.Session()
+        self.session = somebody()
         self.base = connection["ProviderUrl"].removesuffix("/acs")
         self.acs = connection["ProviderUrl"]
 
@@ -170,7 +187,7 @@ def rs(server, action, **parameters):
 
 def exchange(server, code):
     form = {"Action": "RSFederatedLogin", "Version": "2011-06-15", "Code": code}
-    return requests.post(server.s3 + "/", data=form, timeout=20)
+    return somebody().post(server.s3 + "/", data=form, timeout=20)
 
 
 def keys_of(server, answer):
