@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::Instant;
 
 /// Random cases per property under `torture`; the default of 256 is meant for every day.
-const TORTURE_CASES: &str = "8192";
+/// With 8,192 the two models that wait for the disk in each case did not end within the hour.
+const TORTURE_CASES: &str = "2048";
 
 /// One command to run.
 struct Step {
