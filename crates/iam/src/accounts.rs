@@ -3,6 +3,7 @@
 use crate::change::{View, named_id};
 use crate::login::{FirstWay, NewPassword};
 use crate::records::{StoredRole, StoredUser, stamp};
+use crate::totals;
 use crate::users::insert;
 use crate::{Error, Iam, UserInfo};
 use baleen_meta::Request;
@@ -94,5 +95,6 @@ pub(crate) fn root_rows(account: AccountId, id: UserId, user: &StoredUser) -> Re
     let root = StoredUser::root_key(account);
     Ok(insert(account, id, user)?
         .absent(root.clone())
-        .put(root, id.to_string()))
+        .put(root, id.to_string())
+        .and(totals::begin(account)))
 }

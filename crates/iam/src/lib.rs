@@ -34,6 +34,7 @@ mod sessions;
 mod sweep;
 mod tags;
 mod tokens;
+mod totals;
 mod users;
 mod values;
 mod versions;

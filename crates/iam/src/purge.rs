@@ -21,7 +21,7 @@ const LEADING: [(Table, Leads); 3] = [
 
 /// The other tables, in the order in which they go: users last, so that what is left of a purge that stopped still shows
 /// whose it was.
-const PLAIN: [Table; 11] = [
+const PLAIN: [Table; 12] = [
     Table::ApiTokenByShortId,
     Table::ApiTokenSettings,
     Table::SamlConnection,
@@ -31,6 +31,7 @@ const PLAIN: [Table; 11] = [
     Table::UserByPolicy,
     Table::PolicyVersion,
     Table::Policy,
+    Table::UserTotal,
     Table::UserByName,
     Table::User,
 ];

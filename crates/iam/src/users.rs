@@ -7,6 +7,7 @@ use crate::login::without_second_factor;
 use crate::paging::{Builder, Walk};
 use crate::records::{StoredAuth, StoredInline, StoredKey, StoredRole, StoredUser, attached_key, encode, stamp};
 use crate::sessions::end_logins;
+use crate::totals;
 use crate::{DeleteConflict, Error, Iam, Page, PageRequest, Path, PathPrefix, PersonName, Tags};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan};
@@ -244,6 +245,7 @@ impl Iam {
             }
             if let Some(role) = change.role {
                 set_role(by, id, &mut next, role)?;
+                request = request.and(totals::role_moved(account, was.value.role, Some(next.role)));
             }
             let info = UserInfo::new(account, id, &next)?;
             let mut request = request.and(was.fence(account, id, next)?);
@@ -270,7 +272,8 @@ impl Iam {
             AuthMethod::Federated => StoredAuth::Federated,
         };
         self.tried(|| async {
-            let was = self.view().await?.known_user(account, id).await?;
+            let view = self.view().await?;
+            let was = view.known_user(account, id).await?;
             if was.value.role == StoredRole::Root {
                 return Err(Error::NotAllowed("the root user logs in with a password"));
             }
@@ -284,7 +287,7 @@ impl Iam {
             let request = was
                 .fence(account, id, next)?
                 .and(ended)
-                .delete(login_profile_key(account, id));
+                .and(totals::without_login(&view, account, id).await?);
             Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(()))
         })
         .await
@@ -324,30 +327,11 @@ impl Iam {
                 .fence(account, id, StoredUser::tombstone(stamp(self.parts.clock.now())))?
                 .delete(StoredUser::by_name_key(account, &was.value.name()?.folded()))
                 .add(StoredUser::by_name_key(account, ""), -1)
-                .delete(login_profile_key(account, id));
+                .and(totals::role_moved(account, was.value.role, None))
+                .and(totals::without_login(&view, account, id).await?);
             Ok(self.settle(request, &[Scope::User(account, id)]).await?.then_some(()))
         })
         .await
-    }
-
-    /// Counts the users of an account; reads them all.
-    pub async fn count_users(&self, account: AccountId) -> Result<UserCounts, Error> {
-        let view = self.view().await?;
-        let mut walk = Walk::new(&view, StoredUser::by_name_key(account, ""));
-        let mut counts = UserCounts::default();
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(counts);
-            }
-            let key = |value: &[u8]| named_id(value).map(|id| StoredUser::key(account, id));
-            let keys: Vec<_> = entries.iter().map(|e| key(&e.value)).collect::<Result<_, _>>()?;
-            for user in view.get_many::<StoredUser>(&keys).await?.into_iter().flatten() {
-                counts.users += 1;
-                counts.admins += u64::from(user.role == StoredRole::Admin);
-                counts.roots += u64::from(user.role == StoredRole::Root);
-            }
-        }
     }
 }
 

@@ -158,6 +158,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CustomerByReseller
         | Table::WhitelistRule
         | Table::UserByName
+        | Table::UserTotal
         | Table::Policy
         | Table::PolicyVersion
         | Table::PolicyByUser

@@ -8,6 +8,7 @@ use super::hashing::HashingCost;
 use super::recovery::CodeHash;
 use crate::change::{Stored, View};
 use crate::records::{StoredUser, encode, sha256};
+use crate::totals;
 use crate::users::login_profile_key;
 use crate::{Error, UserInfo};
 use baleen_meta::Request;
@@ -166,7 +167,8 @@ impl Subject {
         if let Some(void) = before.filter(|before| Some(*before) != next.reset.as_ref()) {
             request = request.delete(StoredTicket::reset_key(&void.digest));
         }
-        Ok(request)
+        let before = self.login.as_ref().map(|stored| &stored.value);
+        Ok(request.and(totals::login_moved(self.info.account, before, next)?))
     }
 }
 

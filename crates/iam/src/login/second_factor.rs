@@ -6,6 +6,7 @@ use super::totp::{Code, TotpSecret};
 use super::{Admission, Failure, LoginError, Target, qr, recovery};
 use crate::change::View;
 use crate::records::stamp;
+use crate::totals;
 use crate::users::login_profile_key;
 use crate::{AuthMethod, Error, Iam};
 use baleen_meta::Request;
@@ -197,7 +198,8 @@ pub(crate) async fn without_second_factor(view: &View, account: AccountId, id: U
     };
     let mut next = stored.value.clone();
     (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
-    stored.replace(key, &next)
+    let totals = totals::login_moved(account, Some(&stored.value), &next)?;
+    Ok(stored.replace(key, &next)?.and(totals))
 }
 
 /// The log-in session that asks. Keys, tokens and derived sessions are not enough (contract, "Session kinds").

@@ -1,9 +1,7 @@
 //! How users log in, as their managers see it.
 
 use super::record::StoredLogin;
-use crate::paging::Walk;
-use crate::records::decode;
-use crate::users::{login_profile_key, login_profiles_of};
+use crate::users::login_profile_key;
 use crate::{Error, Iam};
 use baleen_types::{AccountId, Timestamp, UserId};
 
@@ -21,7 +19,7 @@ pub struct LoginState {
 /// What the logins of an account's users come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoginCounts {
-    /// When any of them logged in last.
+    /// When any of them logged in last, deleted ones too.
     pub last: Option<Timestamp>,
     /// How many have a second factor.
     pub second_factors: u64,
@@ -37,23 +35,5 @@ impl Iam {
             has_password: stored.password.is_some(),
             has_second_factor: stored.totp.is_some(),
         })
-    }
-
-    /// What the logins of an account's users come to; reads them all.
-    pub async fn count_logins(&self, account: AccountId) -> Result<LoginCounts, Error> {
-        let view = self.view().await?;
-        let mut walk = Walk::new(&view, login_profiles_of(account));
-        let mut counts = LoginCounts::default();
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(counts);
-            }
-            for entry in entries {
-                let stored: StoredLogin = decode(&entry.value)?;
-                counts.last = counts.last.max(stored.last_login_ns.map(Timestamp::from_nanos));
-                counts.second_factors += u64::from(stored.totp.is_some());
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ mod profiles;
 mod resets;
 mod root_reset;
 mod rotation;
+mod totals;
 
 use super::hashing::tests::CountingHasher;
 use super::totp::TotpSecret;

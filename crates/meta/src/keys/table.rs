@@ -99,6 +99,8 @@ tables! {
     SessionByUser = b'z' Account,
     /// `l` account id, user id: how the user logs in: password hash, second factor, failures.
     LoginProfile = b'l' Account,
+    /// `9` account id, what: what the account's users come to, so that nobody reads them all to count them.
+    UserTotal = b'9' Account,
     /// `R` digest of a reset token: whose password it sets. The token itself is never stored.
     ResetToken = b'R' Hanging,
     /// `o` account id: the connection to the account's identity provider.
