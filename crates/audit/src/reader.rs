@@ -66,21 +66,23 @@ impl Page {
 /// Whether a resource is a user of this name: among the names that a request has (`UserName=ann`), or by its ARN, of which the name
 /// is what stands behind the path. A log-in that was refused has nobody who did it, only this.
 fn is_about(resource: &str, name: &UserName) -> bool {
-    resource.split(' ').any(|part| {
-        let named = ["UserName=", "Name="]
-            .iter()
-            .find_map(|prefix| part.strip_prefix(prefix));
-        let by_arn = || {
-            let rest = part.strip_prefix("arn:aws:iam::")?.split_once(':')?.1;
-            match rest.strip_prefix("user/") {
-                Some(path) => path.rsplit('/').next(),
-                None => Some(rest).filter(|rest| *rest == "root"),
-            }
-        };
-        named
-            .or_else(by_arn)
-            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_str()))
-    })
+    // The key of an object is whatever somebody wrote there.
+    !resource.starts_with("arn:aws:s3:")
+        && resource.split(' ').any(|part| {
+            let named = ["UserName=", "Name="]
+                .iter()
+                .find_map(|prefix| part.strip_prefix(prefix));
+            let by_arn = || {
+                let rest = part.strip_prefix("arn:aws:iam::")?.split_once(':')?.1;
+                match rest.strip_prefix("user/") {
+                    Some(path) => path.rsplit('/').next(),
+                    None => Some(rest).filter(|rest| *rest == "root"),
+                }
+            };
+            named
+                .or_else(by_arn)
+                .is_some_and(|found| found.eq_ignore_ascii_case(name.as_str()))
+        })
 }
 
 impl Query {
@@ -202,6 +204,12 @@ mod tests {
                 false,
             ),
             ("arn:aws:iam::100000000288:root", "root", true),
+            ("arn:aws:s3:::b/x UserName=ann@example.com", "ann@example.com", false),
+            (
+                "arn:aws:s3:::b/x arn:aws:iam::1:user/ann@example.com",
+                "ann@example.com",
+                false,
+            ),
             ("arn:aws:s3:::notes/ann@example.com", "ann@example.com", false),
             ("", "ann@example.com", false),
         ] {

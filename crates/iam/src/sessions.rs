@@ -8,12 +8,13 @@ mod room;
 
 pub use opening::{AssumeRole, LoginKind, NewSession, OpenedSession, SessionLength};
 
+use self::room::rows_of;
 use crate::change::Stored;
 use crate::epochs::Scope;
-use crate::limits::{ENDED_SESSION_KEPT_SECS, SESSIONS_PER_USER_MAX};
+use crate::limits::ENDED_SESSION_KEPT_SECS;
 use crate::records::{ConnectionId, StoredKind, StoredSession, StoredUser, access_key_id, account_id, user_id};
 use crate::{Error, Iam};
-use baleen_meta::{Request, Scan};
+use baleen_meta::Request;
 use baleen_policy::Authorized;
 use baleen_types::{AccessKeyId, Timestamp, UserId};
 use std::net::IpAddr;
@@ -52,25 +53,20 @@ pub enum SessionBeginning {
 }
 
 impl Iam {
-    /// The sessions of a user that have not ended, in the order of their ids.
+    /// The sessions of a user that have not ended, in the order of their ids; those too that a reseller has in the user's name, and
+    /// not those that the user has in customers.
     pub async fn list_sessions(&self, by: &Authorized, user: UserId) -> Result<Vec<SessionInfo>, Error> {
         let account = by.account();
         let view = self.view().await?;
         let owner = view.known_user(account, user).await?.value;
         let connection = view.open_connection(account).await?;
-        let start = StoredSession::of_user(account, user).finish();
-        let rows = Scan::prefix(&start)
-            .after(start.clone())
-            .limit(2 * SESSIONS_PER_USER_MAX)
-            .keys_only();
         let mut sessions = Vec::new();
-        for entry in view.scan(rows).await? {
-            let id = std::str::from_utf8(&entry.key[start.len()..]).map_err(|_| Error::Damaged("session"))?;
-            let id = access_key_id(id)?;
+        for id in rows_of(&view, account, user, |_| true).await? {
             let Some(stored) = view.get::<StoredSession>(&StoredSession::key(&id)).await? else {
                 continue;
             };
-            if self.is_live(&stored.value, &owner, connection) {
+            let is_own = stored.value.account == account.as_u64() && stored.value.user == user.as_u64();
+            if is_own && self.is_live(&stored.value, &owner, connection) {
                 sessions.push(SessionInfo::new(id, stored.value)?);
             }
         }

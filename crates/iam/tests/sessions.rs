@@ -346,7 +346,23 @@ async fn a_resellers_sessions_take_the_room_of_who_made_them() {
     world.tenancy.modify(&modifies, &name, change).await.unwrap();
     let by = world.by(Action::StsRsAssumeCustomerRole);
     let length = SessionLength::login(None).unwrap();
-    for _ in 0..1_000 {
+    let theirs = world
+        .iam
+        .assume_customer_role(&by, &name, length, None)
+        .await
+        .unwrap()
+        .id;
+    let maker = by.user().unwrap().id;
+    let own = world.iam.list_sessions(&by, maker).await.unwrap();
+    assert!(
+        own.iter().all(|session| session.id != theirs),
+        "it is none of the maker's account"
+    );
+    let session = world.iam.credential(&theirs).await.unwrap().found().unwrap();
+    let as_root = common::grant(&session.principal, Action::IamGetUser);
+    let listed = world.iam.list_sessions(&as_root, root.id).await.unwrap();
+    assert_eq!(listed.iter().map(|s| &s.id).collect::<Vec<_>>(), [&theirs]);
+    for _ in 1..1_000 {
         world.iam.assume_customer_role(&by, &name, length, None).await.unwrap();
     }
     assert_eq!(

@@ -23,7 +23,7 @@ impl Iam {
     /// `LimitExceeded` when as many are alive.
     pub(super) async fn make_room(&self, (account, user): (AccountId, UserId), room: Room) -> Result<(), Error> {
         let view = self.view().await?;
-        let rows = rows_of(&view, account, user, room).await?;
+        let rows = rows_of(&view, account, user, |of| of == room).await?;
         if rows.len() < SESSIONS_PER_USER_MAX {
             return Ok(());
         }
@@ -86,15 +86,20 @@ impl Iam {
     }
 }
 
-/// The ids of a user's sessions that take this room.
-async fn rows_of(view: &View, account: AccountId, user: UserId, room: Room) -> Result<Vec<AccessKeyId>, Error> {
+/// The ids in the rows of a user that are of such a room.
+pub(super) async fn rows_of(
+    view: &View,
+    account: AccountId,
+    user: UserId,
+    is_wanted: impl Fn(Room) -> bool,
+) -> Result<Vec<AccessKeyId>, Error> {
     let prefix = StoredSession::of_user(account, user).finish();
     let mut scan = Scan::prefix(&prefix).after(prefix.clone()).limit(BATCH);
     let mut ids = Vec::new();
     loop {
         let entries = view.scan(scan.clone()).await?;
         for entry in &entries {
-            if Room::of_value(&entry.value) == room {
+            if is_wanted(Room::of_value(&entry.value)) {
                 let id = entry.key.get(prefix.len()..).unwrap_or_default();
                 let id = std::str::from_utf8(id).map_err(|_| Error::Damaged("session"))?;
                 ids.push(access_key_id(id)?);
