@@ -92,7 +92,8 @@ def test_ownership_controls(s3, bucket):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": wanted})
     assert rules() == wanted
     s3.delete_bucket_ownership_controls(Bucket=bucket)
-    assert rules() == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    asked = refused(s3.get_bucket_ownership_controls, Bucket=bucket)
+    assert asked == (404, "OwnershipControlsNotFoundError")
 
 
 def test_what_tools_read_of_a_bucket(s3, bucket):
@@ -102,3 +103,45 @@ def test_what_tools_read_of_a_bucket(s3, bucket):
     assert set(notifications) == {"ResponseMetadata"}
     code = "ServerSideEncryptionConfigurationNotFoundError"
     assert refused(s3.get_bucket_encryption, Bucket=bucket) == (404, code)
+
+
+def test_access_control_lists(s3, bucket, unsigned):
+    owner = s3.list_buckets()["Owner"]["ID"]
+    full = {"Grantee": {"ID": owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+    everyone = {"Grantee": {"URI": "http://acs.amazonaws.com/groups/global/AllUsers", "Type": "Group"}, "Permission": "READ"}
+
+    def grants(answer):
+        for grant in answer["Grants"]:
+            grant["Grantee"].pop("DisplayName", None)
+        assert answer["Owner"]["ID"] == owner
+        return answer["Grants"]
+
+    s3.put_object(Bucket=bucket, Key="a", Body=b"data")
+    assert grants(s3.get_bucket_acl(Bucket=bucket)) == [full]
+    assert grants(s3.get_object_acl(Bucket=bucket, Key="a")) == [full]
+    not_supported = (400, "AccessControlListNotSupported")
+    assert refused(s3.put_object, Bucket=bucket, Key="b", Body=b"", ACL="public-read") == not_supported
+    assert refused(s3.put_bucket_acl, Bucket=bucket, ACL="public-read") == not_supported
+    preferred = {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=preferred)
+    s3.put_object(Bucket=bucket, Key="b", Body=b"open", ACL="public-read")
+    assert unsigned.get_object(Bucket=bucket, Key="b")["Body"].read() == b"open"
+    assert grants(s3.get_object_acl(Bucket=bucket, Key="b")) == [full, everyone]
+    assert refused(unsigned.get_object, Bucket=bucket, Key="a") == (403, "AccessDenied")
+    assert refused(unsigned.list_objects_v2, Bucket=bucket) == (403, "AccessDenied")
+    lists = {"Grants": [full, everyone], "Owner": {"ID": owner}}
+    s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy=lists)
+    assert grants(s3.get_bucket_acl(Bucket=bucket)) == [full, everyone]
+    assert [entry["Key"] for entry in unsigned.list_objects_v2(Bucket=bucket)["Contents"]] == ["a", "b"]
+    s3.put_object_acl(Bucket=bucket, Key="b", ACL="private")
+    assert refused(unsigned.get_object, Bucket=bucket, Key="b") == (403, "AccessDenied")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+
+
+def test_a_bucket_made_with_a_list(s3, bucket, unsigned):
+    name = bucket + "-listed"
+    refusal = refused(s3.create_bucket, Bucket=name, ACL="public-read")
+    assert refusal == (400, "InvalidBucketAclWithObjectOwnership")
+    s3.create_bucket(Bucket=name, ACL="public-read", ObjectOwnership="ObjectWriter")
+    assert unsigned.list_objects_v2(Bucket=name)["KeyCount"] == 0
+    s3.delete_bucket(Bucket=name)

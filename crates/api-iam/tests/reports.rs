@@ -63,6 +63,7 @@ impl Bench {
             tags: Tags::default(),
             expect: Expect::default(),
             condition: WriteCondition::None,
+            acl: baleen_types::Acl::default(),
         };
         self.objects.put(request).await.unwrap();
         path

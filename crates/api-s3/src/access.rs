@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{Barred, Weight};
-use baleen_objects::{Bucket, ObjectError, ObjectVersion, Tags};
-use baleen_policy::{Action, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource};
+use baleen_objects::{Bucket, ObjectError, ObjectHead, ObjectVersion};
+use baleen_policy::{Acls, Action, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
@@ -111,10 +111,13 @@ impl Call {
         !asker.depends_on_given_tags(action, resource) && asker.ask(action, resource).is_ok()
     }
 
-    /// Decides again if the object that was opened has other tags than the one that was decided about. So what is read was
-    /// allowed to be read as it is, whoever replaces it meanwhile.
-    pub(crate) fn confirm(&self, tags: &Tags) -> Result<(), Fault> {
-        match self.asker.judged_again(tags) {
+    /// Decides again if the object that was opened has other tags or another list than the one that was decided about. So what
+    /// is read was allowed to be read as it is, whoever replaces it meanwhile.
+    pub(crate) fn confirm(&self, head: &ObjectHead) -> Result<(), Fault> {
+        let Some(bucket) = &self.bucket else {
+            return Err(misrouted());
+        };
+        match self.asker.judged_again(head, (bucket, self.rules.as_deref())) {
             Some(asker) => self.told(self.decide_object(&asker, self.action)),
             None => Ok(()),
         }
@@ -145,6 +148,16 @@ impl Call {
             bucket: self.bucket.clone(),
             rules: self.rules.clone(),
         }
+    }
+
+    /// Whether access control lists count in the bucket.
+    pub(crate) fn lists_count(&self) -> bool {
+        self.rules.as_deref().is_some_and(Rules::lists_count)
+    }
+
+    /// The bucket's owner, in operations whose row has a bucket that is there.
+    pub(crate) fn bucket_owner(&self) -> Result<AccountId, Fault> {
+        self.bucket.as_ref().map(|bucket| bucket.owner).ok_or_else(misrouted)
     }
 
     /// The bucket's name, in operations whose row has a bucket.
@@ -290,6 +303,7 @@ impl Access {
                 name,
                 owner: None,
                 policy: None,
+                acls: Acls::default(),
             },
         });
         let key = match (row.extent, cx.s3_path().get_object_key()) {
@@ -318,10 +332,17 @@ impl Access {
             let at = ObjectPath { bucket, key };
             Some(ObjectVersion { at, version })
         };
-        let judged = asker
-            .judged_by_tags(action, resource, (&self.services.objects, of))
-            .await?;
+        let judged = match &bucket {
+            Some(bucket) => {
+                let known = (bucket, rules.as_deref());
+                asker
+                    .judged_by_object(action, resource, &self.services.objects, known, of)
+                    .await?
+            }
+            None => None,
+        };
         let asker = &judged.map_or_else(|| Arc::clone(asker), Arc::new);
+        let resource = asker.as_seen(resource);
         // Its document has what policies look at, which is not known before it is read.
         let is_open = bucket.is_some()
             && (row.is_told_by_document()
@@ -435,6 +456,7 @@ impl Access {
                 name: &at.bucket,
                 owner: None,
                 policy: None,
+                acls: Acls::default(),
             },
         };
         let (action, of_tags) = match source {
@@ -444,17 +466,17 @@ impl Access {
             _ => (Action::S3GetObject, Action::S3GetObjectTagging),
         };
         let resource = Resource::Object(facts, &at.key);
-        let mut asker = asker;
+        let mut judged = None;
         for action in [action, of_tags] {
-            let objects = &self.services.objects;
-            if asker.seen().is_none()
-                && let Some(judged) = asker
-                    .judged_by_tags(action, resource, (objects, || Some(of.clone())))
-                    .await?
-            {
-                asker = Arc::new(judged);
+            if let (Some(bucket), None) = (&bucket, &judged) {
+                let (objects, known) = (&self.services.objects, (bucket, rules.as_deref()));
+                let of = || Some(of.clone());
+                judged = asker.judged_by_object(action, resource, objects, known, of).await?;
             }
         }
+        let unseen = Arc::clone(&asker);
+        let asker = judged.map_or(unseen, Arc::new);
+        let resource = asker.as_seen(resource);
         asker.ask(action, resource)?;
         if asker.ask(of_tags, resource).is_err() {
             request.extensions.insert(UnreadableTags);
@@ -525,6 +547,8 @@ fn versioned(action: Action, query: &str) -> Action {
     match action {
         Action::S3GetObject => Action::S3GetObjectVersion,
         Action::S3GetObjectTagging => Action::S3GetObjectVersionTagging,
+        Action::S3GetObjectAcl => Action::S3GetObjectVersionAcl,
+        Action::S3PutObjectAcl => Action::S3PutObjectVersionAcl,
         Action::S3PutObjectTagging => Action::S3PutObjectVersionTagging,
         Action::S3DeleteObjectTagging => Action::S3DeleteObjectVersionTagging,
         Action::S3DeleteObject => Action::S3DeleteObjectVersion,

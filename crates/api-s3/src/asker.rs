@@ -1,11 +1,11 @@
 //! Who asks, in which circumstances, and what they may.
 
-use baleen_objects::{Bucket, ObjectError, ObjectVersion, Objects, Selection, Tags};
+use baleen_objects::{Bucket, ObjectError, ObjectHead, ObjectVersion, Objects, Selection, Tags};
 use baleen_policy::{
-    Action, Ask, Authorized, BucketFacts, Context, Denied, Key, Origin, Principal, Resource, TagFamily, authorize,
-    deciding, is_forbidden, looks_at_tags,
+    AclOf, Acls, Action, Ask, Authorized, BucketFacts, Context, Denied, Key, Origin, Principal, Resource, TagFamily,
+    acl_of, authorize, deciding, is_forbidden, looks_at_tags,
 };
-use baleen_types::ETag;
+use baleen_types::{Acl, ETag};
 use std::borrow::Cow;
 
 use crate::fault::Fault;
@@ -17,14 +17,17 @@ pub(crate) struct Asker {
     pub(crate) principal: Principal,
     pub(crate) origin: Option<Origin>,
     pub(crate) context: Context<'static>,
-    /// The object whose tags the context has, where a policy looks at them.
+    /// The object by which it is decided, where it is decided by one.
     seen: Option<Seen>,
 }
 
 /// What was seen of an object before it was decided about.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
+    /// The tags that the context has.
     tags: Tags,
+    /// Its access control list, as far as it counts; `None` where lists do not.
+    acl: Option<Acl>,
     /// `None` if it was not there.
     pub(crate) etag: Option<ETag>,
 }
@@ -69,11 +72,15 @@ impl Asker {
     }
 
     /// What is known of a bucket to who decides about this asker.
-    pub(crate) fn facts<'a>(&self, bucket: &'a Bucket, rules: Option<&'a Rules>) -> BucketFacts<'a> {
+    pub(crate) fn facts<'a>(&'a self, bucket: &'a Bucket, rules: Option<&'a Rules>) -> BucketFacts<'a> {
         BucketFacts {
             name: &bucket.name,
             owner: Some(bucket.owner),
             policy: rules.and_then(|rules| rules.policy_for(&self.principal, bucket.owner)),
+            acls: Acls {
+                bucket: rules.and_then(|rules| rules.acl_for(&self.principal, bucket.owner)),
+                object: self.seen.as_ref().and_then(|seen| seen.acl.as_ref()),
+            },
         }
     }
 
@@ -98,23 +105,27 @@ impl Asker {
         }
     }
 
-    /// The asker who is judged by the tags of the object, read where a policy looks at them and nowhere else; `None` where none
-    /// does. What is not there has no tags.
-    pub(crate) async fn judged_by_tags(
+    /// The asker who is judged by the object: by its tags where a policy looks at them, and by its access control list where
+    /// lists count and nothing else allows it. `None` where neither is so, and nothing was read. What is not there has neither.
+    pub(crate) async fn judged_by_object(
         &self,
         action: Action,
         resource: Resource<'_>,
-        (objects, of): (&Objects, impl FnOnce() -> Option<ObjectVersion>),
+        objects: &Objects,
+        known: (&Bucket, Option<&Rules>),
+        of: impl FnOnce() -> Option<ObjectVersion>,
     ) -> Result<Option<Self>, Fault> {
-        if !EXISTING.contains(&action) || !looks_at_tags(&self.question(action, resource), TagFamily::ExistingObject) {
+        let by_tags =
+            EXISTING.contains(&action) && looks_at_tags(&self.question(action, resource), TagFamily::ExistingObject);
+        let by_list = acl_of(action) == Some(AclOf::Object)
+            && known.1.is_some_and(Rules::lists_count)
+            && self.ask(action, resource).is_err();
+        if !by_tags && !by_list {
             return Ok(None);
         }
         let Some(of) = of() else { return Ok(None) };
         let seen = match objects.head(of, Selection::Whole).await {
-            Ok((head, _)) => Seen {
-                tags: head.tags,
-                etag: Some(head.etag),
-            },
+            Ok((head, _)) => self.seen_of(&head, known),
             Err(
                 ObjectError::NoSuchBucket(_)
                 | ObjectError::NoSuchKey(_)
@@ -126,20 +137,37 @@ impl Asker {
         Ok(Some(self.having_seen(seen)))
     }
 
-    /// The asker as judged by these tags rather than by those that were seen, if others were: the object was changed or
-    /// replaced since.
-    pub(crate) fn judged_again(&self, tags: &Tags) -> Option<Self> {
+    /// The asker as judged by an object rather than by the one that was seen, if that was another: it was changed or replaced
+    /// since.
+    pub(crate) fn judged_again(&self, head: &ObjectHead, known: (&Bucket, Option<&Rules>)) -> Option<Self> {
         let seen = self.seen.as_ref()?;
-        let again = || Seen {
-            tags: tags.clone(),
-            etag: None,
-        };
-        (seen.tags != *tags).then(|| self.having_seen(again()))
+        let again = self.seen_of(head, known);
+        (seen.tags != again.tags || seen.acl != again.acl).then(|| self.having_seen(again))
     }
 
-    /// The object by whose tags it was decided, if it was by any.
+    /// A resource with what was seen of it.
+    pub(crate) fn as_seen<'a>(&'a self, resource: Resource<'a>) -> Resource<'a> {
+        match resource {
+            Resource::Object(facts, key) => {
+                let object = self.seen.as_ref().and_then(|seen| seen.acl.as_ref());
+                let acls = Acls { object, ..facts.acls };
+                Resource::Object(BucketFacts { acls, ..facts }, key)
+            }
+            other => other,
+        }
+    }
+
+    /// The object by which it was decided, if it was by one.
     pub(crate) fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
+    }
+
+    fn seen_of(&self, head: &ObjectHead, (bucket, rules): (&Bucket, Option<&Rules>)) -> Seen {
+        Seen {
+            tags: head.tags.clone(),
+            acl: rules.and_then(|rules| rules.object_acl_for(&self.principal, bucket.owner, &head.acl)),
+            etag: Some(head.etag.clone()),
+        }
     }
 
     fn having_seen(&self, seen: Seen) -> Self {

@@ -21,17 +21,33 @@ pub(crate) fn besides(row: &Row, headers: &HeaderMap) -> Vec<Action> {
         Action::S3PutObject => {
             let asked = OF_WRITES.iter().filter(|(name, _)| value(name).is_some());
             needed.extend(asked.map(|(_, action)| *action));
+            needed.extend(gives_a_list(headers).then_some(Action::S3PutObjectAcl));
         }
         // AWS, CreateBucket, "Permissions".
-        Action::S3CreateBucket if wants_object_lock(headers) => {
-            needed.extend([
-                Action::S3PutBucketObjectLockConfiguration,
-                Action::S3PutBucketVersioning,
-            ]);
+        Action::S3CreateBucket => {
+            if wants_object_lock(headers) {
+                needed.extend([
+                    Action::S3PutBucketObjectLockConfiguration,
+                    Action::S3PutBucketVersioning,
+                ]);
+            }
+            if value("x-amz-object-ownership").is_some() {
+                needed.push(Action::S3PutBucketOwnershipControls);
+            }
+            needed.extend(gives_a_list(headers).then_some(Action::S3PutBucketAcl));
         }
         _ => {}
     }
     needed
+}
+
+/// Whether an access control list comes with it that gives somebody something; clients send the others unasked.
+fn gives_a_list(headers: &HeaderMap) -> bool {
+    const NOTHING: [&[u8]; 3] = [b"private", b"bucket-owner-read", b"bucket-owner-full-control"];
+    headers.iter().any(|(name, value)| match name.as_str() {
+        "x-amz-acl" => !NOTHING.contains(&value.as_bytes()),
+        name => name.starts_with("x-amz-grant-"),
+    })
 }
 
 fn wants_object_lock(headers: &HeaderMap) -> bool {

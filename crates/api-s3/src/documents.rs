@@ -39,7 +39,7 @@ fn is_document(head: &Parts) -> bool {
                 .unwrap_or(path)
                 .split_once('/')
                 .map(|(_, key)| key);
-            key.is_none_or(str::is_empty) || has_parameter(head, &["tagging", "retention", "legal-hold"])
+            key.is_none_or(str::is_empty) || has_parameter(head, &["acl", "tagging", "retention", "legal-hold"])
         }
         _ => false,
     }

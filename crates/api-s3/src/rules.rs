@@ -3,33 +3,77 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use baleen_objects::{Bucket, BucketPolicy, Objects, PublicAccessBlock, SettingKind};
+use baleen_objects::{
+    Bucket, BucketAcl, BucketPolicy, BucketSetting, ObjectOwnership, Objects, PublicAccessBlock, SettingKind,
+};
 use baleen_policy::{DocumentKind, Policy, Principal};
-use baleen_types::AccountId;
+use baleen_types::{AccountId, Acl};
 use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::fault::Fault;
 use crate::limits::COMPILED_POLICIES_MAX;
 
-/// A bucket's policy, and for whom it holds.
+/// A bucket's policy and lists, and for whom they hold.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    policy: Policy,
-    /// Whether it holds for principals of the owner's account only.
+    policy: Option<Policy>,
+    /// Whether they hold for principals of the owner's account only.
     for_own_account: bool,
+    /// `None` where access control lists do not count.
+    lists: Option<Lists>,
+}
+
+/// Access control lists, where they count.
+#[derive(Debug)]
+struct Lists {
+    /// The bucket's, as far as it counts.
+    of_bucket: Acl,
+    /// Whether what is public in a list does not count.
+    ignores_public: bool,
 }
 
 impl Rules {
-    /// The policy as it is to be judged for a principal.
-    pub(crate) fn policy_for(&self, principal: &Principal, owner: AccountId) -> Option<&Policy> {
-        let is_own = principal.user().is_some_and(|user| user.account == owner);
-        (is_own || !self.for_own_account).then_some(&self.policy)
+    /// Whether they give anything to a principal: who is of another account gets nothing of a bucket that is held to its owner's.
+    fn hold_for(&self, principal: &Principal, owner: AccountId) -> bool {
+        !self.for_own_account || principal.user().is_some_and(|user| user.account == owner)
     }
 
-    /// Whether there is anything in it for who has no credentials.
+    /// The policy as it is to be judged for a principal.
+    pub(crate) fn policy_for(&self, principal: &Principal, owner: AccountId) -> Option<&Policy> {
+        self.policy.as_ref().filter(|_| self.hold_for(principal, owner))
+    }
+
+    /// Whether there is, or may be, anything for who has no credentials.
     pub(crate) fn may_admit_nobody(&self) -> bool {
-        !self.for_own_account && self.policy.reaches_everyone()
+        let by_policy = self.policy.as_ref().is_some_and(Policy::reaches_everyone);
+        let by_list = self.lists.as_ref().is_some_and(|lists| !lists.ignores_public);
+        !self.for_own_account && (by_policy || by_list)
+    }
+
+    /// Whether access control lists count.
+    pub(crate) fn lists_count(&self) -> bool {
+        self.lists.is_some()
+    }
+
+    /// The bucket's list, as far as it counts for a principal.
+    pub(crate) fn acl_for(&self, principal: &Principal, owner: AccountId) -> Option<&Acl> {
+        let lists = self.lists.as_ref().filter(|_| self.hold_for(principal, owner));
+        lists.map(|lists| &lists.of_bucket)
+    }
+
+    /// An object's list, as far as it counts for a principal.
+    pub(crate) fn object_acl_for(&self, principal: &Principal, owner: AccountId, acl: &Acl) -> Option<Acl> {
+        let lists = self.lists.as_ref().filter(|_| self.hold_for(principal, owner));
+        lists.map(|lists| as_far_as(acl, lists.ignores_public))
+    }
+}
+
+fn as_far_as(acl: &Acl, ignores_public: bool) -> Acl {
+    if ignores_public {
+        acl.without_public()
+    } else {
+        acl.clone()
     }
 }
 
@@ -49,9 +93,9 @@ impl BucketPolicies {
         }
     }
 
-    /// The rules of a bucket; `None` if it has no policy, which costs nothing to tell.
+    /// The rules of a bucket; `None` if it has none, which costs nothing to tell.
     pub(crate) async fn of(&self, bucket: &Bucket) -> Result<Option<Arc<Rules>>, Fault> {
-        if !bucket.settings.has(SettingKind::Policy) {
+        if !bucket.settings.has(SettingKind::Policy) && !bucket.settings.has(SettingKind::Ownership) {
             return Ok(None);
         }
         let key = bucket.settings.key();
@@ -59,21 +103,35 @@ impl BucketPolicies {
             return Ok(Some(Arc::clone(rules)));
         }
         // If one of them has changed meanwhile it is the newer one, which a request may see that is still under way.
-        let Some(stored) = self.objects.setting::<BucketPolicy>(&bucket.name).await? else {
-            return Ok(None);
-        };
-        let block = if bucket.settings.has(SettingKind::PublicAccessBlock) {
-            self.objects.setting::<PublicAccessBlock>(&bucket.name).await?
+        let policy: Option<BucketPolicy> = self.setting(bucket).await?;
+        let policy = policy.map(|stored| compile(&stored.document)).transpose()?;
+        let block: PublicAccessBlock = self.setting(bucket).await?.unwrap_or_default();
+        let ownership: ObjectOwnership = self.setting(bucket).await?.unwrap_or_default();
+        let lists = if ownership.lists_count() {
+            let stored: Option<BucketAcl> = self.setting(bucket).await?;
+            let acl = stored.map(|stored| stored.acl()).transpose()?.unwrap_or_default();
+            Some(Lists {
+                of_bucket: as_far_as(&acl, block.ignore_public_acls),
+                ignores_public: block.ignore_public_acls,
+            })
         } else {
             None
         };
-        let policy = compile(&stored.document)?;
+        let is_public = policy.as_ref().is_some_and(Policy::is_public);
         let rules = Arc::new(Rules {
-            for_own_account: block.is_some_and(|block| block.restrict_public_buckets) && policy.is_public(),
+            for_own_account: block.restrict_public_buckets && is_public,
             policy,
+            lists,
         });
         self.compiled.lock().put(key, Arc::clone(&rules));
         Ok(Some(rules))
+    }
+
+    async fn setting<S: BucketSetting>(&self, bucket: &Bucket) -> Result<Option<S>, Fault> {
+        if !bucket.settings.has(S::KIND) {
+            return Ok(None);
+        }
+        Ok(self.objects.setting(&bucket.name).await?)
     }
 }
 

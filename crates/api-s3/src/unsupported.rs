@@ -88,11 +88,6 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
         )))
     };
     match name {
-        "acl" => match value {
-            // What an object of its bucket's owner has anyway.
-            "private" | "bucket-owner-full-control" | "bucket-owner-read" => Ok(()),
-            _ => Err(access_lists()),
-        },
         "storage-class" if value != "STANDARD" => Err(Fault::new(
             "InvalidStorageClass",
             StatusCode::BAD_REQUEST,
@@ -100,18 +95,9 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
         )),
         "website-redirect-location" => not_implemented("Website hosting"),
         "write-offset-bytes" => not_implemented("Appending"),
-        _ if name.starts_with("grant-") => Err(access_lists()),
         _ if name.starts_with("server-side-encryption") || name.starts_with("copy-source-server-side-encryption") => {
             not_implemented("Server-side encryption")
         }
         _ => Ok(()),
     }
-}
-
-fn access_lists() -> Fault {
-    Fault::new(
-        "AccessControlListNotSupported",
-        StatusCode::BAD_REQUEST,
-        "The bucket does not allow access control lists.",
-    )
 }

@@ -74,6 +74,7 @@ impl Door for Decides {
                         name: &self.bucket,
                         owner: Some(self.owner),
                         policy: None,
+                        acls: baleen_policy::Acls::default(),
                     },
                     &self.key,
                 ),

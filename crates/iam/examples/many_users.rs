@@ -146,6 +146,7 @@ impl Bench {
             name: bucket,
             owner: Some(self.account),
             policy: None,
+            acls: baleen_policy::Acls::default(),
         };
         let decided = authorize(&Ask {
             principal: &known.principal,

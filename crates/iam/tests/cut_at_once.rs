@@ -324,6 +324,7 @@ impl Scene {
             name: &name,
             owner: Some(self.world.account),
             policy: None,
+            acls: baleen_policy::Acls::default(),
         };
         let ask = Ask {
             principal,

@@ -157,6 +157,7 @@ fn verdicts(principal: &Principal, scene: &Scene) -> Vec<(Action, &'static str, 
         name,
         owner: Some(scene.owner.account),
         policy,
+        acls: baleen_policy::Acls::default(),
     };
     let other = UserFacts {
         account: scene.owner.account,

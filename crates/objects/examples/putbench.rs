@@ -108,6 +108,7 @@ async fn put(objects: Arc<Objects>, counter: Arc<AtomicU64>, size: usize) {
         tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,
+        acl: baleen_types::Acl::default(),
     };
     objects.put(request).await.unwrap();
 }

@@ -44,7 +44,9 @@ pub use object::{
     Stored, WriteCondition,
 };
 pub use service::{Objects, Parts, Purged, Settings, Swept};
-pub use setting::{BucketPolicy, BucketSetting, ObjectOwnership, PublicAccessBlock, SettingKind, Settled};
+pub use setting::{
+    BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, SettingKind, Settled,
+};
 pub use tags::{BucketTagging, TagFault, Tags};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,

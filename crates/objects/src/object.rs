@@ -3,7 +3,7 @@
 use crate::{
     Body, Checksum, ChecksumAlgorithm, Governance, LateChecksum, Lock, ObjectHeaders, StoredChecksum, Tags, Version,
 };
-use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
+use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
 
 /// An object, or one version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct PutObject {
     pub tags: Tags,
     /// Its lock; what is not said is as the bucket has it.
     pub lock: Lock,
+    /// Its access control list.
+    pub acl: Acl,
     /// What the sender said about the bytes.
     pub expect: Expect,
     /// What must be true for the write to happen.
@@ -144,6 +146,8 @@ pub struct ObjectHead {
     pub tags: Tags,
     /// Its lock.
     pub lock: Lock,
+    /// Its access control list.
+    pub acl: Acl,
     /// The checksum stored with it.
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
@@ -195,6 +199,8 @@ pub struct CopyObject {
     pub tags: Directive<Tags>,
     /// The lock of the copy, which never has the source's; what is not said is as the bucket has it.
     pub lock: Lock,
+    /// The access control list of the copy, which never has the source's.
+    pub acl: Acl,
     /// The checksum algorithm of the copy; without it the source's.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.

@@ -2,11 +2,13 @@
 //!
 //! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
 
+mod acl;
 mod body;
 mod lock;
 mod v1;
 mod versions;
 
+pub(crate) use acl::AclRecord;
 pub(crate) use body::{
     BodyRecord, ExtentPage, LiveExtent, PAGE_PIECES_MAX, Piece, PieceAt, RECORD_PIECES_MAX, decode_inline,
     encode_inline,
@@ -120,6 +122,7 @@ pub(crate) struct ObjectRecord {
     pub(crate) checksum: Option<ChecksumRecord>,
     pub(crate) headers: HeadersRecord,
     pub(crate) tags: TagsRecord,
+    pub(crate) acl: AclRecord,
     pub(crate) lock: LockRecord,
     pub(crate) body: BodyRecord,
 }
@@ -139,6 +142,7 @@ impl Record for ObjectRecord {
             checksum: before.checksum,
             headers: before.headers,
             tags: TagsRecord::new(),
+            acl: AclRecord::default(),
             lock: LockRecord::default(),
             body: before.body,
         }
@@ -302,6 +306,7 @@ pub(crate) struct UploadRecord {
     pub(crate) initiated_ns: i64,
     pub(crate) headers: HeadersRecord,
     pub(crate) tags: TagsRecord,
+    pub(crate) acl: AclRecord,
     pub(crate) lock: LockRecord,
     pub(crate) algorithm: AlgorithmRecord,
     /// Whether the client chose the algorithm.
@@ -318,6 +323,7 @@ impl Record for UploadRecord {
             initiated_ns: before.initiated_ns,
             headers: before.headers,
             tags: TagsRecord::new(),
+            acl: AclRecord::default(),
             lock: LockRecord::default(),
             algorithm: before.algorithm,
             chosen: before.chosen,

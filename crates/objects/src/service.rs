@@ -1,6 +1,7 @@
 //! The service: what it is made of, and what all its operations share.
 
 mod abort;
+mod acl;
 mod amend;
 mod buckets;
 mod commit;

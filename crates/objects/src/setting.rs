@@ -5,9 +5,11 @@
 
 mod access;
 
-pub use access::{BucketPolicy, ObjectOwnership, PublicAccessBlock};
+pub use access::{BucketAcl, BucketPolicy, ObjectOwnership, PublicAccessBlock};
 
-use baleen_meta::record::Record;
+use crate::ObjectError;
+use baleen_meta::record::{self, Record};
+use bytes::Bytes;
 
 /// The kinds of settings; the numbers are the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +60,21 @@ impl SettingKind {
 pub trait BucketSetting: Record + Send {
     /// Which kind it is.
     const KIND: SettingKind;
+}
+
+/// The settings that a bucket is made with.
+#[derive(Clone, Debug, Default)]
+pub struct NewSettings(pub(crate) Vec<(SettingKind, Bytes)>);
+
+impl NewSettings {
+    /// These, and one more.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn with<S: BucketSetting>(mut self, setting: &S) -> Result<Self, ObjectError> {
+        self.0.push((S::KIND, record::encode(setting)?));
+        Ok(self)
+    }
 }
 
 /// What a bucket's record says of its settings.

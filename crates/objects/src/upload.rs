@@ -5,7 +5,7 @@ pub(crate) mod assemble;
 use crate::{
     Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, Lock, ObjectHeaders, ObjectVersion, Tags, WriteCondition,
 };
-use baleen_types::{ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
+use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// A request to begin an upload.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct CreateUpload {
     pub tags: Tags,
     /// The lock it will have; what is not said is as the bucket has it when the upload is completed.
     pub lock: Lock,
+    /// The access control list it will have.
+    pub acl: Acl,
     /// The checksum of parts and object; without it CRC64NVME over the whole object, as AWS does.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is made; without it the algorithm's usual way.

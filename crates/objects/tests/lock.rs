@@ -150,6 +150,7 @@ fn copy_onto(key: &str, version: Version) -> CopyObject {
         lock: Lock::default(),
         checksum_algorithm: None,
         condition: WriteCondition::None,
+        acl: baleen_types::Acl::default(),
     }
 }
 
@@ -253,6 +254,7 @@ async fn a_default_is_for_what_comes_without_a_lock() {
         lock: explicit,
         checksum_algorithm: None,
         checksum_kind: None,
+        acl: baleen_types::Acl::default(),
     };
     let upload = store.objects.create_upload(upload).await.unwrap().path;
     let part = store.put_part(&upload, 1, &small("p")).await.unwrap();
@@ -325,6 +327,7 @@ async fn a_bucket_without_object_lock_takes_none() {
             lock,
             checksum_algorithm: None,
             checksum_kind: None,
+            acl: baleen_types::Acl::default(),
         };
         assert!(matches!(
             store.objects.create_upload(upload).await,

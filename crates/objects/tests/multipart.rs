@@ -182,6 +182,7 @@ async fn checksums_of_uploads() {
         tags: Tags::default(),
         checksum_algorithm: algorithm,
         checksum_kind: kind,
+        acl: baleen_types::Acl::default(),
     };
     let sha = create(Some(ChecksumAlgorithm::Sha256), Some(ChecksumKind::FullObject));
     assert!(matches!(

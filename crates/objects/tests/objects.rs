@@ -445,6 +445,7 @@ async fn copies() {
             checksum_algorithm: None,
             source_if_match: Vec::new(),
             condition: WriteCondition::None,
+            acl: baleen_types::Acl::default(),
         };
         store.objects.copy(copy("b", Directive::Copy)).await.unwrap();
         store

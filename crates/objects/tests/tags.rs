@@ -47,6 +47,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>, tags: Directive
         tags,
         checksum_algorithm: None,
         condition: WriteCondition::None,
+        acl: baleen_types::Acl::default(),
     }
 }
 
@@ -67,6 +68,7 @@ async fn they_come_with_a_put_an_upload_or_a_copy() {
         tags: red.clone(),
         checksum_algorithm: None,
         checksum_kind: None,
+        acl: baleen_types::Acl::default(),
     };
     let upload = store.objects.create_upload(upload).await.unwrap().path;
     let part = store.put_part(&upload, 1, &pattern(9000, 1)).await.unwrap();

@@ -63,6 +63,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
         tags: Directive::Copy,
         checksum_algorithm: None,
         condition: WriteCondition::None,
+        acl: baleen_types::Acl::default(),
     }
 }
 

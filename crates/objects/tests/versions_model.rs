@@ -178,6 +178,7 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
                 checksum_algorithm: None,
                 source_if_match: Vec::new(),
                 condition: WriteCondition::None,
+                acl: baleen_types::Acl::default(),
             };
             match (store.objects.copy(copy).await, known.bytes) {
                 (Ok(stored), Some(bytes)) => {

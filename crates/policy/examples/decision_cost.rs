@@ -88,6 +88,7 @@ fn main() {
                         name: &bucket,
                         owner: Some(AccountId::from_entropy(1)),
                         policy: None,
+                        acls: baleen_policy::Acls::default(),
                     },
                     &key,
                 ),

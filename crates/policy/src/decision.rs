@@ -191,7 +191,12 @@ fn data(ask: &Ask<'_>) -> Result<AccountId, Denied> {
         | Resource::Customer(_)
         | Resource::WhitelistRule { .. } => return Err(caller.map_or(Denied::Unauthenticated, |_| Denied::NotAllowed)),
     };
-    let weighed = weigh(ask, caller, owner, bucket);
+    let mut weighed = weigh(ask, caller, owner, bucket);
+    if let Resource::Bucket(facts) | Resource::Object(facts, _) = &ask.resource
+        && facts.owner.is_some()
+    {
+        weighed.bucket.allowed = weighed.bucket.allowed.max(facts.acls.reach(ask.action, caller));
+    }
     let refused = match own {
         None => Denied::Unauthenticated,
         Some(own) if owner == Some(own) => Denied::NotAllowed,

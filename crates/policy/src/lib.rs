@@ -12,6 +12,7 @@
 //! Deny hold. Not here: access lists, and the lock of objects, which is no policy and which no policy lifts.
 
 mod ability;
+mod acl;
 mod action;
 mod arn;
 mod condition;
@@ -34,6 +35,7 @@ mod testing;
 mod variable;
 
 pub use ability::could_ever;
+pub use acl::{AclOf, Acls, acl_of};
 pub use action::Action;
 pub use context::{Context, Entry, Value};
 pub use deciding::{deciding, judged_arn};

@@ -1,6 +1,6 @@
 //! What is acted on, with as much of its owner as is known before anything acts.
 
-use crate::{Policy, Role, User};
+use crate::{Acls, Policy, Role, User};
 use baleen_types::{AccountId, BucketName, ObjectKey, ProjectId, UserId, UserName};
 
 /// What an operation acts on.
@@ -47,6 +47,8 @@ pub struct BucketFacts<'a> {
     pub owner: Option<AccountId>,
     /// Its policy, if it has one.
     pub policy: Option<&'a Policy>,
+    /// The access control lists that count.
+    pub acls: Acls<'a>,
 }
 
 /// What is known of a user that is acted on.

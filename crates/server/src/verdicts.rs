@@ -33,7 +33,7 @@ const NEVER_DONE: &[&str] = &[
     "(unknown action)",
     "(unknown call)",
     "(unknown route)",
-    "(GetBucketAcl)",
+    "(GetBucketWebsite)",
     "(PutBucketWebsite)",
     "(PATCH)",
 ];

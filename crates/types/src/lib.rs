@@ -3,6 +3,7 @@
 //! Each limit of the source documents is one type with one fallible constructor, so that a value which exists is a value
 //! which is allowed. Nothing here does IO, is `async`, or knows another Baleen crate.
 
+mod acl;
 mod etag;
 mod fault;
 mod id;
@@ -13,6 +14,7 @@ mod secret;
 mod size;
 mod timestamp;
 
+pub use acl::{ACL_GRANTS_MAX, Acl, Grant, Grantee, Permission};
 pub use etag::ETag;
 pub use fault::{Classify, FaultKind};
 pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};

@@ -5,7 +5,7 @@ use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
 
-use super::Answer;
+use super::{Answer, acls};
 use super::copying::{SourceConditions, check_source, source_tags};
 use super::tagging::header_tags;
 use crate::access::{Call, UnreadableTags};
@@ -21,6 +21,7 @@ pub(super) async fn run(
     request: S3Request<CopyObjectInput>,
 ) -> Answer<CopyObjectOutput> {
     unsupported::refuse(&request.headers)?;
+    let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let may_read_tags = request.extensions.get::<UnreadableTags>().is_none();
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
@@ -57,8 +58,7 @@ pub(super) async fn run(
             lock: header_lock(&request.headers)?,
             checksum_algorithm,
             source_if_match,
-            condition: destination_condition(&request.headers)?,
-        })
+            condition: destination_condition(&request.headers)?, acl, })
         .await?;
     let mut result = CopyObjectResult {
         e_tag: Some(etag(&stored.etag)),

@@ -1,12 +1,13 @@
 //! CreateBucket.
 
 use baleen_http::Barred;
-use baleen_objects::CreateBucket;
+use baleen_objects::{BucketAcl, CreateBucket, NewSettings, ObjectOwnership};
 use baleen_types::AccountId;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use s3s::dto::{CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response};
 
+use super::acls::{self, Of};
 use super::Answer;
 use crate::access::Call;
 use crate::fault::Fault;
@@ -19,6 +20,7 @@ pub(super) async fn run(
     request: S3Request<CreateBucketInput>,
 ) -> Answer<CreateBucketOutput> {
     unsupported::refuse(&request.headers)?;
+    let headers = request.headers;
     let object_lock = request.input.object_lock_enabled_for_bucket == Some(true);
     let constraint = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
     if let Some(wanted) = constraint {
@@ -28,11 +30,37 @@ pub(super) async fn run(
     let location = format!("/{name}");
     let owner = call.account()?;
     check_owner(services, owner).await?;
+    let settings = settings(&headers, owner)?;
     services
         .objects
-        .create_bucket(CreateBucket { owner, name, region: services.region.clone(), object_lock })
+        .create_bucket_with(CreateBucket { owner, name, region: services.region.clone(), object_lock }, settings)
         .await?;
     Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
+}
+
+/// Ownership and list of a new bucket.
+///
+/// Lists do not count unless ownership says so (AWS, since April 2023). The grants that seed 004 has CreateBucket take, from
+/// before there was ownership, say so themselves; canned lists are as with AWS.
+fn settings(headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault> {
+    let said = headers.get("x-amz-object-ownership").map(|value| {
+        let ownership = acls::ownership(value.to_str().unwrap_or_default());
+        ownership.ok_or_else(|| Fault::invalid_argument("Invalid x-amz-object-ownership header"))
+    });
+    let implied = acls::grants_by_header(headers).then_some(ObjectOwnership::BucketOwnerPreferred);
+    let ownership = said.transpose()?.or(implied);
+    let acl = acls::of_headers(headers, Of::Bucket, owner)?;
+    let mut settings = NewSettings::default();
+    if let Some(ownership) = &ownership {
+        settings = settings.with(ownership)?;
+    }
+    if let Some(acl) = acl.filter(|acl| acl.is_of_others_than(owner)) {
+        if !ownership.unwrap_or_default().lists_count() {
+            return Err(acls::owner_enforced());
+        }
+        settings = settings.with(&BucketAcl::from(&acl))?;
+    }
+    Ok(settings)
 }
 
 /// A customer with regions of its own has buckets in them alone (seed 004, RSCreateCustomer, `Regions`).

@@ -5,7 +5,7 @@ use http::StatusCode;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
 
-use super::Answer;
+use super::{Answer, acls};
 use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
@@ -28,6 +28,7 @@ pub(super) async fn run(
             "Anonymous users cannot initiate multipart uploads.  Please authenticate.",
         ));
     }
+    let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let input = request.input;
     let algorithm = input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
     let kind = input.checksum_type.as_ref().map(|name| ChecksumKind::parse(name.as_str())).transpose()?;
@@ -39,8 +40,7 @@ pub(super) async fn run(
             tags: header_tags(&request.headers)?,
             lock: header_lock(&request.headers)?,
             checksum_algorithm: algorithm,
-            checksum_kind: kind,
-        })
+            checksum_kind: kind, acl, })
         .await?;
     let chosen = upload.checksum_chosen;
     Ok(S3Response::new(CreateMultipartUploadOutput {

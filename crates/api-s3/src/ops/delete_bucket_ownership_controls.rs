@@ -1,4 +1,4 @@
-//! DeleteBucketOwnershipControls: what holds without them holds again.
+//! DeleteBucketOwnershipControls: as with AWS, access control lists count then.
 
 use baleen_objects::ObjectOwnership;
 use s3s::dto::{DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput};
@@ -13,6 +13,6 @@ pub(super) async fn run(
     call: Call,
     _request: S3Request<DeleteBucketOwnershipControlsInput>,
 ) -> Answer<DeleteBucketOwnershipControlsOutput> {
-    services.objects.put_setting::<ObjectOwnership>(call.bucket_name()?, None).await?;
+    services.objects.put_setting(call.bucket_name()?, Some(&ObjectOwnership::Unsaid)).await?;
     Ok(S3Response::new(DeleteBucketOwnershipControlsOutput {}))
 }

@@ -1,4 +1,4 @@
-//! GetBucketOwnershipControls: where nothing was said, what holds.
+//! GetBucketOwnershipControls: where nothing was ever said, what holds.
 
 use baleen_objects::ObjectOwnership;
 use s3s::dto::{GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, ObjectOwnership as Wire, OwnershipControls, OwnershipControlsRule};
@@ -6,6 +6,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
+use crate::fault::Fault;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -14,11 +15,22 @@ pub(super) async fn run(
     _request: S3Request<GetBucketOwnershipControlsInput>,
 ) -> Answer<GetBucketOwnershipControlsOutput> {
     let stored: Option<ObjectOwnership> = services.objects.setting(call.bucket_name()?).await?;
-    let object_ownership = Wire::from_static(match stored.unwrap_or_default() {
+    let ownership = stored.unwrap_or_default();
+    let object_ownership = ownership_wire(ownership).ok_or_else(|| {
+        Fault::no_setting(
+            "OwnershipControlsNotFoundError",
+            "The bucket ownership controls were not found",
+        )
+    })?;
+    let ownership_controls = Some(OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] });
+    Ok(S3Response::new(GetBucketOwnershipControlsOutput { ownership_controls }))
+}
+
+fn ownership_wire(ownership: ObjectOwnership) -> Option<Wire> {
+    Some(Wire::from_static(match ownership {
         ObjectOwnership::BucketOwnerEnforced => Wire::BUCKET_OWNER_ENFORCED,
         ObjectOwnership::BucketOwnerPreferred => Wire::BUCKET_OWNER_PREFERRED,
         ObjectOwnership::ObjectWriter => Wire::OBJECT_WRITER,
-    });
-    let ownership_controls = Some(OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] });
-    Ok(S3Response::new(GetBucketOwnershipControlsOutput { ownership_controls }))
+        ObjectOwnership::Unsaid => return None,
+    }))
 }

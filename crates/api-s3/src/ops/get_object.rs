@@ -39,7 +39,7 @@ pub(super) async fn run(
         Err(error) => return Err(error.into()),
     };
     let OpenObject { head, range, body } = opened;
-    call.confirm(&head.tags)?;
+    call.confirm(&head)?;
     check(&conditions, &head)?;
 
     let mut output = GetObjectOutput {

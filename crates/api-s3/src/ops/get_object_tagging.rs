@@ -17,7 +17,7 @@ pub(super) async fn run(
 ) -> Answer<GetObjectTaggingOutput> {
     let of = call.version(request.input.version_id.as_deref())?;
     let (head, _) = services.objects.head(of, Selection::Whole).await?;
-    call.confirm(&head.tags)?;
+    call.confirm(&head)?;
     Ok(S3Response::new(GetObjectTaggingOutput {
         tag_set: tag_set(&head.tags),
         version_id: version_id(head.version),

@@ -40,7 +40,7 @@ pub(super) async fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    call.confirm(&head.tags)?;
+    call.confirm(&head)?;
     check(&conditions, &head)?;
     let content_range = content_range(selection, served, head.size);
     let partial = content_range.is_some();

@@ -13,6 +13,7 @@ use crate::access::{Call, HiddenSource};
 use crate::fault::Fault;
 use crate::services::Services;
 
+mod acls;
 mod copying;
 mod listing;
 mod policing;
@@ -154,6 +155,10 @@ operations! {
     get_bucket_accelerate_configuration: "GetBucketAccelerateConfiguration", S3GetAccelerateConfiguration, Bucket, Query::Any, GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
     put_object_lock_configuration: "PutObjectLockConfiguration", S3PutBucketObjectLockConfiguration, Bucket, Query::Only(&["object-lock"]), PutObjectLockConfigurationInput => PutObjectLockConfigurationOutput;
     get_object_lock_configuration: "GetObjectLockConfiguration", S3GetBucketObjectLockConfiguration, Bucket, Query::Any, GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput;
+    get_bucket_acl: "GetBucketAcl", S3GetBucketAcl, Bucket, Query::Any, GetBucketAclInput => GetBucketAclOutput;
+    put_bucket_acl: "PutBucketAcl", S3PutBucketAcl, Bucket, Query::Only(&["acl"]), PutBucketAclInput => PutBucketAclOutput;
+    get_object_acl: "GetObjectAcl", S3GetObjectAcl, Object, Query::Any, GetObjectAclInput => GetObjectAclOutput;
+    put_object_acl: "PutObjectAcl", S3PutObjectAcl, Object, Query::Only(&["acl", "versionId"]), PutObjectAclInput => PutObjectAclOutput;
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;

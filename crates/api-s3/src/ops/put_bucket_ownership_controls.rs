@@ -1,10 +1,10 @@
 //! PutBucketOwnershipControls: one rule.
 
-use baleen_objects::ObjectOwnership;
-use s3s::dto::{ObjectOwnership as Wire, PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput};
+use baleen_objects::BucketAcl;
+use s3s::dto::{PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput};
 use s3s::{S3Request, S3Response};
 
-use super::Answer;
+use super::{Answer, acls};
 use crate::access::Call;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -18,16 +18,18 @@ pub(super) async fn run(
     let [rule] = &rules[..] else {
         return Err(Fault::malformed_xml("The ownership controls need one rule."));
     };
-    let ownership = match rule.object_ownership.as_str() {
-        Wire::BUCKET_OWNER_ENFORCED => ObjectOwnership::BucketOwnerEnforced,
-        Wire::BUCKET_OWNER_PREFERRED => ObjectOwnership::BucketOwnerPreferred,
-        Wire::OBJECT_WRITER => ObjectOwnership::ObjectWriter,
-        _ => {
-            return Err(Fault::malformed_xml(
-                "The object ownership is one of BucketOwnerEnforced, BucketOwnerPreferred and ObjectWriter.",
-            ));
+    let ownership = acls::ownership(rule.object_ownership.as_str()).ok_or_else(|| {
+        Fault::malformed_xml(
+            "The object ownership is one of BucketOwnerEnforced, BucketOwnerPreferred and ObjectWriter.",
+        )
+    })?;
+    if !ownership.lists_count() && call.lists_count() {
+        let stored: Option<BucketAcl> = services.objects.setting(call.bucket_name()?).await?;
+        let acl = stored.map(|stored| stored.acl()).transpose()?.unwrap_or_default();
+        if acl.is_of_others_than(call.bucket_owner()?) {
+            return Err(acls::owner_enforced());
         }
-    };
+    }
     services.objects.put_setting(call.bucket_name()?, Some(&ownership)).await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput {}))
 }

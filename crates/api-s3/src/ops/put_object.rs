@@ -4,7 +4,7 @@ use baleen_objects::PutObject;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response};
 
-use super::Answer;
+use super::{Answer, acls};
 use super::tagging::header_tags;
 use crate::access::Call;
 use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
@@ -18,6 +18,7 @@ pub(super) async fn run(
     request: S3Request<PutObjectInput>,
 ) -> Answer<PutObjectOutput> {
     unsupported::refuse(&request.headers)?;
+    let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let expect = expect(&request)?;
     let input = request.input;
     let stored = services
@@ -30,8 +31,7 @@ pub(super) async fn run(
             lock: header_lock(&request.headers)?,
             expect,
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
-            body: body_in(input.body),
-        })
+            body: body_in(input.body), acl, })
         .await?;
     let mut output = PutObjectOutput {
         e_tag: Some(etag(&stored.etag)),

@@ -174,9 +174,8 @@ async fn pages_of_other_origins() {
 async fn what_is_not_built_says_so() {
     let server = Server::with_bucket().await;
     for target in [
-        "/bucket?acl",
         "/bucket?lifecycle",
-        "/bucket/k?acl",
+        "/bucket/k?torrent",
         "/?rs-bucket-stats",
         "/bucket?rs-info=",
     ] {
@@ -192,12 +191,12 @@ async fn what_is_not_built_says_so() {
         )
         .await;
     server
-        .fails(put("/bucket/k?acl").body("<x/>"), 501, "NotImplemented")
+        .fails(put("/bucket/k?restore").body("<x/>"), 501, "NotImplemented")
         .await;
     assert_eq!(server.stored("k").await, None);
     for (name, value, code) in [
         ("x-amz-acl", "public-read", "AccessControlListNotSupported"),
-        ("x-amz-grant-read", "id=1", "AccessControlListNotSupported"),
+        ("x-amz-grant-read", "id=100000000002", "AccessControlListNotSupported"),
         ("x-amz-storage-class", "GLACIER", "InvalidStorageClass"),
         ("x-amz-server-side-encryption", "AES256", "NotImplemented"),
         (

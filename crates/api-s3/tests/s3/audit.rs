@@ -100,14 +100,14 @@ fn the_weight_of_each_operation() {
         of(Weight::Change),
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging \
          PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
-         DeleteBucketOwnershipControls PutObjectLockConfiguration"
+         DeleteBucketOwnershipControls PutObjectLockConfiguration PutBucketAcl"
     );
     assert_eq!(
         of(Weight::Look),
         "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
-         GetObjectLockConfiguration"
+         GetObjectLockConfiguration GetBucketAcl"
     );
 }
 

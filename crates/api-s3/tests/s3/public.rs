@@ -235,6 +235,10 @@ async fn ownership_is_the_bucket_owners_unless_it_is_said_otherwise() {
     }
     assert_eq!(shown().await, "BucketOwnerPreferred");
     server.ok(delete(target)).await;
+    server.fails(get(target), 404, "OwnershipControlsNotFoundError").await;
+    server
+        .ok(put(target).body(document(&rule("BucketOwnerEnforced"))))
+        .await;
     assert_eq!(shown().await, "BucketOwnerEnforced");
 }
 

@@ -102,6 +102,7 @@ impl Sink for OwnSink {
                 tags: Tags::default(),
                 expect: Expect::default(),
                 condition: WriteCondition::None,
+                acl: baleen_types::Acl::default(),
             })
         };
         self.patiently(put).await.map(drop)
@@ -117,6 +118,7 @@ impl Sink for OwnSink {
                 tags: Tags::default(),
                 checksum_algorithm: None,
                 checksum_kind: None,
+                acl: baleen_types::Acl::default(),
             })
         };
         let upload = self.patiently(create).await?;

@@ -1,6 +1,8 @@
 use super::*;
+use crate::BucketAcl;
 use crate::{DefaultRetention, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 use baleen_meta::record;
+use baleen_types::{Acl, Grant, Grantee, Permission};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -27,6 +29,7 @@ fn object() -> ObjectRecord {
         }),
         headers: (&headers).into(),
         lock: LockRecord::default(),
+        acl: AclRecord::default(),
         tags: TagsRecord::new(),
         body: BodyRecord::Pieces(vec![
             Piece {
@@ -59,11 +62,11 @@ const BODY: &str = "000201030103030303030303030303030303030303020402040404040404
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    let (null, no_tags, no_lock) = ("00", "00", "0000");
+    let (null, no_tags, no_acl, no_lock) = ("00", "00", "00", "0000");
     let rest = REST.replace(' ', "");
     assert_eq!(
         hex::encode(&bytes),
-        format!("02{}{null}{rest}{no_tags}{no_lock}{BODY}", &VERSION_1[2..])
+        format!("02{}{null}{rest}{no_tags}{no_acl}{no_lock}{BODY}", &VERSION_1[2..])
     );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
     let tagged = ObjectRecord {
@@ -71,7 +74,7 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&tagged).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_lock}{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_acl}{no_lock}{BODY}")));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), tagged);
     let lock = Lock {
         retention: Some(Retention {
@@ -85,8 +88,38 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&locked).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}010180010101{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}{no_acl}010180010101{BODY}")));
     assert_eq!(Lock::from(record::decode::<ObjectRecord>(&bytes).unwrap().lock), lock);
+}
+
+#[test]
+fn a_list_is_kept_as_it_is() {
+    let grant = |to, permission| Grant { to, permission };
+    let acl = Acl::new(vec![
+        grant(
+            Grantee::Account(AccountId::parse("000000000300").unwrap()),
+            Permission::FullControl,
+        ),
+        grant(Grantee::Everyone, Permission::Read),
+        grant(Grantee::AnyAccount, Permission::ReadAcl),
+        grant(Grantee::LogDelivery, Permission::Write),
+        grant(Grantee::Everyone, Permission::WriteAcl),
+    ])
+    .unwrap();
+    let listed = ObjectRecord {
+        acl: (&acl).into(),
+        ..object()
+    };
+    let bytes = record::encode(&listed).unwrap();
+    let shown = hex::encode(&bytes);
+    assert!(
+        shown.ends_with(&format!("0500ac0200010302040301010200 00{BODY}").replace(' ', "")),
+        "{shown}"
+    );
+    assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap().acl.acl().unwrap(), acl);
+    let of_bucket = record::encode(&BucketAcl::from(&acl)).unwrap();
+    assert_eq!(hex::encode(&of_bucket), "010500ac02000103020403010102");
+    assert_eq!(record::decode::<BucketAcl>(&of_bucket).unwrap().acl().unwrap(), acl);
 }
 
 /// A lock that cannot be read is not taken for none (peers' failure F14).
@@ -159,6 +192,7 @@ fn an_upload_that_was_begun_before_tags_has_none() {
     let upload = UploadRecord {
         initiated_ns: 5,
         headers: HeadersRecord::default(),
+        acl: AclRecord::default(),
         lock: LockRecord::default(),
         tags: vec![("k".into(), "v".into())],
         algorithm: AlgorithmRecord::Crc32,
@@ -166,7 +200,7 @@ fn an_upload_that_was_begun_before_tags_has_none() {
         composite: false,
     };
     let bytes = record::encode(&upload).unwrap();
-    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\x01\0");
+    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\0\x01\0");
     assert_eq!(record::decode::<UploadRecord>(&bytes).unwrap(), upload);
     let first = record::decode::<UploadRecord>(b"\x01\x0a\0\0\0\0\0\0\0\0\x01\0").unwrap();
     assert_eq!(

@@ -5,7 +5,7 @@ use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
 use crate::records::{BucketId, BucketRecord, ObjectLockRecord, VersioningRecord};
-use crate::{Bucket, BucketUsage, CreateBucket, ObjectError, SettingKind};
+use crate::{Bucket, BucketUsage, CreateBucket, NewSettings, ObjectError, SettingKind};
 use baleen_meta::{Outcome, Request, Scan, counter, record};
 use baleen_types::{AccountId, BucketName};
 use bytes::Bytes;
@@ -16,6 +16,14 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::BucketAlreadyOwnedByYou`], [`ObjectError::BucketAlreadyExists`], [`ObjectError::TooManyBuckets`].
     pub async fn create_bucket(&self, new: CreateBucket) -> Result<Bucket, ObjectError> {
+        self.create_bucket_with(new, NewSettings::default()).await
+    }
+
+    /// Makes a bucket which has settings from its beginning.
+    ///
+    /// # Errors
+    /// As [`Objects::create_bucket`].
+    pub async fn create_bucket_with(&self, new: CreateBucket, settings: NewSettings) -> Result<Bucket, ObjectError> {
         let key = keys::bucket(&new.name);
         let made = BucketRecord {
             id: BucketId(self.entropy.number()),
@@ -28,7 +36,7 @@ impl Objects {
                 VersioningRecord::Never
             },
             object_lock: new.object_lock.then(ObjectLockRecord::default),
-            settings: 0,
+            settings: settings.0.iter().fold(0, |kinds, (kind, _)| kinds | kind.bit()),
             revision: 0,
         };
         for _ in 0..COMMIT_ATTEMPTS_MAX {
@@ -47,10 +55,13 @@ impl Objects {
                     limit: BUCKETS_PER_ACCOUNT_MAX,
                 });
             }
-            let request = Request::new()
+            let mut request = Request::new()
                 .absent(key.clone())
                 .put(key.clone(), record::encode(&made)?)
                 .put(keys::bucket_by_owner(new.owner, new.name.as_str()), Bytes::new());
+            for (kind, setting) in &settings.0 {
+                request = request.put(keys::setting(made.id, *kind), setting.clone());
+            }
             if self.meta.commit(request).await?.is_committed() {
                 return made.bucket(&new.name);
             }

@@ -166,6 +166,7 @@ fn object_of(
         headers: upload.record.headers.clone(),
         tags: upload.record.tags.clone(),
         lock: upload.record.lock,
+        acl: upload.record.acl.clone(),
         body,
     }
 }

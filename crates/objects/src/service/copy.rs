@@ -60,6 +60,7 @@ impl Objects {
             headers,
             tags,
             lock: request.lock,
+            acl: request.acl,
             expect,
             condition: request.condition,
         };
@@ -130,6 +131,7 @@ impl Objects {
         if let Directive::Replace(tags) = &request.tags {
             new.tags = tags.clone().into_pairs();
         }
+        new.acl = (&request.acl).into();
         let commit = Request::new()
             .unchanged(bucket.key, Some(bucket.stored))
             .unchanged(current.key.clone(), Some(current.stored))

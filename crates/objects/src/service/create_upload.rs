@@ -30,6 +30,7 @@ impl Objects {
             headers: (&request.headers).into(),
             tags: request.tags.into_pairs(),
             lock: request.lock.into(),
+            acl: (&request.acl).into(),
             algorithm: algorithm.into(),
             chosen: request.checksum_algorithm.is_some(),
             composite: kind == ChecksumKind::Composite,

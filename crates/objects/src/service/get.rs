@@ -348,6 +348,7 @@ pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord
         parts: record.etag.parts,
         headers: record.headers.into(),
         tags: Tags::stored(record.tags),
+        acl: record.acl.acl()?,
         lock: record.lock.into(),
     })
 }

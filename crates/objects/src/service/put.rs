@@ -5,7 +5,8 @@ use super::ingest::{Incoming, Ingested};
 use super::step::attach;
 use super::{Objects, OpenBucket};
 use crate::records::{
-    BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, LockRecord, ObjectRecord, Piece, TagsRecord,
+    AclRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, LockRecord, ObjectRecord, Piece,
+    TagsRecord,
 };
 use crate::{DeleteObject, Deleted, Governance, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
@@ -24,6 +25,7 @@ struct New {
     headers: HeadersRecord,
     tags: TagsRecord,
     lock: LockRecord,
+    acl: AclRecord,
     source: Source,
 }
 
@@ -60,6 +62,7 @@ impl Objects {
             headers,
             tags: request.tags.into_pairs(),
             lock: request.lock.into(),
+            acl: (&request.acl).into(),
             source,
         };
         self.store(&bucket, new, ingested).await
@@ -87,6 +90,7 @@ impl Objects {
             headers: new.headers,
             tags: new.tags,
             lock: new.lock,
+            acl: new.acl,
             body: BodyRecord::Pieces(vec![piece]),
         };
         let mut stored = Stored {

@@ -1,7 +1,10 @@
 //! Settings that say who may: the policy of a bucket, what of public access is blocked, whose its objects are.
 
 use super::{BucketSetting, SettingKind};
+use crate::ObjectError;
+use crate::records::AclRecord;
 use baleen_meta::record::first_version;
+use baleen_types::Acl;
 use serde::{Deserialize, Serialize};
 
 /// Declares a setting of a bucket, in its first version.
@@ -51,6 +54,38 @@ pub enum ObjectOwnership {
     BucketOwnerPreferred,
     /// Their writer's.
     ObjectWriter,
+    /// It was said, and taken back: as with AWS, lists count then.
+    Unsaid,
+}
+
+impl ObjectOwnership {
+    /// Whether access control lists count.
+    #[must_use]
+    pub fn lists_count(self) -> bool {
+        self != Self::BucketOwnerEnforced
+    }
 }
 
 setting!(ObjectOwnership, "object ownership", Ownership);
+
+/// The access control list of a bucket. It counts where ownership says that lists do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketAcl(AclRecord);
+
+setting!(BucketAcl, "bucket access control list", Acl);
+
+impl From<&Acl> for BucketAcl {
+    fn from(acl: &Acl) -> Self {
+        Self(acl.into())
+    }
+}
+
+impl BucketAcl {
+    /// The list.
+    ///
+    /// # Errors
+    /// [`ObjectError::Corrupt`].
+    pub fn acl(&self) -> Result<Acl, ObjectError> {
+        self.0.acl()
+    }
+}

@@ -130,6 +130,7 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
         tags: Tags::default(),
         expect: Expect::default(),
         condition: WriteCondition::None,
+        acl: baleen_types::Acl::default(),
     }
 }
 
@@ -199,6 +200,7 @@ impl Store {
             tags: Tags::default(),
             checksum_algorithm: None,
             checksum_kind: None,
+            acl: baleen_types::Acl::default(),
         };
         self.objects.create_upload(create).await.unwrap().path
     }

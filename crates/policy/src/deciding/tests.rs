@@ -50,6 +50,7 @@ fn what_decided() {
             name: &name,
             owner: Some(account(1)),
             policy: bucket.as_ref(),
+            acls: crate::Acls::default(),
         };
         let resource = match key {
             "account" => Resource::OwnAccount,

@@ -64,6 +64,7 @@ impl Question<'_> {
             name: &name,
             owner,
             policy: policy.as_ref(),
+            acls: crate::Acls::default(),
         };
         match ObjectKey::parse(key) {
             Ok(key) => decide(Resource::Object(facts, &key)),
@@ -268,6 +269,7 @@ fn every_action_on_every_thing_is_decided() {
         name: &name,
         owner: Some(account(1)),
         policy: None,
+        acls: crate::Acls::default(),
     };
     let context = Context::new(now());
     for &action in Action::ALL {
@@ -330,6 +332,7 @@ fn who_looks_at_tags() {
             name: &name,
             owner: Some(account(1)),
             policy: Some(&policy),
+            acls: crate::Acls::default(),
         };
         looks_at_tags(
             &Ask {

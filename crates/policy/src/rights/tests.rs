@@ -48,6 +48,7 @@ fn on<T>(word: &str, asking: &Principal, then: impl FnOnce(Resource<'_>) -> T) -
                 name: &name,
                 owner: Some(account(1)),
                 policy: None,
+                acls: crate::Acls::default(),
             }))
         }
         other => panic!("nothing is called {other}"),

@@ -144,6 +144,7 @@ fn a_simulation_agrees_with_the_decision() {
                                 name: &name,
                                 owner: Some(account(1)),
                                 policy: bucket.as_ref(),
+                                acls: crate::Acls::default(),
                             },
                             &key,
                         ),

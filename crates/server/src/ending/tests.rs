@@ -275,6 +275,7 @@ impl World {
                 tags: baleen_objects::Tags::default(),
                 expect: Expect::default(),
                 condition: WriteCondition::None,
+                acl: baleen_types::Acl::default(),
             };
             objects.put(put).await.unwrap();
         }

@@ -60,7 +60,7 @@ pub(super) fn s3() -> Vec<Question> {
     }
     // What AWS has and we have not, and what nobody has.
     for (name, method, target) in [
-        ("(GetBucketAcl)", Method::GET, "/acme-full?acl"),
+        ("(GetBucketWebsite)", Method::GET, "/acme-full?website"),
         ("(PutBucketWebsite)", Method::PUT, "/acme-full?website"),
         ("(PATCH)", Method::PATCH, "/acme-full/case-17"),
     ] {
@@ -181,6 +181,13 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketNotificationConfiguration" => (Method::GET, "?notification".to_owned(), Vec::new(), String::new()),
         "GetBucketRequestPayment" => (Method::GET, "?requestPayment".to_owned(), Vec::new(), String::new()),
         "GetBucketAccelerateConfiguration" => (Method::GET, "?accelerate".to_owned(), Vec::new(), String::new()),
+        "GetBucketAcl" | "GetObjectAcl" => (Method::GET, "?acl".to_owned(), Vec::new(), String::new()),
+        "PutBucketAcl" | "PutObjectAcl" => (
+            Method::PUT,
+            "?acl".to_owned(),
+            vec![("x-amz-acl", "private".to_owned())],
+            String::new(),
+        ),
         "ListObjectVersions" => (Method::GET, "?versions".to_owned(), Vec::new(), String::new()),
         "ListObjectsV2" => (Method::GET, "?list-type=2".to_owned(), Vec::new(), String::new()),
         "GetObjectTagging" | "GetBucketTagging" => (Method::GET, "?tagging".to_owned(), Vec::new(), String::new()),

@@ -51,6 +51,7 @@ fn upload(algorithm: ChecksumAlgorithm, kind: ChecksumKind) -> UploadRecord {
     UploadRecord {
         initiated_ns: 0,
         headers: HeadersRecord::default(),
+        acl: crate::records::AclRecord::default(),
         lock: LockRecord::default(),
         tags: Vec::new(),
         algorithm: algorithm.into(),
