@@ -61,6 +61,11 @@ impl Params {
         self.values.get(name).map(String::as_str)
     }
 
+    /// The names of all parameters.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// All parameters whose names begin with `prefix`, with the rest of their names.
     pub(crate) fn below<'a>(&'a self, prefix: &str) -> Vec<(&'a str, &'a str)> {
         let from = self.values.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));

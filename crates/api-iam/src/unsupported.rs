@@ -32,8 +32,32 @@ const REFUSED: &[(&str, &[&str])] = &[
 /// What would change the answer of a simulation.
 const SIMULATION: &[&str] = &["CallerArn", "ResourceOwner", "ResourcePolicy", "ResourceHandlingOption"];
 
+/// Operations that take these parameters and no other. Of a level of access an end that is misspelt (`Expires`, `Till`) would be
+/// dropped, and the access be without end; no table holds all the ways to misspell it.
+const ALONE: &[(&str, &[&str])] = &[(
+    "RSSetCustomerServiceAccessLevel",
+    &[
+        "CustomerName",
+        "Service",
+        "Enabled",
+        "ExpirationDate",
+        "AccessLevel",
+        "Action",
+        "Version",
+    ],
+)];
+
 /// Refuses a request of an operation that has such a parameter.
 pub(crate) fn check(operation: &str, params: &Params) -> Result<(), Fault> {
+    let alone = ALONE.iter().filter(|(name, _)| *name == operation);
+    for (_, known) in alone {
+        if let Some(name) = params.names().find(|name| !known.contains(name)) {
+            return Err(Fault::invalid_input(format!(
+                "{name} is not supported. {operation} takes {} and no other.",
+                known[..4].join(", ")
+            )));
+        }
+    }
     let of_it = REFUSED.iter().filter(|(name, _)| *name == operation);
     let is_given = |name: &str| match name.strip_suffix('.') {
         Some(_) => !params.below(name).is_empty(),
@@ -49,6 +73,8 @@ pub(crate) fn check(operation: &str, params: &Params) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LEVEL: &str = "RSSetCustomerServiceAccessLevel";
 
     #[test]
     fn what_would_restrict_is_refused_by_name() {
@@ -84,6 +110,18 @@ mod tests {
             ("RSFederatedLogin", "PolicyArns.member.1.arn=x", Some("PolicyArns")),
             ("SimulateCustomPolicy", "ResourcePolicy={}", Some("ResourcePolicy")),
             ("PutUserPolicy", "PermissionsBoundary=x&Policy=y", None),
+            (
+                LEVEL,
+                "Action=a&Version=v&CustomerName=c&Service=space&Enabled=true&AccessLevel=enabled&ExpirationDate=2030-01-02",
+                None,
+            ),
+            (LEVEL, "CustomerName=c&Service=space&Expires=yesterday", Some("Expires")),
+            (LEVEL, "Expiry=2030-01-02", Some("Expiry")),
+            (LEVEL, "ExpiresOn=2030-01-02", Some("ExpiresOn")),
+            (LEVEL, "Expiration=2030-01-02", Some("Expiration")),
+            (LEVEL, "expirationDate=2030-01-02", Some("expirationDate")),
+            (LEVEL, "Till=", Some("Till")),
+            (LEVEL, "Enabled=true&Nonsense=1", Some("Nonsense")),
         ] {
             let params = Params::parse("", form.as_bytes()).expect("a form");
             let told = check(operation, &params).err().map(|fault| fault.message().to_owned());
@@ -95,7 +133,7 @@ mod tests {
             };
             assert!(is_right, "{operation} {form}: {told:?}");
         }
-        for (operation, _) in REFUSED {
+        for (operation, _) in REFUSED.iter().chain(ALONE) {
             assert!(crate::ops::find(operation).is_some(), "{operation}");
         }
     }

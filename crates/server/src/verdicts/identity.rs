@@ -207,6 +207,10 @@ fn ask(row: &'static Row, target: &'static str, asker: &Asker, facts: &Facts, me
         "RSGetToken" | "RSGetPasswordResetToken" => params.push(("Type", "pwd_reset")),
         "GetPolicyVersion" => params.push(("VersionId", "v1")),
         "SetDefaultPolicyVersion" | "DeletePolicyVersion" => params.push(("VersionId", "v2")),
+        // It takes no parameter that it does not know.
+        "RSSetCustomerServiceAccessLevel" => {
+            params.retain(|(name, _)| matches!(*name, "CustomerName" | "Service" | "Enabled"));
+        }
         _ => {}
     }
     let mut ask = call(row.name, &params);
