@@ -90,17 +90,21 @@ async fn details_of_a_customer() {
         "Email": "admin@newcorp.com", "LastAccess": NEVER, "AssumeRoleControl": "customer", "AssumeRoleEnabled": false,
         "Active": true, "NumBuckets": 0, "NumFiles": 0, "NumUsers": 1, "NumAdminUsers": 0, "NumAdminRoots": 1, "UsedSpace": 0,
     });
-    let mut told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
-    let project = told.as_object_mut().unwrap().remove("ProjectID").unwrap();
-    assert_eq!(told, expected);
+    let told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
+    // What the list has of it stands in the details too.
     let listed = bench.json(&bench.root, "RSListCustomer", &[]).await;
-    assert!(
-        listed
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|customer| customer["ProjectID"] == project),
-        "{listed}"
+    assert_eq!(listed[0]["Name"], "newcorp");
+    for (member, value) in listed[0].as_object().unwrap() {
+        expected[member] = value.clone();
+    }
+    assert_eq!(told, expected);
+    assert_eq!(
+        (
+            &told["Status"],
+            &told["RestrictServiceAccess"],
+            &told["ReplicationEnforcement"]
+        ),
+        (&json!("enabled"), &json!(false), &json!(false))
     );
 
     let (account, root) = bench.customer("oldcorp").await;
@@ -118,6 +122,9 @@ async fn details_of_a_customer() {
     let told = bench.json(&bench.root, "RSCustomerDetails", &ask).await;
     let project = told["ProjectID"].clone();
     assert_eq!(project.as_str().map(str::len), Some(32));
+    for member in ["Name", "RootID", "CreatedOn"] {
+        expected[member] = told[member].clone();
+    }
     for (member, value) in [
         ("ProjectID", project),
         ("Email", json!("admin@oldcorp.com")),
@@ -136,6 +143,8 @@ async fn details_of_a_customer() {
     let disable = [("CustomerName", "oldcorp"), ("Status", "disabled")];
     bench.ask(&bench.root, "RSModifyCustomer", &disable).await.good();
     expected["Active"] = false.into();
+    expected["Status"] = "disabled".into();
+    expected["SuspendedAt"] = "2027-01-15T08:00:00.000Z".into();
     assert_eq!(bench.json(&bench.root, "RSCustomerDetails", &ask).await, expected);
 
     for (params, status, code) in [
@@ -148,6 +157,54 @@ async fn details_of_a_customer() {
     ] {
         let told = bench.ask(&bench.root, "RSCustomerDetails", params).await;
         told.refused(status, code);
+    }
+}
+
+/// A level is shown as it holds now, with its end.
+#[tokio::test]
+async fn what_a_customer_may_use_is_shown() {
+    let bench = Bench::new().await;
+    let params = [
+        ("Name", "newcorp"),
+        ("Email", "admin@newcorp.com"),
+        ("RestrictServiceAccess", "true"),
+    ];
+    bench.ask(&bench.root, "RSCreateCustomer", &params).await.good();
+    let level = |service, more: &[(&'static str, &'static str)]| {
+        let mut params = vec![("CustomerName", "newcorp"), ("Service", service), ("Enabled", "true")];
+        params.extend(more);
+        params
+    };
+    let set = async |params: &[(&str, &str)]| bench.ask(&bench.root, "RSSetCustomerServiceAccessLevel", params).await;
+    set(&level("space", &[("ExpirationDate", "2027-02-01")])).await.good();
+    set(&level("capture", &[])).await.good();
+    // An end that is not understood must not become none.
+    for name in ["Expires", "Expiry", "ExpiresOn", "Expiration", "Till", "expirationDate"] {
+        let refused = set(&level("library", &[(name, "2027-02-01")])).await;
+        refused.refused(400, "InvalidInput");
+        assert!(
+            refused.body.contains(&format!("{name} is not supported")),
+            "{}",
+            refused.body
+        );
+    }
+    let listed = bench.json(&bench.root, "RSListCustomer", &[]).await;
+    let details = bench
+        .json(&bench.root, "RSCustomerDetails", &[("CustomerName", "newcorp")])
+        .await;
+    for told in [&listed[0], &details] {
+        assert_eq!(told["RestrictServiceAccess"], true);
+        assert_eq!(
+            told["Services"],
+            json!([
+                { "Service": "space", "Enabled": true, "ExpirationDate": "2027-02-01T00:00:00.000Z" },
+                { "Service": "transporter", "Enabled": false },
+                { "Service": "insights", "Enabled": false },
+                { "Service": "protect", "Enabled": false },
+                { "Service": "capture", "Enabled": true },
+                { "Service": "library", "Enabled": false },
+            ])
+        );
     }
 }
 

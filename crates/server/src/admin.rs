@@ -174,6 +174,11 @@ impl Plan {
         self
     }
 
+    fn remarking(mut self, remark: fn(&Value) -> Option<String>) -> Self {
+        self.remark = Some(remark);
+        self
+    }
+
     fn noting(mut self, note: &'static str) -> Self {
         self.note = Some(note);
         self

@@ -2,6 +2,7 @@
 //! users, and roots are counted apart from admins.
 
 use super::Call;
+use super::rs_list_customer::particulars;
 use crate::answer::Answer;
 use crate::fault::Fault;
 use crate::wire;
@@ -12,7 +13,7 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let users = call.parts.iam.count_users(customer.account).await?;
     let logins = call.parts.iam.count_logins(customer.account).await?;
     let stored = call.parts.objects.account_usage(customer.account).await?;
-    Ok(Answer::Json(json!({
+    let mut told = json!({
         "Email": customer.email.as_ref().map_or("", |email| email.as_str()),
         "LastAccess": wire::last(logins.last),
         "AssumeRoleControl": customer.assume_role_control.as_str(),
@@ -24,7 +25,10 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         "NumAdminUsers": users.admins,
         "NumAdminRoots": users.roots,
         "UsedSpace": stored.bytes,
-        // Ours, as in RSCreateCustomer.
-        "ProjectID": customer.project.to_string(),
-    })))
+    });
+    if let Some(told) = told.as_object_mut() {
+        // Beside the document's members what RSListCustomer has of it.
+        told.append(&mut particulars(&call, customer));
+    }
+    Ok(Answer::Json(told))
 }

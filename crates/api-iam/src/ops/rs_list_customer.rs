@@ -3,7 +3,7 @@
 use super::Call;
 use crate::answer::Answer;
 use crate::fault::Fault;
-use baleen_tenancy::Customer;
+use baleen_tenancy::{Customer, ServiceAccess, Status};
 use baleen_types::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -13,12 +13,15 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     Ok(Answer::Json(
         customers
             .iter()
-            .map(|customer| encode(customer, &parts.tenancy.regions(customer)))
+            .map(|customer| Value::Object(particulars(&call, customer)))
             .collect(),
     ))
 }
 
-fn encode(customer: &Customer, regions: &[baleen_types::RegionName]) -> Value {
+/// What is set of a customer, also for RSCustomerDetails; from `Status` on ours.
+pub(super) fn particulars(call: &Call, customer: &Customer) -> Map<String, Value> {
+    let regions = call.parts.tenancy.regions(customer);
+    let now = call.parts.clock.now();
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("Name", json!(customer.name.as_str()));
@@ -32,7 +35,33 @@ fn encode(customer: &Customer, regions: &[baleen_types::RegionName]) -> Value {
     put("AssumeRoleEnabled", json!(customer.may_be_assumed()));
     put("Regions", regions.iter().map(|region| json!(region.as_str())).collect());
     put("ReplicationEnforcement", json!(customer.replication_enforcement));
-    // Ours, as in RSCreateCustomer.
+    put("Status", json!(word(customer.status)));
+    // As in RSCreateCustomer.
     put("ProjectID", json!(customer.project.to_string()));
-    Value::Object(object)
+    put("RestrictServiceAccess", json!(customer.access != ServiceAccess::All));
+    put(
+        "Services",
+        customer
+            .access_levels()
+            .iter()
+            .map(|level| {
+                // Whether it may be used now: one that has come to its end may not.
+                let mut shown =
+                    json!({ "Service": level.service.as_str(), "Enabled": customer.may_use(level.service, now) });
+                if let Some(expires) = level.expires {
+                    shown["ExpirationDate"] = json!(expires.to_rfc3339_millis());
+                }
+                shown
+            })
+            .collect(),
+    );
+    object
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Enabled => "enabled",
+        Status::Disabled { .. } => "disabled",
+        Status::Deleted { .. } | Status::Purging { .. } | Status::Purged { .. } => "deleted",
+    }
 }

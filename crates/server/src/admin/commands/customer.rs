@@ -4,10 +4,13 @@ use super::Switch;
 use crate::admin::call::Call;
 use crate::admin::confirm::Confirm;
 use crate::admin::session::Opening;
-use crate::admin::show::Show;
+use crate::admin::show::{Show, text_of};
 use crate::admin::{Plan, Planned};
 use crate::failure::Failure;
+use baleen_tenancy::Service;
+use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueEnum};
+use serde_json::Value;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::admin) enum Command {
@@ -25,6 +28,23 @@ pub(in crate::admin) enum Command {
         /// A region it may use; may be repeated [default: all].
         #[arg(long = "may-use", value_name = "REGION")]
         regions: Vec<String>,
+        /// Give it no service at first: `customer services` gives it each. Nothing changes this later.
+        #[arg(long)]
+        restrict_service_access: bool,
+    },
+    /// Show the services that a customer may use, or give or withhold one, if it was made with --restrict-service-access.
+    Services {
+        /// Its name.
+        name: String,
+        /// Let it use this service: space (the S3 door), capture (the PCAPs door).
+        #[arg(long, value_name = "SERVICE", value_parser = service_names())]
+        grant: Option<String>,
+        /// From this day of UTC on, or this time, no longer [default: without end].
+        #[arg(long, value_name = "DAY", requires = "grant")]
+        until: Option<String>,
+        /// Let it use this service no longer.
+        #[arg(long, value_name = "SERVICE", value_parser = service_names(), conflicts_with = "grant")]
+        withhold: Option<String>,
     },
     /// Show what a customer has.
     Show {
@@ -78,6 +98,41 @@ pub(in crate::admin) enum Control {
     Customer,
 }
 
+fn service_names() -> PossibleValuesParser {
+    Service::ALL.map(Service::as_str).into()
+}
+
+/// The call that gives or withholds a service, and what is said of it.
+fn level(name: &str, service: &str, may_use: bool, until: Option<&str>) -> Plan {
+    let call = Call::iam("RSSetCustomerServiceAccessLevel")
+        .with("CustomerName", name)
+        .with("Service", service)
+        .with("Enabled", may_use.to_string())
+        .maybe("ExpirationDate", until);
+    let said = match (may_use, until) {
+        (false, _) => format!("customer {name} may use {service} no longer"),
+        (true, None) => format!("customer {name} may use {service}"),
+        (true, Some(end)) => format!("customer {name} may use {service} until {end}"),
+    };
+    Plan::done(call, said)
+}
+
+/// Which services a restricted customer may use.
+fn restriction(details: &Value) -> Option<String> {
+    let services = details["Services"].as_array()?;
+    let granted = services.iter().filter(|service| service["Enabled"] == true);
+    let named: Vec<String> = granted
+        .map(|service| match service["ExpirationDate"].as_str() {
+            Some(end) => format!("{} until {end}", text_of(service, "Service")),
+            None => text_of(service, "Service"),
+        })
+        .collect();
+    (details["RestrictServiceAccess"] == true).then(|| match named.as_slice() {
+        [] => "it may use no service: see baleen admin customer services --grant".to_owned(),
+        named => format!("it may use {}", named.join(", ")),
+    })
+}
+
 /// Names as the door takes a list of them; `None` for none.
 fn list(names: &[String]) -> Option<String> {
     Some(names.join(",")).filter(|names| !names.is_empty())
@@ -111,6 +166,7 @@ impl Planned for Command {
                 email,
                 assume_role_control,
                 regions,
+                restrict_service_access,
             } => {
                 let control = match assume_role_control {
                     Control::Nobody => "",
@@ -121,19 +177,44 @@ impl Planned for Command {
                     .with("CustomerName", name)
                     .with("CustomerEmail", email)
                     .with("AssumeRoleControl", control)
-                    .maybe("Regions", list(regions).as_deref());
+                    .maybe("Regions", list(regions).as_deref())
+                    .maybe("RestrictServiceAccess", restrict_service_access.then_some("true"));
                 let members = &[("root", "Root"), ("account", "RootID"), ("reset token", "Token")];
                 Plan::new(call, Show::Members { of: "", members }).noting(
                     "the token is shown this once and good for 6 hours; its owner runs: baleen admin password redeem",
                 )
             }
+            Self::Services {
+                name,
+                grant,
+                until,
+                withhold,
+            } => match (grant, withhold) {
+                (Some(service), _) => level(name, service, true, until.as_deref()),
+                (None, Some(service)) => level(name, service, false, None),
+                (None, None) => Plan::new(
+                    Call::iam("RSCustomerDetails").with("CustomerName", name),
+                    Show::Table {
+                        list: "Services",
+                        columns: &[
+                            ("SERVICE", "Service"),
+                            ("MAY USE", "Enabled"),
+                            ("UNTIL", "ExpirationDate"),
+                        ],
+                    },
+                ),
+            },
             Self::Show { name } => Plan::new(
                 Call::iam("RSCustomerDetails").with("CustomerName", name),
                 Show::Members {
                     of: "",
                     members: &[
+                        ("name", "Name"),
+                        ("account", "RootID"),
+                        ("project", "ProjectID"),
                         ("e-mail", "Email"),
-                        ("active", "Active"),
+                        ("status", "Status"),
+                        ("created", "CreatedOn"),
                         ("last access", "LastAccess"),
                         ("users", "NumUsers"),
                         ("admins", "NumAdminUsers"),
@@ -142,9 +223,13 @@ impl Planned for Command {
                         ("bytes", "UsedSpace"),
                         ("assume role control", "AssumeRoleControl"),
                         ("assume role enabled", "AssumeRoleEnabled"),
+                        ("regions", "Regions"),
+                        ("replication enforcement", "ReplicationEnforcement"),
+                        ("restricted to services", "RestrictServiceAccess"),
                     ],
                 },
-            ),
+            )
+            .remarking(restriction),
             Self::Modify {
                 name,
                 assume_role,

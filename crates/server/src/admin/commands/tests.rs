@@ -56,6 +56,26 @@ fn commands_become_calls() {
             "customer create newcorp root@newcorp.com --may-use a --may-use b",
             "Action=RSCreateCustomer&CustomerName=newcorp&CustomerEmail=root%40newcorp.com&AssumeRoleControl=&Regions=a%2Cb",
         ),
+        (
+            "customer create newcorp root@newcorp.com --restrict-service-access",
+            "Action=RSCreateCustomer&CustomerName=newcorp&CustomerEmail=root%40newcorp.com&AssumeRoleControl=&RestrictServiceAccess=true",
+        ),
+        (
+            "customer services newcorp",
+            "Action=RSCustomerDetails&CustomerName=newcorp",
+        ),
+        (
+            "customer services newcorp --grant space --until 2027-02-01",
+            "Action=RSSetCustomerServiceAccessLevel&CustomerName=newcorp&Service=space&Enabled=true&ExpirationDate=2027-02-01",
+        ),
+        (
+            "customer services newcorp --grant capture",
+            "Action=RSSetCustomerServiceAccessLevel&CustomerName=newcorp&Service=capture&Enabled=true",
+        ),
+        (
+            "customer services newcorp --withhold space",
+            "Action=RSSetCustomerServiceAccessLevel&CustomerName=newcorp&Service=space&Enabled=false",
+        ),
         ("customer show newcorp", "Action=RSCustomerDetails&CustomerName=newcorp"),
         (
             "customer enable newcorp",
