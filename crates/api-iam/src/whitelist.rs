@@ -153,6 +153,9 @@ async fn add(call: Call) -> Result<Value, Fault> {
 
 async fn delete(call: Call) -> Result<Value, Fault> {
     let id = rule_id(&call.fields)?;
+    if !is_forced(&call.fields)? {
+        check_stays_in(&call, id).await?;
+    }
     call.parts
         .tenancy
         .delete_rule(&call.authorized, call.customer.account, id)
@@ -191,6 +194,28 @@ async fn check_lets_asker_in(call: &Call, id: RuleId) -> Result<(), Fault> {
     match rule {
         Some(rule) if shuts(&rule) => Err(Fault::invalid_input(format!(
             "Your own address {} is not in {}; a first rule keeps all others out. Approve one that holds it first, or send force: true.",
+            call.source, rule.subnet
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to delete the rule of the asker's own account that lets the asker in, while others keep out who is not in them.
+async fn check_stays_in(call: &Call, id: RuleId) -> Result<(), Fault> {
+    let (parts, account) = (&call.parts, call.customer.account);
+    if account != call.authorized.account() {
+        return Ok(());
+    }
+    let rules = parts.tenancy.rules(&call.authorized, account).await?;
+    let in_force = |rule: &&Rule| {
+        let is_here = rule.regions.is_empty() || rule.regions.contains(&parts.region);
+        rule.state == RuleState::Active && is_here
+    };
+    let lets_in = |rule: &&Rule| rule.subnet.contains(call.source);
+    let (gone, left): (Vec<&Rule>, Vec<&Rule>) = rules.iter().filter(in_force).partition(|rule| rule.id == id);
+    match gone.iter().find(|rule| lets_in(rule)) {
+        Some(rule) if !left.is_empty() && !left.iter().any(lets_in) => Err(Fault::invalid_input(format!(
+            "Your own address {} is in {} and in no other rule; the rules that are left would keep you out. Have one approved that holds it first, or send force: true.",
             call.source, rule.subnet
         ))),
         _ => Ok(()),
@@ -262,9 +287,14 @@ async fn read_fields(head: &Head, body: RequestBody) -> Result<Map<String, Value
     };
     if matches!(head.method, Method::GET | Method::DELETE) {
         let query = Params::parse(head.uri.query().unwrap_or_default(), &[])?;
-        for name in ["root", "ruleId"] {
+        for name in ["root", "ruleId", "force"] {
             let Some(value) = query.get(name) else { continue };
-            if fields.insert(name.to_owned(), json!(value)).is_some() {
+            let value = match (name, value) {
+                ("force", "true") => json!(true),
+                ("force", "false") => json!(false),
+                _ => json!(value),
+            };
+            if fields.insert(name.to_owned(), value).is_some() {
                 return Err(Fault::invalid_input(format!(
                     "{name} stands in the query and in the body."
                 )));

@@ -123,6 +123,64 @@ async fn a_login_below_a_whitelist() {
     }
 }
 
+/// Nobody deletes the rule that lets the asker in without saying so, while another keeps all others out.
+#[tokio::test]
+async fn the_rule_that_lets_one_in_is_not_deleted_by_mistake() {
+    let bench = Bench::new().await;
+    bench.list_network("127.0.0.0/8").await;
+    bench.list_network("192.0.2.0/24").await;
+    let send = async |method: &str, uri: String, text: String| {
+        let request = http::Request::builder().method(method).uri(uri);
+        let request = request.header("content-type", "application/json").body(body(text));
+        bench.send(&bench.root, "iam", request.unwrap()).await
+    };
+    let rule_of = async |subnet: &str| {
+        let told = send(
+            "GET",
+            "/api/whitelist/RSWhitelistListRules?root=baleen".to_owned(),
+            String::new(),
+        )
+        .await;
+        let told: Value = serde_json::from_str(&told.good().body).unwrap();
+        let rules = told["rules"].as_array().unwrap();
+        rules.iter().find(|rule| rule["subNet"] == subnet).unwrap().clone()
+    };
+    let inner = rule_of("127.0.0.0/8").await;
+    let delete = async |rule: &Value, query: &str, more: &str| {
+        let uri = format!("/api/whitelist/RSWhitelistDeleteRule{query}");
+        let text = format!(r#"{{"root":"baleen","ruleId":{}{more}}}"#, rule["ruleId"]);
+        send("DELETE", uri, text).await
+    };
+    for (query, more) in [
+        ("", ""),
+        ("", r#","force":false"#),
+        ("", r#","force":"true""#),
+        ("?force=false", ""),
+        ("?force=1", ""),
+        ("?force=true", r#","force":true"#),
+    ] {
+        let told = delete(&inner, query, more).await;
+        assert_eq!(told.status, 400, "{query} {more}: {}", told.body);
+    }
+    let told = delete(&inner, "", "").await;
+    assert!(
+        told.body.contains("127.0.0.1") && told.body.contains("force: true"),
+        "{}",
+        told.body
+    );
+    // A second rule that holds the address, and the first may go; then it is the last that does.
+    bench.list_network("127.0.0.1/32").await;
+    delete(&inner, "", "").await.good();
+    let last = rule_of("127.0.0.1/32").await;
+    assert_eq!(delete(&last, "", "").await.status, 400);
+    // Without any other nobody is kept out.
+    delete(&rule_of("192.0.2.0/24").await, "", "").await.good();
+    delete(&last, "", "").await.good();
+    bench.list_network("127.0.0.0/8").await;
+    bench.list_network("192.0.2.0/24").await;
+    delete(&rule_of("127.0.0.0/8").await, "?force=true", "").await.good();
+}
+
 /// From outside a live token is one that never was, and stays live.
 #[tokio::test]
 async fn a_reset_below_a_whitelist() {

@@ -242,6 +242,8 @@ fn is_loopback(host: &str) -> bool {
 /// A refusal with what to do about it, by its code (identity contract, "Error codes and status").
 pub(super) fn refused(refusal: &Refusal) -> Failure {
     let Refusal { code, message } = refusal;
+    // The door speaks of the member, who is here types a flag.
+    let message = message.replace("send force: true", "give --force");
     let failure = Failure::new(format!("{} ({code})", message.trim_end_matches('.')));
     match code.as_str() {
         // A whitelist that bars says no more than that, so that a thief learns nothing; who is meant to be let in is told here.
@@ -297,6 +299,16 @@ mod tests {
         }
         assert_eq!(entries(&mut json!({ "Users": "" }), "Users"), Vec::<Value>::new());
         assert_eq!(entries(&mut json!([1]), ""), [json!(1)]);
+    }
+
+    #[test]
+    fn a_member_is_told_as_the_flag() {
+        let told = refused(&Refusal {
+            code: "InvalidInput".to_owned(),
+            message: "Approve one that holds it first, or send force: true.".to_owned(),
+        });
+        let told = told.to_string();
+        assert!(told.contains("or give --force (InvalidInput)"), "{told}");
     }
 
     #[test]

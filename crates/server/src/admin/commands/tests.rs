@@ -217,6 +217,10 @@ fn commands_become_calls() {
             "DELETE api/whitelist/RSWhitelistDeleteRule?root=c&ruleId=7",
         ),
         (
+            "whitelist delete c 7 --force",
+            "DELETE api/whitelist/RSWhitelistDeleteRule?root=c&ruleId=7&force=true",
+        ),
+        (
             "billing --since 2026-01-02 --until 2026-01-03 --customer c",
             "Action=RSListBillingData&From=2026-01-02&Till=2026-01-03&Customer=c",
         ),

@@ -38,7 +38,13 @@ pub(in crate::admin) enum Command {
     /// Turn a rule down that waits for approval.
     Reject(Rule),
     /// Delete a rule.
-    Delete(Rule),
+    Delete {
+        #[command(flatten)]
+        rule: Rule,
+        /// Also if it is the one of your own account that lets you in while others remain, which locks you out.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,9 +113,13 @@ impl Planned for Command {
                 rule.done(call, "is in force")
             }
             Self::Reject(rule) => rule.done(rule.call("POST", "RSWhitelistRejectRule"), "is turned down"),
-            Self::Delete(rule) => rule
-                .done(rule.call("DELETE", "RSWhitelistDeleteRule"), "is deleted")
-                .asking(format!("delete rule {} of {}", rule.id, rule.customer)),
+            Self::Delete { rule, force } => {
+                let mut members = vec![("root", rule.customer.as_str()), ("ruleId", rule.id.as_str())];
+                members.extend(force.then_some(("force", "true")));
+                let call = Call::whitelist("DELETE", "RSWhitelistDeleteRule", &members);
+                rule.done(call, "is deleted")
+                    .asking(format!("delete rule {} of {}", rule.id, rule.customer))
+            }
         })
     }
 }
