@@ -24,7 +24,7 @@ pub struct Customer {
     pub assume_role_control: AssumeRoleControl,
     /// Whether the reseller may act as the customer (RSAssumeCustomerRole).
     pub assume_role_enabled: bool,
-    /// Whether buckets have to use the customer's own regions, and no choice of their own.
+    /// Whether replicas are to be held to the customer's regions. Kept and shown; nothing asks for it yet, as there is no replication.
     pub replication_enforcement: bool,
     /// Where its data may be, sorted; none named means all regions of the store, see [`crate::Tenancy::regions`].
     pub regions: Vec<RegionName>,
@@ -240,7 +240,7 @@ pub struct NewCustomer {
     pub email: EmailAddress,
     /// Who decides whether the reseller may act as it.
     pub assume_role_control: AssumeRoleControl,
-    /// Whether its buckets have to use its regions.
+    /// As [`Customer::replication_enforcement`].
     pub replication_enforcement: bool,
     /// Where its data may be; empty: everywhere.
     pub regions: Vec<RegionName>,
@@ -255,7 +255,7 @@ pub struct ModifyCustomer {
     pub assume_role_enabled: Option<bool>,
     /// Whether it may act.
     pub status: Option<WantedStatus>,
-    /// Whether its buckets have to use its regions.
+    /// As [`Customer::replication_enforcement`].
     pub replication_enforcement: Option<bool>,
     /// Where its data may be; empty: everywhere.
     pub regions: Option<Vec<RegionName>>,

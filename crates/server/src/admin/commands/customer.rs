@@ -22,10 +22,10 @@ pub(in crate::admin) enum Command {
         name: String,
         /// The e-mail of its root user, which is also that user's name.
         email: String,
-        /// Who may let the reseller in.
+        /// Who may let the reseller in, with customer modify --assume-role; nothing changes this later.
         #[arg(long, value_enum, default_value_t = Control::Nobody)]
         assume_role_control: Control,
-        /// A region it may use; may be repeated [default: all].
+        /// A region it may make buckets in; may be repeated [default: all].
         #[arg(long = "may-use", value_name = "REGION")]
         regions: Vec<String>,
         /// Give it no service at first: `customer services` gives it each. Nothing changes this later.
@@ -56,13 +56,13 @@ pub(in crate::admin) enum Command {
     Modify {
         /// Its name.
         name: String,
-        /// Let the reseller in, or no longer; its sessions end then.
+        /// Let the reseller in, or no longer: its sessions end then. Only who was named at customer create may.
         #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
         assume_role: Option<Switch>,
-        /// Hold every bucket to the regions below.
+        /// Keep that replicas are held to the customer's regions. It holds nobody yet: buckets are not replicated.
         #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
         replication_enforcement: Option<Switch>,
-        /// A region it may use, in place of those until now; may be repeated.
+        /// A region it may make buckets in, in place of those until now; may be repeated.
         #[arg(long = "may-use", value_name = "REGION")]
         regions: Vec<String>,
     },
@@ -93,8 +93,11 @@ pub(in crate::admin) enum Command {
 /// Who switches RSAssumeCustomerRole on and off.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::admin) enum Control {
+    /// It is never assumed.
     Nobody,
+    /// The reseller itself.
     Reseller,
+    /// The customer's root.
     Customer,
 }
 

@@ -301,3 +301,14 @@ fn no_secret_is_taken_from_the_command_line() {
         assert!(refused.is_err(), "{words}");
     }
 }
+
+#[test]
+fn what_replication_enforcement_does_is_told() {
+    let help = |words: &[&str]| {
+        let words = ["baleen", "admin", "customer"].iter().chain(words).chain(&["--help"]);
+        let told = Cli::try_parse_from(words).expect_err("help is no command");
+        told.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(help(&["modify"]).contains("It holds nobody yet"));
+    assert!(help(&["create"]).contains("nothing changes this later"));
+}
