@@ -111,7 +111,8 @@ fn good(bench: &Bench, name: &str) -> String {
         | "PasswordResetRequired"
         | "AssumeRoleEnabled"
         | "ReplicationEnforcement"
-        | "RestrictServiceAccess" => "false",
+        | "RestrictServiceAccess"
+        | "Deleted" => "false",
         "ActionName" => "iam:*",
         "Order" => "NewestFirst",
         "ApiTokenId" => "012345",

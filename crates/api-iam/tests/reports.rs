@@ -208,6 +208,49 @@ async fn what_a_customer_may_use_is_shown() {
     }
 }
 
+/// Who can still be taken back is found, and until when.
+#[tokio::test]
+async fn a_deleted_customer_is_listed_apart() {
+    let bench = Bench::new().await;
+    bench.customer("newcorp").await;
+    bench.customer("oldcorp").await;
+    let status = |status| [("CustomerName", "oldcorp"), ("Status", status)];
+    bench
+        .ask(&bench.root, "RSModifyCustomer", &status("deleted"))
+        .await
+        .good();
+    let list = async |deleted: &str| bench.json(&bench.root, "RSListCustomer", &[("Deleted", deleted)]).await;
+    let names = |listed: &Value| -> Vec<String> {
+        let customers = listed.as_array().unwrap().iter();
+        customers
+            .map(|customer| customer["Name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&list("false").await), ["newcorp"]);
+    let deleted = list("true").await;
+    assert_eq!(names(&deleted), ["oldcorp"]);
+    let details = bench
+        .json(&bench.root, "RSCustomerDetails", &[("CustomerName", "oldcorp")])
+        .await;
+    for told in [&deleted[0], &details] {
+        assert_eq!((&told["Status"], &told["Active"]), (&json!("deleted"), &json!(false)));
+        assert!(
+            told["PurgeAfter"].as_str().unwrap() > told["SuspendedAt"].as_str().unwrap(),
+            "{told}"
+        );
+    }
+    bench
+        .ask(&bench.root, "RSModifyCustomer", &status("enabled"))
+        .await
+        .good();
+    assert_eq!(list("true").await, json!([]));
+    assert_eq!(list("false").await[1].get("PurgeAfter"), None);
+    let refused = bench
+        .ask(&bench.root, "RSListCustomer", &[("Deleted", "perhaps")])
+        .await;
+    refused.refused(400, "ValidationError");
+}
+
 #[tokio::test]
 async fn nobody_learns_of_another_s_customers() {
     let bench = Bench::new().await;

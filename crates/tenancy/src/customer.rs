@@ -106,6 +106,14 @@ impl Status {
         }
     }
 
+    /// When the data of a deleted customer begins to go.
+    pub fn purge_after(self) -> Option<Timestamp> {
+        match self {
+            Self::Deleted { purge_after, .. } => Some(purge_after),
+            Self::Enabled | Self::Disabled { .. } | Self::Purging { .. } | Self::Purged { .. } => None,
+        }
+    }
+
     /// Tells whether it was deleted, so that lists leave it out.
     pub fn is_deleted(self) -> bool {
         match self {

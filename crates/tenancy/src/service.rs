@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::limits::{CACHED_CUSTOMERS_MAX, REGIONS_PER_CUSTOMER_MAX};
 use crate::records::{CustomerRecord, account_id, indexed_account};
 use crate::whitelist::Compiled;
-use crate::{Customer, Error, Parts, Service, Settings, keys};
+use crate::{Customer, Error, Parts, Service, Settings, Status, keys};
 use baleen_meta::{Meta, Scan, record};
 use baleen_policy::Authorized;
 use baleen_runtime::{Clock, Entropy};
@@ -140,11 +140,23 @@ impl Tenancy {
 
     /// The customers of the asking reseller by account; neither deleted ones nor itself.
     pub async fn list(&self, by: &Authorized) -> Result<Vec<Arc<Customer>>, Error> {
+        self.listed(by, |status| !status.is_deleted()).await
+    }
+
+    /// The deleted customers of the asking reseller whose data is not all gone, by account.
+    pub async fn list_deleted(&self, by: &Authorized) -> Result<Vec<Arc<Customer>>, Error> {
+        self.listed(by, |status| {
+            status.is_deleted() && !matches!(status, Status::Purged { .. })
+        })
+        .await
+    }
+
+    async fn listed(&self, by: &Authorized, wanted: fn(Status) -> bool) -> Result<Vec<Arc<Customer>>, Error> {
         let mut found = Vec::new();
         for account in self.accounts_of(by.account()).await? {
             let customer = self.customer(account).await?;
             let customer = customer.ok_or_else(|| Error::damaged("a listed customer is not there"))?;
-            if !customer.status.is_deleted() {
+            if wanted(customer.status) {
                 found.push(customer);
             }
         }

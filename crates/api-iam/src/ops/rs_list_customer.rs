@@ -1,4 +1,5 @@
-//! `RSListCustomer` (seed 004, "RSListCustomer"): the customers of who asks, without deleted ones.
+//! `RSListCustomer` (seed 004, "RSListCustomer"): the customers of who asks, without deleted ones. With `Deleted`,
+//! ours, those alone that were deleted and can still be taken back, or whose purge is under way.
 
 use super::Call;
 use crate::answer::Answer;
@@ -9,7 +10,11 @@ use serde_json::{Map, Value, json};
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let parts = &call.parts;
-    let customers = parts.tenancy.list(&call.authorized).await?;
+    let customers = if call.params.flag("Deleted")?.unwrap_or(false) {
+        parts.tenancy.list_deleted(&call.authorized).await?
+    } else {
+        parts.tenancy.list(&call.authorized).await?
+    };
     Ok(Answer::Json(
         customers
             .iter()
@@ -36,6 +41,9 @@ pub(super) fn particulars(call: &Call, customer: &Customer) -> Map<String, Value
     put("Regions", regions.iter().map(|region| json!(region.as_str())).collect());
     put("ReplicationEnforcement", json!(customer.replication_enforcement));
     put("Status", json!(word(customer.status)));
+    if let Some(at) = customer.status.purge_after() {
+        put("PurgeAfter", json!(at.to_rfc3339_millis()));
+    }
     // As in RSCreateCustomer.
     put("ProjectID", json!(customer.project.to_string()));
     put("RestrictServiceAccess", json!(customer.access != ServiceAccess::All));
@@ -62,6 +70,7 @@ fn word(status: Status) -> &'static str {
     match status {
         Status::Enabled => "enabled",
         Status::Disabled { .. } => "disabled",
-        Status::Deleted { .. } | Status::Purging { .. } | Status::Purged { .. } => "deleted",
+        Status::Deleted { .. } => "deleted",
+        Status::Purging { .. } | Status::Purged { .. } => "purging",
     }
 }

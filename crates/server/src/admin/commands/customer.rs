@@ -15,7 +15,11 @@ use serde_json::Value;
 #[derive(Debug, Subcommand)]
 pub(in crate::admin) enum Command {
     /// List the customers.
-    List,
+    List {
+        /// Those that were deleted, until when each can be taken back (customer enable).
+        #[arg(long)]
+        deleted: bool,
+    },
     /// Make a customer with its root user, and show the token with which root sets its password.
     Create {
         /// Its name: 3 to 63 lower-case letters, digits and hyphens.
@@ -150,14 +154,27 @@ impl Planned for Command {
             Plan::done(call, format!("customer {name} {sentence}"))
         };
         Ok(match self {
-            Self::List => Plan::new(
+            Self::List { deleted: true } => Plan::new(
+                Call::iam("RSListCustomer").with("Deleted", "true"),
+                Show::Table {
+                    list: "",
+                    columns: &[
+                        ("NAME", "Name"),
+                        ("ACCOUNT", "RootID"),
+                        ("STATUS", "Status"),
+                        ("PURGED AFTER", "PurgeAfter"),
+                        ("+CREATED", "CreatedOn"),
+                    ],
+                },
+            ),
+            Self::List { deleted: false } => Plan::new(
                 Call::iam("RSListCustomer"),
                 Show::Table {
                     list: "",
                     columns: &[
                         ("NAME", "Name"),
                         ("ACCOUNT", "RootID"),
-                        ("ACTIVE", "Active"),
+                        ("STATUS", "Status"),
                         ("CREATED", "CreatedOn"),
                         ("+REGIONS", "Regions"),
                         ("+ASSUME ROLE", "AssumeRoleControl"),
@@ -218,6 +235,7 @@ impl Planned for Command {
                         ("e-mail", "Email"),
                         ("status", "Status"),
                         ("created", "CreatedOn"),
+                        ("purged after", "PurgeAfter"),
                         ("last access", "LastAccess"),
                         ("users", "NumUsers"),
                         ("admins", "NumAdminUsers"),

@@ -52,6 +52,7 @@ fn commands_become_calls() {
     for (words, expected) in [
         ("whoami", "Action=GetCallerIdentity"),
         ("customer list", "Action=RSListCustomer"),
+        ("customer list --deleted", "Action=RSListCustomer&Deleted=true"),
         (
             "customer create newcorp root@newcorp.com --may-use a --may-use b",
             "Action=RSCreateCustomer&CustomerName=newcorp&CustomerEmail=root%40newcorp.com&AssumeRoleControl=&Regions=a%2Cb",
