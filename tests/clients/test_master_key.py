@@ -170,13 +170,18 @@ def test_while_it_serves_and_while_it_stands(start, idp, moto):
     again = subprocess.run(
         [Baleen.binary(), "admin", "rotate-master-key", "--data", str(server.data)], capture_output=True, text=True, timeout=60
     )
-    assert again.returncode == 0 and again.stdout.startswith("no key was made: master key 2 seals"), again
-    assert rotated(server)["isMade"] is False and rotated(server)["held"] == [1, 2]
+    assert again.returncode == 1 and "no key was made: master key 2 seals" in again.stderr, again
+    refused = rotate(server)
+    told = json.loads(refused.stdout)
+    assert (refused.returncode, told["isMade"], told["held"]) == (1, False, [1, 2])
     metrics = requests.get(f"{server.ops}/metrics", timeout=10).text
     assert "baleen_master_key_newest 2" in metrics and "baleen_master_keys_needed 2" in metrics
     assert server.stop() == 0
 
-    # Nothing is under way now.
+    # Nothing is under way now. The change is ended first, and who asked for a key is told that there is none.
+    refused = rotate(server)
+    told = json.loads(refused.stdout)
+    assert (refused.returncode, told["isMade"], told["held"], told["needed"]) == (1, False, [1, 2], [2])
     told = rotated(server, "--retire-old")
     assert (told["held"], told["needed"]) == ([2], [2])
     assert first not in master.read_text() and master.stat().st_mode & 0o777 == 0o600

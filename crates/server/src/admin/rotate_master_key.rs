@@ -59,8 +59,7 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Err(failure) if !is_held(data) => return Err(failure),
         Err(failure) => served(data, arguments.retire_old, failure)?,
     };
-    tell(&outcome, arguments.retire_old, json)?;
-    Ok(ExitCode::SUCCESS)
+    tell(&outcome, arguments.retire_old, json)
 }
 
 fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Failure> {
@@ -159,7 +158,7 @@ fn no_key_made(newest: &Value, until: Option<&str>) -> String {
             "no key was made: master key {newest} seals, and the change to it is over at {until}; ask again then for another one"
         ),
         None => format!(
-            "no key was made: the change to master key {newest} had been cut short, and is over now; ask again for another one"
+            "no key was made: the change to master key {newest} was not over when the work on it stopped, and is now; run this again for another one"
         ),
     }
 }
@@ -173,22 +172,29 @@ fn total(counts: &Value) -> u64 {
     kinds.filter_map(|kind| kind["resealed"].as_u64()).sum()
 }
 
-fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
+/// Tells what was done. A script that asked for a key and got none has to notice.
+fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<ExitCode, Failure> {
     let Outcome { file, status, is_made } = outcome;
+    let code = if *is_made || retire {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
     if json {
         let mut shown = status.clone();
         shown["file"] = json!(file);
         if !retire {
             shown["isMade"] = json!(is_made);
         }
-        return output::json(&shown);
+        return output::json(&shown).map(|()| code);
     }
     let newest = &status["newest"];
     let file = file.display();
     if retire {
         return output::line(&format!(
             "{file} holds master key {newest} alone; backups from before need the older ones"
-        ));
+        ))
+        .map(|()| code);
     }
     let kinds = status["sealed"].as_array().into_iter().flatten();
     let counts = kinds
@@ -203,7 +209,7 @@ fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
         .join("\n");
     if !is_made {
         // What is sealed under the key before may still be under way: one more key would not be one less in the file.
-        return output::line(&no_key_made(newest, status["until"].as_str()));
+        return Err(Failure::new(no_key_made(newest, status["until"].as_str())));
     }
     output::line(&format!(
         "master key {newest} seals from now on; sealed anew:\n{counts}"
@@ -216,5 +222,5 @@ fn tell(outcome: &Outcome, retire: bool, json: bool) -> Result<(), Failure> {
         "back {file} up now. The older keys are still in it, for backups of the store from before; `baleen admin \
          rotate-master-key --retire-old` takes them out, {later}"
     ));
-    Ok(())
+    Ok(code)
 }
