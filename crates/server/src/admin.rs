@@ -299,10 +299,14 @@ async fn answer(client: &Client, plan: &Plan) -> Result<Value, Failure> {
         (None, _) if plan.may_want_code => match client.ask(&call).await? {
             Err(refusal) if refusal.code == "TFARequired" => {
                 client
-                    .send(&call.secret("OTP", ask("code of the authenticator, or a recovery code")?))
+                    .send(
+                        &call
+                            .clone()
+                            .secret("OTP", ask("code of the authenticator, or a recovery code")?),
+                    )
                     .await
             }
-            answer => answer.map_err(|refusal| refused(&refusal)),
+            answer => answer.map_err(|refusal| refused(&refusal, &call)),
         },
         (None, _) => client.send(&call).await,
     }

@@ -19,6 +19,8 @@ pub(super) struct Call {
     header: Option<(&'static str, String)>,
     body: Body,
     pub(super) is_signed: bool,
+    /// What to do when it is denied, if that is not to take other credentials.
+    pub(super) if_denied: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +63,7 @@ impl Call {
             header: None,
             body: Body::Form(Vec::new()),
             is_signed: true,
+            if_denied: None,
         }
         .with("Action", action)
         .with("Version", version)
@@ -84,6 +87,7 @@ impl Call {
             header: None,
             body,
             is_signed: true,
+            if_denied: None,
         }
     }
 
@@ -96,6 +100,7 @@ impl Call {
             header: None,
             body: Body::None,
             is_signed: false,
+            if_denied: None,
         }
     }
 
@@ -103,6 +108,13 @@ impl Call {
     #[must_use]
     pub(super) fn below(mut self, folder: &str) -> Self {
         self.path = format!("/{}{}", folder.trim_matches('/'), self.path);
+        self
+    }
+
+    /// Says what to do when it is denied: what was typed is wrong, or the session is of the wrong kind.
+    #[must_use]
+    pub(super) fn if_denied(mut self, advice: &'static str) -> Self {
+        self.if_denied = Some(advice);
         self
     }
 

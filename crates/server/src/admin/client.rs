@@ -80,7 +80,7 @@ impl Client {
 
     /// Makes one call.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, Failure> {
-        self.ask(call).await?.map_err(|refusal| refused(&refusal))
+        self.ask(call).await?.map_err(|refusal| refused(&refusal, call))
     }
 
     /// Makes one call; a refusal is an answer too.
@@ -99,7 +99,7 @@ impl Client {
 
     /// Makes one call whose answer is a text of its own.
     pub(super) async fn send_for_text(&self, call: &Call) -> Result<Value, Failure> {
-        let answer = self.open(call).await?.map_err(|refusal| refused(&refusal))?;
+        let answer = self.open(call).await?.map_err(|refusal| refused(&refusal, call))?;
         let body = self.read_whole(answer).await?;
         Ok(Value::String(String::from_utf8_lossy(&body).into_owned()))
     }
@@ -120,7 +120,7 @@ impl Client {
         call: &Call,
         mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut answer = self.open(call).await?.map_err(|refusal| refused(&refusal))?;
+        let mut answer = self.open(call).await?.map_err(|refusal| refused(&refusal, call))?;
         while let Some(frame) = self.in_time(answer.frame()).await? {
             let frame = frame.map_err(|error| broken_off(&error))?;
             take(frame.data_ref().map_or(&[][..], |data| data))?;
@@ -240,11 +240,14 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// A refusal with what to do about it, by its code (identity contract, "Error codes and status").
-pub(super) fn refused(refusal: &Refusal) -> Failure {
+pub(super) fn refused(refusal: &Refusal, call: &Call) -> Failure {
     let Refusal { code, message } = refusal;
     // The door speaks of the member, who is here types a flag.
     let message = message.replace("send force: true", "give --force");
     let failure = Failure::new(format!("{} ({code})", message.trim_end_matches('.')));
+    if let Some(advice) = call.if_denied.filter(|_| code == "AccessDenied") {
+        return failure.advise(advice);
+    }
     match code.as_str() {
         // A whitelist that bars says no more than that, so that a thief learns nothing; who is meant to be let in is told here.
         "AccessDenied" => failure
@@ -303,20 +306,28 @@ mod tests {
 
     #[test]
     fn a_member_is_told_as_the_flag() {
-        let told = refused(&Refusal {
-            code: "InvalidInput".to_owned(),
-            message: "Approve one that holds it first, or send force: true.".to_owned(),
-        });
+        let told = refused(
+            &Refusal {
+                code: "InvalidInput".to_owned(),
+                message: "Approve one that holds it first, or send force: true.".to_owned(),
+            },
+            &Call::iam("ListUsers"),
+        );
         let told = told.to_string();
         assert!(told.contains("or give --force (InvalidInput)"), "{told}");
     }
 
     #[test]
     fn a_refusal_has_code_and_advice() {
-        let told = refused(&Refusal {
+        let denied = Refusal {
             code: "AccessDenied".to_owned(),
             message: "Access denied.".to_owned(),
-        });
+        };
+        // Where it is about what was typed, nobody is sent to look for other credentials.
+        let call = Call::sts("RSLogin").if_denied("check the password");
+        let told = refused(&denied, &call).to_string();
+        assert!(told.contains("check the password") && !told.contains("root"), "{told}");
+        let told = refused(&denied, &Call::iam("ListUsers"));
         let told = told.to_string();
         assert!(
             ["Access denied (AccessDenied)", "whoami", "whitelist"]

@@ -31,8 +31,14 @@ impl Planned for Arguments {
                 .header("x-lyve-customer", customer)
                 .with("Customer", customer)
                 .with("UserName", user)
-                .secret("Password", ask("password")?),
-            _ => Call::sts("RSFederatedLogin").secret("Code", ask("login code")?),
+                .secret("Password", ask("password")?)
+                .if_denied(
+                    "customer, user, password or code is wrong, or the customer does not let this user or this address in: \
+                     the door does not tell which. After five failures wait a minute: a right password is refused for as long too",
+                ),
+            _ => Call::sts("RSFederatedLogin")
+                .secret("Code", ask("login code")?)
+                .if_denied("the code is good once and for a minute: log in at the identity provider again for another one"),
         };
         let mut plan = self.opening.plan(call.unsigned(), "Credentials")?;
         plan.may_want_code = !self.federated;

@@ -47,14 +47,18 @@ impl Planned for Command {
             Self::Change => {
                 let call = Call::iam("ChangePassword")
                     .secret("OldPassword", ask("old password")?)
-                    .secret("NewPassword", ask_new("new password")?);
+                    .secret("NewPassword", ask_new("new password")?)
+                    .if_denied("check the old password; baleen admin whoami tells whose it is that is changed");
                 Plan::done(call, "the password is changed; other log-ins of yours are ended")
             }
             Self::Redeem => {
                 let call = Call::iam("RSResetPassword")
                     .unsigned()
                     .secret("Token", ask("reset token")?)
-                    .secret("NewPassword", ask_new("password")?);
+                    .secret("NewPassword", ask_new("password")?)
+                    .if_denied(
+                        "a reset token is good once, for 6 hours, and until a newer one is made: ask who made it for another one",
+                    );
                 Plan::done(call, "the password is set")
             }
         })

@@ -10,6 +10,9 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde_json::Value;
 
+/// The calls about the own second factor want a session that a password has opened.
+const LOG_IN: &str = "log in first: baleen admin login CUSTOMER USER --save NAME, and give --profile NAME here";
+
 #[derive(Debug, Subcommand)]
 pub(in crate::admin) enum Command {
     /// Begin: show a secret for the authenticator, as a picture to scan and as text. It wants a session of admin login.
@@ -28,17 +31,22 @@ pub(in crate::admin) enum Command {
 impl Planned for Command {
     fn plan(&self) -> Result<Plan, Failure> {
         Ok(match self {
-            Self::Begin => Plan::new(Call::iam("RSPrepareTFA"), Show::Drawn(authenticator))
+            Self::Begin => Plan::new(Call::iam("RSPrepareTFA").if_denied(LOG_IN), Show::Drawn(authenticator))
                 .noting("scan it and, within 30 minutes: baleen admin tfa confirm"),
             Self::Confirm => {
-                let call = Call::iam("RSEnableTFA").secret("OTP", ask("code of the authenticator")?);
+                let call = Call::iam("RSEnableTFA").secret("OTP", ask("code of the authenticator")?).if_denied(
+                    "type the code that the authenticator shows now, and check the clock of its device; in the session of \
+                     tfa begin: --profile",
+                );
                 Plan::new(call, Show::Drawn(recovery_codes)).noting(
                     "the recovery codes are shown this once; each is good for one log-in without the authenticator. \
                      New ones: tfa begin and tfa confirm again",
                 )
             }
             Self::Off => {
-                let call = Call::iam("RSDisableTFA");
+                let call = Call::iam("RSDisableTFA").if_denied(
+                    "in a session of baleen admin login (--profile), give the code that the authenticator shows now, or a recovery code",
+                );
                 let call = match ask_maybe("code of the authenticator, or a recovery code")? {
                     Some(code) => call.secret("OTP", code),
                     None => call,
