@@ -159,11 +159,17 @@ async fn what_cannot_be_asked() {
             }
         }
     }
-    let backwards = [("From", "2027-01-16"), ("Till", "2027-01-14")];
-    bench
-        .ask(&bench.root, "RSListAuditLog", &backwards)
-        .await
-        .refused(400, "ValidationError");
+    for (from, till) in [
+        ("2027-01-16", "2027-01-14"),
+        ("2027-01-16", "2027-01-15"),
+        ("2027-01-16T00:00:00Z", "2027-01-15"),
+        ("2027-01-16T00:00:01Z", "2027-01-16T00:00:00Z"),
+    ] {
+        let backwards = bench
+            .ask(&bench.root, "RSListAuditLog", &[("From", from), ("Till", till)])
+            .await;
+        backwards.refused(400, "ValidationError");
+    }
 }
 
 #[tokio::test]

@@ -47,9 +47,18 @@ pub(super) fn filter(params: &Params) -> Result<Query, Fault> {
         ..Query::default()
     };
     match (query.from, query.till) {
-        (Some(from), Some(till)) if till < from => Err(violation("Till", "it must not be before From")),
+        // A day as `Till` ends where the next begins: the day before `From` ends where that begins.
+        (Some(from), Some(till)) if till < from || till == from && is_day(params, "Till") => {
+            Err(violation("Till", "it must not be before From"))
+        }
         _ => Ok(query),
     }
+}
+
+fn is_day(params: &Params, name: &str) -> bool {
+    params
+        .get(name)
+        .is_some_and(|text| Timestamp::parse_rfc3339(text).is_err())
 }
 
 /// A time, or the beginning of the day so many days after a date.
