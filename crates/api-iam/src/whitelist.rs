@@ -269,6 +269,13 @@ fn encode(rule: &Rule) -> Value {
     if !rule.notes.is_empty() {
         put("notes", json!(rule.notes));
     }
+    // Ours: what was asked for, and what came of it.
+    if let Some(days) = rule.ttl_days {
+        put("ttl", json!(days));
+    }
+    if let Some(until) = rule.until {
+        put("endsAt", json!(until.to_rfc3339_millis()));
+    }
     Value::Object(object)
 }
 

@@ -123,6 +123,36 @@ async fn a_login_below_a_whitelist() {
     }
 }
 
+/// The days of a rule are listed, and from its approval on when it ends.
+#[tokio::test]
+async fn a_rule_with_days_is_listed_with_its_end() {
+    let bench = Bench::new().await;
+    let send = async |method: &str, call: &str, text: String| {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("/api/whitelist/{call}"));
+        let request = request.header("content-type", "application/json").body(body(text));
+        let told = bench.send(&bench.root, "iam", request.unwrap()).await;
+        serde_json::from_str::<Value>(&told.good().body).unwrap()
+    };
+    let listed = async || send("GET", "RSWhitelistListRules?root=baleen", String::new()).await["rules"][0].clone();
+    let rule = r#"{"root":"baleen","subNet":"127.0.0.0/8","ttl":3}"#.to_owned();
+    let id = send("PUT", "RSWhitelistAddRule", rule).await["ruleId"].clone();
+    let rule = listed().await;
+    assert_eq!((&rule["ttl"], rule.get("endsAt")), (&3.into(), None));
+    send(
+        "POST",
+        "RSWhitelistApproveRule",
+        format!(r#"{{"root":"baleen","ruleId":{id}}}"#),
+    )
+    .await;
+    let rule = listed().await;
+    assert_eq!(
+        (&rule["ttl"], &rule["endsAt"]),
+        (&3.into(), &"2027-01-18T08:00:00.000Z".into())
+    );
+}
+
 /// Nobody deletes the rule that lets the asker in without saying so, while another keeps all others out.
 #[tokio::test]
 async fn the_rule_that_lets_one_in_is_not_deleted_by_mistake() {

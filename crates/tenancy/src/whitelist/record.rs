@@ -32,16 +32,20 @@ impl RuleRecord {
     /// The rule as it stands at a time.
     pub(crate) fn rule(&self, id: RuleId, now: Timestamp) -> Result<Rule, Error> {
         let mut updated = Timestamp::from_nanos(self.updated_ns);
+        let mut end = None;
         let state = match self.stage {
             StageRecord::Pending => RuleState::Pending,
             StageRecord::Rejected => RuleState::Rejected,
-            StageRecord::Active { until_ns } => match until_ns.map(Timestamp::from_nanos) {
-                Some(until) if until <= now => {
-                    updated = until;
-                    RuleState::Suspended
+            StageRecord::Active { until_ns } => {
+                end = until_ns.map(Timestamp::from_nanos);
+                match end {
+                    Some(until) if until <= now => {
+                        updated = until;
+                        RuleState::Suspended
+                    }
+                    _ => RuleState::Active,
                 }
-                _ => RuleState::Active,
-            },
+            }
         };
         Ok(Rule {
             id,
@@ -49,6 +53,7 @@ impl RuleRecord {
             regions: self.regions()?,
             notes: self.notes.clone(),
             ttl_days: self.ttl_days,
+            until: end,
             state,
             inserted: Timestamp::from_nanos(self.inserted_ns),
             updated,

@@ -19,6 +19,8 @@ pub struct Rule {
     pub notes: String,
     /// How many days it is in force from its approval on; `None` is without end.
     pub ttl_days: Option<u32>,
+    /// When it ends, or has ended, since it was approved; `None` is without end, or not approved.
+    pub until: Option<Timestamp>,
     /// Where it stands.
     pub state: RuleState,
     /// When it was asked for.

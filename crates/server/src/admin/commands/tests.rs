@@ -202,6 +202,10 @@ fn commands_become_calls() {
             r#"api/whitelist/RSWhitelistAddRule{"root":"c","subNet":"192.0.2.0/24","ttl":3}"#,
         ),
         (
+            "whitelist add c 192.0.2.0/24 --regions a,b --regions c",
+            r#"api/whitelist/RSWhitelistAddRule{"regions":["a","b","c"],"root":"c","subNet":"192.0.2.0/24"}"#,
+        ),
+        (
             "whitelist approve c 7",
             r#"api/whitelist/RSWhitelistApproveRule{"root":"c","ruleId":"7"}"#,
         ),

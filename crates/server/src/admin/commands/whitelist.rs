@@ -26,6 +26,9 @@ pub(in crate::admin) enum Command {
         /// Days from the approval after which the rule ends [default: never].
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        /// A region where it holds; may be repeated [default: all].
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        regions: Vec<String>,
     },
     /// Let a network in, and with the first keep all others out.
     Approve {
@@ -77,7 +80,9 @@ impl Planned for Command {
                         ("ID", "ruleId"),
                         ("NETWORK", "subNet"),
                         ("STATUS", "status"),
+                        ("ENDS", "endsAt"),
                         ("NOTES…", "notes"),
+                        ("+DAYS", "ttl"),
                         ("+REGIONS", "regions"),
                         ("+UPDATED", "updatedAt"),
                     ],
@@ -88,6 +93,7 @@ impl Planned for Command {
                 network,
                 notes,
                 days,
+                regions,
             } => {
                 let mut call = Call::whitelist("PUT", "RSWhitelistAddRule", &[("root", customer), ("subNet", network)]);
                 if let Some(notes) = notes {
@@ -95,6 +101,9 @@ impl Planned for Command {
                 }
                 if let Some(days) = days {
                     call = call.member("ttl", json!(days));
+                }
+                if !regions.is_empty() {
+                    call = call.member("regions", json!(regions));
                 }
                 Plan::new(
                     call,
