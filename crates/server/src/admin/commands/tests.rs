@@ -141,6 +141,14 @@ fn commands_become_calls() {
             "Action=UpdateApiToken&ApiTokenId=ab12cd&Label=l&Group=&DefaultTags=",
         ),
         (
+            "token update ab12cd --must-log-in on --public off --group-write",
+            "Action=UpdateApiToken&ApiTokenId=ab12cd&GroupWrite=true&Public=false&MustLogIn=true",
+        ),
+        (
+            "token update --must-log-in=on ab12cd",
+            "Action=UpdateApiToken&ApiTokenId=ab12cd&MustLogIn=true",
+        ),
+        (
             "token enable ab12cd",
             "Action=UpdateApiToken&ApiTokenId=ab12cd&Enabled=true",
         ),

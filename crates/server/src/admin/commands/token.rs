@@ -84,10 +84,10 @@ pub(in crate::admin) struct Options {
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Let the group change them.
-    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", hide_possible_values = true)]
     group_write: Option<Switch>,
     /// Let guests see them.
-    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", hide_possible_values = true)]
     public: Option<Switch>,
     /// A tag put on every upload; may be repeated.
     #[arg(long = "tag", value_name = "TEXT", value_delimiter = ',')]
@@ -96,7 +96,7 @@ pub(in crate::admin) struct Options {
     #[arg(long, value_name = "NAME")]
     display_profile: Option<String>,
     /// Let it count only for who is logged in besides.
-    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", hide_possible_values = true)]
     must_log_in: Option<Switch>,
     /// When it ends: 2027-01-31T00:00:00Z [default: never].
     #[arg(long, value_name = "TIME")]
