@@ -68,8 +68,9 @@ impl Call {
 
     /// Whether who asks is of the account that owns the bucket.
     pub(crate) fn is_of_owner(&self) -> bool {
-        let own = self.asker.principal.user().map(|user| user.account);
-        own.is_some() && own == self.bucket.as_ref().map(|bucket| bucket.owner)
+        self.bucket
+            .as_ref()
+            .is_some_and(|bucket| self.asker.is_of(bucket.owner))
     }
 
     /// Decides about one key of the bucket.
@@ -230,6 +231,25 @@ struct Place {
     rules: Option<Arc<Rules>>,
 }
 
+/// Leads nobody to a bucket whose policy may let nobody in. All other places look alike: nobody is told whether they are.
+fn open_to_nobody(place: Result<Place, Fault>, routed: &RoutedTo) -> Result<Place, Fault> {
+    let place = place.map_err(|fault| {
+        if fault.status.is_server_error() {
+            fault
+        } else {
+            Fault::access_denied()
+        }
+    })?;
+    let (Some(bucket), Some(rules)) = (&place.bucket, &place.rules) else {
+        return Err(Fault::access_denied());
+    };
+    routed.belongs_to(bucket.owner);
+    if !rules.may_admit_nobody() {
+        return Err(Fault::access_denied());
+    }
+    Ok(place)
+}
+
 /// The hook.
 pub(crate) struct Access {
     services: Services,
@@ -293,10 +313,13 @@ impl Access {
     ) -> Result<Call, Fault> {
         let place = self.place(row, cx.s3_path()).await;
         let Place { name, bucket, rules } = if asker.is_nobody() {
-            self.open_to_nobody(place, asker, routed).await?
+            open_to_nobody(place, routed)?
         } else {
             place?
         };
+        if let Some(bucket) = &bucket {
+            self.pass_gate(bucket, asker).await?;
+        }
         let in_bucket = name.as_ref().map(|name| match &bucket {
             Some(bucket) => asker.facts(bucket, rules.as_deref()),
             None => BucketFacts {
@@ -396,33 +419,12 @@ impl Access {
         Ok(Place { name, bucket, rules })
     }
 
-    /// Leads nobody to a bucket whose policy may let nobody in. All other places look alike: nobody is told whether they are.
-    async fn open_to_nobody(
-        &self,
-        place: Result<Place, Fault>,
-        asker: &Asker,
-        routed: &RoutedTo,
-    ) -> Result<Place, Fault> {
-        let place = place.map_err(|fault| {
-            if fault.status.is_server_error() {
-                fault
-            } else {
-                Fault::access_denied()
-            }
-        })?;
-        let (Some(bucket), Some(rules)) = (&place.bucket, &place.rules) else {
-            return Err(Fault::access_denied());
-        };
-        routed.belongs_to(bucket.owner);
-        if !rules.may_admit_nobody() {
-            return Err(Fault::access_denied());
-        }
-        self.pass_gate(bucket, asker).await?;
-        Ok(place)
-    }
-
-    /// Holds nobody to the networks that the owner of a bucket allows (identity contract, section 5).
+    /// Holds nobody and the users of other accounts to what holds for the owner of a bucket: its networks, and whether it is
+    /// served at all (identity contract, section 5). The edge has asked for the own users of the owner.
     async fn pass_gate(&self, bucket: &Bucket, asker: &Asker) -> Result<(), Fault> {
+        if asker.is_of(bucket.owner) {
+            return Ok(());
+        }
         let origin = asker.origin.ok_or_else(Fault::access_denied)?;
         let admitted = self.services.gate.admit_to("s3", bucket.owner, &origin).await;
         admitted.map_err(|barred| match barred {
@@ -484,9 +486,7 @@ impl Access {
         let Some(bucket) = bucket else {
             return Err(ObjectError::NoSuchBucket(at.bucket.clone()).into());
         };
-        if asker.is_nobody() {
-            self.pass_gate(&bucket, &asker).await?;
-        }
+        self.pass_gate(&bucket, &asker).await?;
         let may_list = asker.may_list(&bucket, rules.as_deref());
         if !may_list {
             request.extensions.insert(HiddenSource);

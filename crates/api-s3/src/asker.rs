@@ -5,7 +5,7 @@ use baleen_policy::{
     AclOf, Acls, Action, Ask, Authorized, BucketFacts, Context, Denied, Key, Origin, Principal, Resource, TagFamily,
     acl_of, authorize, deciding, is_forbidden, looks_at_tags,
 };
-use baleen_types::{Acl, ETag};
+use baleen_types::{AccountId, Acl, ETag};
 use std::borrow::Cow;
 
 use crate::fault::Fault;
@@ -86,6 +86,11 @@ impl Asker {
 
     pub(crate) fn is_nobody(&self) -> bool {
         self.principal.user().is_none()
+    }
+
+    /// Whether the asker acts in an account.
+    pub(crate) fn is_of(&self, account: AccountId) -> bool {
+        self.principal.user().is_some_and(|user| user.account == account)
     }
 
     /// Whether a policy looks at the tags that the request gives to the object.

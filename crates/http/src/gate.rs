@@ -14,7 +14,8 @@ pub trait Gate: Send + Sync + 'static {
     async fn admit(&self, door: &str, principal: &Principal, origin: &Origin) -> Result<(), Barred>;
 
     /// Lets anybody at all in to what belongs to `account` behind the door of a name: that door asks it for a request without
-    /// credentials, once it knows the owner of what the request is about (identity contract, section 5).
+    /// credentials, and for one of another account, once it knows the owner of what the request is about (identity contract,
+    /// section 5).
     async fn admit_to(&self, door: &str, account: AccountId, origin: &Origin) -> Result<(), Barred>;
 
     /// Lets `account` keep data in a region: a door asks it before something is made there that will hold data.

@@ -263,6 +263,69 @@ async fn nobody_comes_from_networks_that_the_owner_does_not_list() {
     assert_eq!(server.raw(get(&key("k"))).await.status.as_u16(), 200);
 }
 
+/// Who signs with the key of another account gets no further than who signs with none.
+#[tokio::test]
+async fn another_account_gets_in_where_the_owner_does_and_nowhere_else() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    assert_eq!(server.send_as(STRANGER, put("/foreign")).await.status.as_u16(), 200);
+    assert_eq!(server.send_as(STRANGER, put("/foreign/own")).await.status.as_u16(), 200);
+    let anybody = |resource: &str| policy(&[&statement("Allow", "\"*\"", "s3:*", resource)]);
+    let stranger = policy(&[
+        &statement("Allow", r#"{"AWS": "100000000002"}"#, "s3:*", "bucket"),
+        &statement("Allow", r#"{"AWS": "100000000002"}"#, "s3:*", "bucket/*"),
+    ]);
+    let copy = |to: &str, from: &str| put(to).header("x-amz-copy-source", from);
+    let keys = "<Delete><Object><Key>n</Key></Object></Delete>";
+    let asks = || {
+        [
+            get(&key("k")),
+            head(&key("k")),
+            get("/bucket/k?tagging"),
+            put(&key("n")).body("theirs"),
+            delete(&key("n")),
+            post("/bucket?delete").body(keys),
+            post("/bucket/n?uploads"),
+            copy("/bucket/n", "/foreign/own"),
+            copy("/foreign/n", "/bucket/k"),
+            get("/bucket"),
+            head("/bucket"),
+            get("/bucket?versions"),
+        ]
+    };
+    let (owner, other) = ("100000000001", "100000000002");
+    for document in [stranger, anybody("bucket/*")] {
+        server.ok(put("/bucket?policy").body(&document)).await;
+        let is_whole = document.contains(other);
+        for (whose, barred, status) in [
+            (owner, Barred::NotListed, 403),
+            (owner, Barred::Withheld, 403),
+            (owner, Barred::Unavailable, 503),
+            // The edge asks for the account that signs.
+            (other, Barred::NotListed, 200),
+        ] {
+            *server.network.0.lock().unwrap() = vec![(AccountId::parse(whose).unwrap(), barred)];
+            for ask in asks() {
+                let told = format!("{} {}", ask.method, ask.target);
+                let lists = ["/bucket", "/bucket?versions"].contains(&&*ask.target);
+                let expected = if status == 200 && lists && !is_whole {
+                    403
+                } else {
+                    status
+                };
+                let answer = server.send_as(STRANGER, ask).await.status.as_u16();
+                let answer = if answer == 204 { 200 } else { answer };
+                assert_eq!(answer, expected, "{barred:?} {document}: {told}");
+            }
+            // Its own users are let in, or not, by the edge.
+            let of_clerk = server.send_as(CLERK, get(&key("k"))).await.status.as_u16();
+            assert_eq!(of_clerk, if is_whole { 403 } else { 200 });
+            server.ok(get(&key("k"))).await;
+            server.ok(copy("/bucket/mine", "/bucket/k")).await;
+        }
+    }
+}
+
 /// What nobody does is in the log of whose the bucket is.
 #[tokio::test]
 async fn the_owners_log_has_what_nobody_does() {
