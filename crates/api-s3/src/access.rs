@@ -90,11 +90,11 @@ impl Call {
         self.told(self.decide_object(&self.asker.giving(tags), self.action))
     }
 
-    /// Decides about the object once the document is known, of which policies are told too.
-    pub(crate) fn decide_told(&self, tell: impl FnOnce(&mut Context<'static>)) -> Result<(), Fault> {
-        let mut asker = Asker::clone(&self.asker);
-        tell(&mut asker.context);
-        self.told(self.decide_object(&asker, self.action))
+    /// Decides about the object once the document is known, of which policies are told too, now and in all that is still to
+    /// be decided.
+    pub(crate) fn decide_told(&mut self, tell: impl FnOnce(&mut Context<'static>)) -> Result<(), Fault> {
+        tell(&mut Arc::make_mut(&mut self.asker).context);
+        self.told(self.decide_object(&self.asker, self.action))
     }
 
     /// Decides whether the object may be given tags that are not in the request.
@@ -288,7 +288,7 @@ impl Access {
         let origin = cx.extensions_mut().get::<Origin>().copied();
         let context = Context::new(self.services.clock.now()).origin(origin);
         let query = cx.uri().query().unwrap_or_default();
-        let context = circumstances(context, query, cx.headers(), &self.services.region);
+        let context = circumstances(context, row.name, (query, cx.headers()), &self.services.region);
         let mut asker = Asker::new(principal, origin, context);
         let given = given_tags(row.name, cx.headers());
         if !given.is_empty() {

@@ -37,11 +37,14 @@ const HEADERS: [(&str, Key); 11] = [
     ("x-amz-copy-source", Key::S3XAmzCopySource),
 ];
 
-/// Adds what a request says of itself.
+/// The operations that lock what they make as their headers say.
+const LOCKING: [&str; 3] = ["PutObject", "CopyObject", "CreateMultipartUpload"];
+
+/// Adds what a request of an operation says of itself.
 pub(crate) fn circumstances(
     mut context: Context<'static>,
-    query: &str,
-    headers: &HeaderMap,
+    operation: &str,
+    (query, headers): (&str, &HeaderMap),
     region: &RegionName,
 ) -> Context<'static> {
     context.set(Key::AwsRequestedRegion, Some(region.to_string()));
@@ -51,8 +54,10 @@ pub(crate) fn circumstances(
     for (name, key) in HEADERS {
         context.set(key, header(headers, name));
     }
-    // A lock that cannot be read is refused by the operation.
-    if let Ok(lock) = header_lock(headers) {
+    // Elsewhere the lock is said by a document, or by nothing. One that cannot be read is refused by the operation.
+    if LOCKING.contains(&operation)
+        && let Ok(lock) = header_lock(headers)
+    {
         tell(&mut context, &lock);
     }
     context.set(Key::AwsUserAgent, header(headers, USER_AGENT.as_str()));

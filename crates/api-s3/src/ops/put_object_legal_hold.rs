@@ -11,7 +11,7 @@ use crate::services::Services;
 
 pub(super) async fn run(
     services: &Services,
-    call: Call,
+    mut call: Call,
     request: S3Request<PutObjectLegalHoldInput>,
 ) -> Answer<PutObjectLegalHoldOutput> {
     let input = request.input;

@@ -13,7 +13,7 @@ use crate::services::Services;
 
 pub(super) async fn run(
     services: &Services,
-    call: Call,
+    mut call: Call,
     request: S3Request<PutObjectRetentionInput>,
 ) -> Answer<PutObjectRetentionOutput> {
     let input = request.input;

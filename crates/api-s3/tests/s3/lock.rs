@@ -575,6 +575,32 @@ async fn who_may_lock_and_who_may_see_it() {
     server
         .fails(get(&at("new", &format!("versionId={version}"))), 404, "NoSuchVersion")
         .await;
+    // Whether one may bypass depends on what the document says and never on headers, which mean nothing here.
+    let bypass = r#""s3:BypassGovernanceRetention""#;
+    for (condition, mode, until, status) in [
+        (governed, "COMPLIANCE", LATEST, 403),
+        (governed, "GOVERNANCE", "2026-01-20T00:00:00Z", 200),
+        (before, "GOVERNANCE", LATEST, 200),
+        (before, "COMPLIANCE", LATEST, 403),
+        (before, "COMPLIANCE", "2026-02-10T00:00:00Z", 200),
+    ] {
+        let made = server.ok(with_retention(LATER)).await.header("x-amz-version-id");
+        let of = format!("versionId={made}");
+        let line = format!("<Delete><Object><Key>new</Key><VersionId>{made}</VersionId></Object></Delete>");
+        let statements = [allow(may_delete, ""), allow(bypass, condition)];
+        server
+            .ok(put("/bucket?policy").body(policy(&[&statements[0], &statements[1]])))
+            .await;
+        let asked = |ask: Ask| locked(ask.header(BYPASS, "true"), "GOVERNANCE", LATER);
+        let gone = server.send_as(CLERK, asked(delete(&at("new", &of)))).await;
+        assert_eq!(gone.status.as_u16(), 403, "{condition}: {gone:?}");
+        let many = server.send_as(CLERK, asked(post("/bucket?delete")).body(&line)).await;
+        assert_eq!(many.elements("Code"), ["AccessDenied"], "{condition}");
+        is_there(&server, "new", &made, b"data").await;
+        let change = asked(put(&at("new", &format!("retention&{of}")))).body(retention(mode, until));
+        let answer = server.send_as(CLERK, change).await;
+        assert_eq!(answer.status.as_u16(), status, "{condition} {mode} {until}: {answer:?}");
+    }
     // To read an object is not to read its lock.
     server.ok(locked(with_hold(), "GOVERNANCE", LATER)).await;
     let until = "2026-02-01T03:04:05.000Z";
