@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{Barred, Weight};
-use baleen_objects::{Bucket, ObjectError, ObjectHead, ObjectVersion};
+use baleen_objects::{Bucket, ObjectError, ObjectHead, ObjectVersion, Tags};
 use baleen_policy::{Acls, Action, Authorized, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
@@ -122,6 +122,11 @@ impl Call {
             Some(asker) => self.told(self.decide_object(&asker, self.action)),
             None => Ok(()),
         }
+    }
+
+    /// The tags of the object by which it was decided, if it was by any. Who changes them changes no others.
+    pub(crate) fn seen_tags(&self) -> Option<&Tags> {
+        self.asker.seen().map(|seen| &seen.tags)
     }
 
     fn decide_object(&self, asker: &Asker, action: Action) -> Result<(), Fault> {

@@ -25,7 +25,7 @@ pub(crate) struct Asker {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// The tags that the context has.
-    tags: Tags,
+    pub(crate) tags: Tags,
     /// Its access control list, as far as it counts; `None` where lists do not.
     acl: Option<Acl>,
     /// `None` if it was not there.

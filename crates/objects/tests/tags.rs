@@ -115,6 +115,26 @@ async fn they_are_replaced_and_removed_without_touching_the_rest() {
         };
         assert_eq!(rest, before, "nothing else has changed, not even the time");
     }
+    // Where others were seen than there are, nothing is replaced.
+    let (red, blue) = (tags(&[("c", "red")]), tags(&[("c", "blue")]));
+    for (seen, new, expected) in [
+        (&blue, &red, None),
+        (&Tags::default(), &red, Some(&red)),
+        (&Tags::default(), &blue, None),
+        (&blue, &red, None),
+        (&blue, &Tags::default(), None),
+        (&red, &blue, Some(&blue)),
+        (&blue, &Tags::default(), Some(&Tags::default())),
+    ] {
+        let before = tags_of(&store, &at("k")).await;
+        let replaced = store
+            .objects
+            .replace_tags(&at("k").into(), Some(seen), new.clone())
+            .await;
+        assert_eq!(replaced.is_ok(), expected.is_some(), "{seen:?} {new:?}");
+        assert!(matches!(replaced, Ok(_) | Err(ObjectError::Contended)));
+        assert_eq!(tags_of(&store, &at("k")).await, *expected.unwrap_or(&before));
+    }
     let absent = store.objects.put_tags(&at("absent").into(), Tags::default()).await;
     assert!(matches!(absent, Err(ObjectError::NoSuchKey(_))));
     store.objects.delete(&at("k")).await.unwrap();

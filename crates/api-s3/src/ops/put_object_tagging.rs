@@ -19,7 +19,7 @@ pub(super) async fn run(
     let pairs = pairs(request.input.tagging.tag_set)?;
     call.decide_giving(&pairs)?;
     let tags = Tags::of_object(pairs)?;
-    let version = services.objects.put_tags(&of, tags).await?;
+    let version = services.objects.replace_tags(&of, call.seen_tags(), tags).await?;
     Ok(S3Response::new(PutObjectTaggingOutput {
         version_id: version_id(version),
     }))

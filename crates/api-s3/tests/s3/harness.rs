@@ -23,7 +23,7 @@ use baleen_types::{
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, BodyStream, Full, StreamBody};
 use tempfile::TempDir;
 
 pub(crate) const OWNER: Signer<'static> = Signer {
@@ -271,6 +271,27 @@ impl Server {
     /// Sends a request as it is.
     pub(crate) async fn raw(&self, ask: Ask) -> Answer {
         Answer::read(self.edge.handle(ask.build()).await).await
+    }
+
+    /// Sends a request whose body comes only when something else has happened: what was decided before the body is old then.
+    pub(crate) async fn send_late(
+        &self,
+        signer: Signer<'_>,
+        ask: Ask,
+        meanwhile: impl Future<Output = ()> + Send + 'static,
+    ) -> Answer {
+        let payload = PayloadMode::Sha256(sha256(&ask.body));
+        let ask = ask.signed(signer, payload, self.now());
+        let body = Full::new(Bytes::from(ask.body.clone())).map_err(|never| match never {});
+        // A body is shared between threads, the future need not be.
+        let mut meanwhile = Mutex::new(Box::pin(meanwhile));
+        let meanwhile = std::future::poll_fn(move |cx| meanwhile.get_mut().unwrap().as_mut().poll(cx));
+        let late = futures::stream::once(async move {
+            meanwhile.await;
+            BodyStream::new(body)
+        });
+        let request = ask.build().map(|_| RequestBody::boxed(StreamBody::new(late.flatten())));
+        Answer::read(self.edge.handle(request).await).await
     }
 
     /// What is stored under a key, read past the door.

@@ -1,5 +1,8 @@
 //! Conditions on the tags that objects have and are given.
 
+use baleen_objects::Tags;
+use baleen_types::{BucketName, ObjectKey, ObjectPath};
+
 use crate::harness::{CLERK, OWNER, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
 
 const CLERK_ARN: &str = r#"{"AWS": "arn:aws:iam::100000000001:user/somebody@example.com"}"#;
@@ -154,6 +157,42 @@ async fn a_deny_by_a_tag_holds_for_root_too() {
         .await;
     server.fails(copied("open", "kept/k"), 403, "AccessDenied").await;
     server.ok(copied("open", "elsewhere")).await;
+}
+
+/// Who was decided about by the tags which an object had does not replace those that it was given since.
+#[tokio::test]
+async fn tags_are_replaced_by_who_may_replace_these() {
+    let has = r#""StringEquals": {"s3:ExistingObjectTag/public": "yes"}"#;
+    let server = server(&[&on(
+        &statement("Allow", CLERK_ARN, "s3:PutObjectTagging", "bucket/*"),
+        has,
+    )])
+    .await;
+    let target = format!("{}?tagging", key("open"));
+    for (meanwhile, status, after) in [
+        (&[("public", "yes")][..], 200, "mine"),
+        (&[("public", "no")], 409, "public"),
+        (&[], 409, ""),
+        (&[("public", "yes"), ("more", "1")], 409, "public"),
+    ] {
+        server.ok(put(&target).body(document(&[("public", "yes")]))).await;
+        let at = ObjectPath {
+            bucket: BucketName::parse("bucket").unwrap(),
+            key: ObjectKey::parse("open").unwrap(),
+        };
+        let objects = server.objects.clone();
+        let tags = meanwhile
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let tags = Tags::of_object(tags).unwrap();
+        let change = async move {
+            objects.put_tags(&at.into(), tags).await.unwrap();
+        };
+        let ask = put(&target).body(document(&[("mine", "1")]));
+        let answer = server.send_late(CLERK, ask, change).await;
+        assert_eq!(answer.status.as_u16(), status, "{meanwhile:?}: {answer:?}");
+        assert_eq!(server.ok(get(&target)).await.element("Key"), after, "{meanwhile:?}");
+    }
 }
 
 #[tokio::test]
