@@ -97,19 +97,27 @@ impl Call {
         self.told(self.decide_object(&self.asker, self.action))
     }
 
-    /// Decides whether the object may be given tags that are not in the request.
+    /// Decides whether the object may be given tags that are not in the request: to write it so, and to tag it so.
     pub(crate) fn decide_tags(&self, tags: &[(String, String)]) -> Result<(), Fault> {
-        self.told(self.decide_object(&self.asker.giving(tags), Action::S3PutObjectTagging))
+        let asker = self.asker.giving(tags);
+        let decide = |action| self.decide_object(&asker, action);
+        self.told(self.giving_actions().into_iter().try_for_each(decide))
+    }
+
+    /// What who writes an object with tags has to be allowed, each of it with these tags.
+    fn giving_actions(&self) -> [Action; 2] {
+        [self.action, Action::S3PutObjectTagging]
     }
 
     /// Whether the object may be given tags, whichever they are.
     pub(crate) fn may_give_any_tags(&self) -> bool {
-        let (action, asker) = (Action::S3PutObjectTagging, &self.asker);
+        let asker = &self.asker;
         let (Some(bucket), Some(key)) = (&self.bucket, &self.key) else {
             return false;
         };
         let resource = Resource::Object(asker.facts(bucket, self.rules.as_deref()), key);
-        !asker.depends_on_given_tags(action, resource) && asker.ask(action, resource).is_ok()
+        let any = |action| !asker.depends_on_given_tags(action, resource) && asker.ask(action, resource).is_ok();
+        self.giving_actions().into_iter().all(any)
     }
 
     /// Decides again if the object that was opened has other tags or another list than the one that was decided about. So what

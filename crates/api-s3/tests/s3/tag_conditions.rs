@@ -159,6 +159,54 @@ async fn a_deny_by_a_tag_holds_for_root_too() {
     server.ok(copied("open", "elsewhere")).await;
 }
 
+/// A copy gives its tags as a put does: what is forbidden to be written with them is not copied with them either.
+#[tokio::test]
+async fn a_copy_is_judged_by_the_tags_that_it_takes_along() {
+    let copy = |from: &str, to: &str| put(&key(to)).header("x-amz-copy-source", &format!("/bucket/{from}"));
+    let is = |value: &str| format!(r#""StringEquals": {{"s3:RequestObjectTag/public": "{value}"}}"#);
+    let deny = |condition: &str| on(&statement("Deny", "\"*\"", "s3:PutObject", "bucket/to/*"), condition);
+    let keys = r#""ForAnyValue:StringEquals": {"s3:RequestObjectTagKeys": "Public"}"#;
+    let server = server(&[
+        &deny(&is("no")),
+        &deny(keys),
+        &statement("Allow", CLERK_ARN, "s3:*", "bucket/*"),
+    ])
+    .await;
+    for (from, status) in [("open", 200), ("shut", 403), ("case", 403), ("bare", 200)] {
+        for who in [OWNER, CLERK] {
+            for ask in [
+                copy(from, "to/k"),
+                copy(from, "to/k").header("x-amz-tagging-directive", "COPY"),
+                copy(from, "to/k").header("x-amz-tagging", "public=yes"),
+            ] {
+                let answer = server.send_as(who, ask).await;
+                assert_eq!(answer.status.as_u16(), status, "{from}: {answer:?}");
+            }
+            let bared = copy(from, "to/k").header("x-amz-tagging-directive", "REPLACE");
+            assert_eq!(server.send_as(who, bared).await.status.as_u16(), 200, "{from}");
+            assert_eq!(
+                server.send_as(who, copy(from, "other")).await.status.as_u16(),
+                200,
+                "{from}"
+            );
+        }
+    }
+    // What may be written with some tags alone is not to be copied without.
+    let write = on(&statement("Allow", CLERK_ARN, "s3:PutObject", "bucket/*"), &is("yes"));
+    let [read, tag] =
+        ["s3:GetObject*", "s3:PutObjectTagging"].map(|action| statement("Allow", CLERK_ARN, action, "bucket/*"));
+    server
+        .ok(put("/bucket?policy").body(policy(&[&write, &read, &tag])))
+        .await;
+    for from in ["shut", "case", "bare"] {
+        assert_eq!(
+            server.send_as(CLERK, copy(from, "to/k")).await.status.as_u16(),
+            403,
+            "{from}"
+        );
+    }
+}
+
 /// Who was decided about by the tags which an object had does not replace those that it was given since.
 #[tokio::test]
 async fn tags_are_replaced_by_who_may_replace_these() {
