@@ -5,7 +5,7 @@
 mod common;
 
 use baleen_meta::record::first_version;
-use baleen_objects::{BucketSetting, ObjectError, SettingKind};
+use baleen_objects::{BucketSetting, ObjectError, SettingKind, Settled};
 use common::{Store, bucket, model};
 use serde::{Deserialize, Serialize};
 
@@ -49,12 +49,29 @@ async fn settings_are_kept_by_kind_and_end_with_their_bucket() {
     states.sort_unstable();
     states.dedup();
     assert_eq!(states.len(), 6, "every change is another state");
+    // Whoever has seen another state changes nothing: of this bucket, and of the next of its name.
+    let seen = settled().await;
+    let put_in = |seen: Settled, text: &str| {
+        let (objects, policy) = (store.objects.clone(), Policy(text.to_owned()));
+        async move {
+            objects
+                .put_setting_in(&bucket("bucket"), Some(seen), Some(&policy))
+                .await
+        }
+    };
     let tags = Tagging("t".to_owned());
     store.objects.put_setting(&bucket("bucket"), Some(&tags)).await.unwrap();
     assert_eq!(read::<Policy>(&store).await, Some(Policy("b".to_owned())));
+    assert!(matches!(put_in(seen, "late").await, Err(ObjectError::Contended)));
+    assert_eq!(read::<Policy>(&store).await, Some(Policy("b".to_owned())));
+    let seen = settled().await;
+    put_in(seen, "b").await.unwrap();
+    assert!(matches!(put_in(seen, "late").await, Err(ObjectError::Contended)));
+    let seen = settled().await;
     store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     assert!(matches!(set(Some("c")).await, Err(ObjectError::NoSuchBucket(_))));
     store.make_bucket("bucket").await;
+    assert!(matches!(put_in(seen, "late").await, Err(ObjectError::Contended)));
     assert_eq!(read::<Policy>(&store).await, None);
     assert_eq!(read::<Tagging>(&store).await, None);
     assert!(!settled().await.has(SettingKind::Policy));

@@ -19,12 +19,15 @@ pub(super) async fn run(
     let name = call.bucket_name()?;
     let document = request.input.policy;
     let policy = policing::read(&document, name)?;
+    let mut seen = None;
     if policy.is_public() {
         let block: Option<PublicAccessBlock> = services.objects.setting(name).await?;
         if block.is_some_and(|block| block.block_public_policy) {
             return Err(Fault::access_denied());
         }
+        // And it is not set between.
+        seen = call.bucket.as_ref().map(|bucket| bucket.settings);
     }
-    services.objects.put_setting(name, Some(&BucketPolicy { document })).await?;
+    services.objects.put_setting_in(name, seen, Some(&BucketPolicy { document })).await?;
     Ok(S3Response::new(PutBucketPolicyOutput {}))
 }

@@ -1,9 +1,10 @@
 //! Who has no credentials: what that learns, what is blocked, and whose log has it.
 
 use baleen_http::{Barred, Verdict};
-use baleen_types::AccountId;
+use baleen_objects::PublicAccessBlock;
+use baleen_types::{AccountId, BucketName};
 
-use crate::harness::{Answer, CLERK, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
+use crate::harness::{Answer, CLERK, OWNER, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
 
 fn read() -> String {
     statement("Allow", "\"*\"", "s3:GetObject", "bucket/*")
@@ -214,6 +215,42 @@ async fn public_access_is_blocked_by_its_switches() {
         assert_eq!(answer.status.as_u16(), 400, "{malformed}: {answer:?}");
     }
     assert_eq!(server.ok(get(BLOCK)).await.element("RestrictPublicBuckets"), "true");
+}
+
+/// A block that is set while a document is on its way holds for it.
+#[tokio::test]
+async fn a_public_policy_does_not_overtake_its_block() {
+    let (server, name) = (Server::with_bucket().await, BucketName::parse("bucket").unwrap());
+    let (public, own) = (
+        policy(&[&read()]),
+        policy(&[&statement("Allow", r#"{"AWS": "100000000002"}"#, "s3:*", "bucket/*")]),
+    );
+    for (document, blocks, status) in [
+        (&public, &[][..], 204),
+        (&public, &[true], 403),
+        // The block that was looked at is not the one of when it was decided about.
+        (&public, &[true, false], 409),
+        (&own, &[true], 204),
+        (&own, &[true, false], 204),
+    ] {
+        server.ok(delete("/bucket?policy")).await;
+        server.ok(delete(BLOCK)).await;
+        let (objects, name) = (server.objects.clone(), name.clone());
+        let meanwhile = async move {
+            for block_public_policy in blocks {
+                let block = PublicAccessBlock {
+                    block_public_policy: *block_public_policy,
+                    ..PublicAccessBlock::default()
+                };
+                objects.put_setting(&name, Some(&block)).await.unwrap();
+            }
+        };
+        let ask = put("/bucket?policy").body(document);
+        let answer = server.send_late(OWNER, ask, meanwhile).await;
+        assert_eq!(answer.status.as_u16(), status, "{blocks:?} {document}: {answer:?}");
+        let is_set = server.send(get("/bucket?policy")).await.status.is_success();
+        assert_eq!(is_set, answer.status.is_success(), "{blocks:?} {document}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Settings of buckets.
 
 use super::Objects;
-use crate::{BucketSetting, ObjectError, keys};
+use crate::{BucketSetting, ObjectError, Settled, keys};
 use baleen_meta::{Request, record};
 use baleen_types::BucketName;
 
@@ -28,8 +28,25 @@ impl Objects {
         name: &BucketName,
         setting: Option<&S>,
     ) -> Result<(), ObjectError> {
+        self.put_setting_in(name, None, setting).await
+    }
+
+    /// [`Objects::put_setting`] while the bucket is in the state `seen`, if it is given: who decided by other settings of it
+    /// decided by these.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::Contended`] if anything of the bucket was set since.
+    pub async fn put_setting_in<S: BucketSetting>(
+        &self,
+        name: &BucketName,
+        seen: Option<Settled>,
+        setting: Option<&S>,
+    ) -> Result<(), ObjectError> {
         let encoded = setting.map(record::encode).transpose()?;
         self.change_bucket(name, |record| {
+            if seen.is_some_and(|seen| seen.key() != (record.id.0, record.revision)) {
+                return Err(ObjectError::Contended);
+            }
             let key = keys::setting(record.id, S::KIND);
             Ok(if let Some(value) = &encoded {
                 record.settings |= S::KIND.bit();
