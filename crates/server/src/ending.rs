@@ -60,14 +60,19 @@ impl Ending {
     }
 
     async fn purge_customer(&self, account: AccountId) -> Result<(), Failed> {
+        // Its time not even the end of its customer shortens, and only somebody of the customer can lift a hold: as long as
+        // there is one, the customer can be opened again, with all that it has.
+        if self.objects.is_anything_locked(account).await? {
+            info!(%account, "the purge of a customer waits for what is under a lock");
+            return Ok(());
+        }
         let customer = self.tenancy.begin_purge(account).await?;
         let captures = self.captures.purge_account(account).await?;
         if captures.unfinished > 0 {
             info!(%account, ?captures, "the purge of a customer waits for its captures");
             return Ok(());
         }
-        // As any client deletes, without a bypass: an object under a lock, whose time even the end of its customer does not
-        // shorten, stays with its bucket, and with it the customer, until a pass finds it unlocked.
+        // As any client deletes, without a bypass.
         let objects = self.objects.purge_account(account).await?;
         let identities = self.iam.purge_account(account).await?;
         let is_done = objects.buckets_left == 0;

@@ -1,8 +1,10 @@
 //! Removing all that an account has stored.
 
-use super::Objects;
+use super::{Objects, OpenBucket};
 use crate::limits::DELETE_KEYS_MAX;
-use crate::{DeleteObject, ListVersions, ObjectError, ObjectVersion};
+use crate::records::{BucketId, LockRecord, ObjectRecord, VersionRecord};
+use crate::{DeleteObject, Governance, ListVersions, Lock, ObjectError, ObjectVersion, keys};
+use baleen_meta::{Scan, Snapshot, record};
 use baleen_types::{AccountId, BucketName, ObjectPath};
 use std::sync::Arc;
 
@@ -18,6 +20,21 @@ pub struct Purged {
 }
 
 impl Objects {
+    /// Whether something of an account is under a lock now. Of the buckets that have object lock all versions may be read.
+    pub async fn is_anything_locked(&self, owner: AccountId) -> Result<bool, ObjectError> {
+        let snapshot = self.meta.snapshot().await?;
+        let now = self.clock.now();
+        let protects = |lock: LockRecord| Lock::from(lock).protects(now, Governance::Holds);
+        for name in self.bucket_names(&snapshot, owner).await? {
+            let key = keys::bucket(&name);
+            let bucket = OpenBucket::new(&name, key.clone(), snapshot.get(&key).await?)?;
+            if bucket.record.object_lock.is_some() && locks(&snapshot, bucket.id, protects).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Deletes an account's objects and buckets. May stop anywhere, and be called again until nothing is left; who calls it
     /// has made sure that nobody acts for the account any more.
     ///
@@ -76,4 +93,34 @@ impl Objects {
             }
         }
     }
+}
+
+/// Whether one of the versions in a bucket has such a lock.
+async fn locks(
+    snapshot: &Snapshot,
+    bucket: BucketId,
+    is_wanted: impl Fn(LockRecord) -> bool,
+) -> Result<bool, ObjectError> {
+    for (prefix, is_current) in [(keys::object(bucket, ""), true), (keys::versions(bucket, ""), false)] {
+        let mut scan = Scan::prefix(&prefix);
+        loop {
+            let page = snapshot.scan(scan.clone()).await?;
+            for entry in &page {
+                let lock = if is_current {
+                    record::decode::<ObjectRecord>(&entry.value)?.lock
+                } else {
+                    match VersionRecord::decode(&entry.value)? {
+                        VersionRecord::Object(object) => object.lock,
+                        VersionRecord::Marker(_) => continue,
+                    }
+                };
+                if is_wanted(lock) {
+                    return Ok(true);
+                }
+            }
+            let Some(last) = page.last() else { break };
+            scan = scan.after(last.key.to_vec());
+        }
+    }
+    Ok(false)
 }

@@ -10,8 +10,8 @@ use baleen_iam::{
 use baleen_meta::keys::{Belonging, KeyWriter, Table};
 use baleen_meta::{Meta, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_objects::{
-    CreateBucket, Expect, Governance, ObjectHeaders, ObjectLock, ObjectVersion, PutObject, Retention, RetentionMode,
-    WriteCondition, body_from_bytes,
+    CreateBucket, DeleteObject, Expect, Governance, LegalHold, ObjectHeaders, ObjectLock, ObjectVersion, PutObject,
+    Retention, RetentionMode, Version, WriteCondition, body_from_bytes,
 };
 use baleen_policy::{Action, Ask, Authorized, Caller, Context, Principal, Resource, Role, User, authorize};
 use baleen_remote::Connections;
@@ -409,7 +409,7 @@ async fn a_purge_waits_for_the_hold_time_and_leaves_what_the_tables_say() {
     assert!(world.meta.scan(usage()).await.unwrap().is_empty());
 }
 
-/// What is locked stays, and with it its bucket and the customer's record, until it is locked no more.
+/// As long as something is locked the customer can be opened again, whole: only its own people can lift a hold.
 #[tokio::test]
 async fn a_purge_waits_for_locked_versions() {
     let world = World::new().await;
@@ -430,12 +430,37 @@ async fn a_purge_waits_for_locked_versions() {
         .unwrap();
     world.set(WantedStatus::Deleted).await;
     world.clock.advance(HOLD);
+    let before = (
+        world.keys().await,
+        objects.account_usage(account).await.unwrap().objects,
+    );
     for _ in 0..2 {
         world.ending.purge().await.unwrap();
-        assert!(matches!(world.status(account).await, Status::Purging { .. }));
-        assert_eq!(objects.account_usage(account).await.unwrap().objects, 1);
+        assert!(matches!(world.status(account).await, Status::Deleted { .. }));
+        let now = (
+            world.keys().await,
+            objects.account_usage(account).await.unwrap().objects,
+        );
+        assert_eq!(now, before);
     }
-    world.clock.advance(HOLD * 2);
+    world.set(WantedStatus::Enabled).await;
+    world.set(WantedStatus::Deleted).await;
+    // A version that is not current holds as well.
+    let clear = objects.put_retention(&of, None, Governance::Bypassed);
+    clear.await.unwrap();
+    objects.put_legal_hold(&of, LegalHold::On).await.unwrap();
+    objects
+        .delete(DeleteObject::from(ObjectVersion::from(of.at.clone())))
+        .await
+        .unwrap();
+    world.clock.advance(HOLD * 4);
+    world.ending.purge().await.unwrap();
+    assert!(matches!(world.status(account).await, Status::Deleted { .. }));
+    let held = ObjectVersion {
+        version: Some(Version::Null),
+        ..of
+    };
+    objects.put_legal_hold(&held, LegalHold::Off).await.unwrap();
     world.ending.purge().await.unwrap();
     assert!(matches!(world.status(account).await, Status::Purged { .. }));
     assert_eq!(objects.account_usage(account).await.unwrap().objects, 0);
