@@ -207,10 +207,10 @@ fn a_whitelist_that_locks_everybody_out_has_a_way_out() {
     let rules: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(rules[0]["status"], "Active");
     shut("192.0.2.0/24");
-    let (is_done, _, err) = admin(&format!(
-        "whitelist delete baleen {}",
-        rules[0]["ruleId"].as_str().unwrap()
-    ));
+    let delete = format!("whitelist delete baleen {}", rules[0]["ruleId"].as_str().unwrap());
+    let (is_done, _, err) = admin(&delete);
+    assert!(!is_done && err.contains("--force"), "{err}");
+    let (is_done, _, err) = admin(&format!("{delete} --force"));
     assert!(is_done, "{err}");
     let (is_done, _, err) = admin("whoami");
     assert!(
