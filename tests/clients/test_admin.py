@@ -257,7 +257,7 @@ def test_what_customers_have_and_have_used(baleen, admin):
     shown = admin("customer", "show", "reported")
     assert (shown["Email"], shown["NumUsers"], shown["UsedSpace"]) == ("root@reported.com", 1, 0)
     lines = admin.run("customer", "show", "reported").stdout.splitlines()
-    assert ["active", "yes"] in [line.split() for line in lines]
+    assert ["status", "enabled"] in [line.split() for line in lines]
     boto(baleen).create_bucket(Bucket="billed")
     boto(baleen).put_object(Bucket="billed", Key="a", Body=b"text")
     report = admin("billing")

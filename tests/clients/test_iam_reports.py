@@ -45,7 +45,13 @@ def test_details_as_the_document_asks_for_them(baleen):
     assert told.pop("LastAccess") != NEVER
     project = told.pop("ProjectID")
     assert good(call(root, "RSGetUserInfo", Version=IAM)).json()[0]["ProjectID"] == project
+    # What RSListCustomer tells, beside the document's members.
+    more = {member: told.pop(member) for member in ("RootID", "CreatedOn", "Regions", "Services", "Status")}
+    assert more["Status"] == "enabled" and more["RootID"].isdigit() and more["Regions"], more
     assert told == {
+        "Name": name,
+        "ReplicationEnforcement": False,
+        "RestrictServiceAccess": False,
         "Email": f"admin@{name}.com",
         "AssumeRoleControl": "customer",
         "AssumeRoleEnabled": False,
