@@ -802,3 +802,50 @@ fn a_token_of_the_first_releases_keeps_all_rights() {
         (old.account, old.user, "root")
     );
 }
+
+/// Records as each release wrote them, put together by another implementation: whatever these shapes are made of here, their bytes
+/// stay.
+#[test]
+fn the_bytes_of_each_release_are_read() {
+    // Account, user, first digits, label; group and its writing, public, tags, profile; log-in, methods, unbounded, a user's own,
+    // enabled, end.
+    let shown = [
+        "81d0dbc3f40282d0dbc3f4020661623132636406696d706f7274",
+        "010271610100010161000105000101010e",
+    ]
+    .concat();
+    let made = "0a83d0dbc3f402";
+    let read = |hex: &str| baleen_meta::record::decode::<StoredToken>(&hex::decode(hex).unwrap()).unwrap();
+    let expected = |retires_ns| StoredToken {
+        account: 100_000_000_001,
+        user: 100_000_000_002,
+        short_id: "ab12cd".to_owned(),
+        label: "import".to_owned(),
+        group: Some("qa".to_owned()),
+        group_write: true,
+        is_public: false,
+        default_tags: vec!["a".to_owned()],
+        profile: None,
+        must_log_in: true,
+        methods: 5,
+        is_unbounded: false,
+        is_user_defined: true,
+        is_enabled: true,
+        expires_ns: Some(7),
+        retires_ns,
+        created_ns: 5,
+        created_by: 100_000_000_003,
+        ceiling: Ceiling::default(),
+    };
+    let mut first = StoredToken::of_root(100_000_000_001, 100_000_000_002, "root".to_owned(), 5);
+    first.ceiling = Ceiling::of(&first.options());
+    assert_eq!(read("0181d0dbc3f40282d0dbc3f4020a"), first);
+    assert_eq!(read(&format!("02{shown}{made}")), expected(None));
+    assert_eq!(read(&format!("03{shown}010c{made}")), expected(Some(6)));
+    let now = format!("04{shown}010c{made}0000000000");
+    assert_eq!(read(&now), expected(Some(6)));
+    assert_eq!(
+        hex::encode(baleen_meta::record::encode(&expected(Some(6))).unwrap()),
+        now
+    );
+}
