@@ -4,7 +4,7 @@ mod before;
 
 pub(crate) use before::v3;
 #[cfg(test)]
-pub(crate) use before::{v1, v2};
+pub(crate) use before::{Leading, v1, v2};
 
 use super::ceiling::Ceiling;
 use super::{Methods, TokenOptions};
@@ -51,22 +51,23 @@ impl Record for StoredToken {
     const VERSION: u8 = 4;
     type Before = v3::StoredToken;
     fn migrate(before: v3::StoredToken) -> Self {
+        let leading = before.leading;
         let mut token = Self {
-            account: before.account,
-            user: before.user,
-            short_id: before.short_id,
-            label: before.label,
-            group: before.group,
-            group_write: before.group_write,
-            is_public: before.is_public,
-            default_tags: before.default_tags,
-            profile: before.profile,
-            must_log_in: before.must_log_in,
-            methods: before.methods,
-            is_unbounded: before.is_unbounded,
-            is_user_defined: before.is_user_defined,
-            is_enabled: before.is_enabled,
-            expires_ns: before.expires_ns,
+            account: leading.account,
+            user: leading.user,
+            short_id: leading.short_id,
+            label: leading.label,
+            group: leading.group,
+            group_write: leading.group_write,
+            is_public: leading.is_public,
+            default_tags: leading.default_tags,
+            profile: leading.profile,
+            must_log_in: leading.must_log_in,
+            methods: leading.methods,
+            is_unbounded: leading.is_unbounded,
+            is_user_defined: leading.is_user_defined,
+            is_enabled: leading.is_enabled,
+            expires_ns: leading.expires_ns,
             retires_ns: before.retires_ns,
             created_ns: before.created_ns,
             created_by: before.created_by,

@@ -1,7 +1,7 @@
 //! Tokens as their owners, admins and thieves use them.
 
 use super::ceiling::Ceiling;
-use super::record::{StoredToken, v1, v2};
+use super::record::{Leading, StoredToken, v1, v2};
 use super::*;
 use crate::{AuthMethod, Error, Iam, NewUser, PageRequest, Parts, Path, PolicyName, RootOverrides, Tags, UserInfo};
 use baleen_meta::Meta;
@@ -744,7 +744,7 @@ async fn a_federated_owner_changes_nothing() {
 
 #[test]
 fn a_token_from_before_rotations_had_an_end_of_their_own() {
-    let old = v2::StoredToken {
+    let leading = Leading {
         account: 100_000_000_001,
         user: 100_000_000_002,
         short_id: "ab12cd".to_owned(),
@@ -760,6 +760,9 @@ fn a_token_from_before_rotations_had_an_end_of_their_own() {
         is_user_defined: true,
         is_enabled: true,
         expires_ns: Some(7),
+    };
+    let old = v2::StoredToken {
+        leading: leading.clone(),
         created_ns: 5,
         created_by: 100_000_000_003,
     };
@@ -776,8 +779,11 @@ fn a_token_from_before_rotations_had_an_end_of_their_own() {
     assert!(now.must_log_in && now.is_user_defined && now.group_write && !now.is_unbounded);
     assert_eq!(now.ceiling, Ceiling::default(), "a user's own, and enabled");
     let of_admin = v2::StoredToken {
-        is_user_defined: false,
-        is_enabled: false,
+        leading: Leading {
+            is_user_defined: false,
+            is_enabled: false,
+            ..leading
+        },
         ..old
     };
     let bytes = baleen_meta::record::encode(&of_admin).unwrap();
