@@ -2,10 +2,9 @@
 //! can enter could not be mended by its reseller.
 
 use super::hashing::Hashing;
-use super::limits::RESET_TOKEN_KEPT;
 use super::password::NewPassword;
-use super::record::{StoredLogin, StoredReset, StoredTicket};
-use super::reset::draw;
+use super::record::StoredLogin;
+use super::reset::{draw, put_in_force};
 use crate::Error;
 use crate::records::{StoredUser, encode, stamp};
 use crate::users::login_profile_key;
@@ -44,26 +43,16 @@ impl FirstWay {
         now: Timestamp,
     ) -> Result<Request, Error> {
         let mut login = StoredLogin::default();
-        let mut request = Request::new();
-        match self {
+        let token_row = match self {
             Self::Password(phc) => {
                 login.password = Some(phc.clone());
                 login.created_ns = Some(stamp(now));
+                Request::new()
             }
-            Self::Token(token) => {
-                let (digest, ends_ns) = (StoredTicket::digest(token), stamp(now.plus(RESET_TOKEN_KEPT)));
-                login.reset = Some(StoredReset { digest, ends_ns });
-                let ticket = StoredTicket {
-                    account: account.as_u64(),
-                    user: id.as_u64(),
-                    ends_ns,
-                    login_generation: user.login_generation,
-                };
-                request = request.put(StoredTicket::reset_key(&digest), encode(&ticket)?);
-            }
-        }
+            Self::Token(token) => put_in_force(token, (account, id), user, &mut login, now)?,
+        };
         let key = login_profile_key(account, id);
-        Ok(request.absent(key.clone()).put(key, encode(&login)?))
+        Ok(token_row.absent(key.clone()).put(key, encode(&login)?))
     }
 
     /// The token, for whoever made the user.

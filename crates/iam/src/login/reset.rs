@@ -6,11 +6,11 @@
 use super::limits::RESET_TOKEN_KEPT;
 use super::password::NewPassword;
 use super::profile::with_password;
-use super::record::{StoredReset, StoredTicket, Subject};
+use super::record::{StoredLogin, StoredReset, StoredTicket, Subject};
 use super::second_factor::login_session;
 use super::{Approach, LoginError, Target};
 use crate::epochs::Scope;
-use crate::records::{account_id, encode, stamp, user_id};
+use crate::records::{StoredUser, account_id, encode, stamp, user_id};
 use crate::{AuthMethod, Error, Iam, UserInfo};
 use baleen_meta::Request;
 use baleen_policy::{Authorized, Role};
@@ -43,7 +43,6 @@ impl Iam {
         keeps_password: bool,
     ) -> Result<Secret, LoginError> {
         let token = draw(&*self.parts.entropy);
-        let digest = StoredTicket::digest(&token);
         let made: Result<(), LoginError> = self
             .tried(|| async {
                 let current = self.known_subject(account, id).await?;
@@ -59,16 +58,8 @@ impl Iam {
                 } else {
                     with_password(&current, None, true, now)
                 };
-                let ends_ns = stamp(now.plus(RESET_TOKEN_KEPT));
-                login.reset = Some(StoredReset { digest, ends_ns });
-                let row = StoredTicket {
-                    account: account.as_u64(),
-                    user: id.as_u64(),
-                    ends_ns,
-                    login_generation: user.login_generation,
-                };
-                let request = current.write_both(user, &login)?;
-                let request = request.put(StoredTicket::reset_key(&digest), encode(&row)?);
+                let row = put_in_force(&token, (account, id), &user, &mut login, now)?;
+                let request = current.write_both(user, &login)?.and(row);
                 Ok(self
                     .settle(request, &[Scope::User(account, id)])
                     .await?
@@ -141,22 +132,34 @@ impl Iam {
 /// Takes every way to log in, and every session, from a user, and makes a token with which to begin anew.
 pub(crate) fn start_over(current: &Subject, entropy: &dyn Entropy, now: Timestamp) -> Result<(Request, Secret), Error> {
     let token = draw(entropy);
-    let digest = StoredTicket::digest(&token);
-    let ends_ns = stamp(now.plus(RESET_TOKEN_KEPT));
     let (mut user, mut login) = with_password(current, None, true, now);
     user.generation += 1;
     login.totp = None;
     login.prepared = None;
     login.recovery.clear();
+    let whose = (current.info.account, current.info.id);
+    let row = put_in_force(&token, whose, &user, &mut login, now)?;
+    Ok((current.write_both(user, &login)?.and(row), token))
+}
+
+/// Makes a token the one in force in a user's login record; gives the row that it is found by, which goes into the same commit
+/// as the record.
+pub(super) fn put_in_force(
+    token: &Secret,
+    (account, id): (AccountId, UserId),
+    user: &StoredUser,
+    login: &mut StoredLogin,
+    now: Timestamp,
+) -> Result<Request, Error> {
+    let (digest, ends_ns) = (StoredTicket::digest(token), stamp(now.plus(RESET_TOKEN_KEPT)));
     login.reset = Some(StoredReset { digest, ends_ns });
     let row = StoredTicket {
-        account: current.info.account.as_u64(),
-        user: current.info.id.as_u64(),
+        account: account.as_u64(),
+        user: id.as_u64(),
         ends_ns,
         login_generation: user.login_generation,
     };
-    let request = current.write_both(user, &login)?;
-    Ok((request.put(StoredTicket::reset_key(&digest), encode(&row)?), token))
+    Ok(Request::new().put(StoredTicket::reset_key(&digest), encode(&row)?))
 }
 
 pub(super) fn draw(entropy: &dyn Entropy) -> Secret {
