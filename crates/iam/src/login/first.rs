@@ -1,7 +1,7 @@
 //! How the root of a customer gets in for the first time. It is made with the customer, in one commit: a customer whom nobody
 //! can enter could not be mended by its reseller.
 
-use super::hashing::Hashing;
+use super::hashing::{Busy, Hashing};
 use super::password::NewPassword;
 use super::record::StoredLogin;
 use super::reset::{draw, put_in_force};
@@ -23,11 +23,13 @@ pub(crate) enum FirstWay {
 impl FirstWay {
     /// The password, or a token if there is none or the server is too busy to hash it.
     pub(crate) async fn new(password: Option<&NewPassword>, hashing: &Hashing, entropy: &dyn Entropy) -> Self {
-        let hash = match password {
-            Some(password) => hashing.hash(password).await.ok(),
-            None => None,
+        let Some(password) = password else {
+            return Self::Token(draw(entropy));
         };
-        hash.map_or_else(|| Self::Token(draw(entropy)), Self::Password)
+        match hashing.hash(password).await {
+            Ok(phc) => Self::Password(phc),
+            Err(Busy { .. }) => Self::Token(draw(entropy)),
+        }
     }
 
     pub(crate) fn is_token(&self) -> bool {
