@@ -35,6 +35,14 @@ pub(crate) struct StoredLogin {
 }
 first_version!(StoredLogin, "login profile");
 
+impl StoredLogin {
+    /// Takes away the second factor, one that is being prepared, and the codes for when the device is lost.
+    pub(crate) fn drop_second_factor(&mut self) {
+        (self.totp, self.prepared) = (None, None);
+        self.recovery.clear();
+    }
+}
+
 /// A second factor in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredTotp {

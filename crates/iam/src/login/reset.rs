@@ -134,9 +134,7 @@ pub(crate) fn start_over(current: &Subject, entropy: &dyn Entropy, now: Timestam
     let token = draw(entropy);
     let (mut user, mut login) = with_password(current, None, true, now);
     user.generation += 1;
-    login.totp = None;
-    login.prepared = None;
-    login.recovery.clear();
+    login.drop_second_factor();
     let whose = (current.info.account, current.info.id);
     let row = put_in_force(&token, whose, &user, &mut login, now)?;
     Ok((current.write_both(user, &login)?.and(row), token))

@@ -161,7 +161,7 @@ impl Iam {
                         }
                     }
                 }
-                (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
+                next.drop_second_factor();
                 Ok(self.settle(current.write(&next)?, &[]).await?.then_some(Ok(had_one)))
             })
             .await?;
@@ -197,7 +197,7 @@ pub(crate) async fn without_second_factor(view: &View, account: AccountId, id: U
         return Ok(Request::new());
     };
     let mut next = stored.value.clone();
-    (next.totp, next.prepared, next.recovery) = (None, None, Vec::new());
+    next.drop_second_factor();
     let totals = totals::login_moved(account, Some(&stored.value), &next)?;
     Ok(stored.replace(key, &next)?.and(totals))
 }
