@@ -122,11 +122,7 @@ impl Iam {
         let start = attachments_key(account, &arn.name.folded());
         let mut walk = Walk::new(&view, start).keys_only().after(&after);
         let mut page = Builder::new(ask);
-        'page: loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                break;
-            }
+        'page: while let Some(entries) = walk.next().await? {
             for entry in &entries {
                 let number = walk
                     .place(&entry.key)

@@ -144,11 +144,7 @@ impl Detail {
 impl View {
     async fn offer_users(&self, account: AccountId, after: &str, page: &mut Budget) -> Result<bool, Error> {
         let mut walk = Walk::new(self, StoredUser::by_name_key(account, "")).after(after.as_bytes());
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(true);
-            }
+        while let Some(entries) = walk.next().await? {
             for entry in &entries {
                 let id = named_id(&entry.value)?;
                 let user = UserInfo::new(account, id, &self.known_user(account, id).await?.value)?;
@@ -166,15 +162,12 @@ impl View {
                 }
             }
         }
+        Ok(true)
     }
 
     async fn offer_policies(&self, account: AccountId, after: &str, page: &mut Budget) -> Result<(), Error> {
         let mut walk = Walk::new(self, StoredPolicy::key(account, "")).after(after.as_bytes());
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(());
-            }
+        while let Some(entries) = walk.next().await? {
             for entry in &entries {
                 let stored: StoredPolicy = decode(&entry.value)?;
                 let detail = PolicyDetail {
@@ -187,5 +180,6 @@ impl View {
                 }
             }
         }
+        Ok(())
     }
 }

@@ -149,19 +149,18 @@ impl<'a> Walk<'a> {
         self
     }
 
-    /// The next entries; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Entry>, Error> {
+    /// The next entries, at least one; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Entry>>, Error> {
         if self.is_done {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let mut scan = Scan::prefix(&self.prefix).after(self.from.clone()).limit(BATCH);
         scan.keys_only = self.keys_only;
         let entries = self.view.scan(scan).await?;
         self.is_done = entries.len() < BATCH;
-        if let Some(last) = entries.last() {
-            self.from = last.key.to_vec();
-        }
-        Ok(entries)
+        let Some(last) = entries.last() else { return Ok(None) };
+        self.from = last.key.to_vec();
+        Ok(Some(entries))
     }
 
     /// What a key has behind the prefix.

@@ -164,11 +164,7 @@ impl Iam {
         let view = self.view().await?;
         let mut walk = Walk::new(&view, StoredPolicy::key(account, "")).after(self.place_of(by, ask)?.as_bytes());
         let mut page = Builder::new(ask);
-        'page: loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                break;
-            }
+        'page: while let Some(entries) = walk.next().await? {
             for entry in &entries {
                 let stored: StoredPolicy = decode(&entry.value)?;
                 let mut item = None;

@@ -126,11 +126,7 @@ impl View {
     async fn read_users(&self, account: AccountId) -> Result<UserCounts, Error> {
         let mut walk = Walk::new(self, StoredUser::by_name_key(account, ""));
         let mut counts = UserCounts::default();
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(counts);
-            }
+        while let Some(entries) = walk.next().await? {
             let key = |value: &[u8]| named_id(value).map(|id| StoredUser::key(account, id));
             let keys: Vec<_> = entries.iter().map(|e| key(&e.value)).collect::<Result<_, _>>()?;
             for user in self.get_many::<StoredUser>(&keys).await?.into_iter().flatten() {
@@ -139,22 +135,20 @@ impl View {
                 counts.roots += u64::from(user.role == StoredRole::Root);
             }
         }
+        Ok(counts)
     }
 
     async fn read_logins(&self, account: AccountId) -> Result<LoginCounts, Error> {
         let mut walk = Walk::new(self, login_profiles_of(account));
         let mut counts = LoginCounts::default();
-        loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                return Ok(counts);
-            }
+        while let Some(entries) = walk.next().await? {
             for entry in entries {
                 let stored: StoredLogin = decode(&entry.value)?;
                 counts.last = counts.last.max(stored.last_login_ns.map(Timestamp::from_nanos));
                 counts.second_factors += u64::from(stored.totp.is_some());
             }
         }
+        Ok(counts)
     }
 }
 

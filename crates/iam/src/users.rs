@@ -192,11 +192,7 @@ impl Iam {
         let view = self.view().await?;
         let mut walk = Walk::new(&view, StoredUser::by_name_key(account, "")).after(self.place_of(by, ask)?.as_bytes());
         let mut page = Builder::new(ask);
-        'page: loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                break;
-            }
+        'page: while let Some(entries) = walk.next().await? {
             let ids: Vec<_> = entries.iter().map(|e| named_id(&e.value)).collect::<Result<_, _>>()?;
             let keys: Vec<_> = ids.iter().map(|id| StoredUser::key(account, *id)).collect();
             let users: Vec<Option<StoredUser>> = view.get_many(&keys).await?;

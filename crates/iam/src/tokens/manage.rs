@@ -79,11 +79,7 @@ impl Iam {
         let start = StoredToken::by_short_key(account, "");
         let mut walk = Walk::new(&view, start).after(self.place_of(by, ask)?.as_bytes());
         let mut page = Builder::new(ask);
-        'page: loop {
-            let entries = walk.next().await?;
-            if entries.is_empty() {
-                break;
-            }
+        'page: while let Some(entries) = walk.next().await? {
             for entry in &entries {
                 let hash = hash_of(&entry.value)?;
                 let token = view.get::<StoredToken>(&StoredToken::key(hash)).await?;
