@@ -7,12 +7,13 @@
 
 use crate::change::View;
 use crate::limits::SESSIONS_PER_USER_MAX;
+use crate::paging::Walk;
 use crate::records::{Room, StoredKey, StoredKind, StoredSession, access_key_id, account_id, user_id};
 use crate::{Error, Iam};
-use baleen_meta::{Request, Scan};
+use baleen_meta::Request;
 use baleen_types::{AccessKeyId, AccountId, UserId};
 
-/// Rows that are read at once, and deleted in one commit.
+/// Sessions that are read at once, and deleted in one commit.
 const BATCH: usize = 256;
 
 impl Iam {
@@ -93,21 +94,13 @@ pub(super) async fn rows_of(
     user: UserId,
     is_wanted: impl Fn(Room) -> bool,
 ) -> Result<Vec<AccessKeyId>, Error> {
-    let prefix = StoredSession::of_user(account, user).finish();
-    let mut scan = Scan::prefix(&prefix).after(prefix.clone()).limit(BATCH);
+    let mut walk = Walk::new(view, StoredSession::of_user(account, user).finish());
     let mut ids = Vec::new();
-    loop {
-        let entries = view.scan(scan.clone()).await?;
-        for entry in &entries {
-            if is_wanted(Room::of_value(&entry.value)) {
-                let id = entry.key.get(prefix.len()..).unwrap_or_default();
-                let id = std::str::from_utf8(id).map_err(|_| Error::Damaged("session"))?;
-                ids.push(access_key_id(id)?);
-            }
-        }
-        match entries.last() {
-            Some(last) if entries.len() == BATCH => scan = scan.after(last.key.to_vec()),
-            _ => return Ok(ids),
+    while let Some(entries) = walk.next().await? {
+        for entry in entries.iter().filter(|entry| is_wanted(Room::of_value(&entry.value))) {
+            let id = std::str::from_utf8(walk.place(&entry.key)).map_err(|_| Error::Damaged("session"))?;
+            ids.push(access_key_id(id)?);
         }
     }
+    Ok(ids)
 }
