@@ -182,20 +182,23 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// # Errors
 /// `InvalidRequest` or `MalformedXML`, with what is wrong.
 pub(crate) fn check(cors: &Cors) -> Result<(), Fault> {
-    let malformed = |what: &str| Fault::new("MalformedXML", StatusCode::BAD_REQUEST, what);
     if cors.rules.is_empty() || cors.rules.len() > CORS_RULES_MAX {
-        return Err(malformed("A CORS configuration has 1 to 100 rules."));
+        return Err(Fault::malformed_xml("A CORS configuration has 1 to 100 rules."));
     }
     for rule in &cors.rules {
         if rule.origins.is_empty() || rule.methods.is_empty() {
-            return Err(malformed("A CORS rule needs an AllowedOrigin and an AllowedMethod."));
+            return Err(Fault::malformed_xml(
+                "A CORS rule needs an AllowedOrigin and an AllowedMethod.",
+            ));
         }
         if rule
             .id
             .as_ref()
             .is_some_and(|id| id.chars().count() > ID_CHARACTERS_MAX)
         {
-            return Err(malformed("The ID of a CORS rule has at most 255 characters."));
+            return Err(Fault::malformed_xml(
+                "The ID of a CORS rule has at most 255 characters.",
+            ));
         }
         if let Some(method) = rule.methods.iter().find(|method| !METHODS.contains(&&***method)) {
             return Err(Fault::invalid_request(format!(

@@ -54,7 +54,7 @@ impl Fault {
         (&Refusal::Auth(AuthError::Unavailable)).into()
     }
 
-    /// A setting of a bucket that is none.
+    /// A document that is not what it should be.
     pub(crate) fn malformed_xml(message: impl Into<String>) -> Self {
         Self::new("MalformedXML", StatusCode::BAD_REQUEST, message)
     }

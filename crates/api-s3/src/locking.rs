@@ -162,9 +162,5 @@ pub(crate) fn no_such_lock() -> Fault {
     )
 }
 
-pub(crate) fn malformed(what: &str) -> Fault {
-    Fault::new("MalformedXML", StatusCode::BAD_REQUEST, what)
-}
-
 #[cfg(test)]
 mod tests;

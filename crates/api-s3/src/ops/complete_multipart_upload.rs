@@ -51,7 +51,7 @@ pub(super) async fn run(
 }
 
 fn completed_part(part: dto::CompletedPart) -> Result<CompletedPart, Fault> {
-    let malformed = |what: &str| Fault::new("MalformedXML", http::StatusCode::BAD_REQUEST, format!("A part has no {what}."));
+    let malformed = |what: &str| Fault::malformed_xml(format!("A part has no {what}."));
     let number = part_number(part.part_number.ok_or_else(|| malformed("PartNumber"))?)?;
     let tag = part.e_tag.ok_or_else(|| malformed("ETag"))?;
     let invalid_part = || Fault::from(baleen_objects::ObjectError::InvalidPart { part: number.get() });

@@ -21,11 +21,7 @@ pub(super) async fn run(
 ) -> Answer<DeleteObjectsOutput> {
     let (delete, bypass) = (request.input.delete, request.input.bypass_governance_retention);
     if delete.objects.is_empty() || delete.objects.len() > DELETE_KEYS_MAX {
-        return Err(Fault::new(
-            "MalformedXML",
-            http::StatusCode::BAD_REQUEST,
-            "A delete request must name 1 to 1000 objects.",
-        ));
+        return Err(Fault::malformed_xml("A delete request must name 1 to 1000 objects."));
     }
     let judged: Vec<_> = delete
         .objects

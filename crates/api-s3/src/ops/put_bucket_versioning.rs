@@ -18,17 +18,13 @@ pub(super) async fn run(
         // To answer yes and then to delete without the second factor would be worse.
         return Err(Fault::not_implemented("MFA delete is not implemented."));
     }
-    let malformed = || {
-        Fault::new(
-            "MalformedXML",
-            http::StatusCode::BAD_REQUEST,
-            "The versioning configuration needs a Status of Enabled or Suspended.",
-        )
-    };
     let is_enabled = match asked.status.as_ref().map(BucketVersioningStatus::as_str) {
         Some(BucketVersioningStatus::ENABLED) => true,
         Some(BucketVersioningStatus::SUSPENDED) => false,
-        _ => return Err(malformed()),
+        _ => {
+            let message = "The versioning configuration needs a Status of Enabled or Suspended.";
+            return Err(Fault::malformed_xml(message));
+        }
     };
     services.objects.set_versioning(call.bucket_name()?, is_enabled).await?;
     Ok(S3Response::new(PutBucketVersioningOutput::default()))

@@ -6,7 +6,8 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::locking::{legal_hold, malformed, tell};
+use crate::fault::Fault;
+use crate::locking::{legal_hold, tell};
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -17,7 +18,7 @@ pub(super) async fn run(
     let input = request.input;
     let status = input.legal_hold.and_then(|document| document.status);
     let asked = status.and_then(|status| legal_hold(status.as_str()));
-    let hold = asked.ok_or_else(|| malformed("A LegalHold needs a Status of ON or OFF."))?;
+    let hold = asked.ok_or_else(|| Fault::malformed_xml("A LegalHold needs a Status of ON or OFF."))?;
     let lock = Lock {
         retention: None,
         legal_hold: asked,

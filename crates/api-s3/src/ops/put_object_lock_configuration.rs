@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::fault::Fault;
-use crate::locking::{malformed, mode};
+use crate::locking::mode;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -18,18 +18,18 @@ pub(super) async fn run(
     let asked = request
         .input
         .object_lock_configuration
-        .ok_or_else(|| malformed("The request has no document."))?;
+        .ok_or_else(|| Fault::malformed_xml("The request has no document."))?;
     // The field is optional (seed 004, "Put Object Lock Configuration"); what it can be is not.
     let enabled = asked.object_lock_enabled.as_ref().map(ObjectLockEnabled::as_str);
     if enabled.is_some_and(|enabled| enabled != ObjectLockEnabled::ENABLED) {
-        return Err(malformed("ObjectLockEnabled must be Enabled."));
+        return Err(Fault::malformed_xml("ObjectLockEnabled must be Enabled."));
     }
     let default_retention = match asked.rule {
         None => None,
         Some(rule) => {
             let default = rule
                 .default_retention
-                .ok_or_else(|| malformed("A Rule needs a DefaultRetention."))?;
+                .ok_or_else(|| Fault::malformed_xml("A Rule needs a DefaultRetention."))?;
             Some(retention(&default)?)
         }
     };
@@ -42,12 +42,12 @@ pub(super) async fn run(
 
 fn retention(asked: &dto::DefaultRetention) -> Result<DefaultRetention, Fault> {
     let named = asked.mode.as_ref().and_then(|text| mode(text.as_str()));
-    let mode = named.ok_or_else(|| malformed("A DefaultRetention needs a Mode of GOVERNANCE or COMPLIANCE."))?;
+    let mode = named.ok_or_else(|| Fault::malformed_xml("A DefaultRetention needs a Mode of GOVERNANCE or COMPLIANCE."))?;
     let count = |number: i32| u32::try_from(number).map_err(|_| ObjectError::BadRetentionPeriod);
     let period = match (asked.days, asked.years) {
         (Some(days), None) => RetentionPeriod::Days(count(days)?),
         (None, Some(years)) => RetentionPeriod::Years(count(years)?),
-        (None, None) | (Some(_), Some(_)) => return Err(malformed("A DefaultRetention needs either Days or Years.")),
+        (None, None) | (Some(_), Some(_)) => return Err(Fault::malformed_xml("A DefaultRetention needs either Days or Years.")),
     };
     Ok(DefaultRetention::new(mode, period)?)
 }

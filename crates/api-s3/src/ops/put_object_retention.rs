@@ -8,7 +8,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::fault::Fault;
-use crate::locking::{governance, malformed, mode, retention, tell};
+use crate::locking::{governance, mode, retention, tell};
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -33,9 +33,9 @@ fn wanted(document: ObjectLockRetention) -> Result<Option<Retention>, Fault> {
     match (document.mode, document.retain_until_date) {
         (None, None) => Ok(None),
         (Some(named), Some(until)) => {
-            let mode = mode(named.as_str()).ok_or_else(|| malformed("The Mode must be GOVERNANCE or COMPLIANCE."))?;
+            let mode = mode(named.as_str()).ok_or_else(|| Fault::malformed_xml("The Mode must be GOVERNANCE or COMPLIANCE."))?;
             retention(mode, Timestamp::from_datetime(until.into())).map(Some)
         }
-        (Some(_), None) | (None, Some(_)) => Err(malformed("A Retention needs both Mode and RetainUntilDate.")),
+        (Some(_), None) | (None, Some(_)) => Err(Fault::malformed_xml("A Retention needs both Mode and RetainUntilDate.")),
     }
 }

@@ -1,7 +1,7 @@
 //! Tags between documents, headers and the object service.
 
 use baleen_objects::{ObjectError, TagFault, Tags};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use s3s::dto::{Tag, TagSet, TaggingDirective};
 
 use crate::fault::Fault;
@@ -10,10 +10,7 @@ use crate::fault::Fault;
 pub(super) fn pairs(set: TagSet) -> Result<Vec<(String, String)>, Fault> {
     let pair = |tag: Tag| tag.key.zip(tag.value);
     let pairs: Option<Vec<_>> = set.into_iter().map(pair).collect();
-    pairs.ok_or_else(|| {
-        let message = "Each Tag needs a Key and a Value.";
-        Fault::new("MalformedXML", StatusCode::BAD_REQUEST, message)
-    })
+    pairs.ok_or_else(|| Fault::malformed_xml("Each Tag needs a Key and a Value."))
 }
 
 /// A document of tags.
