@@ -51,6 +51,18 @@ pub struct BucketFacts<'a> {
     pub acls: Acls<'a>,
 }
 
+impl<'a> BucketFacts<'a> {
+    /// A bucket that is not there.
+    pub fn absent(name: &'a BucketName) -> Self {
+        Self {
+            name,
+            owner: None,
+            policy: None,
+            acls: Acls::default(),
+        }
+    }
+}
+
 /// What is known of a user that is acted on.
 #[derive(Clone, Copy, Debug)]
 pub struct UserFacts<'a> {
