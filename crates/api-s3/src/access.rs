@@ -101,9 +101,9 @@ impl Access {
         let origin = cx.extensions_mut().get::<Origin>().copied();
         let context = Context::new(self.services.clock.now()).origin(origin);
         let query = cx.uri().query().unwrap_or_default();
-        let context = circumstances(context, row.name, (query, cx.headers()), &self.services.region);
+        let context = circumstances(context, row, (query, cx.headers()), &self.services.region);
         let mut asker = Asker::new(principal, origin, context);
-        let given = given_tags(row.name, cx.headers());
+        let given = given_tags(row, cx.headers());
         if !given.is_empty() {
             asker = asker.giving(&given);
         }
@@ -177,7 +177,7 @@ impl Access {
         // Its document has what policies look at, which is not known before it is read.
         let is_open = bucket.is_some()
             && (row.is_told_by_document()
-                || row.name == "PutObjectTagging" && asker.depends_on_given_tags(action, resource));
+                || row.gives_tags_by_document() && asker.depends_on_given_tags(action, resource));
         let decided = asker.ask(action, resource);
         // Not of what is allowed all the time: it would be paid by each read and write.
         if !is_open && (decided.is_err() || row.weight() != Weight::Data) {

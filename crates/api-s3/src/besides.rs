@@ -3,14 +3,15 @@
 use baleen_policy::Action;
 use http::HeaderMap;
 
+use crate::locking;
 use crate::ops::Row;
 
 /// Headers by which a write does more than to write.
 const OF_WRITES: [(&str, Action); 4] = [
     ("x-amz-tagging", Action::S3PutObjectTagging),
-    ("x-amz-object-lock-mode", Action::S3PutObjectRetention),
-    ("x-amz-object-lock-retain-until-date", Action::S3PutObjectRetention),
-    ("x-amz-object-lock-legal-hold", Action::S3PutObjectLegalHold),
+    (locking::MODE, Action::S3PutObjectRetention),
+    (locking::RETAIN_UNTIL, Action::S3PutObjectRetention),
+    (locking::LEGAL_HOLD, Action::S3PutObjectLegalHold),
 ];
 
 /// The permissions that a request needs beside that of its row.

@@ -10,6 +10,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH, REFERER, USER_AGENT};
 use std::borrow::Cow;
 
 use crate::locking::{header_lock, tell};
+use crate::ops::Row;
 
 /// Parameters of the query with their keys.
 const PARAMETERS: [(&str, Key); 4] = [
@@ -37,13 +38,10 @@ const HEADERS: [(&str, Key); 11] = [
     ("x-amz-copy-source", Key::S3XAmzCopySource),
 ];
 
-/// The operations that lock what they make as their headers say.
-const LOCKING: [&str; 3] = ["PutObject", "CopyObject", "CreateMultipartUpload"];
-
 /// Adds what a request of an operation says of itself.
 pub(crate) fn circumstances(
     mut context: Context<'static>,
-    operation: &str,
+    row: &Row,
     (query, headers): (&str, &HeaderMap),
     region: &RegionName,
 ) -> Context<'static> {
@@ -55,7 +53,7 @@ pub(crate) fn circumstances(
         context.set(key, header(headers, name));
     }
     // Elsewhere the lock is said by a document, or by nothing. One that cannot be read is refused by the operation.
-    if LOCKING.contains(&operation)
+    if row.makes_as_headers_say()
         && let Ok(lock) = header_lock(headers)
     {
         tell(&mut context, &lock);

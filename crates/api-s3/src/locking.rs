@@ -10,9 +10,9 @@ use std::borrow::Cow;
 use crate::access::Call;
 use crate::fault::Fault;
 
-const MODE: &str = "x-amz-object-lock-mode";
-const RETAIN_UNTIL: &str = "x-amz-object-lock-retain-until-date";
-const LEGAL_HOLD: &str = "x-amz-object-lock-legal-hold";
+pub(crate) const MODE: &str = "x-amz-object-lock-mode";
+pub(crate) const RETAIN_UNTIL: &str = "x-amz-object-lock-retain-until-date";
+pub(crate) const LEGAL_HOLD: &str = "x-amz-object-lock-legal-hold";
 
 /// The headers with which a write locks what it makes.
 pub(crate) const HEADERS: [&str; 3] = [MODE, RETAIN_UNTIL, LEGAL_HOLD];

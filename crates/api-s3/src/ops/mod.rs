@@ -54,6 +54,16 @@ impl Row {
     pub(crate) fn is_told_by_document(&self) -> bool {
         matches!(self.action, Action::S3PutObjectRetention | Action::S3PutObjectLegalHold)
     }
+
+    /// Whether its document gives an object tags, at which policies may look.
+    pub(crate) fn gives_tags_by_document(&self) -> bool {
+        self.action == Action::S3PutObjectTagging
+    }
+
+    /// Whether it makes an object of which headers say what it has: its tags and its lock.
+    pub(crate) fn makes_as_headers_say(&self) -> bool {
+        matches!(self.name, "PutObject" | "CopyObject" | "CreateMultipartUpload")
+    }
 }
 
 /// Names that may stand in the query of an operation.

@@ -4,6 +4,7 @@ use baleen_objects::{ObjectError, TagFault, Tags};
 use http::HeaderMap;
 use s3s::dto::{Tag, TagSet, TaggingDirective};
 
+use super::Row;
 use crate::fault::Fault;
 
 /// Keys and values of a document.
@@ -36,14 +37,12 @@ pub(super) fn header_tags(headers: &HeaderMap) -> Result<Tags, Fault> {
 
 /// The tags that a request of an operation gives an object by the header, as policies look at them. Where an operation does not
 /// heed the header, it gives nothing; and a header that is none is refused by the operation.
-pub(crate) fn given_tags(operation: &str, headers: &HeaderMap) -> Vec<(String, String)> {
-    let heeds = match operation {
-        "PutObject" | "CreateMultipartUpload" => true,
-        "CopyObject" => headers
-            .get("x-amz-tagging-directive")
-            .is_some_and(|value| value == TaggingDirective::REPLACE),
-        _ => false,
+pub(crate) fn given_tags(row: &Row, headers: &HeaderMap) -> Vec<(String, String)> {
+    let replaces = || {
+        let directive = headers.get("x-amz-tagging-directive");
+        directive.is_some_and(|value| value == TaggingDirective::REPLACE)
     };
+    let heeds = row.makes_as_headers_say() && (row.name != "CopyObject" || replaces());
     heeds.then(|| header_pairs(headers)).flatten().unwrap_or_default()
 }
 
