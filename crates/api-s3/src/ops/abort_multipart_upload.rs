@@ -14,7 +14,10 @@ pub(super) async fn run(
     call: Call,
     request: S3Request<AbortMultipartUploadInput>,
 ) -> Answer<AbortMultipartUploadOutput> {
-    let upload = UploadPath { at: call.path()?, upload: upload_id(&request.input.upload_id)? };
+    let upload = UploadPath {
+        at: call.path()?,
+        upload: upload_id(&request.input.upload_id)?,
+    };
     services.objects.abort_upload(&upload).await?;
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }

@@ -22,15 +22,23 @@ pub(super) async fn run(
     let checksum = object_checksum(&request)?;
     let input = request.input;
     let listed = input.multipart_upload.and_then(|list| list.parts).unwrap_or_default();
-    let parts = listed.into_iter().map(completed_part).collect::<Result<Vec<_>, Fault>>()?;
+    let parts = listed
+        .into_iter()
+        .map(completed_part)
+        .collect::<Result<Vec<_>, Fault>>()?;
     let size = input
         .mpu_object_size
-        .map(|size| u64::try_from(size).map_err(|_| Fault::invalid_argument("x-amz-mp-object-size must not be negative.")))
+        .map(|size| {
+            u64::try_from(size).map_err(|_| Fault::invalid_argument("x-amz-mp-object-size must not be negative."))
+        })
         .transpose()?;
     let stored = services
         .objects
         .complete_upload(CompleteUpload {
-            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            upload: UploadPath {
+                at: call.path()?,
+                upload: upload_id(&input.upload_id)?,
+            },
             parts,
             checksum,
             size,
@@ -74,7 +82,9 @@ fn completed_part(part: dto::CompletedPart) -> Result<CompletedPart, Fault> {
 /// The checksum of the whole, which for a composite one ends with `-` and the number of parts.
 fn object_checksum<T>(request: &S3Request<T>) -> Result<Option<Checksum>, Fault> {
     for algorithm in baleen_http::ChecksumAlgorithm::ALL {
-        let Some(value) = request.headers.get(algorithm.header()) else { continue };
+        let Some(value) = request.headers.get(algorithm.header()) else {
+            continue;
+        };
         let text = value.to_str().unwrap_or_default();
         let digest = text.split_once('-').map_or(text, |(digest, _)| digest);
         return Checksum::parse(crate::convert::from_trailer(algorithm), digest)

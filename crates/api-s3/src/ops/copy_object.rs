@@ -2,14 +2,18 @@
 
 use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags, WriteCondition};
 use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective};
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective,
+};
 use s3s::{S3Request, S3Response};
 
-use super::{Answer, acls};
 use super::copying::{SourceConditions, check_source, source_tags};
 use super::tagging::header_tags;
+use super::{Answer, acls};
 use crate::access::{Call, UnreadableTags};
-use crate::convert::{checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition};
+use crate::convert::{
+    checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition,
+};
 use crate::fault::Fault;
 use crate::locking::header_lock;
 use crate::services::Services;
@@ -46,8 +50,11 @@ pub(super) async fn run(
         Some(TaggingDirective::REPLACE) => Directive::Replace(header_tags(&request.headers)?),
         Some(_) => return Err(Fault::invalid_argument("Unknown tagging directive.")),
     };
-    let checksum_algorithm =
-        input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
+    let checksum_algorithm = input
+        .checksum_algorithm
+        .as_ref()
+        .map(|name| ChecksumAlgorithm::parse(name.as_str()))
+        .transpose()?;
     let stored = services
         .objects
         .copy(CopyObject {
@@ -58,7 +65,9 @@ pub(super) async fn run(
             lock: header_lock(&request.headers)?,
             checksum_algorithm,
             source_if_match,
-            condition: destination_condition(&request.headers)?, acl, })
+            condition: destination_condition(&request.headers)?,
+            acl,
+        })
         .await?;
     let mut result = CopyObjectResult {
         e_tag: Some(etag(&stored.etag)),
@@ -94,7 +103,11 @@ async fn copied_tags(
     if !may_read {
         return Err(Fault::access_denied());
     }
-    let pairs: Vec<_> = head.tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let pairs: Vec<_> = head
+        .tags
+        .iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
     call.decide_tags(&pairs)?;
     // These, and none that come meanwhile.
     Ok(Directive::Replace(head.tags))

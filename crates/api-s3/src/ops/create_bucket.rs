@@ -7,8 +7,8 @@ use http::{HeaderMap, StatusCode};
 use s3s::dto::{CreateBucketInput, CreateBucketOutput};
 use s3s::{S3Request, S3Response};
 
-use super::acls::{self, Of};
 use super::Answer;
+use super::acls::{self, Of};
 use crate::access::Call;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -22,7 +22,10 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let headers = request.headers;
     let object_lock = request.input.object_lock_enabled_for_bucket == Some(true);
-    let constraint = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
+    let constraint = request
+        .input
+        .create_bucket_configuration
+        .and_then(|configuration| configuration.location_constraint);
     if let Some(wanted) = constraint {
         check_region(wanted.as_str(), services.region.as_str())?;
     }
@@ -33,9 +36,19 @@ pub(super) async fn run(
     let settings = settings(&headers, owner)?;
     services
         .objects
-        .create_bucket_with(CreateBucket { owner, name, region: services.region.clone(), object_lock }, settings)
+        .create_bucket_with(
+            CreateBucket {
+                owner,
+                name,
+                region: services.region.clone(),
+                object_lock,
+            },
+            settings,
+        )
         .await?;
-    Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
+    Ok(S3Response::new(CreateBucketOutput {
+        location: Some(location),
+    }))
 }
 
 /// Ownership and list of a new bucket.
@@ -66,13 +79,18 @@ fn settings(headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault>
 /// A customer with regions of its own has buckets in them alone (seed 004, RSCreateCustomer, `Regions`).
 async fn check_owner(services: &Services, owner: AccountId) -> Result<(), Fault> {
     let region = &services.region;
-    services.gate.may_keep_in(owner, region).await.map_err(|barred| match barred {
-        Barred::NotListed | Barred::Withheld => {
-            let message = format!("Your account may have no buckets in the region {region}; its reseller says in which.");
-            Fault::new("IllegalLocationConstraintException", StatusCode::BAD_REQUEST, message)
-        }
-        Barred::Unavailable => Fault::unavailable(),
-    })
+    services
+        .gate
+        .may_keep_in(owner, region)
+        .await
+        .map_err(|barred| match barred {
+            Barred::NotListed | Barred::Withheld => {
+                let message =
+                    format!("Your account may have no buckets in the region {region}; its reseller says in which.");
+                Fault::new("IllegalLocationConstraintException", StatusCode::BAD_REQUEST, message)
+            }
+            Barred::Unavailable => Fault::unavailable(),
+        })
 }
 
 /// `us-east-1` is what clients say when nobody told them a region.
@@ -81,5 +99,9 @@ fn check_region(wanted: &str, ours: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("The location constraint {wanted} is not valid here: the region of this server is {ours}.");
-    Err(Fault::new("InvalidLocationConstraint", StatusCode::BAD_REQUEST, message))
+    Err(Fault::new(
+        "InvalidLocationConstraint",
+        StatusCode::BAD_REQUEST,
+        message,
+    ))
 }

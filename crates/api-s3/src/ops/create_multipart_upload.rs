@@ -5,8 +5,8 @@ use http::StatusCode;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
 
-use super::{Answer, acls};
 use super::tagging::header_tags;
+use super::{Answer, acls};
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
 use crate::fault::Fault;
@@ -30,8 +30,16 @@ pub(super) async fn run(
     }
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let input = request.input;
-    let algorithm = input.checksum_algorithm.as_ref().map(|name| ChecksumAlgorithm::parse(name.as_str())).transpose()?;
-    let kind = input.checksum_type.as_ref().map(|name| ChecksumKind::parse(name.as_str())).transpose()?;
+    let algorithm = input
+        .checksum_algorithm
+        .as_ref()
+        .map(|name| ChecksumAlgorithm::parse(name.as_str()))
+        .transpose()?;
+    let kind = input
+        .checksum_type
+        .as_ref()
+        .map(|name| ChecksumKind::parse(name.as_str()))
+        .transpose()?;
     let upload = services
         .objects
         .create_upload(CreateUpload {
@@ -40,7 +48,9 @@ pub(super) async fn run(
             tags: header_tags(&request.headers)?,
             lock: header_lock(&request.headers)?,
             checksum_algorithm: algorithm,
-            checksum_kind: kind, acl, })
+            checksum_kind: kind,
+            acl,
+        })
         .await?;
     let chosen = upload.checksum_chosen;
     Ok(S3Response::new(CreateMultipartUploadOutput {

@@ -13,6 +13,9 @@ pub(super) async fn run(
     call: Call,
     _request: S3Request<DeleteBucketOwnershipControlsInput>,
 ) -> Answer<DeleteBucketOwnershipControlsOutput> {
-    services.objects.put_setting(call.bucket_name()?, Some(&ObjectOwnership::Unsaid)).await?;
+    services
+        .objects
+        .put_setting(call.bucket_name()?, Some(&ObjectOwnership::Unsaid))
+        .await?;
     Ok(S3Response::new(DeleteBucketOwnershipControlsOutput {}))
 }

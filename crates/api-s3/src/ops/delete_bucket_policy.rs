@@ -15,6 +15,9 @@ pub(super) async fn run(
     _request: S3Request<DeleteBucketPolicyInput>,
 ) -> Answer<DeleteBucketPolicyOutput> {
     policing::check_is_of_owner(&call)?;
-    services.objects.put_setting::<BucketPolicy>(call.bucket_name()?, None).await?;
+    services
+        .objects
+        .put_setting::<BucketPolicy>(call.bucket_name()?, None)
+        .await?;
     Ok(S3Response::new(DeleteBucketPolicyOutput {}))
 }

@@ -13,6 +13,9 @@ pub(super) async fn run(
     call: Call,
     _request: S3Request<DeleteBucketTaggingInput>,
 ) -> Answer<DeleteBucketTaggingOutput> {
-    services.objects.put_setting::<BucketTagging>(call.bucket_name()?, None).await?;
+    services
+        .objects
+        .put_setting::<BucketTagging>(call.bucket_name()?, None)
+        .await?;
     Ok(S3Response::new(DeleteBucketTaggingOutput::default()))
 }

@@ -15,7 +15,10 @@ pub(super) async fn run(
     request: S3Request<DeleteObjectTaggingInput>,
 ) -> Answer<DeleteObjectTaggingOutput> {
     let of = call.version(request.input.version_id.as_deref())?;
-    let version = services.objects.replace_tags(&of, call.seen_tags(), Tags::default()).await?;
+    let version = services
+        .objects
+        .replace_tags(&of, call.seen_tags(), Tags::default())
+        .await?;
     Ok(S3Response::new(DeleteObjectTaggingOutput {
         version_id: version_id(version),
     }))

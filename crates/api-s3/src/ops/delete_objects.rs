@@ -32,11 +32,21 @@ pub(super) async fn run(
         })
         .collect();
     // Who may delete none of them learns no more than that.
-    if judged.iter().all(|(_, _, accepted)| accepted.as_ref().is_err_and(Fault::is_denial)) {
+    if judged
+        .iter()
+        .all(|(_, _, accepted)| accepted.as_ref().is_err_and(Fault::is_denial))
+    {
         return Err(Fault::access_denied());
     }
-    let accepted = judged.iter().filter_map(|(_, _, accepted)| accepted.as_ref().ok().cloned()).collect();
-    let mut outcomes = services.objects.delete_many(call.bucket_name()?, accepted).await?.into_iter();
+    let accepted = judged
+        .iter()
+        .filter_map(|(_, _, accepted)| accepted.as_ref().ok().cloned())
+        .collect();
+    let mut outcomes = services
+        .objects
+        .delete_many(call.bucket_name()?, accepted)
+        .await?
+        .into_iter();
     let quiet = delete.quiet == Some(true);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for (key, version_id, accepted) in judged {
@@ -56,7 +66,11 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(deleted), errors: Some(errors), request_charged: None }))
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted: Some(deleted),
+        errors: Some(errors),
+        request_charged: None,
+    }))
 }
 
 /// What is told of a line: the version that it named, and the delete marker that was made or removed.

@@ -21,5 +21,8 @@ pub(super) async fn run(
         None
     };
     let acl = stored.map_or_else(|| Ok(acls::private(of)), |stored| stored.acl())?;
-    Ok(S3Response::new(GetBucketAclOutput { grants: Some(acls::document(&acl)), owner: Some(owner(of)) }))
+    Ok(S3Response::new(GetBucketAclOutput {
+        grants: Some(acls::document(&acl)),
+        owner: Some(owner(of)),
+    }))
 }

@@ -1,7 +1,7 @@
 //! GetBucketEncryption: there is none, and nobody is told otherwise (peers' failure F15).
 
-use s3s::dto::{GetBucketEncryptionInput, GetBucketEncryptionOutput};
 use s3s::S3Request;
+use s3s::dto::{GetBucketEncryptionInput, GetBucketEncryptionOutput};
 
 use super::Answer;
 use crate::access::Call;

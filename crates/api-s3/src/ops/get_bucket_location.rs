@@ -13,7 +13,9 @@ pub(super) async fn run(
     call: Call,
     _request: S3Request<GetBucketLocationInput>,
 ) -> Answer<GetBucketLocationOutput> {
-    let region = call.bucket.map_or_else(|| services.region.clone(), |bucket| bucket.region);
+    let region = call
+        .bucket
+        .map_or_else(|| services.region.clone(), |bucket| bucket.region);
     // The first region has no name here (AWS, GetBucketLocation: "have a LocationConstraint of null").
     let constraint = match region.as_str() {
         "us-east-1" => String::new(),

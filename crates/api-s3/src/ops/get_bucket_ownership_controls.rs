@@ -1,7 +1,10 @@
 //! GetBucketOwnershipControls: where nothing was ever said, what holds.
 
 use baleen_objects::ObjectOwnership;
-use s3s::dto::{GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, ObjectOwnership as Wire, OwnershipControls, OwnershipControlsRule};
+use s3s::dto::{
+    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, ObjectOwnership as Wire, OwnershipControls,
+    OwnershipControlsRule,
+};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
@@ -22,7 +25,9 @@ pub(super) async fn run(
             "The bucket ownership controls were not found",
         )
     })?;
-    let ownership_controls = Some(OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] });
+    let ownership_controls = Some(OwnershipControls {
+        rules: vec![OwnershipControlsRule { object_ownership }],
+    });
     Ok(S3Response::new(GetBucketOwnershipControlsOutput { ownership_controls }))
 }
 

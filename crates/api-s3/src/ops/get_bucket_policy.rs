@@ -19,7 +19,11 @@ pub(super) async fn run(
     policing::check_is_of_owner(&call)?;
     let stored: Option<BucketPolicy> = services.objects.setting(call.bucket_name()?).await?;
     let stored = stored.ok_or_else(policing::no_such_policy)?;
-    let mut answer = S3Response::new(GetBucketPolicyOutput { policy: Some(stored.document) });
-    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut answer = S3Response::new(GetBucketPolicyOutput {
+        policy: Some(stored.document),
+    });
+    answer
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(answer)
 }

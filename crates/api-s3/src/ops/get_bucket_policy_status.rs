@@ -19,6 +19,8 @@ pub(super) async fn run(
     let stored = stored.ok_or_else(policing::no_such_policy)?;
     // One that cannot be read any more lets nobody in.
     let is_public = Policy::parse(&stored.document, DocumentKind::Bucket).is_ok_and(|policy| policy.is_public());
-    let policy_status = Some(PolicyStatus { is_public: Some(is_public) });
+    let policy_status = Some(PolicyStatus {
+        is_public: Some(is_public),
+    });
     Ok(S3Response::new(GetBucketPolicyStatusOutput { policy_status }))
 }

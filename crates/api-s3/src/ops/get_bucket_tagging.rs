@@ -17,7 +17,8 @@ pub(super) async fn run(
     _request: S3Request<GetBucketTaggingInput>,
 ) -> Answer<GetBucketTaggingOutput> {
     let record: Option<BucketTagging> = services.objects.setting(call.bucket_name()?).await?;
-    let record = record.ok_or_else(|| Fault::new("NoSuchTagSet", StatusCode::NOT_FOUND, "The TagSet does not exist."))?;
+    let record =
+        record.ok_or_else(|| Fault::new("NoSuchTagSet", StatusCode::NOT_FOUND, "The TagSet does not exist."))?;
     Ok(S3Response::new(GetBucketTaggingOutput {
         tag_set: tag_set(&Tags::from(record)),
     }))

@@ -27,5 +27,7 @@ pub(super) async fn run(
         ignore_public_acls: Some(block.ignore_public_acls),
         restrict_public_buckets: Some(block.restrict_public_buckets),
     });
-    Ok(S3Response::new(GetPublicAccessBlockOutput { public_access_block_configuration }))
+    Ok(S3Response::new(GetPublicAccessBlockOutput {
+        public_access_block_configuration,
+    }))
 }

@@ -17,8 +17,13 @@ pub(super) async fn run(
     _request: S3Request<HeadBucketInput>,
 ) -> Answer<HeadBucketOutput> {
     let usage = services.objects.bucket_usage(call.bucket_name()?).await?;
-    let region = call.bucket.map_or_else(|| services.region.clone(), |bucket| bucket.region);
-    let output = HeadBucketOutput { bucket_region: Some(region.to_string()), ..Default::default() };
+    let region = call
+        .bucket
+        .map_or_else(|| services.region.clone(), |bucket| bucket.region);
+    let output = HeadBucketOutput {
+        bucket_region: Some(region.to_string()),
+        ..Default::default()
+    };
     let headers = HeaderMap::from_iter([(SIZE.clone(), HeaderValue::from(usage.bytes))]);
     Ok(S3Response::with_headers(output, headers))
 }

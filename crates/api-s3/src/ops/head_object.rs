@@ -51,7 +51,10 @@ pub(super) async fn run(
         ..Default::default()
     };
     let whole = selection == Selection::Whole;
-    let checksum_wanted = whole && input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let checksum_wanted = whole
+        && input
+            .checksum_mode
+            .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
     let lock = readable(&call, head.lock)?;
     describe!(output, head, checksum_wanted, lock);

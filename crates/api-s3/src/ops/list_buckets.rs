@@ -33,7 +33,9 @@ pub(super) async fn run(
     buckets.sort_by(|left, right| left.name.cmp(&right.name));
     buckets.retain(|bucket: &baleen_objects::Bucket| {
         let name = bucket.name.as_str();
-        name.starts_with(&prefix) && name > after.as_str() && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
+        name.starts_with(&prefix)
+            && name > after.as_str()
+            && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
     });
     if !call.is_decided() {
         let mut shown = Vec::new();
@@ -47,7 +49,9 @@ pub(super) async fn run(
     }
     let more = buckets.len() > page;
     buckets.truncate(page);
-    let continuation_token = more.then(|| buckets.last().map(|bucket| bucket.name.to_string())).flatten();
+    let continuation_token = more
+        .then(|| buckets.last().map(|bucket| bucket.name.to_string()))
+        .flatten();
     let paged = input.max_buckets.is_some();
     let entry = |bucket: baleen_objects::Bucket| Bucket {
         bucket_region: paged.then(|| bucket.region.to_string()),

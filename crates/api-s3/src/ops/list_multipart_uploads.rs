@@ -22,7 +22,8 @@ pub(super) async fn run(
     let spelling = Spelling::of(input.encoding_type.as_ref())?;
     let most = i32::try_from(LIST_UPLOADS_MAX).unwrap_or(i32::MAX);
     let asked = input.max_uploads.unwrap_or(most).min(most);
-    let max_uploads = usize::try_from(asked).map_err(|_| Fault::invalid_argument("max-uploads must not be negative."))?;
+    let max_uploads =
+        usize::try_from(asked).map_err(|_| Fault::invalid_argument("max-uploads must not be negative."))?;
     let page = services
         .objects
         .list_uploads(ListUploads {
@@ -35,8 +36,12 @@ pub(super) async fn run(
         .await?;
     let account = call.bucket.map(|bucket| bucket.owner);
     let entry = |upload: Upload| MultipartUpload {
-        checksum_algorithm: upload.checksum_chosen.then(|| checksum_algorithm(upload.checksum_algorithm)),
-        checksum_type: upload.checksum_chosen.then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
+        checksum_algorithm: upload
+            .checksum_chosen
+            .then(|| checksum_algorithm(upload.checksum_algorithm)),
+        checksum_type: upload
+            .checksum_chosen
+            .then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
         initiated: Some(timestamp(upload.initiated)),
         initiator: account.map(initiator),
         key: Some(spelling.write(upload.path.at.key.as_str())),
@@ -63,11 +68,16 @@ pub(super) async fn run(
 
 /// An upload id marker counts only beside a key marker (AWS, ListMultipartUploads).
 fn marker(key: Option<&str>, upload: Option<&str>) -> Result<Option<UploadMarker>, Fault> {
-    let Some(key) = key.filter(|key| !key.is_empty()) else { return Ok(None) };
+    let Some(key) = key.filter(|key| !key.is_empty()) else {
+        return Ok(None);
+    };
     let upload = upload
         .filter(|id| !id.is_empty())
         .map(UploadId::parse)
         .transpose()
         .map_err(|_| Fault::invalid_argument("Invalid uploadId marker."))?;
-    Ok(Some(UploadMarker { key: key.to_owned(), upload }))
+    Ok(Some(UploadMarker {
+        key: key.to_owned(),
+        upload,
+    }))
 }

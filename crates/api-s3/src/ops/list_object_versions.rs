@@ -80,7 +80,9 @@ fn object(entry: &VersionEntry, content: &VersionContent, key: String, account: 
         owner: account.map(owner),
         restore_status: None,
         size: Some(size(content.size)),
-        storage_class: Some(ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD)),
+        storage_class: Some(ObjectVersionStorageClass::from_static(
+            ObjectVersionStorageClass::STANDARD,
+        )),
         version_id: Some(entry.version.to_string()),
     }
 }

@@ -33,7 +33,10 @@ pub(super) async fn run(
             max_keys: max_keys.effective,
         })
         .await?;
-    let owner = call.bucket.map(|bucket| bucket.owner).filter(|_| input.fetch_owner == Some(true));
+    let owner = call
+        .bucket
+        .map(|bucket| bucket.owner)
+        .filter(|_| input.fetch_owner == Some(true));
     let count = page.entries.len() + page.common_prefixes.len();
     Ok(S3Response::new(ListObjectsV2Output {
         name: Some(input.bucket),

@@ -25,7 +25,10 @@ pub(super) async fn run(
     let page = services
         .objects
         .list_parts(ListParts {
-            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            upload: UploadPath {
+                at: call.path()?,
+                upload: upload_id(&input.upload_id)?,
+            },
             after,
             max_parts,
         })

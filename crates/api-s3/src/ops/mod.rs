@@ -20,6 +20,64 @@ mod policing;
 mod reading;
 pub(crate) mod tagging;
 
+// Written out, not made by the table: what a macro declares is not found by rustfmt.
+mod abort_multipart_upload;
+mod complete_multipart_upload;
+mod copy_object;
+mod create_bucket;
+mod create_multipart_upload;
+mod delete_bucket;
+mod delete_bucket_cors;
+mod delete_bucket_ownership_controls;
+mod delete_bucket_policy;
+mod delete_bucket_tagging;
+mod delete_object;
+mod delete_object_tagging;
+mod delete_objects;
+mod delete_public_access_block;
+mod get_bucket_accelerate_configuration;
+mod get_bucket_acl;
+mod get_bucket_cors;
+mod get_bucket_encryption;
+mod get_bucket_location;
+mod get_bucket_notification_configuration;
+mod get_bucket_ownership_controls;
+mod get_bucket_policy;
+mod get_bucket_policy_status;
+mod get_bucket_request_payment;
+mod get_bucket_tagging;
+mod get_bucket_versioning;
+mod get_object;
+mod get_object_acl;
+mod get_object_legal_hold;
+mod get_object_lock_configuration;
+mod get_object_retention;
+mod get_object_tagging;
+mod get_public_access_block;
+mod head_bucket;
+mod head_object;
+mod list_buckets;
+mod list_multipart_uploads;
+mod list_object_versions;
+mod list_objects;
+mod list_objects_v2;
+mod list_parts;
+mod put_bucket_acl;
+mod put_bucket_cors;
+mod put_bucket_ownership_controls;
+mod put_bucket_policy;
+mod put_bucket_tagging;
+mod put_bucket_versioning;
+mod put_object;
+mod put_object_acl;
+mod put_object_legal_hold;
+mod put_object_lock_configuration;
+mod put_object_retention;
+mod put_object_tagging;
+mod put_public_access_block;
+mod upload_part;
+mod upload_part_copy;
+
 /// One operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -113,8 +171,6 @@ pub(crate) type Answer<T> = Result<S3Response<T>, Fault>;
 
 macro_rules! operations {
     ($($module:ident: $name:literal, $action:ident, $extent:ident, $query:expr, $input:ident => $output:ident;)*) => {
-        $(mod $module;)*
-
         /// The table.
         pub const OPERATIONS: &[Row] =
             &[$(Row { name: $name, action: Action::$action, extent: Extent::$extent, query: $query },)*];

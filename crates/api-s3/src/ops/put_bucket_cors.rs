@@ -28,9 +28,8 @@ pub(super) async fn run(
 }
 
 fn rule(rule: dto::CORSRule) -> Result<CorsRule, Fault> {
-    let seconds = |age: i32| {
-        u32::try_from(age).map_err(|_| Fault::invalid_request("MaxAgeSeconds must not be negative."))
-    };
+    let seconds =
+        |age: i32| u32::try_from(age).map_err(|_| Fault::invalid_request("MaxAgeSeconds must not be negative."));
     Ok(CorsRule {
         id: rule.id,
         origins: rule.allowed_origins,

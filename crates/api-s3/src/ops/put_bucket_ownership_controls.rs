@@ -30,6 +30,9 @@ pub(super) async fn run(
             return Err(acls::owner_enforced());
         }
     }
-    services.objects.put_setting(call.bucket_name()?, Some(&ownership)).await?;
+    services
+        .objects
+        .put_setting(call.bucket_name()?, Some(&ownership))
+        .await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput {}))
 }

@@ -28,6 +28,9 @@ pub(super) async fn run(
         // And it is not set between.
         seen = call.bucket.as_ref().map(|bucket| bucket.settings);
     }
-    services.objects.put_setting_in(name, seen, Some(&BucketPolicy { document })).await?;
+    services
+        .objects
+        .put_setting_in(name, seen, Some(&BucketPolicy { document }))
+        .await?;
     Ok(S3Response::new(PutBucketPolicyOutput {}))
 }

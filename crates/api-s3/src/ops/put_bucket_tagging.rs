@@ -17,6 +17,9 @@ pub(super) async fn run(
     let tags = Tags::of_bucket(pairs(request.input.tagging.tag_set)?)?;
     // A bucket with no tags has no set of them.
     let record = (!tags.is_empty()).then(|| BucketTagging::from(tags));
-    services.objects.put_setting(call.bucket_name()?, record.as_ref()).await?;
+    services
+        .objects
+        .put_setting(call.bucket_name()?, record.as_ref())
+        .await?;
     Ok(S3Response::new(PutBucketTaggingOutput::default()))
 }

@@ -4,8 +4,8 @@ use baleen_objects::PutObject;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response};
 
-use super::{Answer, acls};
 use super::tagging::header_tags;
+use super::{Answer, acls};
 use crate::access::Call;
 use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
 use crate::locking::header_lock;
@@ -31,7 +31,9 @@ pub(super) async fn run(
             lock: header_lock(&request.headers)?,
             expect,
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
-            body: body_in(input.body), acl, })
+            body: body_in(input.body),
+            acl,
+        })
         .await?;
     let mut output = PutObjectOutput {
         e_tag: Some(etag(&stored.etag)),

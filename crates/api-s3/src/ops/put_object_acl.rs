@@ -4,8 +4,8 @@ use baleen_objects::Selection;
 use s3s::dto::{PutObjectAclInput, PutObjectAclOutput};
 use s3s::{S3Request, S3Response};
 
-use super::acls::{self, Of};
 use super::Answer;
+use super::acls::{self, Of};
 use crate::access::Call;
 use crate::services::Services;
 

@@ -42,12 +42,15 @@ pub(super) async fn run(
 
 fn retention(asked: &dto::DefaultRetention) -> Result<DefaultRetention, Fault> {
     let named = asked.mode.as_ref().and_then(|text| mode(text.as_str()));
-    let mode = named.ok_or_else(|| Fault::malformed_xml("A DefaultRetention needs a Mode of GOVERNANCE or COMPLIANCE."))?;
+    let mode =
+        named.ok_or_else(|| Fault::malformed_xml("A DefaultRetention needs a Mode of GOVERNANCE or COMPLIANCE."))?;
     let count = |number: i32| u32::try_from(number).map_err(|_| ObjectError::BadRetentionPeriod);
     let period = match (asked.days, asked.years) {
         (Some(days), None) => RetentionPeriod::Days(count(days)?),
         (None, Some(years)) => RetentionPeriod::Years(count(years)?),
-        (None, None) | (Some(_), Some(_)) => return Err(Fault::malformed_xml("A DefaultRetention needs either Days or Years.")),
+        (None, None) | (Some(_), Some(_)) => {
+            return Err(Fault::malformed_xml("A DefaultRetention needs either Days or Years."));
+        }
     };
     Ok(DefaultRetention::new(mode, period)?)
 }

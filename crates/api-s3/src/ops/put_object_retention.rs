@@ -33,9 +33,12 @@ fn wanted(document: ObjectLockRetention) -> Result<Option<Retention>, Fault> {
     match (document.mode, document.retain_until_date) {
         (None, None) => Ok(None),
         (Some(named), Some(until)) => {
-            let mode = mode(named.as_str()).ok_or_else(|| Fault::malformed_xml("The Mode must be GOVERNANCE or COMPLIANCE."))?;
+            let mode = mode(named.as_str())
+                .ok_or_else(|| Fault::malformed_xml("The Mode must be GOVERNANCE or COMPLIANCE."))?;
             retention(mode, Timestamp::from_datetime(until.into())).map(Some)
         }
-        (Some(_), None) | (None, Some(_)) => Err(Fault::malformed_xml("A Retention needs both Mode and RetainUntilDate.")),
+        (Some(_), None) | (None, Some(_)) => {
+            Err(Fault::malformed_xml("A Retention needs both Mode and RetainUntilDate."))
+        }
     }
 }

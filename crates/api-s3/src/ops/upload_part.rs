@@ -23,17 +23,27 @@ pub(super) async fn run(
     let stored = services
         .objects
         .put_part(PutPart {
-            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            upload: UploadPath {
+                at: call.path()?,
+                upload: upload_id(&input.upload_id)?,
+            },
             part: part_number(input.part_number)?,
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             expect,
             body: body_in(input.body),
         })
         .await?;
-    let mut output = UploadPartOutput { e_tag: Some(etag(&stored.etag)), ..Default::default() };
+    let mut output = UploadPartOutput {
+        e_tag: Some(etag(&stored.etag)),
+        ..Default::default()
+    };
     // What was sent and held is confirmed, whichever algorithm the upload keeps. One that followed the body is known here
     // by name only, and confirmed when it is the upload's own.
-    let own = || named.is_none_or(|named| named == stored.checksum.algorithm()).then(|| stored.checksum.clone());
+    let own = || {
+        named
+            .is_none_or(|named| named == stored.checksum.algorithm())
+            .then(|| stored.checksum.clone())
+    };
     let checksum = sent.or_else(own).map(StoredChecksum::full);
     put_checksum!(output, checksum.as_ref());
     Ok(S3Response::new(output))

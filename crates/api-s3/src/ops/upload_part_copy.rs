@@ -38,7 +38,10 @@ pub(super) async fn run(
             source,
             range: input.copy_source_range.as_deref().map(source_range).transpose()?,
             source_if_match,
-            upload: UploadPath { at: call.path()?, upload: upload_id(&input.upload_id)? },
+            upload: UploadPath {
+                at: call.path()?,
+                upload: upload_id(&input.upload_id)?,
+            },
             part: part_number(input.part_number)?,
         })
         .await?;
