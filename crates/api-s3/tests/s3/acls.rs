@@ -2,9 +2,7 @@
 
 use http::Method;
 
-use crate::harness::{
-    Answer, Ask, CLERK, OWNER, STRANGER, Server, WORKER, delete, get, head, key, policy, post, put, statement,
-};
+use crate::harness::{Ask, By, CLERK, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
 
 const LISTS: &str =
     "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerPreferred</ObjectOwnership></Rule></OwnershipControls>";
@@ -17,25 +15,6 @@ async fn with_lists() -> Server {
     let server = Server::with_bucket().await;
     server.ok(put("/bucket?ownershipControls").body(LISTS)).await;
     server
-}
-
-#[derive(Clone, Copy, Debug)]
-enum By {
-    Nobody,
-    Owner,
-    Clerk,
-    Worker,
-    Stranger,
-}
-
-async fn ask_as(server: &Server, by: By, ask: Ask) -> Answer {
-    match by {
-        By::Nobody => server.raw(ask).await,
-        By::Owner => server.send_as(OWNER, ask).await,
-        By::Clerk => server.send_as(CLERK, ask).await,
-        By::Worker => server.send_as(WORKER, ask).await,
-        By::Stranger => server.send_as(STRANGER, ask).await,
-    }
 }
 
 fn document(owner: &str, grants: &[(&str, &str)]) -> String {
@@ -319,7 +298,7 @@ async fn lists_give_and_never_take() {
         server.ok(put(&at).header(header, value)).await;
         for (by, ask, status) in asked {
             let shown = format!("{target} {header} {value}: {by:?} {} {}", ask.method, ask.target);
-            let answer = ask_as(&server, by, ask).await;
+            let answer = server.send_by(by, ask).await;
             assert_eq!(answer.status.as_u16(), status, "{shown}: {answer:?}");
         }
     }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use baleen_api_s3::{Extent, OPERATIONS};
 use baleen_http::{Door as _, RequestBody};
 use baleen_policy::Principal;
-use baleen_signing::sign::Signer;
 
-use crate::harness::{Answer, Ask, CLERK, LISTER, OUTAGE, STRANGER, Server, WORKER, delete, get, head, key, post, put};
+use crate::harness::{Ask, By, LISTER, OUTAGE, STRANGER, Server, WORKER, delete, get, head, key, post, put};
 
 /// One request for each operation, by its name.
 fn request(name: &str) -> Ask {
@@ -93,35 +92,19 @@ fn request(name: &str) -> Ask {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asker {
-    Nobody,
-    Clerk,
-    Stranger,
-}
-
-async fn ask_as(server: &Server, asker: Asker, ask: Ask) -> Answer {
-    let signer: Signer<'_> = match asker {
-        Asker::Nobody => return server.raw(ask).await,
-        Asker::Clerk => CLERK,
-        Asker::Stranger => STRANGER,
-    };
-    server.send_as(signer, ask).await
-}
-
 #[tokio::test]
 async fn every_operation_refuses_who_may_not() {
     let server = Server::with_bucket().await;
     server.ok(put(&key("k")).body("data")).await;
     for row in OPERATIONS {
-        for asker in [Asker::Nobody, Asker::Clerk, Asker::Stranger] {
+        for asker in [By::Nobody, By::Clerk, By::Stranger] {
             // A stranger is at home in an account of its own.
-            if asker == Asker::Stranger && matches!(row.extent, Extent::Account | Extent::NewBucket) {
+            if asker == By::Stranger && matches!(row.extent, Extent::Account | Extent::NewBucket) {
                 continue;
             }
-            let answer = ask_as(&server, asker, request(row.name)).await;
+            let answer = server.send_by(asker, request(row.name)).await;
             // Who may not list all buckets is shown those that it may list (source document, ListBuckets).
-            if asker == Asker::Clerk && row.name == "ListBuckets" {
+            if asker == By::Clerk && row.name == "ListBuckets" {
                 assert!(
                     answer.status.is_success() && !answer.text().contains("<Bucket>"),
                     "{answer:?}"
@@ -187,12 +170,12 @@ async fn refusals_do_not_tell_what_exists() {
         ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT".to_owned()),
         ("range", "bytes=100-".to_owned()),
     ];
-    for asker in [Asker::Nobody, Asker::Clerk, Asker::Stranger] {
+    for asker in [By::Nobody, By::Clerk, By::Stranger] {
         for (name, value) in &conditions {
             for make in [get, head, put] {
                 let mut seen = Vec::new();
                 for target in [key("exists"), key("absent")] {
-                    let answer = ask_as(&server, asker, make(&target).header(name, value)).await;
+                    let answer = server.send_by(asker, make(&target).header(name, value)).await;
                     assert_eq!(answer.status.as_u16(), 403, "{asker:?} {name}: {value}");
                     let mut text = answer.text();
                     for varying in [answer.element("RequestId"), target] {
@@ -206,9 +189,9 @@ async fn refusals_do_not_tell_what_exists() {
                 assert_eq!(seen[0], seen[1]);
             }
         }
-        if asker == Asker::Nobody {
-            let there = ask_as(&server, asker, get("/bucket")).await;
-            let absent = ask_as(&server, asker, get("/no-such-bucket")).await;
+        if asker == By::Nobody {
+            let there = server.send_by(asker, get("/bucket")).await;
+            let absent = server.send_by(asker, get("/no-such-bucket")).await;
             assert_eq!((there.status, there.code()), (absent.status, absent.code()));
         }
     }

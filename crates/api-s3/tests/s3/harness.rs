@@ -127,6 +127,16 @@ impl Network {
     }
 }
 
+/// Who sends a request, in tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Nobody,
+    Owner,
+    Clerk,
+    Worker,
+    Stranger,
+}
+
 pub(crate) struct Server {
     pub(crate) network: Arc<Network>,
     pub(crate) book: Arc<Book>,
@@ -246,6 +256,17 @@ impl Server {
     pub(crate) async fn send_as(&self, signer: Signer<'_>, ask: Ask) -> Answer {
         let payload = PayloadMode::Sha256(sha256(&ask.body));
         self.raw(ask.signed(signer, payload, self.now())).await
+    }
+
+    pub(crate) async fn send_by(&self, by: By, ask: Ask) -> Answer {
+        let signer = match by {
+            By::Nobody => return self.raw(ask).await,
+            By::Owner => OWNER,
+            By::Clerk => CLERK,
+            By::Worker => WORKER,
+            By::Stranger => STRANGER,
+        };
+        self.send_as(signer, ask).await
     }
 
     /// Sends a request of the owner which must succeed.

@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::harness::{
-    Answer, Ask, CLERK, OWNER, STRANGER, Server, WORKER, delete, get, head, key, policy, post, put, statement,
-};
+use crate::harness::{By, CLERK, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
 
 const ALLOW_READ: &str =
     r#""Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*""#;
@@ -125,25 +123,6 @@ async fn what_is_no_policy_of_the_bucket_is_refused_and_changes_nothing() {
         .ok(put("/bucket?policy").header("content-md5", &md5).body(&right))
         .await;
     assert_eq!(server.ok(get("/bucket?policy")).await.text(), right);
-}
-
-#[derive(Clone, Copy, Debug)]
-enum By {
-    Nobody,
-    Owner,
-    Clerk,
-    Worker,
-    Stranger,
-}
-
-async fn ask_as(server: &Server, by: By, ask: Ask) -> Answer {
-    match by {
-        By::Nobody => server.raw(ask).await,
-        By::Owner => server.send_as(OWNER, ask).await,
-        By::Clerk => server.send_as(CLERK, ask).await,
-        By::Worker => server.send_as(WORKER, ask).await,
-        By::Stranger => server.send_as(STRANGER, ask).await,
-    }
 }
 
 const CLERK_ARN: &str = r#"{"AWS": "arn:aws:iam::100000000001:user/somebody@example.com"}"#;
@@ -350,7 +329,7 @@ async fn policies_of_buckets_decide() {
         server.ok(put("/bucket?policy").body(&document)).await;
         for (by, ask, status) in asked {
             let shown = format!("{case}: {by:?} {} {}", ask.method, ask.target);
-            let answer = ask_as(&server, by, ask).await;
+            let answer = server.send_by(by, ask).await;
             assert_eq!(answer.status.as_u16(), status, "{shown}: {answer:?}");
         }
     }
