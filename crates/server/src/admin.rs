@@ -32,7 +32,7 @@ use export::Export;
 use secret_input::ask;
 use serde_json::Value;
 use session::Session;
-use show::{Show, Width};
+use show::{Show, Width, part};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -140,6 +140,16 @@ struct First {
     of: &'static str,
     member: &'static str,
     put: fn(Call, &str) -> Call,
+}
+
+impl First {
+    /// What the next call needs. Without it that would ask for something else than was meant, so it is not made.
+    fn read<'a>(&self, answer: &'a Value) -> Result<&'a str, Failure> {
+        let value = part(answer, self.of)[self.member].as_str();
+        value.filter(|text| !text.is_empty()).ok_or_else(|| {
+            Failure::new(format!("the answer has no {} in it", self.member)).advise("is that the S3 door of a baleen?")
+        })
+    }
 }
 
 /// A family's commands become plans without asking anybody, but people for secrets.
@@ -283,9 +293,7 @@ async fn answer(client: &Client, plan: &Plan) -> Result<Value, Failure> {
         None => plan.call.clone(),
         Some(first) => {
             let found = client.send(&first.call).await?;
-            let thing = if first.of.is_empty() { &found } else { &found[first.of] };
-            let value = thing[first.member].as_str().unwrap_or_default();
-            (first.put)(plan.call.clone(), value)
+            (first.put)(plan.call.clone(), first.read(&found)?)
         }
     };
     match (&plan.export, &plan.show) {

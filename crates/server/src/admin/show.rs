@@ -151,7 +151,7 @@ fn days(report: &Value) -> Vec<Value> {
     rows
 }
 
-fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
+pub(super) fn part<'a>(answer: &'a Value, of: &str) -> &'a Value {
     match of {
         "" => match answer {
             // RSGetUserInfo answers with a list, also about one.

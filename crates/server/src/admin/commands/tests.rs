@@ -6,6 +6,7 @@ use crate::cli::{Cli, Command};
 use baleen_signing::AmzDate;
 use baleen_types::Timestamp;
 use clap::Parser;
+use serde_json::json;
 
 fn plan(words: &str) -> Plan {
     let cli = Cli::try_parse_from(["baleen", "admin"].into_iter().chain(words.split(' ')));
@@ -278,6 +279,22 @@ fn commands_become_calls() {
     assert!(matches!(grave, Some(Confirm::ByName { name, .. }) if name == "c"));
     assert!(plan("user create a@b.c").confirm.is_none());
     assert!(plan("policy show p").first.is_some() && plan("policy show p --version v2").first.is_none());
+}
+
+#[test]
+fn what_the_first_answer_does_not_tell_is_not_asked_for() {
+    for (words, answer, found) in [
+        ("saml metadata", json!({ "Provider": "okta" }), Some("okta")),
+        ("saml metadata", json!({ "Provider": "" }), None),
+        ("saml metadata", json!({ "Provider": null }), None),
+        ("saml metadata", json!({}), None),
+        ("policy show p", json!({ "Policy": { "DefaultVersionId": "v2" } }), Some("v2")),
+        ("policy show p", json!({ "DefaultVersionId": "v2" }), None),
+        ("policy show p", json!("v2"), None),
+    ] {
+        let first = plan(words).first.expect("something is asked before");
+        assert_eq!(first.read(&answer).ok(), found, "{words}: {answer}");
+    }
 }
 
 #[test]
