@@ -23,6 +23,7 @@ use crate::cli::Place;
 use crate::config::Loaded;
 use crate::failure::Failure;
 use crate::output;
+use crate::profiles::check_place;
 use crate::serve::runtime;
 use call::Call;
 use clap::{Args, Subcommand};
@@ -255,6 +256,9 @@ fn whoami() -> Plan {
 fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failure> {
     if let Some(confirm) = plan.confirm.as_ref().filter(|_| !asking.yes) {
         confirm.ask()?;
+    }
+    if let Some(name) = &plan.save {
+        check_place(name)?;
     }
     let width = if asking.wide { Width::Whole } else { Width::Terminal };
     let client = Client::find(&asking.access, &asking.place)?;

@@ -45,11 +45,7 @@ impl Profile {
     /// Puts it into the file under this name, in place of an older session; gives the file.
     pub(crate) fn store(&self, name: &str) -> Result<PathBuf, Failure> {
         let file = file();
-        let text = match std::fs::read_to_string(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            read => read.map_err(|error| Failure::because(format!("{} cannot be read", file.display()), &error))?,
-        };
-        let next = self.put_into(&text, name, &file)?;
+        let next = self.put_into(&text_of(&file)?, name, &file)?;
         write(&file, &next)
             .map_err(|error| Failure::because(format!("{} cannot be written", file.display()), &error))?;
         Ok(file)
@@ -93,6 +89,12 @@ impl Profile {
     }
 }
 
+/// Refuses a name under which [`Profile::store`] would put nothing, before a session is opened that would be lost.
+pub(crate) fn check_place(name: &str) -> Result<(), Failure> {
+    let file = file();
+    Profile::default().put_into(&text_of(&file)?, name, &file).map(drop)
+}
+
 /// Refuses a name that cannot be saved, before anything is asked that would be lost.
 pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -108,6 +110,14 @@ fn file() -> PathBuf {
     let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
     let folder = folder.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
     folder.unwrap_or_default().join("baleen/profiles.toml")
+}
+
+/// What is in the file; nothing if there is none yet.
+fn text_of(file: &Path) -> Result<String, Failure> {
+    match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|error| Failure::because(format!("{} cannot be read", file.display()), &error)),
+    }
 }
 
 /// The message of a TOML error quotes the line, which may hold a secret: only its place is told.

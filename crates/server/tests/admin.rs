@@ -231,3 +231,33 @@ fn a_whitelist_that_locks_everybody_out_has_a_way_out() {
     );
     drop(server);
 }
+
+#[test]
+fn no_session_is_opened_that_cannot_be_kept() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("baleen")).unwrap();
+    let file = place.path().join("baleen/profiles.toml");
+    for (text, why) in [
+        ("[theirs]\naccess_key_id = \"AKIALASTINGLASTING00\"\n", "does not end"),
+        ("[\"theirs\"]\nregion = \"r\"\n", "does not follow"),
+        ("[theirs\n", "profiles.toml:1"),
+        // The one that gets as far as the door, which is not there.
+        (
+            "[theirs]\naccess_key_id = \"STX000000000000000000000\"\n",
+            "does not answer",
+        ),
+        ("", "does not answer"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let mut command = baleen();
+        command.args(["admin", "customer", "assume", "c", "--save", "theirs"]);
+        command.args(["--endpoint-url", "http://127.0.0.1:1"]);
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            command.env(name, "AKIAOTHEROTHEROTHER0");
+        }
+        let (output, _, err) = run(command.env("XDG_CONFIG_HOME", place.path()));
+        assert_eq!(output.status.code(), Some(1), "{text}: {err}");
+        assert!(err.contains(why), "{text}: {err}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}

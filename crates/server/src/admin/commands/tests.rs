@@ -288,7 +288,11 @@ fn what_the_first_answer_does_not_tell_is_not_asked_for() {
         ("saml metadata", json!({ "Provider": "" }), None),
         ("saml metadata", json!({ "Provider": null }), None),
         ("saml metadata", json!({}), None),
-        ("policy show p", json!({ "Policy": { "DefaultVersionId": "v2" } }), Some("v2")),
+        (
+            "policy show p",
+            json!({ "Policy": { "DefaultVersionId": "v2" } }),
+            Some("v2"),
+        ),
         ("policy show p", json!({ "DefaultVersionId": "v2" }), None),
         ("policy show p", json!("v2"), None),
     ] {
