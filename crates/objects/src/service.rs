@@ -170,20 +170,35 @@ impl OpenBucket {
     }
 }
 
+/// Reads the rows of a prefix page by page, so that not all of them are in memory at once.
+struct Pages<'a> {
+    snapshot: &'a Snapshot,
+    scan: Scan,
+}
+
+impl<'a> Pages<'a> {
+    fn new(snapshot: &'a Snapshot, prefix: &[u8]) -> Self {
+        let scan = Scan::prefix(prefix);
+        Self { snapshot, scan }
+    }
+
+    /// The next page, which has something in it; `None` behind the last.
+    async fn next(&mut self) -> Result<Option<Vec<Entry>>, ObjectError> {
+        let page = self.snapshot.scan(self.scan.clone()).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.scan = self.scan.clone().after(last.key.to_vec());
+        Ok(Some(page))
+    }
+}
+
 /// Reads all entries of a range, page after page, from one snapshot.
 async fn scan_all(snapshot: &Snapshot, prefix: &[u8]) -> Result<Vec<Entry>, ObjectError> {
-    let mut all: Vec<Entry> = Vec::new();
-    loop {
-        let mut scan = Scan::prefix(prefix);
-        if let Some(last) = all.last() {
-            scan = scan.after(last.key.to_vec());
-        }
-        let page = snapshot.scan(scan).await?;
-        if page.is_empty() {
-            return Ok(all);
-        }
+    let mut all = Vec::new();
+    let mut pages = Pages::new(snapshot, prefix);
+    while let Some(page) = pages.next().await? {
         all.extend(page);
     }
+    Ok(all)
 }
 
 /// The answer for an upload that is not there.

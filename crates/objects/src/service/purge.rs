@@ -1,11 +1,11 @@
 //! Removing all that an account has stored.
 
-use super::{Objects, OpenBucket};
+use super::{Objects, OpenBucket, Pages};
 use crate::limits::DELETE_KEYS_MAX;
 use crate::records::{BucketId, LockRecord, ObjectRecord, VersionRecord};
 use crate::{DeleteObject, Governance, ListVersions, Lock, ObjectError, ObjectVersion, keys};
-use baleen_meta::{Scan, Snapshot, record};
-use baleen_types::{AccountId, BucketName, ObjectPath};
+use baleen_meta::{Snapshot, record};
+use baleen_types::{AccountId, BucketName, ObjectPath, Timestamp};
 use std::sync::Arc;
 
 /// What a purge did.
@@ -24,11 +24,10 @@ impl Objects {
     pub async fn is_anything_locked(&self, owner: AccountId) -> Result<bool, ObjectError> {
         let snapshot = self.meta.snapshot().await?;
         let now = self.clock.now();
-        let protects = |lock: LockRecord| Lock::from(lock).protects(now, Governance::Holds);
         for name in self.bucket_names(&snapshot, owner).await? {
             let key = keys::bucket(&name);
             let bucket = OpenBucket::new(&name, key.clone(), snapshot.get(&key).await?)?;
-            if bucket.record.object_lock.is_some() && locks(&snapshot, bucket.id, protects).await? {
+            if bucket.record.object_lock.is_some() && is_one_locked(&snapshot, bucket.id, now).await? {
                 return Ok(true);
             }
         }
@@ -95,32 +94,29 @@ impl Objects {
     }
 }
 
-/// Whether one of the versions in a bucket has such a lock.
-async fn locks(
-    snapshot: &Snapshot,
-    bucket: BucketId,
-    is_wanted: impl Fn(LockRecord) -> bool,
-) -> Result<bool, ObjectError> {
-    for (prefix, is_current) in [(keys::object(bucket, ""), true), (keys::versions(bucket, ""), false)] {
-        let mut scan = Scan::prefix(&prefix);
-        loop {
-            let page = snapshot.scan(scan.clone()).await?;
+/// Whether one of the versions in a bucket is protected at a time.
+async fn is_one_locked(snapshot: &Snapshot, bucket: BucketId, now: Timestamp) -> Result<bool, ObjectError> {
+    let current: LockOf = |value| Ok(Some(record::decode::<ObjectRecord>(value)?.lock));
+    let noncurrent: LockOf = |value| match VersionRecord::decode(value)? {
+        VersionRecord::Object(object) => Ok(Some(object.lock)),
+        VersionRecord::Marker(_) => Ok(None),
+    };
+    for (prefix, lock_of) in [
+        (keys::object(bucket, ""), current),
+        (keys::versions(bucket, ""), noncurrent),
+    ] {
+        let mut pages = Pages::new(snapshot, &prefix);
+        while let Some(page) = pages.next().await? {
             for entry in &page {
-                let lock = if is_current {
-                    record::decode::<ObjectRecord>(&entry.value)?.lock
-                } else {
-                    match VersionRecord::decode(&entry.value)? {
-                        VersionRecord::Object(object) => object.lock,
-                        VersionRecord::Marker(_) => continue,
-                    }
-                };
-                if is_wanted(lock) {
+                let lock = lock_of(&entry.value)?.map(Lock::from);
+                if lock.is_some_and(|lock| lock.protects(now, Governance::Holds)) {
                     return Ok(true);
                 }
             }
-            let Some(last) = page.last() else { break };
-            scan = scan.after(last.key.to_vec());
         }
     }
     Ok(false)
 }
+
+/// The lock in the value of a version, if it can have one.
+type LockOf = fn(&[u8]) -> Result<Option<LockRecord>, ObjectError>;
