@@ -1,7 +1,6 @@
 //! Which pages of other origins may use a bucket, as it is kept. What a rule means is the door's.
 
-use crate::setting::{BucketSetting, SettingKind};
-use baleen_meta::record::first_version;
+use crate::setting::setting;
 use serde::{Deserialize, Serialize};
 
 /// A bucket's rules; the first that fits a request counts.
@@ -28,8 +27,4 @@ pub struct CorsRule {
     pub max_age_s: Option<u32>,
 }
 
-first_version!(Cors, "CORS configuration");
-
-impl BucketSetting for Cors {
-    const KIND: SettingKind = SettingKind::Cors;
-}
+setting!(Cors, "CORS configuration", Cors);

@@ -62,6 +62,18 @@ pub trait BucketSetting: Record + Send {
     const KIND: SettingKind;
 }
 
+/// Declares a setting of a bucket, in its first version.
+macro_rules! setting {
+    ($type:ty, $name:literal, $kind:ident) => {
+        baleen_meta::record::first_version!($type, $name);
+
+        impl $crate::setting::BucketSetting for $type {
+            const KIND: $crate::setting::SettingKind = $crate::setting::SettingKind::$kind;
+        }
+    };
+}
+pub(crate) use setting;
+
 /// The settings that a bucket is made with.
 #[derive(Clone, Debug, Default)]
 pub struct NewSettings(pub(crate) Vec<(SettingKind, Bytes)>);

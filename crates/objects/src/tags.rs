@@ -2,8 +2,7 @@
 
 use crate::ObjectError;
 use crate::limits::{BUCKET_TAGS_BYTES_MAX, BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX};
-use crate::{BucketSetting, SettingKind};
-use baleen_meta::record::first_version;
+use crate::setting::setting;
 use serde::{Deserialize, Serialize};
 
 /// The tags of an object or a bucket, in the order in which they were given; no key stands twice.
@@ -129,11 +128,7 @@ pub struct BucketTagging {
     tags: Vec<(String, String)>,
 }
 
-first_version!(BucketTagging, "bucket tags");
-
-impl BucketSetting for BucketTagging {
-    const KIND: SettingKind = SettingKind::Tagging;
-}
+setting!(BucketTagging, "bucket tags", Tagging);
 
 impl From<Tags> for BucketTagging {
     fn from(tags: Tags) -> Self {

@@ -1,22 +1,10 @@
 //! Settings that say who may: the policy of a bucket, what of public access is blocked, whose its objects are.
 
-use super::{BucketSetting, SettingKind};
+use super::setting;
 use crate::ObjectError;
 use crate::records::AclRecord;
-use baleen_meta::record::first_version;
 use baleen_types::Acl;
 use serde::{Deserialize, Serialize};
-
-/// Declares a setting of a bucket, in its first version.
-macro_rules! setting {
-    ($type:ty, $name:literal, $kind:ident) => {
-        first_version!($type, $name);
-
-        impl BucketSetting for $type {
-            const KIND: SettingKind = SettingKind::$kind;
-        }
-    };
-}
 
 /// The policy of a bucket: the document as it was given, to be given back byte for byte. That it is one, and what it says,
 /// is for who decides by it.
