@@ -6,8 +6,7 @@ use baleen_types::{AccessKeyId, Secret};
 /// Characters in a generated secret key: 40 of 62 letters and digits are 238 bits, and no tool has to escape them.
 const SECRET_KEY_CHARACTERS: usize = 40;
 
-/// Characters behind the prefix of the id of a session, a policy or a version.
-const SESSION_ID_CHARACTERS: usize = 21;
+/// Characters behind the prefix of the id of a policy or a version.
 const POLICY_ID_CHARACTERS: usize = 17;
 
 const BASE_32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -21,13 +20,8 @@ pub(crate) fn access_key_id(entropy: &dyn Entropy) -> AccessKeyId {
 
 /// `STX` and 21 letters and digits, as in the document.
 pub(crate) fn session_id(entropy: &dyn Entropy) -> AccessKeyId {
-    let text = format!("STX{}", draw(entropy, CAPITALS, SESSION_ID_CHARACTERS));
-    AccessKeyId::parse(&text).expect("24 letters and digits fit")
-}
-
-/// Tells whether an id has the form of a session's.
-pub(crate) fn is_session(id: &AccessKeyId) -> bool {
-    id.as_str().starts_with("STX") && id.as_str().len() == "STX".len() + SESSION_ID_CHARACTERS
+    let drawn = draw(entropy, CAPITALS, AccessKeyId::SESSION_CHARACTERS);
+    AccessKeyId::parse(&format!("{}{drawn}", AccessKeyId::SESSION_PREFIX)).expect("24 letters and digits fit")
 }
 
 /// `ANPA` and 17 characters: a managed policy.
@@ -77,8 +71,10 @@ mod tests {
     fn ids_have_the_lengths_that_tools_expect() {
         let entropy = SeededEntropy::new(5);
         for _ in 0..50 {
-            assert_eq!(access_key_id(&*entropy).as_str().len(), 20);
-            assert_eq!(session_id(&*entropy).as_str().len(), 24);
+            let (key, session) = (access_key_id(&*entropy), session_id(&*entropy));
+            assert_eq!((key.is_of_session(), session.is_of_session()), (false, true));
+            assert_eq!(key.as_str().len(), 20);
+            assert_eq!(session.as_str().len(), 24);
             assert_eq!(policy_id(&*entropy).len(), 21);
             assert_eq!(version_id(&*entropy).len(), 21);
             let secret = secret_key(&*entropy);

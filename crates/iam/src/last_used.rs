@@ -7,7 +7,7 @@
 use crate::keys::{AccessKeyInfo, LastUse};
 use crate::limits::{NOTED_USES_MAX, USE_NOTED_SECS};
 use crate::records::{StoredKey, StoredUse, stamp};
-use crate::{Error, Iam, ids};
+use crate::{Error, Iam};
 use baleen_types::AccessKeyId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ impl Iam {
     ///
     /// Costs a look into a map; changes nothing but once a minute for each key.
     pub fn note_use(&self, id: &AccessKeyId, service: &str, region: &str) {
-        if ids::is_session(id) {
+        if id.is_of_session() {
             return;
         }
         let at = self.parts.clock.now();

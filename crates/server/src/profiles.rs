@@ -2,15 +2,13 @@
 
 use crate::access::variable;
 use crate::failure::Failure;
+use baleen_types::AccessKeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// How the id of a session's key begins (identity contract, section 1, "Access key id").
-const SESSION_KEY_PREFIX: &str = "STX";
 
 /// One entry.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +54,8 @@ impl Profile {
         check_name(name)?;
         let mut expected = parse(text, file)?;
         let before = expected.insert(name.to_owned(), self.clone());
-        let is_lasting = |id: &String| !id.starts_with(SESSION_KEY_PREFIX);
-        if before
-            .and_then(|before| before.access_key_id)
-            .is_some_and(|id| is_lasting(&id))
-        {
+        let is_lasting = |id: String| !AccessKeyId::parse(&id).is_ok_and(|id| id.is_of_session());
+        if before.and_then(|before| before.access_key_id).is_some_and(is_lasting) {
             return Err(Failure::new(format!(
                 "the profile {name} in {} has an access key that does not end",
                 file.display()
@@ -193,10 +188,11 @@ mod tests {
         assert_eq!(put("", "a"), Ok(section.to_owned()));
         let others = "# mine\n[b]\naccess_key_id = \"AKIA\" # kept\nsecret_access_key = \"x\"\n";
         assert_eq!(put(others, "a"), Ok(format!("{others}\n{section}")));
-        let older = format!("[a]\naccess_key_id = \"STX0\"\nsecret_access_key = \"y\"\n{others}");
+        let older = format!("[a]\naccess_key_id = \"STX000000000000000000000\"\nsecret_access_key = \"y\"\n{others}");
         assert_eq!(put(&older, "a"), Ok(format!("{others}\n{section}")));
         for (text, name, why) in [
             (others, "b", "does not end"),
+            ("[a]\naccess_key_id = \"STX_A_KEY_OF_MY_OWN\"\n", "a", "does not end"),
             ("[ a ]\nregion = \"r\"\n", "a", "does not follow"),
             ("[\"a\"]\nregion = \"r\"\n", "a", "does not follow"),
             ("a = { region = \"r\" }\n", "a", "does not follow"),

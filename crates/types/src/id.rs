@@ -157,6 +157,12 @@ decimal_id!(
 pub struct AccessKeyId(String);
 
 impl AccessKeyId {
+    /// How the id of a session's key begins (identity contract, section 1, "Access key id").
+    pub const SESSION_PREFIX: &str = "STX";
+
+    /// Letters and digits behind it.
+    pub const SESSION_CHARACTERS: usize = 21;
+
     /// Checks the form; whether the key exists is the business of `iam`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let fits = (16..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -168,6 +174,19 @@ impl AccessKeyId {
                 "16 to 128 letters, digits or underscores are expected",
             ))
         }
+    }
+
+    /// Whether it has the form of a session's.
+    ///
+    /// ```
+    /// use baleen_types::AccessKeyId;
+    /// assert!(AccessKeyId::parse("STX000000000000000000000")?.is_of_session());
+    /// assert!(!AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE")?.is_of_session());
+    /// # Ok::<(), baleen_types::Invalid>(())
+    /// ```
+    pub fn is_of_session(&self) -> bool {
+        let rest = self.0.strip_prefix(Self::SESSION_PREFIX);
+        rest.is_some_and(|rest| rest.len() == Self::SESSION_CHARACTERS)
     }
 
     /// The id as text.

@@ -35,6 +35,19 @@ fn access_key_ids_are_bounded() {
 }
 
 #[test]
+fn keys_of_sessions_have_a_form_of_their_own() {
+    for (id, is_of_session) in [
+        ("STX000000000000000000000", true),
+        ("STX00000000000000000000", false),
+        ("STX0000000000000000000000", false),
+        ("stx000000000000000000000", false),
+        ("AKIAIOSFODNN7EXAMPLE", false),
+    ] {
+        assert_eq!(AccessKeyId::parse(id).unwrap().is_of_session(), is_of_session, "{id}");
+    }
+}
+
+#[test]
 fn decimal_ids_come_back_from_their_numbers() {
     for (number, fits) in [
         (0, true),
