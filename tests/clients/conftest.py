@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from federation import Idp
 from harness import REGION, Baleen, Store
 from pcaps import Pcaps
 
@@ -91,6 +92,14 @@ def user(baleen, iam):
     name, keys = new_user(baleen, iam)
     yield name, keys
     remove_user(iam, name)
+
+
+@pytest.fixture(scope="module")
+def idp(tmp_path_factory):
+    """An identity provider of the suite's own, since it trusts one server at a time."""
+    provider = Idp(tmp_path_factory.mktemp("idp"))
+    yield provider
+    provider.stop()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Starts the real server, as a user does, and tells where it is and who may use it."""
+"""Starts the real server, as a user does, and tells where it is and who may use it; runs `baleen admin` against it."""
 
 import json
 import os
@@ -124,3 +124,34 @@ def first_line(process, log):
     if not line:
         raise AssertionError(f"the server said nothing within {START_SECONDS} s\n{log.read_text(errors='replace')[-4000:]}")
     return line
+
+
+class Admin:
+    """Runs the command as somebody without any setting of his own."""
+
+    def __init__(self, server):
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("BALEEN_", "AWS_"))}
+        self.environment["BALEEN_DATA"] = str(server.data)
+        self.s3 = server.s3
+
+    def run(self, *words, stdin="", **settings):
+        return subprocess.run(
+            [Baleen.binary(), "admin", *words],
+            env=self.environment | settings,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def __call__(self, *words, **more):
+        """The answer of a command that works."""
+        done = self.run(*words, "--json", **more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def refused(self, *words, **more):
+        """What is told of a command that does not."""
+        done = self.run(*words, **more)
+        assert (done.returncode, done.stdout) == (1, ""), done.stdout
+        return done.stderr

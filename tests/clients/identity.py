@@ -1,8 +1,11 @@
 """What the identity tests share: boto3 clients of a user, raw signed calls, and names of their own."""
 
+import base64
+import hmac
 import itertools
 import json
 import os
+import struct
 import urllib.parse
 from dataclasses import dataclass
 
@@ -33,6 +36,14 @@ def refused(code, status, call, **parameters):
     assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, status), answer
     assert answer["ResponseMetadata"]["RequestId"]
     return answer
+
+
+def one_time(secret, step):
+    """The code of an authenticator in one half minute (RFC 6238)."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, struct.pack(">Q", step), "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 @dataclass

@@ -1,52 +1,17 @@
 """`baleen admin`: the first steps of an operator, against the server that runs in the data folder."""
 
-import base64
 import hashlib
-import hmac
 import json
-import os
-import struct
-import subprocess
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
 from conftest import boto
-from harness import Baleen, Store
+from harness import Admin, Store
+from identity import one_time
 
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
-
-
-class Admin:
-    """Runs the command as somebody without any setting of his own."""
-
-    def __init__(self, server):
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("BALEEN_", "AWS_"))}
-        self.environment["BALEEN_DATA"] = str(server.data)
-        self.s3 = server.s3
-
-    def run(self, *words, stdin="", **settings):
-        return subprocess.run(
-            [Baleen.binary(), "admin", *words],
-            env=self.environment | settings,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    def __call__(self, *words, **more):
-        """The answer of a command that works."""
-        done = self.run(*words, "--json", **more)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def refused(self, *words, **more):
-        """What is told of a command that does not."""
-        done = self.run(*words, **more)
-        assert (done.returncode, done.stdout) == (1, ""), done.stdout
-        return done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +113,7 @@ def test_passwords_come_from_standard_input_and_tokens_are_redeemed(admin, ann):
 
 
 def code_of(secret, step=0):
-    """The code of an authenticator (RFC 6238)."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30 + step), "sha1")
-    at = digest[-1] & 15
-    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
+    return one_time(secret, int(time.time()) // 30 + step)
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """The master key is changed under a server: while it serves, while it stands, and when it is the wrong one."""
 
-import base64
-import hashlib
-import hmac
 import json
 import os
-import struct
 import subprocess
 import time
 from urllib.parse import urlsplit
@@ -15,19 +11,13 @@ import pytest
 import requests
 
 from conftest import boto, may_capture
+from federation import Browser
 from harness import Baleen
-from identity import Keys, call, good
+from identity import Keys, call, good, one_time
 from pcaps import Pcaps
-from test_saml import Browser, Idp
 
 PASSWORD = "Password22"
 ANN = "ann@example.com"
-
-
-def one_time(secret, step):
-    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
-    at = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[at : at + 4])[0] & 0x7FFFFFFF) % 10**6:06d}"
 
 
 class Authenticator:
@@ -53,13 +43,6 @@ def start(tmp_path):
     for server in started:
         if server.process.poll() is None:
             server.kill()
-
-
-@pytest.fixture(scope="module")
-def idp(tmp_path_factory):
-    provider = Idp(tmp_path_factory.mktemp("idp"))
-    yield provider
-    provider.stop()
 
 
 def rotate(server, *flags):

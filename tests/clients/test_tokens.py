@@ -4,9 +4,8 @@ import cloudflare
 import pytest
 
 from conftest import boto
-from harness import Baleen
+from harness import Admin, Baleen
 from identity import allow, call, document, fresh, good, remove_user
-from test_admin import Admin
 
 
 @pytest.fixture
