@@ -310,13 +310,8 @@ async fn answer(client: &Client, plan: &Plan) -> Result<Value, Failure> {
         (None, Show::Raw(_)) => client.send_for_text(&call).await,
         (None, _) if plan.may_want_code => match client.ask(&call).await? {
             Err(refusal) if refusal.code == "TFARequired" => {
-                client
-                    .send(
-                        &call
-                            .clone()
-                            .secret("OTP", ask("code of the authenticator, or a recovery code")?),
-                    )
-                    .await
+                let code = ask("code of the authenticator, or a recovery code")?;
+                client.send(&call.secret("OTP", code)).await
             }
             answer => answer.map_err(|refusal| refused(&refusal, &call)),
         },

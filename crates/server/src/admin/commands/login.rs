@@ -40,10 +40,11 @@ impl Planned for Arguments {
                 .secret("Code", ask("login code")?)
                 .if_denied("the code is good once and for a minute: log in at the identity provider again for another one"),
         };
-        let mut plan = self.opening.plan(call.unsigned(), "Credentials")?;
-        plan.may_want_code = !self.federated;
-        plan.remark = Some(must_change);
-        Ok(plan)
+        let plan = self.opening.plan(call.unsigned(), "Credentials")?;
+        Ok(Plan {
+            may_want_code: !self.federated,
+            ..plan.remarking(must_change)
+        })
     }
 }
 

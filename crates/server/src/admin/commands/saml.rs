@@ -37,15 +37,14 @@ const MEMBERS: &[Column] = &[
 ];
 
 fn shown(call: Call) -> Plan {
-    let mut plan = Plan::new(
+    Plan::new(
         call,
         Show::Members {
             of: "",
             members: MEMBERS,
         },
-    );
-    plan.remark = Some(log_in_page);
-    plan
+    )
+    .remarking(log_in_page)
 }
 
 /// Where browsers begin: beside the address that takes the answers (identity contract, section 4, "SAML fields").

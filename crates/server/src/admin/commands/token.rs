@@ -188,10 +188,9 @@ fn made(call: Call) -> Plan {
         ("that allow nothing now", "ApiToken.IdleMethods"),
         ("expires", "ApiToken.Expires"),
     ];
-    let mut plan = Plan::new(call, Show::Members { of: "", members })
-        .noting("the token is shown this once: keep it where only its user reads it");
-    plan.remark = Some(idle);
-    plan
+    Plan::new(call, Show::Members { of: "", members })
+        .noting("the token is shown this once: keep it where only its user reads it")
+        .remarking(idle)
 }
 
 impl Planned for Command {
@@ -220,9 +219,7 @@ impl Planned for Command {
             Self::Show(token) => Plan::new(token.call("GetApiToken"), SHOWN),
             Self::Update { token, label, options } => {
                 let call = token.call("UpdateApiToken").maybe("Label", label.as_deref());
-                let mut plan = Plan::new(options.add_to(call), SHOWN);
-                plan.remark = Some(idle);
-                plan
+                Plan::new(options.add_to(call), SHOWN).remarking(idle)
             }
             Self::Enable(token) => token.set(Switch::On, "may be used again"),
             Self::Disable(token) => token.set(Switch::Off, "is disabled"),
