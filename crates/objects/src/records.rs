@@ -2,6 +2,27 @@
 //!
 //! Nothing of a record can be set by a request header but what stands in [`HeadersRecord`], which nothing inside reads.
 
+/// Converts between a type and the record of it that has the same variants. One that is missing here does not compile.
+macro_rules! mirrors {
+    ($record:ident, $of:ident: $($variant:ident),+) => {
+        impl From<$of> for $record {
+            fn from(of: $of) -> Self {
+                match of {
+                    $($of::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$record> for $of {
+            fn from(record: $record) -> Self {
+                match record {
+                    $($record::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
 mod acl;
 mod body;
 mod lock;
@@ -196,29 +217,7 @@ pub(crate) enum AlgorithmRecord {
     Sha256,
 }
 
-impl From<ChecksumAlgorithm> for AlgorithmRecord {
-    fn from(algorithm: ChecksumAlgorithm) -> Self {
-        match algorithm {
-            ChecksumAlgorithm::Crc32 => Self::Crc32,
-            ChecksumAlgorithm::Crc32c => Self::Crc32c,
-            ChecksumAlgorithm::Crc64Nvme => Self::Crc64Nvme,
-            ChecksumAlgorithm::Sha1 => Self::Sha1,
-            ChecksumAlgorithm::Sha256 => Self::Sha256,
-        }
-    }
-}
-
-impl From<AlgorithmRecord> for ChecksumAlgorithm {
-    fn from(record: AlgorithmRecord) -> Self {
-        match record {
-            AlgorithmRecord::Crc32 => Self::Crc32,
-            AlgorithmRecord::Crc32c => Self::Crc32c,
-            AlgorithmRecord::Crc64Nvme => Self::Crc64Nvme,
-            AlgorithmRecord::Sha1 => Self::Sha1,
-            AlgorithmRecord::Sha256 => Self::Sha256,
-        }
-    }
-}
+mirrors!(AlgorithmRecord, ChecksumAlgorithm: Crc32, Crc32c, Crc64Nvme, Sha1, Sha256);
 
 impl From<&StoredChecksum> for ChecksumRecord {
     fn from(stored: &StoredChecksum) -> Self {

@@ -27,6 +27,8 @@ enum PermissionRecord {
     ReadAcl,
 }
 
+mirrors!(PermissionRecord, Permission: FullControl, Write, WriteAcl, Read, ReadAcl);
+
 impl From<&Acl> for AclRecord {
     fn from(acl: &Acl) -> Self {
         let grant = |grant: &Grant| {
@@ -36,14 +38,7 @@ impl From<&Acl> for AclRecord {
                 Grantee::AnyAccount => GranteeRecord::AnyAccount,
                 Grantee::LogDelivery => GranteeRecord::LogDelivery,
             };
-            let permission = match grant.permission {
-                Permission::FullControl => PermissionRecord::FullControl,
-                Permission::Write => PermissionRecord::Write,
-                Permission::WriteAcl => PermissionRecord::WriteAcl,
-                Permission::Read => PermissionRecord::Read,
-                Permission::ReadAcl => PermissionRecord::ReadAcl,
-            };
-            (to, permission)
+            (to, grant.permission.into())
         };
         Self(acl.grants().iter().map(grant).collect())
     }
@@ -60,13 +55,7 @@ impl AclRecord {
                 GranteeRecord::AnyAccount => Grantee::AnyAccount,
                 GranteeRecord::LogDelivery => Grantee::LogDelivery,
             };
-            let permission = match permission {
-                PermissionRecord::FullControl => Permission::FullControl,
-                PermissionRecord::Write => Permission::Write,
-                PermissionRecord::WriteAcl => Permission::WriteAcl,
-                PermissionRecord::Read => Permission::Read,
-                PermissionRecord::ReadAcl => Permission::ReadAcl,
-            };
+            let permission = (*permission).into();
             Ok(Grant { to, permission })
         };
         let grants: Result<_, ObjectError> = self.0.iter().map(grant).collect();

@@ -47,23 +47,7 @@ enum PeriodRecord {
     Years(u32),
 }
 
-impl From<RetentionMode> for ModeRecord {
-    fn from(mode: RetentionMode) -> Self {
-        match mode {
-            RetentionMode::Governance => Self::Governance,
-            RetentionMode::Compliance => Self::Compliance,
-        }
-    }
-}
-
-impl From<ModeRecord> for RetentionMode {
-    fn from(record: ModeRecord) -> Self {
-        match record {
-            ModeRecord::Governance => Self::Governance,
-            ModeRecord::Compliance => Self::Compliance,
-        }
-    }
-}
+mirrors!(ModeRecord, RetentionMode: Governance, Compliance);
 
 impl From<Lock> for LockRecord {
     fn from(lock: Lock) -> Self {
