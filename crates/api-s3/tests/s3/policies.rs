@@ -1,5 +1,7 @@
 //! Policies of buckets: as documents, and as what decides.
 
+use baleen_objects::BucketPolicy;
+use baleen_types::BucketName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -359,6 +361,32 @@ async fn root_can_mend_a_policy_that_denies_everything() {
     server.ok(put("/bucket?policy").body(all("Deny"))).await;
     server.ok(delete("/bucket?policy")).await;
     server.ok(get(&key("k"))).await;
+}
+
+/// A policy that is stored and cannot be read any more might have forbidden anything. So everything is, but to put another.
+#[tokio::test]
+async fn a_stored_policy_that_cannot_be_read_closes_its_bucket() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("open/k")).body("data")).await;
+    assert_eq!(
+        server.send_by(By::Worker, get(&key("open/k"))).await.status.as_u16(),
+        200
+    );
+    let damaged = BucketPolicy {
+        document: "{".to_owned(),
+    };
+    let name = BucketName::parse("bucket").unwrap();
+    server.objects.put_setting(&name, Some(&damaged)).await.unwrap();
+    for by in [By::Nobody, By::Owner, By::Clerk, By::Worker, By::Stranger] {
+        let answer = server.send_by(by, get(&key("open/k"))).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (403, "AccessDenied".to_owned()),
+            "{by:?}"
+        );
+    }
+    server.ok(delete("/bucket?policy")).await;
+    server.ok(get(&key("open/k"))).await;
 }
 
 /// A policy is in force for every request that comes after the answer, and goes with its bucket.
