@@ -3,9 +3,9 @@
 //! Each key gets the value that the operation will act on and nothing else (identity notes, 2.2): parameters are read by the
 //! readers that the operations use.
 
-use crate::door::Parts;
 use crate::fault::Fault;
 use crate::params::Params;
+use crate::parts::Parts;
 use baleen_policy::{Action, Context, Key, Origin, TagFamily, Value};
 use http::HeaderName;
 use http::header::{REFERER, USER_AGENT};

@@ -1,48 +1,24 @@
 //! The door itself: from a request to its row, and back.
 
 use crate::answer::{Answer, Service, Style, forbid_storing};
+use crate::body::read_form;
 use crate::circumstances::circumstances;
 use crate::fault::{Code, Fault};
-use crate::limits::{SIGNED_BODY_BYTES_MAX, UNSIGNED_BODY_BYTES_MAX};
 use crate::link;
 use crate::ops::{self, Call, Effect, Guest, Row, Runner};
 use crate::params::Params;
+use crate::parts::Parts;
 use crate::saml::Place;
 use crate::told::Told;
 use crate::{unsupported, whitelist};
 use async_trait::async_trait;
-use baleen_audit::Audit;
-use baleen_http::{BodyFault, Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
-use baleen_iam::{Iam, PublicUrl};
-use baleen_objects::Objects;
+use baleen_http::{Door, OperationName, Refusal, Request, RequestBody, Response, Scheme, Signed, Weight};
 use baleen_policy::{Action, Denied, Origin, Principal};
-use baleen_runtime::Clock;
-use baleen_tenancy::Tenancy;
-use baleen_types::{RegionName, RequestId};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
+use baleen_types::RequestId;
+use http::header::{ACCEPT, ALLOW, HeaderValue};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, Method, Uri};
-use http_body::Body as _;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use std::sync::Arc;
-
-/// What the door is built from.
-pub struct Parts {
-    /// Users, keys, policies, sessions.
-    pub iam: Arc<Iam>,
-    /// Customers.
-    pub tenancy: Arc<Tenancy>,
-    /// What customers have stored, and have used.
-    pub objects: Arc<Objects>,
-    /// Who did what.
-    pub audit: Arc<Audit>,
-    /// Where this server is, for whitelists that hold in some regions only.
-    pub region: RegionName,
-    /// Where browsers reach this server, for federated logins.
-    pub public_url: Option<PublicUrl>,
-    /// Tells the time that requests are judged at.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// The door; put behind a [`baleen_http::Edge`].
 pub struct IdentityDoor {
@@ -355,61 +331,6 @@ fn check_version(row: &Row, version: Option<&str>) -> Result<(), Fault> {
 
 fn method_not_allowed() -> Fault {
     Fault::new(Code::MethodNotAllowed, "Send this action by POST.").with_header(ALLOW, HeaderValue::from_static("POST"))
-}
-
-/// Refuses a body that is not said to be a form.
-pub(crate) fn check_form_type(headers: &HeaderMap) -> Result<(), Fault> {
-    let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    if essence
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-    {
-        Ok(())
-    } else {
-        Err(Fault::invalid_input(
-            "The body must be of the type application/x-www-form-urlencoded.",
-        ))
-    }
-}
-
-/// Reads a form, whose size depends on whether somebody signed for it.
-async fn read_form(head: &Head, body: RequestBody, is_signed: bool) -> Result<Vec<u8>, Fault> {
-    if body.is_empty() {
-        return Ok(Vec::new());
-    }
-    if head.headers.contains_key(CONTENT_TYPE) {
-        check_form_type(&head.headers)?;
-    }
-    read_bounded(
-        body,
-        if is_signed {
-            SIGNED_BODY_BYTES_MAX
-        } else {
-            UNSIGNED_BODY_BYTES_MAX
-        },
-    )
-    .await
-}
-
-/// Reads a body whole, up to a limit.
-pub(crate) async fn read_bounded(body: RequestBody, most: usize) -> Result<Vec<u8>, Fault> {
-    let too_large = || {
-        Fault::new(
-            Code::RequestEntityTooLarge,
-            format!("The body of this request has at most {most} bytes."),
-        )
-    };
-    if body.size_hint().lower() > most as u64 {
-        return Err(too_large());
-    }
-    match Limited::new(body, most).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(error
-            .downcast_ref::<BodyFault>()
-            .map_or_else(|| Fault::internal("a body failed"), Fault::from)),
-    }
 }
 
 /// The one value of a header.

@@ -10,6 +10,7 @@
 //! * A read may come by GET; nothing that changes or holds a secret does, since addresses end in logs.
 
 mod answer;
+mod body;
 mod circumstances;
 mod door;
 mod fault;
@@ -18,6 +19,7 @@ pub mod limits;
 mod link;
 pub mod ops;
 mod params;
+mod parts;
 mod question;
 mod saml;
 mod subject;
@@ -29,4 +31,5 @@ mod wire;
 mod xml;
 
 pub use answer::Service;
-pub use door::{IdentityDoor, Parts};
+pub use door::IdentityDoor;
+pub use parts::Parts;

@@ -1,7 +1,7 @@
 //! One question: may who asks do this to that? What is asked about is looked up as far as the decision needs it.
 
-use crate::door::Parts;
 use crate::fault::Fault;
+use crate::parts::Parts;
 use crate::subject::Subject;
 use crate::told::Told;
 use baleen_iam::{Error, PolicyArn, PolicyInfo, UserInfo};

@@ -9,11 +9,12 @@
 //! The answer to a login is a code, which `RSFederatedLogin` exchanges for keys: keys do not belong into a page's history.
 
 use crate::answer::{forbid_storing, json_response};
-use crate::door::{Parts, check_form_type, read_bounded};
+use crate::body::{check_form_type, read_bounded};
 use crate::fault::{Code, Fault};
 use crate::limits::SAML_ANSWER_BODY_BYTES_MAX;
 use crate::ops::approach;
 use crate::params::Params;
+use crate::parts::Parts;
 use crate::told::Told;
 use baleen_http::{RequestBody, Response, ResponseBody};
 use baleen_iam::login::LoginError;

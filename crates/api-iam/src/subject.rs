@@ -1,11 +1,11 @@
 //! What an action is about: named from its parameters, decided about, and only then looked at more closely.
 
 use crate::circumstances::with_tags;
-use crate::door::Parts;
 use crate::fault::{Code, Fault};
 use crate::fields::{missing, user_name};
 use crate::limits::{ARN, USER_LIST_MAX};
 use crate::params::Params;
+use crate::parts::Parts;
 use crate::question::Question;
 use crate::tokens;
 use crate::told::Told;

@@ -3,12 +3,13 @@
 //! An operation is one function here and one row in [`ROWS`]; they share their little bit of reading and writing.
 
 use crate::answer::json_response;
-use crate::door::{Parts, read_bounded};
+use crate::body::read_bounded;
 use crate::fault::{Code, Fault};
 use crate::limits::JSON_BODY_BYTES_MAX;
 use crate::link;
 use crate::ops::source_of;
 use crate::params::Params;
+use crate::parts::Parts;
 use crate::question::authorize_about;
 use crate::told::Told;
 use baleen_http::{RequestBody, Response};

@@ -85,9 +85,9 @@ mod update_login_profile;
 mod update_user;
 
 use crate::answer::{Answer, Service, Style};
-use crate::door::Parts;
 use crate::fault::Fault;
 use crate::params::Params;
+use crate::parts::Parts;
 pub use crate::subject::Extent;
 use crate::subject::Subject;
 use crate::told::Told;
