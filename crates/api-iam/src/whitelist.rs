@@ -188,10 +188,8 @@ async fn check_lets_asker_in(call: &Call, id: RuleId) -> Result<(), Fault> {
         return Ok(());
     }
     let rule = parts.tenancy.rule(account, id).await?;
-    let shuts = |rule: &Rule| {
-        let is_here = rule.regions.is_empty() || rule.regions.contains(region);
-        rule.state == RuleState::Pending && is_here && !rule.subnet.contains(call.source)
-    };
+    let shuts =
+        |rule: &Rule| rule.state == RuleState::Pending && rule.is_of(region) && !rule.subnet.contains(call.source);
     match rule {
         Some(rule) if shuts(&rule) => Err(Fault::invalid_input(format!(
             "Your own address {} is not in {}; a first rule keeps all others out. Approve one that holds it first, or send force: true.",
@@ -208,10 +206,7 @@ async fn check_stays_in(call: &Call, id: RuleId) -> Result<(), Fault> {
         return Ok(());
     }
     let rules = parts.tenancy.rules(&call.authorized, account).await?;
-    let in_force = |rule: &&Rule| {
-        let is_here = rule.regions.is_empty() || rule.regions.contains(&parts.region);
-        rule.state == RuleState::Active && is_here
-    };
+    let in_force = |rule: &&Rule| rule.state == RuleState::Active && rule.is_of(&parts.region);
     let lets_in = |rule: &&Rule| rule.subnet.contains(call.source);
     let (gone, left): (Vec<&Rule>, Vec<&Rule>) = rules.iter().filter(in_force).partition(|rule| rule.id == id);
     match gone.iter().find(|rule| lets_in(rule)) {

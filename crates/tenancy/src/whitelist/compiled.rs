@@ -2,6 +2,7 @@
 
 use super::Subnet;
 use super::record::{RuleRecord, StageRecord};
+use super::rule::is_among;
 use crate::Error;
 use baleen_types::{RegionName, Timestamp};
 use std::net::IpAddr;
@@ -34,9 +35,8 @@ impl Compiled {
 
     /// The rules in force in a region.
     fn in_force(&self, region: &RegionName, now: Timestamp) -> impl Iterator<Item = &Approved> {
-        let holds = move |rule: &&Approved| {
-            rule.until.is_none_or(|until| now < until) && (rule.regions.is_empty() || rule.regions.contains(region))
-        };
+        let holds =
+            move |rule: &&Approved| rule.until.is_none_or(|until| now < until) && is_among(&rule.regions, region);
         self.0.iter().filter(holds)
     }
 

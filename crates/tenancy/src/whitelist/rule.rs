@@ -29,6 +29,18 @@ pub struct Rule {
     pub updated: Timestamp,
 }
 
+impl Rule {
+    /// Tells whether it is one of a region, in force or not.
+    pub fn is_of(&self, region: &RegionName) -> bool {
+        is_among(&self.regions, region)
+    }
+}
+
+/// Tells whether a region is among those of a rule.
+pub(super) fn is_among(regions: &[RegionName], region: &RegionName) -> bool {
+    regions.is_empty() || regions.contains(region)
+}
+
 /// Where a rule stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleState {
