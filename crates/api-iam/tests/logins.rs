@@ -5,7 +5,7 @@
 mod common;
 
 use baleen_policy::Principal;
-use common::{Bench, IAM, NAME_OF_ROOT, STS, body, encode, form_of};
+use common::{Bench, IAM, NAME_OF_ROOT, STS, encode, form_of};
 use serde_json::Value;
 
 const NAME: &str = "clark@example.com";
@@ -90,17 +90,11 @@ async fn a_login_below_a_whitelist() {
     };
     let listed = async |subnet: &str| {
         let rule = format!(r#"{{"root":"baleen","subNet":"{subnet}"}}"#);
-        let put = http::Request::put("/api/whitelist/RSWhitelistAddRule").header("content-type", "application/json");
-        let told = bench
-            .send(&bench.root, "iam", put.body(body(rule)).unwrap())
-            .await
-            .good();
+        let told = bench.whitelist("PUT", "RSWhitelistAddRule", rule).await.good();
         let told: Value = serde_json::from_str(&told.body).unwrap();
         let approve = async |force: &str| {
             let rule = format!(r#"{{"root":"baleen","ruleId":{}{force}}}"#, told["ruleId"]);
-            let post =
-                http::Request::post("/api/whitelist/RSWhitelistApproveRule").header("content-type", "application/json");
-            bench.send(&bench.root, "iam", post.body(body(rule)).unwrap()).await
+            bench.whitelist("POST", "RSWhitelistApproveRule", rule).await
         };
         if subnet == "192.0.2.0/24" {
             // The first rule would keep root out, who sends from elsewhere.
@@ -128,11 +122,7 @@ async fn a_login_below_a_whitelist() {
 async fn a_rule_with_days_is_listed_with_its_end() {
     let bench = Bench::new().await;
     let send = async |method: &str, call: &str, text: String| {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("/api/whitelist/{call}"));
-        let request = request.header("content-type", "application/json").body(body(text));
-        let told = bench.send(&bench.root, "iam", request.unwrap()).await;
+        let told = bench.whitelist(method, call, text).await;
         serde_json::from_str::<Value>(&told.good().body).unwrap()
     };
     let listed = async || send("GET", "RSWhitelistListRules?root=baleen", String::new()).await["rules"][0].clone();
@@ -159,27 +149,17 @@ async fn the_rule_that_lets_one_in_is_not_deleted_by_mistake() {
     let bench = Bench::new().await;
     bench.list_network("127.0.0.0/8").await;
     bench.list_network("192.0.2.0/24").await;
-    let send = async |method: &str, uri: String, text: String| {
-        let request = http::Request::builder().method(method).uri(uri);
-        let request = request.header("content-type", "application/json").body(body(text));
-        bench.send(&bench.root, "iam", request.unwrap()).await
-    };
     let rule_of = async |subnet: &str| {
-        let told = send(
-            "GET",
-            "/api/whitelist/RSWhitelistListRules?root=baleen".to_owned(),
-            String::new(),
-        )
-        .await;
-        let told: Value = serde_json::from_str(&told.good().body).unwrap();
+        let told = bench.whitelist("GET", "RSWhitelistListRules?root=baleen", String::new());
+        let told: Value = serde_json::from_str(&told.await.good().body).unwrap();
         let rules = told["rules"].as_array().unwrap();
         rules.iter().find(|rule| rule["subNet"] == subnet).unwrap().clone()
     };
     let inner = rule_of("127.0.0.0/8").await;
     let delete = async |rule: &Value, query: &str, more: &str| {
-        let uri = format!("/api/whitelist/RSWhitelistDeleteRule{query}");
+        let call = format!("RSWhitelistDeleteRule{query}");
         let text = format!(r#"{{"root":"baleen","ruleId":{}{more}}}"#, rule["ruleId"]);
-        send("DELETE", uri, text).await
+        bench.whitelist("DELETE", &call, text).await
     };
     for (query, more) in [
         ("", ""),

@@ -187,21 +187,23 @@ impl Bench {
         bench
     }
 
+    /// Sends a whitelist call of root's: its name and query, and its JSON.
+    pub async fn whitelist(&self, method: &str, call: &str, text: String) -> Told {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("/api/whitelist/{call}"))
+            .header("content-type", "application/json");
+        self.send(&self.root, "iam", request.body(body(text)).unwrap()).await
+    }
+
     /// Has the whitelist of the bench's own customer list a network, whoever that keeps out. What the bench sends comes from
     /// 127.0.0.1.
     pub async fn list_network(&self, subnet: &str) {
-        let send = async |method: &str, call: &str, text: String| {
-            let request = http::Request::builder()
-                .method(method)
-                .uri(format!("/api/whitelist/{call}"))
-                .header("content-type", "application/json");
-            let told = self.send(&self.root, "iam", request.body(body(text)).unwrap()).await;
-            serde_json::from_str::<serde_json::Value>(&told.good().body).unwrap()
-        };
         let rule = format!(r#"{{"root":"baleen","subNet":"{subnet}"}}"#);
-        let told = send("PUT", "RSWhitelistAddRule", rule).await;
+        let told = self.whitelist("PUT", "RSWhitelistAddRule", rule).await.good();
+        let told: serde_json::Value = serde_json::from_str(&told.body).unwrap();
         let rule = format!(r#"{{"root":"baleen","ruleId":{},"force":true}}"#, told["ruleId"]);
-        send("POST", "RSWhitelistApproveRule", rule).await;
+        self.whitelist("POST", "RSWhitelistApproveRule", rule).await.good();
     }
 
     /// Makes a user with a key.
