@@ -167,7 +167,7 @@ impl Access {
             Some(bucket) => {
                 let known = (bucket, rules.as_deref());
                 asker
-                    .judged_by_object(action, resource, &self.services.objects, known, of)
+                    .judged_by_object(action, resource, &self.services.objects, known, &of)
                     .await?
             }
             None => None,
@@ -185,7 +185,19 @@ impl Access {
         }
         if decided.is_ok() {
             for more in besides(row, cx.headers()) {
-                asker.ask(more, resource)?;
+                let more = versioned(more, cx.uri().query().unwrap_or_default());
+                let reads = matches!(more, Action::S3GetObject | Action::S3GetObjectVersion);
+                let judged = match &bucket {
+                    Some(bucket) if reads => {
+                        let known = (bucket, rules.as_deref());
+                        asker
+                            .judged_by_object(more, resource, &self.services.objects, known, &of)
+                            .await?
+                    }
+                    _ => None,
+                };
+                let asker = judged.as_ref().unwrap_or(asker);
+                asker.ask(more, asker.as_seen(resource))?;
             }
         }
         let authorized = match (row.extent, decided) {
@@ -347,6 +359,7 @@ fn versioned(action: Action, query: &str) -> Action {
     }
     match action {
         Action::S3GetObject => Action::S3GetObjectVersion,
+        Action::S3GetObjectAttributes => Action::S3GetObjectVersionAttributes,
         Action::S3GetObjectTagging => Action::S3GetObjectVersionTagging,
         Action::S3GetObjectAcl => Action::S3GetObjectVersionAcl,
         Action::S3PutObjectAcl => Action::S3PutObjectVersionAcl,

@@ -2,6 +2,7 @@
 
 use baleen_policy::Action;
 use http::HeaderMap;
+use http::header::IF_MATCH;
 
 use crate::locking;
 use crate::ops::Row;
@@ -37,7 +38,14 @@ pub(crate) fn besides(row: &Row, headers: &HeaderMap) -> Vec<Action> {
             }
             needed.extend(gives_a_list(headers).then_some(Action::S3PutBucketAcl));
         }
+        // AWS, GetObjectAttributes, "Permissions".
+        Action::S3GetObjectAttributes => needed.push(Action::S3GetObject),
         _ => {}
+    }
+    // Who may not read an object does not learn its tag by guessing (AWS, "Conditional writes", "Conditional deletes").
+    let writes = matches!(row.action, Action::S3PutObject | Action::S3DeleteObject);
+    if writes && value(IF_MATCH.as_str()).is_some_and(|tag| tag != "*") {
+        needed.push(Action::S3GetObject);
     }
     needed
 }

@@ -132,6 +132,19 @@ pub(crate) fn write_condition(
     }
 }
 
+/// `If-Match` of a deletion (AWS, "Conditional deletes"); `*` in a document comes as a tag.
+pub(crate) fn delete_condition(matching: Option<&dto::ETag>) -> Result<WriteCondition, Fault> {
+    match matching {
+        None => Ok(WriteCondition::None),
+        Some(dto::ETag::Strong(tag)) if tag == "*" => Ok(WriteCondition::IfPresent),
+        Some(dto::ETag::Strong(tag)) => ETag::parse(tag)
+            .map(WriteCondition::IfMatch)
+            .map_err(|_| Fault::precondition("If-Match")),
+        // A weak tag is the tag of nothing that is here.
+        Some(dto::ETag::Weak(_)) => Err(Fault::precondition("If-Match")),
+    }
+}
+
 /// The headers and user metadata to store, from the request's own headers.
 pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata>) -> Result<ObjectHeaders, Fault> {
     let text = |name: &'static str| -> Result<Option<String>, Fault> {

@@ -40,8 +40,8 @@ pub use list::{
 };
 pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use object::{
-    CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectVersion, OpenObject, PutObject, Selection,
-    Stored, WriteCondition,
+    CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
+    Selection, Stored, WriteCondition,
 };
 pub use service::{Objects, Parts, Purged, Settings, Swept};
 pub use setting::{

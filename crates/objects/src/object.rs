@@ -75,6 +75,8 @@ pub enum WriteCondition {
     None,
     /// There is no object at the key (`If-None-Match: *`).
     IfAbsent,
+    /// There is one (`If-Match: *`).
+    IfPresent,
     /// There is one, with this tag (`If-Match`).
     IfMatch(ETag),
 }
@@ -99,7 +101,7 @@ pub struct Stored {
 pub struct DeleteObject {
     /// Which. A version that is named is gone for good; without one, a bucket that keeps versions gets a delete marker.
     pub of: ObjectVersion,
-    /// What must be true of the current object for the deletion to happen.
+    /// What must be true of the current object for the deletion to happen; a version that is named must be that one then.
     pub condition: WriteCondition,
     /// Whether retentions of the mode governance count.
     pub governance: Governance,
@@ -152,6 +154,15 @@ pub struct ObjectHead {
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
     pub parts: Option<u16>,
+}
+
+/// One of the parts that an object was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectPart {
+    /// Its number in the upload.
+    pub number: PartNumber,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Which bytes of an object to read.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use baleen_objects::{Bucket, ObjectHead, ObjectVersion, Tags};
-use baleen_policy::{Action, Authorized, Context, Resource};
+use baleen_policy::{Action, Authorized, Context, Key, Resource};
 use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
+use s3s::dto;
 
 use super::misrouted;
 use crate::asker::Asker;
@@ -64,6 +65,24 @@ impl Call {
         let authorized = self.asker.ask(action, Resource::Object(facts, key))?;
         self.routed.admit();
         Ok(authorized)
+    }
+
+    /// Decides about one line of a list of deletions, of whose condition policies are told. Who may not read the object does
+    /// not learn its tag by guessing.
+    pub(crate) fn decide_line(&self, action: Action, key: &ObjectKey, tag: Option<&dto::ETag>) -> Result<(), Fault> {
+        let Some(tag) = tag else {
+            return self.decide_key(action, key).map(drop);
+        };
+        let bucket = self.bucket.as_ref().ok_or_else(misrouted)?;
+        let mut asker = Asker::clone(&self.asker);
+        asker.context.set(Key::S3IfMatch, Some(tag.value().to_owned()));
+        let resource = Resource::Object(asker.facts(bucket, self.rules.as_deref()), key);
+        asker.ask(action, resource)?;
+        if tag.value() != "*" {
+            asker.ask(Action::S3GetObject, resource)?;
+        }
+        self.routed.admit();
+        Ok(())
     }
 
     /// Decides about the object now that the tags are known which a document gives it, unless it did not depend on them.

@@ -9,7 +9,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
-use crate::convert::{version, version_id};
+use crate::convert::{delete_condition, version, version_id};
 use crate::fault::Fault;
 use crate::locking::governance;
 use crate::services::Services;
@@ -47,11 +47,14 @@ pub(super) async fn run(
         .delete_many(call.bucket_name()?, accepted)
         .await?
         .into_iter();
+    let veil = call.veil();
     let quiet = delete.quiet == Some(true);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for (key, version_id, accepted) in judged {
         // One outcome for each accepted key, in their order.
         let result = accepted.and_then(|_| Ok(outcomes.next().transpose()?.unwrap_or_default()));
+        // A condition tells who may not list the bucket nothing of what is there.
+        let result: Result<_, Fault> = result.map_err(|fault| veil.over(fault, None));
         match result {
             Ok(_) if quiet => {}
             Ok(done) => deleted.push(deleted_object(key, version_id, &done)),
@@ -91,15 +94,19 @@ fn accept(call: &Call, object: &ObjectIdentifier, bypass: Option<bool>) -> Resul
         None | Some("") => Action::S3DeleteObject,
         Some(_) => Action::S3DeleteObjectVersion,
     };
+    let tag = object.e_tag.as_ref();
     match &key {
-        Ok(key) => drop(call.decide_key(action, key)?),
+        Ok(key) => call.decide_line(action, key, tag)?,
         // A key that cannot be is told to who may do this in the bucket itself.
         Err(_) if !call.is_decided() => return Err(Fault::access_denied()),
         Err(_) => {}
     }
-    if object.e_tag.is_some() || object.size.is_some() || object.last_modified_time.is_some() {
-        return Err(Fault::not_implemented("Conditional deletes are not implemented."));
+    if object.size.is_some() || object.last_modified_time.is_some() {
+        return Err(Fault::not_implemented(
+            "A deletion can be conditional on the entity tag only.",
+        ));
     }
+    let condition = delete_condition(tag)?;
     let at = ObjectPath {
         bucket: call.bucket_name()?.clone(),
         key: key?,
@@ -108,6 +115,7 @@ fn accept(call: &Call, object: &ObjectIdentifier, bypass: Option<bool>) -> Resul
     let governance = governance(call, bypass, &at.key);
     Ok(DeleteObject {
         governance,
+        condition,
         ..ObjectVersion { at, version }.into()
     })
 }

@@ -49,6 +49,7 @@ mod get_bucket_tagging;
 mod get_bucket_versioning;
 mod get_object;
 mod get_object_acl;
+mod get_object_attributes;
 mod get_object_legal_hold;
 mod get_object_lock_configuration;
 mod get_object_retention;
@@ -230,6 +231,7 @@ operations! {
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;
     get_object: "GetObject", S3GetObject, Object, Query::Any, GetObjectInput => GetObjectOutput;
     head_object: "HeadObject", S3GetObject, Object, Query::Any, HeadObjectInput => HeadObjectOutput;
+    get_object_attributes: "GetObjectAttributes", S3GetObjectAttributes, Object, Query::Any, GetObjectAttributesInput => GetObjectAttributesOutput;
     get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;
     put_object_tagging: "PutObjectTagging", S3PutObjectTagging, Object, Query::Only(&["tagging", "versionId"]), PutObjectTaggingInput => PutObjectTaggingOutput;
     delete_object_tagging: "DeleteObjectTagging", S3DeleteObjectTagging, Object, Query::Only(&["tagging", "versionId"]), DeleteObjectTaggingInput => DeleteObjectTaggingOutput;

@@ -52,6 +52,9 @@ fn request(name: &str) -> Ask {
         "ListObjectsV2" => get("/bucket?list-type=2"),
         "GetObject" => get(&key("k")),
         "HeadObject" => head(&key("k")),
+        "GetObjectAttributes" => {
+            get(&format!("{}?attributes", key("k"))).header("x-amz-object-attributes", "ETag")
+        }
         "GetObjectTagging" => get(&format!("{}?tagging", key("k"))),
         "PutObjectTagging" => put(&format!("{}?tagging", key("k"))).body("<Tagging><TagSet/></Tagging>"),
         "DeleteObjectTagging" => delete(&format!("{}?tagging", key("k"))),

@@ -86,12 +86,11 @@ async fn conditional_writes() {
             .await;
     }
     assert_eq!(server.stored("k").await.as_deref(), Some(&b"two"[..]));
-    // To delete in spite of a condition would be worse than not to delete.
     server
         .fails(
             crate::harness::delete(&key("k")).header("if-match", &tag),
-            501,
-            "NotImplemented",
+            412,
+            "PreconditionFailed",
         )
         .await;
     assert!(server.stored("k").await.is_some());

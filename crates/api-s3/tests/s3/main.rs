@@ -4,10 +4,12 @@
 
 mod acls;
 mod addresses;
+mod attributes;
 mod audit;
 mod authorization;
 mod buckets;
 mod conditions;
+mod deletions;
 mod harness;
 mod hostile;
 mod keys;

@@ -169,7 +169,7 @@ impl Objects {
         let mut turn = None;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let present = self.present(&at, id).await?;
-            check_condition(&condition, present.object.as_ref().map(|object| &object.record), &at)?;
+            check_condition(&condition, &present, &becomes)?;
             let now = self.clock.now();
             let mut step = Step::new(Guard { now, governance });
             let done = match &mut becomes {
@@ -294,13 +294,22 @@ pub(super) fn submit(written: Option<Written>) -> Option<Submitted> {
     written.map(Written::submit)
 }
 
-/// Decides whether a write may happen, given what is there.
-fn check_condition(condition: &WriteCondition, old: Option<&ObjectRecord>, at: &ObjectPath) -> Result<(), ObjectError> {
+/// Decides whether a change may happen, given what is current (AWS, "Conditional deletes": they "only apply to the current
+/// version of the object").
+fn check_condition(condition: &WriteCondition, present: &Present, becomes: &Becomes) -> Result<(), ObjectError> {
+    let old = present.object.as_ref().map(|object| &object.record);
+    let is_meant = |old: &ObjectRecord| match becomes {
+        Becomes::Without(version) => old.name() == *version,
+        Becomes::Object(..) | Becomes::Deleted => true,
+    };
     match (condition, old) {
         (WriteCondition::None, _) | (WriteCondition::IfAbsent, None) => Ok(()),
-        (WriteCondition::IfMatch(etag), Some(old)) if old.etag.etag() == *etag => Ok(()),
-        (WriteCondition::IfAbsent | WriteCondition::IfMatch(_), Some(_)) => Err(ObjectError::PreconditionFailed),
+        (WriteCondition::IfPresent, Some(old)) if is_meant(old) => Ok(()),
+        (WriteCondition::IfMatch(etag), Some(old)) if is_meant(old) && old.etag.etag() == *etag => Ok(()),
+        (_, Some(_)) => Err(ObjectError::PreconditionFailed),
         // AWS answers 404 when If-Match names an object that is not there.
-        (WriteCondition::IfMatch(_), None) => Err(ObjectError::NoSuchKey(at.clone())),
+        (WriteCondition::IfPresent | WriteCondition::IfMatch(_), None) => {
+            Err(ObjectError::NoSuchKey(present.at.clone()))
+        }
     }
 }

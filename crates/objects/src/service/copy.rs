@@ -120,7 +120,7 @@ impl Objects {
         let head = super::get::head_of(&bucket, at, current.record.clone())?;
         check_source(&head, &request.source_if_match)?;
         match &request.condition {
-            WriteCondition::None => {}
+            WriteCondition::None | WriteCondition::IfPresent => {}
             WriteCondition::IfMatch(etag) if head.etag == *etag => {}
             WriteCondition::IfMatch(_) | WriteCondition::IfAbsent => return Err(ObjectError::PreconditionFailed),
         }

@@ -7,7 +7,9 @@ use crate::records::{
     BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionBytes,
     VersionRecord, decode_inline,
 };
-use crate::{Body, BodyError, ObjectError, ObjectHead, ObjectVersion, OpenObject, Selection, Tags, Version};
+use crate::{
+    Body, BodyError, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection, Tags, Version,
+};
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
 use baleen_meta::{Snapshot, record};
 use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange};
@@ -49,6 +51,32 @@ impl Objects {
                 let range = select(selection, &record, &pieces)?;
                 return Ok((head_of(&bucket, &of.at, record)?, range));
             }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Tells what is known of an object, and the parts that it was made of; none if it was put at once.
+    ///
+    /// # Errors
+    /// As [`Objects::open`].
+    pub async fn parts_of(&self, of: &ObjectVersion) -> Result<(ObjectHead, Vec<ObjectPart>), ObjectError> {
+        let bucket = self.open_bucket(&of.at.bucket).await?;
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let record = self.find(&bucket, of).await?.record;
+            let Some(pieces) = self.pieces(&record).await? else {
+                continue;
+            };
+            let part = |piece: Piece| {
+                let number = PartNumber::new(u32::from(piece.part)).map_err(ObjectError::corrupt)?;
+                Ok(ObjectPart {
+                    number,
+                    size: piece.size,
+                })
+            };
+            let is_of_parts = record.etag.parts.is_some();
+            let parts = pieces.into_iter().filter(|_| is_of_parts).map(part);
+            let parts = parts.collect::<Result<Vec<_>, ObjectError>>()?;
+            return Ok((head_of(&bucket, &of.at, record)?, parts));
         }
         Err(ObjectError::Contended)
     }

@@ -129,8 +129,8 @@ impl Objects {
     /// Deletes an object or a version. Deleting what is not there is no error.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`], [`ObjectError::PreconditionFailed`]; [`ObjectError::Locked`] for a version that is
-    /// protected.
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::PreconditionFailed`], [`ObjectError::NoSuchKey`] if a condition asks for
+    /// what is not there; [`ObjectError::Locked`] for a version that is protected.
     pub async fn delete(self: &Arc<Self>, request: impl Into<DeleteObject>) -> Result<Deleted, ObjectError> {
         let request = request.into();
         let bucket = self.open_bucket(&request.of.at.bucket).await?.id;

@@ -195,6 +195,10 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "DeleteObjectTagging" | "DeleteBucketTagging" => {
             (Method::DELETE, "?tagging".to_owned(), Vec::new(), String::new())
         }
+        "GetObjectAttributes" => {
+            let asked = vec![("x-amz-object-attributes", "ETag".to_owned())];
+            (Method::GET, "?attributes".to_owned(), asked, String::new())
+        }
         "PutObjectLockConfiguration" => (
             Method::PUT,
             "?object-lock".to_owned(),

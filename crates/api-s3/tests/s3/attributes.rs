@@ -1,0 +1,140 @@
+//! GetObjectAttributes.
+
+use crate::harness::{Ask, CLERK, Server, delete, get, key, policy, post, put};
+
+fn asking(name: &str, query: &str, attributes: &str) -> Ask {
+    get(&format!("{}?attributes{query}", key(name))).header("x-amz-object-attributes", attributes)
+}
+
+const ALL: &str = "ETag,Checksum,ObjectParts,StorageClass,ObjectSize";
+
+#[tokio::test]
+async fn what_is_asked_for_is_told() {
+    let server = Server::with_bucket().await;
+    let stored = server
+        .ok(put(&key("k")).header("x-amz-checksum-algorithm", "SHA256").body("data"))
+        .await;
+    let answer = server.ok(asking("k", "", ALL)).await;
+    assert_eq!(answer.element("ETag").replace("&quot;", "\""), stored.header("etag"));
+    assert_eq!(answer.element("ChecksumSHA256"), stored.header("x-amz-checksum-sha256"));
+    assert_eq!(answer.element("ChecksumType"), "FULL_OBJECT");
+    assert_eq!(
+        (answer.element("ObjectSize"), answer.element("StorageClass")),
+        ("4".into(), "STANDARD".into())
+    );
+    assert!(!answer.text().contains("ObjectParts"), "{}", answer.text());
+    assert_eq!(answer.header("last-modified"), "Fri, 02 Jan 2026 03:04:05 GMT");
+    let answer = server.ok(asking("k", "", "ObjectSize")).await;
+    assert_eq!(answer.element("ObjectSize"), "4");
+    for name in ["ETag", "Checksum", "StorageClass"] {
+        assert!(!answer.text().contains(name), "{}", answer.text());
+    }
+    for attributes in ["", "Size", "etag", "ETag,,ObjectSize", "ETag;ObjectSize"] {
+        let answer = server.send(asking("k", "", attributes)).await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.code()),
+            (400, "InvalidArgument"),
+            "{attributes}"
+        );
+    }
+    assert_eq!(
+        server
+            .send(get(&format!("{}?attributes", key("k"))))
+            .await
+            .status
+            .as_u16(),
+        400
+    );
+    server.fails(asking("none", "", ALL), 404, "NoSuchKey").await;
+}
+
+#[tokio::test]
+async fn parts_in_pages() {
+    let server = Server::with_bucket().await;
+    let begun = server
+        .ok(post(&format!("{}?uploads", key("k"))))
+        .await
+        .element("UploadId");
+    let mut list = String::new();
+    for (number, bytes) in [(2, 5 << 20), (5, (5 << 20) + 1), (9, 3)] {
+        let part = format!("{}?partNumber={number}&uploadId={begun}", key("k"));
+        let tag = server.ok(put(&part).body(vec![7; bytes])).await.header("etag");
+        list = format!("{list}<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
+    }
+    let finish = post(&format!("{}?uploadId={begun}", key("k")));
+    let done = finish.body(format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>"));
+    server.ok(done).await;
+    let (mut seen, mut marker) = (Vec::new(), "0".to_owned());
+    loop {
+        let ask = asking("k", "", "ObjectParts,Checksum")
+            .header("x-amz-max-parts", "2")
+            .header("x-amz-part-number-marker", &marker);
+        let answer = server.ok(ask).await;
+        assert_eq!(answer.element("PartsCount"), "3", "{}", answer.text());
+        assert!(!answer.element("ChecksumCRC64NVME").is_empty());
+        seen.extend(answer.elements("PartNumber").into_iter().zip(answer.elements("Size")));
+        marker = answer.element("NextPartNumberMarker");
+        if answer.element("IsTruncated") == "false" {
+            break;
+        }
+    }
+    let expected = [("2", "5242880"), ("5", "5242881"), ("9", "3")];
+    assert_eq!(
+        seen,
+        expected.map(|(number, size)| (number.to_owned(), size.to_owned()))
+    );
+    for (name, value) in [
+        ("max-parts", "-1"),
+        ("max-parts", "x"),
+        ("part-number-marker", "-1"),
+        ("part-number-marker", "70000"),
+    ] {
+        let ask = asking("k", "", "ObjectParts").header(&format!("x-amz-{name}"), value);
+        assert_eq!(server.send(ask).await.status.as_u16(), 400, "{name} {value}");
+    }
+}
+
+#[tokio::test]
+async fn versions_and_who_may() {
+    let server = Server::with_bucket().await;
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    server.ok(put("/bucket?versioning").body(enabled)).await;
+    let old = server.ok(put(&key("k")).body("old")).await.header("x-amz-version-id");
+    server.ok(put(&key("k")).body("newer")).await;
+    let of_old = format!("&versionId={old}");
+    let answer = server.ok(asking("k", &of_old, "ObjectSize")).await;
+    assert_eq!(
+        (answer.element("ObjectSize"), answer.header("x-amz-version-id")),
+        ("3".into(), old)
+    );
+    let allow = |actions: &str| {
+        let resource = "arn:aws:s3:::bucket/*";
+        policy(&[&format!(
+            r#""Effect": "Allow", "Principal": "*", "Action": [{actions}], "Resource": "{resource}""#
+        )])
+    };
+    let (read, tell) = (r#""s3:GetObject""#, r#""s3:GetObjectAttributes""#);
+    let of_versions = r#""s3:GetObjectVersion", "s3:GetObjectVersionAttributes""#;
+    for (actions, query, status) in [
+        (read, "", 403),
+        (tell, "", 403),
+        (&*format!("{read}, {tell}"), "", 200),
+        (&*format!("{read}, {tell}"), &*of_old, 403),
+        (of_versions, "", 403),
+        (of_versions, &of_old, 200),
+    ] {
+        server.ok(put("/bucket?policy").body(allow(actions))).await;
+        let answer = server.send_as(CLERK, asking("k", query, ALL)).await;
+        assert_eq!(answer.status.as_u16(), status, "{actions} {query}");
+    }
+    let marker = server.ok(delete(&key("k"))).await.header("x-amz-version-id");
+    let answer = server.fails(asking("k", "", ALL), 404, "NoSuchKey").await;
+    assert_eq!(answer.header("x-amz-delete-marker"), "true");
+    server
+        .fails(
+            asking("k", &format!("&versionId={marker}"), ALL),
+            405,
+            "MethodNotAllowed",
+        )
+        .await;
+}
