@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use baleen_http::{
     BodyOutcome, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
 };
-use baleen_objects::Objects;
+use baleen_objects::{Objects, PublicAccessBlock};
 use baleen_policy::Principal;
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub region: RegionName,
     /// Base domains for virtual-host addresses (`bucket.domain`); none means path-style only.
     pub domains: Vec<String>,
+    /// What of public access is blocked for all buckets, besides what each blocks itself.
+    pub blocked: PublicAccessBlock,
 }
 
 /// What the door is built over.
@@ -66,7 +68,7 @@ impl S3Door {
         let host_id = BASE64.encode(id);
         Arc::new(Self {
             codec: crate::codec::build(Services {
-                policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects))),
+                policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects), settings.blocked)),
                 objects: Arc::clone(&parts.objects),
                 gate: parts.gate,
                 region: settings.region,

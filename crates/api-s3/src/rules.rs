@@ -7,7 +7,7 @@ use baleen_objects::{
     Bucket, BucketAcl, BucketPolicy, BucketSetting, ObjectOwnership, Objects, PublicAccessBlock, SettingKind,
 };
 use baleen_policy::{DocumentKind, Policy, Principal};
-use baleen_types::{AccountId, Acl};
+use baleen_types::{AccountId, Acl, BucketName};
 use lru::LruCache;
 use parking_lot::Mutex;
 
@@ -81,14 +81,17 @@ fn as_far_as(acl: &Acl, ignores_public: bool) -> Acl {
 /// changed, which each bucket's record tells.
 pub(crate) struct BucketPolicies {
     objects: Arc<Objects>,
+    /// What of public access is blocked for all of them.
+    blocked: PublicAccessBlock,
     compiled: Mutex<LruCache<(u64, u64), Arc<Rules>>>,
 }
 
 impl BucketPolicies {
-    pub(crate) fn new(objects: Arc<Objects>) -> Self {
+    pub(crate) fn new(objects: Arc<Objects>, blocked: PublicAccessBlock) -> Self {
         let entries = NonZeroUsize::new(COMPILED_POLICIES_MAX).unwrap_or(NonZeroUsize::MIN);
         Self {
             objects,
+            blocked,
             compiled: Mutex::new(LruCache::new(entries)),
         }
     }
@@ -105,7 +108,8 @@ impl BucketPolicies {
         // If one of them has changed meanwhile it is the newer one, which a request may see that is still under way.
         let policy: Option<BucketPolicy> = self.setting(bucket).await?;
         let policy = policy.map(|stored| compile(&stored.document)).transpose()?;
-        let block: PublicAccessBlock = self.setting(bucket).await?.unwrap_or_default();
+        let own: PublicAccessBlock = self.setting(bucket).await?.unwrap_or_default();
+        let block = own.or(self.blocked);
         let ownership: ObjectOwnership = self.setting(bucket).await?.unwrap_or_default();
         let lists = if ownership.lists_count() {
             let stored: Option<BucketAcl> = self.setting(bucket).await?;
@@ -125,6 +129,17 @@ impl BucketPolicies {
         });
         self.compiled.lock().put(key, Arc::clone(&rules));
         Ok(Some(rules))
+    }
+
+    /// What of public access is blocked for all buckets.
+    pub(crate) fn blocked(&self) -> PublicAccessBlock {
+        self.blocked
+    }
+
+    /// What of public access to a bucket is blocked, by itself or for all.
+    pub(crate) async fn block_of(&self, bucket: &BucketName) -> Result<PublicAccessBlock, Fault> {
+        let own: Option<PublicAccessBlock> = self.objects.setting(bucket).await?;
+        Ok(own.unwrap_or_default().or(self.blocked))
     }
 
     async fn setting<S: BucketSetting>(&self, bucket: &Bucket) -> Result<Option<S>, Fault> {

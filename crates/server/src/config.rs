@@ -17,6 +17,7 @@ pub(crate) use reference::reference;
 use baleen_capture::DestinationSettings;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
+use baleen_objects::PublicAccessBlock;
 use baleen_types::{CustomerName, RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) hold: Duration,
     /// What is counted of accounts, and how.
     pub(crate) usage: baleen_usage::Settings,
+    /// What of public access is blocked for all buckets.
+    pub(crate) blocked: PublicAccessBlock,
     /// What the audit log keeps, and for how long.
     pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.

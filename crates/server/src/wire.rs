@@ -227,6 +227,7 @@ pub(crate) async fn build(
         baleen_api_s3::Settings {
             region: config.region.clone(),
             domains: names.of_buckets(),
+            blocked: config.blocked,
         },
         baleen_api_s3::Parts {
             objects: Arc::clone(&objects),

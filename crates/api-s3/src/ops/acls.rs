@@ -1,6 +1,6 @@
 //! Access control lists between headers, documents and our types (AWS, "Access control list (ACL) overview").
 
-use baleen_objects::{ObjectOwnership, PublicAccessBlock};
+use baleen_objects::ObjectOwnership;
 use baleen_types::{AccountId, Acl, BucketName, Grant, Grantee, Permission};
 use http::{HeaderMap, StatusCode};
 use s3s::dto::{self, AccessControlPolicy, Type};
@@ -234,11 +234,7 @@ pub(super) fn document(acl: &Acl) -> dto::Grants {
 
 /// Refuses a list that is public where such lists are blocked.
 pub(super) async fn check_block(services: &Services, bucket: &BucketName, acl: &Acl) -> Result<(), Fault> {
-    if !acl.is_public() {
-        return Ok(());
-    }
-    let block: Option<PublicAccessBlock> = services.objects.setting(bucket).await?;
-    if block.is_some_and(|block| block.block_public_acls) {
+    if acl.is_public() && services.policies.block_of(bucket).await?.block_public_acls {
         return Err(Fault::access_denied());
     }
     Ok(())

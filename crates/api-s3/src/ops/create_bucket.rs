@@ -33,7 +33,7 @@ pub(super) async fn run(
     let location = format!("/{name}");
     let owner = call.account()?;
     check_owner(services, owner).await?;
-    let settings = settings(&headers, owner)?;
+    let settings = settings(services, &headers, owner)?;
     services
         .objects
         .create_bucket_with(
@@ -55,7 +55,7 @@ pub(super) async fn run(
 ///
 /// Lists do not count unless ownership says so (AWS, since April 2023). The grants that seed 004 has CreateBucket take, from
 /// before there was ownership, say so themselves; canned lists are as with AWS.
-fn settings(headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault> {
+fn settings(services: &Services, headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault> {
     let said = headers.get("x-amz-object-ownership").map(|value| {
         let ownership = acls::ownership(value.to_str().unwrap_or_default());
         ownership.ok_or_else(|| Fault::invalid_argument("Invalid x-amz-object-ownership header"))
@@ -70,6 +70,9 @@ fn settings(headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault>
     if let Some(acl) = acl.filter(|acl| acl.is_of_others_than(owner)) {
         if !ownership.unwrap_or_default().lists_count() {
             return Err(acls::owner_enforced());
+        }
+        if acl.is_public() && services.policies.blocked().block_public_acls {
+            return Err(Fault::access_denied());
         }
         settings = settings.with(&BucketAcl::from(&acl))?;
     }

@@ -1,6 +1,6 @@
 //! PutBucketPolicy.
 
-use baleen_objects::{BucketPolicy, PublicAccessBlock};
+use baleen_objects::BucketPolicy;
 use s3s::dto::{PutBucketPolicyInput, PutBucketPolicyOutput};
 use s3s::{S3Request, S3Response};
 
@@ -21,8 +21,7 @@ pub(super) async fn run(
     let policy = policing::read(&document, name)?;
     let mut seen = None;
     if policy.is_public() {
-        let block: Option<PublicAccessBlock> = services.objects.setting(name).await?;
-        if block.is_some_and(|block| block.block_public_policy) {
+        if services.policies.block_of(name).await?.block_public_policy {
             return Err(Fault::access_denied());
         }
         // And it is not set between.

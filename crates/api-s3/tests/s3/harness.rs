@@ -11,7 +11,7 @@ use baleen_http::{
     Unrecorded,
 };
 use baleen_meta::Meta;
-use baleen_objects::{Objects, Selection};
+use baleen_objects::{Objects, PublicAccessBlock, Selection};
 use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
@@ -191,6 +191,11 @@ impl Credentials for Keys {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::blocking(PublicAccessBlock::default())
+    }
+
+    /// A server whose operator blocks public access.
+    pub(crate) fn blocking(blocked: PublicAccessBlock) -> Self {
         let volume = TempDir::new().unwrap();
         let clock = ManualClock::new(Timestamp::parse_basic("20260102T030405Z").unwrap());
         let entropy = SeededEntropy::new(42);
@@ -213,6 +218,7 @@ impl Server {
         let settings = Settings {
             region: RegionName::parse("eu-central-7").unwrap(),
             domains: vec!["s3.example.com".to_owned()],
+            blocked,
         };
         let network = Arc::new(Network::default());
         let door_parts = baleen_api_s3::Parts {

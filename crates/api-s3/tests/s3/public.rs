@@ -251,6 +251,48 @@ async fn a_public_policy_does_not_overtake_its_block() {
     }
 }
 
+/// The operator's switch holds for every bucket, whatever that says of itself.
+#[tokio::test]
+async fn public_access_is_blocked_for_all() {
+    let server = Server::blocking(baleen_objects::PublicAccessBlock::ALL);
+    let public = put("/bucket").header("x-amz-object-ownership", "ObjectWriter");
+    let refused = server.send(public.header("x-amz-acl", "public-read")).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (403, "AccessDenied")
+    );
+    server
+        .ok(put("/bucket").header("x-amz-object-ownership", "ObjectWriter"))
+        .await;
+    server.ok(put(&key("k")).body("data")).await;
+    server.ok(put(BLOCK).body(block(&[]))).await;
+    for ask in [
+        put("/bucket?policy").body(policy(&[&read()])),
+        put("/bucket?acl").header("x-amz-acl", "public-read"),
+        put("/bucket/k?acl").header("x-amz-acl", "authenticated-read"),
+        put(&key("k")).header("x-amz-acl", "public-read").body("new"),
+    ] {
+        server.fails(ask, 403, "AccessDenied").await;
+    }
+    // What was public before the operator said so is so no more.
+    let acl = baleen_types::Acl::new(vec![baleen_types::Grant {
+        to: baleen_types::Grantee::Everyone,
+        permission: baleen_types::Permission::Read,
+    }])
+    .unwrap();
+    let path = baleen_types::ObjectPath {
+        bucket: baleen_types::BucketName::parse("bucket").unwrap(),
+        key: baleen_types::ObjectKey::parse("k").unwrap(),
+    };
+    server.objects.put_acl(&path.clone().into(), &acl).await.unwrap();
+    let document = policy(&[&read()]);
+    let stored = baleen_objects::BucketPolicy { document };
+    server.objects.put_setting(&path.bucket, Some(&stored)).await.unwrap();
+    assert_eq!(server.raw(get(&key("k"))).await.status.as_u16(), 403);
+    assert_eq!(server.send_as(STRANGER, get(&key("k"))).await.status.as_u16(), 403);
+    assert_eq!(server.send_as(CLERK, get(&key("k"))).await.status.as_u16(), 200);
+}
+
 #[tokio::test]
 async fn ownership_is_the_bucket_owners_unless_it_is_said_otherwise() {
     let server = Server::with_bucket().await;

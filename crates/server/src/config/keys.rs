@@ -7,6 +7,7 @@ use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
+use baleen_objects::PublicAccessBlock;
 use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{CustomerName, Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
@@ -106,6 +107,16 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 number(0, 3650),
             ),
         },
+        blocked: from.value(
+            &setting(
+                "buckets.block_public_access",
+                "`on` or `off`",
+                "off",
+                "Whether no bucket is public, whatever its policy, its access control lists and its own public access block say. \
+                 Such policies and lists are refused, and those that are there let in nobody but the owner's account.",
+            ),
+            |text| on_or_off(text).map(block),
+        ),
         audit: audit(from),
         drain: from.value(
             &setting(
@@ -217,6 +228,22 @@ fn log(from: &mut Reader) -> Log {
     }
 }
 
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off is expected".to_owned()),
+    }
+}
+
+fn block(all: bool) -> PublicAccessBlock {
+    if all {
+        PublicAccessBlock::ALL
+    } else {
+        PublicAccessBlock::default()
+    }
+}
+
 fn audit(from: &mut Reader) -> baleen_audit::Settings {
     baleen_audit::Settings {
         data_events: from.value(
@@ -227,11 +254,7 @@ fn audit(from: &mut Reader) -> baleen_audit::Settings {
                 "Whether the audit log has reads and writes of objects too, besides changes of identities, rights, settings and \
                  captures, and what was refused.",
             ),
-            |text| match text {
-                "on" => Ok(true),
-                "off" => Ok(false),
-                _ => Err("on or off is expected".to_owned()),
-            },
+            on_or_off,
         ),
         retention: from.value(
             &setting(

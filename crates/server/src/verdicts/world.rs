@@ -164,6 +164,7 @@ impl World {
         let s3 = baleen_api_s3::Settings {
             region: region.clone(),
             domains: Vec::new(),
+            blocked: baleen_objects::PublicAccessBlock::default(),
         };
         let gate: Arc<dyn Gate> = Arc::new(Whitelists {
             tenancy: Arc::clone(&tenancy),
