@@ -394,7 +394,7 @@ async fn headers_in_a_presigned_query_are_obeyed() {
         (answer.status.as_u16(), answer.code().as_str()),
         (501, "NotImplemented")
     );
-    let answer = server.raw(link("x-amz-checksum-crc32=AAAAAA%3D%3D")).await;
+    let answer = server.raw(link("x-amz-checksum-crc32=AAAAAQ%3D%3D")).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "BadDigest"));
     // Those that say how the body is framed cannot come from there.
     for query in [
@@ -426,6 +426,33 @@ async fn headers_in_a_presigned_query_are_obeyed() {
         (answer.status.as_u16(), answer.code().as_str()),
         (400, "InvalidArgument")
     );
+}
+
+/// The JavaScript SDK signs the checksum of no bytes into every link for an upload.
+#[tokio::test]
+async fn the_checksum_of_no_bytes_in_a_presigned_query_holds_nobody() {
+    let server = Server::with_bucket().await;
+    for (query, kept) in [
+        (
+            "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32",
+            "crc32",
+        ),
+        (
+            "x-amz-checksum-crc64nvme=AAAAAAAAAAA%3D&x-amz-sdk-checksum-algorithm=CRC64NVME",
+            "crc64nvme",
+        ),
+        (
+            "x-amz-checksum-sha1=2jmj7l5rSw0yVb%2FvlWAYkK%2FYBwk%3D&x-amz-sdk-checksum-algorithm=SHA1",
+            "sha1",
+        ),
+    ] {
+        let ask = put(&format!("{}?{query}", key("k"))).body("data");
+        let link = ask.presigned(OWNER, PayloadMode::Unsigned, server.now(), Duration::from_mins(1));
+        let answer = server.raw(link).await;
+        assert!(answer.status.is_success(), "{query}: {answer:?}");
+        assert!(answer.headers.contains_key(format!("x-amz-checksum-{kept}")), "{query}");
+    }
+    assert_eq!(server.stored("k").await.as_deref(), Some(&b"data"[..]));
 }
 
 /// The log names the operation of a request whose body was the trouble, too.
