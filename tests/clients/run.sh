@@ -24,18 +24,25 @@ if [ ! -e "$venv/ready" ]; then
   "$venv/bin/pip" install --quiet --requirement "$here/requirements.txt"
   touch "$venv/ready"
 fi
-# The identity provider that logins are tested against; npm's own lock file pins it, with checksums.
-recipe=$( { cat "$here/idp/package-lock.json"; node --version; } | sha256sum | cut -c1-12)
-export BALEEN_TEST_IDP=$cache/idp-$recipe
-if [ ! -e "$BALEEN_TEST_IDP/ready" ]; then
-  echo "clients: installing the pinned identity provider into $BALEEN_TEST_IDP" >&2
-  find "$cache" -maxdepth 1 -type d -name 'idp-*' -mtime +7 -exec rm -rf {} +
-  rm -rf "$BALEEN_TEST_IDP"
-  mkdir -p "$BALEEN_TEST_IDP"
-  cp "$here/idp/package.json" "$here/idp/package-lock.json" "$BALEEN_TEST_IDP"
-  (cd "$BALEEN_TEST_IDP" && npm ci --silent --ignore-scripts --no-audit --no-fund --cache "$cache/npm")
-  touch "$BALEEN_TEST_IDP/ready"
-fi
+# What npm installs: its own lock files pin it, with checksums. Says in which folder it is.
+packages() { # packages NAME WHAT
+  local recipe folder
+  recipe=$( { cat "$here/$1/package-lock.json"; node --version; } | sha256sum | cut -c1-12)
+  folder=$cache/$1-$recipe
+  if [ ! -e "$folder/ready" ]; then
+    echo "clients: installing $2 into $folder" >&2
+    find "$cache" -maxdepth 1 -type d -name "$1-*" -mtime +7 -exec rm -rf {} +
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$here/$1/package.json" "$here/$1/package-lock.json" "$folder"
+    (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund --cache "$cache/npm") >&2
+    touch "$folder/ready"
+  fi
+  echo "$folder"
+}
+BALEEN_TEST_IDP=$(packages idp "the pinned identity provider that logins are tested against")
+BALEEN_TEST_SDK_JS=$(packages sdkjs "the pinned AWS SDK for JavaScript")
+export BALEEN_TEST_IDP BALEEN_TEST_SDK_JS
 flock -u 9
 
 export PATH="$venv/bin:$PATH"
