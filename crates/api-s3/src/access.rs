@@ -37,6 +37,40 @@ fn misrouted() -> Fault {
     Fault::invalid_request("The address does not fit the operation.")
 }
 
+/// Who asks, from where, and where what is found of the request is left.
+pub(crate) struct Who {
+    principal: Principal,
+    origin: Option<Origin>,
+    pub(crate) id: Option<RequestId>,
+    pub(crate) routed: RoutedTo,
+}
+
+impl Who {
+    pub(crate) fn of(extensions: &http::Extensions) -> Self {
+        Self {
+            principal: extensions.get().cloned().unwrap_or(Principal::Nobody),
+            origin: extensions.get().copied(),
+            id: extensions.get().copied(),
+            routed: extensions.get().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Nobody learns less than anybody: not what exists, not what is implemented.
+    fn not_implemented(&self, message: String) -> Fault {
+        match self.principal.user() {
+            Some(_) => Fault::not_implemented(message),
+            None => Fault::access_denied(),
+        }
+    }
+}
+
+/// What is asked, as far as it is decided by.
+pub(crate) struct Asked<'a> {
+    pub(crate) path: &'a S3Path,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+}
+
 /// Where a request goes: a bucket, if there is one of that name, and its rules, if it has a policy.
 struct Place {
     name: Option<BucketName>,
@@ -74,42 +108,16 @@ impl Access {
     }
 
     async fn decide(&self, cx: &mut S3AccessContext<'_>) -> Result<(), Fault> {
-        let row = ops::row(cx.s3_op().name());
-        if let (Some(row), Some(routed)) = (row, cx.extensions_mut().get::<RoutedTo>().cloned()) {
-            routed.is(row, cx.s3_path());
-        }
-        let principal = cx
-            .extensions_mut()
-            .get::<Principal>()
-            .cloned()
-            .unwrap_or(Principal::Nobody);
-        let id = cx.extensions_mut().get::<RequestId>().copied();
-        // Nobody learns less than anybody: not what exists, not what is implemented.
-        let not_implemented = |message: String| match principal.user() {
-            Some(_) => Fault::not_implemented(message),
-            None => Fault::access_denied(),
+        let who = Who::of(cx.extensions_mut());
+        let Some(row) = ops::row(cx.s3_op().name()) else {
+            return Err(who.not_implemented(format!("The operation {} is not implemented.", cx.s3_op().name())));
         };
-        let Some(row) = row else {
-            return Err(not_implemented(format!(
-                "The operation {} is not implemented.",
-                cx.s3_op().name()
-            )));
+        let asked = Asked {
+            path: cx.s3_path(),
+            query: cx.uri().query().unwrap_or_default(),
+            headers: cx.headers(),
         };
-        if let Some(name) = row.query.stranger(cx.uri().query().unwrap_or_default()) {
-            return Err(not_implemented(format!("The sub-resource {name} is not implemented.")));
-        }
-        let origin = cx.extensions_mut().get::<Origin>().copied();
-        let context = Context::new(self.services.clock.now()).origin(origin);
-        let query = cx.uri().query().unwrap_or_default();
-        let context = circumstances(context, row, (query, cx.headers()), &self.services.region);
-        let mut asker = Asker::new(principal, origin, context);
-        let given = given_tags(row, cx.headers());
-        if !given.is_empty() {
-            asker = asker.giving(&given);
-        }
-        let asker = Arc::new(asker);
-        let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
-        let call = self.authorize(row, &asker, cx, (id, &routed)).await?;
+        let call = self.call(row, &asked, &who).await?;
         if row.query != Query::Any {
             unsupported::refuse_unknown(cx.headers())?;
         }
@@ -117,14 +125,31 @@ impl Access {
         Ok(())
     }
 
+    /// Decides about a request of an operation, and tells what the audit log is to know of it.
+    pub(crate) async fn call(&self, row: &'static Row, asked: &Asked<'_>, who: &Who) -> Result<Call, Fault> {
+        who.routed.is(row, asked.path);
+        if let Some(name) = row.query.stranger(asked.query) {
+            return Err(who.not_implemented(format!("The sub-resource {name} is not implemented.")));
+        }
+        let context = Context::new(self.services.clock.now()).origin(who.origin);
+        let context = circumstances(context, row, (asked.query, asked.headers), &self.services.region);
+        let mut asker = Asker::new(who.principal.clone(), who.origin, context);
+        let given = given_tags(row, asked.headers);
+        if !given.is_empty() {
+            asker = asker.giving(&given);
+        }
+        self.authorize(row, &Arc::new(asker), asked, (who.id, &who.routed))
+            .await
+    }
+
     async fn authorize(
         &self,
         row: &Row,
         asker: &Arc<Asker>,
-        cx: &S3AccessContext<'_>,
+        asked: &Asked<'_>,
         (id, routed): (Option<RequestId>, &RoutedTo),
     ) -> Result<Call, Fault> {
-        let place = self.place(row, cx.s3_path()).await;
+        let place = self.place(row, asked.path).await;
         let Place { name, bucket, rules } = if asker.is_nobody() {
             open_to_nobody(place, routed)?
         } else {
@@ -137,13 +162,14 @@ impl Access {
             Some(bucket) => asker.facts(bucket, rules.as_deref()),
             None => BucketFacts::absent(name),
         });
-        let key = match (row.extent, cx.s3_path().get_object_key()) {
+        let key = match (row.extent, asked.path.get_object_key()) {
             (Extent::Object, Some(key)) => Some(parse_key(key)),
             _ => None,
         };
-        let action = versioned(row.action, cx.uri().query().unwrap_or_default());
+        let action = versioned(row.action, asked.query);
         let resource = match (row.extent, in_bucket, &key) {
             (Extent::Account, ..) => Resource::OwnAccount,
+            (Extent::Resellers, ..) => Resource::Customers,
             // Its maker is its owner, whoever has a bucket of that name.
             (Extent::NewBucket, Some(facts), _) => {
                 let owner = asker.principal.user().map(|user| user.account);
@@ -156,7 +182,7 @@ impl Access {
             }
             (Extent::NewBucket | Extent::Bucket | Extent::Keys | Extent::Object, ..) => return Err(misrouted()),
         };
-        let query = || parameter(cx.uri().query().unwrap_or_default(), "versionId");
+        let query = || parameter(asked.query, "versionId");
         let of = || {
             let (bucket, key) = (name.clone()?, key.as_ref()?.as_ref().ok()?.clone());
             let version = crate::convert::version(query().as_deref()).ok()?;
@@ -184,8 +210,8 @@ impl Access {
             routed.decided_by(asker.deciding(action, resource));
         }
         if decided.is_ok() {
-            for more in besides(row, cx.headers()) {
-                let more = versioned(more, cx.uri().query().unwrap_or_default());
+            for more in besides(row, asked.headers) {
+                let more = versioned(more, asked.query);
                 let reads = matches!(more, Action::S3GetObject | Action::S3GetObjectVersion);
                 let judged = match &bucket {
                     Some(bucket) if reads => {
@@ -208,7 +234,7 @@ impl Access {
             (_, decided) => Some(decided?),
         };
         if let Some(bucket) = &bucket {
-            check_expected_owner(cx.headers(), "x-amz-expected-bucket-owner", bucket)?;
+            check_expected_owner(asked.headers, "x-amz-expected-bucket-owner", bucket)?;
         } else if let (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) = (row.extent, &name) {
             return Err(ObjectError::NoSuchBucket(name.clone()).into());
         }
@@ -232,7 +258,7 @@ impl Access {
     async fn place(&self, row: &Row, path: &S3Path) -> Result<Place, Fault> {
         let name = path.get_bucket_name().map(BucketName::parse).transpose()?;
         let (bucket, rules) = match (row.extent, &name) {
-            (Extent::Account | Extent::NewBucket, _) => (None, None),
+            (Extent::Account | Extent::Resellers | Extent::NewBucket, _) => (None, None),
             (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) => self.find(name).await?,
             (Extent::Bucket | Extent::Keys | Extent::Object, None) => return Err(misrouted()),
         };

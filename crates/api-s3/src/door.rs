@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{
-    BodyOutcome, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
+    BodyOutcome, Credentials, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
 };
 use baleen_objects::{Objects, PublicAccessBlock};
 use baleen_policy::Principal;
@@ -19,6 +19,7 @@ use s3s::service::S3Service;
 use crate::address::Domains;
 use crate::cors::{Page, preflight};
 use crate::documents;
+use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::prepare::prepare;
 use crate::routed::RoutedTo;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub objects: Arc<Objects>,
     /// Asked for who has no credentials: whether they may come to the buckets of an account.
     pub gate: Arc<dyn Gate>,
+    /// Looks up the key with which a link is signed.
+    pub credentials: Arc<dyn Credentials>,
     /// Tells the time that policies are judged at.
     pub clock: Arc<dyn Clock>,
 }
@@ -50,6 +53,7 @@ pub struct Parts {
 /// The S3 door; put behind a [`baleen_http::Edge`].
 pub struct S3Door {
     codec: S3Service,
+    extras: Extras,
     objects: Arc<Objects>,
     domains: Domains,
     host_id: String,
@@ -66,14 +70,16 @@ impl S3Door {
         let mut id = [0; 32];
         entropy.fill(&mut id);
         let host_id = BASE64.encode(id);
+        let services = Services {
+            policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects), settings.blocked)),
+            objects: Arc::clone(&parts.objects),
+            gate: parts.gate,
+            region: settings.region,
+            clock: parts.clock,
+        };
         Arc::new(Self {
-            codec: crate::codec::build(Services {
-                policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects), settings.blocked)),
-                objects: Arc::clone(&parts.objects),
-                gate: parts.gate,
-                region: settings.region,
-                clock: parts.clock,
-            }),
+            extras: Extras::new(services.clone(), parts.credentials, entropy.number()),
+            codec: crate::codec::build(services),
             objects: parts.objects,
             domains: Domains::new(&settings.domains),
             // Base64 is made of characters that headers take.
@@ -94,7 +100,11 @@ impl S3Door {
         if head.method == Method::OPTIONS {
             return self.preflight(&head).await;
         }
+        let uri = head.uri.clone();
         self.domains.settle(&mut head);
+        if let Some(given) = Given::take(&uri, &mut head) {
+            return self.extras.answer(given, head, body, routed).await;
+        }
         prepare(&mut head)?;
         documents::check(&head, &mut body)?;
         let outcome = head.extensions.get::<BodyOutcome>().cloned();

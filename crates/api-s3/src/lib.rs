@@ -22,6 +22,7 @@ mod convert;
 mod cors;
 mod documents;
 mod door;
+mod extras;
 mod fault;
 pub mod limits;
 mod locking;
@@ -34,4 +35,5 @@ mod unsupported;
 mod xml;
 
 pub use door::{Parts, S3Door, Settings};
+pub use extras::EXTRA_OPERATIONS;
 pub use ops::{Extent, OPERATIONS, Query, Row};

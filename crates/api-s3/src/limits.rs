@@ -1,5 +1,7 @@
 //! Every limit of the door, with its rule.
 
+use std::time::Duration;
+
 /// Largest XML body: a complete of 10,000 parts with checksums is below 3 MiB, a delete of 1,000 escaped keys below 7.
 pub const XML_BODY_BYTES_MAX: usize = 8 << 20;
 
@@ -13,3 +15,15 @@ pub const CORS_DOCUMENT_BYTES_MAX: usize = 60 << 10;
 /// Compiled policies of buckets that are kept: of the longest that there may be, each a few hundred KiB at worst, so that all
 /// stay within tens of MiB.
 pub const COMPILED_POLICIES_MAX: usize = 256;
+
+/// The form of a link: one date.
+pub const LINK_FORM_BYTES_MAX: usize = 4 << 10;
+
+/// How long a speed test lasts (seed 004, "RSSpeedTestDownload" and "RSSpeedTestUpload").
+pub const SPEED_TEST_TIME: Duration = Duration::from_secs(10);
+
+/// What a speed test sends in one piece: enough that a piece costs little, and all that a test holds in memory.
+pub const SPEED_TEST_PIECE_BYTES: usize = 256 << 10;
+
+/// Speed tests at once. One alone fills the line, and two tell each other's half.
+pub const SPEED_TESTS_MAX: usize = 4;

@@ -157,8 +157,14 @@ fn judge(name: &str, value: Option<&str>) -> Result<Parameter, Fault> {
             return Err(Fault::invalid_argument(format!("The parameter is spelled {known}.")));
         }
     }
+    // It was for the edge: see `baleen_signing::LINK_MARK`.
+    if name == baleen_signing::LINK_MARK {
+        return Ok(Parameter::Drop);
+    }
     if decoded.starts_with("rs-") {
-        return Err(Fault::not_implemented("Vendor calls are not implemented."));
+        return Err(Fault::not_implemented(format!(
+            "There is no vendor call {decoded} of this kind."
+        )));
     }
     Ok(Parameter::Keep)
 }

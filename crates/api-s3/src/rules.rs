@@ -51,6 +51,13 @@ impl Rules {
         !self.for_own_account && (by_policy || by_list)
     }
 
+    /// Whether they let everybody in, to some of it: by the policy, or by the bucket's list.
+    pub(crate) fn is_public(&self) -> bool {
+        let by_policy = self.policy.as_ref().is_some_and(Policy::is_public);
+        let by_list = self.lists.as_ref().is_some_and(|lists| lists.of_bucket.is_public());
+        !self.for_own_account && (by_policy || by_list)
+    }
+
     /// Whether access control lists count.
     pub(crate) fn lists_count(&self) -> bool {
         self.lists.is_some()

@@ -191,6 +191,8 @@ actions! {
     IamRsListBillingData = "iam:RSListBillingData",
     IamRsLiveBilling = "iam:RSLiveBilling",
     IamRsSetCustomerServiceAccessLevel = "iam:RSSetCustomerServiceAccessLevel",
+    // the vendor's: how fast the way to the server is (seed 004, RSSpeedTestDownload and RSSpeedTestUpload)
+    IamRsSpeedTest = "iam:RSSpeedTest",
     // the vendor's: identity providers
     IamRsCreateSamlConnection = "iam:RSCreateSAMLConnection",
     IamRsGetSamlConnection = "iam:RSGetSAMLConnection",

@@ -107,7 +107,8 @@ table! {
     Manager, Own: IamRsCreateSamlConnection IamRsUpdateSamlConnection IamRsDeleteSamlConnection;
     OneselfOrManager, Own: CapturesManageTokens;
     // customers
-    Reseller, Any: IamRsCreateCustomer IamRsListCustomer IamRsCustomerDetails IamRsSetCustomerServiceAccessLevel;
+    Reseller, Any: IamRsCreateCustomer IamRsListCustomer IamRsCustomerDetails IamRsSetCustomerServiceAccessLevel
+        IamRsSpeedTest;
     RootOrReseller, Own: IamRsModifyCustomer;
     AnyoneOrReseller, Any: IamRsAvailableRegions;
     ManagerOrReseller, Any: IamRsListBillingData IamRsLiveBilling;

@@ -44,7 +44,7 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// A repeatable generator for tests (SplitMix64); not for secrets.
+/// A repeatable generator (SplitMix64), for tests and where bytes only have to differ; not for secrets.
 #[derive(Debug)]
 pub struct SeededEntropy {
     state: Mutex<u64>,

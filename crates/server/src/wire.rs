@@ -232,6 +232,7 @@ pub(crate) async fn build(
         baleen_api_s3::Parts {
             objects: Arc::clone(&objects),
             gate: Arc::clone(&gate),
+            credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
             clock: Arc::clone(&clock),
         },
         &*entropy,

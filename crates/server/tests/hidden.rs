@@ -71,7 +71,7 @@ fn debug_hides_what_must_not_be_seen() {
             "Claim of a header",
             &Claim::from_authorization(&authorization, date).unwrap(),
         ),
-        shown("Claim of a query", &Claim::from_query(&query).unwrap().unwrap()),
+        shown("Claim of a query", &Claim::from_query("GET", &query).unwrap().unwrap()),
         shown("remote::Credentials", &credentials),
         shown("Destination", &Destination::parse(&uri).unwrap()),
         shown(

@@ -8,9 +8,13 @@ use baleen_types::Secret;
 use crate::canonical::PathSpelling;
 use crate::digest::equal_in_constant_time;
 use crate::encode::decode_query;
-use crate::limits::{ACCESS_KEY_ID_BYTES_MAX, PRESIGNED_EXPIRES_MAX, SCOPE_WORD_BYTES_MAX, SIGNED_HEADERS_MAX};
+use crate::limits::{
+    ACCESS_KEY_ID_BYTES_MAX, LINK_EXPIRES_MAX, PRESIGNED_EXPIRES_MAX, SCOPE_WORD_BYTES_MAX, SIGNED_HEADERS_MAX,
+};
 use crate::payload::parse_hex32;
-use crate::{ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, PathStyle, Scope, Signature, SigningKey};
+use crate::{
+    ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, LINK_MARK, PathStyle, Scope, Signature, SigningKey,
+};
 
 /// A signature as the request presents it: well formed, not yet verified.
 ///
@@ -97,9 +101,12 @@ impl<'a> Claim<'a> {
     /// Reads the query parameters of a presigned request; `None` when there is no `X-Amz-Signature` and no
     /// `X-Amz-Credential` in it.
     ///
+    /// A link, which is a GET of S3 with [`LINK_MARK`] in its query, may live for 30 days.
+    ///
     /// # Errors
-    /// As [`Claim::from_authorization`]; [`Error::Expires`] when the life is not between 1 second and seven days.
-    pub fn from_query(query: &str) -> Result<Option<Claim<'static>>, Error> {
+    /// As [`Claim::from_authorization`]; [`Error::Expires`] when the life is not between 1 second and seven days, or what a
+    /// link may live.
+    pub fn from_query(method: &str, query: &str) -> Result<Option<Claim<'static>>, Error> {
         const NAMES: [&str; 7] = [
             "X-Amz-Algorithm",
             "X-Amz-Credential",
@@ -110,8 +117,12 @@ impl<'a> Claim<'a> {
             "X-Amz-Security-Token",
         ];
         let mut values: [Option<String>; 7] = [const { None }; 7];
+        let mut life_max = PRESIGNED_EXPIRES_MAX;
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            if name == LINK_MARK && method == "GET" {
+                life_max = LINK_EXPIRES_MAX;
+            }
             let Some(index) = NAMES.iter().position(|known| *known == name) else {
                 continue;
             };
@@ -143,7 +154,7 @@ impl<'a> Claim<'a> {
         if algorithm != ALGORITHM {
             return Err(Error::UnsupportedAlgorithm);
         }
-        let expires = parse_expires(&expires)?;
+        let expires = parse_expires(&expires, life_max)?;
         let date = AmzDate::parse(date.as_bytes())?;
         Claim::build(
             Cow::Owned(credential),
@@ -152,11 +163,14 @@ impl<'a> Claim<'a> {
             &signature,
             Some(expires),
         )
-        .map(|claim| {
-            Some(Claim {
+        .and_then(|claim| {
+            if expires > PRESIGNED_EXPIRES_MAX && claim.scope().service != "s3" {
+                return Err(Error::Expires);
+            }
+            Ok(Some(Claim {
                 session_token: session_token.map(Secret::new),
                 ..claim
-            })
+            }))
         })
     }
 
@@ -297,13 +311,13 @@ pub(crate) fn hex_into<'b>(bytes: &[u8; 32], buffer: &'b mut [u8; 64]) -> &'b st
     std::str::from_utf8(buffer).unwrap_or_default()
 }
 
-fn parse_expires(text: &str) -> Result<Duration, Error> {
+fn parse_expires(text: &str, life_max: Duration) -> Result<Duration, Error> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::Expires);
     }
     let seconds: u64 = text.parse().map_err(|_| Error::Expires)?;
     let expires = Duration::from_secs(seconds);
-    if expires.is_zero() || expires > PRESIGNED_EXPIRES_MAX {
+    if expires.is_zero() || expires > life_max {
         return Err(Error::Expires);
     }
     Ok(expires)

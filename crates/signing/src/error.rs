@@ -15,7 +15,7 @@ pub enum Error {
     ScopeDate,
     /// Another signature algorithm than [`crate::ALGORITHM`].
     UnsupportedAlgorithm,
-    /// `X-Amz-Expires` is not a number of seconds between 1 and seven days.
+    /// `X-Amz-Expires` is not a number of seconds between 1 and seven days, or 30 days where a link may live so long.
     Expires,
     /// A value of `x-amz-content-sha256` that is neither a SHA-256 nor one of the known words.
     UnsupportedPayload,

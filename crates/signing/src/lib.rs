@@ -31,6 +31,7 @@ pub use encode::{encode_component, encode_path};
 pub use error::Error;
 pub use key::{KeyCache, Scope, SigningKey};
 pub use payload::{EMPTY_SHA256, PayloadMode};
+pub use sign::LINK_MARK;
 
 /// Name of the only signature algorithm spoken here, as it stands in headers and query strings.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

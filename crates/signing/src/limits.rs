@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Longest life of a presigned request (AWS "Authenticating Requests: Using Query Parameters", `X-Amz-Expires`).
 pub const PRESIGNED_EXPIRES_MAX: Duration = Duration::from_hours(7 * 24);
 
+/// Longest life of a link (seed 004, "RSPresignLink": "Cannot be more than 30 days (720h) in the future").
+pub const LINK_EXPIRES_MAX: Duration = Duration::from_hours(720);
+
 /// Furthest that the date of a signed request may be from ours, in either direction (AWS `RequestTimeTooSkewed`).
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_mins(15);
 

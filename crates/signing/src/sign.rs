@@ -5,10 +5,16 @@ use std::time::Duration;
 use crate::canonical::PathSpelling;
 use crate::claim::string_to_sign;
 use crate::encode::{encode_component, into_string};
-use crate::limits::PRESIGNED_EXPIRES_MAX;
+use crate::limits::{LINK_EXPIRES_MAX, PRESIGNED_EXPIRES_MAX};
 use crate::{
     ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, PathStyle, PayloadMode, Scope, Signature, SigningKey,
 };
+
+/// The parameter that makes a presigned GET a link.
+///
+/// It opens nothing: who has the key could sign a request a week as well. It tells which rule the one who signed meant, so that
+/// what AWS's clients make keeps AWS's limit.
+pub const LINK_MARK: &str = "rs-link";
 
 /// Who signs, and for which region and service.
 #[derive(Clone, Copy)]
@@ -139,7 +145,35 @@ impl Signer<'_> {
         date: AmzDate,
         expires: Duration,
     ) -> Result<(String, ChunkChain), Error> {
-        if expires.as_secs() == 0 || expires > PRESIGNED_EXPIRES_MAX {
+        self.in_query(request, date, (expires, PRESIGNED_EXPIRES_MAX))
+    }
+
+    /// Presigns a GET as a link, which may live for 30 days: [`LINK_MARK`] is put into the query, and signed with it. Only
+    /// Baleen takes it for longer than seven days.
+    ///
+    /// # Errors
+    /// [`Error::Expires`] when `expires` is not between 1 second and 30 days.
+    pub fn link(&self, request: &Request<'_>, date: AmzDate, expires: Duration) -> Result<String, Error> {
+        let mut query = format!("{LINK_MARK}=");
+        if !request.query.is_empty() {
+            query.push('&');
+            query.push_str(request.query);
+        }
+        let request = Request {
+            query: &query,
+            ..*request
+        };
+        self.in_query(&request, date, (expires, LINK_EXPIRES_MAX))
+            .map(|(query, _)| query)
+    }
+
+    fn in_query(
+        &self,
+        request: &Request<'_>,
+        date: AmzDate,
+        (expires, expires_max): (Duration, Duration),
+    ) -> Result<(String, ChunkChain), Error> {
+        if expires.as_secs() == 0 || expires > expires_max {
             return Err(Error::Expires);
         }
         let names: Vec<String> = request

@@ -99,7 +99,7 @@ fn s3_presigned_example() {
          aws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=\
          aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
     );
-    let claim = Claim::from_query(&query).unwrap().unwrap();
+    let claim = Claim::from_query("GET", &query).unwrap().unwrap();
     assert_eq!(claim.expires(), Some(Duration::from_hours(24)));
     let headers: [(&str, &[u8]); 1] = [("host", HOST.1)];
     let canonical = CanonicalRequest {
@@ -297,7 +297,7 @@ fn a_path_in_another_spelling_of_the_same_bytes_is_accepted() {
         Duration::from_secs(1),
     );
     let query = signed.unwrap();
-    let claim = Claim::from_query(&query).unwrap().unwrap();
+    let claim = Claim::from_query("GET", &query).unwrap().unwrap();
     let key = SigningKey::derive(signer.secret, claim.scope());
     claim
         .verify(
@@ -407,12 +407,46 @@ fn presigned_queries_at_their_limits() {
             "0".repeat(64)
         )
     };
-    let parse = |query: &str| Claim::from_query(query).map(|claim| claim.is_some());
+    let parse = |query: &str| Claim::from_query("GET", query).map(|claim| claim.is_some());
     assert_eq!(parse(&query("1")), Ok(true));
     assert_eq!(parse(&query("604800")), Ok(true));
     for wrong in ["0", "604801", "-1", "+5", "", "99999999999999999999", "1.5"] {
         assert_eq!(parse(&query(wrong)), Err(Error::Expires), "{wrong}");
     }
+    // A link lives longer: to download from S3, and for nothing else.
+    let link = |expires: &str| format!("{}&{LINK_MARK}=", query(expires));
+    for (method, query, expected) in [
+        ("GET", link("2592000"), Ok(true)),
+        ("GET", format!("{LINK_MARK}&{}", query("604801")), Ok(true)),
+        ("GET", link("2592001"), Err(Error::Expires)),
+        ("GET", link("0"), Err(Error::Expires)),
+        ("PUT", link("604801"), Err(Error::Expires)),
+        ("HEAD", link("604801"), Err(Error::Expires)),
+        ("POST", link("604800"), Ok(true)),
+        ("GET", format!("{}&RS-LINK=", query("604801")), Err(Error::Expires)),
+        (
+            "GET",
+            link("604801").replace("%2Fs3%2F", "%2Fiam%2F"),
+            Err(Error::Expires),
+        ),
+        ("GET", link("604800").replace("%2Fs3%2F", "%2Fiam%2F"), Ok(true)),
+    ] {
+        let parsed = Claim::from_query(method, &query).map(|claim| claim.is_some());
+        assert_eq!(parsed, expected, "{method} {query}");
+    }
+    let request = s3_request("GET", "/test.txt", "versionId=v", &[HOST]);
+    let days = |days: u64| Duration::from_hours(24 * days);
+    let made = S3_EXAMPLES.link(&request, may_24_2013(), days(30)).unwrap();
+    assert!(made.starts_with("rs-link=&versionId=v&X-Amz-Algorithm="), "{made}");
+    assert_eq!(parse(&made), Ok(true));
+    assert_eq!(
+        S3_EXAMPLES.link(&request, may_24_2013(), days(30) + Duration::from_secs(1)),
+        Err(Error::Expires)
+    );
+    assert_eq!(
+        S3_EXAMPLES.presign(&request, may_24_2013(), days(8)),
+        Err(Error::Expires)
+    );
     assert_eq!(parse("list-type=2&prefix=X-Amz-Signature"), Ok(false));
     assert!(matches!(
         parse(&format!("{}&X-Amz-Signature=0", query("1"))),
@@ -514,7 +548,7 @@ proptest! {
     #[test]
     fn parsers_do_not_panic(text in "\\PC{0,200}") {
         let _ = Claim::from_authorization(&format!("AWS4-HMAC-SHA256 {text}"), may_24_2013());
-        let _ = Claim::from_query(&text);
+        let _ = Claim::from_query("GET", &text);
         let _ = AmzDate::parse(text.as_bytes());
         let _ = PayloadMode::parse(&text);
     }

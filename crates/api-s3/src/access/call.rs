@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baleen_objects::{Bucket, ObjectHead, ObjectVersion, Tags};
-use baleen_policy::{Action, Authorized, Context, Key, Resource};
+use baleen_policy::{Action, Authorized, Context, Credential, Key, Resource};
 use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use s3s::dto;
 
@@ -12,6 +12,7 @@ use crate::asker::Asker;
 use crate::fault::Fault;
 use crate::routed::RoutedTo;
 use crate::rules::Rules;
+use crate::services::Services;
 
 /// An authorized call: what an operation needs to know besides its input.
 #[derive(Clone, Debug)]
@@ -41,9 +42,35 @@ impl Call {
         self.authorized.is_some()
     }
 
-    /// Whether the asker may list a bucket, of which these are the rules.
-    pub(crate) fn may_list(&self, bucket: &Bucket, rules: Option<&Rules>) -> bool {
-        self.asker.may_list(bucket, rules)
+    /// The bucket, in operations whose row has a bucket that is there.
+    pub(crate) fn open_bucket(&self) -> Result<&Bucket, Fault> {
+        self.bucket.as_ref().ok_or_else(misrouted)
+    }
+
+    /// The buckets of the account: all of them where that was allowed, else those that the asker may list.
+    pub(crate) async fn buckets(&self, services: &Services) -> Result<Vec<Bucket>, Fault> {
+        let mut buckets = services.objects.list_buckets(self.account()?).await?;
+        if !self.is_decided() {
+            let mut shown = Vec::new();
+            for bucket in buckets {
+                let rules = services.policies.of(&bucket).await?;
+                if self.asker.may_list(&bucket, rules.as_deref()) {
+                    shown.push(bucket);
+                }
+            }
+            buckets = shown;
+        }
+        Ok(buckets)
+    }
+
+    /// Whether the bucket lets everybody in, to some of it.
+    pub(crate) fn is_of_public_bucket(&self) -> bool {
+        self.rules.as_deref().is_some_and(Rules::is_public)
+    }
+
+    /// By what who asks was proven; `None` for nobody.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.asker.principal.caller().map(|caller| &caller.credential)
     }
 
     /// Whether who asks has no credentials.

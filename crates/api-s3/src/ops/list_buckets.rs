@@ -29,7 +29,7 @@ pub(super) async fn run(
     let prefix = input.prefix.clone().unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
     let region = input.bucket_region;
-    let mut buckets = services.objects.list_buckets(account).await?;
+    let mut buckets = call.buckets(services).await?;
     buckets.sort_by(|left, right| left.name.cmp(&right.name));
     buckets.retain(|bucket: &baleen_objects::Bucket| {
         let name = bucket.name.as_str();
@@ -37,16 +37,6 @@ pub(super) async fn run(
             && name > after.as_str()
             && region.as_deref().is_none_or(|r| r == bucket.region.as_str())
     });
-    if !call.is_decided() {
-        let mut shown = Vec::new();
-        for bucket in buckets {
-            let rules = services.policies.of(&bucket).await?;
-            if call.may_list(&bucket, rules.as_deref()) {
-                shown.push(bucket);
-            }
-        }
-        buckets = shown;
-    }
     let more = buckets.len() > page;
     buckets.truncate(page);
     let continuation_token = more

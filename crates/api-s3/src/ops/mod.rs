@@ -102,6 +102,8 @@ impl Row {
             Action::S3ListBucket | Action::S3ListBucketVersions | Action::S3ListBucketMultipartUploads
         );
         match (self.extent, self.query) {
+            // Who has it is let in.
+            (Extent::Object, _) if self.makes_link() => Weight::Change,
             (Extent::Object | Extent::Keys, _) => Weight::Data,
             (Extent::Bucket, _) if lists => Weight::Data,
             (_, Query::Any) => Weight::Look,
@@ -117,6 +119,11 @@ impl Row {
     /// Whether its document gives an object tags, at which policies may look.
     pub(crate) fn gives_tags_by_document(&self) -> bool {
         self.action == Action::S3PutObjectTagging
+    }
+
+    /// Whether it lets others read by a link.
+    fn makes_link(&self) -> bool {
+        self.name == "RSPresignLink"
     }
 
     /// Whether it makes an object of which headers say what it has: its tags and its lock.
@@ -157,6 +164,8 @@ impl Query {
 pub enum Extent {
     /// The account of who asks.
     Account,
+    /// Nothing that anybody owns: for resellers.
+    Resellers,
     /// A bucket that is about to be.
     NewBucket,
     /// A bucket.

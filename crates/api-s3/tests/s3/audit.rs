@@ -1,6 +1,6 @@
 //! What the audit log is told of S3 requests, and how refused credentials look.
 
-use baleen_api_s3::OPERATIONS;
+use baleen_api_s3::{EXTRA_OPERATIONS, OPERATIONS};
 use baleen_http::Verdict;
 use baleen_http::Weight::{self, Change, Data};
 use baleen_signing::sign::Signer;
@@ -93,21 +93,24 @@ async fn each_request_says_what_it_was_about() {
 #[test]
 fn the_weight_of_each_operation() {
     let of = |weight| {
-        let rows = OPERATIONS.iter().filter(|row| row.weight() == weight);
+        let rows = OPERATIONS
+            .iter()
+            .chain(&EXTRA_OPERATIONS)
+            .filter(|row| row.weight() == weight);
         rows.map(|row| row.name).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(
         of(Weight::Change),
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging \
          PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
-         DeleteBucketOwnershipControls PutObjectLockConfiguration PutBucketAcl"
+         DeleteBucketOwnershipControls PutObjectLockConfiguration PutBucketAcl RSPresignLink"
     );
     assert_eq!(
         of(Weight::Look),
         "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
-         GetObjectLockConfiguration GetBucketAcl"
+         GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baleen_api_s3::{Extent, OPERATIONS};
+use baleen_api_s3::{EXTRA_OPERATIONS, Extent, OPERATIONS};
 use baleen_http::{Door as _, RequestBody};
 use baleen_policy::Principal;
 
@@ -91,6 +91,11 @@ fn request(name: &str) -> Ask {
         "AbortMultipartUpload" => delete(&format!("{}?{upload}", key("new"))),
         "ListParts" => get(&format!("{}?{upload}", key("new"))),
         "ListMultipartUploads" => get("/bucket?uploads"),
+        "RSGetBucketInfo" => get("/bucket?rs-info="),
+        "RSGetBucketStats" => get("/?rs-bucket-stats"),
+        "RSPresignLink" => post(&format!("{}?rs-presign=", key("k"))).body("ExpirationDate=2026-01-03T00%3A00%3A00Z"),
+        "RSSpeedTestDownload" => get("/speedtest/download"),
+        "RSSpeedTestUpload" => put("/speedtest/upload").body("data"),
         other => panic!("{other} has a row and no request in the sweep"),
     }
 }
@@ -99,7 +104,7 @@ fn request(name: &str) -> Ask {
 async fn every_operation_refuses_who_may_not() {
     let server = Server::with_bucket().await;
     server.ok(put(&key("k")).body("data")).await;
-    for row in OPERATIONS {
+    for row in OPERATIONS.iter().chain(&EXTRA_OPERATIONS) {
         for asker in [By::Nobody, By::Clerk, By::Stranger] {
             // A stranger is at home in an account of its own.
             if asker == By::Stranger && matches!(row.extent, Extent::Account | Extent::NewBucket) {
@@ -107,9 +112,11 @@ async fn every_operation_refuses_who_may_not() {
             }
             let answer = server.send_by(asker, request(row.name)).await;
             // Who may not list all buckets is shown those that it may list (source document, ListBuckets).
-            if asker == By::Clerk && row.name == "ListBuckets" {
+            if asker == By::Clerk && matches!(row.name, "ListBuckets" | "RSGetBucketStats") {
                 assert!(
-                    answer.status.is_success() && !answer.text().contains("<Bucket>"),
+                    answer.status.is_success()
+                        && !answer.text().contains("<Bucket>")
+                        && !answer.text().contains("size"),
                     "{answer:?}"
                 );
                 continue;
@@ -127,13 +134,15 @@ async fn every_operation_refuses_who_may_not() {
 #[tokio::test]
 async fn the_owner_is_let_in_everywhere() {
     let server = Server::with_bucket().await;
-    for row in OPERATIONS {
+    for row in OPERATIONS.iter().chain(&EXTRA_OPERATIONS) {
         // Some of the operations take away what the others ask for.
         server.send(put("/bucket")).await;
         server.ok(put(&key("k")).body("data")).await;
         let answer = server.send(request(row.name)).await;
         let expected = match row.name {
             "DeleteBucket" => 409,
+            // It is no reseller.
+            "RSSpeedTestDownload" | "RSSpeedTestUpload" => 403,
             "DeleteObject"
             | "DeleteObjectTagging"
             | "DeleteBucketTagging"
@@ -265,7 +274,7 @@ async fn an_expected_owner_is_compared() {
 async fn a_door_wired_past_the_edge_fails_closed() {
     let server = Server::with_bucket().await;
     server.ok(put(&key("k")).body("data")).await;
-    for row in OPERATIONS {
+    for row in OPERATIONS.iter().chain(&EXTRA_OPERATIONS) {
         let ask = request(row.name);
         let mut plain = http::Request::builder().method(ask.method.clone()).uri(&ask.target);
         for (name, value) in &ask.headers {

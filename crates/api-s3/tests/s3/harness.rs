@@ -12,7 +12,7 @@ use baleen_http::{
 };
 use baleen_meta::Meta;
 use baleen_objects::{Objects, PublicAccessBlock, Selection};
-use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, User};
+use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, Session, SessionKind, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
@@ -61,6 +61,21 @@ pub(crate) const LISTER: Signer<'static> = Signer {
     ..OWNER
 };
 
+/// Root of a reseller.
+pub(crate) const RESELLER: Signer<'static> = Signer {
+    access_key_id: "AKIARESELLERRESELLER",
+    secret: "reseller-secret",
+    ..OWNER
+};
+
+/// The owner, in a session of an hour.
+pub(crate) const SESSION: Signer<'static> = Signer {
+    access_key_id: "STXSESSIONSESSIONSESSION",
+    secret: "session-secret",
+    session_token: Some("session/token+with=characters"),
+    ..OWNER
+};
+
 const WORK: &str = r#"{"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": "arn:aws:s3:::bucket/open/*"},
     {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::bucket/open/kept"},
@@ -85,6 +100,9 @@ pub(crate) const SUSPENDED: Signer<'static> = Signer {
     access_key_id: "AKIASUSPENDEDSUSPEND",
     ..OWNER
 };
+
+/// When servers begin: 2026-01-02T03:04:05Z.
+const BEGIN: Timestamp = Timestamp::from_secs(1_767_323_045);
 
 /// Keeps what the audit log is told.
 #[derive(Default)]
@@ -172,6 +190,23 @@ impl Credentials for Keys {
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),
             _ if id == WORKER.access_key_id => (WORKER, with(&[WORK])),
             _ if id == LISTER.access_key_id => (LISTER, with(&[WORK, LIST])),
+            _ if id == RESELLER.access_key_id => {
+                let mut seller = user(9, Role::Root);
+                Arc::make_mut(&mut seller.user).is_reseller = true;
+                (RESELLER, seller)
+            }
+            _ if id == SESSION.access_key_id => {
+                let session = Session {
+                    id: AccessKeyId::parse(id).unwrap(),
+                    kind: SessionKind::Login,
+                    name: "somebody".into(),
+                    issued: BEGIN,
+                    expires: BEGIN.plus(Duration::from_hours(1)),
+                    mfa_at: None,
+                    must_change_password: false,
+                };
+                (SESSION, Caller::with_session(user(1, Role::Root).user, session))
+            }
             _ if id == OUTAGE.access_key_id => return Err(Unavailable),
             _ if id == EXPIRED.access_key_id => return Ok(Lookup::Expired),
             _ if id == SUSPENDED.access_key_id => return Ok(Lookup::Suspended),
@@ -180,7 +215,9 @@ impl Credentials for Keys {
         Ok(Lookup::Found(KeyRecord {
             secret: Secret::new(signer.secret),
             principal: principal.into(),
-            session_token: SessionTokenRule::None,
+            session_token: signer.session_token.map_or(SessionTokenRule::None, |token| {
+                SessionTokenRule::Sha256(sha256(token.as_bytes()))
+            }),
         }))
     }
 
@@ -197,7 +234,7 @@ impl Server {
     /// A server whose operator blocks public access.
     pub(crate) fn blocking(blocked: PublicAccessBlock) -> Self {
         let volume = TempDir::new().unwrap();
-        let clock = ManualClock::new(Timestamp::parse_basic("20260102T030405Z").unwrap());
+        let clock = ManualClock::new(BEGIN);
         let entropy = SeededEntropy::new(42);
         // A new segment is written once over before its first use; a small one spares each test a second.
         let volume_settings = baleen_blob::Settings {
@@ -224,6 +261,7 @@ impl Server {
         let door_parts = baleen_api_s3::Parts {
             objects: Arc::clone(&objects),
             gate: Arc::clone(&network) as Arc<dyn Gate>,
+            credentials: Arc::new(Keys),
             clock: clock.clone(),
         };
         let door = S3Door::new(settings, door_parts, &*entropy);

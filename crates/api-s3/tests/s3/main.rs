@@ -23,4 +23,5 @@ mod signatures;
 mod subresources;
 mod tag_conditions;
 mod tagging;
+mod vendor;
 mod versions;

@@ -108,7 +108,8 @@ impl Authenticator {
             None => None,
         };
         refuse_version_2(authorization, query)?;
-        let in_query = Claim::from_query(query).map_err(|reason| AuthError::Malformed { in_query: true, reason })?;
+        let in_query = Claim::from_query(head.method.as_str(), query)
+            .map_err(|reason| AuthError::Malformed { in_query: true, reason })?;
         let now = self.clock.now();
         let (claim, is_in_time) = match (authorization, in_query) {
             (Some(_), Some(_)) => return Err(AuthError::TwoMechanisms.into()),

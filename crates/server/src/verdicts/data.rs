@@ -4,7 +4,7 @@ use super::calls::element;
 use super::people::{Asker, Facts};
 use super::questions::{Made, Question, Setup};
 use super::world::{Ask, Dump, SITE, World};
-use baleen_api_s3::{Extent, OPERATIONS, Query, Row};
+use baleen_api_s3::{EXTRA_OPERATIONS, Extent, OPERATIONS, Query, Row};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,9 +19,10 @@ pub(super) const DESTINATION: &str = "s3://acme-full/captures?region=us-east-1";
 
 pub(super) fn s3() -> Vec<Question> {
     let mut questions = Vec::new();
-    for row in OPERATIONS {
+    for row in OPERATIONS.iter().chain(&EXTRA_OPERATIONS) {
         let targets: &[(&str, &str, &str)] = match row.extent {
             Extent::Account => &[("account", "", "")],
+            Extent::Resellers => &[("reseller", "", "")],
             Extent::NewBucket => &[("new", "acme-new", ""), ("taken", FULL, "")],
             Extent::Bucket => &[("bucket", EMPTY, ""), ("no bucket", "acme-absent", "")],
             Extent::Keys => &[("keys", FULL, KEY), ("no bucket", "acme-absent", KEY)],
@@ -33,7 +34,7 @@ pub(super) fn s3() -> Vec<Question> {
         };
         for (target, bucket, key) in targets {
             let resource = match (row.extent, *key) {
-                (Extent::Account, _) => "*".to_owned(),
+                (Extent::Account | Extent::Resellers, _) => "*".to_owned(),
                 (_, "") => format!("arn:aws:s3:::{bucket}"),
                 (_, key) => format!("arn:aws:s3:::{bucket}/{key}"),
             };
@@ -44,6 +45,7 @@ pub(super) fn s3() -> Vec<Question> {
                 extent: format!("{:?}", row.extent),
                 target,
                 effect: match row.query {
+                    _ if row.name == "RSPresignLink" => "secret",
                     Query::Any => "read",
                     Query::Only(_) => "write",
                 },
@@ -121,6 +123,9 @@ const RETENTION: &str =
 const LEGAL_HOLD: &str = "<LegalHold><Status>ON</Status></LegalHold>";
 
 const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
+
+/// Ten minutes after the world's time.
+const LINK: &str = "ExpirationDate=2027-01-15T08%3A10%3A00Z";
 
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
     </CORSRule></CORSConfiguration>";
@@ -220,6 +225,11 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "AbortMultipartUpload" => (Method::DELETE, upload, Vec::new(), String::new()),
         "ListParts" => (Method::GET, upload, Vec::new(), String::new()),
         "ListMultipartUploads" => (Method::GET, "?uploads".to_owned(), Vec::new(), String::new()),
+        "RSGetBucketInfo" => (Method::GET, "?rs-info=".to_owned(), Vec::new(), String::new()),
+        "RSGetBucketStats" => (Method::GET, "?rs-bucket-stats".to_owned(), Vec::new(), String::new()),
+        "RSPresignLink" => (Method::POST, "?rs-presign=".to_owned(), Vec::new(), LINK.to_owned()),
+        "RSSpeedTestDownload" => return s3_plain(Method::GET, "/speedtest/download".to_owned(), ""),
+        "RSSpeedTestUpload" => return s3_plain(Method::PUT, "/speedtest/upload".to_owned(), "bytes"),
         new => panic!("say here how {new} is asked for"),
     };
     let key = if row.extent == Extent::Object {

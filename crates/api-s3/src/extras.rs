@@ -1,0 +1,233 @@
+//! What the codec has no operation for: the vendor's calls (seed 004). They are told from S3 before it is routed, or a question
+//! for the size of a bucket would be answered with a list of its keys. They are authorized by the same hook, by rows as any
+//! operation has.
+
+mod info;
+mod link;
+mod speed;
+mod stats;
+
+use std::sync::Arc;
+
+use baleen_http::{Credentials, RequestBody, Response, ResponseBody, Signed};
+use baleen_policy::{Action, Origin};
+use http::header::{CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderValue, Method, Uri};
+use s3s::path::S3Path;
+use serde::Serialize;
+
+use crate::access::{Access, Asked, Who};
+use crate::fault::Fault;
+use crate::ops::{Extent, Query, Row};
+use crate::prepare::prepare;
+use crate::routed::RoutedTo;
+use crate::services::Services;
+use speed::SpeedTests;
+
+const fn row(name: &'static str, action: Action, extent: Extent, query: Query) -> Row {
+    Row {
+        name,
+        action,
+        extent,
+        query,
+    }
+}
+
+/// Their rows, beside [`crate::OPERATIONS`].
+pub static EXTRA_OPERATIONS: [Row; 5] = [
+    row("RSGetBucketInfo", Action::S3ListBucket, Extent::Bucket, Query::Any),
+    row(
+        "RSGetBucketStats",
+        Action::S3ListAllMyBuckets,
+        Extent::Account,
+        Query::Any,
+    ),
+    row(
+        "RSPresignLink",
+        Action::S3GetObject,
+        Extent::Object,
+        Query::Only(&["versionId"]),
+    ),
+    row(
+        "RSSpeedTestDownload",
+        Action::IamRsSpeedTest,
+        Extent::Resellers,
+        Query::Any,
+    ),
+    row(
+        "RSSpeedTestUpload",
+        Action::IamRsSpeedTest,
+        Extent::Resellers,
+        Query::Any,
+    ),
+];
+
+/// The calls, in the order of their rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    Info,
+    Stats,
+    Link,
+    Download,
+    Upload,
+}
+
+/// A call as it came, before anything of it was taken off.
+#[derive(Debug)]
+pub(crate) struct Given {
+    call: Extra,
+    /// The address as it was signed.
+    uri: Uri,
+    host: Option<HeaderValue>,
+    session_token: Option<HeaderValue>,
+    is_secure: bool,
+    in_query: bool,
+}
+
+impl Given {
+    /// Tells one from a request of the codec's, and takes off the parameter that made it one. `uri` is the address as it
+    /// came, before it was settled: a speed test is none of a bucket's keys.
+    pub(crate) fn take(uri: &Uri, head: &mut Parts) -> Option<Self> {
+        let settled = head.uri.path();
+        let test = |method: Method, path: &str| head.method == method && uri.path() == path && settled == path;
+        let by_path = [
+            (Extra::Download, Method::GET, "/speedtest/download"),
+            (Extra::Upload, Method::PUT, "/speedtest/upload"),
+        ];
+        let found = by_path.into_iter().find(|(_, method, path)| test(method.clone(), path));
+        let call = match found {
+            Some((call, ..)) => call,
+            None => take_parameter(head)?,
+        };
+        Some(Self {
+            call,
+            uri: uri.clone(),
+            host: head.headers.get(HOST).cloned(),
+            session_token: head.headers.get("x-amz-security-token").cloned(),
+            is_secure: head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure),
+            in_query: head.extensions.get::<Signed>().is_some_and(|signed| signed.in_query),
+        })
+    }
+}
+
+fn take_parameter(head: &mut Parts) -> Option<Extra> {
+    let path = head.uri.path().strip_prefix('/')?;
+    let depth = match path.split_once('/') {
+        _ if path.is_empty() => 0,
+        None | Some((_, "")) => 1,
+        Some(_) => 2,
+    };
+    let (call, wanted) = match (head.method.as_str(), depth) {
+        ("GET", 0) => (Extra::Stats, "rs-bucket-stats"),
+        ("GET", 1) => (Extra::Info, "rs-info"),
+        ("POST", 2) => (Extra::Link, "rs-presign"),
+        _ => return None,
+    };
+    let is_wanted = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        // Compared decoded, as the codec would have it.
+        percent_encoding::percent_decode_str(name).decode_utf8_lossy() == wanted
+    };
+    let query = head.uri.query()?;
+    if !query.split('&').any(|parameter| is_wanted(&parameter)) {
+        return None;
+    }
+    let rest: Vec<_> = query.split('&').filter(|parameter| !is_wanted(parameter)).collect();
+    let target = format!("{}?{}", head.uri.path(), rest.join("&"));
+    // Less of a valid address is one.
+    head.uri = Uri::try_from(target).ok()?;
+    Some(call)
+}
+
+/// Answers them.
+pub(crate) struct Extras {
+    services: Services,
+    access: Access,
+    credentials: Arc<dyn Credentials>,
+    tests: SpeedTests,
+}
+
+impl Extras {
+    /// `seed` begins what speed tests send.
+    pub(crate) fn new(services: Services, credentials: Arc<dyn Credentials>, seed: u64) -> Self {
+        Self {
+            tests: SpeedTests::new(Arc::clone(&services.clock), seed),
+            access: Access::new(services.clone()),
+            services,
+            credentials,
+        }
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        given: Given,
+        mut head: Parts,
+        body: RequestBody,
+        routed: &RoutedTo,
+    ) -> Result<Response, Fault> {
+        prepare(&mut head)?;
+        head.extensions.insert(routed.clone());
+        let who = Who::of(&head.extensions);
+        let path = path_of(&given, &head.uri)?;
+        let query = match given.call {
+            Extra::Link => head.uri.query().unwrap_or_default(),
+            // They have no parameters: who may list what begins so and so is not judged as if it were asked for.
+            Extra::Info | Extra::Stats | Extra::Download | Extra::Upload => "",
+        };
+        let asked = Asked {
+            path: &path,
+            query,
+            headers: &head.headers,
+        };
+        let row = &EXTRA_OPERATIONS[given.call as usize];
+        let decided = self.access.call(row, &asked, &who).await;
+        routed.judge(&decided);
+        let call = decided?;
+        match given.call {
+            Extra::Info => info::run(&self.services, &call).await,
+            Extra::Stats => stats::run(&self.services, &call).await,
+            Extra::Link => {
+                let veil = call.veil();
+                let version = crate::circumstances::parameter(asked.query, "versionId");
+                let made = link::run(self, &call, (&given, version), body).await;
+                made.map_err(|fault| veil.over(fault, None))
+            }
+            Extra::Download => self.tests.download(),
+            Extra::Upload => self.tests.upload(body).await,
+        }
+    }
+}
+
+/// What a call is about, as the codec would read it.
+fn path_of(given: &Given, uri: &Uri) -> Result<S3Path, Fault> {
+    if matches!(given.call, Extra::Stats | Extra::Download | Extra::Upload) {
+        return Ok(S3Path::root());
+    }
+    let decoded = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
+    let malformed = |_| {
+        Fault::new(
+            "InvalidURI",
+            http::StatusCode::BAD_REQUEST,
+            "The address could not be parsed.",
+        )
+    };
+    let decoded = decoded.map_err(malformed)?;
+    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    Ok(match key {
+        "" => S3Path::bucket(bucket),
+        key => S3Path::object(bucket, key),
+    })
+}
+
+/// An answer in JSON, as the source document has those of its calls.
+fn json(document: &impl Serialize) -> Result<Response, Fault> {
+    // Names and numbers always have a form in JSON.
+    let text = serde_json::to_vec(document).map_err(|_| Fault::unavailable())?;
+    let mut response = Response::new(ResponseBody::full(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}

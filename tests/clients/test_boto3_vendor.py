@@ -1,0 +1,86 @@
+"""The vendor's calls, signed by botocore as the document has them, and their links as a browser follows them."""
+
+import datetime
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+import requests
+
+from identity import Keys, allow, call, document, good, new_user, remove_user
+
+
+def s3_call(store, **more):
+    return call(store, service="s3", **more)
+
+
+def link_for(store, path, **ahead):
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)
+    return s3_call(store, path=path, query="rs-presign=", ExpirationDate=until.strftime("%Y-%m-%dT%H:%M:%S.123Z"))
+
+
+def test_what_a_bucket_holds(baleen, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=bytes(57300))
+    region = s3.head_bucket(Bucket=bucket)["BucketRegion"]
+    info = good(s3_call(baleen, method="GET", path=f"/{bucket}", query="rs-info="))
+    assert info.headers["Content-Type"] == "application/json"
+    assert info.json() == {"bucketSize": 57300, "replicationPolicy": [region], "isPublic": False}
+    stats = good(s3_call(baleen, method="GET", query="rs-bucket-stats")).json()
+    assert stats[bucket] == {"size": 57300, "objects": 1, "replicationPolicy": [region]}
+    assert set(stats) == {each["Name"] for each in s3.list_buckets()["Buckets"]}
+
+
+@pytest.mark.parametrize("key", ["path/to/object", "a b+c/größe&=?#%", "..//."])
+def test_a_link_is_followed(baleen, s3, bucket, key):
+    s3.put_object(Bucket=bucket, Key=key, Body=b"data")
+    path = f"/{bucket}/{urllib.parse.quote(key)}"
+    answer = good(link_for(baleen, path, days=29)).json()
+    assert answer["accessKeyId"] == baleen.access_key
+    assert answer["link"].startswith(baleen.s3 + path + "?")
+    assert urllib.request.urlopen(answer["link"]).read() == b"data"
+    broken = answer["link"].replace("X-Amz-Expires=", "X-Amz-Expires=1")
+    assert requests.get(broken, timeout=30).status_code in (400, 403)
+
+
+def test_a_link_ends_with_its_key(baleen, iam, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data")
+    name, keys = new_user(baleen, iam)
+    assert link_for(keys, f"/{bucket}/k", days=1).status_code == 403
+    reads = document(allow("s3:GetObject", resource=f"arn:aws:s3:::{bucket}/*"))
+    iam.put_user_policy(UserName=name, PolicyName="reads", PolicyDocument=reads)
+    link = good(link_for(keys, f"/{bucket}/k", days=1)).json()["link"]
+    assert requests.get(link, timeout=30).content == b"data"
+    iam.update_access_key(UserName=name, AccessKeyId=keys.access_key, Status="Inactive")
+    assert requests.get(link, timeout=30).status_code == 403
+    remove_user(iam, name)
+
+
+def test_a_link_of_a_session_ends_with_it(baleen, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data")
+    made = Keys(baleen.s3, baleen.access_key, baleen.secret_key).client("sts").get_session_token(DurationSeconds=3600)
+    made = made["Credentials"]
+    session = Keys(baleen.s3, made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+    assert link_for(session, f"/{bucket}/k", hours=2).status_code == 400
+    link = good(link_for(session, f"/{bucket}/k", minutes=30)).json()["link"]
+    assert requests.get(link, timeout=30).content == b"data"
+
+
+def test_speed_both_ways(baleen, iam):
+    name, keys = new_user(baleen, iam)
+    for method, path in (("GET", "/speedtest/download"), ("PUT", "/speedtest/upload")):
+        assert s3_call(keys, method=method, path=path, body=b"x" if method == "PUT" else None).status_code == 403
+    remove_user(iam, name)
+    assert s3_call(baleen, method="PUT", path="/speedtest/upload", body=bytes(1 << 20)).status_code == 204
+    begun = time.monotonic()
+    # The tests are the first root's, which is a reseller's.
+    url = Keys(baleen.s3, baleen.access_key, baleen.secret_key).client("s3").generate_presigned_url(
+        "get_object", Params={"Bucket": "speedtest", "Key": "download"}
+    )
+    received = 0
+    with requests.get(url, stream=True, timeout=30) as answer:
+        assert answer.status_code == 200, answer.text
+        for piece in answer.iter_content(1 << 20):
+            received += len(piece)
+    assert received > 1 << 20
+    assert 9 < time.monotonic() - begun < 25
