@@ -35,7 +35,7 @@ clients: ## only the tests with real clients (ARGS='-k boto3' goes to pytest)
 	@cargo build --workspace --bins --examples --locked
 	@tests/clients/run.sh $(ARGS)
 
-torture: ## many more random cases, and the documentation; half an hour and more
+torture: ## the tests with many more random cases; half an hour and more
 	@scripts/deps.sh test
 	@cargo xtask torture
 

@@ -34,28 +34,32 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     run(root, &everyday())
 }
 
-/// Runs the tests with many more random cases, and builds the documentation.
+/// Runs the tests with many more random cases.
 pub(crate) fn torture(root: &Path) -> Result<()> {
-    // With private items: those who read it are those who work on it.
-    let documentation = [
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--locked",
-        "--keep-going",
-        "--document-private-items",
-    ];
-    let mut steps = vec![cargo("documentation", &documentation)];
-    steps[0]
-        .environment
-        .push(("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"));
-    let mut tests = tests("torture");
-    for step in &mut tests {
+    let mut steps = tests("torture");
+    for step in &mut steps {
         step.environment.push(("PROPTEST_CASES", TORTURE_CASES));
         step.environment.push(("BALEEN_TORTURE", "1"));
     }
-    steps.extend(tests);
     run(root, &steps)
+}
+
+fn documentation() -> Step {
+    // With private items: those who read it are those who work on it.
+    let mut step = cargo(
+        "documentation",
+        &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--locked",
+            "--keep-going",
+            "--document-private-items",
+        ],
+    );
+    step.environment
+        .push(("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"));
+    step
 }
 
 fn everyday() -> Vec<Step> {
@@ -74,6 +78,7 @@ fn everyday() -> Vec<Step> {
                 "warnings",
             ],
         ),
+        documentation(),
     ];
     steps.extend(tests("default"));
     // Built with the same features as the tests, so that nothing is compiled twice.

@@ -1,6 +1,6 @@
 //! Views of packet headers, and the summary of a capture. Pure: bytes in, values out.
 //!
-//! [`dissect`] walks link, network and transport header once and names the application protocol where the first bytes
+//! [`dissect()`] walks link, network and transport header once and names the application protocol where the first bytes
 //! say it. Nothing here panics or trusts a length: a packet that breaks off gives what was readable until there.
 //! [`Summary`] counts packets, protocols and conversations in bounded memory.
 //!

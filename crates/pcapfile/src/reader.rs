@@ -1,7 +1,7 @@
 //! Reads pcap and pcapng from a stream, in either byte order.
 //!
 //! Bounded: one record at a time in one buffer, which grows to the largest record seen, at most
-//! [`BLOCK_BYTES_MAX`](crate::BLOCK_BYTES_MAX). A file that ends inside of a record is what a cut capture looks like: it
+//! [`BLOCK_BYTES_MAX`]. A file that ends inside of a record is what a cut capture looks like: it
 //! ends before that record, and [`Reader::is_cut`] says so.
 
 use crate::error::Error;
