@@ -304,11 +304,14 @@ impl From<&AuthError> for Fault {
             AuthError::Mismatch | AuthError::WrongService { .. } | AuthError::UnsignedHeader(_) => {
                 Code::SignatureDoesNotMatch
             }
-            AuthError::Skewed { .. } | AuthError::Expired | AuthError::NotYetValid => Code::RequestExpired,
+            AuthError::Skewed { .. } | AuthError::Expired | AuthError::NotYetValid | AuthError::LinkTooLong => {
+                Code::RequestExpired
+            }
             AuthError::Malformed { .. }
             | AuthError::MissingDate
             | AuthError::TwoMechanisms
             | AuthError::SignatureVersion2
+            | AuthError::UnsignedParameter(_)
             | AuthError::DuplicateHeader(_)
             | AuthError::MissingContentSha256
             | AuthError::UnsupportedContentSha256

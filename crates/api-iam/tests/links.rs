@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_http::{Door as _, Request, RequestBody, Signed};
+use baleen_http::{Door as _, Request, RequestBody, SignaturePlace, SignatureVersion, Signed};
 use baleen_runtime::Clock as _;
 use common::{Bench, error_code, form_of};
 use http_body_util::BodyExt as _;
@@ -19,8 +19,9 @@ impl Bench {
         extensions.insert(self.root.clone());
         extensions.insert(Signed {
             service,
-            at,
-            in_query: true,
+            at: Some(at),
+            place: SignaturePlace::Query,
+            version: SignatureVersion::V4,
         });
         let answer = self.door.serve(request).await.into_body().collect().await.unwrap();
         error_code(std::str::from_utf8(&answer.to_bytes()).unwrap())

@@ -10,7 +10,7 @@ pub(crate) use call::{Call, HiddenSource, PinnedSource, UnreadableTags};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use baleen_http::{Barred, Weight};
+use baleen_http::{Barred, Signed, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion};
 use baleen_policy::{Action, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
@@ -23,7 +23,7 @@ use s3s::{S3Request, S3Result};
 
 use crate::asker::Asker;
 use crate::besides::besides;
-use crate::circumstances::{circumstances, parameter};
+use crate::circumstances::{circumstances, parameter, signature};
 use crate::fault::Fault;
 use crate::ops::tagging::given_tags;
 use crate::ops::{self, Extent, Query, Row};
@@ -41,6 +41,7 @@ fn misrouted() -> Fault {
 pub(crate) struct Who {
     principal: Principal,
     origin: Option<Origin>,
+    signed: Option<Signed>,
     pub(crate) id: Option<RequestId>,
     pub(crate) routed: RoutedTo,
 }
@@ -50,6 +51,7 @@ impl Who {
         Self {
             principal: extensions.get().cloned().unwrap_or(Principal::Nobody),
             origin: extensions.get().copied(),
+            signed: extensions.get().copied(),
             id: extensions.get().copied(),
             routed: extensions.get().cloned().unwrap_or_default(),
         }
@@ -132,7 +134,10 @@ impl Access {
             return Err(who.not_implemented(format!("The sub-resource {name} is not implemented.")));
         }
         let context = Context::new(self.services.clock.now()).origin(who.origin);
-        let context = circumstances(context, row, (asked.query, asked.headers), &self.services.region);
+        let mut context = circumstances(context, row, (asked.query, asked.headers), &self.services.region);
+        if let Some(signed) = &who.signed {
+            signature(&mut context, signed);
+        }
         let mut asker = Asker::new(who.principal.clone(), who.origin, context);
         let given = given_tags(row, asked.headers);
         if !given.is_empty() {

@@ -37,16 +37,21 @@ impl Domains {
             .filter(|bucket| !bucket.is_empty())
     }
 
+    /// The bucket that the host name of a request names.
+    pub(crate) fn bucket_of_host<'h>(&self, head: &'h Parts) -> Option<&'h str> {
+        let host = head.headers.get(HOST).and_then(|value| value.to_str().ok())?;
+        self.bucket(host)
+    }
+
     /// The bucket that a request is about, if it names one that may be.
     pub(crate) fn bucket_of(&self, head: &Parts) -> Option<BucketName> {
-        let host = head.headers.get(HOST).and_then(|value| value.to_str().ok());
         let first = || {
             head.uri
                 .path()
                 .strip_prefix('/')
                 .and_then(|path| path.split('/').next())
         };
-        let name = host.and_then(|host| self.bucket(host)).or_else(first)?;
+        let name = self.bucket_of_host(head).or_else(first)?;
         BucketName::parse(name).ok()
     }
 
@@ -55,10 +60,9 @@ impl Domains {
         if self.0.is_empty() {
             return;
         }
-        let Some(host) = head.headers.get(HOST).and_then(|value| value.to_str().ok()) else {
+        let Some(bucket) = self.bucket_of_host(head) else {
             return;
         };
-        let Some(bucket) = self.bucket(host) else { return };
         let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let rewritten = format!("/{bucket}{}{query}", head.uri.path());
         // What was a valid path stays one behind a prefix of host name characters.

@@ -3,6 +3,7 @@
 //! Each key gets the value that the operation will act on and nothing else: a parameter is read as the codec reads it, and
 //! a header lands only in the key that it is the definition of (identity notes, 2.2).
 
+use baleen_http::{SignaturePlace, SignatureVersion, Signed};
 use baleen_policy::{Context, Key, Value};
 use baleen_types::RegionName;
 use http::HeaderMap;
@@ -63,6 +64,23 @@ pub(crate) fn circumstances(
     context.set(Key::S3IfMatch, header(headers, IF_MATCH.as_str()));
     context.set(Key::S3IfNoneMatch, header(headers, IF_NONE_MATCH.as_str()));
     context
+}
+
+/// Adds how a request is signed. One without a signature has none of it.
+pub(crate) fn signature(context: &mut Context<'static>, signed: &Signed) {
+    let text = |text: &'static str| Value::Text(Cow::Borrowed(text));
+    let place = match signed.place {
+        SignaturePlace::Header => "REST-HEADER",
+        SignaturePlace::Query => "REST-QUERY-STRING",
+    };
+    context.set(Key::S3AuthType, Some(text(place)));
+    let version = match signed.version {
+        SignatureVersion::V2 => "AWS",
+        SignatureVersion::V4 => baleen_signing::ALGORITHM,
+    };
+    context.set(Key::S3SignatureVersion, Some(text(version)));
+    let age = signed.at.map(|at| context.now().since(at).as_millis().to_string());
+    context.set(Key::S3SignatureAge, age);
 }
 
 /// The value of a parameter, decoded as the codec does. One that stands twice has no value there, and so none here.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// What of public access is blocked for all buckets, besides what each blocks itself.
     pub blocked: PublicAccessBlock,
+    /// Whether Signature Version 2 is believed beside Version 4.
+    pub signature_v2: bool,
 }
 
 /// What the door is built over.
@@ -56,6 +58,7 @@ pub struct S3Door {
     extras: Extras,
     objects: Arc<Objects>,
     domains: Domains,
+    signature_v2: bool,
     host_id: String,
     host_id_header: HeaderValue,
 }
@@ -82,6 +85,7 @@ impl S3Door {
             codec: crate::codec::build(services),
             objects: parts.objects,
             domains: Domains::new(&settings.domains),
+            signature_v2: settings.signature_v2,
             // Base64 is made of characters that headers take.
             host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
             host_id,
@@ -147,7 +151,14 @@ impl Door for S3Door {
     }
 
     fn scheme(&self) -> Scheme {
-        Scheme::SigV4 { services: &["s3"] }
+        Scheme::SigV4 {
+            services: &["s3"],
+            version_2: self.signature_v2,
+        }
+    }
+
+    fn host_resource<'h>(&self, head: &'h Head) -> Option<&'h str> {
+        self.domains.bucket_of_host(head)
     }
 
     fn hosts(&self) -> &'static [&'static str] {

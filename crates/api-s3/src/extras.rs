@@ -9,7 +9,7 @@ mod stats;
 
 use std::sync::Arc;
 
-use baleen_http::{Credentials, RequestBody, Response, ResponseBody, Signed};
+use baleen_http::{Credentials, RequestBody, Response, ResponseBody, SignaturePlace, Signed};
 use baleen_policy::{Action, Origin};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -106,7 +106,10 @@ impl Given {
             host: head.headers.get(HOST).cloned(),
             session_token: head.headers.get("x-amz-security-token").cloned(),
             is_secure: head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure),
-            in_query: head.extensions.get::<Signed>().is_some_and(|signed| signed.in_query),
+            in_query: head
+                .extensions
+                .get::<Signed>()
+                .is_some_and(|signed| signed.place == SignaturePlace::Query),
         })
     }
 }

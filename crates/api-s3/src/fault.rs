@@ -255,6 +255,8 @@ impl From<&AuthError> for Fault {
             AuthError::MissingDate
             | AuthError::Expired
             | AuthError::NotYetValid
+            | AuthError::LinkTooLong
+            | AuthError::UnsignedParameter(_)
             | AuthError::UnsignedHeader(_)
             | AuthError::Suspended
             | AuthError::UnknownToken => ("AccessDenied", StatusCode::FORBIDDEN),

@@ -1,6 +1,7 @@
 //! Between the edge and the codec: refuse what the codec would misread, take off what it must not see.
 
-use baleen_http::{ChecksumAlgorithm, ChecksumHasher};
+use baleen_http::{ChecksumAlgorithm, ChecksumHasher, SignatureVersion, Signed};
+use baleen_signing::v2;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -64,12 +65,17 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
     let mut hoisted: Vec<(HeaderName, HeaderValue)> = Vec::new();
     let mut changed = false;
     let (mut upload_ids, mut part_numbers) = (0, 0);
+    let signed = head.extensions.get::<Signed>();
+    let is_version_2 = signed.is_some_and(|signed| signed.version == SignatureVersion::V2);
     for parameter in query.split('&') {
         let (name, value) = match parameter.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (parameter, None),
         };
-        let fate = judge(name, value)?;
+        let fate = match of_version_2(name).filter(|_| is_version_2) {
+            Some(fate) => fate,
+            None => judge(name, value)?,
+        };
         match &fate {
             Parameter::Rename("uploadId") => upload_ids += 1,
             Parameter::Keep if name == "uploadId" => upload_ids += 1,
@@ -79,6 +85,12 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
         match fate {
             Parameter::Keep => kept.push(parameter.to_owned()),
             Parameter::Drop => changed = true,
+            // What was sent as a header is what was signed, as Version 2 has it.
+            Parameter::Header(name)
+                if v2::HEADERS_IN_QUERY.contains(&name.as_str()) && head.headers.contains_key(&name) =>
+            {
+                changed = true;
+            }
             Parameter::Header(name) => {
                 changed = true;
                 hoisted.push((name, header_value(value.unwrap_or_default())?));
@@ -122,6 +134,24 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
         })?;
     }
     Ok(())
+}
+
+/// What becomes of a parameter that only Version 2 knows.
+fn of_version_2(name: &str) -> Option<Parameter> {
+    if v2::PARAMETERS.contains(&name) {
+        return Some(Parameter::Drop);
+    }
+    let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    let lower = decoded.to_ascii_lowercase();
+    if lower == "x-amz-security-token" {
+        return Some(Parameter::Drop);
+    }
+    let is_header = v2::HEADERS_IN_QUERY.contains(&&*lower);
+    is_header.then(|| {
+        HeaderName::try_from(lower)
+            .ok()
+            .map_or(Parameter::Drop, Parameter::Header)
+    })
 }
 
 fn judge(name: &str, value: Option<&str>) -> Result<Parameter, Fault> {

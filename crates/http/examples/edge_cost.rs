@@ -50,7 +50,10 @@ impl Door for Decides {
                 services: &["sts", "iam"],
             }
         } else {
-            Scheme::SigV4 { services: &["s3"] }
+            Scheme::SigV4 {
+                services: &["s3"],
+                version_2: true,
+            }
         }
     }
 

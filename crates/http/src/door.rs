@@ -16,6 +16,11 @@ pub trait Door: Send + Sync + 'static {
     /// How its requests prove who asks.
     fn scheme(&self) -> Scheme;
 
+    /// What the host name of a request adds in front of its path, where that is part of what Signature Version 2 signs.
+    fn host_resource<'h>(&self, _head: &'h Parts) -> Option<&'h str> {
+        None
+    }
+
     /// Where several doors share a listener: the first labels of this one's host names, such as `sts` for
     /// `sts.example.com`.
     fn hosts(&self) -> &'static [&'static str] {

@@ -263,7 +263,7 @@ impl Edge {
         body: &mut RequestBody,
         origin: &Origin,
     ) -> Result<Authenticated, Rejected> {
-        let authenticated = self.authenticator.authenticate(seat.door.scheme(), head, body).await?;
+        let authenticated = self.authenticator.authenticate(&*seat.door, head, body).await?;
         if authenticated.principal.caller().is_some() {
             let admitted = self
                 .gate

@@ -30,7 +30,10 @@ mod select;
 mod server;
 mod stall;
 
-pub use auth::{AuthError, Credentials, KeyRecord, Lookup, Scheme, SessionTokenRule, Signed, Unavailable};
+pub use auth::{
+    AuthError, Credentials, KeyRecord, Lookup, Scheme, SessionTokenRule, SignaturePlace, SignatureVersion, Signed,
+    Unavailable,
+};
 pub use baleen_audit::{Deed, Event, Recorder, Silent, Unrecorded, Verdict, Weight};
 pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHasher, RequestBody, TrailerNames};
 pub use door::{Door, OperationName, Refusal};

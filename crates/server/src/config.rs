@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) region: RegionName,
     /// The domain below which buckets are host names (`bucket.domain`).
     pub(crate) domain: Option<String>,
+    /// Whether S3 requests may be signed with Signature Version 2.
+    pub(crate) signature_v2: bool,
     /// Where browsers reach the S3 listener; `None`: where it listens.
     pub(crate) public_url: Option<PublicUrl>,
     /// The name of the first customer, which manages the others.

@@ -228,6 +228,7 @@ pub(crate) async fn build(
             region: config.region.clone(),
             domains: names.of_buckets(),
             blocked: config.blocked,
+            signature_v2: config.signature_v2,
         },
         baleen_api_s3::Parts {
             objects: Arc::clone(&objects),

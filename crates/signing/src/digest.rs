@@ -1,4 +1,4 @@
-//! SHA-256 and HMAC-SHA256, so that callers need not know the library behind them.
+//! SHA-256 and HMACs, so that callers need not know the library behind them.
 
 use aws_lc_rs::{digest, hmac};
 
@@ -55,14 +55,20 @@ impl Hmac {
     }
 }
 
+/// The HMAC-SHA1 of `message`, for Signature Version 2 alone.
+pub(crate) fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+    to_array(hmac::sign(&key, message).as_ref())
+}
+
 /// Compares without telling by its duration where the difference is.
 #[must_use]
 pub fn equal_in_constant_time(left: &[u8], right: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(left, right).is_ok()
 }
 
-fn to_array(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
+fn to_array<const BYTES: usize>(bytes: &[u8]) -> [u8; BYTES] {
+    let mut out = [0; BYTES];
     out.copy_from_slice(bytes);
     out
 }

@@ -56,6 +56,17 @@ pub(crate) fn recode_query(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Decodes a text in which a plus sign stands for itself.
+pub(crate) fn decode_percent(raw: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw.as_bytes();
+    while let Some((byte, _, tail)) = next_byte(rest) {
+        out.push(byte);
+        rest = tail;
+    }
+    out
+}
+
 /// Decodes one query value; `None` when the result is not UTF-8.
 pub(crate) fn decode_query(raw: &str) -> Option<String> {
     let mut out = Vec::with_capacity(raw.len());

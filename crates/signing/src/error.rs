@@ -7,9 +7,9 @@ use baleen_types::{Classify, FaultKind};
 /// Why a signature was not understood or not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// The `Authorization` header or the query parameters do not have the form of Signature Version 4.
+    /// The `Authorization` header or the query parameters do not have the form of their signature version.
     Malformed(&'static str),
-    /// A date that is not of the form `YYYYMMDDTHHMMSSZ`, or not on the calendar.
+    /// A date that is not of the form `YYYYMMDDTHHMMSSZ` (with Version 2 also of HTTP's), or not on the calendar.
     MalformedDate,
     /// The scope names another day than the date of the request.
     ScopeDate,
@@ -17,6 +17,8 @@ pub enum Error {
     UnsupportedAlgorithm,
     /// `X-Amz-Expires` is not a number of seconds between 1 and seven days, or 30 days where a link may live so long.
     Expires,
+    /// `Expires` of a link signed with Version 2 is not a number of seconds since 1970.
+    ExpiresV2,
     /// A value of `x-amz-content-sha256` that is neither a SHA-256 nor one of the known words.
     UnsupportedPayload,
     /// Well formed, but not made with this key over this request.
@@ -33,6 +35,7 @@ impl fmt::Display for Error {
                 write!(f, "unsupported signature algorithm, {} is expected", crate::ALGORITHM)
             }
             Self::Expires => f.write_str("X-Amz-Expires must be between 1 and 604800 seconds"),
+            Self::ExpiresV2 => f.write_str("Expires must be the end of the link in seconds since 1970"),
             Self::UnsupportedPayload => f.write_str("unsupported value of x-amz-content-sha256"),
             Self::Mismatch => f.write_str("the signature does not match"),
         }
@@ -49,6 +52,7 @@ impl Classify for Error {
             | Self::ScopeDate
             | Self::UnsupportedAlgorithm
             | Self::Expires
+            | Self::ExpiresV2
             | Self::UnsupportedPayload => FaultKind::Invalid,
             Self::Mismatch => FaultKind::Unauthenticated,
         }

@@ -1,4 +1,4 @@
-//! Request signatures, pure: canonical requests, SigV4 signing and verification, streaming chunk signatures.
+//! Request signatures, pure: canonical requests, SigV4 and SigV2 signing and verification, streaming chunk signatures.
 //!
 //! Both sides live here: [`sign`] makes signatures (the `remote` client, the command line, presigned links) and
 //! [`Claim`] with [`Claim::verify`] checks them (the edge). There is no clock, no randomness and no IO: the time of a
@@ -8,7 +8,7 @@
 //! the edge (crate `http`), not of the arithmetic.
 //!
 //! Source: AWS General Reference "Signature Version 4", and for S3 "Authenticating Requests (AWS Signature Version 4)"
-//! with its pages on query parameters, chunked uploads and trailers.
+//! with its pages on query parameters, chunked uploads and trailers. Version 2 has a module to itself, [`v2`].
 
 mod canonical;
 mod chunk;
@@ -21,6 +21,7 @@ mod key;
 pub mod limits;
 mod payload;
 pub mod sign;
+pub mod v2;
 
 pub use canonical::{CanonicalRequest, PathStyle};
 pub use chunk::ChunkChain;
@@ -33,7 +34,7 @@ pub use key::{KeyCache, Scope, SigningKey};
 pub use payload::{EMPTY_SHA256, PayloadMode};
 pub use sign::LINK_MARK;
 
-/// Name of the only signature algorithm spoken here, as it stands in headers and query strings.
+/// Name of the signature algorithm of Version 4, as it stands in headers and query strings.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// An HMAC-SHA256 result: the signature before it is written as 64 hexadecimal digits.

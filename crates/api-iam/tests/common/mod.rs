@@ -9,7 +9,7 @@
 use baleen_api_iam::{IdentityDoor, Parts};
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
-use baleen_http::{Deed, Door as _, OperationName, Request, RequestBody, Signed};
+use baleen_http::{Deed, Door as _, OperationName, Request, RequestBody, SignaturePlace, SignatureVersion, Signed};
 use baleen_iam::{Iam, PublicUrl, RootOverrides};
 use baleen_meta::Meta;
 use baleen_objects::Objects;
@@ -163,8 +163,9 @@ impl Bench {
         if principal.user().is_some() {
             extensions.insert(Signed {
                 service,
-                at: Timestamp::from_secs(1_800_000_000),
-                in_query: false,
+                at: Some(Timestamp::from_secs(1_800_000_000)),
+                place: SignaturePlace::Header,
+                version: SignatureVersion::V4,
             });
         }
         let (head, body) = self.door.serve(request).await.into_parts();

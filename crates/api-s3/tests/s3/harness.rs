@@ -15,7 +15,7 @@ use baleen_objects::{Objects, PublicAccessBlock, Selection};
 use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, Session, SessionKind, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
-use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256};
+use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256, v2};
 use baleen_types::{
     AccessKeyId, AccountId, BucketName, ObjectKey, ObjectPath, ProjectId, RegionName, Secret, Timestamp, UserId,
     UserName,
@@ -256,6 +256,7 @@ impl Server {
             region: RegionName::parse("eu-central-7").unwrap(),
             domains: vec!["s3.example.com".to_owned()],
             blocked,
+            signature_v2: true,
         };
         let network = Arc::new(Network::default());
         let door_parts = baleen_api_s3::Parts {
@@ -500,6 +501,40 @@ impl Ask {
         let path = self.target.split('?').next().unwrap().to_owned();
         self.target = format!("{path}?{query}");
         (self, chain)
+    }
+
+    fn with_v2<T>(&self, signer: Signer<'_>, run: impl FnOnce(&v2::Signer<'_>, &v2::Request<'_>) -> T) -> T {
+        let uri: Uri = self.target.parse().unwrap();
+        let lines = self.headers.iter();
+        let headers: Vec<(&str, &[u8])> = lines.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let signer = v2::Signer {
+            access_key_id: signer.access_key_id,
+            secret: signer.secret,
+        };
+        let request = v2::Request {
+            method: self.method.as_str(),
+            host_bucket: None,
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers: &headers,
+        };
+        run(&signer, &request)
+    }
+
+    /// Signs with Version 2.
+    pub(crate) fn signed_v2(self, signer: Signer<'_>, date: AmzDate) -> Self {
+        let dated = self.header("x-amz-date", date.as_str());
+        let authorization = dated.with_v2(signer, |signer, request| signer.authorization(request).unwrap());
+        dated.header("authorization", &authorization)
+    }
+
+    /// Signs in the query with Version 2.
+    pub(crate) fn presigned_v2(mut self, signer: Signer<'_>, date: AmzDate, life: Duration) -> Self {
+        let end = date.timestamp().plus(life);
+        let query = self.with_v2(signer, |signer, request| signer.presign(request, end).unwrap());
+        let path = self.target.split('?').next().unwrap().to_owned();
+        self.target = format!("{path}?{query}");
+        self
     }
 
     pub(crate) fn build(self) -> baleen_http::Request {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use baleen_http::ChecksumHasher;
 use baleen_signing::{ChunkChain, PayloadMode, sha256};
 
-use crate::harness::{Answer, Ask, OWNER, Server, key, put};
+use crate::harness::{Answer, Ask, OWNER, Server, get, key, policy, put, statement};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -29,6 +29,18 @@ const MODES: [Mode; 5] = [
 enum Place {
     Header,
     Query,
+    /// With Signature Version 2.
+    HeaderV2,
+    QueryV2,
+}
+
+const PLACES: [Place; 4] = [Place::Header, Place::Query, Place::HeaderV2, Place::QueryV2];
+
+impl Place {
+    /// Version 2 makes no signatures that chunks could continue.
+    fn signs_chunks(self) -> bool {
+        matches!(self, Self::Header | Self::Query)
+    }
 }
 
 /// What is done to a request that was right.
@@ -206,9 +218,21 @@ async fn send(server: &Server, target: &str, (mode, place, spoil): (Mode, Place,
         _ => OWNER,
     };
     let payload = mode.payload(data);
+    let (now, life) = (server.now(), Duration::from_mins(1));
     let (mut ask, chain) = match place {
-        Place::Header => ask.signed_with_chain(signer, payload, server.now()),
-        Place::Query => ask.presigned_with_chain(signer, payload, server.now(), Duration::from_mins(1)),
+        Place::Header => ask.signed_with_chain(signer, payload, now),
+        Place::Query => ask.presigned_with_chain(signer, payload, now, life),
+        Place::HeaderV2 | Place::QueryV2 => {
+            // The best that a sender of signed chunks could do.
+            let (_, chain) = ask.clone().signed_with_chain(signer, payload, now);
+            if payload != PayloadMode::Unsigned {
+                ask = ask.header("x-amz-content-sha256", &payload.header_value());
+            }
+            match place {
+                Place::HeaderV2 => (ask.signed_v2(signer, now), chain),
+                _ => (ask.presigned_v2(signer, now, life), chain),
+            }
+        }
     };
     ask.body = if mode.is_chunked() {
         frame(mode, spoil, data, chain)
@@ -223,8 +247,12 @@ async fn send(server: &Server, target: &str, (mode, place, spoil): (Mode, Place,
 
 fn spoil_head(mut ask: Ask, place: Place, spoil: Spoil) -> Ask {
     match (spoil, place) {
-        (Spoil::NoSignature, Place::Header) => ask.headers.retain(|(name, _)| name != "authorization"),
-        (Spoil::NoSignature, Place::Query) => ask.target = ask.target.split('?').next().unwrap().to_owned(),
+        (Spoil::NoSignature, Place::Header | Place::HeaderV2) => {
+            ask.headers.retain(|(name, _)| name != "authorization");
+        }
+        (Spoil::NoSignature, Place::Query | Place::QueryV2) => {
+            ask.target = ask.target.split('?').next().unwrap().to_owned();
+        }
         (Spoil::WrongSignature, Place::Header) => {
             let (_, value) = ask
                 .headers
@@ -240,9 +268,27 @@ fn spoil_head(mut ask: Ask, place: Place, spoil: Spoil) -> Ask {
             ask.target.pop();
             ask.target.push(last);
         }
+        (Spoil::WrongSignature, Place::HeaderV2) => {
+            let authorization = ask.headers.iter_mut().find(|(name, _)| name == "authorization");
+            let (_, value) = authorization.unwrap();
+            let (id, signature) = value.split_once(':').unwrap();
+            *value = format!("{id}:{}", other_digit(signature));
+        }
+        (Spoil::WrongSignature, Place::QueryV2) => {
+            let (rest, signature) = ask.target.split_once("Signature=").unwrap();
+            let signature = signature.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+            let other = other_digit(&signature).replace('+', "%2B").replace('=', "%3D");
+            ask.target = format!("{rest}Signature={other}");
+        }
         _ => {}
     }
     ask
+}
+
+/// A signature in base64 with another first digit.
+fn other_digit(signature: &str) -> String {
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    format!("{first}{}", &signature[1..])
 }
 
 /// F1 and F33: the whole matrix, over a key that is free and over one that is taken.
@@ -253,10 +299,10 @@ async fn only_what_is_right_is_stored() {
     let mut cases = 0;
     for data in [&b""[..], b"data", &big] {
         for mode in MODES {
-            for place in [Place::Header, Place::Query] {
+            for place in PLACES {
                 for spoil in SPOILS {
                     let what = format!("{mode:?} {place:?} {spoil:?} {} bytes", data.len());
-                    let right = !mode.notices(spoil, data);
+                    let right = !mode.notices(spoil, data) && (place.signs_chunks() || !mode.signs_chunks());
                     let shown_data = if right && spoil == Spoil::ChangedData && !data.is_empty() {
                         // What an unsigned body has become is what is stored.
                         [&[data[0] ^ 1], &data[1..]].concat()
@@ -277,7 +323,7 @@ async fn only_what_is_right_is_stored() {
             }
         }
     }
-    assert_eq!(cases, 3 * 5 * 2 * 14);
+    assert_eq!(cases, 3 * 5 * 4 * 14);
     assert_eq!(server.stored_keys().await, ["taken"]);
 }
 
@@ -356,6 +402,140 @@ async fn an_added_header_turns_no_link_into_a_copy() {
         );
     }
     assert_eq!(server.stored_keys().await, ["secret"]);
+}
+
+/// F3, with Version 2: nothing that it does not cover turns one request into another.
+#[tokio::test]
+async fn nothing_added_to_version_2_is_obeyed() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("secret")).body("secret")).await;
+    let (now, life) = (server.now(), Duration::from_mins(1));
+    let requests = || {
+        let put = || put(&key("k")).body("data");
+        [put().signed_v2(OWNER, now), put().presigned_v2(OWNER, now, life)]
+    };
+    for (name, value) in [
+        ("x-amz-copy-source", "/bucket/secret"),
+        ("x-amz-acl", "private"),
+        ("x-amz-meta-a", "1"),
+        ("content-type", "text/html"),
+    ] {
+        for request in requests() {
+            let answer = server.raw(request.clone().header(name, value)).await;
+            assert_eq!(answer.code(), "SignatureDoesNotMatch", "{name}");
+            let glue = if request.target.contains('?') { '&' } else { '?' };
+            let target = format!("{}{glue}{name}={value}", request.target);
+            let answer = server.raw(Ask { target, ..request }).await;
+            assert_eq!(answer.code(), "SignatureDoesNotMatch", "{name} in the query");
+        }
+    }
+    // Each sub-resource that some operation has, and what none has.
+    let names = baleen_api_s3::OPERATIONS.iter().flat_map(|row| match row.query {
+        baleen_api_s3::Query::Only(names) => names,
+        baleen_api_s3::Query::Any => &["attributes", "torrent", "uploads"],
+    });
+    for name in names
+        .copied()
+        .chain(["unheard-of", "x-amz-acl", "partNumber=1&uploadId=a"])
+    {
+        for request in requests() {
+            let glue = if request.target.contains('?') { '&' } else { '?' };
+            let target = format!("{}{glue}{name}", request.target);
+            let answer = server.raw(Ask { target, ..request }).await;
+            assert_eq!(answer.status.as_u16(), 403, "{name}: {answer:?}");
+        }
+    }
+    assert_eq!(server.stored_keys().await, ["secret"]);
+}
+
+/// What boto signs with Version 2 and how it sends it: buckets without a slash, headers in the query of links.
+#[tokio::test]
+async fn version_2_as_boto_has_it() {
+    let server = Server::with_bucket().await;
+    let (now, life) = (server.now(), Duration::from_hours(1));
+    for target in [
+        "/bucket",
+        "/bucket/",
+        "/bucket?prefix=a&max-keys=2",
+        "/bucket?location",
+        "/",
+    ] {
+        let answer = server.raw(get(target).signed_v2(OWNER, now)).await;
+        assert_eq!(answer.status.as_u16(), 200, "{target}: {answer:?}");
+    }
+    let link = put(&format!(
+        "{}?content-type=text%2Fplain&x-amz-meta-colour=deep%20blue",
+        key("k")
+    ))
+    .body("data");
+    let answer = server.raw(link.presigned_v2(OWNER, now, life)).await;
+    assert!(answer.status.is_success(), "{answer:?}");
+    let seen = server.ok(crate::harness::head(&key("k"))).await;
+    assert_eq!(
+        (seen.header("content-type"), seen.header("x-amz-meta-colour")),
+        ("text/plain".into(), "deep blue".into())
+    );
+    let named = get(&format!("{}?response-content-type=a%2Fb", key("k"))).presigned_v2(OWNER, now, life);
+    let answer = server.raw(named.clone()).await;
+    assert_eq!(
+        (answer.header("content-type").as_str(), &answer.body[..]),
+        ("a/b", &b"data"[..])
+    );
+    server.clock.advance(life);
+    let late = server.raw(named).await;
+    assert_eq!((late.status.as_u16(), late.code().as_str()), (403, "AccessDenied"));
+}
+
+/// Policies can tell the versions, and links from requests.
+#[tokio::test]
+async fn policies_see_how_a_request_is_signed() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    let (now, life) = (server.now(), Duration::from_mins(10));
+    let requests = || {
+        let get = || get(&key("k"));
+        [
+            get().signed(OWNER, PayloadMode::Unsigned, now),
+            get().presigned(OWNER, PayloadMode::Unsigned, now, life),
+            get().signed_v2(OWNER, now),
+            get().presigned_v2(OWNER, now, life),
+        ]
+    };
+    let denied = statement("Deny", "\"*\"", "s3:GetObject", "bucket/*");
+    for (condition, served) in [
+        (
+            r#""StringEquals": {"s3:signatureversion": "AWS"}"#,
+            [true, true, false, false],
+        ),
+        (
+            r#""StringNotEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}"#,
+            [true, true, false, false],
+        ),
+        (
+            r#""StringEquals": {"s3:authType": "REST-QUERY-STRING"}"#,
+            [true, false, true, false],
+        ),
+        (
+            r#""StringEquals": {"s3:authType": "REST-HEADER"}"#,
+            [false, true, false, true],
+        ),
+        // The link of Version 2 does not tell its age.
+        (
+            r#""NumericGreaterThanEquals": {"s3:signatureAge": "60000"}"#,
+            [false, false, false, true],
+        ),
+    ] {
+        let document = policy(&[&format!(r#"{denied}, "Condition": {{{condition}}}"#)]);
+        server.ok(put("/bucket?policy").body(document)).await;
+        let requests = requests();
+        if condition.contains("Age") {
+            server.clock.advance(Duration::from_mins(1));
+        }
+        for (request, served) in requests.into_iter().zip(served) {
+            let shown = format!("{condition} {}", request.target);
+            assert_eq!(server.raw(request).await.status.is_success(), served, "{shown}");
+        }
+    }
 }
 
 /// Presigned links end when they say.

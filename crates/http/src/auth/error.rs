@@ -11,8 +11,12 @@ use super::Unavailable;
 pub enum AuthError {
     /// More than one of header, query and token.
     TwoMechanisms,
-    /// Signature Version 2.
+    /// Signature Version 2, where it is not believed.
     SignatureVersion2,
+    /// A link whose end is further away than any link's may be.
+    LinkTooLong,
+    /// A parameter of the query which the signature does not cover.
+    UnsignedParameter(String),
     /// A signature that cannot be understood.
     Malformed {
         /// Whether it stands in the query rather than the header.
@@ -80,7 +84,11 @@ impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TwoMechanisms => f.write_str("only one authentication mechanism is allowed in a request"),
-            Self::SignatureVersion2 => f.write_str("signature version 2 is not supported, use AWS4-HMAC-SHA256"),
+            Self::SignatureVersion2 => f.write_str("signature version 2 is not supported here, use AWS4-HMAC-SHA256"),
+            Self::LinkTooLong => f.write_str("the link must end within seven days"),
+            Self::UnsignedParameter(name) => {
+                write!(f, "signature version 2 does not cover the parameter {name}, use AWS4-HMAC-SHA256")
+            }
             Self::Malformed { reason, .. } => write!(f, "{reason}"),
             Self::WrongService { expected, .. } => {
                 write!(
@@ -136,9 +144,11 @@ impl Classify for AuthError {
             | Self::Skewed { .. }
             | Self::Expired
             | Self::NotYetValid
+            | Self::LinkTooLong
             | Self::UnknownAccessKey
             | Self::Mismatch
             | Self::WrongService { .. }
+            | Self::UnsignedParameter(_)
             | Self::UnsignedHeader(_)
             | Self::SessionExpired
             | Self::SessionToken

@@ -4,6 +4,7 @@ mod credentials;
 mod error;
 mod payload;
 mod session;
+mod sigv2;
 mod sigv4;
 mod token;
 mod whole;
@@ -21,7 +22,7 @@ pub use error::AuthError;
 pub(crate) use payload::{Payload, Trailers};
 use whole::Shares;
 
-use crate::{Refusal, RequestBody};
+use crate::{Door, Refusal, RequestBody};
 
 /// How the requests of a door prove who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum Scheme {
     SigV4 {
         /// The services that the credential scope may name.
         services: &'static [&'static str],
+        /// Whether Signature Version 2 is believed too. It names no service, so it is the first of them that it is for.
+        version_2: bool,
     },
     /// Signature Version 4 as AWS's other services have it: the path is normalised and encoded twice, and the signature
     /// covers the hash of the body, which nothing in the head tells. So a signed body is read first, up to
@@ -50,7 +53,7 @@ impl Scheme {
     /// The services that requests may be signed for.
     pub(crate) fn services(self) -> &'static [&'static str] {
         match self {
-            Self::SigV4 { services } | Self::SigV4Whole { services } => services,
+            Self::SigV4 { services, .. } | Self::SigV4Whole { services } => services,
             Self::ApiToken | Self::None => &[],
         }
     }
@@ -61,10 +64,30 @@ impl Scheme {
 pub struct Signed {
     /// The service that it was made for.
     pub service: &'static str,
-    /// When it was made.
-    pub at: Timestamp,
-    /// Whether it stands in the query: then whoever has the link may send it.
-    pub in_query: bool,
+    /// When it was made; `None` where the signature does not say.
+    pub at: Option<Timestamp>,
+    /// Where it stands.
+    pub place: SignaturePlace,
+    /// Its version.
+    pub version: SignatureVersion,
+}
+
+/// Where a signature stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignaturePlace {
+    /// In the `Authorization` header.
+    Header,
+    /// In the query: then whoever has the link may send it.
+    Query,
+}
+
+/// The version of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureVersion {
+    /// HMAC-SHA1, [`baleen_signing::v2`].
+    V2,
+    /// HMAC-SHA256.
+    V4,
 }
 
 /// A believed request: who asks, and what the body must prove while it is read.
@@ -126,12 +149,20 @@ impl Authenticator {
     /// Decides who asks. Of the body only what [`Scheme::SigV4Whole`] says is read, and put back.
     pub(crate) async fn authenticate(
         &self,
-        scheme: Scheme,
+        door: &dyn Door,
         head: &Parts,
         body: &mut RequestBody,
     ) -> Result<Authenticated, Rejected> {
-        match scheme {
-            Scheme::SigV4 { services } => self.streamed(services, head).await,
+        if matches!(door.scheme(), Scheme::SigV4 { .. } | Scheme::SigV4Whole { .. }) {
+            sigv4::refuse_duplicates(&head.headers)?;
+        }
+        match door.scheme() {
+            Scheme::SigV4 { services, version_2 } => {
+                match version_2.then(|| sigv2::find(head)).transpose()?.flatten() {
+                    Some(claim) => self.version_2((services, door.host_resource(head)), head, claim).await,
+                    None => self.streamed(services, head).await,
+                }
+            }
             Scheme::SigV4Whole { services } => self.whole(services, head, body).await,
             Scheme::ApiToken => match token::find(&head.headers)? {
                 None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),

@@ -58,9 +58,9 @@ pub(super) fn read(mode: PayloadMode, headers: &HeaderMap, verified: Option<Veri
         })
     };
     let chain = |verified: Option<Verified>| {
-        verified
-            .map(Box::new)
-            .ok_or(AuthError::Framing("signed chunks need a signed request"))
+        verified.map(Box::new).ok_or(AuthError::Framing(
+            "signed chunks need a request signed with AWS4-HMAC-SHA256",
+        ))
     };
     match mode {
         PayloadMode::Unsigned => Ok(Payload::Unchecked),

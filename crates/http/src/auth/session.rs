@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use super::{AuthError, SessionTokenRule};
 
-static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+pub(super) static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// The token of a request: in the header of one that is signed in the header, in the query of a presigned one, and in no
 /// other place, so that none can be added to what was signed. An empty one is none, as clients take it.

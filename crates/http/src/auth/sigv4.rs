@@ -9,10 +9,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use super::payload::{self, CONTENT_SHA256, Payload};
-use super::{AuthError, Authenticated, Authenticator, KeyRecord, Lookup, Rejected, Signed, session};
+use super::{
+    AuthError, Authenticated, Authenticator, KeyRecord, Lookup, Rejected, SignaturePlace, SignatureVersion, Signed,
+    session,
+};
 use crate::RequestBody;
 
-static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+pub(super) static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
 /// A claim by a key that exists, not yet verified.
 struct Claimed<'r> {
@@ -47,7 +50,7 @@ impl Authenticator {
             None => return Err(AuthError::MissingContentSha256.into()),
         };
         let mode = PayloadMode::parse(declared).map_err(|_| AuthError::UnsupportedContentSha256)?;
-        let claimed = self.known(service, head, claim).await?;
+        let claimed = self.claimed(service, head, claim).await?;
         let verified = self.verify(head, &claimed, declared, PathStyle::S3)?;
         let payload = payload::read(mode, headers, Some(verified)).map_err(|error| claimed.reject(error))?;
         Ok(Authenticated {
@@ -77,7 +80,7 @@ impl Authenticator {
                 _ => return Err(AuthError::UnsupportedContentSha256.into()),
             },
         };
-        let claimed = self.known(service, head, claim).await?;
+        let claimed = self.claimed(service, head, claim).await?;
         let (read, share) = self.shares.read(body).await.map_err(|fault| claimed.reject(fault))?;
         let digest = sha256(&read);
         if declared.is_some_and(|declared| declared != digest) {
@@ -102,7 +105,6 @@ impl Authenticator {
     ) -> Result<Option<(Claim<'r>, &'static str)>, Rejected> {
         let headers = &head.headers;
         let query = head.uri.query().unwrap_or_default();
-        refuse_duplicates(headers)?;
         let authorization = match headers.get(AUTHORIZATION) {
             Some(value) => Some(value.to_str().map_err(|_| AuthError::HeaderEncoding("authorization"))?),
             None => None,
@@ -137,7 +139,7 @@ impl Authenticator {
     }
 
     /// Refuses a claim of which nothing was verified. If its key is somebody's, that account's log is to tell of it.
-    async fn reject(&self, error: AuthError, access_key_id: &str) -> Rejected {
+    pub(super) async fn reject(&self, error: AuthError, access_key_id: &str) -> Rejected {
         Rejected {
             refusal: error.into(),
             claimed: self.credentials.owner_of_key(access_key_id).await,
@@ -145,9 +147,34 @@ impl Authenticator {
     }
 
     /// Looks the key of a claim up, once the rest of the head is such that it is worth it.
-    async fn known<'r>(&self, service: &'static str, head: &Parts, claim: Claim<'r>) -> Result<Claimed<'r>, Rejected> {
+    async fn claimed<'r>(
+        &self,
+        service: &'static str,
+        head: &Parts,
+        claim: Claim<'r>,
+    ) -> Result<Claimed<'r>, Rejected> {
         refuse_unsigned(&head.headers, &claim)?;
-        let found = self.credentials.access_key(claim.access_key_id()).await;
+        let signed = Signed {
+            service,
+            at: Some(claim.date().timestamp()),
+            place: match claim.expires() {
+                Some(_) => SignaturePlace::Query,
+                None => SignaturePlace::Header,
+            },
+            version: SignatureVersion::V4,
+        };
+        let token = session::given(head, &claim);
+        let record = self.known(claim.access_key_id(), token).await?;
+        Ok(Claimed { claim, record, signed })
+    }
+
+    /// Looks an access key up which has signed something, as is claimed, and sees to its session token.
+    pub(super) async fn known(
+        &self,
+        access_key_id: &str,
+        token: Result<Option<&str>, AuthError>,
+    ) -> Result<KeyRecord, Rejected> {
+        let found = self.credentials.access_key(access_key_id).await;
         let record = match found.map_err(AuthError::from)? {
             Lookup::Found(record) => Ok(record),
             Lookup::Unknown => Err(AuthError::UnknownAccessKey),
@@ -156,18 +183,12 @@ impl Authenticator {
         };
         let record = match record {
             Ok(record) => record,
-            Err(error) => return Err(self.reject(error, claim.access_key_id()).await),
+            Err(error) => return Err(self.reject(error, access_key_id).await),
         };
-        let signed = Signed {
-            service,
-            at: claim.date().timestamp(),
-            in_query: claim.expires().is_some(),
-        };
-        let claimed = Claimed { claim, record, signed };
-        session::given(head, &claimed.claim)
-            .and_then(|given| session::check(claimed.record.session_token, given))
-            .map_err(|error| claimed.reject(error))?;
-        Ok(claimed)
+        match token.and_then(|given| session::check(record.session_token, given)) {
+            Ok(()) => Ok(record),
+            Err(error) => Err(record.reject(error)),
+        }
     }
 
     fn verify(
@@ -202,9 +223,16 @@ impl Authenticator {
 
 impl Claimed<'_> {
     fn reject(&self, error: impl Into<crate::Refusal>) -> Rejected {
+        self.record.reject(error)
+    }
+}
+
+impl KeyRecord {
+    /// Refuses what claims to be of this key, which is there.
+    pub(super) fn reject(&self, error: impl Into<crate::Refusal>) -> Rejected {
         Rejected {
             refusal: error.into(),
-            claimed: Some(self.record.principal.clone()),
+            claimed: Some(self.principal.clone()),
         }
     }
 }
@@ -241,7 +269,7 @@ fn anonymous(headers: &HeaderMap) -> Result<Authenticated, AuthError> {
 
 /// Two lines of one name could be read as one value by us and as another by whoever signed; of a condition that stands
 /// twice, no half may be dropped.
-fn refuse_duplicates(headers: &HeaderMap) -> Result<(), AuthError> {
+pub(super) fn refuse_duplicates(headers: &HeaderMap) -> Result<(), AuthError> {
     if headers.len() == headers.keys_len() {
         return Ok(());
     }
@@ -301,7 +329,7 @@ fn must_be_signed(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-amz-")
 }
 
-fn refuse_skewed(request: Timestamp, now: Timestamp) -> Result<(), AuthError> {
+pub(super) fn refuse_skewed(request: Timestamp, now: Timestamp) -> Result<(), AuthError> {
     if request.distance(now) > CLOCK_SKEW_MAX {
         return Err(AuthError::Skewed { request, server: now });
     }

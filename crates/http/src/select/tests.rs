@@ -22,7 +22,10 @@ impl Door for Named {
             "identity" => Scheme::SigV4Whole {
                 services: &["sts", "iam"],
             },
-            _ => Scheme::SigV4 { services: &["s3"] },
+            _ => Scheme::SigV4 {
+                services: &["s3"],
+                version_2: true,
+            },
         }
     }
 

@@ -1,6 +1,8 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
-use super::parse::{address, bytes_within, domain, duration_with_unit, interface, number, size, size_within, text};
+use super::parse::{
+    address, bytes_within, domain, duration_with_unit, interface, number, on_or_off, size, size_within, text,
+};
 use super::reader::{Reader, Setting};
 use super::{Capture, Config, Listen, Log, LogFormat, Store};
 use baleen_capture::engine::BUFFERS_MIN;
@@ -75,6 +77,15 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "The domain below which buckets are host names (`bucket.domain`). Without it buckets stand in the path only.",
             ),
             domain,
+        ),
+        signature_v2: from.value(
+            &setting(
+                "s3.signature_v2",
+                "`on` or `off`",
+                "on",
+                "Whether S3 requests and links may be signed with Signature Version 2 (HMAC-SHA1), which AWS CLI v1 and boto3 use for links in `us-east-1`.",
+            ),
+            on_or_off,
         ),
         public_url: from.optional(
             &setting(
@@ -225,14 +236,6 @@ fn log(from: &mut Reader) -> Log {
                 _ => Err("text or json is expected".to_owned()),
             },
         ),
-    }
-}
-
-fn on_or_off(text: &str) -> Result<bool, String> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("on or off is expected".to_owned()),
     }
 }
 

@@ -11,6 +11,15 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "an IP address with a port is expected, such as 127.0.0.1:9000 or [::1]:9000".to_owned())
 }
 
+/// Reads a switch.
+pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off is expected".to_owned()),
+    }
+}
+
 /// Reads a whole number between two bounds, both allowed.
 pub(crate) fn number<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String>
 where

@@ -170,6 +170,7 @@ impl World {
             region: region.clone(),
             domains: Vec::new(),
             blocked: baleen_objects::PublicAccessBlock::default(),
+            signature_v2: true,
         };
         let gate: Arc<dyn Gate> = Arc::new(Whitelists {
             tenancy: Arc::clone(&tenancy),

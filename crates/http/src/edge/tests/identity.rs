@@ -151,7 +151,10 @@ impl Server {
         let mut parts = Parts::bare(Arc::new(Keys(key)), ManualClock::new(now()), SeededEntropy::new(7));
         parts.audit = Arc::clone(&book) as Arc<dyn Recorder>;
         change(&mut parts);
-        let s3 = Arc::new(Echo(Scheme::SigV4 { services: &["s3"] }));
+        let s3 = Arc::new(Echo(Scheme::SigV4 {
+            services: &["s3"],
+            version_2: true,
+        }));
         let names = DoorNames::below(Some("example.com"));
         Self {
             edge: Edge::shared(vec![Arc::new(Identity)], s3, names, parts),
