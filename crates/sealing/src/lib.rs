@@ -6,8 +6,11 @@
 //! A store has a [`Ring`] of numbered keys: the newest seals, all open, and what is sealed begins with the number of its
 //! key. So a key is changed while the store is in use, and what was sealed before is sealed anew at leisure.
 //!
+//! Bodies, which are long and read in ranges, are sealed in [`blocks`], under keys derived of one that is sealed as a secret.
+//!
 //! Left out: where keys are kept, and who goes through the records that hold something sealed.
 
+pub mod blocks;
 mod ring;
 
 pub use ring::{BadRing, KeyNumber, MasterKey, RING_KEYS_MAX, RING_TEXT_BYTES_MAX, Ring};
