@@ -6,6 +6,7 @@ encoded.
 """
 
 import base64
+import hashlib
 import json
 import re
 import socket
@@ -209,13 +210,23 @@ def use_store(cage, keys):
     cage.keep("signature", request.headers["Authorization"].rsplit("=", 1)[1])
     good(cage.heard(send(request)))
     cage.keep("SSE-C key", SSE_KEY)
+    cage.keep("SSE-C key, raw", base64.b64decode(SSE_KEY))
+    md5 = hashlib.md5(base64.b64decode(SSE_KEY)).digest()
     customer = {
         "x-amz-server-side-encryption-customer-algorithm": "AES256",
         "x-amz-server-side-encryption-customer-key": SSE_KEY,
-        "x-amz-server-side-encryption-customer-key-MD5": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "x-amz-server-side-encryption-customer-key-MD5": base64.b64encode(md5).decode(),
     }
     for method in ("PUT", "GET", "HEAD"):
-        cage.heard(send(signed(cage.server, method, "/canary/sse", headers=customer)))
+        good(cage.heard(send(signed(cage.server, method, "/canary/sse", headers=customer))))
+    source = {name.replace("x-amz-", "x-amz-copy-source-", 1): value for name, value in customer.items()}
+    copy = {"x-amz-copy-source": "/canary/sse"}
+    for headers in (copy | source, copy | source | customer, copy | customer, copy):
+        cage.heard(send(signed(cage.server, "PUT", "/canary/sse-copy", headers=headers)))
+    wrong = customer | {"x-amz-server-side-encryption-customer-key-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    for headers in (wrong, {name: value for name, value in customer.items() if "MD5" not in name}):
+        for method in ("PUT", "GET", "HEAD"):
+            cage.heard(send(signed(cage.server, method, "/canary/sse", headers=headers)))
 
 
 def send(prepared):

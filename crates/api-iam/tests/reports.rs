@@ -55,6 +55,7 @@ impl Bench {
             key: ObjectKey::parse(key).unwrap(),
         };
         let request = PutObject {
+            encrypt: baleen_objects::Encrypt::AsBucket,
             at: path.clone(),
             body: body_from_bytes(Bytes::from(vec![7; bytes])),
             length: Some(bytes as u64),

@@ -22,7 +22,7 @@ const PARAMETERS: [(&str, Key); 4] = [
 ];
 
 /// Headers with their keys.
-const HEADERS: [(&str, Key); 11] = [
+const HEADERS: [(&str, Key); 12] = [
     ("x-amz-acl", Key::S3XAmzAcl),
     ("x-amz-grant-read", Key::S3XAmzGrantRead),
     ("x-amz-grant-write", Key::S3XAmzGrantWrite),
@@ -31,6 +31,10 @@ const HEADERS: [(&str, Key); 11] = [
     ("x-amz-grant-full-control", Key::S3XAmzGrantFullControl),
     ("x-amz-metadata-directive", Key::S3XAmzMetadataDirective),
     ("x-amz-server-side-encryption", Key::S3XAmzServerSideEncryption),
+    (
+        "x-amz-server-side-encryption-aws-kms-key-id",
+        Key::S3XAmzServerSideEncryptionAwsKmsKeyId,
+    ),
     (
         "x-amz-server-side-encryption-customer-algorithm",
         Key::S3XAmzServerSideEncryptionCustomerAlgorithm,

@@ -7,7 +7,7 @@ use baleen_http::{
     BodyOutcome, Credentials, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
 };
 use baleen_objects::{Objects, PublicAccessBlock};
-use baleen_policy::Principal;
+use baleen_policy::{Origin, Principal};
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
@@ -19,6 +19,7 @@ use s3s::service::S3Service;
 use crate::address::Domains;
 use crate::cors::{Page, preflight};
 use crate::documents;
+use crate::encryption::refuse_in_the_clear;
 use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::prepare::prepare;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub blocked: PublicAccessBlock,
     /// Whether Signature Version 2 is believed beside Version 4.
     pub signature_v2: bool,
+    /// Whether customers' keys (SSE-C) are taken over connections that are encrypted only, as AWS has it.
+    pub secure_keys_only: bool,
 }
 
 /// What the door is built over.
@@ -57,6 +60,7 @@ pub struct S3Door {
     codec: S3Service,
     extras: Extras,
     objects: Arc<Objects>,
+    secure_keys_only: bool,
     domains: Domains,
     signature_v2: bool,
     host_id: String,
@@ -84,6 +88,7 @@ impl S3Door {
             extras: Extras::new(services.clone(), parts.credentials, entropy.number()),
             codec: crate::codec::build(services),
             objects: parts.objects,
+            secure_keys_only: settings.secure_keys_only,
             domains: Domains::new(&settings.domains),
             signature_v2: settings.signature_v2,
             // Base64 is made of characters that headers take.
@@ -110,6 +115,10 @@ impl S3Door {
             return self.extras.answer(given, head, body, routed).await;
         }
         prepare(&mut head)?;
+        let is_secure = head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure);
+        if self.secure_keys_only && !is_secure {
+            refuse_in_the_clear(&head.headers)?;
+        }
         documents::check(&head, &mut body)?;
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
         head.extensions.insert(routed.clone());

@@ -173,10 +173,14 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::NoSuchVersion { .. } => ("NoSuchVersion", StatusCode::NOT_FOUND),
         ObjectError::DeleteMarker { named: true, .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
         ObjectError::VersioningNeeded | ObjectError::LockNeedsVersions => ("InvalidBucketState", StatusCode::CONFLICT),
-        ObjectError::LockMissing => ("InvalidRequest", StatusCode::BAD_REQUEST),
+        ObjectError::LockMissing
+        | ObjectError::KeyMissing
+        | ObjectError::KeyNotApplicable
+        | ObjectError::PartKeyMissing
+        | ObjectError::PartKeyWrong => ("InvalidRequest", StatusCode::BAD_REQUEST),
         ObjectError::RetainUntilPast => ("InvalidArgument", StatusCode::BAD_REQUEST),
         ObjectError::BadRetentionPeriod => ("InvalidRetentionPeriod", StatusCode::BAD_REQUEST),
-        ObjectError::Locked => ("AccessDenied", StatusCode::FORBIDDEN),
+        ObjectError::Locked | ObjectError::KeyWrong => ("AccessDenied", StatusCode::FORBIDDEN),
         ObjectError::NoSuchUpload(_) => ("NoSuchUpload", StatusCode::NOT_FOUND),
         ObjectError::InvalidPart { .. } => ("InvalidPart", StatusCode::BAD_REQUEST),
         ObjectError::InvalidPartOrder => ("InvalidPartOrder", StatusCode::BAD_REQUEST),

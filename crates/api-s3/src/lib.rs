@@ -22,6 +22,7 @@ mod convert;
 mod cors;
 mod documents;
 mod door;
+mod encryption;
 mod extras;
 mod fault;
 pub mod limits;

@@ -95,9 +95,6 @@ fn judge(name: &str, value: &str) -> Result<(), Fault> {
         )),
         "website-redirect-location" => not_implemented("Website hosting"),
         "write-offset-bytes" => not_implemented("Appending"),
-        _ if name.starts_with("server-side-encryption") || name.starts_with("copy-source-server-side-encryption") => {
-            not_implemented("Server-side encryption")
-        }
         _ => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ const MAGIC: [u8; 8] = *b"BALEENX1";
 /// Bytes of the header.
 pub(crate) const HEADER_BYTES: u64 = 64;
 /// Bytes of a full block.
-pub(crate) const BLOCK_BYTES: u64 = 64 << 10;
+pub const BLOCK_BYTES: u64 = 64 << 10;
 /// Bytes of a block's checksum.
 pub(crate) const CRC_BYTES: u64 = 4;
 /// Bytes from one block to the next.

@@ -33,6 +33,7 @@ mod writer;
 
 pub use error::Error;
 pub use extent::{BlobId, Extent, OwnerTag, Place};
+pub use format::BLOCK_BYTES;
 pub use pins::Pins;
 pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};

@@ -13,7 +13,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Gives the bytes of a range in pieces of up to 64 KiB, each checked before it is given. In memory are at most two times
+/// Gives the bytes of a range in pieces, each checked before it is given: what of one block ([`crate::BLOCK_BYTES`]) lies in the
+/// range is one piece. In memory are at most two times
 /// 256 KiB: the one that is being given and the one that is being read ahead.
 pub struct ExtentReader {
     shared: Arc<Shared>,

@@ -129,6 +129,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::LoginProfile
         | Table::SamlConnection
         | Table::Ownership
+        | Table::BucketKey
         | Table::System => true,
         Table::Bucket
         | Table::BucketByOwner

@@ -1,6 +1,6 @@
 //! What the object service does without HTTP above it: durable puts, gets and listing pages, at 16 and 64 tasks.
 //!
-//! `cargo run --release -p baleen-objects --example putbench -- FOLDER [SECONDS]`; the folder should be on the disk that
+//! `cargo run --release -p baleen-objects --example putbench -- FOLDER [SECONDS [--encrypt]]`; the folder should be on the disk that
 //! is meant, and is filled with up to some GiB. Figures of one machine compare with figures of the same minute only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark for developers")]
@@ -8,10 +8,11 @@
 use baleen_blob::Blobs;
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    CreateBucket, Expect, ListObjects, ObjectHeaders, Objects, Parts, PutObject, Selection, Settings, Tags,
+    CreateBucket, Encrypt, Expect, ListObjects, ObjectHeaders, Objects, Parts, PutObject, Selection, Settings, Tags,
     WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{SystemClock, SystemEntropy};
+use baleen_sealing::{MasterKey, Sealer};
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -59,6 +60,7 @@ async fn open(folder: &Path) -> Arc<Objects> {
             blobs: Blobs::open(&folder.join("blob"), baleen_blob::Settings::default(), entropy.clone()).unwrap(),
             clock: SystemClock::new(),
             entropy,
+            sealer: Arc::new(Sealer::new(&MasterKey::new([1; 32]))),
         },
     );
     objects.recover().await.unwrap();
@@ -109,6 +111,11 @@ async fn put(objects: Arc<Objects>, counter: Arc<AtomicU64>, size: usize) {
         expect: Expect::default(),
         condition: WriteCondition::None,
         acl: baleen_types::Acl::default(),
+        encrypt: if std::env::args().any(|argument| argument == "--encrypt") {
+            Encrypt::Managed
+        } else {
+            Encrypt::AsBucket
+        },
     };
     objects.put(request).await.unwrap();
 }

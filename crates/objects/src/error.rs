@@ -163,6 +163,27 @@ pub enum ObjectError {
     /// A tag that cannot be.
     #[error("{0}")]
     BadTag(TagFault),
+    /// What is encrypted under a customer's key was asked for without one.
+    #[error(
+        "the object was stored using a form of Server Side Encryption. The correct parameters must be provided to \
+         retrieve the object"
+    )]
+    KeyMissing,
+    /// The customer's key is another one.
+    #[error("access denied")]
+    KeyWrong,
+    /// A customer's key came for what is not encrypted under one.
+    #[error("the encryption parameters are not applicable to this object")]
+    KeyNotApplicable,
+    /// A part of an upload whose parts are encrypted under a customer's key came without one.
+    #[error(
+        "the multipart upload initiate requested encryption. Subsequent part requests must include the appropriate \
+         encryption parameters"
+    )]
+    PartKeyMissing,
+    /// A part came with another customer's key than its upload, or with one where that has none.
+    #[error("the provided encryption parameters did not match the ones used originally")]
+    PartKeyWrong,
     /// The sender broke off, or said something about the body which is not true.
     #[error("the body could not be read: {0}")]
     Body(BodyError),
@@ -231,7 +252,7 @@ impl Classify for ObjectError {
             | Self::NoSuchUpload(_) => FaultKind::NotFound,
             Self::BucketAlreadyExists(_) | Self::BucketAlreadyOwnedByYou(_) => FaultKind::Exists,
             Self::BucketNotEmpty(_) | Self::VersioningNeeded | Self::LockNeedsVersions => FaultKind::Conflict,
-            Self::Locked => FaultKind::Denied,
+            Self::Locked | Self::KeyWrong => FaultKind::Denied,
             Self::TooManyBuckets { .. }
             | Self::InvalidPart { .. }
             | Self::InvalidPartOrder
@@ -248,6 +269,10 @@ impl Classify for ObjectError {
             | Self::LockMissing
             | Self::RetainUntilPast
             | Self::BadRetentionPeriod
+            | Self::KeyMissing
+            | Self::KeyNotApplicable
+            | Self::PartKeyMissing
+            | Self::PartKeyWrong
             | Self::IncompleteBody { .. }
             | Self::SizeMismatch { .. } => FaultKind::Invalid,
             Self::TooLarge { .. } | Self::MetadataTooLarge { .. } | Self::HeadersTooLarge { .. } => FaultKind::TooLarge,

@@ -114,6 +114,11 @@ pub(crate) fn setting(bucket: BucketId, kind: SettingKind) -> Vec<u8> {
         .finish()
 }
 
+/// The key of which those of the bucket's objects are derived.
+pub(crate) fn bucket_key(bucket: BucketId) -> Vec<u8> {
+    KeyWriter::new(Table::BucketKey).u64(bucket.0).finish()
+}
+
 pub(crate) fn counter(bucket: BucketId, committer: CommitterId, what: Counted) -> Vec<u8> {
     KeyWriter::new(Table::Counter)
         .u64(bucket.0)
@@ -139,9 +144,13 @@ pub(crate) fn counted(key: &[u8]) -> Result<u8, baleen_meta::Error> {
 pub(crate) fn piece(at: &PieceAt) -> Option<Vec<u8>> {
     match *at {
         PieceAt::Empty => None,
-        PieceAt::Inline { id } => Some(KeyWriter::new(Table::InlineBody).fixed(&id).finish()),
-        PieceAt::Segment { segment, offset, .. } => Some(segment_extents(segment).u64(offset).finish()),
-        PieceAt::File { id } => Some(file_extent(BlobId::from_bytes(id))),
+        PieceAt::Inline { id } | PieceAt::SealedInline { id, .. } => {
+            Some(KeyWriter::new(Table::InlineBody).fixed(&id).finish())
+        }
+        PieceAt::Segment { segment, offset, .. } | PieceAt::SealedSegment { segment, offset, .. } => {
+            Some(segment_extents(segment).u64(offset).finish())
+        }
+        PieceAt::File { id } | PieceAt::SealedFile { id, .. } => Some(file_extent(BlobId::from_bytes(id))),
     }
 }
 

@@ -13,6 +13,7 @@ mod body;
 mod bucket;
 mod checksum;
 mod cors;
+mod encryption;
 mod error;
 mod hasher;
 mod headers;
@@ -32,6 +33,7 @@ pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
 pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
 pub use cors::{Cors, CorsRule};
+pub use encryption::{BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KeyCheck};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
 pub use list::{
@@ -43,6 +45,7 @@ pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
     Selection, Stored, WriteCondition,
 };
+pub use records::SEALED;
 pub use service::{Objects, Parts, Purged, Settings, Swept};
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, SettingKind, Settled,

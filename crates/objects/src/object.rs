@@ -1,7 +1,8 @@
 //! Objects: requests and answers.
 
 use crate::{
-    Body, Checksum, ChecksumAlgorithm, Governance, LateChecksum, Lock, ObjectHeaders, StoredChecksum, Tags, Version,
+    Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Governance, LateChecksum, Lock, ObjectHeaders,
+    StoredChecksum, Tags, Version,
 };
 use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
 
@@ -48,6 +49,8 @@ pub struct PutObject {
     pub lock: Lock,
     /// Its access control list.
     pub acl: Acl,
+    /// How it is kept.
+    pub encrypt: Encrypt,
     /// What the sender said about the bytes.
     pub expect: Expect,
     /// What must be true for the write to happen.
@@ -92,6 +95,8 @@ pub struct Stored {
     pub size: u64,
     /// When it was stored.
     pub modified: Timestamp,
+    /// How it is kept.
+    pub encrypted: Encrypted,
     /// Which version it became; `None` for a part, and in a bucket that has never kept versions.
     pub version: Option<Version>,
 }
@@ -150,6 +155,8 @@ pub struct ObjectHead {
     pub lock: Lock,
     /// Its access control list.
     pub acl: Acl,
+    /// How it is kept.
+    pub encrypted: Encrypted,
     /// The checksum stored with it.
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
@@ -212,6 +219,10 @@ pub struct CopyObject {
     pub lock: Lock,
     /// The access control list of the copy, which never has the source's.
     pub acl: Acl,
+    /// The key of the source, if it is a customer's.
+    pub source_key: Option<CustomerKey>,
+    /// How the copy is kept, which is never as the source is.
+    pub encrypt: Encrypt,
     /// The checksum algorithm of the copy; without it the source's.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.

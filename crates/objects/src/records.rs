@@ -25,6 +25,7 @@ macro_rules! mirrors {
 
 mod acl;
 mod body;
+mod encryption;
 mod lock;
 mod v1;
 mod versions;
@@ -34,6 +35,8 @@ pub(crate) use body::{
     BodyRecord, ExtentPage, LiveExtent, PAGE_PIECES_MAX, Piece, PieceAt, RECORD_PIECES_MAX, decode_inline,
     encode_inline,
 };
+pub use encryption::SEALED;
+pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord};
 pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 
@@ -145,6 +148,7 @@ pub(crate) struct ObjectRecord {
     pub(crate) tags: TagsRecord,
     pub(crate) acl: AclRecord,
     pub(crate) lock: LockRecord,
+    pub(crate) encryption: EncryptionRecord,
     pub(crate) body: BodyRecord,
 }
 
@@ -165,6 +169,7 @@ impl Record for ObjectRecord {
             tags: TagsRecord::new(),
             acl: AclRecord::default(),
             lock: LockRecord::default(),
+            encryption: EncryptionRecord::No,
             body: before.body,
         }
     }
@@ -311,6 +316,7 @@ pub(crate) struct UploadRecord {
     /// Whether the client chose the algorithm.
     pub(crate) chosen: bool,
     pub(crate) composite: bool,
+    pub(crate) encryption: EncryptionRecord,
 }
 
 impl Record for UploadRecord {
@@ -327,6 +333,7 @@ impl Record for UploadRecord {
             algorithm: before.algorithm,
             chosen: before.chosen,
             composite: before.composite,
+            encryption: EncryptionRecord::No,
         }
     }
 }
@@ -367,8 +374,25 @@ pub(crate) struct CompletedRecord {
     pub(crate) checksum: Option<ChecksumRecord>,
     pub(crate) size: u64,
     pub(crate) modified_ns: i64,
+    pub(crate) encryption: EncryptionRecord,
 }
-first_version!(CompletedRecord, "completed upload");
+
+impl Record for CompletedRecord {
+    const NAME: &'static str = "completed upload";
+    const VERSION: u8 = 2;
+    type Before = v1::CompletedRecord;
+    fn migrate(before: v1::CompletedRecord) -> Self {
+        Self {
+            bucket: before.bucket,
+            key: before.key,
+            etag: before.etag,
+            checksum: before.checksum,
+            size: before.size,
+            modified_ns: before.modified_ns,
+            encryption: EncryptionRecord::No,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod commit;
 mod complete;
 mod copy;
 mod create_upload;
+mod encryption;
 mod get;
 mod history;
 mod ingest;
@@ -34,6 +35,7 @@ use crate::{ChecksumAlgorithm, ObjectError};
 use baleen_blob::{Blobs, OwnerTag};
 use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
 use baleen_runtime::{Clock, Entropy};
+use baleen_sealing::Sealer;
 use baleen_types::{BucketName, UploadId};
 use baleen_usage::Usage;
 use bytes::Bytes;
@@ -75,6 +77,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance, for ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Seals the keys of what is encrypted; [`crate::SEALED`] lists them.
+    pub sealer: Arc<Sealer>,
 }
 
 /// Buckets, objects and uploads.
@@ -88,6 +92,7 @@ pub struct Objects {
     blobs: Blobs,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    sealer: Arc<Sealer>,
     queues: Vec<Mutex<()>>,
     usage: Arc<Usage>,
 }
@@ -111,6 +116,7 @@ impl Objects {
             blobs: parts.blobs,
             clock: parts.clock,
             entropy: parts.entropy,
+            sealer: parts.sealer,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
         })
     }

@@ -3,7 +3,8 @@
 pub(crate) mod assemble;
 
 use crate::{
-    Body, Checksum, ChecksumAlgorithm, ChecksumKind, Expect, Lock, ObjectHeaders, ObjectVersion, Tags, WriteCondition,
+    Body, Checksum, ChecksumAlgorithm, ChecksumKind, CustomerKey, Encrypt, Encrypted, Expect, Lock, ObjectHeaders,
+    ObjectVersion, Tags, WriteCondition,
 };
 use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
@@ -20,6 +21,8 @@ pub struct CreateUpload {
     pub lock: Lock,
     /// The access control list it will have.
     pub acl: Acl,
+    /// How its parts are kept.
+    pub encrypt: Encrypt,
     /// The checksum of parts and object; without it CRC64NVME over the whole object, as AWS does.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is made; without it the algorithm's usual way.
@@ -48,6 +51,8 @@ pub struct Upload {
     pub checksum_kind: ChecksumKind,
     /// Whether the client chose the algorithm; if not, it is not echoed.
     pub checksum_chosen: bool,
+    /// How its parts are kept.
+    pub encrypted: Encrypted,
 }
 
 /// A request to store one part. A part which exists is replaced.
@@ -60,6 +65,8 @@ pub struct PutPart {
     pub body: Body,
     /// Their number, if it was announced.
     pub length: Option<u64>,
+    /// The key under which the upload was begun, if it is a customer's.
+    pub key: Option<CustomerKey>,
     /// What the sender said about the bytes.
     pub expect: Expect,
 }
@@ -73,6 +80,10 @@ pub struct CopyPart {
     pub range: Option<ByteRange>,
     /// Tags of which the source must have one; empty for no condition.
     pub source_if_match: Vec<ETag>,
+    /// The key of the source, if it is a customer's.
+    pub source_key: Option<CustomerKey>,
+    /// The key under which the upload was begun, if it is a customer's.
+    pub key: Option<CustomerKey>,
     /// Of which upload.
     pub upload: UploadPath,
     /// Its place in the object.
@@ -92,6 +103,8 @@ pub struct Part {
     pub modified: Timestamp,
     /// Its checksum in the upload's algorithm.
     pub checksum: Checksum,
+    /// How it is kept.
+    pub encrypted: Encrypted,
 }
 
 /// A request to make the object.
@@ -105,6 +118,8 @@ pub struct CompleteUpload {
     pub checksum: Option<Checksum>,
     /// The whole object's size, as the client knows it.
     pub size: Option<u64>,
+    /// The key under which the upload was begun, if it is a customer's and is sent once more; it has to be that key then.
+    pub key: Option<CustomerKey>,
     /// What must be true of the object which is there now.
     pub condition: WriteCondition,
 }

@@ -142,6 +142,8 @@ async fn no_way_removes_a_protected_version() {
 
 fn copy_onto(key: &str, version: Version) -> CopyObject {
     CopyObject {
+        encrypt: baleen_objects::Encrypt::AsBucket,
+        source_key: None,
         source: of(key, version),
         source_if_match: Vec::new(),
         to: at(key),
@@ -248,6 +250,7 @@ async fn a_default_is_for_what_comes_without_a_lock() {
     put_locked(&store, "held", &small("p"), HELD).await;
     store.complete(&begun, &[begun_part]).await.unwrap();
     let upload = CreateUpload {
+        encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("upload"),
         headers: ObjectHeaders::default(),
         tags: Tags::default(),
@@ -321,6 +324,7 @@ async fn a_bucket_without_object_lock_takes_none() {
             assert!(matches!(store.objects.copy(copy).await, Err(ObjectError::LockMissing)));
         }
         let upload = CreateUpload {
+            encrypt: baleen_objects::Encrypt::AsBucket,
             at: at("k"),
             headers: ObjectHeaders::default(),
             tags: Tags::default(),

@@ -176,6 +176,7 @@ async fn checksums_of_uploads() {
     let dir = tempfile::tempdir().unwrap();
     let store = model(dir.path()).with_bucket().await;
     let create = |algorithm, kind| CreateUpload {
+        encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("k"),
         headers: ObjectHeaders::default(),
         lock: baleen_objects::Lock::default(),
@@ -192,6 +193,7 @@ async fn checksums_of_uploads() {
     let bytes = small("Hello world\n123\n");
     let crc32 = Checksum::parse(ChecksumAlgorithm::Crc32, "uWvPlg==").unwrap();
     let part_of = |path, checksum| PutPart {
+        key: None,
         upload: path,
         part: number(1),
         body: common::body(&bytes),
@@ -249,6 +251,8 @@ async fn parts_are_copied() {
     store.put("source", &source).await.unwrap();
     let upload = store.begin("k").await;
     let copy = |range| CopyPart {
+        key: None,
+        source_key: None,
         source: at("source").into(),
         range,
         source_if_match: Vec::new(),

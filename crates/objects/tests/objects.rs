@@ -437,6 +437,8 @@ async fn copies() {
             .await
             .unwrap();
         let copy = |to: &str, headers| CopyObject {
+            encrypt: baleen_objects::Encrypt::AsBucket,
+            source_key: None,
             source: at("a").into(),
             to: at(to),
             headers,

@@ -39,6 +39,8 @@ async fn put_tagged(store: &Store, key: &str, tags: Tags) {
 
 fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>, tags: Directive<Tags>) -> CopyObject {
     CopyObject {
+        encrypt: baleen_objects::Encrypt::AsBucket,
+        source_key: None,
         source: at(from).into(),
         source_if_match: Vec::new(),
         to: at(to),
@@ -62,6 +64,7 @@ async fn they_come_with_a_put_an_upload_or_a_copy() {
     store.put("put", &small("again")).await.unwrap();
     assert_eq!(tags_of(&store, &at("put")).await, Tags::default());
     let upload = CreateUpload {
+        encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("upload"),
         headers: ObjectHeaders::default(),
         lock: baleen_objects::Lock::default(),

@@ -55,6 +55,8 @@ async fn objects(store: &Store) -> (u64, u64) {
 
 fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
     CopyObject {
+        encrypt: baleen_objects::Encrypt::AsBucket,
+        source_key: None,
         source: at(from).into(),
         source_if_match: Vec::new(),
         to: at(to),
@@ -136,6 +138,8 @@ async fn an_upload_in_parts_counts_when_it_is_completed_and_only_what_is_listed(
     store.put_part(&upload, 3, &pattern(77, 4)).await.unwrap();
     assert_eq!(transferred(&store).await, (70_000, 0, 0));
     let copied = CopyPart {
+        key: None,
+        source_key: None,
         upload: upload.clone(),
         part: number(2),
         source: at("source").into(),

@@ -170,6 +170,8 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
         Step::Restore(n) => {
             let Some((key, known)) = model.nth(n) else { return };
             let copy = baleen_objects::CopyObject {
+                encrypt: baleen_objects::Encrypt::AsBucket,
+                source_key: None,
                 source: version(&key, known.name),
                 to: at(&key),
                 headers: Directive::Replace(ObjectHeaders::default()),

@@ -56,6 +56,7 @@ keys! {
         S3XAmzCopySource = "s3:x-amz-copy-source",
         S3XAmzMetadataDirective = "s3:x-amz-metadata-directive",
         S3XAmzServerSideEncryption = "s3:x-amz-server-side-encryption",
+        S3XAmzServerSideEncryptionAwsKmsKeyId = "s3:x-amz-server-side-encryption-aws-kms-key-id",
         S3XAmzServerSideEncryptionCustomerAlgorithm = "s3:x-amz-server-side-encryption-customer-algorithm",
         S3XAmzStorageClass = "s3:x-amz-storage-class",
         S3XAmzContentSha256 = "s3:x-amz-content-sha256",

@@ -255,7 +255,11 @@ impl BlockOpener {
     /// `DoesNotOpen`, also for a block too many.
     pub fn open(&mut self, sealed: &[u8]) -> Result<Bytes, DoesNotOpen> {
         let first = self.number * BLOCK_PLAIN_BYTES as u64;
-        let left = self.size.checked_sub(first).filter(|left| *left > 0).ok_or(DoesNotOpen)?;
+        let left = self
+            .size
+            .checked_sub(first)
+            .filter(|left| *left > 0)
+            .ok_or(DoesNotOpen)?;
         let place = Place {
             number: self.number,
             is_last: left <= BLOCK_PLAIN_BYTES as u64,

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) usage: baleen_usage::Settings,
     /// What of public access is blocked for all buckets.
     pub(crate) blocked: PublicAccessBlock,
+    /// Whether customers' keys are taken over encrypted connections only.
+    pub(crate) secure_keys_only: bool,
     /// What the audit log keeps, and for how long.
     pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.

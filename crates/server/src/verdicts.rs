@@ -29,7 +29,6 @@ const NEVER_DONE: &[&str] = &[
     "RSFederatedLogin",
     "SAMLConsume",
     "DownloadCapture",
-    "GetBucketEncryption",
     "(unknown action)",
     "(unknown call)",
     "(unknown route)",

@@ -193,6 +193,7 @@ pub(crate) async fn build(
             blobs,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            sealer: Arc::clone(&sealer),
         },
     );
     // Before anybody is served: it has to know what is live before the first deletion.
@@ -229,6 +230,7 @@ pub(crate) async fn build(
             domains: names.of_buckets(),
             blocked: config.blocked,
             signature_v2: config.signature_v2,
+            secure_keys_only: config.secure_keys_only,
         },
         baleen_api_s3::Parts {
             objects: Arc::clone(&objects),

@@ -117,6 +117,7 @@ impl World {
                 blobs: Blobs::open(&dir.path().join("blob"), volume, entropy.clone()).unwrap(),
                 clock: clock.clone(),
                 entropy: entropy.clone(),
+                sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),
             },
         );
         let supervisor = Supervisor::new(clock.clone(), Shutdown::new());

@@ -79,6 +79,7 @@ impl Bench {
                 blobs: Blobs::open(&folder.path().join("blobs"), volume, entropy.clone()).unwrap(),
                 clock: clock.clone(),
                 entropy: entropy.clone(),
+                sealer: Arc::new(Sealer::new(&Zeroizing::new([3; 32]))),
             },
         );
         let audit = Audit::start(

@@ -8,6 +8,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition};
+use crate::encryption::{self, SentKey, Told, key_of};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -19,6 +20,8 @@ pub(super) async fn run(
 ) -> Answer<CompleteMultipartUploadOutput> {
     unsupported::refuse(&request.headers)?;
     unsupported::refuse_locks(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent = SentKey::of(&request.headers)?;
     let checksum = object_checksum(&request)?;
     let input = request.input;
     let listed = input.multipart_upload.and_then(|list| list.parts).unwrap_or_default();
@@ -42,6 +45,7 @@ pub(super) async fn run(
             parts,
             checksum,
             size,
+            key: key_of(sent.as_ref()).cloned(),
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
         })
         .await?;
@@ -53,6 +57,8 @@ pub(super) async fn run(
         version_id: version_id(stored.version),
         ..Default::default()
     };
+    // Of a customer's key AWS tells nothing here.
+    output.server_side_encryption = Told::of(&stored.encrypted, None).algorithm;
     put_checksum!(output, stored.checksum.as_ref());
     output.checksum_type = stored.checksum.as_ref().map(checksum_type);
     Ok(S3Response::new(output))

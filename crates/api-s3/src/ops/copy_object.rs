@@ -14,6 +14,7 @@ use crate::access::{Call, UnreadableTags};
 use crate::convert::{
     checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition,
 };
+use crate::encryption::{self, SentKey, put_encryption};
 use crate::fault::Fault;
 use crate::locking::header_lock;
 use crate::services::Services;
@@ -26,6 +27,8 @@ pub(super) async fn run(
 ) -> Answer<CopyObjectOutput> {
     unsupported::refuse(&request.headers)?;
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
+    let (encrypt, sent) = encryption::asked(&request.headers)?;
+    let source_key = SentKey::of_source(&request.headers)?;
     let may_read_tags = request.extensions.get::<UnreadableTags>().is_none();
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
@@ -38,7 +41,7 @@ pub(super) async fn run(
     };
     let asked = copy_tags(input.copy_source_if_match.as_ref())?;
     let source_if_match = source_tags(asked, request.extensions.get())?;
-    check_source(services, &source, &conditions).await?;
+    check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Directive::Copy,
         Some(MetadataDirective::REPLACE) => Directive::Replace(object_headers(&request.headers, input.metadata)?),
@@ -67,6 +70,8 @@ pub(super) async fn run(
             source_if_match,
             condition: destination_condition(&request.headers)?,
             acl,
+            source_key,
+            encrypt,
         })
         .await?;
     let mut result = CopyObjectResult {
@@ -76,12 +81,14 @@ pub(super) async fn run(
     };
     put_checksum!(result, stored.checksum.as_ref());
     result.checksum_type = stored.checksum.as_ref().map(checksum_type);
-    Ok(S3Response::new(CopyObjectOutput {
+    let mut output = CopyObjectOutput {
         copy_object_result: Some(result),
         copy_source_version_id: source_version,
         version_id: version_id(stored.version),
         ..Default::default()
-    }))
+    };
+    put_encryption!(output, &stored.encrypted, sent.as_ref());
+    Ok(S3Response::new(output))
 }
 
 /// The tags of a copy that keeps those of its source. To copy them is to read them there and to write them here (AWS,

@@ -1,6 +1,6 @@
 //! Conditions on the source of a copy.
 
-use baleen_objects::{ObjectVersion, Selection};
+use baleen_objects::{CustomerKey, ObjectVersion, Selection};
 use baleen_types::{ETag, Timestamp};
 use s3s::dto::{self, ETagCondition};
 
@@ -29,7 +29,7 @@ pub(super) fn source_tags(asked: Vec<ETag>, pinned: Option<&PinnedSource>) -> Re
 /// Judges the conditions, when there are any.
 pub(super) async fn check_source(
     services: &Services,
-    source: &ObjectVersion,
+    (source, key): (&ObjectVersion, Option<&CustomerKey>),
     conditions: &SourceConditions<'_>,
 ) -> Result<(), Fault> {
     let SourceConditions {
@@ -41,7 +41,7 @@ pub(super) async fn check_source(
     if none_match.is_none() && modified_since.is_none() && unmodified_since.is_none() {
         return Ok(());
     }
-    let (head, _) = services.objects.head(source, Selection::Whole).await?;
+    let (head, _) = services.objects.head_with(source, Selection::Whole, key).await?;
     let matched = match none_match {
         None => false,
         Some(ETagCondition::Any) => true,

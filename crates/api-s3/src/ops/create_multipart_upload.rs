@@ -9,6 +9,7 @@ use super::tagging::header_tags;
 use super::{Answer, acls};
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, object_headers};
+use crate::encryption::{self, put_encryption};
 use crate::fault::Fault;
 use crate::locking::header_lock;
 use crate::services::Services;
@@ -29,6 +30,7 @@ pub(super) async fn run(
         ));
     }
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
+    let (encrypt, sent) = encryption::asked(&request.headers)?;
     let input = request.input;
     let algorithm = input
         .checksum_algorithm
@@ -50,15 +52,18 @@ pub(super) async fn run(
             checksum_algorithm: algorithm,
             checksum_kind: kind,
             acl,
+            encrypt,
         })
         .await?;
     let chosen = upload.checksum_chosen;
-    Ok(S3Response::new(CreateMultipartUploadOutput {
+    let mut output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload.path.upload.to_string()),
         checksum_algorithm: chosen.then(|| checksum_algorithm(upload.checksum_algorithm)),
         checksum_type: chosen.then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
         ..Default::default()
-    }))
+    };
+    put_encryption!(output, &upload.encrypted, sent.as_ref());
+    Ok(S3Response::new(output))
 }

@@ -9,6 +9,7 @@ use super::reading::{check, content_range, describe, is_of_another, other_header
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{body_out, size};
+use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::locking::readable;
 use crate::services::Services;
 use crate::unsupported;
@@ -19,21 +20,34 @@ pub(super) async fn run(
     mut request: S3Request<GetObjectInput>,
 ) -> Answer<GetObjectOutput> {
     unsupported::refuse(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent = SentKey::of(&request.headers)?;
+    let key = key_of(sent.as_ref());
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
     let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
     let mut selection = selection(asked.range, input.part_number)?;
     let of = call.version(input.version_id.as_deref())?;
-    let mut opened = services.objects.open(&of, selection).await;
-    if is_of_another(services, &of, &asked, opened.as_ref().map(|opened| &opened.head.etag)).await? {
+    let mut opened = services.objects.open_with(&of, selection, key).await;
+    if is_of_another(
+        services,
+        (&of, key),
+        &asked,
+        opened.as_ref().map(|opened| &opened.head.etag),
+    )
+    .await?
+    {
         selection = Selection::Whole;
-        opened = services.objects.open(&of, selection).await;
+        opened = services.objects.open_with(&of, selection, key).await;
     }
     let opened = match opened {
         Ok(opened) => opened,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(&conditions, &services.objects.head(&of, Selection::Whole).await?.0)?;
+            check(
+                &conditions,
+                &services.objects.head_with(&of, Selection::Whole, key).await?.0,
+            )?;
             return Err(ObjectError::InvalidRange { size }.into());
         }
         Err(error) => return Err(error.into()),
@@ -55,6 +69,7 @@ pub(super) async fn run(
             .checksum_mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
+    put_encryption!(output, &head.encrypted, sent.as_ref());
     let lock = readable(&call, head.lock)?;
     describe!(output, head, checksum_wanted, lock);
     let mut response = S3Response::with_headers(output, headers);

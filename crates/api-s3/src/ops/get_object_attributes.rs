@@ -10,6 +10,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::convert::{checksum_type, etag, put_checksum, size, timestamp, version_id};
+use crate::encryption::{self, SentKey, key_of};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -28,6 +29,8 @@ pub(super) async fn run(
     request: S3Request<GetObjectAttributesInput>,
 ) -> Answer<GetObjectAttributesOutput> {
     unsupported::refuse(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent = SentKey::of(&request.headers)?;
     let input = request.input;
     // The codec takes a list of headers, and most clients send one with commas.
     let asked = input
@@ -42,7 +45,7 @@ pub(super) async fn run(
     let wants = |name| asked.contains(&name);
     let page = Page::of(input.max_parts, input.part_number_marker)?;
     let of = call.version(input.version_id.as_deref())?;
-    let (head, parts) = services.objects.parts_of(&of).await?;
+    let (head, parts) = services.objects.parts_of(&of, key_of(sent.as_ref())).await?;
     call.confirm(&head)?;
     let storage_class = StorageClass::from_static(StorageClass::STANDARD);
     Ok(S3Response::new(GetObjectAttributesOutput {

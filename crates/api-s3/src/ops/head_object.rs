@@ -11,6 +11,7 @@ use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::size;
 use crate::door::StatusOverride;
+use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::locking::readable;
 use crate::services::Services;
 use crate::unsupported;
@@ -21,21 +22,27 @@ pub(super) async fn run(
     mut request: S3Request<HeadObjectInput>,
 ) -> Answer<HeadObjectOutput> {
     unsupported::refuse(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent = SentKey::of(&request.headers)?;
+    let key = key_of(sent.as_ref());
     let conditions = request.extensions.remove::<Conditions>().unwrap_or_default();
     let asked = request.extensions.remove::<AskedRange>().unwrap_or_default();
     let input = request.input;
     let mut selection = selection(asked.range, input.part_number)?;
     let of = call.version(input.version_id.as_deref())?;
-    let mut found = services.objects.head(&of, selection).await;
-    if is_of_another(services, &of, &asked, found.as_ref().map(|found| &found.0.etag)).await? {
+    let mut found = services.objects.head_with(&of, selection, key).await;
+    if is_of_another(services, (&of, key), &asked, found.as_ref().map(|found| &found.0.etag)).await? {
         selection = Selection::Whole;
-        found = services.objects.head(&of, selection).await;
+        found = services.objects.head_with(&of, selection, key).await;
     }
     let (head, served) = match found {
         Ok(found) => found,
         // A failed condition is told before a range that cannot be served.
         Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(&conditions, &services.objects.head(&of, Selection::Whole).await?.0)?;
+            check(
+                &conditions,
+                &services.objects.head_with(&of, Selection::Whole, key).await?.0,
+            )?;
             return Err(ObjectError::InvalidRange { size }.into());
         }
         Err(error) => return Err(error.into()),
@@ -56,6 +63,7 @@ pub(super) async fn run(
             .checksum_mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
+    put_encryption!(output, &head.encrypted, sent.as_ref());
     let lock = readable(&call, head.lock)?;
     describe!(output, head, checksum_wanted, lock);
     let mut response = S3Response::with_headers(output, headers);

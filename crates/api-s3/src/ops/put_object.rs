@@ -8,6 +8,7 @@ use super::tagging::header_tags;
 use super::{Answer, acls};
 use crate::access::Call;
 use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
+use crate::encryption::{self, put_encryption};
 use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
@@ -19,6 +20,7 @@ pub(super) async fn run(
 ) -> Answer<PutObjectOutput> {
     unsupported::refuse(&request.headers)?;
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
+    let (encrypt, sent) = encryption::asked(&request.headers)?;
     let expect = expect(&request)?;
     let input = request.input;
     let stored = services
@@ -33,6 +35,7 @@ pub(super) async fn run(
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
             body: body_in(input.body),
             acl,
+            encrypt,
         })
         .await?;
     let mut output = PutObjectOutput {
@@ -40,6 +43,7 @@ pub(super) async fn run(
         version_id: version_id(stored.version),
         ..Default::default()
     };
+    put_encryption!(output, &stored.encrypted, sent.as_ref());
     put_checksum!(output, stored.checksum.as_ref());
     output.checksum_type = stored.checksum.as_ref().map(checksum_type);
     Ok(S3Response::new(output))

@@ -1,6 +1,6 @@
 //! What GetObject and HeadObject have in common.
 
-use baleen_objects::{ObjectError, ObjectHead, ObjectVersion, Selection};
+use baleen_objects::{CustomerKey, ObjectError, ObjectHead, ObjectVersion, Selection};
 use baleen_types::{ByteRange, ETag, ServedRange};
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -24,7 +24,7 @@ pub(super) fn selection(range: Option<ByteRange>, part: Option<i32>) -> Result<S
 /// Whether a range was found in, or does not fit, another object than the one that it is asked of.
 pub(super) async fn is_of_another(
     services: &Services,
-    of: &ObjectVersion,
+    (of, key): (&ObjectVersion, Option<&CustomerKey>),
     asked: &AskedRange,
     found: Result<&ETag, &ObjectError>,
 ) -> Result<bool, Fault> {
@@ -34,7 +34,7 @@ pub(super) async fn is_of_another(
     match found {
         Ok(tag) => Ok(!asked.is_of(tag)),
         Err(ObjectError::InvalidRange { .. }) => {
-            let (head, _) = services.objects.head(of, Selection::Whole).await?;
+            let (head, _) = services.objects.head_with(of, Selection::Whole, key).await?;
             Ok(!asked.is_of(&head.etag))
         }
         // Told as it is.

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::convert::{body_in, etag, expect, part_number, put_checksum, upload_id};
+use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::services::Services;
 use crate::unsupported;
 
@@ -17,6 +18,8 @@ pub(super) async fn run(
 ) -> Answer<UploadPartOutput> {
     unsupported::refuse(&request.headers)?;
     unsupported::refuse_locks(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent_key = SentKey::of(&request.headers)?;
     let expect = expect(&request)?;
     let (sent, named) = (expect.checksum.clone(), expect.checksum_algorithm);
     let input = request.input;
@@ -30,6 +33,7 @@ pub(super) async fn run(
             part: part_number(input.part_number)?,
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             expect,
+            key: key_of(sent_key.as_ref()).cloned(),
             body: body_in(input.body),
         })
         .await?;
@@ -45,6 +49,7 @@ pub(super) async fn run(
             .then(|| stored.checksum.clone())
     };
     let checksum = sent.or_else(own).map(StoredChecksum::full);
+    put_encryption!(output, &stored.encrypted, sent_key.as_ref());
     put_checksum!(output, checksum.as_ref());
     Ok(S3Response::new(output))
 }

@@ -9,6 +9,7 @@ use super::Answer;
 use super::copying::{SourceConditions, check_source, source_tags};
 use crate::access::Call;
 use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id, version_id};
+use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::fault::Fault;
 use crate::services::Services;
 use crate::unsupported;
@@ -20,6 +21,9 @@ pub(super) async fn run(
 ) -> Answer<UploadPartCopyOutput> {
     unsupported::refuse(&request.headers)?;
     unsupported::refuse_locks(&request.headers)?;
+    encryption::refuse_choice(&request.headers)?;
+    let sent = SentKey::of(&request.headers)?;
+    let source_key = SentKey::of_source(&request.headers)?;
     let input = request.input;
     let source = copy_source(&input.copy_source)?;
     let source_version = version_id(source.version);
@@ -31,13 +35,15 @@ pub(super) async fn run(
     };
     let asked = copy_tags(input.copy_source_if_match.as_ref())?;
     let source_if_match = source_tags(asked, request.extensions.get())?;
-    check_source(services, &source, &conditions).await?;
+    check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let stored = services
         .objects
         .copy_part(CopyPart {
             source,
             range: input.copy_source_range.as_deref().map(source_range).transpose()?,
             source_if_match,
+            source_key,
+            key: key_of(sent.as_ref()).cloned(),
             upload: UploadPath {
                 at: call.path()?,
                 upload: upload_id(&input.upload_id)?,
@@ -50,13 +56,15 @@ pub(super) async fn run(
         last_modified: Some(timestamp(stored.modified)),
         ..Default::default()
     };
-    let checksum = StoredChecksum::full(stored.checksum);
+    let checksum = StoredChecksum::full(stored.checksum.clone());
     put_checksum!(result, Some(&checksum));
-    Ok(S3Response::new(UploadPartCopyOutput {
+    let mut output = UploadPartCopyOutput {
         copy_part_result: Some(result),
         copy_source_version_id: source_version,
         ..Default::default()
-    }))
+    };
+    put_encryption!(output, &stored.encrypted, sent.as_ref());
+    Ok(S3Response::new(output))
 }
 
 /// Unlike the range of a GET, this one must have both ends (AWS, UploadPartCopy `x-amz-copy-source-range`).

@@ -193,11 +193,11 @@ async fn what_is_not_built_says_so() {
         ("x-amz-acl", "public-read", "AccessControlListNotSupported"),
         ("x-amz-grant-read", "id=100000000002", "AccessControlListNotSupported"),
         ("x-amz-storage-class", "GLACIER", "InvalidStorageClass"),
-        ("x-amz-server-side-encryption", "AES256", "NotImplemented"),
+        ("x-amz-server-side-encryption", "aws:kms", "NotImplemented"),
         (
             "x-amz-server-side-encryption-customer-algorithm",
             "AES256",
-            "NotImplemented",
+            "InvalidArgument",
         ),
         ("x-amz-object-lock-legal-hold", "ON", "InvalidRequest"),
         ("x-amz-website-redirect-location", "/x", "NotImplemented"),

@@ -103,7 +103,8 @@ fn the_weight_of_each_operation() {
         of(Weight::Change),
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging \
          PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
-         DeleteBucketOwnershipControls PutObjectLockConfiguration PutBucketAcl RSPresignLink"
+         DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption PutObjectLockConfiguration PutBucketAcl \
+         RSPresignLink"
     );
     assert_eq!(
         of(Weight::Look),

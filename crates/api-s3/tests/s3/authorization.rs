@@ -40,6 +40,12 @@ fn request(name: &str) -> Ask {
         ),
         "DeleteBucketOwnershipControls" => delete("/bucket?ownershipControls"),
         "GetBucketEncryption" => get("/bucket?encryption"),
+        "PutBucketEncryption" => put("/bucket?encryption").body(
+            "<ServerSideEncryptionConfiguration><Rule>\
+             <ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>\
+             </ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+        ),
+        "DeleteBucketEncryption" => delete("/bucket?encryption"),
         "GetBucketNotificationConfiguration" => get("/bucket?notification"),
         "GetBucketRequestPayment" => get("/bucket?requestPayment"),
         "GetBucketAccelerateConfiguration" => get("/bucket?accelerate"),
@@ -150,7 +156,8 @@ async fn the_owner_is_let_in_everywhere() {
             | "PutBucketPolicy"
             | "DeleteBucketPolicy"
             | "DeletePublicAccessBlock"
-            | "DeleteBucketOwnershipControls" => 204,
+            | "DeleteBucketOwnershipControls"
+            | "DeleteBucketEncryption" => 204,
             // There is none; nor the upload of the rest.
             "GetBucketPolicy"
             | "GetBucketPolicyStatus"

@@ -134,8 +134,6 @@ async fn settings_that_are_always_the_same() {
             .fails(put(&format!("/bucket?{query}")).body("<x/>"), 501, "NotImplemented")
             .await;
     }
-    let code = "ServerSideEncryptionConfigurationNotFoundError";
-    server.fails(get("/bucket?encryption"), 404, code).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use baleen_meta::Meta;
 use baleen_objects::{Objects, PublicAccessBlock, Selection};
 use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, Session, SessionKind, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_sealing::{MasterKey, Sealer};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, ChunkChain, PathStyle, PayloadMode, encode_path, sha256, v2};
 use baleen_types::{
@@ -226,13 +227,26 @@ impl Credentials for Keys {
     }
 }
 
+/// The owner, as the edge knows it.
+pub(crate) async fn owner() -> Principal {
+    match Keys.access_key(OWNER.access_key_id).await {
+        Ok(Lookup::Found(key)) => key.principal,
+        _ => unreachable!("it is there"),
+    }
+}
+
 impl Server {
     pub(crate) fn new() -> Self {
-        Self::blocking(PublicAccessBlock::default())
+        Self::with(|_| {})
     }
 
     /// A server whose operator blocks public access.
     pub(crate) fn blocking(blocked: PublicAccessBlock) -> Self {
+        Self::with(|settings| settings.blocked = blocked)
+    }
+
+    /// A server whose operator has set something.
+    pub(crate) fn with(set: impl FnOnce(&mut Settings)) -> Self {
         let volume = TempDir::new().unwrap();
         let clock = ManualClock::new(BEGIN);
         let entropy = SeededEntropy::new(42);
@@ -250,14 +264,17 @@ impl Server {
                 blobs,
                 clock: clock.clone(),
                 entropy: entropy.clone(),
+                sealer: Arc::new(Sealer::new(&MasterKey::new([3; 32]))),
             },
         );
-        let settings = Settings {
+        let mut settings = Settings {
             region: RegionName::parse("eu-central-7").unwrap(),
             domains: vec!["s3.example.com".to_owned()],
-            blocked,
             signature_v2: true,
+            blocked: PublicAccessBlock::default(),
+            secure_keys_only: false,
         };
+        set(&mut settings);
         let network = Arc::new(Network::default());
         let door_parts = baleen_api_s3::Parts {
             objects: Arc::clone(&objects),

@@ -10,6 +10,7 @@ mod authorization;
 mod buckets;
 mod conditions;
 mod deletions;
+mod encryption;
 mod harness;
 mod hostile;
 mod keys;

@@ -10,7 +10,7 @@ const UNKNOWN: [&str; 6] = [
     "metadataConfiguration",
     "metadataInventoryTable=",
     "renameObject",
-    "encryption",
+    "inventory",
     "abac=x&x-id=Something",
     "%72enameObject",
 ];

@@ -5,8 +5,8 @@ use crate::limits::{STORE_ATTEMPTS_MAX, STORE_PAUSE};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_objects::{
-    CompleteUpload, CompletedPart, CreateUpload, Expect, ObjectError, ObjectHeaders, Objects, PutObject, PutPart,
-    Selection, Tags, UploadPath, WriteCondition, body_from_bytes,
+    CompleteUpload, CompletedPart, CreateUpload, Encrypt, Expect, ObjectError, ObjectHeaders, Objects, PutObject,
+    PutPart, Selection, Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::Clock;
 use baleen_types::{AccountId, BucketName, Classify, ETag, ObjectKey, ObjectPath, PartNumber, UploadId};
@@ -103,6 +103,7 @@ impl Sink for OwnSink {
                 expect: Expect::default(),
                 condition: WriteCondition::None,
                 acl: baleen_types::Acl::default(),
+                encrypt: Encrypt::AsBucket,
             })
         };
         self.patiently(put).await.map(drop)
@@ -119,6 +120,7 @@ impl Sink for OwnSink {
                 checksum_algorithm: None,
                 checksum_kind: None,
                 acl: baleen_types::Acl::default(),
+                encrypt: Encrypt::AsBucket,
             })
         };
         let upload = self.patiently(create).await?;
@@ -137,6 +139,7 @@ impl Sink for OwnSink {
                 length: Some(body.len() as u64),
                 body: body_from_bytes(body.clone()),
                 expect: Expect::default(),
+                key: None,
             })
         };
         let part = self.patiently(put).await?;
@@ -159,6 +162,7 @@ impl Sink for OwnSink {
             parts: parts.iter().map(completed).collect::<Result<_, _>>()?,
             checksum: None,
             size: None,
+            key: None,
             condition: WriteCondition::None,
         };
         let complete = || self.objects.complete_upload(request.clone());

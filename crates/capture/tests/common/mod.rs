@@ -55,6 +55,7 @@ impl Disk {
             blobs: Blobs::open(&dir.path().join("blob"), volume, entropy.clone()).unwrap(),
             clock: clock.clone(),
             entropy,
+            sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),
         };
         Self {
             meta,

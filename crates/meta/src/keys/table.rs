@@ -31,6 +31,8 @@ tables! {
     BucketByOwner = b'b' Account,
     /// `7` bucket id, kind: one of the bucket's settings.
     BucketSetting = b'7' Hanging,
+    /// `8` bucket id: the sealed key of which the keys of the bucket's objects are derived.
+    BucketKey = b'8' Hanging,
     /// `O` bucket id, object key: the current version, with its inline body or extent list. Never a delete marker, so
     /// that listing never skips.
     Object = b'O' Hanging,

@@ -3,6 +3,7 @@
 use crate::ObjectError;
 use baleen_blob::{BlobId, Extent, Place};
 use baleen_meta::record::first_version;
+use baleen_sealing::blocks::{Salt, sealed_length};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub(crate) enum BodyRecord {
 /// Most pieces inside an object's record; more go to pages, so that listings read short records.
 pub(crate) const RECORD_PIECES_MAX: usize = 16;
 
-/// Pieces in one page: at most 45 bytes each, so that a page is below the value limit of 64 KiB.
+/// Pieces in one page: at most 61 bytes each, so that a page is below the value limit of 64 KiB.
 pub(crate) const PAGE_PIECES_MAX: usize = 1000;
 
 /// One page of pieces.
@@ -45,7 +46,7 @@ pub(crate) struct Piece {
 /// Where the bytes of a piece are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PieceAt {
-    /// There are none.
+    /// There are none, and so nothing is sealed.
     Empty,
     /// In the keyspace.
     Inline {
@@ -66,30 +67,83 @@ pub(crate) enum PieceAt {
         /// The blob's id.
         id: [u8; 16],
     },
+    /// As [`PieceAt::Inline`], and sealed.
+    SealedInline { id: [u8; 16], salt: Salt },
+    /// As [`PieceAt::Segment`], and sealed.
+    SealedSegment {
+        id: [u8; 16],
+        segment: u64,
+        offset: u64,
+        salt: Salt,
+    },
+    /// As [`PieceAt::File`], and sealed.
+    SealedFile { id: [u8; 16], salt: Salt },
 }
 
 impl Piece {
     /// The extent of the volume that holds the bytes, if one does.
     pub(crate) fn extent(&self) -> Option<Extent> {
         let (id, place) = match self.at {
-            PieceAt::Empty | PieceAt::Inline { .. } => return None,
-            PieceAt::Segment { id, segment, offset } => (id, Place::Segment { segment, offset }),
-            PieceAt::File { id } => (id, Place::File),
+            PieceAt::Empty | PieceAt::Inline { .. } | PieceAt::SealedInline { .. } => return None,
+            PieceAt::Segment { id, segment, offset }
+            | PieceAt::SealedSegment {
+                id, segment, offset, ..
+            } => (id, Place::Segment { segment, offset }),
+            PieceAt::File { id } | PieceAt::SealedFile { id, .. } => (id, Place::File),
         };
         Some(Extent {
             id: BlobId::from_bytes(id),
             place,
-            length: self.size,
+            length: self.stored_bytes(),
         })
+    }
+
+    /// The number of bytes as they are stored.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        match self.at.salt() {
+            Some(_) => sealed_length(self.size),
+            None => self.size,
+        }
     }
 }
 
-impl From<Extent> for PieceAt {
-    fn from(extent: Extent) -> Self {
+impl PieceAt {
+    /// In the keyspace under this id.
+    pub(crate) fn inline(id: [u8; 16], salt: Option<Salt>) -> Self {
+        match salt {
+            Some(salt) => Self::SealedInline { id, salt },
+            None => Self::Inline { id },
+        }
+    }
+
+    /// In this extent.
+    pub(crate) fn extent(extent: Extent, salt: Option<Salt>) -> Self {
         let id = *extent.id.as_bytes();
-        match extent.place {
-            Place::Segment { segment, offset } => Self::Segment { id, segment, offset },
-            Place::File => Self::File { id },
+        match (extent.place, salt) {
+            (Place::Segment { segment, offset }, None) => Self::Segment { id, segment, offset },
+            (Place::Segment { segment, offset }, Some(salt)) => Self::SealedSegment {
+                id,
+                segment,
+                offset,
+                salt,
+            },
+            (Place::File, None) => Self::File { id },
+            (Place::File, Some(salt)) => Self::SealedFile { id, salt },
+        }
+    }
+
+    /// Whether the bytes are in the keyspace.
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(self, Self::Inline { .. } | Self::SealedInline { .. })
+    }
+
+    /// What the key of the bytes is derived with, if they are sealed.
+    pub(crate) fn salt(&self) -> Option<Salt> {
+        match *self {
+            Self::Empty | Self::Inline { .. } | Self::Segment { .. } | Self::File { .. } => None,
+            Self::SealedInline { salt, .. } | Self::SealedSegment { salt, .. } | Self::SealedFile { salt, .. } => {
+                Some(salt)
+            }
         }
     }
 }

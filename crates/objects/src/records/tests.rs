@@ -1,5 +1,5 @@
 use super::*;
-use crate::BucketAcl;
+use crate::{BucketAcl, BucketEncryption, DefaultKeys};
 use crate::{DefaultRetention, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 use baleen_meta::record;
 use baleen_types::{Acl, Grant, Grantee, Permission};
@@ -30,6 +30,7 @@ fn object() -> ObjectRecord {
         headers: (&headers).into(),
         lock: LockRecord::default(),
         acl: AclRecord::default(),
+        encryption: EncryptionRecord::No,
         tags: TagsRecord::new(),
         body: BodyRecord::Pieces(vec![
             Piece {
@@ -62,11 +63,14 @@ const BODY: &str = "000201030103030303030303030303030303030303020402040404040404
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    let (null, no_tags, no_acl, no_lock) = ("00", "00", "00", "0000");
+    let (null, no_tags, no_acl, no_lock, no_key) = ("00", "00", "00", "0000", "00");
     let rest = REST.replace(' ', "");
     assert_eq!(
         hex::encode(&bytes),
-        format!("02{}{null}{rest}{no_tags}{no_acl}{no_lock}{BODY}", &VERSION_1[2..])
+        format!(
+            "02{}{null}{rest}{no_tags}{no_acl}{no_lock}{no_key}{BODY}",
+            &VERSION_1[2..]
+        )
     );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
     let tagged = ObjectRecord {
@@ -74,7 +78,7 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&tagged).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_acl}{no_lock}{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_acl}{no_lock}{no_key}{BODY}")));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), tagged);
     let lock = Lock {
         retention: Some(Retention {
@@ -88,8 +92,70 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&locked).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}{no_acl}010180010101{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}{no_acl}010180010101{no_key}{BODY}")));
     assert_eq!(Lock::from(record::decode::<ObjectRecord>(&bytes).unwrap().lock), lock);
+}
+
+#[test]
+fn how_bytes_are_kept_is_kept() {
+    let customer = EncryptionRecord::Customer {
+        salt: [1; 16],
+        check: [2; 32],
+    };
+    let pieces = [
+        (
+            PieceAt::SealedInline {
+                id: [3; 16],
+                salt: [5; 16],
+            },
+            format!("04{}{}", "03".repeat(16), "05".repeat(16)),
+        ),
+        (
+            PieceAt::SealedSegment {
+                id: [4; 16],
+                segment: 9,
+                offset: 4096,
+                salt: [5; 16],
+            },
+            format!("05{}098020{}", "04".repeat(16), "05".repeat(16)),
+        ),
+        (
+            PieceAt::SealedFile {
+                id: [4; 16],
+                salt: [5; 16],
+            },
+            format!("06{}{}", "04".repeat(16), "05".repeat(16)),
+        ),
+    ];
+    for (encryption, kept) in [
+        (EncryptionRecord::Managed, "01".to_owned()),
+        (customer, format!("02{}{}", "01".repeat(16), "02".repeat(32))),
+    ] {
+        for (at, place) in &pieces {
+            let sealed = ObjectRecord {
+                encryption: encryption.clone(),
+                body: BodyRecord::Pieces(vec![Piece {
+                    part: 1,
+                    size: 3,
+                    at: *at,
+                }]),
+                ..object()
+            };
+            let bytes = record::encode(&sealed).unwrap();
+            assert!(hex::encode(&bytes).ends_with(&format!("0000{kept}00010103{place}")));
+            assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), sealed);
+        }
+    }
+    let key = BucketKeyRecord { sealed: vec![1, 2] };
+    assert_eq!(hex::encode(record::encode(&key).unwrap()), "01020102");
+    let default = BucketEncryption {
+        keys: DefaultKeys::Managed,
+        bucket_key: true,
+    };
+    assert_eq!(hex::encode(record::encode(&default).unwrap()), "010001");
+    let completed: CompletedRecord =
+        record::decode(&hex::decode(format!("0107016b{}0000050a", "02".repeat(16))).unwrap()).unwrap();
+    assert_eq!((completed.size, completed.encryption), (5, EncryptionRecord::No));
 }
 
 #[test]
@@ -113,7 +179,7 @@ fn a_list_is_kept_as_it_is() {
     let bytes = record::encode(&listed).unwrap();
     let shown = hex::encode(&bytes);
     assert!(
-        shown.ends_with(&format!("0500ac0200010302040301010200 00{BODY}").replace(' ', "")),
+        shown.ends_with(&format!("0500ac0200010302040301010200 0000{BODY}").replace(' ', "")),
         "{shown}"
     );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap().acl.acl().unwrap(), acl);
@@ -126,7 +192,7 @@ fn a_list_is_kept_as_it_is() {
 #[test]
 fn a_lock_that_cannot_be_read_makes_its_record_unreadable() {
     let stored = record::encode(&object()).unwrap().to_vec();
-    let lock = stored.len() - BODY.len() / 2 - 2;
+    let lock = stored.len() - BODY.len() / 2 - 3;
     for (byte, value) in [(lock, 2), (lock, 255), (lock + 1, 2), (lock + 1, 255)] {
         let mut damaged = stored.clone();
         damaged[byte] = value;
@@ -198,9 +264,10 @@ fn an_upload_that_was_begun_before_tags_has_none() {
         algorithm: AlgorithmRecord::Crc32,
         chosen: true,
         composite: false,
+        encryption: EncryptionRecord::No,
     };
     let bytes = record::encode(&upload).unwrap();
-    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\0\x01\0");
+    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\0\x01\0\0");
     assert_eq!(record::decode::<UploadRecord>(&bytes).unwrap(), upload);
     let first = record::decode::<UploadRecord>(b"\x01\x0a\0\0\0\0\0\0\0\0\x01\0").unwrap();
     assert_eq!(
@@ -228,10 +295,11 @@ fn a_version_moves_without_being_read() {
 
 #[test]
 fn a_page_of_the_longest_pieces_fits_into_a_value() {
-    let at = PieceAt::Segment {
+    let at = PieceAt::SealedSegment {
         id: [255; 16],
         segment: u64::MAX,
         offset: u64::MAX,
+        salt: [255; 16],
     };
     let pieces = vec![
         Piece {

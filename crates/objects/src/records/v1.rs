@@ -37,3 +37,15 @@ pub(crate) struct UploadRecord {
     pub(crate) composite: bool,
 }
 first_version!(UploadRecord, "upload");
+
+/// What completing an upload was answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CompletedRecord {
+    pub(crate) bucket: BucketId,
+    pub(crate) key: String,
+    pub(crate) etag: ETagRecord,
+    pub(crate) checksum: Option<ChecksumRecord>,
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+}
+first_version!(CompletedRecord, "completed upload");

@@ -178,6 +178,7 @@ impl Objects {
             let settings = SettingKind::ALL.into_iter();
             let request = settings
                 .fold(request, |request, kind| request.delete(keys::setting(bucket.id, kind)))
+                .delete(keys::bucket_key(bucket.id))
                 .delete(bucket.key)
                 .delete(keys::bucket_by_owner(owner, name.as_str()))
                 .put(keys::dead_bucket(bucket.id), Bytes::from_static(&[1]));

@@ -2,6 +2,7 @@
 
 use super::commit::{Becomes, Change, Changed, Failure};
 use super::put::in_own_task;
+use super::put_part::check_part_key;
 use super::step::detach;
 use super::{Objects, OpenBucket, no_such_upload, scan_all};
 use crate::keys;
@@ -35,7 +36,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::NoSuchUpload`]; [`ObjectError::NoParts`], [`ObjectError::InvalidPartOrder`],
     /// [`ObjectError::InvalidPart`], [`ObjectError::PartTooSmall`], [`ObjectError::SizeMismatch`],
-    /// [`ObjectError::BadChecksum`]; [`ObjectError::PreconditionFailed`]. On any of them the upload is unchanged.
+    /// [`ObjectError::BadChecksum`], [`ObjectError::PartKeyWrong`]; [`ObjectError::PreconditionFailed`]. On any of them the upload is unchanged.
     pub async fn complete_upload(self: &Arc<Self>, request: CompleteUpload) -> Result<Stored, ObjectError> {
         let this = Arc::clone(self);
         in_own_task(async move { this.complete(request).await }).await
@@ -49,6 +50,9 @@ impl Objects {
             let Some(upload) = self.open_upload(key, path).await? else {
                 return self.completed_before(&bucket, &request).await;
             };
+            if request.key.is_some() {
+                check_part_key(&upload.record, request.key.as_ref())?;
+            }
             let assembled = assemble(&upload.record, &upload.parts, &request)?;
             let completed = CompletedRecord {
                 bucket: bucket.id,
@@ -57,6 +61,7 @@ impl Objects {
                 checksum: Some((&assembled.checksum).into()),
                 size: assembled.size,
                 modified_ns: self.clock.now().as_nanos(),
+                encryption: upload.record.encryption.clone(),
             };
             let (also, freed) = completion(path, &upload, &assembled, &completed)?;
             let change = Change {
@@ -167,6 +172,7 @@ fn object_of(
         tags: upload.record.tags.clone(),
         lock: upload.record.lock,
         acl: upload.record.acl.clone(),
+        encryption: upload.record.encryption.clone(),
         body,
     }
 }
@@ -218,6 +224,7 @@ fn stored_of(completed: &CompletedRecord) -> Result<Stored, ObjectError> {
         checksum: completed.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
         size: completed.size,
         modified: Timestamp::from_nanos(completed.modified_ns),
+        encrypted: completed.encryption.encrypted(),
         // A client that repeats the call is told all but the version: it may be noncurrent or gone by now.
         version: None,
     })

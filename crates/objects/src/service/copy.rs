@@ -1,12 +1,13 @@
 //! Copying inside the store.
 
+use super::encryption::has_default;
 use super::put::in_own_task;
 use super::{Objects, OpenBucket};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, PUT_BYTES_MAX};
 use crate::records::HeadersRecord;
 use crate::{
-    CopyObject, CopyPart, Directive, Expect, ObjectError, ObjectHead, ObjectHeaders, Part, PutObject, PutPart,
-    Selection, Stored, WriteCondition,
+    CopyObject, CopyPart, Directive, Encrypt, Encrypted, Expect, ObjectError, ObjectHead, ObjectHeaders, Part,
+    PutObject, PutPart, Selection, Stored, WriteCondition,
 };
 use baleen_meta::{Request, record};
 use baleen_types::{ByteRange, ETag, ObjectPath};
@@ -14,28 +15,38 @@ use baleen_usage::Source;
 use std::sync::Arc;
 
 impl Objects {
-    /// Copies an object. Onto itself, with new headers, only its record is written.
+    /// Copies an object. Onto itself, with new headers, only its record is written, unless it is
+    /// encrypted or will be: then a copy is sealed anew, as every copy is.
     ///
     /// # Errors
     /// As [`Objects::open`] for the source and [`Objects::put`] for the destination; [`ObjectError::CopyOntoItself`];
     /// [`ObjectError::TooLarge`] above 5 GiB, which take a multipart copy.
     pub async fn copy(self: &Arc<Self>, request: CopyObject) -> Result<Stored, ObjectError> {
         if request.source.at == request.to && request.source.version.is_none() {
-            let Directive::Replace(headers) = &request.headers else {
-                return Err(ObjectError::CopyOntoItself);
-            };
-            headers.check()?;
-            let head = self.head(&request.source, Selection::Whole).await?.0;
+            let is_as_bucket = matches!(request.encrypt, Encrypt::AsBucket);
+            match &request.headers {
+                Directive::Replace(headers) => headers.check()?,
+                Directive::Copy if is_as_bucket => return Err(ObjectError::CopyOntoItself),
+                Directive::Copy => {}
+            }
+            let source_key = request.source_key.as_ref();
+            let head = self.head_with(&request.source, Selection::Whole, source_key).await?.0;
             check_source(&head, &request.source_if_match)?;
             let algorithm = head.checksum.map(|stored| stored.checksum.algorithm());
             // Where versions are kept, the copy is one more, with bytes of its own.
             let keeps_versions = head.version.is_some();
-            if !keeps_versions && (request.checksum_algorithm.is_none() || request.checksum_algorithm == algorithm) {
+            let bucket = self.open_bucket(&request.to.bucket).await?.record;
+            let stays_plain = is_as_bucket && head.encrypted == Encrypted::No && !has_default(&bucket);
+            if !keeps_versions
+                && stays_plain
+                && (request.checksum_algorithm.is_none() || request.checksum_algorithm == algorithm)
+            {
                 let this = Arc::clone(self);
                 return in_own_task(async move { this.restate(request).await }).await;
             }
         }
-        let source = self.open_uncounted(&request.source, Selection::Whole).await?;
+        let key = request.source_key.as_ref();
+        let source = self.open_uncounted(&request.source, Selection::Whole, key).await?;
         check_source(&source.head, &request.source_if_match)?;
         if source.head.size > PUT_BYTES_MAX {
             return Err(ObjectError::TooLarge { limit: PUT_BYTES_MAX });
@@ -61,6 +72,7 @@ impl Objects {
             tags,
             lock: request.lock,
             acl: request.acl,
+            encrypt: request.encrypt,
             expect,
             condition: request.condition,
         };
@@ -74,7 +86,9 @@ impl Objects {
     /// range does not lie wholly inside the source.
     pub async fn copy_part(self: &Arc<Self>, request: CopyPart) -> Result<Part, ObjectError> {
         let selection = request.range.map_or(Selection::Whole, Selection::Range);
-        let source = self.open_uncounted(&request.source, selection).await?;
+        let source = self
+            .open_uncounted(&request.source, selection, request.source_key.as_ref())
+            .await?;
         check_source(&source.head, &request.source_if_match)?;
         let size = source.head.size;
         if matches!(request.range, Some(ByteRange::Between { last, .. }) if last >= size) {
@@ -85,6 +99,7 @@ impl Objects {
             part: request.part,
             body: source.body,
             length: Some(source.range.length),
+            key: request.key,
             expect: Expect::default(),
         })
         .await
@@ -111,13 +126,16 @@ impl Objects {
         headers: &ObjectHeaders,
     ) -> Result<Option<Stored>, ObjectError> {
         let at: &ObjectPath = &request.to;
-        if bucket.keeps_versions() {
+        if bucket.keeps_versions() || has_default(&bucket.record) {
             return Err(ObjectError::Contended);
         }
         // Where no versions are kept nothing is locked, nor can be.
         bucket.record.check_lock(&request.lock, self.clock.now())?;
         let current = self.find(&bucket, &at.into()).await?;
         let head = super::get::head_of(&bucket, at, current.record.clone())?;
+        if head.encrypted != Encrypted::No {
+            return Err(ObjectError::Contended);
+        }
         check_source(&head, &request.source_if_match)?;
         match &request.condition {
             WriteCondition::None | WriteCondition::IfPresent => {}
@@ -142,6 +160,7 @@ impl Objects {
             checksum: head.checksum,
             size: new.size,
             modified: new.modified(),
+            encrypted: head.encrypted,
             version: None,
         }))
     }

@@ -4,7 +4,7 @@ use super::list_uploads::upload_of;
 use super::{CHECKSUM_DEFAULT, Objects};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::UploadRecord;
+use crate::records::{EncryptionRecord, UploadRecord};
 use crate::{ChecksumKind, CreateUpload, ObjectError, Upload, UploadPath};
 use baleen_meta::{Request, record};
 use baleen_types::UploadId;
@@ -25,7 +25,7 @@ impl Objects {
                 "{name} has no checksum of type {kind}"
             )));
         }
-        let made = UploadRecord {
+        let mut made = UploadRecord {
             initiated_ns: self.clock.now().as_nanos(),
             headers: (&request.headers).into(),
             tags: request.tags.into_pairs(),
@@ -34,6 +34,7 @@ impl Objects {
             algorithm: algorithm.into(),
             chosen: request.checksum_algorithm.is_some(),
             composite: kind == ChecksumKind::Composite,
+            encryption: EncryptionRecord::No,
         };
         self.blobs.check_space(0)?;
         let path = UploadPath {
@@ -43,6 +44,9 @@ impl Objects {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let bucket = self.open_bucket(&path.at.bucket).await?;
             bucket.record.check_lock(&request.lock, self.clock.now())?;
+            // Here, so that a bucket's default holds for all that is begun after it was set. The key is made with it.
+            let in_bucket = (&path.at.bucket, &bucket);
+            (made.encryption, _) = self.encryption_of_new(in_bucket, &request.encrypt).await?;
             let key = keys::upload(bucket.id, &path.at.key, path.upload);
             let commit = Request::new()
                 .unchanged(bucket.key, Some(bucket.stored))

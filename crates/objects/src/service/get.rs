@@ -1,20 +1,26 @@
 //! Reading objects.
 
+use super::encryption::salt_of;
 use super::{Objects, OpenBucket};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{
-    BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, PieceAt, VersionBytes,
-    VersionRecord, decode_inline,
+    BodyRecord, ChecksumRecord, ExtentPage, MarkerRecord, NullRecord, ObjectRecord, Piece, VersionBytes, VersionRecord,
+    decode_inline,
 };
 use crate::{
-    Body, BodyError, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection, Tags, Version,
+    Body, BodyError, CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection,
+    Tags, Version,
 };
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
 use baleen_meta::{Snapshot, record};
+use baleen_sealing::blocks::{BLOCK_SEALED_BYTES, BaseKey, BlockOpener, Salt, sealed_range};
 use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange};
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+// A range of sealed blocks is a range of blocks of the volume.
+const _: () = assert!(BLOCK_SEALED_BYTES as u64 == baleen_blob::BLOCK_BYTES);
 
 /// A record, with the bytes by which it is seen to be there still.
 pub(super) struct FoundObject {
@@ -27,10 +33,27 @@ pub(super) struct FoundObject {
 enum Run {
     Bytes(Bytes),
     Extent(Extent, ServedRange),
+    Sealed(Extent, Box<Opener>),
+}
+
+/// What is needed to open the wanted part of a piece. Its own key is made when its turn comes: there may be ten thousand.
+struct Opener {
+    base: BaseKey,
+    salt: Salt,
+    piece: Piece,
+    part: ServedRange,
+}
+
+impl Opener {
+    fn begin(&self) -> BlockOpener {
+        let key = self.base.piece(&self.salt, self.piece.part);
+        BlockOpener::new(key, self.part, self.piece.size)
+    }
 }
 
 impl Objects {
-    /// Tells what is known of an object, and which of its bytes a selection means.
+    /// Tells what is known of an object, and which of its bytes a selection means: for the store itself, which may know it
+    /// whoever has the key. What clients are told is told by [`Objects::head_with`].
     ///
     /// # Errors
     /// As [`Objects::open`].
@@ -39,10 +62,32 @@ impl Objects {
         of: impl Into<ObjectVersion>,
         selection: Selection,
     ) -> Result<(ObjectHead, ServedRange), ObjectError> {
-        let of = of.into();
+        self.head_if(&of.into(), selection, |_| Ok(())).await
+    }
+
+    /// As [`Objects::head`], for who has this key or none. Without the right one nothing is told, not even a range that is not.
+    ///
+    /// # Errors
+    /// As [`Objects::open_with`].
+    pub async fn head_with(
+        &self,
+        of: impl Into<ObjectVersion>,
+        selection: Selection,
+        key: Option<&CustomerKey>,
+    ) -> Result<(ObjectHead, ServedRange), ObjectError> {
+        self.head_if(&of.into(), selection, |kept| kept.unlock(key)).await
+    }
+
+    async fn head_if(
+        &self,
+        of: &ObjectVersion,
+        selection: Selection,
+        may_know: impl Fn(&Encrypted) -> Result<(), ObjectError> + Send,
+    ) -> Result<(ObjectHead, ServedRange), ObjectError> {
         let bucket = self.open_bucket(&of.at.bucket).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let record = self.find(&bucket, &of).await?.record;
+            let record = self.find(&bucket, of).await?.record;
+            may_know(&record.encryption.encrypted())?;
             let pieces = match selection {
                 Selection::Whole | Selection::Range(_) => Some(Vec::new()),
                 Selection::Part(_) => self.pieces(&record).await?,
@@ -58,11 +103,16 @@ impl Objects {
     /// Tells what is known of an object, and the parts that it was made of; none if it was put at once.
     ///
     /// # Errors
-    /// As [`Objects::open`].
-    pub async fn parts_of(&self, of: &ObjectVersion) -> Result<(ObjectHead, Vec<ObjectPart>), ObjectError> {
+    /// As [`Objects::open_with`].
+    pub async fn parts_of(
+        &self,
+        of: &ObjectVersion,
+        key: Option<&CustomerKey>,
+    ) -> Result<(ObjectHead, Vec<ObjectPart>), ObjectError> {
         let bucket = self.open_bucket(&of.at.bucket).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let record = self.find(&bucket, of).await?.record;
+            record.encryption.encrypted().unlock(key)?;
             let Some(pieces) = self.pieces(&record).await? else {
                 continue;
             };
@@ -91,9 +141,23 @@ impl Objects {
     ///
     /// What the body gives is counted as downloaded from the bucket's owner, when the body is dropped.
     pub async fn open(&self, of: impl Into<ObjectVersion>, selection: Selection) -> Result<OpenObject, ObjectError> {
+        self.open_with(of, selection, None).await
+    }
+
+    /// As [`Objects::open`], with a customer's key.
+    ///
+    /// # Errors
+    /// As [`Objects::open`], and before any error of the selection: [`ObjectError::KeyMissing`], [`ObjectError::KeyWrong`],
+    /// [`ObjectError::KeyNotApplicable`].
+    pub async fn open_with(
+        &self,
+        of: impl Into<ObjectVersion>,
+        selection: Selection,
+        key: Option<&CustomerKey>,
+    ) -> Result<OpenObject, ObjectError> {
         let of = of.into();
         let bucket = self.open_bucket(&of.at.bucket).await?;
-        let mut open = self.open_in(&bucket, &of, selection).await?;
+        let mut open = self.open_in(&bucket, &of, selection, key).await?;
         open.body = self.counted(open.body, &bucket)?;
         Ok(open)
     }
@@ -103,9 +167,10 @@ impl Objects {
         &self,
         of: &ObjectVersion,
         selection: Selection,
+        key: Option<&CustomerKey>,
     ) -> Result<OpenObject, ObjectError> {
         let bucket = self.open_bucket(&of.at.bucket).await?;
-        self.open_in(&bucket, of, selection).await
+        self.open_in(&bucket, of, selection, key).await
     }
 
     async fn open_in(
@@ -113,14 +178,16 @@ impl Objects {
         bucket: &OpenBucket,
         of: &ObjectVersion,
         selection: Selection,
+        key: Option<&CustomerKey>,
     ) -> Result<OpenObject, ObjectError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let current = self.find(bucket, of).await?;
+            let base = self.base_key(bucket.id, &current.record.encryption, key).await?;
             let Some(pieces) = self.pieces(&current.record).await? else {
                 continue;
             };
             let range = select(selection, &current.record, &pieces)?;
-            if let Some(body) = self.body(&current, &pieces, range).await? {
+            if let Some(body) = self.body(&current, (&pieces, range), base).await? {
                 let head = head_of(bucket, &of.at, current.record)?;
                 return Ok(OpenObject { head, range, body });
             }
@@ -194,8 +261,8 @@ impl Objects {
     async fn body(
         &self,
         current: &FoundObject,
-        pieces: &[Piece],
-        range: ServedRange,
+        (pieces, range): (&[Piece], ServedRange),
+        base: Option<BaseKey>,
     ) -> Result<Option<Body>, ObjectError> {
         let wanted = cut(pieces, range);
         let extents: Vec<_> = wanted.iter().filter_map(|(piece, _)| piece.extent()).collect();
@@ -206,7 +273,7 @@ impl Objects {
         }
         let inline_keys: Vec<_> = wanted
             .iter()
-            .filter(|(piece, _)| matches!(piece.at, PieceAt::Inline { .. }))
+            .filter(|(piece, _)| piece.at.is_inline())
             .filter_map(|(piece, _)| keys::piece(&piece.at))
             .collect();
         let inline = if inline_keys.is_empty() {
@@ -217,10 +284,24 @@ impl Objects {
         let mut inline = inline.into_iter();
         let mut runs = VecDeque::with_capacity(wanted.len());
         for (piece, part) in wanted {
+            let salt = salt_of(&piece, base.is_some())?;
+            let opener = salt.zip(base.as_ref()).map(|(salt, base)| Opener {
+                base: base.clone(),
+                salt,
+                piece,
+                part,
+            });
             if let Some(extent) = piece.extent() {
-                runs.push_back(Run::Extent(extent, part));
+                runs.push_back(match opener {
+                    Some(opener) => Run::Sealed(extent, Box::new(opener)),
+                    None => Run::Extent(extent, part),
+                });
             } else if let Some(stored) = inline.next().flatten() {
-                runs.push_back(Run::Bytes(cut_inline(&stored, &piece, part)?));
+                let bytes = inline_bytes(&stored, &piece)?;
+                runs.push_back(Run::Bytes(match opener {
+                    Some(opener) => opener.begin().open(&bytes).map_err(ObjectError::corrupt)?,
+                    None => cut_inline(&bytes, part),
+                }));
             } else {
                 return Ok(None);
             }
@@ -278,16 +359,21 @@ fn hidden_by(at: &ObjectPath, marker: MarkerRecord, named: bool) -> ObjectError 
     }
 }
 
-/// The part of an inline body that is wanted.
-fn cut_inline(stored: &Bytes, piece: &Piece, part: ServedRange) -> Result<Bytes, ObjectError> {
+/// An inline body as it is stored.
+fn inline_bytes(stored: &Bytes, piece: &Piece) -> Result<Bytes, ObjectError> {
     let bytes = decode_inline(stored)?;
-    if bytes.len() as u64 != piece.size {
+    if bytes.len() as u64 != piece.stored_bytes() {
         return Err(ObjectError::corrupt(
             "an inline body has another length than its record says",
         ));
     }
+    Ok(bytes)
+}
+
+/// The part of an inline body that is wanted.
+fn cut_inline(bytes: &Bytes, part: ServedRange) -> Bytes {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-    Ok(bytes.slice(at(part.first)..at(part.end())))
+    bytes.slice(at(part.first)..at(part.end()))
 }
 
 /// The bytes of the runs, one after the other. The pins live as long as the stream.
@@ -296,30 +382,47 @@ fn stream(blobs: Blobs, pins: Pins, runs: VecDeque<Run>) -> Body {
         blobs: Blobs,
         runs: VecDeque<Run>,
         reader: Option<ExtentReader>,
+        opener: Option<BlockOpener>,
         _pins: Pins,
     }
     let state = State {
         blobs,
         runs,
         reader: None,
+        opener: None,
         _pins: pins,
     };
     Box::pin(futures::stream::unfold(state, |mut state| async move {
         loop {
             if let Some(reader) = &mut state.reader {
                 match reader.next().await {
-                    Some(Ok(bytes)) => return Some((Ok(bytes), state)),
-                    Some(Err(error)) => {
-                        state.runs.clear();
-                        state.reader = None;
-                        return Some((Err(BodyError::new(error.kind(), error)), state));
+                    Some(read) => {
+                        // The volume gives whole blocks, and a sealed block is one of them.
+                        let read = read.map_err(|error| BodyError::new(error.kind(), error));
+                        let opened = read.and_then(|bytes| match &mut state.opener {
+                            Some(opener) => opener.open(&bytes).map_err(|no| BodyError::new(no.kind(), no)),
+                            None => Ok(bytes),
+                        });
+                        if opened.is_err() {
+                            state.runs.clear();
+                            state.reader = None;
+                        }
+                        return Some((opened, state));
                     }
                     None => state.reader = None,
                 }
             }
             match state.runs.pop_front()? {
                 Run::Bytes(bytes) => return Some((Ok(bytes), state)),
-                Run::Extent(extent, range) => state.reader = Some(state.blobs.read(extent, range)),
+                Run::Extent(extent, range) => {
+                    state.opener = None;
+                    state.reader = Some(state.blobs.read(extent, range));
+                }
+                Run::Sealed(extent, opener) => {
+                    let range = sealed_range(opener.part, opener.piece.size);
+                    state.opener = Some(opener.begin());
+                    state.reader = Some(state.blobs.read(extent, range));
+                }
             }
         }
     }))
@@ -378,5 +481,6 @@ pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord
         tags: Tags::stored(record.tags),
         acl: record.acl.acl()?,
         lock: record.lock.into(),
+        encrypted: record.encryption.encrypted(),
     })
 }

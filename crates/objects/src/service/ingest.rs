@@ -1,11 +1,14 @@
 //! Taking a body in: where its bytes go, and whether they are what the sender said.
 
+use super::encryption::{BodySealing, Sealing};
 use super::{CHECKSUM_DEFAULT, Objects, OpenBucket};
 use crate::hasher::{Digests, Hasher};
 use crate::limits::PUT_BYTES_MAX;
 use crate::records::PieceAt;
 use crate::{Body, Checksum, ChecksumAlgorithm, Expect, ObjectError};
-use baleen_blob::{NewBlob, Placement, Writer, Written};
+use baleen_blob::{Blobs, NewBlob, OwnerTag, Placement, Writer, Written};
+use baleen_sealing::blocks::{BlockSealer, sealed_length};
+use baleen_types::PartNumber;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use tokio::task::JoinHandle;
@@ -30,13 +33,16 @@ pub(super) struct Incoming {
     pub(super) algorithm: Option<ChecksumAlgorithm>,
     /// The id of the object or upload it is for, and under which it is inlined.
     pub(super) id: [u8; 16],
-    /// Whether it is a part.
-    pub(super) part: bool,
+    /// Which part it is, if it is one.
+    pub(super) part: Option<PartNumber>,
+    /// What it is sealed under, if it is.
+    pub(super) sealing: Option<Sealing>,
 }
 
 /// A body that has come in whole and is what the sender said; the bytes are on disk or in memory, and nothing names them.
 pub(super) struct Ingested {
     pub(super) size: u64,
+    /// What its tag is made of: its MD5, unless that is not to be told.
     pub(super) md5: [u8; 16],
     /// The algorithm of [`Incoming::algorithm`] first, or else the sender's.
     pub(super) checksums: Vec<Checksum>,
@@ -48,7 +54,61 @@ pub(super) struct Ingested {
 /// Where the bytes go.
 enum Sink {
     Memory(BytesMut),
-    Volume(Box<Writer>),
+    Volume(Box<ToVolume>),
+}
+
+/// The way to the volume, through the seal if there is one.
+struct ToVolume {
+    writer: Writer,
+    sealer: Option<BlockSealer>,
+}
+
+impl ToVolume {
+    async fn write(&mut self, mut bytes: Bytes) -> Result<(), ObjectError> {
+        let Some(sealer) = &mut self.sealer else {
+            return Ok(self.writer.write(bytes).await?);
+        };
+        while !bytes.is_empty() {
+            if let Some(block) = sealer.push(&mut bytes) {
+                self.writer.write(block).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Written, ObjectError> {
+        if let Some(block) = self.sealer.and_then(BlockSealer::finish) {
+            self.writer.write(block).await?;
+        }
+        Ok(self.writer.finish().await?)
+    }
+}
+
+/// Where a body is to go, as far as it is known before its bytes come.
+struct Plan {
+    owner: OwnerTag,
+    /// Of the body as it comes.
+    length: Option<u64>,
+    placement: Placement,
+    sealing: Option<BodySealing>,
+}
+
+impl Plan {
+    async fn to_volume(&self, blobs: &Blobs, length: Option<u64>) -> Result<Box<ToVolume>, ObjectError> {
+        let stored = match self.sealing {
+            Some(_) => length.map(sealed_length),
+            None => length,
+        };
+        let writer = blobs.writer(NewBlob {
+            owner: self.owner,
+            length: stored,
+            placement: self.placement,
+        });
+        Ok(Box::new(ToVolume {
+            writer: writer.await?,
+            sealer: self.sealing.as_ref().map(BodySealing::sealer),
+        }))
+    }
 }
 
 impl Objects {
@@ -61,6 +121,7 @@ impl Objects {
             algorithm,
             id,
             part,
+            sealing,
         } = incoming;
         if length.is_some_and(|length| length > PUT_BYTES_MAX) {
             return Err(ObjectError::TooLarge { limit: PUT_BYTES_MAX });
@@ -72,23 +133,30 @@ impl Objects {
             algorithms.push(CHECKSUM_DEFAULT);
         }
         let placement = match length {
-            Some(length) if part && length > PART_OWN_FILE_BYTES_MIN => Placement::OwnFile,
+            Some(length) if part.is_some() && length > PART_OWN_FILE_BYTES_MIN => Placement::OwnFile,
             _ => Placement::BySize,
         };
-        let new_blob = NewBlob {
+        let hides_md5 = sealing.as_ref().is_some_and(|sealing| sealing.hides_md5);
+        let plan = Plan {
             owner: bucket.owner_tag(&id),
             length,
             placement,
+            sealing: sealing.map(|Sealing { base, .. }| BodySealing {
+                base,
+                salt: self.entropy.bytes(),
+                number: part.map_or(1, PartNumber::get),
+            }),
         };
+        let salt = plan.sealing.as_ref().map(|sealing| sealing.salt);
         let mut digester = Digester::new(Hasher::new(algorithms));
-        let mut sink = self.sink_for(new_blob).await?;
+        let mut sink = self.sink_for(&plan).await?;
         let mut size = 0;
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(ObjectError::Body)?;
             size += piece.len() as u64;
             check_progress(size, length)?;
             digester.update(piece.clone()).await?;
-            sink = self.pour(sink, piece, new_blob).await?;
+            sink = self.pour(sink, piece, &plan).await?;
         }
         drop(body);
         if let Some(expected) = length.filter(|expected| *expected != size) {
@@ -98,7 +166,10 @@ impl Objects {
         check_digests(expect, &digests)?;
         let mut ingested = Ingested {
             size,
-            md5: digests.md5,
+            md5: match &plan.sealing {
+                Some(sealing) if hides_md5 => sealing.base.tag(&sealing.salt, &digests.md5),
+                Some(_) | None => digests.md5,
+            },
             checksums: digests.checksums,
             at: PieceAt::Empty,
             inline: None,
@@ -107,23 +178,23 @@ impl Objects {
         match sink {
             Sink::Memory(bytes) if bytes.is_empty() => {}
             Sink::Memory(bytes) if bytes.len() <= self.settings.inline_bytes_max => {
-                ingested.at = PieceAt::Inline { id };
-                ingested.inline = Some(bytes.freeze());
+                let bytes = bytes.freeze();
+                ingested.at = PieceAt::inline(id, salt);
+                ingested.inline = Some(match &plan.sealing {
+                    Some(sealing) => sealing.seal_all(bytes),
+                    None => bytes,
+                });
             }
             Sink::Memory(bytes) => {
-                let known = NewBlob {
-                    length: Some(size),
-                    ..new_blob
-                };
-                let mut writer = self.blobs.writer(known).await?;
-                writer.write(bytes.freeze()).await?;
-                let written = writer.finish().await?;
-                ingested.at = written.extent().into();
+                let mut volume = plan.to_volume(&self.blobs, Some(size)).await?;
+                volume.write(bytes.freeze()).await?;
+                let written = volume.finish().await?;
+                ingested.at = PieceAt::extent(written.extent(), salt);
                 ingested.written = Some(written);
             }
-            Sink::Volume(writer) => {
-                let written = writer.finish().await?;
-                ingested.at = written.extent().into();
+            Sink::Volume(volume) => {
+                let written = volume.finish().await?;
+                ingested.at = PieceAt::extent(written.extent(), salt);
                 ingested.written = Some(written);
             }
         }
@@ -131,10 +202,12 @@ impl Objects {
     }
 
     /// Chooses where the bytes go. A full disk is told before the first byte is asked for.
-    async fn sink_for(&self, new: NewBlob) -> Result<Sink, ObjectError> {
+    async fn sink_for(&self, plan: &Plan) -> Result<Sink, ObjectError> {
         let inline_bytes_max = self.settings.inline_bytes_max as u64;
-        match new.length {
-            Some(length) if length > inline_bytes_max => Ok(Sink::Volume(Box::new(self.blobs.writer(new).await?))),
+        match plan.length {
+            Some(length) if length > inline_bytes_max => {
+                Ok(Sink::Volume(plan.to_volume(&self.blobs, Some(length)).await?))
+            }
             known => {
                 self.blobs.check_space(inline_bytes_max)?;
                 let capacity = usize::try_from(known.unwrap_or_default()).unwrap_or_default();
@@ -144,26 +217,26 @@ impl Objects {
     }
 
     /// Adds a piece; a body of unknown length leaves memory as soon as it is too long to be held there.
-    async fn pour(&self, sink: Sink, piece: Bytes, new: NewBlob) -> Result<Sink, ObjectError> {
+    async fn pour(&self, sink: Sink, piece: Bytes, plan: &Plan) -> Result<Sink, ObjectError> {
         let inline_bytes_max = self.settings.inline_bytes_max;
-        let memory_max = match new.length {
+        let memory_max = match plan.length {
             Some(_) => inline_bytes_max,
             None => UNKNOWN_LENGTH_BYTES_MAX.max(inline_bytes_max),
         };
-        let mut writer = match sink {
+        let mut volume = match sink {
             Sink::Memory(mut bytes) if bytes.len() + piece.len() <= memory_max => {
                 bytes.extend_from_slice(&piece);
                 return Ok(Sink::Memory(bytes));
             }
             Sink::Memory(bytes) => {
-                let mut writer = Box::new(self.blobs.writer(new).await?);
-                writer.write(bytes.freeze()).await?;
-                writer
+                let mut volume = plan.to_volume(&self.blobs, plan.length).await?;
+                volume.write(bytes.freeze()).await?;
+                volume
             }
-            Sink::Volume(writer) => writer,
+            Sink::Volume(volume) => volume,
         };
-        writer.write(piece).await?;
-        Ok(Sink::Volume(writer))
+        volume.write(piece).await?;
+        Ok(Sink::Volume(volume))
     }
 }
 

@@ -6,7 +6,9 @@ use crate::keys;
 use crate::limits::{LIST_PARTS_MAX, LIST_UPLOADS_MAX};
 use crate::list::fold::{Fold, Pushed};
 use crate::records::{PartRecord, UploadRecord};
-use crate::{ListParts, ListUploads, ObjectError, Part, PartsPage, Upload, UploadMarker, UploadPage, UploadPath};
+use crate::{
+    Encrypted, ListParts, ListUploads, ObjectError, Part, PartsPage, Upload, UploadMarker, UploadPage, UploadPath,
+};
 use baleen_meta::keys::{prefix_end, prefix_range};
 use baleen_meta::{Scan, record};
 use baleen_types::{ETag, ObjectKey, ObjectPath, Timestamp};
@@ -113,7 +115,8 @@ impl Objects {
                 page.next = page.parts.last().map(|part: &Part| part.number.get());
                 break;
             }
-            page.parts.push(part_of(&record::decode(&entry.value)?)?);
+            page.parts
+                .push(part_of(&record::decode(&entry.value)?, page.upload.encrypted.clone())?);
         }
         Ok(page)
     }
@@ -144,11 +147,12 @@ pub(super) fn upload_of(path: UploadPath, record: &UploadRecord) -> Upload {
         checksum_algorithm: record.algorithm.into(),
         checksum_kind: record.kind(),
         checksum_chosen: record.chosen,
+        encrypted: record.encryption.encrypted(),
     }
 }
 
 /// What a part's record says to the outside.
-pub(super) fn part_of(record: &PartRecord) -> Result<Part, ObjectError> {
+pub(super) fn part_of(record: &PartRecord, encrypted: Encrypted) -> Result<Part, ObjectError> {
     let checksum = record
         .checksums
         .first()
@@ -159,5 +163,6 @@ pub(super) fn part_of(record: &PartRecord) -> Result<Part, ObjectError> {
         etag: ETag::from_md5(record.md5),
         modified: Timestamp::from_nanos(record.modified_ns),
         checksum: checksum.checksum()?,
+        encrypted,
     })
 }

@@ -5,8 +5,8 @@ use super::ingest::{Incoming, Ingested};
 use super::step::attach;
 use super::{Objects, OpenBucket};
 use crate::records::{
-    AclRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, LockRecord, ObjectRecord, Piece,
-    TagsRecord,
+    AclRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, EncryptionRecord, HeadersRecord, LockRecord,
+    ObjectRecord, Piece, TagsRecord,
 };
 use crate::{DeleteObject, Deleted, Governance, ObjectError, PutObject, Stored, StoredChecksum, WriteCondition};
 use baleen_meta::Request;
@@ -26,6 +26,7 @@ struct New {
     tags: TagsRecord,
     lock: LockRecord,
     acl: AclRecord,
+    encryption: EncryptionRecord,
     source: Source,
 }
 
@@ -46,13 +47,16 @@ impl Objects {
         request.headers.check()?;
         let bucket = self.open_bucket(&request.at.bucket).await?;
         bucket.record.check_lock(&request.lock, self.clock.now())?;
+        let in_bucket = (&request.at.bucket, &bucket);
+        let (encryption, sealing) = self.encryption_of_new(in_bucket, &request.encrypt).await?;
         let incoming = Incoming {
             body: request.body,
             length: request.length,
             expect: request.expect,
             algorithm: None,
             id: self.new_id(),
-            part: false,
+            part: None,
+            sealing,
         };
         let ingested = self.ingest(&bucket, incoming).await?;
         let headers = HeadersRecord::from(&request.headers);
@@ -63,6 +67,7 @@ impl Objects {
             tags: request.tags.into_pairs(),
             lock: request.lock.into(),
             acl: (&request.acl).into(),
+            encryption,
             source,
         };
         self.store(&bucket, new, ingested).await
@@ -91,6 +96,7 @@ impl Objects {
             tags: new.tags,
             lock: new.lock,
             acl: new.acl,
+            encryption: new.encryption,
             body: BodyRecord::Pieces(vec![piece]),
         };
         let mut stored = Stored {
@@ -98,6 +104,7 @@ impl Objects {
             checksum,
             size: record.size,
             modified: Timestamp::from_nanos(record.modified_ns),
+            encrypted: record.encryption.encrypted(),
             version: None,
         };
         let change = Change {

@@ -1,15 +1,16 @@
 //! Storing one part of an upload.
 
 use super::commit::{Failure, settle, submit};
+use super::encryption::Sealing;
 use super::ingest::{Incoming, Ingested};
 use super::list_uploads::part_of;
 use super::put::in_own_task;
 use super::step::{attach, detach};
-use super::{Objects, no_such_upload};
+use super::{Objects, OpenBucket, no_such_upload};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{ChecksumRecord, PartRecord, Piece, UploadRecord};
-use crate::{Checksum, ObjectError, Part, PutPart};
+use crate::{Checksum, CustomerKey, ObjectError, Part, PutPart, UploadPath};
 use baleen_meta::{Outcome, Request, record};
 use baleen_types::UploadId;
 use bytes::Bytes;
@@ -48,13 +49,17 @@ impl Objects {
                 sent.as_str()
             )));
         }
+        let sealing = self
+            .sealing_of_part((&bucket, path), &upload, request.key.as_ref())
+            .await?;
         let incoming = Incoming {
             body: request.body,
             length: request.length,
             expect: request.expect,
             algorithm: Some(algorithm),
             id: self.new_id(),
-            part: true,
+            part: Some(request.part),
+            sealing,
         };
         let Ingested {
             size,
@@ -74,7 +79,7 @@ impl Objects {
                 at,
             },
         };
-        let answer = part_of(&part)?;
+        let answer = part_of(&part, upload.encryption.encrypted())?;
         let target = Target {
             upload: path.upload,
             key,
@@ -89,6 +94,19 @@ impl Objects {
         };
         in_own_task(commit).await?;
         Ok(answer)
+    }
+
+    /// The key for a part of an upload. Who began the upload with a key brings it with each part (AWS, "Using server-side
+    /// encryption with customer-provided keys", multipart uploads).
+    async fn sealing_of_part(
+        &self,
+        (bucket, path): (&OpenBucket, &UploadPath),
+        upload: &UploadRecord,
+        key: Option<&CustomerKey>,
+    ) -> Result<Option<Sealing>, ObjectError> {
+        check_part_key(upload, key)?;
+        let in_bucket = (&path.at.bucket, bucket.id);
+        self.sealing(in_bucket, &upload.encryption, key).await
     }
 
     async fn commit_part(&self, target: Target, part: PartRecord, inline: Option<Bytes>) -> Result<(), Failure> {
@@ -119,4 +137,13 @@ impl Objects {
         }
         Err(ObjectError::Contended.into())
     }
+}
+
+/// Whether what comes for an upload comes with its key, if it has one.
+pub(super) fn check_part_key(upload: &UploadRecord, key: Option<&CustomerKey>) -> Result<(), ObjectError> {
+    upload.encryption.encrypted().unlock(key).map_err(|error| match error {
+        ObjectError::KeyMissing => ObjectError::PartKeyMissing,
+        ObjectError::KeyWrong | ObjectError::KeyNotApplicable => ObjectError::PartKeyWrong,
+        other => other,
+    })
 }

@@ -8,11 +8,12 @@ pub mod gated;
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Expect, ListObjects, ListPage, ObjectError,
-    ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored, Tags, UploadPath,
-    WriteCondition, body_from_bytes,
+    Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Encrypt, Expect, ListObjects, ListPage,
+    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored,
+    Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
+use baleen_sealing::{MasterKey, Sealer};
 use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, PartNumber, RegionName, Timestamp};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -56,6 +57,14 @@ pub fn on(dir: &Path, meta: Meta, seed: u64) -> Store {
 }
 
 pub fn with_volume(dir: &Path, meta: Meta, seed: u64, volume: BlobSettings) -> Store {
+    build(dir, meta, (seed, volume), sealer())
+}
+
+pub fn with_sealer(dir: &Path, meta: Meta, sealer: Arc<Sealer>) -> Store {
+    build(dir, meta, (1, VOLUME), sealer)
+}
+
+fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Arc<Sealer>) -> Store {
     let entropy = SeededEntropy::new(seed);
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
     let blobs = Blobs::open(&dir.join("blob"), volume, entropy.clone()).unwrap();
@@ -64,6 +73,7 @@ pub fn with_volume(dir: &Path, meta: Meta, seed: u64, volume: BlobSettings) -> S
         blobs: blobs.clone(),
         clock: clock.clone(),
         entropy,
+        sealer,
     };
     let objects = Objects::new(Settings::default(), parts);
     Store {
@@ -73,6 +83,11 @@ pub fn with_volume(dir: &Path, meta: Meta, seed: u64, volume: BlobSettings) -> S
         clock,
         dir: dir.join("blob"),
     }
+}
+
+/// A sealer that is the same for each opening of a store.
+pub fn sealer() -> Arc<Sealer> {
+    Arc::new(Sealer::new(&MasterKey::new([42; 32])))
 }
 
 pub fn account(n: u64) -> AccountId {
@@ -131,6 +146,7 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
         expect: Expect::default(),
         condition: WriteCondition::None,
         acl: baleen_types::Acl::default(),
+        encrypt: Encrypt::AsBucket,
     }
 }
 
@@ -201,6 +217,7 @@ impl Store {
             checksum_algorithm: None,
             checksum_kind: None,
             acl: baleen_types::Acl::default(),
+            encrypt: Encrypt::AsBucket,
         };
         self.objects.create_upload(create).await.unwrap().path
     }
@@ -212,6 +229,7 @@ impl Store {
             body: body(bytes),
             length: Some(bytes.len() as u64),
             expect: Expect::default(),
+            key: None,
         };
         self.objects.put_part(request).await
     }
@@ -248,6 +266,7 @@ pub fn complete_of(upload: &UploadPath, parts: &[Part]) -> CompleteUpload {
         parts: parts.iter().map(listed).collect(),
         checksum: None,
         size: None,
+        key: None,
         condition: WriteCondition::None,
     }
 }

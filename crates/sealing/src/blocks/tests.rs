@@ -36,7 +36,17 @@ fn open(key: PieceKey, blocks: &[Bytes], wanted: ServedRange, size: u64) -> Resu
     Ok(all)
 }
 
-const SIZES: [u64; 9] = [0, 1, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1];
+const SIZES: [u64; 9] = [
+    0,
+    1,
+    17,
+    BLOCK - 1,
+    BLOCK,
+    BLOCK + 1,
+    2 * BLOCK - 1,
+    2 * BLOCK,
+    2 * BLOCK + 1,
+];
 
 #[test]
 fn every_range_around_every_border_comes_back_and_needs_no_other_blocks() {
@@ -92,11 +102,19 @@ fn what_is_not_as_it_was_sealed_does_not_open() {
     let cases: [(&str, Vec<Bytes>, u64); 9] = [
         ("swapped", vec![b.clone(), a.clone(), c.clone()], size),
         ("repeated", vec![a.clone(), a.clone(), c.clone()], size),
-        ("the last is missing, and the record says so", vec![a.clone(), b.clone()], 2 * BLOCK),
+        (
+            "the last is missing, and the record says so",
+            vec![a.clone(), b.clone()],
+            2 * BLOCK,
+        ),
         ("the last before its time", vec![a.clone(), c.clone()], 2 * BLOCK),
         ("one too many", vec![a.clone(), b.clone(), c.clone(), c.clone()], size),
         ("flipped first bit", vec![a.clone(), flipped(0), c.clone()], size),
-        ("flipped bit of the tag", vec![a.clone(), flipped(b.len() - 1), c.clone()], size),
+        (
+            "flipped bit of the tag",
+            vec![a.clone(), flipped(b.len() - 1), c.clone()],
+            size,
+        ),
         ("cut", vec![a.clone(), b.slice(..b.len() - 1), c.clone()], size),
         ("longer", vec![a.clone(), longer, c.clone()], size),
     ];
@@ -125,7 +143,10 @@ fn keys_are_secrets_and_tags_tell_nothing_apart_but_what_they_name() {
     assert_ne!(key.tag(&[1; 16], b"x"), key.tag(&[1; 16], b"y"));
     assert_ne!(key.tag(&[1; 16], b"x"), base(4).tag(&[1; 16], b"x"));
     assert_ne!(key.check(&[1; 16]), base(4).check(&[1; 16]));
-    assert_eq!(format!("{key:?} {:?}", key.piece(&[1; 16], 1)), "BaseKey(hidden) PieceKey(hidden)");
+    assert_eq!(
+        format!("{key:?} {:?}", key.piece(&[1; 16], 1)),
+        "BaseKey(hidden) PieceKey(hidden)"
+    );
 }
 
 /// AES-256-GCM and HKDF as others implement them: computed with Python's `cryptography`.

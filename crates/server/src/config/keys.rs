@@ -128,6 +128,16 @@ pub(super) fn read(from: &mut Reader) -> Config {
             ),
             |text| on_or_off(text).map(block),
         ),
+        secure_keys_only: from.value(
+            &setting(
+                "encryption.secure_keys_only",
+                "`on` or `off`",
+                "off",
+                "Whether keys that customers send with their requests (SSE-C) are refused unless they come over TLS, which a trusted \
+                 proxy says by `X-Forwarded-Proto`. To be turned on wherever there is such a proxy.",
+            ),
+            on_or_off,
+        ),
         audit: audit(from),
         drain: from.value(
             &setting(

@@ -118,6 +118,7 @@ impl World {
                 blobs: Blobs::open(&folder.path().join("blobs"), volume, entropy.clone()).unwrap(),
                 clock: clock.clone(),
                 entropy: entropy.clone(),
+                sealer: Arc::clone(&sealer),
             },
         );
         let captures = Captures::new(
@@ -264,6 +265,7 @@ impl World {
         objects.create_bucket(create).await.unwrap();
         for (key, bytes) in [("small", 5), ("large", 200_000)] {
             let put = PutObject {
+                encrypt: baleen_objects::Encrypt::AsBucket,
                 at: ObjectPath {
                     bucket: bucket.clone(),
                     key: ObjectKey::parse(key).unwrap(),

@@ -101,6 +101,7 @@ fn s3_before(row: &Row, bucket: &str, key: &str) -> Vec<Ask> {
     let locking = || vec![versions(), put("", "object-lock", OBJECT_LOCK)];
     let locked = |query: &str, body: &str| [locking(), vec![put(&format!("/{key}"), query, body)]].concat();
     match row.name {
+        "GetBucketEncryption" => vec![put("", "encryption", ENCRYPTION)],
         "GetBucketCors" => vec![put("", "cors", CORS)],
         "GetBucketPolicy" | "GetBucketPolicyStatus" => vec![put("", "policy", &bucket_policy(bucket))],
         "GetPublicAccessBlock" => vec![put("", "publicAccessBlock", PUBLIC_ACCESS_BLOCK)],
@@ -126,6 +127,9 @@ const PUBLIC_ACCESS_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 
 /// Ten minutes after the world's time.
 const LINK: &str = "ExpirationDate=2027-01-15T08%3A10%3A00Z";
+
+const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+    <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
 
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
     </CORSRule></CORSConfiguration>";
@@ -182,6 +186,8 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
             Vec::new(),
             String::new(),
         ),
+        "PutBucketEncryption" => (Method::PUT, "?encryption".to_owned(), Vec::new(), ENCRYPTION.to_owned()),
+        "DeleteBucketEncryption" => (Method::DELETE, "?encryption".to_owned(), Vec::new(), String::new()),
         "GetBucketEncryption" => (Method::GET, "?encryption".to_owned(), Vec::new(), String::new()),
         "GetBucketNotificationConfiguration" => (Method::GET, "?notification".to_owned(), Vec::new(), String::new()),
         "GetBucketRequestPayment" => (Method::GET, "?requestPayment".to_owned(), Vec::new(), String::new()),

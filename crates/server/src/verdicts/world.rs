@@ -146,6 +146,7 @@ impl World {
                 blobs: volume.blobs.clone(),
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),
+                sealer: Arc::clone(&sealer),
             },
         );
         let site = Site {
@@ -171,6 +172,7 @@ impl World {
             domains: Vec::new(),
             blocked: baleen_objects::PublicAccessBlock::default(),
             signature_v2: true,
+            secure_keys_only: false,
         };
         let gate: Arc<dyn Gate> = Arc::new(Whitelists {
             tenancy: Arc::clone(&tenancy),

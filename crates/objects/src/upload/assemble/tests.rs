@@ -1,7 +1,7 @@
 use super::*;
 use crate::UploadPath;
 use crate::WriteCondition;
-use crate::records::{ChecksumRecord, HeadersRecord, LockRecord, PieceAt};
+use crate::records::{ChecksumRecord, EncryptionRecord, HeadersRecord, LockRecord, PieceAt};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, PartNumber, UploadId};
 use std::fmt::Write as _;
 
@@ -43,6 +43,7 @@ fn request(listed: &[u16]) -> CompleteUpload {
         parts: listed.iter().map(line).collect(),
         checksum: None,
         size: None,
+        key: None,
         condition: WriteCondition::None,
     }
 }
@@ -57,6 +58,7 @@ fn upload(algorithm: ChecksumAlgorithm, kind: ChecksumKind) -> UploadRecord {
         algorithm: algorithm.into(),
         chosen: true,
         composite: kind == ChecksumKind::Composite,
+        encryption: EncryptionRecord::No,
     }
 }
 

@@ -1,0 +1,111 @@
+//! Encryption at rest, as it is asked for and as it is told of.
+
+use crate::ObjectError;
+use crate::setting::setting;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey, Salt};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// How a write wants its bytes to be kept.
+#[derive(Clone, Debug, Default)]
+pub enum Encrypt {
+    /// As the bucket has it.
+    #[default]
+    AsBucket,
+    /// Under keys of the store (SSE-S3).
+    Managed,
+    /// Under this key, which is not stored (SSE-C).
+    Customer(CustomerKey),
+}
+
+/// How bytes are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encrypted {
+    /// As they came.
+    No,
+    /// Under keys of the store (SSE-S3).
+    Managed,
+    /// Under a key that who wants them has to bring (SSE-C).
+    Customer(KeyCheck),
+}
+
+/// A key that comes with a request and goes with it (SSE-C). It has nothing to do with keys of the store: what is sealed under
+/// one does not open under the other, though they were equal.
+#[derive(Clone)]
+pub struct CustomerKey(pub(crate) BaseKey);
+
+/// What a customer's key is known again by. It tells nothing of the key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyCheck {
+    pub(crate) salt: Salt,
+    pub(crate) value: [u8; 32],
+}
+
+impl CustomerKey {
+    /// Takes the 256 bits of a key.
+    pub fn new(key: Zeroizing<[u8; BASE_KEY_BYTES]>) -> Self {
+        Self(BaseKey::new(key, b"customer"))
+    }
+
+    pub(crate) fn check(&self, salt: Salt) -> KeyCheck {
+        KeyCheck {
+            salt,
+            value: self.0.check(&salt),
+        }
+    }
+}
+
+impl KeyCheck {
+    /// Whether it is of this key.
+    pub(crate) fn is_of(&self, key: &CustomerKey) -> bool {
+        verify_slices_are_equal(&key.0.check(&self.salt), &self.value).is_ok()
+    }
+}
+
+impl Encrypted {
+    /// Whether who brings this key, or none, may have the bytes, or what is known of them.
+    ///
+    /// # Errors
+    /// [`ObjectError::KeyMissing`], [`ObjectError::KeyWrong`], [`ObjectError::KeyNotApplicable`].
+    pub fn unlock(&self, key: Option<&CustomerKey>) -> Result<(), ObjectError> {
+        match (self, key) {
+            (Self::No | Self::Managed, None) => Ok(()),
+            (Self::No | Self::Managed, Some(_)) => Err(ObjectError::KeyNotApplicable),
+            (Self::Customer(_), None) => Err(ObjectError::KeyMissing),
+            (Self::Customer(check), Some(key)) if check.is_of(key) => Ok(()),
+            (Self::Customer(_), Some(_)) => Err(ObjectError::KeyWrong),
+        }
+    }
+}
+
+impl fmt::Debug for CustomerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CustomerKey(hidden)")
+    }
+}
+
+impl fmt::Debug for KeyCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyCheck(hidden)")
+    }
+}
+
+/// How objects of a bucket are kept when a write does not say. It holds for what is written from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketEncryption {
+    /// Under which keys.
+    pub keys: DefaultKeys,
+    /// Whether objects may share a key of the bucket, as the client said; here they do anyway.
+    pub bucket_key: bool,
+}
+
+/// Under which keys the objects of a bucket are kept. The order is the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DefaultKeys {
+    /// Those of the store.
+    Managed,
+}
+
+setting!(BucketEncryption, "bucket encryption", Encryption);

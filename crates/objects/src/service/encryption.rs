@@ -1,0 +1,178 @@
+//! Which key a body is sealed under.
+
+use super::{Objects, OpenBucket};
+use crate::encryption::{BucketEncryption, CustomerKey, DefaultKeys};
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::records::{BucketId, BucketKeyRecord, BucketRecord, EncryptionRecord, Piece};
+use crate::{BucketSetting, Encrypt, ObjectError, SettingKind, keys};
+use baleen_meta::{Request, record};
+use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey, BlockSealer, Salt};
+use baleen_types::BucketName;
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+/// What keys of buckets are for.
+const MANAGED: &[u8] = b"managed";
+
+/// Under which key a body is sealed as it comes in.
+pub(super) struct Sealing {
+    pub(super) base: BaseKey,
+    /// Whether its MD5 must not be told.
+    pub(super) hides_md5: bool,
+}
+
+/// A body's own key.
+pub(super) struct BodySealing {
+    pub(super) base: BaseKey,
+    pub(super) salt: Salt,
+    /// Its number in the object.
+    pub(super) number: u16,
+}
+
+impl BodySealing {
+    pub(super) fn sealer(&self) -> BlockSealer {
+        BlockSealer::new(self.base.piece(&self.salt, self.number))
+    }
+
+    /// Seals a body that is in memory.
+    pub(super) fn seal_all(&self, mut body: Bytes) -> Bytes {
+        let mut sealer = self.sealer();
+        let mut sealed = Vec::new();
+        while !body.is_empty() {
+            sealed.extend(sealer.push(&mut body));
+        }
+        sealed.extend(sealer.finish());
+        match <[Bytes; 1]>::try_from(sealed) {
+            Ok([block]) => block,
+            Err(blocks) => blocks.concat().into(),
+        }
+    }
+}
+
+impl Objects {
+    /// What a write asks for, with what its bucket says, and the key for it.
+    pub(super) async fn encryption_of_new(
+        &self,
+        (name, bucket): (&BucketName, &OpenBucket),
+        asked: &Encrypt,
+    ) -> Result<(EncryptionRecord, Option<Sealing>), ObjectError> {
+        let encryption = match asked {
+            Encrypt::Managed => EncryptionRecord::Managed,
+            Encrypt::Customer(key) => key.check(self.entropy.bytes()).into(),
+            Encrypt::AsBucket => match self.default_encryption(bucket).await? {
+                None => EncryptionRecord::No,
+                Some(BucketEncryption {
+                    keys: DefaultKeys::Managed,
+                    ..
+                }) => EncryptionRecord::Managed,
+            },
+        };
+        let key = match asked {
+            Encrypt::Customer(key) => Some(key),
+            Encrypt::Managed | Encrypt::AsBucket => None,
+        };
+        let sealing = self.sealing((name, bucket.id), &encryption, key).await?;
+        Ok((encryption, sealing))
+    }
+
+    /// The key for more of what is kept so.
+    pub(super) async fn sealing(
+        &self,
+        (name, bucket): (&BucketName, BucketId),
+        encryption: &EncryptionRecord,
+        key: Option<&CustomerKey>,
+    ) -> Result<Option<Sealing>, ObjectError> {
+        let base = match (encryption, key) {
+            (EncryptionRecord::No, _) => return Ok(None),
+            (EncryptionRecord::Managed, _) => self.make_bucket_key(name, bucket).await?,
+            (EncryptionRecord::Customer { .. }, Some(key)) => key.0.clone(),
+            (EncryptionRecord::Customer { .. }, None) => return Err(ObjectError::KeyMissing),
+        };
+        Ok(Some(Sealing {
+            base,
+            hides_md5: encryption.hides_md5(),
+        }))
+    }
+
+    /// The key under which something was sealed; `None` for what was not.
+    pub(super) async fn base_key(
+        &self,
+        bucket: BucketId,
+        encryption: &EncryptionRecord,
+        key: Option<&CustomerKey>,
+    ) -> Result<Option<BaseKey>, ObjectError> {
+        encryption.encrypted().unlock(key)?;
+        match (encryption, key) {
+            (EncryptionRecord::No, _) => Ok(None),
+            (EncryptionRecord::Managed, _) => {
+                let key = self.bucket_key(bucket).await?;
+                let key = key.ok_or_else(|| ObjectError::corrupt("the key of a bucket is gone"))?;
+                Ok(Some(key))
+            }
+            (EncryptionRecord::Customer { .. }, key) => Ok(key.map(|key| key.0.clone())),
+        }
+    }
+
+    async fn default_encryption(&self, bucket: &OpenBucket) -> Result<Option<BucketEncryption>, ObjectError> {
+        if !has_default(&bucket.record) {
+            return Ok(None);
+        }
+        let key = keys::setting(bucket.id, BucketEncryption::KIND);
+        let stored = self.meta.get(&key).await?;
+        Ok(stored.map(|stored| record::decode(&stored)).transpose()?)
+    }
+
+    async fn bucket_key(&self, bucket: BucketId) -> Result<Option<BaseKey>, ObjectError> {
+        let Some(stored) = self.meta.get(&keys::bucket_key(bucket)).await? else {
+            return Ok(None);
+        };
+        let stored: BucketKeyRecord = record::decode(&stored)?;
+        let id = bucket.0.to_string();
+        let secret = self.sealer.open(BucketKeyRecord::context(&id), &stored.sealed);
+        let key = secret.and_then(|secret| BaseKey::from_secret(&secret, MANAGED));
+        key.map(Some).map_err(ObjectError::corrupt)
+    }
+
+    async fn make_bucket_key(&self, name: &BucketName, bucket: BucketId) -> Result<BaseKey, ObjectError> {
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            if let Some(key) = self.bucket_key(bucket).await? {
+                return Ok(key);
+            }
+            let open = self.open_bucket(name).await?;
+            if open.id != bucket {
+                return Err(ObjectError::NoSuchBucket(name.clone()));
+            }
+            let mut bytes = Zeroizing::new([0; BASE_KEY_BYTES]);
+            self.entropy.fill(&mut *bytes);
+            let key = BaseKey::new(bytes, MANAGED);
+            let id = bucket.0.to_string();
+            let context = BucketKeyRecord::context(&id);
+            let sealed = self.sealer.seal(context, &key.to_secret(), self.entropy.bytes());
+            let row = keys::bucket_key(bucket);
+            // With the bucket, or a key would be left behind by one that goes meanwhile.
+            let commit = Request::new()
+                .unchanged(open.key, Some(open.stored))
+                .absent(row.clone())
+                .put(row, record::encode(&BucketKeyRecord { sealed })?);
+            if self.meta.commit(commit).await?.is_committed() {
+                return Ok(key);
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+}
+
+/// Whether writes that do not say otherwise are encrypted.
+pub(super) fn has_default(bucket: &BucketRecord) -> bool {
+    bucket.settings & SettingKind::Encryption.bit() != 0
+}
+
+/// The salt of a piece, and that it is sealed if, and only if, its object says so.
+pub(super) fn salt_of(piece: &Piece, is_encrypted: bool) -> Result<Option<Salt>, ObjectError> {
+    let salt = piece.at.salt();
+    if salt.is_some() == is_encrypted || piece.size == 0 {
+        Ok(salt)
+    } else {
+        Err(ObjectError::corrupt("a record and its pieces differ about encryption"))
+    }
+}
