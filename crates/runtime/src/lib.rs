@@ -11,4 +11,4 @@ mod supervisor;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use shutdown::Shutdown;
-pub use supervisor::{Supervisor, TaskReport};
+pub use supervisor::{Progress, Supervisor, TaskReport};

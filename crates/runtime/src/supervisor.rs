@@ -32,6 +32,32 @@ pub struct TaskReport {
     pub last_error: Option<String>,
     /// Runs so far.
     pub runs: u64,
+    /// Whether it runs now.
+    pub is_running: bool,
+    /// How far the run that goes on is, or what the last one did, if the task tells.
+    pub progress: Option<String>,
+}
+
+/// Where a task tells how far it is.
+#[derive(Clone)]
+pub struct Progress {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl Progress {
+    /// Replaces what was told before.
+    pub fn tell(&self, text: impl Into<String>) {
+        self.shared
+            .report(&self.name, |report| report.progress = Some(text.into()));
+    }
+}
+
+impl Shared {
+    fn report(&self, name: &str, change: impl FnOnce(&mut TaskReport)) {
+        let mut reports = self.reports.lock();
+        change(reports.entry(name.to_owned()).or_default());
+    }
 }
 
 impl Supervisor {
@@ -74,19 +100,17 @@ impl Supervisor {
         let name = name.to_owned();
         self.shared.tracker.spawn(async move {
             while !shared.shutdown.is_stopping() {
+                shared.report(&name, |report| report.is_running = true);
                 let failure = pass().await.err().map(|e| e.to_string());
                 if let Some(reason) = &failure {
                     error!(task = %name, %reason, "background task failed");
                 }
-                {
-                    let mut reports = shared.reports.lock();
-                    let report = reports.entry(name.clone()).or_default();
-                    *report = TaskReport {
-                        last_run: Some(shared.clock.now()),
-                        last_error: failure,
-                        runs: report.runs + 1,
-                    };
-                }
+                shared.report(&name, |report| {
+                    report.last_run = Some(shared.clock.now());
+                    report.last_error = failure;
+                    report.runs += 1;
+                    report.is_running = false;
+                });
                 tokio::select! {
                     () = shared.clock.sleep(period) => {}
                     () = shared.shutdown.stopping() => {}
@@ -95,7 +119,15 @@ impl Supervisor {
         });
     }
 
-    /// What the periodic tasks did last.
+    /// Where the task of this name tells how far it is.
+    pub fn progress(&self, name: &str) -> Progress {
+        Progress {
+            shared: Arc::clone(&self.shared),
+            name: name.to_owned(),
+        }
+    }
+
+    /// What the periodic tasks do, and did last.
     pub fn reports(&self) -> BTreeMap<String, TaskReport> {
         self.shared.reports.lock().clone()
     }

@@ -1,4 +1,4 @@
-//! The operations door: is it alive, is it ready, what are the numbers.
+//! The operations door: is it alive, is it ready, what are the numbers, what goes on in the background.
 //!
 //! Ready means that the metadata store commits: a probe is written and flushed, as a client's write would be. The door
 //! asks for no credentials, so the probe is made at most once a second however often it is asked for.
@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use baleen_http::{Door, OperationName, Refusal, Request, Response, ResponseBody, Scheme};
 use baleen_meta::Meta;
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_runtime::{Clock, Shutdown};
-use baleen_types::RequestId;
+use baleen_runtime::{Clock, Supervisor, TaskReport};
+use baleen_types::{RequestId, Timestamp};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -33,8 +33,8 @@ pub(crate) struct Parts {
     pub(crate) meta: Meta,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: PrometheusHandle,
-    /// Stops when the other doors begin to drain: from then on the server is not ready.
-    pub(crate) draining: Shutdown,
+    /// Knows the background tasks. Its token stops when the other doors begin to drain: from then on the server is not ready.
+    pub(crate) supervisor: Supervisor,
 }
 
 /// The door.
@@ -53,7 +53,7 @@ impl Operations {
     }
 
     async fn ready(&self) -> Result<(), String> {
-        if self.parts.draining.is_stopping() {
+        if self.parts.supervisor.shutdown().is_stopping() {
             return Err("stopping".to_owned());
         }
         // Held while probing, so that those who ask meanwhile share the answer.
@@ -106,11 +106,12 @@ impl Door for Operations {
             "/healthz" => "Health",
             "/readyz" => "Ready",
             "/metrics" => "Metrics",
+            "/background" => "Background",
             _ => {
                 return answer(
                     "unknown",
                     StatusCode::NOT_FOUND,
-                    "there are /healthz, /readyz and /metrics\n",
+                    "there are /healthz, /readyz, /metrics and /background\n",
                 );
             }
         };
@@ -134,6 +135,13 @@ impl Door for Operations {
                 let mut page = answer(operation, StatusCode::OK, self.parts.metrics.render());
                 page.headers_mut()
                     .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+                page
+            }
+            "Background" => {
+                let tasks: Vec<_> = self.parts.supervisor.reports().into_iter().map(task).collect();
+                let mut page = answer(operation, StatusCode::OK, format!("{:#}\n", serde_json::json!(tasks)));
+                page.headers_mut()
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 page
             }
             _ => answer(operation, StatusCode::OK, "alive\n"),
@@ -162,6 +170,18 @@ impl Door for Operations {
     fn loggable<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
         Some(uri.path())
     }
+}
+
+/// A background task as the door tells of it.
+fn task((name, report): (String, TaskReport)) -> serde_json::Value {
+    serde_json::json!({
+        "task": name,
+        "running": report.is_running,
+        "runs": report.runs,
+        "lastRun": report.last_run.map(Timestamp::to_rfc3339_millis),
+        "lastError": report.last_error,
+        "progress": report.progress,
+    })
 }
 
 fn answer(operation: &'static str, status: StatusCode, text: impl Into<bytes::Bytes>) -> Response {

@@ -322,7 +322,7 @@ pub(crate) async fn build(
         meta,
         clock: Arc::clone(&clock),
         metrics,
-        draining: supervisor.shutdown().clone(),
+        supervisor: supervisor.clone(),
     });
     Ok(System {
         addresses,

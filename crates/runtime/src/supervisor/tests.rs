@@ -18,8 +18,10 @@ async fn a_periodic_task_reports_errors_and_goes_on() {
     let supervisor = Supervisor::new(clock.clone(), Shutdown::new());
     let runs = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&runs);
+    let progress = supervisor.progress("sweep");
     supervisor.every("sweep", Duration::from_secs(60), move || {
         let run = counted.fetch_add(1, Ordering::SeqCst);
+        progress.tell(format!("{run} before"));
         async move { if run == 0 { Err("disk full") } else { Ok(()) } }
     });
     until(|| clock.sleepers() == 1).await;
@@ -32,7 +34,9 @@ async fn a_periodic_task_reports_errors_and_goes_on() {
         TaskReport {
             last_run: Some(Timestamp::from_secs(61)),
             last_error: None,
-            runs: 2
+            runs: 2,
+            is_running: false,
+            progress: Some("1 before".to_owned()),
         }
     );
     assert!(supervisor.drain(Duration::from_secs(5)).await);

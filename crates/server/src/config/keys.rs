@@ -200,7 +200,7 @@ fn listen(from: &mut Reader) -> Listen {
                 "listen.ops",
                 "address",
                 "127.0.0.1:9002",
-                "Where `/healthz`, `/readyz` and `/metrics` are. They ask for no credentials: keep it private.",
+                "Where `/healthz`, `/readyz`, `/metrics` and `/background` are. They ask for no credentials: keep it private.",
             ),
             address,
         ),
