@@ -287,7 +287,8 @@ impl From<&BodyFault> for Fault {
             | BodyFault::Stalled
             | BodyFault::ChunkTooLarge
             | BodyFault::Trailer(_)
-            | BodyFault::Checksum(_) => Code::InvalidInput,
+            | BodyFault::Checksum(_)
+            | BodyFault::Document(_) => Code::InvalidInput,
         };
         Self::new(code, sentence(&body.to_string()))
     }

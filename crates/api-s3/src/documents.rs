@@ -19,6 +19,10 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     body.check(SizeCheck {
         left: XML_BODY_BYTES_MAX,
     });
+    if !has_parameter(head, &["policy"]) {
+        body.check(SectionCheck::default());
+        body.check(NumberCheck::default());
+    }
     if head.method == Method::PUT || is_multi_delete(head) {
         for check in DigestCheck::announced(&head.headers)? {
             body.check(check);
@@ -76,6 +80,114 @@ impl BodyCheck for SizeCheck {
     fn finish(&mut self) -> Result<(), BodyFault> {
         Ok(())
     }
+}
+
+/// Ends a document with a CDATA section: the codec passes over it as over a comment, so that a rule for what begins with a
+/// prefix would be a rule for everything.
+#[derive(Default)]
+struct SectionCheck {
+    /// How many bytes of [`SECTION`] came last.
+    seen: usize,
+}
+
+/// The beginning of a CDATA section (XML 1.0, 2.7), which stands nowhere else in a document but in comments.
+const SECTION: &[u8] = b"<![CDATA[";
+
+impl BodyCheck for SectionCheck {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
+        for byte in bytes {
+            self.seen = match SECTION.get(self.seen) {
+                Some(next) if next == byte => self.seen + 1,
+                // Its first byte does not come again in it.
+                _ => usize::from(*byte == SECTION[0]),
+            };
+            if self.seen == SECTION.len() {
+                return Err(BodyFault::Document("a CDATA section: write its text with references"));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), BodyFault> {
+        Ok(())
+    }
+}
+
+/// Ends a document whose number is none: the codec reads as far as there are digits, so that `1,000` days would be one.
+#[derive(Default)]
+struct NumberCheck {
+    at: Place,
+}
+
+/// Where in a document the check is.
+#[derive(Default)]
+enum Place {
+    #[default]
+    Text,
+    /// In the name of an element.
+    Name(Vec<u8>),
+    /// Behind its name, in the tag of an element which is a number, or is not.
+    Tag(bool),
+    /// In the text of one which is.
+    Number(Vec<u8>),
+    /// Behind it, where the tag has to be that of its end.
+    End,
+}
+
+/// Elements that are whole numbers, in all documents.
+const NUMBERS: [&[u8]; 9] = [
+    b"Days",
+    b"DaysAfterInitiation",
+    b"MaxAgeSeconds",
+    b"NewerNoncurrentVersions",
+    b"NoncurrentDays",
+    b"ObjectSizeGreaterThan",
+    b"ObjectSizeLessThan",
+    b"PartNumber",
+    b"Years",
+];
+
+/// More than the names and the numbers have.
+const WORD_BYTES_MAX: usize = 32;
+
+impl BodyCheck for NumberCheck {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
+        for byte in bytes {
+            self.at = match (std::mem::take(&mut self.at), byte) {
+                (Place::Text, b'<') => Place::Name(Vec::new()),
+                (Place::Text, _) | (Place::Tag(false), b'>') => Place::Text,
+                (Place::Name(name), b'>') if !NUMBERS.contains(&&*name) => Place::Text,
+                (Place::Name(_) | Place::Tag(true), b'>') => Place::Number(Vec::new()),
+                (Place::Name(name), b' ' | b'\t' | b'\r' | b'\n') => Place::Tag(NUMBERS.contains(&&*name)),
+                (Place::Tag(is_number), _) => Place::Tag(is_number),
+                (Place::Name(mut word), byte) => {
+                    if word.len() < WORD_BYTES_MAX {
+                        word.push(*byte);
+                    }
+                    Place::Name(word)
+                }
+                (Place::Number(number), b'<') if is_whole(&number) => Place::End,
+                (Place::Number(mut number), byte) if *byte != b'<' && number.len() < WORD_BYTES_MAX => {
+                    number.push(*byte);
+                    Place::Number(number)
+                }
+                (Place::End, b'/') => Place::Tag(false),
+                (Place::Number(_) | Place::End, _) => {
+                    return Err(BodyFault::Document("a number that is none, or is more than a number"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), BodyFault> {
+        Ok(())
+    }
+}
+
+fn is_whole(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// Checks a body against `Content-MD5` or an `x-amz-checksum-*` header.

@@ -232,6 +232,7 @@ impl From<&BodyFault> for Fault {
             BodyFault::Trailer(_) => ("MalformedTrailerError", StatusCode::BAD_REQUEST),
             BodyFault::Checksum(_) => ("BadDigest", StatusCode::BAD_REQUEST),
         };
+            BodyFault::Document(_) => ("MalformedXML", StatusCode::BAD_REQUEST),
         Self::new(code, status, sentence(&body.to_string()))
     }
 }

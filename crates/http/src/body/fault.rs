@@ -34,6 +34,8 @@ pub enum BodyFault {
     },
     /// The named header or trailer is not the checksum of the body.
     Checksum(&'static str),
+    /// The body is a document with something in it that the door does not read as it was meant.
+    Document(&'static str),
 }
 
 impl fmt::Display for BodyFault {
@@ -54,6 +56,7 @@ impl fmt::Display for BodyFault {
             Self::Trailer(what) => write!(f, "the trailer of the body is malformed: {what}"),
             Self::TooLarge { limit } => write!(f, "the body is larger than the {limit} bytes allowed for this request"),
             Self::Checksum(name) => write!(f, "the value of {name} does not match the body"),
+            Self::Document(what) => write!(f, "the document has {what}"),
         }
     }
 }
@@ -70,7 +73,8 @@ impl Classify for BodyFault {
             | Self::DecodedLength { .. }
             | Self::ContentSha256
             | Self::Trailer(_)
-            | Self::Checksum(_) => FaultKind::Invalid,
+            | Self::Checksum(_)
+            | Self::Document(_) => FaultKind::Invalid,
             Self::TooLarge { .. } => FaultKind::TooLarge,
             Self::Signature => FaultKind::Unauthenticated,
         }
