@@ -282,13 +282,25 @@ fn an_upload_that_was_begun_before_tags_has_none() {
 #[test]
 fn a_version_moves_without_being_read() {
     let current = record::encode(&object()).unwrap();
-    let noncurrent = VersionRecord::of_object(&current);
-    assert_eq!(
-        VersionRecord::decode(&noncurrent).unwrap(),
-        VersionRecord::Object(Box::new(object()))
-    );
-    assert_eq!(VersionRecord::current_value(&noncurrent), current);
-    for damaged in [&b""[..], b"\x00", b"\x01", b"\x02", b"\x03\x01"] {
+    let since = Timestamp::from_secs(7);
+    let noncurrent = VersionRecord::of_object(&current, since);
+    let undated = Bytes::from([b"\x01", &current[..]].concat());
+    for (value, since) in [(&noncurrent, Some(since)), (&undated, None)] {
+        let object = VersionRecord::Object(Box::new(object()));
+        assert_eq!(VersionRecord::decode(value).unwrap(), object);
+        assert_eq!(VersionRecord::current_value(value).unwrap(), current);
+        assert_eq!(VersionRecord::since(value).unwrap(), since);
+        assert_eq!(VersionRecord::amended(value, &current).unwrap(), value);
+    }
+    for damaged in [
+        &b""[..],
+        b"\x00",
+        b"\x01",
+        b"\x02",
+        b"\x03\x01",
+        b"\x04\0\0\0\0\0\0\0\0",
+        b"\x05",
+    ] {
         assert!(VersionRecord::decode(damaged).is_err(), "{damaged:?}");
     }
 }

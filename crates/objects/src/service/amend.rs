@@ -37,7 +37,7 @@ impl Objects {
             let value = if found.key == object_key {
                 value
             } else {
-                VersionRecord::of_object(&value)
+                VersionRecord::amended(&found.stored, &value)?
             };
             let commit = Request::new()
                 .unchanged(found.key.clone(), Some(found.stored))

@@ -14,6 +14,7 @@ use super::step::Step;
 use crate::records::{MarkerRecord, NullRecord, ObjectRecord, VersionBytes, VersionRecord};
 use crate::{Deleted, ObjectError, Version, keys};
 use baleen_meta::{Scan, record};
+use baleen_types::Timestamp;
 
 impl Objects {
     /// An id for a version that is newer than what is there.
@@ -57,7 +58,8 @@ impl Objects {
         if !present.keeps_versions() && !existed {
             return Ok(None);
         }
-        self.make_room(step, present).await?;
+        let now = self.clock.now();
+        self.make_room(step, present, now).await?;
         if existed {
             step.delete(present.object_key.clone());
         }
@@ -70,7 +72,7 @@ impl Objects {
         let marker = MarkerRecord {
             version: self.version_after(present),
             is_null: present.bucket.record.writes_null(),
-            modified_ns: self.clock.now().as_nanos(),
+            modified_ns: now.as_nanos(),
         };
         step.put(present.marker_key.clone(), record::encode(&marker)?);
         step.tally.markers += 1;
@@ -82,8 +84,8 @@ impl Objects {
     }
 
     /// Takes what is current out of its place for a new version: it becomes noncurrent, unless both are the null version,
-    /// of which there is only one.
-    async fn make_room(&self, step: &mut Step, present: &Present) -> Result<(), ObjectError> {
+    /// of which there is only one. `made` is when the new one was.
+    async fn make_room(&self, step: &mut Step, present: &Present, made: Timestamp) -> Result<(), ObjectError> {
         let replaces_null = present.bucket.record.writes_null();
         let mut null_is_current = false;
         if let Some(object) = &present.object {
@@ -91,7 +93,7 @@ impl Objects {
             if replaces_null && null_is_current {
                 step.remove(&object.record)?;
             } else {
-                let value = VersionRecord::of_object(&object.stored);
+                let value = VersionRecord::of_object(&object.stored, made);
                 archive(step, present, object.record.version, null_is_current, value)?;
                 step.tally.noncurrent_objects += 1;
                 step.tally.add_noncurrent_bytes(object.record.size);
@@ -101,7 +103,7 @@ impl Objects {
             if replaces_null && null_is_current {
                 step.tally.markers -= 1;
             } else {
-                let value = VersionRecord::of_marker(&marker.stored);
+                let value = VersionRecord::of_marker(&marker.stored, made);
                 archive(step, present, marker.record.version, null_is_current, value)?;
             }
         }
@@ -197,7 +199,7 @@ impl Objects {
             return Ok(false);
         };
         let found = VersionRecord::decode(&newest.value)?;
-        let value = VersionRecord::current_value(&newest.value);
+        let value = VersionRecord::current_value(&newest.value)?;
         step.require(newest.key.to_vec(), Some(newest.value));
         step.delete(newest.key.to_vec());
         if found.is_null() {
