@@ -174,6 +174,7 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::DeleteMarker { named: true, .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
         ObjectError::VersioningNeeded | ObjectError::LockNeedsVersions => ("InvalidBucketState", StatusCode::CONFLICT),
         ObjectError::LockMissing
+        | ObjectError::SettingTooLarge { .. }
         | ObjectError::KeyMissing
         | ObjectError::KeyNotApplicable
         | ObjectError::PartKeyMissing
@@ -231,8 +232,8 @@ impl From<&BodyFault> for Fault {
             BodyFault::ContentSha256 => ("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST),
             BodyFault::Trailer(_) => ("MalformedTrailerError", StatusCode::BAD_REQUEST),
             BodyFault::Checksum(_) => ("BadDigest", StatusCode::BAD_REQUEST),
-        };
             BodyFault::Document(_) => ("MalformedXML", StatusCode::BAD_REQUEST),
+        };
         Self::new(code, status, sentence(&body.to_string()))
     }
 }

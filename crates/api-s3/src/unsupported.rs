@@ -40,7 +40,7 @@ pub(crate) fn refuse_unknown(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 /// What follows `x-amz-` in headers which a write may have: obeyed, judged below, or harmless.
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 29] = [
     "acl",
     "bucket-object-lock-enabled",
     "bucket-object-lock-token",
@@ -66,6 +66,7 @@ const KNOWN: [&str; 28] = [
     "tagging-directive",
     "te",
     "trace-id",
+    "transition-default-minimum-object-size",
     "user-agent",
     "website-redirect-location",
     "write-offset-bytes",

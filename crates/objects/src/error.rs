@@ -184,6 +184,12 @@ pub enum ObjectError {
     /// A part came with another customer's key than its upload, or with one where that has none.
     #[error("the provided encryption parameters did not match the ones used originally")]
     PartKeyWrong,
+    /// A setting of a bucket that is longer than it may be.
+    #[error("the configuration is longer than {limit} bytes")]
+    SettingTooLarge {
+        /// The limit.
+        limit: usize,
+    },
     /// The sender broke off, or said something about the body which is not true.
     #[error("the body could not be read: {0}")]
     Body(BodyError),
@@ -275,7 +281,10 @@ impl Classify for ObjectError {
             | Self::PartKeyWrong
             | Self::IncompleteBody { .. }
             | Self::SizeMismatch { .. } => FaultKind::Invalid,
-            Self::TooLarge { .. } | Self::MetadataTooLarge { .. } | Self::HeadersTooLarge { .. } => FaultKind::TooLarge,
+            Self::TooLarge { .. }
+            | Self::MetadataTooLarge { .. }
+            | Self::HeadersTooLarge { .. }
+            | Self::SettingTooLarge { .. } => FaultKind::TooLarge,
             Self::PreconditionFailed => FaultKind::Precondition,
             Self::Body(error) => error.kind(),
             Self::NoSpace | Self::Storage(_) => FaultKind::Unavailable,

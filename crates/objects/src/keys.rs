@@ -36,6 +36,11 @@ pub(crate) fn bucket(name: &BucketName) -> Vec<u8> {
     KeyWriter::new(Table::Bucket).tail(name.as_str())
 }
 
+/// The name in the key of a bucket's record.
+pub(crate) fn bucket_name_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
+    KeyReader::new(key, Table::Bucket)?.tail_str()
+}
+
 /// With an empty name, the prefix of all buckets of the owner.
 pub(crate) fn bucket_by_owner(owner: AccountId, name: &str) -> Vec<u8> {
     KeyWriter::new(Table::BucketByOwner).u64(owner.as_u64()).tail(name)

@@ -18,6 +18,7 @@ mod error;
 mod hasher;
 mod headers;
 mod keys;
+mod lifecycle;
 pub mod limits;
 mod list;
 mod lock;
@@ -36,6 +37,9 @@ pub use cors::{Cors, CorsRule};
 pub use encryption::{BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KeyCheck};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
+pub use lifecycle::{
+    Day, Expiration, Expiry, Lifecycle, LifecycleFilter, LifecycleRule, NoncurrentExpiration, SmallestTransition,
+};
 pub use list::{
     ListEntry, ListObjects, ListPage, ListUploads, ListVersions, UploadMarker, UploadPage, VersionContent,
     VersionEntry, VersionMarker, VersionPage,
@@ -46,7 +50,7 @@ pub use object::{
     Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
-pub use service::{Objects, Parts, Purged, Settings, Swept};
+pub use service::{Expired, Objects, Parts, Purged, Settings, Swept};
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, SettingKind, Settled,
 };

@@ -51,6 +51,27 @@ pub const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Years of a default retention (likewise).
 pub const RETENTION_YEARS_MAX: u32 = 100;
 
+/// Rules of a lifecycle configuration (AWS, PutBucketLifecycleConfiguration: "up to 1,000 rules").
+pub const LIFECYCLE_RULES_MAX: usize = 1000;
+
+/// A lifecycle configuration as it is stored: 256 bytes for each of its rules.
+pub const LIFECYCLE_BYTES_MAX: usize = LIFECYCLE_RULES_MAX << 8;
+
+/// Bytes of it in one row, below the keyspace's value limit of 64 KiB.
+pub const LIFECYCLE_ROW_BYTES: usize = 60 << 10;
+
+/// Rows of it.
+pub const LIFECYCLE_ROWS_MAX: usize = LIFECYCLE_BYTES_MAX.div_ceil(LIFECYCLE_ROW_BYTES);
+
+/// Compiled lifecycle configurations that are kept: of the longest that there may be, tens of MiB together.
+pub const COMPILED_LIFECYCLES_MAX: usize = 64;
+
+/// Rows that a pass of lifecycle rules reads at once.
+pub const EXPIRY_PAGE: usize = 1000;
+
+/// Pages of such a pass between two notes of how far it is: so much is looked at again after a crash.
+pub const EXPIRY_PAGES_UNNOTED_MAX: u32 = 64;
+
 /// Buckets of one account (AWS's default quota of old; a listing of buckets is one answer without pages).
 pub const BUCKETS_PER_ACCOUNT_MAX: usize = 1000;
 
@@ -66,4 +87,5 @@ pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 
 const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
 const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);
+const _: () = assert!(LIFECYCLE_ROWS_MAX <= 255);
 const _: () = assert!(OBJECT_TAGS_MAX * 4 * (TAG_KEY_CHARS_MAX + TAG_VALUE_CHARS_MAX) < 16 << 10);

@@ -1,8 +1,8 @@
 //! Objects: requests and answers.
 
 use crate::{
-    Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Governance, LateChecksum, Lock, ObjectHeaders,
-    StoredChecksum, Tags, Version,
+    Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Expiry, Governance, LateChecksum, Lock,
+    ObjectHeaders, StoredChecksum, Tags, Version,
 };
 use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
 
@@ -99,6 +99,8 @@ pub struct Stored {
     pub encrypted: Encrypted,
     /// Which version it became; `None` for a part, and in a bucket that has never kept versions.
     pub version: Option<Version>,
+    /// When it goes by itself, as the bucket's lifecycle rules are now; `None` for a part.
+    pub expiry: Option<Expiry>,
 }
 
 /// A request to delete an object, or one version of it.
@@ -161,6 +163,8 @@ pub struct ObjectHead {
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
     pub parts: Option<u16>,
+    /// When it goes by itself, as the bucket's lifecycle rules are now; `None` of a noncurrent version.
+    pub expiry: Option<Expiry>,
 }
 
 /// One of the parts that an object was made of.

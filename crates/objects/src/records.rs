@@ -41,8 +41,8 @@ pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 
 use crate::{
-    Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, Settled, StoredChecksum, Version,
-    Versioning,
+    Bucket, Checksum, ChecksumAlgorithm, ChecksumKind, ObjectError, ObjectHeaders, SettingKind, Settled,
+    StoredChecksum, Version, Versioning,
 };
 use baleen_meta::record::{Record, first_version};
 use baleen_types::{AccountId, BucketName, ETag, PartNumber, RegionName, Timestamp};
@@ -107,6 +107,11 @@ impl BucketRecord {
                 revision: self.revision,
             },
         })
+    }
+
+    /// Whether there is a setting of the kind.
+    pub(crate) fn has(&self, kind: SettingKind) -> bool {
+        self.settings & kind.bit() != 0
     }
 
     /// Whether what is written now is a null version.

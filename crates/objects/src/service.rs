@@ -9,9 +9,11 @@ mod complete;
 mod copy;
 mod create_upload;
 mod encryption;
+mod expire;
 mod get;
 mod history;
 mod ingest;
+mod lifecycle;
 mod list;
 mod list_uploads;
 mod list_versions;
@@ -26,9 +28,11 @@ mod sweep;
 mod tags;
 mod usage;
 
+pub use expire::Expired;
 pub use purge::Purged;
 pub use sweep::Swept;
 
+use self::lifecycle::Compiled;
 use crate::keys;
 use crate::records::{BucketId, BucketRecord, VersioningRecord};
 use crate::{ChecksumAlgorithm, ObjectError};
@@ -40,6 +44,7 @@ use baleen_types::{BucketName, UploadId};
 use baleen_usage::Usage;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// The algorithm when a client names none (AWS, "Checking object integrity": CRC64NVME is the default).
@@ -56,6 +61,8 @@ pub struct Settings {
     pub inline_bytes_max: usize,
     /// What is counted of accounts, and how.
     pub usage: baleen_usage::Settings,
+    /// How long the day of lifecycle rules is; less than 24 hours to try them out.
+    pub lifecycle_day: Duration,
 }
 
 impl Default for Settings {
@@ -63,6 +70,7 @@ impl Default for Settings {
         Self {
             inline_bytes_max: 4096,
             usage: baleen_usage::Settings::default(),
+            lifecycle_day: Duration::from_hours(24),
         }
     }
 }
@@ -95,6 +103,7 @@ pub struct Objects {
     sealer: Arc<Sealer>,
     queues: Vec<Mutex<()>>,
     usage: Arc<Usage>,
+    lifecycles: Compiled,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -118,6 +127,7 @@ impl Objects {
             entropy: parts.entropy,
             sealer: parts.sealer,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
+            lifecycles: Compiled::default(),
         })
     }
 

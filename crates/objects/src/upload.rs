@@ -3,8 +3,8 @@
 pub(crate) mod assemble;
 
 use crate::{
-    Body, Checksum, ChecksumAlgorithm, ChecksumKind, CustomerKey, Encrypt, Encrypted, Expect, Lock, ObjectHeaders,
-    ObjectVersion, Tags, WriteCondition,
+    Body, Checksum, ChecksumAlgorithm, ChecksumKind, CustomerKey, Encrypt, Encrypted, Expect, Expiry, Lock,
+    ObjectHeaders, ObjectVersion, Tags, WriteCondition,
 };
 use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
@@ -53,6 +53,8 @@ pub struct Upload {
     pub checksum_chosen: bool,
     /// How its parts are kept.
     pub encrypted: Encrypted,
+    /// When it is ended by itself, as the bucket's lifecycle rules are now.
+    pub expiry: Option<Expiry>,
 }
 
 /// A request to store one part. A part which exists is replaced.

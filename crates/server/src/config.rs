@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) blocked: PublicAccessBlock,
     /// Whether customers' keys are taken over encrypted connections only.
     pub(crate) secure_keys_only: bool,
+    /// How long the day of lifecycle rules is.
+    pub(crate) lifecycle_day: Duration,
     /// What the audit log keeps, and for how long.
     pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.

@@ -12,6 +12,7 @@ mod ending;
 mod failure;
 mod folder;
 mod keys;
+mod lifecycle;
 mod logs;
 mod ops;
 mod output;

@@ -6,6 +6,7 @@ use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
 use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
+use crate::lifecycle;
 use crate::ops::{self, Operations};
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
@@ -186,6 +187,7 @@ pub(crate) async fn build(
     let objects = Objects::new(
         baleen_objects::Settings {
             usage: config.usage,
+            lifecycle_day: config.lifecycle_day,
             ..baleen_objects::Settings::default()
         },
         baleen_objects::Parts {
@@ -206,6 +208,8 @@ pub(crate) async fn build(
         let objects = Arc::clone(&swept);
         async move { objects.sweep().await.map(drop) }
     });
+
+    lifecycle::register(&supervisor, &objects, config.lifecycle_day);
 
     let usage = Arc::clone(objects.usage());
     let flushed = Arc::clone(&usage);

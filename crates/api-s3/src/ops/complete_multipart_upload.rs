@@ -10,6 +10,7 @@ use crate::access::Call;
 use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition};
 use crate::encryption::{self, SentKey, Told, key_of};
 use crate::fault::Fault;
+use crate::lifecycle::expiration;
 use crate::services::Services;
 use crate::unsupported;
 
@@ -55,6 +56,7 @@ pub(super) async fn run(
         key: Some(input.key),
         e_tag: Some(etag(&stored.etag)),
         version_id: version_id(stored.version),
+        expiration: stored.expiry.as_ref().and_then(expiration),
         ..Default::default()
     };
     // Of a customer's key AWS tells nothing here.

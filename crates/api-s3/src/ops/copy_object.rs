@@ -16,6 +16,7 @@ use crate::convert::{
 };
 use crate::encryption::{self, SentKey, put_encryption};
 use crate::fault::Fault;
+use crate::lifecycle::expiration;
 use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
@@ -85,6 +86,7 @@ pub(super) async fn run(
         copy_object_result: Some(result),
         copy_source_version_id: source_version,
         version_id: version_id(stored.version),
+        expiration: stored.expiry.as_ref().and_then(expiration),
         ..Default::default()
     };
     put_encryption!(output, &stored.encrypted, sent.as_ref());

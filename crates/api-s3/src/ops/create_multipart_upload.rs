@@ -8,9 +8,10 @@ use s3s::{S3Request, S3Response};
 use super::tagging::header_tags;
 use super::{Answer, acls};
 use crate::access::Call;
-use crate::convert::{checksum_algorithm, object_headers};
+use crate::convert::{checksum_algorithm, object_headers, timestamp};
 use crate::encryption::{self, put_encryption};
 use crate::fault::Fault;
+use crate::lifecycle::rule_id;
 use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
@@ -60,6 +61,8 @@ pub(super) async fn run(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload.path.upload.to_string()),
+        abort_date: upload.expiry.as_ref().map(|expiry| timestamp(expiry.at)),
+        abort_rule_id: upload.expiry.as_ref().map(rule_id),
         checksum_algorithm: chosen.then(|| checksum_algorithm(upload.checksum_algorithm)),
         checksum_type: chosen.then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
         ..Default::default()

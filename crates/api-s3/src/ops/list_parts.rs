@@ -9,6 +9,7 @@ use super::Answer;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, etag, initiator, owner, put_checksum, size, timestamp, upload_id};
 use crate::fault::Fault;
+use crate::lifecycle::rule_id;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -53,6 +54,8 @@ pub(super) async fn run(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
+        abort_date: page.upload.expiry.as_ref().map(|expiry| timestamp(expiry.at)),
+        abort_rule_id: page.upload.expiry.as_ref().map(rule_id),
         initiator: account.map(initiator),
         owner: account.map(owner),
         is_truncated: Some(page.next.is_some()),

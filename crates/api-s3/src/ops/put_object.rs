@@ -9,6 +9,7 @@ use super::{Answer, acls};
 use crate::access::Call;
 use crate::convert::{body_in, checksum_type, etag, expect, object_headers, put_checksum, version_id, write_condition};
 use crate::encryption::{self, put_encryption};
+use crate::lifecycle::expiration;
 use crate::locking::header_lock;
 use crate::services::Services;
 use crate::unsupported;
@@ -41,6 +42,7 @@ pub(super) async fn run(
     let mut output = PutObjectOutput {
         e_tag: Some(etag(&stored.etag)),
         version_id: version_id(stored.version),
+        expiration: stored.expiry.as_ref().and_then(expiration),
         ..Default::default()
     };
     put_encryption!(output, &stored.encrypted, sent.as_ref());

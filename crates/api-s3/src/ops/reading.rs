@@ -117,6 +117,7 @@ macro_rules! describe {
             .legal_hold
             .map(|hold| ::s3s::dto::ObjectLockLegalHoldStatus::from_static($crate::locking::hold_text(hold)));
         $output.version_id = $crate::convert::version_id(head.version);
+        $output.expiration = head.expiry.as_ref().and_then($crate::lifecycle::expiration);
         $output.accept_ranges = Some("bytes".to_owned());
         $output.e_tag = Some($crate::convert::etag(&head.etag));
         $output.last_modified = Some($crate::convert::timestamp(head.modified));

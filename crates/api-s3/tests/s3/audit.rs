@@ -101,14 +101,15 @@ fn the_weight_of_each_operation() {
     };
     assert_eq!(
         of(Weight::Change),
-        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors PutBucketTagging DeleteBucketTagging \
-         PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
+        "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors \
+         PutBucketLifecycleConfiguration DeleteBucketLifecycle PutBucketTagging DeleteBucketTagging PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
          DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption PutObjectLockConfiguration PutBucketAcl \
          RSPresignLink"
     );
     assert_eq!(
         of(Weight::Look),
-        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketTagging GetBucketPolicy \
+        "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketLifecycleConfiguration \
+         GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
          GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload"

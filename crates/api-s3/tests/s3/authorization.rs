@@ -25,6 +25,12 @@ fn request(name: &str) -> Ask {
         ),
         "GetBucketCors" => get("/bucket?cors"),
         "DeleteBucketCors" => delete("/bucket?cors"),
+        "PutBucketLifecycleConfiguration" => put("/bucket?lifecycle").body(
+            "<LifecycleConfiguration><Rule><Filter/><Status>Disabled</Status><Expiration><Days>1</Days></Expiration></Rule>\
+             </LifecycleConfiguration>",
+        ),
+        "GetBucketLifecycleConfiguration" => get("/bucket?lifecycle"),
+        "DeleteBucketLifecycle" => delete("/bucket?lifecycle"),
         "GetBucketPolicy" => get("/bucket?policy"),
         "PutBucketPolicy" => put("/bucket?policy").body(
             r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/none"}}"#,
@@ -153,6 +159,7 @@ async fn the_owner_is_let_in_everywhere() {
             | "DeleteObjectTagging"
             | "DeleteBucketTagging"
             | "DeleteBucketCors"
+            | "DeleteBucketLifecycle"
             | "PutBucketPolicy"
             | "DeleteBucketPolicy"
             | "DeletePublicAccessBlock"

@@ -14,6 +14,7 @@ mod encryption;
 mod harness;
 mod hostile;
 mod keys;
+mod lifecycle;
 mod listing;
 mod lock;
 mod multipart;

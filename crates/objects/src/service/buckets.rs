@@ -1,5 +1,6 @@
 //! Operations on buckets.
 
+use super::lifecycle::lifecycle_rows;
 use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::keys::{self, Counted};
@@ -177,7 +178,9 @@ impl Objects {
             let owner = bucket.record.bucket(name)?.owner;
             let settings = SettingKind::ALL.into_iter();
             let request = settings
-                .fold(request, |request, kind| request.delete(keys::setting(bucket.id, kind)))
+                .map(|kind| keys::setting(bucket.id, kind))
+                .chain(lifecycle_rows(bucket.id))
+                .fold(request, Request::delete)
                 .delete(keys::bucket_key(bucket.id))
                 .delete(bucket.key)
                 .delete(keys::bucket_by_owner(owner, name.as_str()))

@@ -3,6 +3,7 @@
 //! A change is one commit: the new record, what becomes of the old one, the bucket's counters, and whatever the operation
 //! adds. It is made for the records that were read; if another write came first, all is read and decided again.
 
+use super::expire::Expiring;
 use super::step::{Guard, Step, Tally};
 use super::{Objects, OpenBucket};
 use crate::keys;
@@ -37,6 +38,8 @@ pub(super) enum Becomes {
     Deleted,
     /// What it is without this version.
     Without(Version),
+    /// What it is without what goes by the bucket's lifecycle rules.
+    Expired(Expiring),
 }
 
 impl Becomes {
@@ -44,7 +47,7 @@ impl Becomes {
     fn lock(&self) -> LockRecord {
         match self {
             Self::Object(object, _) => object.lock,
-            Self::Deleted | Self::Without(_) => LockRecord::default(),
+            Self::Deleted | Self::Without(_) | Self::Expired(_) => LockRecord::default(),
         }
     }
 }
@@ -181,6 +184,7 @@ impl Objects {
                 }
                 Becomes::Deleted => self.hide(&mut step, &present).await?,
                 Becomes::Without(version) => self.remove_version(&mut step, &present, *version).await?,
+                Becomes::Expired(expiring) => self.expire_in(&mut step, &present, *expiring, now).await?,
             };
             let Some(done) = done else {
                 // A version that was not found may have changed its table between the reads.
@@ -191,7 +195,7 @@ impl Objects {
             };
             let stored = match &becomes {
                 Becomes::Object(object, source) => Some((object.size, *source)),
-                Becomes::Deleted | Becomes::Without(_) => None,
+                Becomes::Deleted | Becomes::Without(_) | Becomes::Expired(_) => None,
             };
             let request = self.count(
                 present.unchanged().and(step.request),
@@ -300,7 +304,7 @@ fn check_condition(condition: &WriteCondition, present: &Present, becomes: &Beco
     let old = present.object.as_ref().map(|object| &object.record);
     let is_meant = |old: &ObjectRecord| match becomes {
         Becomes::Without(version) => old.name() == *version,
-        Becomes::Object(..) | Becomes::Deleted => true,
+        Becomes::Object(..) | Becomes::Deleted | Becomes::Expired(_) => true,
     };
     match (condition, old) {
         (WriteCondition::None, _) | (WriteCondition::IfAbsent, None) => Ok(()),

@@ -64,14 +64,13 @@ impl Objects {
                 encryption: upload.record.encryption.clone(),
             };
             let (also, freed) = completion(path, &upload, &assembled, &completed)?;
+            let object = object_of(&upload, &assembled, &completed, path);
+            let expiry = self.expiry_of(&bucket, path.at.key.as_str(), &object).await?;
             let change = Change {
                 at: path.at.clone(),
                 bucket: bucket.id,
                 condition: request.condition.clone(),
-                becomes: Becomes::Object(
-                    Box::new(object_of(&upload, &assembled, &completed, path)),
-                    Source::Upload,
-                ),
+                becomes: Becomes::Object(Box::new(object), Source::Upload),
                 governance: Governance::Holds,
                 also,
             };
@@ -80,6 +79,7 @@ impl Objects {
                     self.blobs.release(freed);
                     return Ok(Stored {
                         version: done.version,
+                        expiry,
                         ..stored_of(&completed)?
                     });
                 }
@@ -131,6 +131,10 @@ impl Objects {
 }
 
 impl OpenUpload {
+    pub(super) fn initiated(&self) -> Timestamp {
+        Timestamp::from_nanos(self.record.initiated_ns)
+    }
+
     /// Ends the upload if neither it nor any part has changed since it was read; what the parts hold is not touched.
     pub(super) fn end(&self, path: &UploadPath) -> Result<Request, ObjectError> {
         let changes = keys::part_changes(path.upload);
@@ -225,7 +229,8 @@ fn stored_of(completed: &CompletedRecord) -> Result<Stored, ObjectError> {
         size: completed.size,
         modified: Timestamp::from_nanos(completed.modified_ns),
         encrypted: completed.encryption.encrypted(),
-        // A client that repeats the call is told all but the version: it may be noncurrent or gone by now.
+        // A client that repeats the call is told all but these: it may be noncurrent or gone by now.
         version: None,
+        expiry: None,
     })
 }

@@ -132,7 +132,7 @@ impl Objects {
         // Where no versions are kept nothing is locked, nor can be.
         bucket.record.check_lock(&request.lock, self.clock.now())?;
         let current = self.find(&bucket, &at.into()).await?;
-        let head = super::get::head_of(&bucket, at, current.record.clone())?;
+        let head = self.head_of(&bucket, at, current.clone()).await?;
         if head.encrypted != Encrypted::No {
             return Err(ObjectError::Contended);
         }
@@ -150,6 +150,7 @@ impl Objects {
             new.tags = tags.clone().into_pairs();
         }
         new.acl = (&request.acl).into();
+        let expiry = self.expiry_of(&bucket, at.key.as_str(), &new).await?;
         let commit = Request::new()
             .unchanged(bucket.key, Some(bucket.stored))
             .unchanged(current.key.clone(), Some(current.stored))
@@ -162,6 +163,7 @@ impl Objects {
             modified: new.modified(),
             encrypted: head.encrypted,
             version: None,
+            expiry,
         }))
     }
 }

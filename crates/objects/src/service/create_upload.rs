@@ -47,13 +47,14 @@ impl Objects {
             // Here, so that a bucket's default holds for all that is begun after it was set. The key is made with it.
             let in_bucket = (&path.at.bucket, &bucket);
             (made.encryption, _) = self.encryption_of_new(in_bucket, &request.encrypt).await?;
+            let rules = self.rules_of(&bucket.record).await?;
             let key = keys::upload(bucket.id, &path.at.key, path.upload);
             let commit = Request::new()
                 .unchanged(bucket.key, Some(bucket.stored))
                 .absent(key.clone())
                 .put(key, record::encode(&made)?);
             if self.meta.commit(commit).await?.is_committed() {
-                return Ok(upload_of(path, &made));
+                return Ok(upload_of(path, &made, rules.as_deref()));
             }
         }
         Err(ObjectError::Contended)

@@ -10,7 +10,7 @@ use crate::records::{
 };
 use crate::{
     Body, BodyError, CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection,
-    Tags, Version,
+    SettingKind, Tags, Version,
 };
 use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
 use baleen_meta::{Snapshot, record};
@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 const _: () = assert!(BLOCK_SEALED_BYTES as u64 == baleen_blob::BLOCK_BYTES);
 
 /// A record, with the bytes by which it is seen to be there still.
+#[derive(Clone)]
 pub(super) struct FoundObject {
     pub(super) key: Vec<u8>,
     pub(super) stored: Bytes,
@@ -86,15 +87,16 @@ impl Objects {
     ) -> Result<(ObjectHead, ServedRange), ObjectError> {
         let bucket = self.open_bucket(&of.at.bucket).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let record = self.find(&bucket, of).await?.record;
+            let current = self.find(&bucket, of).await?;
+            let record = &current.record;
             may_know(&record.encryption.encrypted())?;
             let pieces = match selection {
                 Selection::Whole | Selection::Range(_) => Some(Vec::new()),
-                Selection::Part(_) => self.pieces(&record).await?,
+                Selection::Part(_) => self.pieces(record).await?,
             };
             if let Some(pieces) = pieces {
-                let range = select(selection, &record, &pieces)?;
-                return Ok((head_of(&bucket, &of.at, record)?, range));
+                let range = select(selection, record, &pieces)?;
+                return Ok((self.head_of(&bucket, &of.at, current).await?, range));
             }
         }
         Err(ObjectError::Contended)
@@ -188,7 +190,7 @@ impl Objects {
             };
             let range = select(selection, &current.record, &pieces)?;
             if let Some(body) = self.body(&current, (&pieces, range), base).await? {
-                let head = head_of(bucket, &of.at, current.record)?;
+                let head = self.head_of(bucket, &of.at, current).await?;
                 return Ok(OpenObject { head, range, body });
             }
         }
@@ -240,6 +242,26 @@ impl Objects {
             }),
             VersionRecord::Marker(marker) => Err(hidden_by(at, marker, true)),
         }
+    }
+
+    /// What is told of an object that was found.
+    pub(super) async fn head_of(
+        &self,
+        bucket: &OpenBucket,
+        at: &ObjectPath,
+        found: FoundObject,
+    ) -> Result<ObjectHead, ObjectError> {
+        let key = at.key.as_str();
+        let is_current = bucket.record.has(SettingKind::Lifecycle) && found.key == keys::object(bucket.id, key);
+        let expiry = if is_current {
+            self.expiry_of(bucket, key, &found.record).await?
+        } else {
+            None
+        };
+        Ok(ObjectHead {
+            expiry,
+            ..head_of(bucket, at, found.record)?
+        })
     }
 
     /// The pieces of an object; `None` if it was removed while they were read.
@@ -468,7 +490,7 @@ fn part_range(part: PartNumber, pieces: &[Piece]) -> Result<ServedRange, ObjectE
 }
 
 /// What a record says to the outside.
-pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
+fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
     Ok(ObjectHead {
         at: at.clone(),
         version: bucket.keeps_versions().then(|| record.name()),
@@ -482,5 +504,6 @@ pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord
         acl: record.acl.acl()?,
         lock: record.lock.into(),
         encrypted: record.encryption.encrypted(),
+        expiry: None,
     })
 }

@@ -36,7 +36,7 @@ impl Objects {
         object: &ObjectRecord,
     ) -> Result<Deleted, ObjectError> {
         let existed = present.object.is_some();
-        self.make_room(step, present).await?;
+        self.make_room(step, present, object.modified()).await?;
         if present.marker.is_some() {
             step.delete(present.marker_key.clone());
         }
@@ -139,7 +139,7 @@ impl Objects {
         self.remove_noncurrent(step, present, version).await
     }
 
-    async fn remove_noncurrent(
+    pub(super) async fn remove_noncurrent(
         &self,
         step: &mut Step,
         present: &Present,

@@ -3,6 +3,7 @@
 use super::list::ReadSize;
 use super::{Objects, no_such_upload};
 use crate::keys;
+use crate::lifecycle::rules::Rules;
 use crate::limits::{LIST_PARTS_MAX, LIST_UPLOADS_MAX};
 use crate::list::fold::{Fold, Pushed};
 use crate::records::{PartRecord, UploadRecord};
@@ -41,6 +42,7 @@ impl Objects {
         let mut fold = Fold::new(&request.prefix, &request.delimiter, after, room);
         let mut reads = ReadSize::new(room, &request.delimiter);
         let mut passing: Option<String> = None;
+        let rules = self.rules_of(&bucket.record).await?;
         let snapshot = self.meta.snapshot().await?;
         'page: loop {
             let limit = reads.next();
@@ -60,7 +62,8 @@ impl Objects {
                             key,
                         };
                         let stored: UploadRecord = record::decode(&entry.value)?;
-                        page.uploads.push(upload_of(UploadPath { at, upload: id }, &stored));
+                        let path = UploadPath { at, upload: id };
+                        page.uploads.push(upload_of(path, &stored, rules.as_deref()));
                     }
                     Pushed::Folded => passing.clone_from(&fold.last),
                     Pushed::Skip(passed) => passing = Some(passed),
@@ -99,7 +102,8 @@ impl Objects {
         let snapshot = self.meta.snapshot().await?;
         let key = keys::upload(bucket.id, &path.at.key, path.upload);
         let stored = snapshot.get(&key).await?.ok_or_else(|| no_such_upload(path.upload))?;
-        let upload = upload_of(path, &record::decode(&stored)?);
+        let rules = self.rules_of(&bucket.record).await?;
+        let upload = upload_of(path, &record::decode(&stored)?, rules.as_deref());
         let room = request.max_parts.min(LIST_PARTS_MAX);
         let (_, to) = prefix_range(&keys::parts(upload.path.upload));
         let mut from = keys::parts(upload.path.upload);
@@ -123,7 +127,7 @@ impl Objects {
 }
 
 /// The later of two places to begin at.
-fn later(a: Bound<Vec<u8>>, b: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
+pub(super) fn later(a: Bound<Vec<u8>>, b: Bound<Vec<u8>>) -> Bound<Vec<u8>> {
     match (&a, &b) {
         (Bound::Included(from), Bound::Included(to) | Bound::Excluded(to)) if from > to => a,
         _ => b,
@@ -140,10 +144,13 @@ fn marker_after(last: &str, uploads: &[Upload]) -> UploadMarker {
 }
 
 /// What an upload's record says to the outside.
-pub(super) fn upload_of(path: UploadPath, record: &UploadRecord) -> Upload {
+pub(super) fn upload_of(path: UploadPath, record: &UploadRecord, rules: Option<&Rules>) -> Upload {
+    let initiated = Timestamp::from_nanos(record.initiated_ns);
+    let key = path.at.key.as_str();
     Upload {
+        expiry: rules.and_then(|rules| rules.abort(key, initiated)),
         path,
-        initiated: Timestamp::from_nanos(record.initiated_ns),
+        initiated,
         checksum_algorithm: record.algorithm.into(),
         checksum_kind: record.kind(),
         checksum_chosen: record.chosen,

@@ -106,6 +106,7 @@ impl Objects {
             modified: Timestamp::from_nanos(record.modified_ns),
             encrypted: record.encryption.encrypted(),
             version: None,
+            expiry: self.expiry_of(bucket, new.at.key.as_str(), &record).await?,
         };
         let change = Change {
             at: new.at,

@@ -12,7 +12,7 @@ impl Objects {
     /// [`ObjectError::NoSuchBucket`].
     pub async fn setting<S: BucketSetting>(&self, name: &BucketName) -> Result<Option<S>, ObjectError> {
         let bucket = self.open_bucket(name).await?;
-        if bucket.record.settings & S::KIND.bit() == 0 {
+        if !bucket.record.has(S::KIND) {
             return Ok(None);
         }
         let stored = self.meta.get(&keys::setting(bucket.id, S::KIND)).await?;

@@ -1,7 +1,8 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
 use super::parse::{
-    address, bytes_within, domain, duration_with_unit, interface, number, on_or_off, size, size_within, text,
+    address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, size,
+    size_within, text,
 };
 use super::reader::{Reader, Setting};
 use super::{Capture, Config, Listen, Log, LogFormat, Store};
@@ -137,6 +138,16 @@ pub(super) fn read(from: &mut Reader) -> Config {
                  proxy says by `X-Forwarded-Proto`. To be turned on wherever there is such a proxy.",
             ),
             on_or_off,
+        ),
+        lifecycle_day: from.value(
+            &setting(
+                "lifecycle.day",
+                "time",
+                "24h",
+                "How long a day of lifecycle rules is, 1s to 24h. Shorter, what is meant for weeks can be tried out in minutes, \
+                 and is removed as fast: for trials only.",
+            ),
+            duration_within((Duration::from_secs(1), Duration::from_hours(24)), "1s to 24h"),
         ),
         audit: audit(from),
         drain: from.value(

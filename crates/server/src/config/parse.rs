@@ -130,6 +130,21 @@ pub(crate) fn duration_with_unit(text: &str) -> Result<Duration, String> {
     duration(text)
 }
 
+/// Reads a length of time between two bounds, both allowed, which are told in words.
+pub(crate) fn duration_within(
+    (least, most): (Duration, Duration),
+    bounds: &'static str,
+) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let time = duration_with_unit(text)?;
+        if (least..=most).contains(&time) {
+            Ok(time)
+        } else {
+            Err(format!("a time from {bounds} is expected"))
+        }
+    }
+}
+
 /// Reads a text that is not empty.
 pub(crate) fn text(text: &str) -> Result<String, String> {
     match text.trim() {

@@ -103,6 +103,7 @@ fn s3_before(row: &Row, bucket: &str, key: &str) -> Vec<Ask> {
     match row.name {
         "GetBucketEncryption" => vec![put("", "encryption", ENCRYPTION)],
         "GetBucketCors" => vec![put("", "cors", CORS)],
+        "GetBucketLifecycleConfiguration" => vec![put("", "lifecycle", LIFECYCLE)],
         "GetBucketPolicy" | "GetBucketPolicyStatus" => vec![put("", "policy", &bucket_policy(bucket))],
         "GetPublicAccessBlock" => vec![put("", "publicAccessBlock", PUBLIC_ACCESS_BLOCK)],
         "PutObjectLockConfiguration" => vec![versions()],
@@ -134,6 +135,9 @@ const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerS
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
     </CORSRule></CORSConfiguration>";
 
+const LIFECYCLE: &str = "<LifecycleConfiguration><Rule><Filter/><Status>Disabled</Status><Expiration><Days>1</Days>\
+    </Expiration></Rule></LifecycleConfiguration>";
+
 fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
     let upload = format!("uploadId={}", made["upload"]);
     let in_upload = |part: &str| format!("?partNumber={part}&{upload}");
@@ -155,6 +159,9 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketCors" => (Method::GET, "?cors".to_owned(), Vec::new(), String::new()),
         "DeleteBucketCors" => (Method::DELETE, "?cors".to_owned(), Vec::new(), String::new()),
         "PutBucketCors" => (Method::PUT, "?cors".to_owned(), Vec::new(), CORS.to_owned()),
+        "GetBucketLifecycleConfiguration" => (Method::GET, "?lifecycle".to_owned(), Vec::new(), String::new()),
+        "DeleteBucketLifecycle" => (Method::DELETE, "?lifecycle".to_owned(), Vec::new(), String::new()),
+        "PutBucketLifecycleConfiguration" => (Method::PUT, "?lifecycle".to_owned(), Vec::new(), LIFECYCLE.to_owned()),
         "GetBucketPolicy" => (Method::GET, "?policy".to_owned(), Vec::new(), String::new()),
         "PutBucketPolicy" => (Method::PUT, "?policy".to_owned(), Vec::new(), bucket_policy(bucket)),
         "DeleteBucketPolicy" => (Method::DELETE, "?policy".to_owned(), Vec::new(), String::new()),
