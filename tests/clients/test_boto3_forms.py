@@ -1,5 +1,6 @@
-"""Signature Version 2 with boto3: requests, and the links that it signs by default."""
+"""Signature Version 2 and forms with boto3: requests, the links that it signs by default, and what a browser sends."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -57,3 +58,46 @@ def test_links_with_the_defaults(plain, bucket):
     assert plain.head_object(Bucket=bucket, Key="typed")["ContentType"] == "text/csv"
     listing = plain.generate_presigned_url("list_objects_v2", {"Bucket": bucket})
     assert "typed" in requests.get(listing).text
+
+
+def post(form, file=b"data", name="a b.txt", **more):
+    return requests.post(form["url"], data={**form["fields"], **more}, files={"file": (name, file)}, allow_redirects=False)
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_forms(store, bucket, version):
+    s3 = boto(store, signature_version=version)
+    fields = {"acl": "private", "Content-Type": "text/plain", "x-amz-meta-colour": "blue", "success_action_status": "201"}
+    conditions = [{name: value} for name, value in fields.items()] + [["content-length-range", 1, 1 << 20]]
+    form = s3.generate_presigned_post(bucket, "user/ü/${filename}", fields, conditions, ExpiresIn=600)
+    answer = post(form)
+    assert answer.status_code == 201, answer.text
+    assert "<Key>user/ü/a b.txt</Key>" in answer.content.decode()
+    seen = s3.get_object(Bucket=bucket, Key="user/ü/a b.txt")
+    assert (seen["Body"].read(), seen["ContentType"], seen["Metadata"]) == (b"data", "text/plain", {"colour": "blue"})
+    assert requests.get(answer.headers["location"]).status_code == 403  # it is where it says, and private
+    large = b"0123456789abcdef" * (1 << 16)
+    assert post(form, large, "large").status_code == 201
+    assert read(s3, bucket, "user/ü/large") == large
+    for spoiled, code in [
+        (post(form, large + b"x"), "EntityTooLarge"),
+        (post(form, b""), "EntityTooSmall"),
+        (post(form, acl="public-read"), "AccessDenied"),
+        (post(form, key="other"), "AccessDenied"),
+        (post(form, more="1"), "AccessDenied"),
+        (post({**form, "url": form["url"].replace(bucket, "other")}), "AccessDenied"),
+    ]:
+        assert 400 <= spoiled.status_code < 500 and f"<Code>{code}</Code>" in spoiled.text
+    assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 2
+    late = s3.generate_presigned_post(bucket, "late", ExpiresIn=-1)
+    assert "Policy expired" in post(late).text
+
+
+def test_anonymous_forms(s3, store, bucket):
+    form = {"url": f"{store.s3}/{bucket}", "fields": {"key": "drop/${filename}"}}
+    assert post(form).status_code == 403
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/drop/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    assert post(form).status_code == 204
+    assert read(s3, bucket, "drop/a b.txt") == b"data"
+    assert post({**form, "fields": {"key": "elsewhere"}}).status_code == 403

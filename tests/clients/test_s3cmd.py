@@ -10,13 +10,13 @@ FILES = {"one": b"1", "empty": b"", "two words": b"22", "dir/ü/日本": pattern
 LARGE = pattern((11 << 20) + 3)
 
 
-@pytest.fixture
-def s3cmd(run, store, tmp_path):
+@pytest.fixture(params=["SigV4", "SigV2"])
+def s3cmd(request, run, store, tmp_path):
     address = store.s3.removeprefix("http://")
     config = tmp_path / "s3cfg"
     config.write_text(
         f"[default]\nhost_base = {address}\nhost_bucket = {address}\nuse_https = False\n"
-        f"access_key = {store.access_key}\nsecret_key = {store.secret_key}\n"
+        f"access_key = {store.access_key}\nsecret_key = {store.secret_key}\nsignature_v2 = {request.param == 'SigV2'}\n"
     )
     return lambda *words, **more: run("s3cmd", "--config", config, "--no-progress", *words, **more)
 

@@ -279,7 +279,7 @@ impl From<Invalid> for Fault {
 impl From<&BodyFault> for Fault {
     fn from(body: &BodyFault) -> Self {
         let code = match body {
-            BodyFault::TooLarge { .. } => Code::RequestEntityTooLarge,
+            BodyFault::TooLarge { .. } | BodyFault::FormFields => Code::RequestEntityTooLarge,
             BodyFault::Signature | BodyFault::ContentSha256 => Code::SignatureDoesNotMatch,
             BodyFault::BrokenOff
             | BodyFault::Framing(_)
@@ -287,6 +287,9 @@ impl From<&BodyFault> for Fault {
             | BodyFault::Stalled
             | BodyFault::ChunkTooLarge
             | BodyFault::Trailer(_)
+            | BodyFault::Form(_)
+            | BodyFault::NoFile
+            | BodyFault::OutsideRange { .. }
             | BodyFault::Checksum(_)
             | BodyFault::Document(_) => Code::InvalidInput,
         };
@@ -318,6 +321,7 @@ impl From<&AuthError> for Fault {
             | AuthError::UnsupportedContentSha256
             | AuthError::Framing(_)
             | AuthError::UnsupportedTrailer(_)
+            | AuthError::FormField(_)
             | AuthError::HeaderEncoding(_) => Code::IncompleteSignature,
             AuthError::Unavailable => Code::ServiceUnavailable,
         };

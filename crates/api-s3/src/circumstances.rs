@@ -76,6 +76,7 @@ pub(crate) fn signature(context: &mut Context<'static>, signed: &Signed) {
     let place = match signed.place {
         SignaturePlace::Header => "REST-HEADER",
         SignaturePlace::Query => "REST-QUERY-STRING",
+        SignaturePlace::Form => "POST",
     };
     context.set(Key::S3AuthType, Some(text(place)));
     let version = match signed.version {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{
-    BodyOutcome, Credentials, Door, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody, Scheme,
+    BodyOutcome, Credentials, Door, Form, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody,
+    Scheme,
 };
 use baleen_objects::{Objects, PublicAccessBlock};
 use baleen_policy::{Origin, Principal};
@@ -22,6 +23,7 @@ use crate::documents;
 use crate::encryption::refuse_in_the_clear;
 use crate::extras::{Extras, Given};
 use crate::fault::Fault;
+use crate::form;
 use crate::prepare::prepare;
 use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
@@ -63,6 +65,7 @@ pub struct S3Door {
     secure_keys_only: bool,
     domains: Domains,
     signature_v2: bool,
+    clock: Arc<dyn Clock>,
     host_id: String,
     host_id_header: HeaderValue,
 }
@@ -82,7 +85,7 @@ impl S3Door {
             objects: Arc::clone(&parts.objects),
             gate: parts.gate,
             region: settings.region,
-            clock: parts.clock,
+            clock: Arc::clone(&parts.clock),
         };
         Arc::new(Self {
             extras: Extras::new(services.clone(), parts.credentials, entropy.number()),
@@ -91,6 +94,7 @@ impl S3Door {
             secure_keys_only: settings.secure_keys_only,
             domains: Domains::new(&settings.domains),
             signature_v2: settings.signature_v2,
+            clock: parts.clock,
             // Base64 is made of characters that headers take.
             host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
             host_id,
@@ -111,6 +115,17 @@ impl S3Door {
         }
         let uri = head.uri.clone();
         self.domains.settle(&mut head);
+        // What stands before a key in the address of an object, by whatever name the bucket was found.
+        let below = uri.path().trim_end_matches('/');
+        let form = match head.extensions.remove::<Form>() {
+            Some(form) => Some(form::settle(
+                (&mut head, &mut body),
+                &form,
+                (self.clock.now(), below),
+                routed,
+            )?),
+            None => None,
+        };
         if let Some(given) = Given::take(&uri, &mut head) {
             return self.extras.answer(given, head, body, routed).await;
         }
@@ -145,7 +160,10 @@ impl S3Door {
         if let Some(StatusOverride(status)) = response.extensions().get() {
             *response.status_mut() = *status;
         }
-        Ok(response)
+        Ok(match form {
+            Some(form) => form.dress(response),
+            None => response,
+        })
     }
 }
 

@@ -231,6 +231,11 @@ impl From<&BodyFault> for Fault {
             BodyFault::Signature => ("SignatureDoesNotMatch", StatusCode::FORBIDDEN),
             BodyFault::ContentSha256 => ("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST),
             BodyFault::Trailer(_) => ("MalformedTrailerError", StatusCode::BAD_REQUEST),
+            BodyFault::NoFile => ("IncorrectNumberOfFilesInPostRequest", StatusCode::BAD_REQUEST),
+            BodyFault::Form(_) => ("MalformedPOSTRequest", StatusCode::BAD_REQUEST),
+            BodyFault::FormFields => ("MaxPostPreDataLengthExceeded", StatusCode::BAD_REQUEST),
+            BodyFault::OutsideRange { larger: true, .. } => ("EntityTooLarge", StatusCode::BAD_REQUEST),
+            BodyFault::OutsideRange { larger: false, .. } => ("EntityTooSmall", StatusCode::BAD_REQUEST),
             BodyFault::Checksum(_) => ("BadDigest", StatusCode::BAD_REQUEST),
             BodyFault::Document(_) => ("MalformedXML", StatusCode::BAD_REQUEST),
         };
@@ -249,7 +254,7 @@ impl From<&AuthError> for Fault {
         };
         let (code, status) = match auth {
             AuthError::Malformed { in_query, .. } => (malformed(*in_query), StatusCode::BAD_REQUEST),
-            AuthError::TwoMechanisms => ("InvalidArgument", StatusCode::BAD_REQUEST),
+            AuthError::TwoMechanisms | AuthError::FormField(_) => ("InvalidArgument", StatusCode::BAD_REQUEST),
             AuthError::SignatureVersion2
             | AuthError::DuplicateHeader(_)
             | AuthError::Framing(_)

@@ -25,6 +25,7 @@ mod door;
 mod encryption;
 mod extras;
 mod fault;
+mod form;
 mod lifecycle;
 pub mod limits;
 mod locking;

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Largest XML body: a complete of 10,000 parts with checksums is below 3 MiB, a delete of 1,000 escaped keys below 7.
 pub const XML_BODY_BYTES_MAX: usize = 8 << 20;
 
+/// Largest file of a form (AWS "POST Object", as for a single PUT).
+pub const FORM_FILE_BYTES_MAX: u64 = 5 << 30;
+
 /// Rules of a CORS configuration (AWS, PutBucketCors).
 pub const CORS_RULES_MAX: usize = 100;
 

@@ -222,7 +222,7 @@ fn refuse_forms(head: &Parts) -> Result<(), Fault> {
     });
     if form && head.method == Method::POST {
         return Err(Fault::not_implemented(
-            "Uploads by HTML form are not implemented; use PUT.",
+            "A form is signed by its fields, and has no parameters.",
         ));
     }
     Ok(())

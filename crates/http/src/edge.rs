@@ -229,6 +229,7 @@ impl Edge {
             signed,
             payload,
             share,
+            form,
         } = match admitted {
             Ok(authenticated) => authenticated,
             Err(Rejected { refusal, claimed }) => return refused(refusal, claimed, head, body),
@@ -236,6 +237,9 @@ impl Edge {
         head.extensions.insert(principal.clone());
         if let Some(signed) = signed {
             head.extensions.insert(signed);
+        }
+        if let Some(form) = form {
+            head.extensions.insert(form);
         }
         if let Some(share) = share {
             head.extensions.insert(share);

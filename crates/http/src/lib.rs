@@ -13,7 +13,8 @@
 //! * A body that was announced signed, hashed or with a checksum behind it never ends well unless all of it was true;
 //!   its last piece is withheld until then, so that even a reader which stops at the announced length learns of it.
 //! * Nothing of a body is read before a door asks for it, so `100 Continue` is sent after authorization only.
-//!   The one exception is [`Scheme::SigV4Whole`], whose signatures cover what is in the body: bounded, and for keys that exist.
+//!   The exceptions are [`Scheme::SigV4Whole`], whose signatures cover what is in the body: bounded, and for keys that exist; and
+//!   forms, whose fields say who sends them: bounded, and without the file.
 //! * Where a request comes from is established once, by [`TrustedProxies`], for all who want to know.
 //! * Secrets, signatures and query strings are never logged.
 
@@ -21,6 +22,7 @@ mod auth;
 mod body;
 mod door;
 mod edge;
+mod form;
 mod gate;
 pub mod limits;
 mod meter;
@@ -38,6 +40,7 @@ pub use baleen_audit::{Deed, Event, Recorder, Silent, Unrecorded, Verdict, Weigh
 pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHasher, RequestBody, TrailerNames};
 pub use door::{Door, OperationName, Refusal};
 pub use edge::{Edge, Parts};
+pub use form::{Field, Form};
 pub use gate::{Barred, Gate, OpenGate};
 pub use origin::{Peer, TrustedProxies};
 pub use response::{BoxError, ResponseBody};

@@ -64,6 +64,25 @@ pub const WHOLE_BODIES_BYTES_MAX: usize = 64 << 20;
 /// there to hold the share.
 pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Longest boundary of a form (RFC 2046, 5.1.1).
+pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
+
+/// Names and values of all fields before the file of a form (AWS "POST Object", `MaxPostPreDataLengthExceeded`).
+pub const FORM_FIELDS_BYTES_MAX: usize = 20 << 10;
+
+/// The same with the heads of the parts and the delimiters between them.
+pub const FORM_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Most fields of a form: all that mean something, ten tags' worth of metadata, and as many again to be ignored.
+pub const FORM_FIELDS_MAX: usize = 128;
+
+/// Most that may follow the file of a form, which is ignored.
+pub const FORM_TAIL_BYTES_MAX: usize = 20 << 10;
+
+/// How long the fields of a form may take as a whole. They come in one piece from all who mean it.
+pub const FORM_HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+const _: () = assert!(FORM_FIELDS_BYTES_MAX <= FORM_HEAD_BYTES_MAX);
 const _: () = assert!(WHOLE_BODY_BYTES_MAX <= WHOLE_BODIES_BYTES_MAX && WHOLE_BODIES_BYTES_MAX <= u32::MAX as usize);
 const _: () = assert!(REQUEST_HEAD_BYTES_MAX <= READ_BUFFER_BYTES_MAX);
 const _: () = assert!(CHUNK_LINE_BYTES_MAX >= 16 + ";chunk-signature=".len() + 64 + "\r\n".len());

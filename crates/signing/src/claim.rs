@@ -282,6 +282,59 @@ impl<'a> Claim<'a> {
     }
 }
 
+/// The signature of a form as its fields present it: made over its policy, which says what the form may be. Well formed, not yet
+/// verified.
+///
+/// Source: AWS "Browser-Based Uploads Using POST (AWS Signature Version 4)".
+#[derive(Debug, Clone)]
+pub struct PolicyClaim<'a>(Claim<'a>);
+
+impl<'a> PolicyClaim<'a> {
+    /// Reads the fields `x-amz-algorithm`, `x-amz-credential`, `x-amz-date` and `x-amz-signature`.
+    ///
+    /// # Errors
+    /// As [`Claim::from_authorization`].
+    pub fn new((algorithm, credential): (&'a str, &'a str), date: &'a str, signature: &'a str) -> Result<Self, Error> {
+        if algorithm != ALGORITHM {
+            return Err(Error::UnsupportedAlgorithm);
+        }
+        let date = AmzDate::parse(date.as_bytes())?;
+        // No header is signed, but a claim without any would be malformed.
+        let none = Cow::Borrowed("host");
+        Claim::build(Cow::Borrowed(credential), date, none, signature, None).map(Self)
+    }
+
+    /// Who claims to have signed.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        self.0.access_key_id()
+    }
+
+    /// The scope of the key that was used.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        self.0.scope()
+    }
+
+    /// When the policy says it was signed.
+    #[must_use]
+    pub fn date(&self) -> AmzDate {
+        self.0.date()
+    }
+
+    /// Compares with the signature that `key` makes over the policy as it was sent, in base64; in constant time.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    pub fn verify(&self, policy: &[u8], key: &SigningKey) -> Result<(), Error> {
+        if equal_in_constant_time(&key.0.sign(policy), &self.0.signature) {
+            Ok(())
+        } else {
+            Err(Error::Mismatch)
+        }
+    }
+}
+
 impl Verified {
     /// Starts the chain of chunk signatures which continues this one.
     #[must_use]

@@ -25,7 +25,7 @@ pub mod v2;
 
 pub use canonical::{CanonicalRequest, PathStyle};
 pub use chunk::ChunkChain;
-pub use claim::{Claim, Verified};
+pub use claim::{Claim, PolicyClaim, Verified};
 pub use date::AmzDate;
 pub use digest::{Hmac, Sha256, equal_in_constant_time, sha256};
 pub use encode::{encode_component, encode_path};

@@ -229,6 +229,15 @@ impl Signer<'_> {
         Ok((query, chunks))
     }
 
+    /// The credential and the signature of the policy of a form, which is given in base64.
+    #[must_use]
+    pub fn sign_policy(&self, policy: &[u8], date: AmzDate) -> (String, String) {
+        let scope = self.scope(&date);
+        let key = SigningKey::derive(self.secret, scope);
+        let credential = format!("{}/{scope}", self.access_key_id);
+        (credential, hex::encode(key.0.sign(policy)))
+    }
+
     fn scope<'s>(&'s self, date: &'s AmzDate) -> Scope<'s> {
         Scope {
             day: date.day(),

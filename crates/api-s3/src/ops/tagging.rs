@@ -8,7 +8,7 @@ use super::Row;
 use crate::fault::Fault;
 
 /// Keys and values of a document.
-pub(super) fn pairs(set: TagSet) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn pairs(set: TagSet) -> Result<Vec<(String, String)>, Fault> {
     let pair = |tag: Tag| tag.key.zip(tag.value);
     let pairs: Option<Vec<_>> = set.into_iter().map(pair).collect();
     pairs.ok_or_else(|| Fault::malformed_xml("Each Tag needs a Key and a Value."))

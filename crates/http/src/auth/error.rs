@@ -68,6 +68,8 @@ pub enum AuthError {
     UnsupportedTrailer(String),
     /// The API token does not exist.
     UnknownToken,
+    /// A form lacks a field.
+    FormField(&'static str),
     /// A header which is no text.
     HeaderEncoding(&'static str),
     /// Keys and tokens cannot be looked up now; nothing is said of those of the request.
@@ -120,6 +122,10 @@ impl fmt::Display for AuthError {
             Self::Framing(why) => f.write_str(why),
             Self::UnsupportedTrailer(name) => write!(f, "the trailer {name} is not supported"),
             Self::UnknownToken => f.write_str("the API token is not valid"),
+            Self::FormField(name) => write!(
+                f,
+                "bucket POST must contain a field named '{name}'; if it is specified, please check the order of the fields"
+            ),
             Self::HeaderEncoding(name) => write!(f, "the header {name} is not plain text"),
             Self::Unavailable => f.write_str("credentials cannot be checked at the moment, please try again"),
         }
@@ -139,6 +145,7 @@ impl Classify for AuthError {
             | Self::UnsupportedContentSha256
             | Self::Framing(_)
             | Self::UnsupportedTrailer(_)
+            | Self::FormField(_)
             | Self::HeaderEncoding(_) => FaultKind::Invalid,
             Self::MissingDate
             | Self::Skewed { .. }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod error;
+mod form;
 mod payload;
 mod session;
 mod sigv2;
@@ -22,13 +23,15 @@ pub use error::AuthError;
 pub(crate) use payload::{Payload, Trailers};
 use whole::Shares;
 
+use crate::form::{Form, is_form};
 use crate::{Door, Refusal, RequestBody};
 
 /// How the requests of a door prove who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Signature Version 4 as S3 has it, in the `Authorization` header or the query: the head says how the body is
-    /// protected, and the body proves it while it is read. No signature at all is nobody.
+    /// protected, and the body proves it while it is read. No signature at all is nobody. A form proves it by its fields, which
+    /// are read first; the door finds them as a [`Form`], and the file as the body.
     SigV4 {
         /// The services that the credential scope may name.
         services: &'static [&'static str],
@@ -79,6 +82,8 @@ pub enum SignaturePlace {
     Header,
     /// In the query: then whoever has the link may send it.
     Query,
+    /// In the fields of a form, with the policy that it is made over: the door must see to what the policy says.
+    Form,
 }
 
 /// The version of a signature.
@@ -98,6 +103,8 @@ pub(crate) struct Authenticated {
     pub(crate) payload: Payload,
     /// The share of memory that a body read ahead takes, held as long as the request.
     pub(crate) share: Option<whole::Share>,
+    /// The fields of a form, whose file is the body.
+    pub(crate) form: Option<Form>,
 }
 
 impl Authenticated {
@@ -107,6 +114,7 @@ impl Authenticated {
             signed: None,
             payload: Payload::Unchecked,
             share: None,
+            form: None,
         }
     }
 }
@@ -119,8 +127,8 @@ pub(crate) struct Rejected {
     pub(crate) claimed: Option<Principal>,
 }
 
-impl From<AuthError> for Rejected {
-    fn from(error: AuthError) -> Self {
+impl<E: Into<Refusal>> From<E> for Rejected {
+    fn from(error: E) -> Self {
         Self {
             refusal: error.into(),
             claimed: None,
@@ -146,7 +154,7 @@ impl Authenticator {
         }
     }
 
-    /// Decides who asks. Of the body only what [`Scheme::SigV4Whole`] says is read, and put back.
+    /// Decides who asks. Of the body only what its [`Scheme`] says is read.
     pub(crate) async fn authenticate(
         &self,
         door: &dyn Door,
@@ -157,6 +165,7 @@ impl Authenticator {
             sigv4::refuse_duplicates(&head.headers)?;
         }
         match door.scheme() {
+            Scheme::SigV4 { services, version_2 } if is_form(head) => self.form(services, version_2, head, body).await,
             Scheme::SigV4 { services, version_2 } => {
                 match version_2.then(|| sigv2::find(head)).transpose()?.flatten() {
                     Some(claim) => self.version_2((services, door.host_resource(head)), head, claim).await,

@@ -14,7 +14,7 @@ use super::sigv4::{AMZ_DATE, refuse_skewed};
 use super::{AuthError, Authenticated, Authenticator, Rejected, SignaturePlace, SignatureVersion, Signed};
 
 /// The region that Version 2, which names none, is taken to be for: its clients know only this one.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 
 /// Finds the claim of a request that is signed with Version 2.
 pub(super) fn find(head: &Parts) -> Result<Option<Claim<'_>>, AuthError> {
@@ -110,6 +110,7 @@ impl Authenticator {
             }),
             payload,
             share: None,
+            form: None,
         })
     }
 }

@@ -58,6 +58,7 @@ impl Authenticator {
             signed: Some(claimed.signed),
             payload,
             share: None,
+            form: None,
         })
     }
 
@@ -93,6 +94,7 @@ impl Authenticator {
             signed: Some(claimed.signed),
             payload: Payload::Unchecked,
             share,
+            form: None,
         })
     }
 

@@ -32,6 +32,19 @@ pub enum BodyFault {
         /// Its limit.
         limit: u64,
     },
+    /// The form that the body is in is not well-formed.
+    Form(&'static str),
+    /// A form ends, and no file has come.
+    NoFile,
+    /// The fields before the file of a form are too many or too long.
+    FormFields,
+    /// The file of a form is larger or smaller than its policy allows.
+    OutsideRange {
+        /// Whether it is larger.
+        larger: bool,
+        /// The bound that it is beyond, in bytes.
+        bound: u64,
+    },
     /// The named header or trailer is not the checksum of the body.
     Checksum(&'static str),
     /// The body is a document with something in it that the door does not read as it was meant.
@@ -55,6 +68,17 @@ impl fmt::Display for BodyFault {
             Self::ContentSha256 => f.write_str("the body does not match x-amz-content-sha256"),
             Self::Trailer(what) => write!(f, "the trailer of the body is malformed: {what}"),
             Self::TooLarge { limit } => write!(f, "the body is larger than the {limit} bytes allowed for this request"),
+            Self::Form(what) => write!(f, "the body of the POST request is not a well-formed form: {what}"),
+            Self::NoFile => f.write_str("POST requires exactly one file upload per request"),
+            Self::FormFields => f.write_str("the fields before the file of the form are too long, or too many"),
+            Self::OutsideRange { larger, bound } => {
+                let than = if *larger {
+                    "larger than the most"
+                } else {
+                    "smaller than the least"
+                };
+                write!(f, "the file is {than} that the policy allows, {bound} bytes")
+            }
             Self::Checksum(name) => write!(f, "the value of {name} does not match the body"),
             Self::Document(what) => write!(f, "the document has {what}"),
         }
@@ -73,9 +97,12 @@ impl Classify for BodyFault {
             | Self::DecodedLength { .. }
             | Self::ContentSha256
             | Self::Trailer(_)
+            | Self::Form(_)
+            | Self::NoFile
+            | Self::OutsideRange { .. }
             | Self::Checksum(_)
             | Self::Document(_) => FaultKind::Invalid,
-            Self::TooLarge { .. } => FaultKind::TooLarge,
+            Self::TooLarge { .. } | Self::FormFields => FaultKind::TooLarge,
             Self::Signature => FaultKind::Unauthenticated,
         }
     }

@@ -20,6 +20,7 @@ use chunked::Decoder;
 pub use fault::{BodyFault, BodyOutcome};
 
 use crate::auth::Payload;
+use crate::form::FileBody;
 use crate::stall::Stall;
 
 /// Names of the trailers that follow the body, already verified when the body ends; a request extension.
@@ -120,6 +121,13 @@ impl RequestBody {
     #[must_use]
     pub fn boxed(body: impl Body<Data = Bytes, Error = BodyFault> + Send + Sync + 'static) -> Self {
         Self::new(Source::Boxed(Box::pin(body)))
+    }
+
+    /// The file of a form, of which the fields were read and so everything was asked for.
+    pub(crate) fn file(file: FileBody) -> Self {
+        let mut body = Self::new(Source::Boxed(Box::pin(file)));
+        body.asked = true;
+        body
     }
 
     /// Whether there is surely nothing in it.
