@@ -218,8 +218,37 @@ async fn keys_of_slashes_hold_more_than_a_document() {
 /// Over a real connection: who sends megabytes without asking first gets to read why they were not wanted.
 #[tokio::test]
 async fn a_large_body_for_no_bucket_is_answered() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let server = Server::new();
+    let body = vec![b'x'; 4 << 20];
+    let ask = put("/no-such-bucket/k").signed(OWNER, PayloadMode::Unsigned, server.now());
+    let answer = over_a_connection(&server, ask.body(body)).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 404") && answer.contains("<Code>NoSuchBucket</Code>"),
+        "{answer}"
+    );
+}
+
+/// The same of a form that is none, and of one whose sender may not.
+#[tokio::test]
+async fn a_large_form_that_is_refused_is_answered() {
+    let server = Server::with_bucket().await;
+    let file = "--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+    let field = "--XX\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n";
+    for (beginning, code) in [
+        (file.to_owned(), "AccessDenied"),
+        (field.to_owned(), "MaxPostPreDataLengthExceeded"),
+        ("--XX\r\n\r\n\r\n".to_owned(), "MalformedPOSTRequest"),
+    ] {
+        let body = [beginning.as_bytes(), &vec![b'x'; 4 << 20], b"\r\n--XX--\r\n"].concat();
+        let form = post("/bucket").header("content-type", "multipart/form-data; boundary=XX");
+        let answer = over_a_connection(&server, form.body(body)).await;
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
+    }
+}
+
+/// Sends a request without waiting, and reads what is answered.
+async fn over_a_connection(server: &Server, ask: crate::harness::Ask) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = baleen_http::Listener::bind(baleen_http::ServerSettings::default())
         .await
         .unwrap();
@@ -227,22 +256,22 @@ async fn a_large_body_for_no_bucket_is_answered() {
     let shutdown = baleen_runtime::Shutdown::new();
     let served = tokio::spawn(listener.serve(server.edge.clone(), shutdown.clone()));
 
-    let body = vec![b'x'; 4 << 20];
-    let ask = put("/no-such-bucket/k").signed(OWNER, PayloadMode::Unsigned, server.now());
-    let mut head = format!("PUT {} HTTP/1.1\r\ncontent-length: {}\r\n", ask.target, body.len());
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\ncontent-length: {}\r\n",
+        ask.method,
+        ask.target,
+        ask.body.len()
+    );
     for (name, value) in &ask.headers {
         head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("connection: close\r\n\r\n");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&body).await.unwrap();
+    stream.write_all(&ask.body).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 404") && answer.contains("<Code>NoSuchBucket</Code>"),
-        "{answer}"
-    );
     shutdown.stop();
     served.await.unwrap();
+    answer
 }

@@ -30,8 +30,7 @@ impl Authenticator {
     ) -> Result<Authenticated, Rejected> {
         refuse_headers(&head.headers)?;
         let boundary = form::boundary(head).ok_or(BodyFault::Form("its boundary is missing or none"))?;
-        let whole = std::mem::replace(body, RequestBody::empty());
-        let reading = tokio::time::timeout(FORM_HEAD_TIMEOUT, form::read(whole, &boundary));
+        let reading = tokio::time::timeout(FORM_HEAD_TIMEOUT, form::read(body, &boundary));
         let (form, file) = reading.await.unwrap_or(Err(BodyFault::Stalled))?;
         *body = RequestBody::file(file);
 

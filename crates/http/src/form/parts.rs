@@ -7,12 +7,13 @@ use super::{Field, FileBody, Form};
 use crate::limits::{FORM_FIELDS_BYTES_MAX, FORM_FIELDS_MAX, FORM_HEAD_BYTES_MAX};
 use crate::{BodyFault, RequestBody};
 
-/// Reads the fields of a form and leaves the file.
+/// Reads the fields of a form and takes the file out of the body. A body that is no form is left there, for who answers to read
+/// away.
 ///
 /// # Errors
 /// [`BodyFault::Form`] for what is no form with a file, [`BodyFault::FormFields`] for one whose fields are too long; the faults
 /// of the body itself.
-pub(crate) async fn read(body: RequestBody, boundary: &str) -> Result<(Form, FileBody), BodyFault> {
+pub(crate) async fn read(body: &mut RequestBody, boundary: &str) -> Result<(Form, FileBody), BodyFault> {
     let delimiter = format!("\r\n--{boundary}").into_bytes();
     let mut reader = Reader {
         body,
@@ -40,7 +41,8 @@ pub(crate) async fn read(body: RequestBody, boundary: &str) -> Result<(Form, Fil
                 file_name: part.file_name,
             };
             let read = reader.buffer.freeze();
-            return Ok((form, FileBody::new(reader.body, read, delimiter)));
+            let rest = std::mem::replace(reader.body, RequestBody::empty());
+            return Ok((form, FileBody::new(rest, read, delimiter)));
         }
         let value = reader.until(&delimiter).await?;
         left = left
@@ -66,13 +68,13 @@ fn text(bytes: &[u8]) -> Result<String, BodyFault> {
 }
 
 /// Takes a body apart at marks, within a bound.
-struct Reader {
-    body: RequestBody,
+struct Reader<'b> {
+    body: &'b mut RequestBody,
     buffer: BytesMut,
     left: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// The bytes before the next `mark`, which is taken too.
     async fn until(&mut self, mark: &[u8]) -> Result<Bytes, BodyFault> {
         let mut searched = 0;

@@ -24,7 +24,7 @@ type Whole = (Vec<(String, String)>, String, Vec<u8>);
 
 /// Fields and file of a form, or its fault.
 async fn outcome(text: &[u8], piece: usize) -> Result<Whole, BodyFault> {
-    let (form, file) = read(body(text, piece), "XX").await?;
+    let (form, file) = read(&mut body(text, piece), "XX").await?;
     let bytes = RequestBody::file(file).collect().await?.to_bytes();
     let fields = form.fields.into_iter().map(|field| (field.name, field.value)).collect();
     Ok((fields, form.file_name, bytes.to_vec()))
