@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 
+import boto3
 import pytest
 import requests
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from conftest import boto
+from harness import REGION
 from test_boto3 import read
 
 
@@ -101,3 +104,25 @@ def test_anonymous_forms(s3, store, bucket):
     assert post(form).status_code == 204
     assert read(s3, bucket, "drop/a b.txt") == b"data"
     assert post({**form, "fields": {"key": "elsewhere"}}).status_code == 403
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_sessions(baleen, s3, bucket, version):
+    made = boto(baleen, "sts").get_session_token(DurationSeconds=3600)["Credentials"]
+    session = boto3.client(
+        "s3",
+        endpoint_url=baleen.s3,
+        region_name=REGION,
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+        aws_session_token=made["SessionToken"],
+        config=Config(signature_version=version),
+    )
+    session.put_object(Bucket=bucket, Key="k", Body=b"data")
+    link = session.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
+    assert requests.get(link).content == b"data"
+    form = session.generate_presigned_post(bucket, "by-form")
+    assert post(form).status_code == 204
+    without = {name: value for name, value in form["fields"].items() if name != "x-amz-security-token"}
+    assert post({**form, "fields": without}).status_code in (400, 403)
+    assert read(s3, bucket, "by-form") == b"data"

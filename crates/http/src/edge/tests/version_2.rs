@@ -286,3 +286,132 @@ async fn doors_learn_how_a_request_was_signed() {
         assert_eq!(ask(&edge, request).await.1, format!("{:?}", Some(signed)));
     }
 }
+
+/// The key of a session, with which the token `tok+en=` goes.
+struct Session;
+
+#[async_trait]
+impl Credentials for Session {
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
+        Ok(Lookup::Found(KeyRecord {
+            secret: Secret::new(SECRET),
+            principal: Caller::with_key(root(), AccessKeyId::parse(id).unwrap()).into(),
+            session_token: SessionTokenRule::Sha256(baleen_signing::sha256(b"tok+en=")),
+        }))
+    }
+
+    async fn api_token(&self, _token: &str) -> Result<Lookup<Principal>, Unavailable> {
+        Ok(Lookup::Unknown)
+    }
+}
+
+/// A form of these fields, signed by its policy with either version.
+fn form(version: SignatureVersion, more: &[(&str, &str)]) -> Ask {
+    let policy = "eyJhIjoiYiJ9";
+    let mut fields = vec![("policy".to_owned(), policy.to_owned())];
+    let mut add = |name: &str, value: String| fields.push((name.to_owned(), value));
+    match version {
+        SignatureVersion::V2 => {
+            add("AWSAccessKeyId", KEY.to_owned());
+            add("signature", SIGNER.sign_policy(policy.as_bytes()));
+        }
+        SignatureVersion::V4 => {
+            let (credential, signature) = signer().sign_policy(policy.as_bytes(), date());
+            add("x-amz-algorithm", "AWS4-HMAC-SHA256".to_owned());
+            add("x-amz-credential", credential);
+            add("x-amz-date", date().as_str().to_owned());
+            add("x-amz-signature", signature);
+        }
+    }
+    for (name, value) in more {
+        add(name, (*value).to_owned());
+    }
+    let head = |name: &str| format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    let mut parts: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{}{value}\r\n", head(name)))
+        .collect();
+    parts.push(format!("{}data\r\n--XX--\r\n", head("file")));
+    Ask::new(Method::POST, "/b")
+        .header("content-type", "multipart/form-data; boundary=XX")
+        .body(parts.concat().as_bytes())
+}
+
+/// A token is believed in the header of a signed request, in the query of a link and in the field of a form; and is needed there.
+#[tokio::test]
+async fn a_session_needs_its_token() {
+    let parts = Parts::bare(Arc::new(Session), ManualClock::new(now()), SeededEntropy::new(7));
+    let scheme = Scheme::SigV4 {
+        services: &["s3"],
+        version_2: true,
+    };
+    let edge = Edge::new(Arc::new(Echo(scheme)), parts);
+    let header = |token: Option<&str>| match token {
+        Some(token) => dated().header("x-amz-security-token", token).signed_v2(&SIGNER),
+        None => dated().signed_v2(&SIGNER),
+    };
+    let link = |parameter: &str| {
+        let mut ask = put();
+        ask.target = format!("/b/k?{parameter}");
+        ask.linked_v2(&SIGNER, 60)
+    };
+    let token = "tok+en=";
+    let of = |version, token| form(version, &[("x-amz-security-token", token)]);
+    for (request, is_believed) in [
+        (header(Some(token)), true),
+        (header(Some("other")), false),
+        (header(None), false),
+        (link("x-amz-security-token=tok%2Ben%3D"), true),
+        (link("X-Amz-Security-Token=tok%2Ben%3D"), true),
+        (link("x-amz-security-token=other"), false),
+        (link(""), false),
+        (put().header("x-amz-security-token", token).linked_v2(&SIGNER, 60), true),
+        (of(SignatureVersion::V2, token), true),
+        (of(SignatureVersion::V4, token), true),
+        (of(SignatureVersion::V2, "other"), false),
+        (of(SignatureVersion::V4, "other"), false),
+        (form(SignatureVersion::V2, &[]), false),
+        (form(SignatureVersion::V4, &[]), false),
+    ] {
+        let shown = format!("{} {:?}", request.target, request.headers);
+        let (status, text) = ask(&edge, request).await;
+        let wanted = if is_believed {
+            (200, "root@example.com: data")
+        } else {
+            (403, "auth SessionToken")
+        };
+        assert_eq!((status, text.as_str()), wanted, "{shown}");
+    }
+}
+
+/// F13: nothing of a signature, a policy or a token is in the log.
+#[tokio::test]
+async fn nothing_of_it_is_logged() {
+    let lines = super::Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.subscriber());
+    let mut linked = put();
+    linked.target = "/b/k?x-amz-security-token=canary".to_owned();
+    let requests = [
+        linked.linked_v2(&SIGNER, 60),
+        dated().signed_v2(&SIGNER),
+        form(SignatureVersion::V2, &[("x-amz-security-token", "canary")]),
+        form(SignatureVersion::V4, &[]),
+    ];
+    for request in requests {
+        let _ = ask(&s3(), request).await;
+    }
+    let written = lines.text();
+    assert_eq!(
+        written.lines().filter(|line| line.contains("request served")).count(),
+        4
+    );
+    for secret in [
+        SECRET,
+        "canary",
+        "Signature",
+        "eyJhIjoiYiJ9",
+        &SIGNER.sign_policy(b"eyJhIjoiYiJ9"),
+    ] {
+        assert!(!written.contains(secret), "{secret}: {written}");
+    }
+}
