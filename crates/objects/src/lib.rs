@@ -24,6 +24,7 @@ mod list;
 mod lock;
 mod object;
 mod records;
+mod scrub;
 mod service;
 mod setting;
 mod tags;
@@ -50,6 +51,7 @@ pub use object::{
     Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
+pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};
 pub use service::{Expired, Objects, Parts, Purged, Settings, Swept};
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, SettingKind, Settled,

@@ -85,6 +85,9 @@ pub const UPLOADS_ABORTED_WITH_BUCKET_MAX: usize = 64;
 /// How long the answer to a completed upload is kept for a client which repeats the call.
 pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 
+/// Damages that a scrub tells by name; it counts all.
+pub const DAMAGES_TOLD_MAX: usize = 1000;
+
 const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
 const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);
 const _: () = assert!(LIFECYCLE_ROWS_MAX <= 255);

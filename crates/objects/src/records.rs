@@ -50,7 +50,7 @@ use serde::{Deserialize, Serialize};
 
 /// The id of a bucket in keys. A bucket made again under an old name gets another id, so that nothing of the old one can
 /// come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct BucketId(pub(crate) u64);
 
 /// A bucket.

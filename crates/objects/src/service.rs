@@ -22,6 +22,7 @@ mod purge;
 mod put;
 mod put_part;
 mod recover;
+mod scrub;
 mod settings;
 mod step;
 mod sweep;

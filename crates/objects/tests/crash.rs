@@ -222,6 +222,7 @@ async fn verify(dir: &Path, round: u64, state: &mut BTreeMap<String, State>, lin
         "the counters are exact"
     );
     assert_eq!(store.keys().await.len() as u64, objects);
+    store.assert_whole().await;
     verify_days(&store, round, (bytes_total, objects), ends).await;
 }
 

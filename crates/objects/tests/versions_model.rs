@@ -354,6 +354,7 @@ async fn run(steps: Vec<Step>) {
     }
     check_reads(&store, &known).await;
     check_listings(&store, &known, &["", "a", "a/", "b"]).await;
+    store.assert_whole().await;
     let gone = store.objects.delete_bucket(&bucket("bucket")).await;
     assert_eq!(gone.is_ok(), known.keys.is_empty());
     if gone.is_err() {

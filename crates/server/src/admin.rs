@@ -230,7 +230,7 @@ impl<C: Args + Planned> Alone<C> {
 }
 
 /// The data folder that was named, with a store in it.
-fn store_folder(loaded: &Loaded) -> Result<&Path, Failure> {
+pub(crate) fn store_folder(loaded: &Loaded) -> Result<&Path, Failure> {
     let Some(data) = &loaded.config.data else {
         return Err(Failure::usage("no data folder is named").advise("name it with --data DIR or BALEEN_DATA"));
     };

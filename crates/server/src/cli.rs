@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Demo(Box<crate::demo::Arguments>),
     /// Say what is missing on this machine, and how to get it.
     Doctor(Box<Settings>),
+    /// Check whether everything in a data folder is whole, while no server runs.
+    ///
+    /// Compares the records with each other and reads every stored byte; changes nothing. Ends with 1 if anything is damaged.
+    Fsck(crate::fsck::Arguments),
     /// Check or show the configuration.
     Config(config::Arguments),
     /// Write the completions of a shell to standard output.

@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) master_key_file: Option<PathBuf>,
     /// The stores.
     pub(crate) store: Store,
+    /// How it is looked through.
+    pub(crate) scrub: Scrubbing,
     /// The addresses to listen on.
     pub(crate) listen: Listen,
     /// What is logged.
@@ -94,6 +96,15 @@ pub(crate) struct Store {
     pub(crate) cache_bytes: u64,
     /// Space on the disk that bodies never take, in bytes.
     pub(crate) reserve_bytes: u64,
+}
+
+/// How everything that is stored is looked through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scrubbing {
+    /// How long after the end of one look the next is due; never if it is 0.
+    pub(crate) every: Duration,
+    /// Most bytes read in a second.
+    pub(crate) bytes_per_second: u64,
 }
 
 /// What is logged, and how.

@@ -11,12 +11,14 @@ mod doctor;
 mod ending;
 mod failure;
 mod folder;
+mod fsck;
 mod keys;
 mod lifecycle;
 mod logs;
 mod ops;
 mod output;
 mod profiles;
+mod scrub;
 mod serve;
 mod tenants;
 #[cfg(test)]
@@ -45,6 +47,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Admin(arguments) => admin::run(&arguments, json),
         Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),
+        Command::Fsck(arguments) => fsck::run(&arguments, json),
         Command::Config(arguments) => cli::config::run(&arguments, json),
         Command::Completions { shell } => cli::completions(shell),
         Command::Man => cli::man(),

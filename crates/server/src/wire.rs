@@ -8,6 +8,7 @@ use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
 use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
 use crate::lifecycle;
 use crate::ops::{self, Operations};
+use crate::scrub;
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
 use baleen_api_iam::IdentityDoor;
@@ -18,6 +19,7 @@ use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
+use baleen_keyring::Keyring;
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::Objects;
 use baleen_remote::Connections;
@@ -31,7 +33,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info};
@@ -88,6 +90,35 @@ pub(crate) struct Addresses {
 struct Bound {
     listener: Listener,
     edge: Arc<Edge>,
+}
+
+/// The objects in a data folder, as they were left.
+pub(crate) fn open_objects(
+    config: &Config,
+    folder: &Path,
+    meta: &Meta,
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+    keyring: &Keyring,
+) -> Result<Arc<Objects>, Failure> {
+    let volume = baleen_blob::Settings {
+        reserve_bytes: config.store.reserve_bytes,
+        ..baleen_blob::Settings::default()
+    };
+    let blobs = Blobs::open(&folder.join("blobs"), volume, Arc::clone(entropy))
+        .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
+    let settings = baleen_objects::Settings {
+        usage: config.usage,
+        lifecycle_day: config.lifecycle_day,
+        ..baleen_objects::Settings::default()
+    };
+    let parts = baleen_objects::Parts {
+        meta: meta.clone(),
+        blobs,
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+        sealer: Arc::clone(keyring.sealer()),
+    };
+    Ok(Objects::new(settings, parts))
 }
 
 /// Builds the server, with an agent that captures from `interfaces`.
@@ -167,7 +198,7 @@ pub(crate) async fn build(
             clock: Arc::clone(&clock),
         },
     );
-    let keeper = KeyKeeper::new(keyring, folder.path(), &meta, &audit, &clock);
+    let keeper = KeyKeeper::new(Arc::clone(&keyring), folder.path(), &meta, &audit, &clock);
     supervisor.every("master keys", KEYS_PERIOD, move || {
         let keeper = Arc::clone(&keeper);
         async move { keeper.look().await }
@@ -178,31 +209,13 @@ pub(crate) async fn build(
         async move { audit.upkeep().await }
     });
 
-    let volume = baleen_blob::Settings {
-        reserve_bytes: config.store.reserve_bytes,
-        ..baleen_blob::Settings::default()
-    };
-    let blobs = Blobs::open(&folder.path().join("blobs"), volume, Arc::clone(&entropy))
-        .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
-    let objects = Objects::new(
-        baleen_objects::Settings {
-            usage: config.usage,
-            lifecycle_day: config.lifecycle_day,
-            ..baleen_objects::Settings::default()
-        },
-        baleen_objects::Parts {
-            meta: meta.clone(),
-            blobs,
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            sealer: Arc::clone(&sealer),
-        },
-    );
+    let objects = open_objects(config, folder.path(), &meta, (&clock, &entropy), &keyring)?;
     // Before anybody is served: it has to know what is live before the first deletion.
     objects
         .recover()
         .await
         .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
+    scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     let swept = Arc::clone(&objects);
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
         let objects = Arc::clone(&swept);

@@ -9,8 +9,8 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
     Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Encrypt, Expect, ListObjects, ListPage,
-    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Selection, Settings, Stored,
-    Tags, UploadPath, WriteCondition, body_from_bytes,
+    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Scrub, ScrubProgress, Scrubbed,
+    Selection, Settings, Stored, Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::{MasterKey, Sealer};
@@ -238,8 +238,24 @@ impl Store {
         self.objects.complete_upload(complete_of(upload, parts)).await
     }
 
+    /// Looks through everything that is stored.
+    pub async fn scrub(&self) -> Scrubbed {
+        let all = Scrub {
+            bodies: true,
+            bytes_per_second: None,
+        };
+        self.objects.scrub(all, &ScrubProgress::default()).await.unwrap()
+    }
+
+    /// The records agree with each other, and all bytes are what was written.
+    pub async fn assert_whole(&self) {
+        let found = self.scrub().await;
+        assert_eq!(found.damages, 0, "{found:?}");
+    }
+
     /// Waits until the volume holds no extent: everything that was deleted has been given back.
     pub async fn assert_empty_volume(&self) {
+        self.assert_whole().await;
         for _ in 0..5000 {
             let usage = self.blobs.usage().unwrap();
             if usage.segment_bytes == usage.segment_bytes_free && self.own_files().is_empty() {

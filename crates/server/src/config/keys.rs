@@ -5,7 +5,7 @@ use super::parse::{
     size_within, text,
 };
 use super::reader::{Reader, Setting};
-use super::{Capture, Config, Listen, Log, LogFormat, Store};
+use super::{Capture, Config, Listen, Log, LogFormat, Scrubbing, Store};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
@@ -179,6 +179,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
             |path| text(path).map(PathBuf::from),
         ),
         store: store(from),
+        scrub: scrubbing(from),
         capture: capture(from),
         destinations: destinations(from),
     };
@@ -311,6 +312,29 @@ fn store(from: &mut Reader) -> Store {
                 "Disk space that objects never take, so that metadata can still record deletions on a full disk.",
             ),
             size,
+        ),
+    }
+}
+
+fn scrubbing(from: &mut Reader) -> Scrubbing {
+    Scrubbing {
+        every: from.value(
+            &setting(
+                "scrub.every",
+                "time",
+                "7d",
+                "How long after one look through everything that is stored the next begins; `0s` is never. What is damaged is logged, and told at `/background`.",
+            ),
+            duration_with_unit,
+        ),
+        bytes_per_second: from.value(
+            &setting(
+                "scrub.bytes_per_second",
+                "size",
+                "32MiB",
+                "Most bytes that such a look reads in a second.",
+            ),
+            size_within(1 << 10, 64 << 30),
         ),
     }
 }

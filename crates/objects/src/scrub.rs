@@ -1,0 +1,89 @@
+//! What a scrub looks for, and what it found.
+
+use baleen_types::Timestamp;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a scrub goes about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrub {
+    /// Whether the bytes of all bodies are read and checked. Without, only what the records say of each other.
+    pub bodies: bool,
+    /// Most bytes of bodies read in a second, so that the disk is left to others; `None` reads as fast as it gives them.
+    pub bytes_per_second: Option<NonZeroU64>,
+}
+
+/// How far a scrub has come; to be looked at while it runs.
+#[derive(Debug, Default)]
+pub struct ScrubProgress {
+    bytes: AtomicU64,
+    bytes_in_all: AtomicU64,
+}
+
+impl ScrubProgress {
+    /// Bytes of bodies that were read.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all bodies that there were at the start; 0 until they are counted.
+    pub fn bytes_in_all(&self) -> u64 {
+        self.bytes_in_all.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn read(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn expect(&self, bytes: u64) {
+        self.bytes_in_all.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What a scrub found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Buckets.
+    pub buckets: u64,
+    /// Versions of objects, current or not; delete markers are none.
+    pub objects: u64,
+    /// Parts of unfinished uploads.
+    pub parts: u64,
+    /// Bodies whose bytes were read and are what was written.
+    pub bodies: u64,
+    /// The bytes of those.
+    pub bytes: u64,
+    /// How much is damaged, told or not.
+    pub damages: u64,
+    /// The first of it, at most [`crate::limits::DAMAGES_TOLD_MAX`].
+    pub told: Vec<Damage>,
+}
+
+impl Scrubbed {
+    pub(crate) fn tell(&mut self, of: String, what: impl Into<String>) {
+        let damage = Damage { of, what: what.into() };
+        tracing::error!(of = %damage.of, what = %damage.what, "the store is damaged");
+        self.damages += 1;
+        if self.told.len() < crate::limits::DAMAGES_TOLD_MAX {
+            self.told.push(damage);
+        }
+    }
+}
+
+/// The last scrub that read all bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastScrub {
+    /// When it came to its end.
+    pub ended: Timestamp,
+    /// How much damage it found.
+    pub damages: u64,
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What is affected: `bucket/key` with its version, a bucket, a part, or the store.
+    pub of: String,
+    /// What is wrong with it. Not for clients.
+    pub what: String,
+}

@@ -1,0 +1,122 @@
+//! `baleen fsck`: whether everything in a data folder is whole, while no server runs.
+
+use crate::admin::store_folder;
+use crate::capture::progress::Progress;
+use crate::cli::Place;
+use crate::failure::Failure;
+use crate::folder::{Folder, is_held};
+use crate::serve::runtime;
+use crate::wire::{meta_settings, open_objects};
+use crate::{keys, output};
+use baleen_meta::Meta;
+use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
+use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
+use baleen_types::format_bytes;
+use clap::Args;
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the progress line is drawn.
+const DRAWN_EVERY: Duration = Duration::from_millis(200);
+
+/// What to check.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// Check only whether the records agree with each other, without reading the bytes of objects.
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let loaded = arguments.place.load()?;
+    let folder = Folder::open(store_folder(&loaded)?, Duration::ZERO).map_err(|failure| {
+        if loaded.config.data.as_deref().is_some_and(is_held) {
+            failure.advise("fsck works on the folder itself, while no server does; a running server checks itself now and then (scrub.every)")
+        } else {
+            failure
+        }
+    })?;
+    let scrub = Scrub {
+        bodies: !arguments.quick,
+        bytes_per_second: None,
+    };
+    let found = runtime()?.block_on(async {
+        let clock: Arc<dyn Clock> = SystemClock::new();
+        let entropy: Arc<dyn Entropy> = SystemEntropy::new();
+        let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(&loaded.config))
+            .map_err(|error| Failure::because("the metadata store is damaged, or cannot be opened", &error))?;
+        let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
+        let objects = open_objects(&loaded.config, folder.path(), &meta, (&clock, &entropy), &keyring)?;
+        let looked = looked(&objects, scrub).await;
+        looked.map_err(|error| Failure::because("the check did not come to its end", &error))
+    })?;
+    tell(&found, folder.path(), scrub, json)?;
+    Ok(if found.damages == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError> {
+    let (progress, line) = (ScrubProgress::default(), Progress::line(false));
+    let mut looking = std::pin::pin!(objects.scrub(scrub, &progress));
+    let found = loop {
+        tokio::select! {
+            found = looking.as_mut() => break found,
+            () = tokio::time::sleep(DRAWN_EVERY) => line.say(&match progress.bytes_in_all() {
+                0 => "comparing records".to_owned(),
+                all => format!("{} of {} read", format_bytes(progress.bytes()), format_bytes(all)),
+            }),
+        }
+    };
+    line.clear();
+    found
+}
+
+fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(), Failure> {
+    if json {
+        let told = found
+            .told
+            .iter()
+            .map(|damage| json!({ "of": damage.of, "what": damage.what }));
+        return output::json(&json!({
+            "folder": folder,
+            "buckets": found.buckets,
+            "objects": found.objects,
+            "parts": found.parts,
+            "bodies": found.bodies,
+            "bytes": found.bytes,
+            "damages": found.damages,
+            "damaged": told.collect::<Vec<_>>(),
+        }));
+    }
+    for damage in &found.told {
+        output::line(&format!("damaged: {}: {}", damage.of, damage.what))?;
+    }
+    if found.damages > found.told.len() as u64 {
+        output::line(&format!("and {} more", found.damages - found.told.len() as u64))?;
+    }
+    let read = if scrub.bodies {
+        format!("{} bodies with {} read", found.bodies, format_bytes(found.bytes))
+    } else {
+        "bytes not read".to_owned()
+    };
+    output::line(&format!(
+        "{}: {} buckets, {} versions of objects, {} parts of uploads; {read}; {}",
+        folder.display(),
+        found.buckets,
+        found.objects,
+        found.parts,
+        match found.damages {
+            0 => "no damage".to_owned(),
+            1 => "1 damage".to_owned(),
+            damages => format!("{damages} damages"),
+        }
+    ))
+}

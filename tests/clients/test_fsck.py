@@ -1,0 +1,44 @@
+"""`baleen fsck` on the folder of a server that has ended, whole and damaged."""
+
+import json
+import subprocess
+
+from conftest import boto, pattern
+from harness import Baleen
+
+
+def fsck(data, *flags):
+    return subprocess.run([Baleen.binary(), "fsck", "--data", data, *flags], capture_output=True, text=True, timeout=60)
+
+
+def test_fsck(tmp_path):
+    server = Baleen.start(tmp_path / "data")
+    s3 = boto(server)
+    s3.create_bucket(Bucket="checked")
+    for length in (0, 100, 50_000, 20 << 20):
+        s3.put_object(Bucket="checked", Key=f"of {length}", Body=pattern(length))
+    s3.put_object(Bucket="checked", Key="sealed", Body=pattern(60_000), ServerSideEncryption="AES256")
+    busy = fsck(server.data)
+    assert busy.returncode == 1 and "while no server does" in busy.stderr, busy.stderr
+    assert server.stop() == 0
+
+    found = json.loads(fsck(server.data, "--json").stdout)
+    assert (found["buckets"], found["objects"], found["damages"], found["damaged"]) == (1, 5, 0, [])
+    assert found["bytes"] > (20 << 20) + 110_100
+    quick = fsck(server.data, "--quick")
+    assert (quick.returncode, quick.stderr) == (0, ""), quick.stderr
+    assert "5 versions of objects" in quick.stdout and "bytes not read; no damage" in quick.stdout
+
+    (own,) = [path for path in (server.data / "blobs" / "files").glob("*/*")]
+    body = bytearray(own.read_bytes())
+    body[1 << 20] ^= 1
+    own.write_bytes(body)
+    bad = fsck(server.data)
+    assert bad.returncode == 1
+    assert bad.stdout.startswith(f"damaged: checked/of {20 << 20} (version null): stored bytes are damaged"), bad.stdout
+    assert "1 damage" in bad.stdout
+    assert fsck(server.data, "--quick").returncode == 0, "the records are whole"
+
+    empty = fsck(tmp_path / "nothing")
+    assert empty.returncode != 0 and "there is no store in" in empty.stderr
+    assert not (tmp_path / "nothing").exists()
