@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "services that others count on",
         &["audit", "keyring", "tenancy", "usage"],
     ),
+    ("services over the master keys", &["kms"]),
     ("services", &["objects", "iam"]),
     ("services over objects", &["capture"]),
     ("edge plumbing", &["http"]),

@@ -3,12 +3,15 @@
 //! Sources: seed 004 for the headers; AWS, "Using server-side encryption with customer-provided keys (SSE-C)" and its answers
 //! for the errors. Nothing here ever writes a key, or a part of one, into an error or a log.
 
-use baleen_objects::{BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted};
+use baleen_kms::{EncryptionContext, KeyReference};
+use baleen_objects::{BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KmsEncrypt};
+use baleen_types::{AccountId, RegionName};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, StatusCode};
 use md5::{Digest as _, Md5};
 use s3s::dto;
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use crate::fault::Fault;
@@ -134,25 +137,66 @@ pub(crate) fn asked(headers: &HeaderMap) -> Result<(Encrypt, Option<SentKey>), F
         (Some(_), Some(_)) => Err(Fault::invalid_argument(
             "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
         )),
-        (None, Some(key)) => {
-            refuse_of_kms(of_kms)?;
-            Ok((Encrypt::Customer(key.key.clone()), sent))
+        (Some(dto::ServerSideEncryption::AWS_KMS), None) => Ok((Encrypt::Kms(named_key(headers)?), None)),
+        (Some(dto::ServerSideEncryption::AWS_KMS_DSSE), None) => {
+            Err(Fault::not_implemented("Encryption in two layers is not implemented."))
         }
-        (Some(AES256), None) => {
-            refuse_of_kms(of_kms)?;
-            Ok((Encrypt::Managed, None))
-        }
-        (Some(dto::ServerSideEncryption::AWS_KMS | dto::ServerSideEncryption::AWS_KMS_DSSE), None) => {
-            Err(Fault::not_implemented("Encryption with named keys is not implemented."))
-        }
-        (Some(_), None) => Err(Fault::invalid_argument(
+        (Some(method), None) if method != AES256 => Err(Fault::invalid_argument(
             "The encryption method specified is not supported.",
         )),
-        (None, None) => {
+        (method, key) => {
             refuse_of_kms(of_kms)?;
-            Ok((Encrypt::AsBucket, None))
+            let encrypt = match (method, key) {
+                (Some(_), _) => Encrypt::Managed,
+                (None, Some(key)) => Encrypt::Customer(key.key.clone()),
+                (None, None) => Encrypt::AsBucket,
+            };
+            Ok((encrypt, sent))
         }
     }
+}
+
+/// The named key that a write asks for.
+fn named_key(headers: &HeaderMap) -> Result<KmsEncrypt, Fault> {
+    let [id, context, bucket_key] = OF_KMS;
+    let bucket_key = match single(headers, bucket_key)? {
+        None => None,
+        Some(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Some(_) => {
+            return Err(Fault::invalid_argument(format!(
+                "The header {bucket_key} must be true or false."
+            )));
+        }
+    };
+    Ok(KmsEncrypt {
+        key: single(headers, id)?.map(KeyReference::parse),
+        context: single(headers, context)?
+            .map(read_context)
+            .transpose()?
+            .unwrap_or_default(),
+        bucket_key,
+    })
+}
+
+fn read_context(encoded: &str) -> Result<EncryptionContext, Fault> {
+    let malformed = || {
+        Fault::invalid_argument(format!(
+            "The header '{}' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map",
+            OF_KMS[1]
+        ))
+    };
+    let json = BASE64.decode(encoded).map_err(|_| malformed())?;
+    let pairs: BTreeMap<String, String> = serde_json::from_slice(&json).map_err(|_| malformed())?;
+    Ok(EncryptionContext::new(pairs)?)
+}
+
+/// The context of something that is encrypted so, as it is told back.
+pub(crate) fn context_text(encrypted: &Encrypted) -> Option<String> {
+    let Encrypted::Kms(used) = encrypted else { return None };
+    let pairs: BTreeMap<&str, &str> = used.context.pairs().collect();
+    let json = serde_json::to_vec(&pairs).ok()?;
+    (!pairs.is_empty()).then(|| BASE64.encode(json))
 }
 
 fn refuse_of_kms(name: Option<&str>) -> Result<(), Fault> {
@@ -201,37 +245,51 @@ fn single_of(headers: &HeaderMap, names: &[&'static str]) -> Result<Option<&'sta
     Ok(None)
 }
 
+/// Whose named keys are told of, and where they are: the parts of an ARN.
+pub(crate) type Home<'a> = (&'a RegionName, AccountId);
+
 /// What an answer tells of encryption.
+#[derive(Default)]
 pub(crate) struct Told {
     pub(crate) algorithm: Option<dto::ServerSideEncryption>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) bucket_key: Option<bool>,
     pub(crate) customer_algorithm: Option<String>,
     pub(crate) customer_key_md5: Option<String>,
 }
 
 impl Told {
     /// Of something that is kept so, to who has brought the key.
-    pub(crate) fn of(encrypted: &Encrypted, sent: Option<&SentKey>) -> Self {
-        let algorithm = match encrypted {
-            Encrypted::Managed => Some(dto::ServerSideEncryption::from_static(AES256)),
-            Encrypted::No | Encrypted::Customer(_) => None,
-        };
-        let sent = match encrypted {
-            Encrypted::Customer(_) => sent,
-            Encrypted::No | Encrypted::Managed => None,
-        };
-        Self {
-            algorithm,
-            customer_algorithm: sent.map(|_| AES256.to_owned()),
-            customer_key_md5: sent.map(|sent| sent.md5.clone()),
+    pub(crate) fn of(encrypted: &Encrypted, sent: Option<&SentKey>, (region, owner): Home<'_>) -> Self {
+        let named = dto::ServerSideEncryption::from_static;
+        match encrypted {
+            Encrypted::No => Self::default(),
+            Encrypted::Managed => Self {
+                algorithm: Some(named(AES256)),
+                ..Self::default()
+            },
+            Encrypted::Kms(used) => Self {
+                algorithm: Some(named(dto::ServerSideEncryption::AWS_KMS)),
+                key_id: Some(used.key.arn(region, owner)),
+                bucket_key: used.bucket_key.then_some(true),
+                ..Self::default()
+            },
+            Encrypted::Customer(_) => Self {
+                customer_algorithm: sent.map(|_| AES256.to_owned()),
+                customer_key_md5: sent.map(|sent| sent.md5.clone()),
+                ..Self::default()
+            },
         }
     }
 }
 
 /// Puts what is told of encryption into an output of the codec.
 macro_rules! put_encryption {
-    ($output:expr, $encrypted:expr, $sent:expr) => {{
-        let told = $crate::encryption::Told::of($encrypted, $sent);
+    ($output:expr, $encrypted:expr, $sent:expr, $home:expr) => {{
+        let told = $crate::encryption::Told::of($encrypted, $sent, $home);
         $output.server_side_encryption = told.algorithm;
+        $output.ssekms_key_id = told.key_id;
+        $output.bucket_key_enabled = told.bucket_key;
         $output.sse_customer_algorithm = told.customer_algorithm;
         $output.sse_customer_key_md5 = told.customer_key_md5;
     }};
@@ -252,8 +310,9 @@ pub(crate) fn bucket_encryption(document: dto::ServerSideEncryptionConfiguration
                 "A KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms.",
             ));
         }
-        (dto::ServerSideEncryption::AWS_KMS | dto::ServerSideEncryption::AWS_KMS_DSSE, _) => {
-            return Err(Fault::not_implemented("Encryption with named keys is not implemented."));
+        (dto::ServerSideEncryption::AWS_KMS, named) => DefaultKeys::Kms(named),
+        (dto::ServerSideEncryption::AWS_KMS_DSSE, _) => {
+            return Err(Fault::not_implemented("Encryption in two layers is not implemented."));
         }
         _ => return Err(malformed()),
     };
@@ -265,13 +324,14 @@ pub(crate) fn bucket_encryption(document: dto::ServerSideEncryptionConfiguration
 
 /// The document of a bucket's default.
 pub(crate) fn bucket_document(kept: &BucketEncryption) -> dto::ServerSideEncryptionConfiguration {
-    let algorithm = match kept.keys {
-        DefaultKeys::Managed => AES256,
+    let (algorithm, named) = match &kept.keys {
+        DefaultKeys::Managed => (AES256, None),
+        DefaultKeys::Kms(named) => (dto::ServerSideEncryption::AWS_KMS, named.clone()),
     };
     dto::ServerSideEncryptionConfiguration {
         rules: vec![dto::ServerSideEncryptionRule {
             apply_server_side_encryption_by_default: Some(dto::ServerSideEncryptionByDefault {
-                kms_master_key_id: None,
+                kms_master_key_id: named,
                 sse_algorithm: dto::ServerSideEncryption::from_static(algorithm),
             }),
             bucket_key_enabled: Some(kept.bucket_key),

@@ -179,6 +179,8 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         | ObjectError::KeyNotApplicable
         | ObjectError::PartKeyMissing
         | ObjectError::PartKeyWrong => ("InvalidRequest", StatusCode::BAD_REQUEST),
+        ObjectError::NoSuchEncryptionKey(_) => ("KMS.NotFoundException", StatusCode::BAD_REQUEST),
+        ObjectError::EncryptionKeyDisabled(_) => ("KMS.DisabledException", StatusCode::BAD_REQUEST),
         ObjectError::RetainUntilPast => ("InvalidArgument", StatusCode::BAD_REQUEST),
         ObjectError::BadRetentionPeriod => ("InvalidRetentionPeriod", StatusCode::BAD_REQUEST),
         ObjectError::Locked | ObjectError::KeyWrong => ("AccessDenied", StatusCode::FORBIDDEN),

@@ -130,6 +130,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::SamlConnection
         | Table::Ownership
         | Table::BucketKey
+        | Table::EncryptionKey
         | Table::System => true,
         Table::Bucket
         | Table::BucketByOwner

@@ -3,6 +3,7 @@
 use crate::ObjectError;
 use crate::setting::setting;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use baleen_kms::{EncryptionContext, KeyName, KeyReference};
 use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey, Salt};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -16,6 +17,8 @@ pub enum Encrypt {
     AsBucket,
     /// Under keys of the store (SSE-S3).
     Managed,
+    /// Under a named key of the bucket's owner (SSE-KMS).
+    Kms(KmsEncrypt),
     /// Under this key, which is not stored (SSE-C).
     Customer(CustomerKey),
 }
@@ -27,8 +30,33 @@ pub enum Encrypted {
     No,
     /// Under keys of the store (SSE-S3).
     Managed,
+    /// Under a named key of the bucket's owner (SSE-KMS).
+    Kms(KmsEncrypted),
     /// Under a key that who wants them has to bring (SSE-C).
     Customer(KeyCheck),
+}
+
+/// A named key that is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct KmsEncrypt {
+    /// Which; without it the bucket's, if its default has one, or else [`KeyName::DEFAULT`].
+    pub key: Option<KeyReference>,
+    /// What it is bound to.
+    pub context: EncryptionContext,
+    /// Whether the client wants a key of the bucket in between; without it as the bucket's default says. Told back, and
+    /// without effect: no key is asked of anybody for an object.
+    pub bucket_key: Option<bool>,
+}
+
+/// A named key that is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsEncrypted {
+    /// Which.
+    pub key: KeyName,
+    /// What it is bound to.
+    pub context: EncryptionContext,
+    /// What the client said of a key of the bucket.
+    pub bucket_key: bool,
 }
 
 /// A key that comes with a request and goes with it (SSE-C). It has nothing to do with keys of the store: what is sealed under
@@ -71,8 +99,8 @@ impl Encrypted {
     /// [`ObjectError::KeyMissing`], [`ObjectError::KeyWrong`], [`ObjectError::KeyNotApplicable`].
     pub fn unlock(&self, key: Option<&CustomerKey>) -> Result<(), ObjectError> {
         match (self, key) {
-            (Self::No | Self::Managed, None) => Ok(()),
-            (Self::No | Self::Managed, Some(_)) => Err(ObjectError::KeyNotApplicable),
+            (Self::No | Self::Managed | Self::Kms(_), None) => Ok(()),
+            (Self::No | Self::Managed | Self::Kms(_), Some(_)) => Err(ObjectError::KeyNotApplicable),
             (Self::Customer(_), None) => Err(ObjectError::KeyMissing),
             (Self::Customer(check), Some(key)) if check.is_of(key) => Ok(()),
             (Self::Customer(_), Some(_)) => Err(ObjectError::KeyWrong),
@@ -106,6 +134,8 @@ pub struct BucketEncryption {
 pub enum DefaultKeys {
     /// Those of the store.
     Managed,
+    /// A named one of the bucket's owner, as it was referred to; without a name the default one.
+    Kms(Option<String>),
 }
 
 setting!(BucketEncryption, "bucket encryption", Encryption);

@@ -190,6 +190,12 @@ pub enum ObjectError {
         /// The limit.
         limit: usize,
     },
+    /// There is no named key like the one that is asked for, or that something is encrypted under.
+    #[error("key {0} does not exist")]
+    NoSuchEncryptionKey(String),
+    /// The named key is disabled.
+    #[error("key {0} is disabled")]
+    EncryptionKeyDisabled(String),
     /// The sender broke off, or said something about the body which is not true.
     #[error("the body could not be read: {0}")]
     Body(BodyError),
@@ -218,6 +224,18 @@ impl From<baleen_meta::Error> for ObjectError {
     fn from(error: baleen_meta::Error) -> Self {
         match error {
             baleen_meta::Error::NoSpace { .. } => Self::NoSpace,
+            error if error.kind() == FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
+            error => Self::Storage(Box::new(error)),
+        }
+    }
+}
+
+impl From<baleen_kms::Error> for ObjectError {
+    fn from(error: baleen_kms::Error) -> Self {
+        match error {
+            baleen_kms::Error::NoSuchKey(named) => Self::NoSuchEncryptionKey(named),
+            baleen_kms::Error::Disabled(name) => Self::EncryptionKeyDisabled(name.to_string()),
+            baleen_kms::Error::Meta(error) => error.into(),
             error if error.kind() == FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
             error => Self::Storage(Box::new(error)),
         }
@@ -276,6 +294,8 @@ impl Classify for ObjectError {
             | Self::RetainUntilPast
             | Self::BadRetentionPeriod
             | Self::KeyMissing
+            | Self::NoSuchEncryptionKey(_)
+            | Self::EncryptionKeyDisabled(_)
             | Self::KeyNotApplicable
             | Self::PartKeyMissing
             | Self::PartKeyWrong

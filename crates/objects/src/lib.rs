@@ -35,7 +35,9 @@ pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
 pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
 pub use cors::{Cors, CorsRule};
-pub use encryption::{BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KeyCheck};
+pub use encryption::{
+    BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KeyCheck, KmsEncrypt, KmsEncrypted,
+};
 pub use error::ObjectError;
 pub use headers::ObjectHeaders;
 pub use lifecycle::{

@@ -36,7 +36,7 @@ pub(crate) use body::{
     encode_inline,
 };
 pub use encryption::SEALED;
-pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord};
+pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord, KmsRecord};
 pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 

@@ -38,6 +38,7 @@ use crate::keys;
 use crate::records::{BucketId, BucketRecord, VersioningRecord};
 use crate::{ChecksumAlgorithm, ObjectError};
 use baleen_blob::{Blobs, OwnerTag};
+use baleen_kms::Kms;
 use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::Sealer;
@@ -102,6 +103,7 @@ pub struct Objects {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     sealer: Arc<Sealer>,
+    kms: Arc<Kms>,
     queues: Vec<Mutex<()>>,
     usage: Arc<Usage>,
     lifecycles: Compiled,
@@ -119,6 +121,12 @@ impl Objects {
     /// Builds the service. On a volume of an earlier run call [`Objects::recover`] before anything else, and
     /// [`Objects::sweep`] soon, and then now and then.
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        let kms = Kms::new(baleen_kms::Parts {
+            meta: parts.meta.clone(),
+            sealer: Arc::clone(&parts.sealer),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        });
         Arc::new(Self {
             settings,
             usage: Usage::new(settings.usage, parts.meta.clone(), Arc::clone(&parts.clock)),
@@ -127,6 +135,7 @@ impl Objects {
             clock: parts.clock,
             entropy: parts.entropy,
             sealer: parts.sealer,
+            kms,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
             lifecycles: Compiled::default(),
         })
@@ -136,6 +145,11 @@ impl Objects {
     /// then, see [`Usage::flush`] and [`Usage::fold`].
     pub fn usage(&self) -> &Arc<Usage> {
         &self.usage
+    }
+
+    /// The named keys under which objects are encrypted.
+    pub fn kms(&self) -> &Arc<Kms> {
+        &self.kms
     }
 
     /// Reads a bucket's record.

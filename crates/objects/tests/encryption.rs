@@ -8,7 +8,7 @@ use baleen_keyring::{KeyFile, Keyring};
 use baleen_meta::{Meta, Request, Scan};
 use baleen_objects::{
     BucketEncryption, CopyObject, CopyPart, CreateUpload, CustomerKey, DefaultKeys, Directive, Encrypt, Encrypted,
-    ObjectError, ObjectHeaders, ObjectVersion, PutObject, PutPart, SEALED, Selection, Tags,
+    KmsEncrypt, ObjectError, ObjectHeaders, ObjectVersion, PutObject, PutPart, SEALED, Selection, Tags,
 };
 use baleen_runtime::SeededEntropy;
 use baleen_types::{ByteRange, ETag};
@@ -30,16 +30,18 @@ enum Mode {
     Plain,
     Managed,
     ByDefault,
+    Named,
     Customer,
 }
 
 impl Mode {
-    const ALL: [Self; 4] = [Self::Plain, Self::Managed, Self::ByDefault, Self::Customer];
+    const ALL: [Self; 5] = [Self::Plain, Self::Managed, Self::ByDefault, Self::Named, Self::Customer];
 
     fn encrypt(self) -> Encrypt {
         match self {
             Self::Plain | Self::ByDefault => Encrypt::AsBucket,
             Self::Managed => Encrypt::Managed,
+            Self::Named => Encrypt::Kms(KmsEncrypt::default()),
             Self::Customer => Encrypt::Customer(customer(1)),
         }
     }
@@ -48,10 +50,15 @@ impl Mode {
         (self == Self::Customer).then(|| customer(1))
     }
 
+    fn hides_md5(self) -> bool {
+        matches!(self, Self::Named | Self::Customer)
+    }
+
     fn is_said_by(self, encrypted: &Encrypted) -> bool {
         match self {
             Self::Plain => *encrypted == Encrypted::No,
             Self::Managed | Self::ByDefault => *encrypted == Encrypted::Managed,
+            Self::Named => matches!(encrypted, Encrypted::Kms(_)),
             Self::Customer => matches!(encrypted, Encrypted::Customer(_)),
         }
     }
@@ -142,7 +149,7 @@ async fn what_is_said_to_be_encrypted_is_and_comes_back_in_every_range() {
                 let stored = store.objects.put(put).await.unwrap();
                 assert!(mode.is_said_by(&stored.encrypted), "{mode:?}");
                 let is_md5 = stored.etag == ETag::from_md5(Md5::digest(&bytes).into());
-                assert_eq!(is_md5, mode != Mode::Customer);
+                assert_eq!(is_md5, !mode.hides_md5());
                 check_ranges(&store, mode, &key, &bytes).await;
             }
             let found = size >= 16 && is_found(&stored_bytes(&store).await, &bytes);
@@ -224,10 +231,7 @@ async fn parts_are_kept_as_their_upload_says() {
             drop(put(part, bytes, mode.key()).await.unwrap());
             let put = put(part, bytes, mode.key()).await.unwrap();
             assert!(mode.is_said_by(&put.encrypted));
-            assert_eq!(
-                put.etag == ETag::from_md5(Md5::digest(bytes).into()),
-                mode != Mode::Customer
-            );
+            assert_eq!(put.etag == ETag::from_md5(Md5::digest(bytes).into()), !mode.hides_md5());
             parts.push(put);
         }
         let mut complete = common::complete_of(&upload.path, &parts);
@@ -322,7 +326,7 @@ async fn check_copy(from: Mode, to: Mode, versions: bool, size: usize) {
             let none = None::<&BucketEncryption>;
             store.objects.put_setting(&bucket("bucket"), none).await.unwrap();
         }
-        Mode::Managed | Mode::Customer => {}
+        Mode::Managed | Mode::Named | Mode::Customer => {}
     }
     for (key, headers) in [
         ("to", Directive::Copy),

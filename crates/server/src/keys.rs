@@ -24,7 +24,13 @@ const STATUS_FILE: &str = "master-keys.json";
 
 /// Everything that is sealed in a store.
 fn sealed_kinds() -> Vec<SealedKind> {
-    [baleen_iam::SEALED, baleen_capture::SEALED, baleen_objects::SEALED].concat()
+    [
+        baleen_iam::SEALED,
+        baleen_capture::SEALED,
+        baleen_objects::SEALED,
+        baleen_kms::SEALED,
+    ]
+    .concat()
 }
 
 /// Opens the master keys of the store in a folder; a new store gets its first.

@@ -26,7 +26,12 @@ fn what_a_write_asks_for() {
         (&[(SSE, "")], "AsBucket"),
         (&[(SSE, "AES128")], "InvalidArgument"),
         (&[(SSE, "aes256")], "InvalidArgument"),
-        (&[(SSE, "aws:kms")], "NotImplemented"),
+        (&[(SSE, "aws:kms:dsse")], "NotImplemented"),
+        (&[(SSE, "aws:kms"), (OF_KMS[2], "yes")], "InvalidArgument"),
+        (&[(SSE, "aws:kms"), (OF_KMS[1], "!")], "InvalidArgument"),
+        (&[(SSE, "aws:kms"), (OF_KMS[1], "WzFd")], "InvalidArgument"),
+        (&[(SSE, "aws:kms"), (OF_KMS[1], "eyJhIjoxfQ==")], "InvalidArgument"),
+        (&[(SSE, "aws:kms"), (kms, "k"), (kms, "l")], "InvalidArgument"),
         (&[(SSE, "AES256"), (SSE, "aws:kms")], "InvalidArgument"),
         (&[(SSE, "AES256"), (kms, "k")], "InvalidArgument"),
         (&[(kms, "k")], "InvalidArgument"),
@@ -57,6 +62,27 @@ fn what_a_write_asks_for() {
             }
         };
         assert_eq!(told, expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_named_key_with_all_that_belongs_to_it() {
+    let lines = [
+        (SSE, "aws:kms"),
+        (OF_KMS[0], "alias/k"),
+        (OF_KMS[1], "eyJhIjoiYiJ9"),
+        (OF_KMS[2], "TRUE"),
+    ];
+    for most in 1..=lines.len() {
+        let Ok((Encrypt::Kms(asked), None)) = asked(&headers(&lines[..most])) else {
+            panic!("{most}")
+        };
+        assert_eq!(asked.key.is_some(), most > 1);
+        assert_eq!(
+            asked.context.pairs().collect::<Vec<_>>(),
+            [("a", "b")][..usize::from(most > 2)]
+        );
+        assert_eq!(asked.bucket_key, (most > 3).then_some(true));
     }
 }
 

@@ -60,7 +60,10 @@ pub(super) async fn run(
         ..Default::default()
     };
     // Of a customer's key AWS tells nothing here.
-    output.server_side_encryption = Told::of(&stored.encrypted, None).algorithm;
+    let told = Told::of(&stored.encrypted, None, (&services.region, call.bucket_owner()?));
+    output.server_side_encryption = told.algorithm;
+    output.ssekms_key_id = told.key_id;
+    output.bucket_key_enabled = told.bucket_key;
     put_checksum!(output, stored.checksum.as_ref());
     output.checksum_type = stored.checksum.as_ref().map(checksum_type);
     Ok(S3Response::new(output))

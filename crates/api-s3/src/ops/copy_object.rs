@@ -89,7 +89,13 @@ pub(super) async fn run(
         expiration: stored.expiry.as_ref().and_then(expiration),
         ..Default::default()
     };
-    put_encryption!(output, &stored.encrypted, sent.as_ref());
+    put_encryption!(
+        output,
+        &stored.encrypted,
+        sent.as_ref(),
+        (&services.region, call.bucket_owner()?)
+    );
+    output.ssekms_encryption_context = encryption::context_text(&stored.encrypted);
     Ok(S3Response::new(output))
 }
 

@@ -67,6 +67,12 @@ pub(super) async fn run(
         checksum_type: chosen.then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
         ..Default::default()
     };
-    put_encryption!(output, &upload.encrypted, sent.as_ref());
+    put_encryption!(
+        output,
+        &upload.encrypted,
+        sent.as_ref(),
+        (&services.region, call.bucket_owner()?)
+    );
+    output.ssekms_encryption_context = encryption::context_text(&upload.encrypted);
     Ok(S3Response::new(output))
 }

@@ -63,7 +63,12 @@ pub(super) async fn run(
             .checksum_mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(&head);
-    put_encryption!(output, &head.encrypted, sent.as_ref());
+    put_encryption!(
+        output,
+        &head.encrypted,
+        sent.as_ref(),
+        (&services.region, call.bucket_owner()?)
+    );
     let lock = readable(&call, head.lock)?;
     describe!(output, head, checksum_wanted, lock);
     let mut response = S3Response::with_headers(output, headers);

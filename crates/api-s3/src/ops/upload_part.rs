@@ -49,7 +49,12 @@ pub(super) async fn run(
             .then(|| stored.checksum.clone())
     };
     let checksum = sent.or_else(own).map(StoredChecksum::full);
-    put_encryption!(output, &stored.encrypted, sent_key.as_ref());
+    put_encryption!(
+        output,
+        &stored.encrypted,
+        sent_key.as_ref(),
+        (&services.region, call.bucket_owner()?)
+    );
     put_checksum!(output, checksum.as_ref());
     Ok(S3Response::new(output))
 }

@@ -63,7 +63,12 @@ pub(super) async fn run(
         copy_source_version_id: source_version,
         ..Default::default()
     };
-    put_encryption!(output, &stored.encrypted, sent.as_ref());
+    put_encryption!(
+        output,
+        &stored.encrypted,
+        sent.as_ref(),
+        (&services.region, call.bucket_owner()?)
+    );
     Ok(S3Response::new(output))
 }
 

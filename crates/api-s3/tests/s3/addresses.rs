@@ -193,7 +193,7 @@ async fn what_is_not_built_says_so() {
         ("x-amz-acl", "public-read", "AccessControlListNotSupported"),
         ("x-amz-grant-read", "id=100000000002", "AccessControlListNotSupported"),
         ("x-amz-storage-class", "GLACIER", "InvalidStorageClass"),
-        ("x-amz-server-side-encryption", "aws:kms", "NotImplemented"),
+        ("x-amz-server-side-encryption", "aws:kms:dsse", "NotImplemented"),
         (
             "x-amz-server-side-encryption-customer-algorithm",
             "AES256",

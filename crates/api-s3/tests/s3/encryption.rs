@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use baleen_http::Door as _;
+use baleen_kms::KeyName;
 use baleen_policy::Origin;
 use baleen_signing::PayloadMode;
+use baleen_types::AccountId;
 
 use crate::harness::{Answer, Ask, CLERK, OWNER, Server, delete, get, head, key, owner, policy, post, put, statement};
 
@@ -378,4 +380,134 @@ async fn keys_in_the_clear_are_refused_where_the_operator_says_so() {
     request.extensions_mut().insert(owner().await);
     let answer = server.door.serve(request).await;
     assert_eq!(answer.status().as_u16(), 200);
+}
+
+fn with_named(ask: Ask, named: &str) -> Ask {
+    ask.header(SSE, "aws:kms")
+        .header("x-amz-server-side-encryption-aws-kms-key-id", named)
+}
+
+#[tokio::test]
+async fn named_keys() {
+    let server = Server::with_bucket().await;
+    let (kms, me) = (server.objects.kms(), AccountId::parse("100000000001").unwrap());
+    let evidence = KeyName::parse("evidence").unwrap();
+    kms.create(me, &evidence, "").await.unwrap();
+    let arn = |name: &str| format!("arn:aws:kms:eu-central-7:{me}:key/{name}");
+    let used = |answer: &Answer| {
+        (
+            answer.header(SSE),
+            answer.header("x-amz-server-side-encryption-aws-kms-key-id"),
+            answer.header("x-amz-server-side-encryption-bucket-key-enabled"),
+        )
+    };
+    let by = |name: &str| ("aws:kms".to_owned(), arn(name), String::new());
+    let own = arn("evidence");
+    for named in ["evidence", "alias/evidence", own.as_str()] {
+        let answer = server.ok(with_named(put(&key("k")).body("data"), named)).await;
+        assert_eq!(used(&answer), by("evidence"), "{named}");
+        assert_ne!(answer.header("etag"), "\"8d777f385d3dfec8815d20f7496026dc\"");
+        for ask in [get(&key("k")), head(&key("k"))] {
+            assert_eq!(used(&server.ok(ask).await), by("evidence"));
+        }
+        assert_eq!(server.ok(get(&key("k"))).await.body, b"data");
+    }
+    let foreign = "arn:aws:kms:eu-central-7:100000000002:key/evidence";
+    for named in ["none", "a b", foreign] {
+        let answer = server
+            .fails(
+                with_named(put(&key("new")).body("data"), named),
+                400,
+                "KMS.NotFoundException",
+            )
+            .await;
+        assert!(answer.text().contains(named), "{}", answer.text());
+    }
+    // Without a name it is the one that is made by itself.
+    let context = "eyJjYXNlIjoiMTcifQ==";
+    let unnamed = put(&key("unnamed"))
+        .header(SSE, "aws:kms")
+        .header("x-amz-server-side-encryption-context", context)
+        .header("x-amz-server-side-encryption-bucket-key-enabled", "true")
+        .body("data");
+    let answer = server.ok(unnamed).await;
+    assert_eq!(used(&answer), ("aws:kms".to_owned(), arn("aws/s3"), "true".to_owned()));
+    assert_eq!(answer.header("x-amz-server-side-encryption-context"), context);
+    assert_eq!(server.ok(get(&key("unnamed"))).await.body, b"data");
+
+    // An upload stays with the version that it was begun with.
+    let begun = server
+        .ok(with_named(post(&format!("{}?uploads", key("parts"))), "evidence"))
+        .await;
+    assert_eq!(used(&begun), by("evidence"));
+    let part = put(&format!(
+        "{}?partNumber=1&uploadId={}",
+        key("parts"),
+        begun.element("UploadId")
+    ));
+    kms.rotate(me, &evidence).await.unwrap();
+    let tag = server.ok(part.body("part")).await;
+    assert_eq!(used(&tag), by("evidence"));
+    let list = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>",
+        tag.header("etag")
+    );
+    let complete = post(&format!("{}?uploadId={}", key("parts"), begun.element("UploadId"))).body(list);
+    assert_eq!(used(&server.ok(complete).await), by("evidence"));
+    assert_eq!(server.ok(get(&key("parts"))).await.body, b"part");
+    // What was written before the rotation is read as what is written after it.
+    assert_eq!(server.ok(get(&key("k"))).await.body, b"data");
+
+    kms.set_enabled(me, &evidence, false).await.unwrap();
+    let copy = put(&key("copy")).header("x-amz-copy-source", "/bucket/k");
+    for ask in [
+        get(&key("k")),
+        with_named(put(&key("new")).body("data"), "evidence"),
+        copy.clone(),
+        with_named(post(&format!("{}?uploads", key("parts"))), "evidence"),
+    ] {
+        server.fails(ask, 400, "KMS.DisabledException").await;
+    }
+    // What is known of it is told, as it is listed.
+    server.ok(head(&key("k"))).await;
+    kms.set_enabled(me, &evidence, true).await.unwrap();
+    assert_eq!(used(&server.ok(copy).await).0, "");
+    assert_eq!(server.ok(get(&key("copy"))).await.body, b"data");
+}
+
+#[tokio::test]
+async fn a_named_key_as_the_default() {
+    let server = Server::with_bucket().await;
+    let (kms, me) = (server.objects.kms(), AccountId::parse("100000000001").unwrap());
+    kms.create(me, &KeyName::parse("evidence").unwrap(), "").await.unwrap();
+    let by = "ApplyServerSideEncryptionByDefault";
+    let default = |within: &str| {
+        put("/bucket?encryption").body(format!(
+            "<ServerSideEncryptionConfiguration><Rule><{by}><SSEAlgorithm>aws:kms</SSEAlgorithm>{within}</{by}>\
+             <BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"
+        ))
+    };
+    let id = "x-amz-server-side-encryption-aws-kms-key-id";
+    for (within, name) in [
+        ("", "aws/s3"),
+        ("<KMSMasterKeyID>alias/evidence</KMSMasterKeyID>", "evidence"),
+    ] {
+        server.ok(default(within)).await;
+        let kept = server.ok(get("/bucket?encryption")).await;
+        assert_eq!(kept.element("SSEAlgorithm"), "aws:kms");
+        assert_eq!(kept.text().contains("alias/evidence"), name == "evidence");
+        for ask in [
+            put(&key("k")).body("data"),
+            put(&key("k")).header(SSE, "aws:kms").body("data"),
+        ] {
+            let answer = server.ok(ask).await;
+            assert!(answer.header(id).ends_with(&format!("key/{name}")), "{answer:?}");
+            assert_eq!(answer.header("x-amz-server-side-encryption-bucket-key-enabled"), "true");
+        }
+        assert_eq!(server.ok(get(&key("k"))).await.body, b"data");
+    }
+    assert_eq!(
+        told(&server.ok(put(&key("k")).header(SSE, "AES256").body("data")).await),
+        managed()
+    );
 }

@@ -564,7 +564,7 @@ async fn headers_in_a_presigned_query_are_obeyed() {
         (answer.status.as_u16(), answer.code().as_str()),
         (400, "AccessControlListNotSupported")
     );
-    let answer = server.raw(link("x-amz-server-side-encryption=aws%3Akms")).await;
+    let answer = server.raw(link("x-amz-server-side-encryption=aws%3Akms%3Adsse")).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (501, "NotImplemented")

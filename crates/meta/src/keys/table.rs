@@ -148,6 +148,8 @@ tables! {
     /// `x` account id: the ownership id made last. Making one is conditional on it, so that two which are made at once see
     /// each other and their number stays exact.
     OwnershipNewest = b'x' Account,
+    /// `0` account id, key name: a named key under which objects are encrypted, its versions sealed.
+    EncryptionKey = b'0' Account,
     /// `Y` name: facts about the store itself, such as its format and its id.
     System = b'Y' Store,
 }

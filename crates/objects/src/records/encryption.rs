@@ -1,8 +1,9 @@
 //! How bytes are kept, as it is stored.
 
-use crate::Encrypted;
-use crate::encryption::KeyCheck;
+use crate::encryption::{KeyCheck, KmsEncrypted};
+use crate::{Encrypted, ObjectError};
 use baleen_keyring::{SealedKind, Unsealable, visit_record};
+use baleen_kms::{EncryptionContext, KeyName};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::record::first_version;
 use baleen_sealing::Context;
@@ -18,18 +19,49 @@ pub(crate) enum EncryptionRecord {
         salt: [u8; 16],
         check: [u8; 32],
     },
+    Kms(KmsRecord),
+}
+
+/// A named key that is used, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KmsRecord {
+    pub(crate) key: String,
+    pub(crate) version: u16,
+    context: Vec<(String, String)>,
+    bucket_key: bool,
+}
+
+impl KmsRecord {
+    pub(crate) fn new(used: &KmsEncrypted, version: u16) -> Self {
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self {
+            key: used.key.as_str().to_owned(),
+            version,
+            context: used.context.pairs().map(own).collect(),
+            bucket_key: used.bucket_key,
+        }
+    }
+
+    pub(crate) fn used(&self) -> Result<KmsEncrypted, ObjectError> {
+        Ok(KmsEncrypted {
+            key: KeyName::parse(&self.key).map_err(ObjectError::corrupt)?,
+            context: EncryptionContext::new(self.context.clone()).map_err(ObjectError::corrupt)?,
+            bucket_key: self.bucket_key,
+        })
+    }
 }
 
 impl EncryptionRecord {
-    pub(crate) fn encrypted(&self) -> Encrypted {
-        match self {
+    pub(crate) fn encrypted(&self) -> Result<Encrypted, ObjectError> {
+        Ok(match self {
             Self::No => Encrypted::No,
             Self::Managed => Encrypted::Managed,
             Self::Customer { salt, check } => Encrypted::Customer(KeyCheck {
                 salt: *salt,
                 value: *check,
             }),
-        }
+            Self::Kms(kms) => Encrypted::Kms(kms.used()?),
+        })
     }
 
     /// Whether the MD5 of what is kept so must not be told: it would name the content to who may not read it.
@@ -37,7 +69,7 @@ impl EncryptionRecord {
         match self {
             // AWS, "Common Response Headers": the tag of SSE-S3 is the MD5, that of the others is not.
             Self::No | Self::Managed => false,
-            Self::Customer { .. } => true,
+            Self::Customer { .. } | Self::Kms(_) => true,
         }
     }
 }

@@ -127,7 +127,15 @@ fn how_bytes_are_kept_is_kept() {
             format!("06{}{}", "04".repeat(16), "05".repeat(16)),
         ),
     ];
+    let used = crate::KmsEncrypted {
+        key: baleen_kms::KeyName::parse("k").unwrap(),
+        context: baleen_kms::EncryptionContext::new([("a".to_owned(), "b".to_owned())]).unwrap(),
+        bucket_key: true,
+    };
+    let named = EncryptionRecord::Kms(KmsRecord::new(&used, 300));
+    assert_eq!(named.encrypted().unwrap(), crate::Encrypted::Kms(used));
     for (encryption, kept) in [
+        (named, "03016bac02010161016201".to_owned()),
         (EncryptionRecord::Managed, "01".to_owned()),
         (customer, format!("02{}{}", "01".repeat(16), "02".repeat(32))),
     ] {

@@ -228,7 +228,7 @@ fn stored_of(completed: &CompletedRecord) -> Result<Stored, ObjectError> {
         checksum: completed.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
         size: completed.size,
         modified: Timestamp::from_nanos(completed.modified_ns),
-        encrypted: completed.encryption.encrypted(),
+        encrypted: completed.encryption.encrypted()?,
         // A client that repeats the call is told all but these: it may be noncurrent or gone by now.
         version: None,
         expiry: None,

@@ -54,7 +54,7 @@ impl Objects {
                 .absent(key.clone())
                 .put(key, record::encode(&made)?);
             if self.meta.commit(commit).await?.is_committed() {
-                return Ok(upload_of(path, &made, rules.as_deref()));
+                return upload_of(path, &made, rules.as_deref());
             }
         }
         Err(ObjectError::Contended)

@@ -1,10 +1,11 @@
 //! Which key a body is sealed under.
 
 use super::{Objects, OpenBucket};
-use crate::encryption::{BucketEncryption, CustomerKey, DefaultKeys};
+use crate::encryption::{BucketEncryption, CustomerKey, DefaultKeys, KmsEncrypt, KmsEncrypted};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::records::{BucketId, BucketKeyRecord, BucketRecord, EncryptionRecord, Piece};
+use crate::records::{BucketId, BucketKeyRecord, BucketRecord, EncryptionRecord, KmsRecord, Piece};
 use crate::{BucketSetting, Encrypt, ObjectError, SettingKind, keys};
+use baleen_kms::KeyReference;
 use baleen_meta::{Request, record};
 use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey, BlockSealer, Salt};
 use baleen_types::BucketName;
@@ -61,30 +62,66 @@ impl Objects {
             Encrypt::Customer(key) => key.check(self.entropy.bytes()).into(),
             Encrypt::AsBucket => match self.default_encryption(bucket).await? {
                 None => EncryptionRecord::No,
-                Some(BucketEncryption {
-                    keys: DefaultKeys::Managed,
-                    ..
-                }) => EncryptionRecord::Managed,
+                Some(default) if default.keys == DefaultKeys::Managed => EncryptionRecord::Managed,
+                Some(default) => return self.named(bucket, KmsEncrypt::default(), Some(default)).await,
             },
+            Encrypt::Kms(asked) => {
+                let default = self.default_encryption(bucket).await?;
+                return self.named(bucket, asked.clone(), default).await;
+            }
         };
         let key = match asked {
             Encrypt::Customer(key) => Some(key),
-            Encrypt::Managed | Encrypt::AsBucket => None,
+            Encrypt::Managed | Encrypt::AsBucket | Encrypt::Kms(_) => None,
         };
-        let sealing = self.sealing((name, bucket.id), &encryption, key).await?;
+        let sealing = self.sealing((name, bucket), &encryption, key).await?;
         Ok((encryption, sealing))
+    }
+
+    /// The newest version of the named key that is asked for, or of the bucket's.
+    async fn named(
+        &self,
+        bucket: &OpenBucket,
+        asked: KmsEncrypt,
+        default: Option<BucketEncryption>,
+    ) -> Result<(EncryptionRecord, Option<Sealing>), ObjectError> {
+        let said = asked.bucket_key;
+        let bucket_key = said
+            .or(default.as_ref().map(|default| default.bucket_key))
+            .unwrap_or(false);
+        let of_bucket = default.and_then(|default| match default.keys {
+            DefaultKeys::Kms(named) => named,
+            DefaultKeys::Managed => None,
+        });
+        let reference = asked.key.or_else(|| of_bucket.map(|text| KeyReference::parse(&text)));
+        let owner = bucket.record.owner()?;
+        let found = self.kms.newest(owner, reference.as_ref(), &asked.context).await?;
+        let used = KmsEncrypted {
+            key: found.name,
+            context: asked.context,
+            bucket_key,
+        };
+        let sealing = Sealing {
+            base: found.key,
+            hides_md5: true,
+        };
+        Ok((
+            EncryptionRecord::Kms(KmsRecord::new(&used, found.version)),
+            Some(sealing),
+        ))
     }
 
     /// The key for more of what is kept so.
     pub(super) async fn sealing(
         &self,
-        (name, bucket): (&BucketName, BucketId),
+        (name, bucket): (&BucketName, &OpenBucket),
         encryption: &EncryptionRecord,
         key: Option<&CustomerKey>,
     ) -> Result<Option<Sealing>, ObjectError> {
         let base = match (encryption, key) {
             (EncryptionRecord::No, _) => return Ok(None),
-            (EncryptionRecord::Managed, _) => self.make_bucket_key(name, bucket).await?,
+            (EncryptionRecord::Managed, _) => self.make_bucket_key(name, bucket.id).await?,
+            (EncryptionRecord::Kms(kms), _) => self.named_key(bucket, kms).await?,
             (EncryptionRecord::Customer { .. }, Some(key)) => key.0.clone(),
             (EncryptionRecord::Customer { .. }, None) => return Err(ObjectError::KeyMissing),
         };
@@ -97,20 +134,28 @@ impl Objects {
     /// The key under which something was sealed; `None` for what was not.
     pub(super) async fn base_key(
         &self,
-        bucket: BucketId,
+        bucket: &OpenBucket,
         encryption: &EncryptionRecord,
         key: Option<&CustomerKey>,
     ) -> Result<Option<BaseKey>, ObjectError> {
-        encryption.encrypted().unlock(key)?;
+        encryption.encrypted()?.unlock(key)?;
         match (encryption, key) {
             (EncryptionRecord::No, _) => Ok(None),
             (EncryptionRecord::Managed, _) => {
-                let key = self.bucket_key(bucket).await?;
+                let key = self.bucket_key(bucket.id).await?;
                 let key = key.ok_or_else(|| ObjectError::corrupt("the key of a bucket is gone"))?;
                 Ok(Some(key))
             }
+            (EncryptionRecord::Kms(kms), _) => Ok(Some(self.named_key(bucket, kms).await?)),
             (EncryptionRecord::Customer { .. }, key) => Ok(key.map(|key| key.0.clone())),
         }
+    }
+
+    async fn named_key(&self, bucket: &OpenBucket, kms: &KmsRecord) -> Result<BaseKey, ObjectError> {
+        let used = kms.used()?;
+        let version = (&used.key, kms.version);
+        let owner = bucket.record.owner()?;
+        Ok(self.kms.open_version(owner, version, &used.context).await?)
     }
 
     async fn default_encryption(&self, bucket: &OpenBucket) -> Result<Option<BucketEncryption>, ObjectError> {

@@ -89,7 +89,7 @@ impl Objects {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let current = self.find(&bucket, of).await?;
             let record = &current.record;
-            may_know(&record.encryption.encrypted())?;
+            may_know(&record.encryption.encrypted()?)?;
             let pieces = match selection {
                 Selection::Whole | Selection::Range(_) => Some(Vec::new()),
                 Selection::Part(_) => self.pieces(record).await?,
@@ -114,7 +114,7 @@ impl Objects {
         let bucket = self.open_bucket(&of.at.bucket).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let record = self.find(&bucket, of).await?.record;
-            record.encryption.encrypted().unlock(key)?;
+            record.encryption.encrypted()?.unlock(key)?;
             let Some(pieces) = self.pieces(&record).await? else {
                 continue;
             };
@@ -184,7 +184,7 @@ impl Objects {
     ) -> Result<OpenObject, ObjectError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let current = self.find(bucket, of).await?;
-            let base = self.base_key(bucket.id, &current.record.encryption, key).await?;
+            let base = self.base_key(bucket, &current.record.encryption, key).await?;
             let Some(pieces) = self.pieces(&current.record).await? else {
                 continue;
             };
@@ -503,7 +503,7 @@ fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result
         tags: Tags::stored(record.tags),
         acl: record.acl.acl()?,
         lock: record.lock.into(),
-        encrypted: record.encryption.encrypted(),
+        encrypted: record.encryption.encrypted()?,
         expiry: None,
     })
 }

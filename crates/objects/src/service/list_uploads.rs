@@ -63,7 +63,7 @@ impl Objects {
                         };
                         let stored: UploadRecord = record::decode(&entry.value)?;
                         let path = UploadPath { at, upload: id };
-                        page.uploads.push(upload_of(path, &stored, rules.as_deref()));
+                        page.uploads.push(upload_of(path, &stored, rules.as_deref())?);
                     }
                     Pushed::Folded => passing.clone_from(&fold.last),
                     Pushed::Skip(passed) => passing = Some(passed),
@@ -103,7 +103,7 @@ impl Objects {
         let key = keys::upload(bucket.id, &path.at.key, path.upload);
         let stored = snapshot.get(&key).await?.ok_or_else(|| no_such_upload(path.upload))?;
         let rules = self.rules_of(&bucket.record).await?;
-        let upload = upload_of(path, &record::decode(&stored)?, rules.as_deref());
+        let upload = upload_of(path, &record::decode(&stored)?, rules.as_deref())?;
         let room = request.max_parts.min(LIST_PARTS_MAX);
         let (_, to) = prefix_range(&keys::parts(upload.path.upload));
         let mut from = keys::parts(upload.path.upload);
@@ -144,18 +144,18 @@ fn marker_after(last: &str, uploads: &[Upload]) -> UploadMarker {
 }
 
 /// What an upload's record says to the outside.
-pub(super) fn upload_of(path: UploadPath, record: &UploadRecord, rules: Option<&Rules>) -> Upload {
+pub(super) fn upload_of(path: UploadPath, record: &UploadRecord, rules: Option<&Rules>) -> Result<Upload, ObjectError> {
     let initiated = Timestamp::from_nanos(record.initiated_ns);
     let key = path.at.key.as_str();
-    Upload {
+    Ok(Upload {
         expiry: rules.and_then(|rules| rules.abort(key, initiated)),
         path,
         initiated,
         checksum_algorithm: record.algorithm.into(),
         checksum_kind: record.kind(),
         checksum_chosen: record.chosen,
-        encrypted: record.encryption.encrypted(),
-    }
+        encrypted: record.encryption.encrypted()?,
+    })
 }
 
 /// What a part's record says to the outside.

@@ -34,7 +34,7 @@ impl Objects {
         Ok(false)
     }
 
-    /// Deletes an account's objects and buckets. May stop anywhere, and be called again until nothing is left; who calls it
+    /// Deletes an account's objects and buckets, and then its named keys. May stop anywhere, and be called again until nothing is left; who calls it
     /// has made sure that nobody acts for the account any more.
     ///
     /// It deletes as any client does, so what is protected from deletion stays, and with it its bucket.
@@ -48,6 +48,10 @@ impl Objects {
                 Err(ObjectError::BucketNotEmpty(_)) => purged.buckets_left += 1,
                 Err(error) => return Err(error),
             }
+        }
+        if purged.buckets_left == 0 {
+            // Not before: what a lock still protects is kept readable.
+            self.kms.purge_account(owner).await?;
         }
         Ok(purged)
     }

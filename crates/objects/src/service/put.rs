@@ -104,7 +104,7 @@ impl Objects {
             checksum,
             size: record.size,
             modified: Timestamp::from_nanos(record.modified_ns),
-            encrypted: record.encryption.encrypted(),
+            encrypted: record.encryption.encrypted()?,
             version: None,
             expiry: self.expiry_of(bucket, new.at.key.as_str(), &record).await?,
         };

@@ -79,7 +79,7 @@ impl Objects {
                 at,
             },
         };
-        let answer = part_of(&part, upload.encryption.encrypted())?;
+        let answer = part_of(&part, upload.encryption.encrypted()?)?;
         let target = Target {
             upload: path.upload,
             key,
@@ -105,7 +105,7 @@ impl Objects {
         key: Option<&CustomerKey>,
     ) -> Result<Option<Sealing>, ObjectError> {
         check_part_key(upload, key)?;
-        let in_bucket = (&path.at.bucket, bucket.id);
+        let in_bucket = (&path.at.bucket, bucket);
         self.sealing(in_bucket, &upload.encryption, key).await
     }
 
@@ -141,7 +141,7 @@ impl Objects {
 
 /// Whether what comes for an upload comes with its key, if it has one.
 pub(super) fn check_part_key(upload: &UploadRecord, key: Option<&CustomerKey>) -> Result<(), ObjectError> {
-    upload.encryption.encrypted().unlock(key).map_err(|error| match error {
+    upload.encryption.encrypted()?.unlock(key).map_err(|error| match error {
         ObjectError::KeyMissing => ObjectError::PartKeyMissing,
         ObjectError::KeyWrong | ObjectError::KeyNotApplicable => ObjectError::PartKeyWrong,
         other => other,

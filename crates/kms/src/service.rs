@@ -1,0 +1,285 @@
+//! The service.
+
+use crate::limits::{ATTEMPTS_MAX, KEYS_PER_ACCOUNT_MAX, VERSIONS_PER_KEY_MAX};
+use crate::record::{StoredKey, StoredVersion, context, id, name_of, row};
+use crate::{EncryptionContext, Error, KeyName, KeyReference};
+use baleen_meta::{Meta, Request, Scan, record};
+use baleen_runtime::{Clock, Entropy};
+use baleen_sealing::Sealer;
+use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey};
+use baleen_types::{AccountId, Timestamp};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// What the service is built on.
+pub struct Parts {
+    /// Records.
+    pub meta: Meta,
+    /// Seals the versions of keys; [`crate::SEALED`] lists them.
+    pub sealer: Arc<Sealer>,
+    /// Time, for stamps.
+    pub clock: Arc<dyn Clock>,
+    /// Makes keys and nonces.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The keys of accounts.
+pub struct Kms(Parts);
+
+/// What is known of a key; never the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its name.
+    pub name: KeyName,
+    /// What it is for.
+    pub description: String,
+    /// Whether it is used.
+    pub is_enabled: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its newest version was made.
+    pub rotated: Timestamp,
+    /// How many versions it has.
+    pub versions: usize,
+}
+
+/// A key as it is used.
+#[derive(Debug)]
+pub struct KeyVersion {
+    /// Which key.
+    pub name: KeyName,
+    /// Which version of it.
+    pub version: u16,
+    /// The key, bound to the encryption context.
+    pub key: BaseKey,
+}
+
+impl Kms {
+    /// Builds the service.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self(parts))
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, also for a name that is reserved; `TooManyKeys`.
+    pub async fn create(&self, account: AccountId, name: &KeyName, description: &str) -> Result<KeyInfo, Error> {
+        if name.is_reserved() {
+            return Err(Error::AlreadyExists(name.clone()));
+        }
+        if self.list(account).await?.len() >= KEYS_PER_ACCOUNT_MAX {
+            return Err(Error::TooManyKeys);
+        }
+        let made = self.first(account, name, description);
+        if !self.put_new(account, name, &made).await? {
+            return Err(Error::AlreadyExists(name.clone()));
+        }
+        Ok(info(name.clone(), &made))
+    }
+
+    /// The keys of an account, by their names.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list(&self, account: AccountId) -> Result<Vec<KeyInfo>, Error> {
+        // A page holds more than there may be.
+        let rows = self.0.meta.scan(Scan::prefix(&row(account, ""))).await?;
+        rows.iter()
+            .map(|entry| {
+                let name = KeyName::parse(name_of(&entry.key)?).map_err(damaged)?;
+                Ok(info(name, &record::decode(&entry.value)?))
+            })
+            .collect()
+    }
+
+    /// Gives a key another version, which is used for all that is new.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `Disabled`, `TooManyVersions`.
+    pub async fn rotate(&self, account: AccountId, name: &KeyName) -> Result<KeyInfo, Error> {
+        self.change(account, name, |key| {
+            if !key.is_enabled {
+                return Err(Error::Disabled(name.clone()));
+            }
+            if key.versions.len() >= VERSIONS_PER_KEY_MAX {
+                return Err(Error::TooManyVersions);
+            }
+            let version = self.version(account, name, key.versions.len() + 1);
+            key.versions.push(version);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Enables a key, or disables it: then it is used for nothing, from the next request on.
+    ///
+    /// # Errors
+    /// `NoSuchKey`.
+    pub async fn set_enabled(&self, account: AccountId, name: &KeyName, is_enabled: bool) -> Result<KeyInfo, Error> {
+        self.change(account, name, |key| {
+            key.is_enabled = is_enabled;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The newest version of a key, for what is new. Without a name it is that of [`KeyName::DEFAULT`], which is made when
+    /// it is not there.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `Disabled`.
+    pub async fn newest(
+        &self,
+        account: AccountId,
+        named: Option<&KeyReference>,
+        bound: &EncryptionContext,
+    ) -> Result<KeyVersion, Error> {
+        let name = match named {
+            None => KeyName::of_default(),
+            Some(named) => {
+                let name = named.within(account);
+                name.cloned().ok_or_else(|| Error::NoSuchKey(named.text.clone()))?
+            }
+        };
+        let stored = match self.read(account, &name).await? {
+            Some((_, stored)) => stored,
+            None if name.as_str() == KeyName::DEFAULT => {
+                let made = self.first(account, &name, "made for encryption without a named key");
+                // Whoever comes first makes it.
+                self.put_new(account, &name, &made).await?;
+                let (_, stored) = self.read(account, &name).await?.ok_or(Error::Busy)?;
+                stored
+            }
+            None => return Err(Error::NoSuchKey(name.to_string())),
+        };
+        let version = u16::try_from(stored.versions.len()).map_err(damaged)?;
+        let key = self.open(account, &name, (&stored, version), bound)?;
+        Ok(KeyVersion { name, version, key })
+    }
+
+    /// A version of a key, for what it was used for before.
+    ///
+    /// # Errors
+    /// `NoSuchKey`, `Disabled`.
+    pub async fn open_version(
+        &self,
+        account: AccountId,
+        (name, version): (&KeyName, u16),
+        bound: &EncryptionContext,
+    ) -> Result<BaseKey, Error> {
+        let found = self.read(account, name).await?;
+        let (_, stored) = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
+        self.open(account, name, (&stored, version), bound)
+    }
+
+    /// Deletes all keys of an account, for good and with all that is encrypted under them; returns their number.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn purge_account(&self, account: AccountId) -> Result<usize, Error> {
+        let mut gone = 0;
+        loop {
+            let rows = self.0.meta.scan(Scan::prefix(&row(account, "")).keys_only()).await?;
+            if rows.is_empty() {
+                return Ok(gone);
+            }
+            gone += rows.len();
+            let request = rows
+                .into_iter()
+                .fold(Request::new(), |request, entry| request.delete(entry.key.to_vec()));
+            self.0.meta.commit(request).await?;
+        }
+    }
+
+    fn open(
+        &self,
+        account: AccountId,
+        name: &KeyName,
+        (stored, version): (&StoredKey, u16),
+        bound: &EncryptionContext,
+    ) -> Result<BaseKey, Error> {
+        if !stored.is_enabled {
+            return Err(Error::Disabled(name.clone()));
+        }
+        let version = usize::from(version);
+        let of = version.checked_sub(1).and_then(|at| stored.versions.get(at));
+        let of = of.ok_or_else(|| damaged("a version that a key has not"))?;
+        let id = id(account.as_u64(), name.as_str(), version);
+        let secret = self.0.sealer.open(context(&id), &of.sealed).map_err(damaged)?;
+        BaseKey::from_secret(&secret, &bound.purpose()).map_err(damaged)
+    }
+
+    fn first(&self, account: AccountId, name: &KeyName, description: &str) -> StoredKey {
+        StoredKey {
+            description: description.to_owned(),
+            is_enabled: true,
+            versions: vec![self.version(account, name, 1)],
+        }
+    }
+
+    fn version(&self, account: AccountId, name: &KeyName, version: usize) -> StoredVersion {
+        let mut bytes = Zeroizing::new([0; BASE_KEY_BYTES]);
+        self.0.entropy.fill(&mut *bytes);
+        // What it is used for is said when it is opened.
+        let secret = BaseKey::new(bytes, b"").to_secret();
+        let id = id(account.as_u64(), name.as_str(), version);
+        StoredVersion {
+            made_ns: self.0.clock.now().as_nanos(),
+            sealed: self.0.sealer.seal(context(&id), &secret, self.0.entropy.bytes()),
+        }
+    }
+
+    async fn put_new(&self, account: AccountId, name: &KeyName, key: &StoredKey) -> Result<bool, Error> {
+        let row = row(account, name.as_str());
+        let request = Request::new().absent(row.clone()).put(row, record::encode(key)?);
+        Ok(self.0.meta.commit(request).await?.is_committed())
+    }
+
+    async fn read(&self, account: AccountId, name: &KeyName) -> Result<Option<(Vec<u8>, StoredKey)>, Error> {
+        let Some(stored) = self.0.meta.get(&row(account, name.as_str())).await? else {
+            return Ok(None);
+        };
+        Ok(Some((stored.to_vec(), record::decode(&stored)?)))
+    }
+
+    async fn change(
+        &self,
+        account: AccountId,
+        name: &KeyName,
+        change: impl Fn(&mut StoredKey) -> Result<(), Error> + Send,
+    ) -> Result<KeyInfo, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let found = self.read(account, name).await?;
+            let (before, mut key) = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
+            change(&mut key)?;
+            let row = row(account, name.as_str());
+            let request = Request::new()
+                .unchanged(row.clone(), Some(before.into()))
+                .put(row, record::encode(&key)?);
+            if self.0.meta.commit(request).await?.is_committed() {
+                return Ok(info(name.clone(), &key));
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+fn damaged(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Damaged(why.into())
+}
+
+fn info(name: KeyName, stored: &StoredKey) -> KeyInfo {
+    let time = |version: Option<&StoredVersion>| Timestamp::from_nanos(version.map_or(0, |of| of.made_ns));
+    KeyInfo {
+        name,
+        description: stored.description.clone(),
+        is_enabled: stored.is_enabled,
+        created: time(stored.versions.first()),
+        rotated: time(stored.versions.last()),
+        versions: stored.versions.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
