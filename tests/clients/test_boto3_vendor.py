@@ -5,33 +5,46 @@ import time
 import urllib.parse
 import urllib.request
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 import requests
 
-from identity import Keys, allow, call, document, good, new_user, remove_user
+from harness import REGION
+from identity import Keys, allow, document, good, new_user, remove_user
 
 
-def s3_call(store, **more):
-    return call(store, service="s3", **more)
+def s3_call(store, method="GET", path="/", query="", body=b"", **form):
+    """A request as botocore signs it for S3; a form, if there is one, is the body."""
+    url = store.s3 + path + (f"?{query}" if query else "")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+    data = urllib.parse.urlencode(form).encode() if form else body
+    request = botocore.awsrequest.AWSRequest(method=method, url=url, data=data, headers=headers)
+    token = getattr(store, "session_token", "") or None
+    keys = botocore.credentials.Credentials(store.access_key, store.secret_key, token)
+    botocore.auth.S3SigV4Auth(keys, "s3", REGION).add_auth(request)
+    prepared = request.prepare()
+    return requests.request(method, prepared.url, data=data, headers=dict(prepared.headers), timeout=30)
 
 
 def link_for(store, path, **ahead):
     until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)
-    return s3_call(store, path=path, query="rs-presign=", ExpirationDate=until.strftime("%Y-%m-%dT%H:%M:%S.123Z"))
+    return s3_call(store, "POST", path, "rs-presign=", ExpirationDate=until.strftime("%Y-%m-%dT%H:%M:%S.123Z"))
 
 
 def test_what_a_bucket_holds(baleen, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=bytes(57300))
     region = s3.head_bucket(Bucket=bucket)["BucketRegion"]
-    info = good(s3_call(baleen, method="GET", path=f"/{bucket}", query="rs-info="))
+    info = good(s3_call(baleen, path=f"/{bucket}", query="rs-info="))
     assert info.headers["Content-Type"] == "application/json"
     assert info.json() == {"bucketSize": 57300, "replicationPolicy": [region], "isPublic": False}
-    stats = good(s3_call(baleen, method="GET", query="rs-bucket-stats")).json()
+    stats = good(s3_call(baleen, query="rs-bucket-stats")).json()
     assert stats[bucket] == {"size": 57300, "objects": 1, "replicationPolicy": [region]}
     assert set(stats) == {each["Name"] for each in s3.list_buckets()["Buckets"]}
 
 
-@pytest.mark.parametrize("key", ["path/to/object", "a b+c/größe&=?#%", "..//."])
+@pytest.mark.parametrize("key", ["path/to/object", "a b+c/größe&=?#%", "a//b"])
 def test_a_link_is_followed(baleen, s3, bucket, key):
     s3.put_object(Bucket=bucket, Key=key, Body=b"data")
     path = f"/{bucket}/{urllib.parse.quote(key)}"
@@ -69,12 +82,12 @@ def test_a_link_of_a_session_ends_with_it(baleen, s3, bucket):
 def test_speed_both_ways(baleen, iam):
     name, keys = new_user(baleen, iam)
     for method, path in (("GET", "/speedtest/download"), ("PUT", "/speedtest/upload")):
-        assert s3_call(keys, method=method, path=path, body=b"x" if method == "PUT" else None).status_code == 403
+        assert s3_call(keys, method, path, body=b"x" if method == "PUT" else b"").status_code == 403
     remove_user(iam, name)
-    assert s3_call(baleen, method="PUT", path="/speedtest/upload", body=bytes(1 << 20)).status_code == 204
+    assert s3_call(baleen, "PUT", "/speedtest/upload", body=bytes(1 << 20)).status_code == 204
     begun = time.monotonic()
     # The tests are the first root's, which is a reseller's.
-    url = Keys(baleen.s3, baleen.access_key, baleen.secret_key).client("s3").generate_presigned_url(
+    url = Keys(baleen.s3, baleen.access_key, baleen.secret_key).client("s3", signature_version="s3v4").generate_presigned_url(
         "get_object", Params={"Bucket": "speedtest", "Key": "download"}
     )
     received = 0
