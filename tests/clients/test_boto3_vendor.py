@@ -1,4 +1,4 @@
-"""The vendor's calls, signed by botocore as the document has them, and their links as a browser follows them."""
+"""The vendor's calls, signed by botocore as the document has them, their links as a browser follows them, and renaming."""
 
 import datetime
 import time
@@ -10,6 +10,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from harness import REGION
 from identity import Keys, allow, document, good, new_user, remove_user
@@ -77,6 +78,22 @@ def test_a_link_of_a_session_ends_with_it(baleen, s3, bucket):
     assert link_for(session, f"/{bucket}/k", hours=2).status_code == 400
     link = good(link_for(session, f"/{bucket}/k", minutes=30)).json()["link"]
     assert requests.get(link, timeout=30).content == b"data"
+
+
+def test_renaming(s3, bucket):
+    stored = s3.put_object(Bucket=bucket, Key="old name/ü", Body=b"data", Metadata={"colour": "blue"}, Tagging="a=1")
+    source = f"/{bucket}/" + urllib.parse.quote("old name/ü")
+    s3.rename_object(Bucket=bucket, Key="new name", RenameSource=source, DestinationIfNoneMatch="*")
+    read = s3.get_object(Bucket=bucket, Key="new name")
+    assert (read["ETag"], read["Metadata"], read["TagCount"]) == (stored["ETag"], {"colour": "blue"}, 1)
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["new name"]
+    with pytest.raises(ClientError) as refused:
+        s3.rename_object(Bucket=bucket, Key="other", RenameSource=source)
+    assert refused.value.response["Error"]["Code"] == "NoSuchKey"
+    s3.put_object(Bucket=bucket, Key="other", Body=b"other")
+    with pytest.raises(ClientError) as refused:
+        s3.rename_object(Bucket=bucket, Key="other", RenameSource=f"/{bucket}/new%20name", DestinationIfNoneMatch="*")
+    assert refused.value.response["Error"]["Code"] == "PreconditionFailed"
 
 
 def test_speed_both_ways(baleen, iam):

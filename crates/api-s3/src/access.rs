@@ -4,6 +4,7 @@
 //! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
 
 mod call;
+mod source;
 
 pub(crate) use call::{Call, HiddenSource, PinnedSource, UnreadableTags};
 
@@ -17,7 +18,7 @@ use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::dto::{CopyObjectInput, CopySource, UploadPartCopyInput};
+use s3s::dto::{CopyObjectInput, UploadPartCopyInput};
 use s3s::path::S3Path;
 use s3s::{S3Request, S3Result};
 
@@ -294,71 +295,6 @@ impl Access {
             Err(ObjectError::NoSuchBucket(_)) => Ok((None, None)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Decides about the source of a copy, and tells the audit log.
-    async fn decide_source<T>(&self, source: &CopySource, request: &mut S3Request<T>) -> S3Result<()> {
-        let decided = self.authorize_source(source, request).await;
-        if let Some(routed) = request.extensions.get::<RoutedTo>() {
-            routed.judge(&decided);
-        }
-        let id = request.extensions.get::<RequestId>().copied();
-        decided.map_err(|fault| fault.into_s3(id))
-    }
-
-    /// A copy reads: who may write the destination must also be allowed to read the source.
-    async fn authorize_source<T>(&self, source: &CopySource, request: &mut S3Request<T>) -> Result<(), Fault> {
-        let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
-        let asker = Arc::clone(&call.asker);
-        let of = crate::convert::copy_source(source)?;
-        let at = &of.at;
-        let (bucket, rules) = self.find(&at.bucket).await?;
-        let facts = match &bucket {
-            Some(bucket) => asker.facts(bucket, rules.as_deref()),
-            None => BucketFacts::absent(&at.bucket),
-        };
-        let (action, of_tags) = match source {
-            CopySource::Bucket {
-                version_id: Some(_), ..
-            } => (Action::S3GetObjectVersion, Action::S3GetObjectVersionTagging),
-            _ => (Action::S3GetObject, Action::S3GetObjectTagging),
-        };
-        let resource = Resource::Object(facts, &at.key);
-        let mut judged = None;
-        for action in [action, of_tags] {
-            if let (Some(bucket), None) = (&bucket, &judged) {
-                let (objects, known) = (&self.services.objects, (bucket, rules.as_deref()));
-                let of = || Some(of.clone());
-                judged = asker.judged_by_object(action, resource, objects, known, of).await?;
-            }
-        }
-        let unseen = Arc::clone(&asker);
-        let asker = judged.map_or(unseen, Arc::new);
-        let resource = asker.as_seen(resource);
-        asker.ask(action, resource)?;
-        if asker.ask(of_tags, resource).is_err() {
-            request.extensions.insert(UnreadableTags);
-        }
-        let Some(bucket) = bucket else {
-            return Err(ObjectError::NoSuchBucket(at.bucket.clone()).into());
-        };
-        self.pass_gate(&bucket, &asker).await?;
-        let may_list = asker.may_list(&bucket, rules.as_deref());
-        if !may_list {
-            request.extensions.insert(HiddenSource);
-        }
-        if let Some(seen) = asker.seen() {
-            let gone = || {
-                if may_list {
-                    ObjectError::NoSuchKey(at.clone()).into()
-                } else {
-                    Fault::access_denied()
-                }
-            };
-            let etag = seen.etag.clone().ok_or_else(gone)?;
-            request.extensions.insert(PinnedSource(etag));
-        }
-        check_expected_owner(&request.headers, "x-amz-source-expected-bucket-owner", &bucket)
     }
 }
 

@@ -44,6 +44,17 @@ impl Conditions {
         }
     }
 
+    /// Takes the conditions on the source of a renaming (AWS, RenameObject).
+    pub(crate) fn take_of_source(headers: &mut HeaderMap) -> Self {
+        let mut of_source = HeaderMap::new();
+        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+            if let Some(value) = headers.remove(format!("x-amz-rename-source-{name}")) {
+                of_source.insert(name, value);
+            }
+        }
+        Self::take(&mut of_source)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

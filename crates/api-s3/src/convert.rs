@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::S3Request;
 use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob, TimestampFormat};
 use s3s::stream::{ByteStream, RemainingLength};
@@ -130,6 +131,19 @@ pub(crate) fn write_condition(
         (None, Some(ETagCondition::Any)) => Err(Fault::not_implemented("If-Match of a write must be an entity tag.")),
         (Some(_), Some(_)) => Err(Fault::not_implemented("If-Match and If-None-Match exclude each other.")),
     }
+}
+
+/// `If-None-Match` and `If-Match` of the destination of a copy or a renaming, which the codec does not read. To write in spite of
+/// a condition would be worse than not to write.
+pub(crate) fn header_condition(headers: &HeaderMap) -> Result<WriteCondition, Fault> {
+    let read = |name: HeaderName| {
+        let value = headers.get(&name)?.as_bytes();
+        let malformed = |_| Fault::invalid_argument(format!("The header {name} must be * or an entity tag."));
+        Some(ETagCondition::parse_http_header(value).map_err(malformed))
+    };
+    let none_match = read(IF_NONE_MATCH).transpose()?;
+    let matching = read(IF_MATCH).transpose()?;
+    write_condition(none_match.as_ref(), matching.as_ref())
 }
 
 /// `If-Match` of a deletion (AWS, "Conditional deletes"); `*` in a document comes as a tag.

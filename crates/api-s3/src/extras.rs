@@ -1,9 +1,10 @@
-//! What the codec has no operation for: the vendor's calls (seed 004). They are told from S3 before it is routed, or a question
-//! for the size of a bucket would be answered with a list of its keys. They are authorized by the same hook, by rows as any
-//! operation has.
+//! What the codec has no operation for: the vendor's calls (seed 004), and RenameObject. They are told from S3 before it is
+//! routed, or a question for the size of a bucket would be answered with a list of its keys. They are authorized by the same
+//! hook, by rows as any operation has.
 
 mod info;
 mod link;
+mod rename;
 mod speed;
 mod stats;
 
@@ -23,6 +24,7 @@ use crate::ops::{Extent, Query, Row};
 use crate::prepare::prepare;
 use crate::routed::RoutedTo;
 use crate::services::Services;
+use rename::Renames;
 use speed::SpeedTests;
 
 const fn row(name: &'static str, action: Action, extent: Extent, query: Query) -> Row {
@@ -35,7 +37,7 @@ const fn row(name: &'static str, action: Action, extent: Extent, query: Query) -
 }
 
 /// Their rows, beside [`crate::OPERATIONS`].
-pub static EXTRA_OPERATIONS: [Row; 5] = [
+pub static EXTRA_OPERATIONS: [Row; 6] = [
     row("RSGetBucketInfo", Action::S3ListBucket, Extent::Bucket, Query::Any),
     row(
         "RSGetBucketStats",
@@ -61,6 +63,7 @@ pub static EXTRA_OPERATIONS: [Row; 5] = [
         Extent::Resellers,
         Query::Any,
     ),
+    row("RenameObject", Action::S3PutObject, Extent::Object, Query::Only(&[])),
 ];
 
 /// The calls, in the order of their rows.
@@ -71,6 +74,7 @@ enum Extra {
     Link,
     Download,
     Upload,
+    Rename,
 }
 
 /// A call as it came, before anything of it was taken off.
@@ -125,6 +129,7 @@ fn take_parameter(head: &mut Parts) -> Option<Extra> {
         ("GET", 0) => (Extra::Stats, "rs-bucket-stats"),
         ("GET", 1) => (Extra::Info, "rs-info"),
         ("POST", 2) => (Extra::Link, "rs-presign"),
+        ("PUT", 2) => (Extra::Rename, "renameObject"),
         _ => return None,
     };
     let is_wanted = |parameter: &&str| {
@@ -149,6 +154,7 @@ pub(crate) struct Extras {
     access: Access,
     credentials: Arc<dyn Credentials>,
     tests: SpeedTests,
+    renames: Renames,
 }
 
 impl Extras {
@@ -156,6 +162,7 @@ impl Extras {
     pub(crate) fn new(services: Services, credentials: Arc<dyn Credentials>, seed: u64) -> Self {
         Self {
             tests: SpeedTests::new(Arc::clone(&services.clock), seed),
+            renames: Renames::new(Arc::clone(&services.clock)),
             access: Access::new(services.clone()),
             services,
             credentials,
@@ -174,7 +181,7 @@ impl Extras {
         let who = Who::of(&head.extensions);
         let path = path_of(&given, &head.uri)?;
         let query = match given.call {
-            Extra::Link => head.uri.query().unwrap_or_default(),
+            Extra::Link | Extra::Rename => head.uri.query().unwrap_or_default(),
             // They have no parameters: who may list what begins so and so is not judged as if it were asked for.
             Extra::Info | Extra::Stats | Extra::Download | Extra::Upload => "",
         };
@@ -195,6 +202,13 @@ impl Extras {
                 let version = crate::circumstances::parameter(asked.query, "versionId");
                 let made = link::run(self, &call, (&given, version), body).await;
                 made.map_err(|fault| veil.over(fault, None))
+            }
+            Extra::Rename => {
+                let veil = call.veil();
+                let mut hidden = None;
+                let done = rename::run(self, &call, head.headers, &mut hidden).await;
+                routed.judge(&done);
+                done.map_err(|fault| veil.over(fault, hidden))
             }
             Extra::Download => self.tests.download(),
             Extra::Upload => self.tests.upload(body).await,

@@ -172,13 +172,19 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         }
         ObjectError::NoSuchVersion { .. } => ("NoSuchVersion", StatusCode::NOT_FOUND),
         ObjectError::DeleteMarker { named: true, .. } => ("MethodNotAllowed", StatusCode::METHOD_NOT_ALLOWED),
-        ObjectError::VersioningNeeded | ObjectError::LockNeedsVersions => ("InvalidBucketState", StatusCode::CONFLICT),
+        ObjectError::VersioningNeeded | ObjectError::LockNeedsVersions | ObjectError::RenameNeedsNoVersions => {
+            ("InvalidBucketState", StatusCode::CONFLICT)
+        }
         ObjectError::LockMissing
         | ObjectError::SettingTooLarge { .. }
         | ObjectError::KeyMissing
         | ObjectError::KeyNotApplicable
         | ObjectError::PartKeyMissing
-        | ObjectError::PartKeyWrong => ("InvalidRequest", StatusCode::BAD_REQUEST),
+        | ObjectError::PartKeyWrong
+        | ObjectError::CopyOntoItself
+        | ObjectError::RenameOntoItself
+        | ObjectError::ChecksumNotAllowed(_)
+        | ObjectError::SizeMismatch { .. } => ("InvalidRequest", StatusCode::BAD_REQUEST),
         ObjectError::NoSuchEncryptionKey(_) => ("KMS.NotFoundException", StatusCode::BAD_REQUEST),
         ObjectError::EncryptionKeyDisabled(_) => ("KMS.DisabledException", StatusCode::BAD_REQUEST),
         ObjectError::RetainUntilPast => ("InvalidArgument", StatusCode::BAD_REQUEST),
@@ -193,9 +199,6 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::InvalidRange { .. } => ("InvalidRange", StatusCode::RANGE_NOT_SATISFIABLE),
         ObjectError::InvalidPartNumber { .. } => ("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE),
         ObjectError::PreconditionFailed => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
-        ObjectError::CopyOntoItself | ObjectError::ChecksumNotAllowed(_) | ObjectError::SizeMismatch { .. } => {
-            ("InvalidRequest", StatusCode::BAD_REQUEST)
-        }
         ObjectError::TooManyTags { .. } => ("BadRequest", StatusCode::BAD_REQUEST),
         ObjectError::BadTag(_) => ("InvalidTag", StatusCode::BAD_REQUEST),
         ObjectError::BadDigest | ObjectError::BadChecksum { .. } => ("BadDigest", StatusCode::BAD_REQUEST),

@@ -53,6 +53,9 @@ pub enum ObjectError {
     /// The bucket keeps no versions now, so there is nothing to lock.
     #[error("versioning must be enabled in a bucket for object lock")]
     LockNeedsVersions,
+    /// A bucket that keeps versions, or has kept some, renames nothing.
+    #[error("objects are renamed only in a bucket that has never kept versions; elsewhere copy, then delete")]
+    RenameNeedsNoVersions,
     /// Versions in the bucket cannot be locked.
     #[error("the bucket is missing an object lock configuration")]
     LockMissing,
@@ -114,6 +117,9 @@ pub enum ObjectError {
     /// A copy onto itself which changes nothing.
     #[error("an object may be copied onto itself only with new metadata")]
     CopyOntoItself,
+    /// An object is to get the key that it has.
+    #[error("an object cannot be renamed to the name that it has")]
+    RenameOntoItself,
     /// `Content-MD5` is not the body's.
     #[error("the body's MD5 is not the one given in Content-MD5")]
     BadDigest,
@@ -275,7 +281,10 @@ impl Classify for ObjectError {
             | Self::DeleteMarker { .. }
             | Self::NoSuchUpload(_) => FaultKind::NotFound,
             Self::BucketAlreadyExists(_) | Self::BucketAlreadyOwnedByYou(_) => FaultKind::Exists,
-            Self::BucketNotEmpty(_) | Self::VersioningNeeded | Self::LockNeedsVersions => FaultKind::Conflict,
+            Self::BucketNotEmpty(_)
+            | Self::VersioningNeeded
+            | Self::LockNeedsVersions
+            | Self::RenameNeedsNoVersions => FaultKind::Conflict,
             Self::Locked | Self::KeyWrong => FaultKind::Denied,
             Self::TooManyBuckets { .. }
             | Self::InvalidPart { .. }
@@ -285,6 +294,7 @@ impl Classify for ObjectError {
             | Self::InvalidRange { .. }
             | Self::InvalidPartNumber { .. }
             | Self::CopyOntoItself
+            | Self::RenameOntoItself
             | Self::BadDigest
             | Self::BadChecksum { .. }
             | Self::ChecksumNotAllowed(_)

@@ -50,7 +50,7 @@ pub use list::{
 pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
-    Selection, Stored, WriteCondition,
+    RenameObject, Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};

@@ -4,7 +4,7 @@ use crate::{
     Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Expiry, Governance, LateChecksum, Lock,
     ObjectHeaders, StoredChecksum, Tags, Version,
 };
-use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, ServedRange, Timestamp};
+use baleen_types::{Acl, ByteRange, ETag, ObjectKey, ObjectPath, PartNumber, ServedRange, Timestamp};
 
 /// An object, or one version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,5 +232,18 @@ pub struct CopyObject {
     /// Tags of which the source must have one (`x-amz-copy-source-if-match`); empty for no condition.
     pub source_if_match: Vec<ETag>,
     /// What must be true at the destination.
+    pub condition: WriteCondition,
+}
+
+/// A request to give an object another key.
+#[derive(Clone, Debug)]
+pub struct RenameObject {
+    /// Where it is.
+    pub from: ObjectPath,
+    /// Its new key, in the same bucket.
+    pub to: ObjectKey,
+    /// The object that is meant, as it was found; one that has changed since is not renamed. `None` for whichever is there.
+    pub meant: Option<Box<ObjectHead>>,
+    /// What must be true at the new key.
     pub condition: WriteCondition,
 }

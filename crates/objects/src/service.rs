@@ -22,6 +22,7 @@ mod purge;
 mod put;
 mod put_part;
 mod recover;
+mod rename;
 mod scrub;
 mod settings;
 mod step;

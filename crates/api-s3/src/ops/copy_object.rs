@@ -1,10 +1,7 @@
 //! CopyObject.
 
-use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags, WriteCondition};
-use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, ETagCondition, MetadataDirective, TaggingDirective,
-};
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags};
+use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
 
 use super::copying::{SourceConditions, check_source, source_tags};
@@ -12,7 +9,7 @@ use super::tagging::header_tags;
 use super::{Answer, acls};
 use crate::access::{Call, UnreadableTags};
 use crate::convert::{
-    checksum_type, copy_source, copy_tags, etag, object_headers, put_checksum, timestamp, version_id, write_condition,
+    checksum_type, copy_source, copy_tags, etag, header_condition, object_headers, put_checksum, timestamp, version_id,
 };
 use crate::encryption::{self, SentKey, put_encryption};
 use crate::fault::Fault;
@@ -69,7 +66,7 @@ pub(super) async fn run(
             lock: header_lock(&request.headers)?,
             checksum_algorithm,
             source_if_match,
-            condition: destination_condition(&request.headers)?,
+            condition: header_condition(&request.headers)?,
             acl,
             source_key,
             encrypt,
@@ -126,17 +123,4 @@ async fn copied_tags(
     call.decide_tags(&pairs)?;
     // These, and none that come meanwhile.
     Ok(Directive::Replace(head.tags))
-}
-
-/// `If-None-Match` and `If-Match` of the destination, which the codec does not read for a copy. To copy in spite of a
-/// condition would be worse than not to copy.
-fn destination_condition(headers: &HeaderMap) -> Result<WriteCondition, Fault> {
-    let read = |name: HeaderName| {
-        let value = headers.get(&name)?.as_bytes();
-        let malformed = |_| Fault::invalid_argument(format!("The header {name} must be * or an entity tag."));
-        Some(ETagCondition::parse_http_header(value).map_err(malformed))
-    };
-    let none_match = read(IF_NONE_MATCH).transpose()?;
-    let matching = read(IF_MATCH).transpose()?;
-    write_condition(none_match.as_ref(), matching.as_ref())
 }

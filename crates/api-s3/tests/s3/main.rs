@@ -23,6 +23,7 @@ mod noise;
 mod objects;
 mod policies;
 mod public;
+mod renames;
 mod signatures;
 mod subresources;
 mod tag_conditions;

@@ -99,7 +99,7 @@ impl Present {
     }
 
     /// The conditions under which all this is still so.
-    fn unchanged(&self) -> Request {
+    pub(super) fn unchanged(&self) -> Request {
         let (object, marker) = self.stored();
         let request = Request::new()
             .unchanged(self.bucket.key.clone(), Some(self.bucket.stored.clone()))
@@ -221,7 +221,7 @@ impl Objects {
     }
 
     /// Reads what is current at a key.
-    async fn present(&self, at: &ObjectPath, id: BucketId) -> Result<Present, ObjectError> {
+    pub(super) async fn present(&self, at: &ObjectPath, id: BucketId) -> Result<Present, ObjectError> {
         let key = at.key.as_str();
         let keys = [keys::bucket(&at.bucket), keys::object(id, key), keys::marker(id, key)];
         let mut read = self.meta.get_many(&keys).await?.into_iter();
@@ -248,7 +248,7 @@ impl Objects {
     }
 
     /// Adds to the bucket's counters, and to its owner's, what a change adds.
-    fn count(
+    pub(super) fn count(
         &self,
         request: Request,
         present: &Present,
@@ -274,7 +274,7 @@ impl Objects {
     }
 
     /// Frees the pages of an object that is gone; what fails here is found again by the sweep.
-    async fn collect_dead(&self, pages: Option<[u8; 16]>) {
+    pub(super) async fn collect_dead(&self, pages: Option<[u8; 16]>) {
         if let Some(id) = pages
             && let Err(error) = self.collect_pages(id).await
         {
@@ -300,7 +300,11 @@ pub(super) fn submit(written: Option<Written>) -> Option<Submitted> {
 
 /// Decides whether a change may happen, given what is current (AWS, "Conditional deletes": they "only apply to the current
 /// version of the object").
-fn check_condition(condition: &WriteCondition, present: &Present, becomes: &Becomes) -> Result<(), ObjectError> {
+pub(super) fn check_condition(
+    condition: &WriteCondition,
+    present: &Present,
+    becomes: &Becomes,
+) -> Result<(), ObjectError> {
     let old = present.object.as_ref().map(|object| &object.record);
     let is_meant = |old: &ObjectRecord| match becomes {
         Becomes::Without(version) => old.name() == *version,

@@ -489,8 +489,8 @@ fn part_range(part: PartNumber, pieces: &[Piece]) -> Result<ServedRange, ObjectE
     })
 }
 
-/// What a record says to the outside.
-fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
+/// What a record says to the outside; when it expires is said by the bucket's rules.
+pub(super) fn head_of(bucket: &OpenBucket, at: &ObjectPath, record: ObjectRecord) -> Result<ObjectHead, ObjectError> {
     Ok(ObjectHead {
         at: at.clone(),
         version: bucket.keeps_versions().then(|| record.name()),

@@ -100,6 +100,14 @@ impl Step {
         self.with(|request| request.unchanged(key, stored));
     }
 
+    /// Takes an object away from a key, of which another key has all bytes from now on.
+    pub(super) fn hand_over(&mut self, key: Vec<u8>, stored: Bytes, object: &ObjectRecord) {
+        self.require(key.clone(), Some(stored));
+        self.delete(key);
+        self.tally.objects -= 1;
+        self.tally.bytes -= signed(object.size);
+    }
+
     /// Frees what an object version names, and counts it off.
     ///
     /// # Errors

@@ -241,6 +241,12 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "RSGetBucketInfo" => (Method::GET, "?rs-info=".to_owned(), Vec::new(), String::new()),
         "RSGetBucketStats" => (Method::GET, "?rs-bucket-stats".to_owned(), Vec::new(), String::new()),
         "RSPresignLink" => (Method::POST, "?rs-presign=".to_owned(), Vec::new(), LINK.to_owned()),
+        "RenameObject" => (
+            Method::PUT,
+            "?renameObject".to_owned(),
+            vec![("x-amz-rename-source", format!("/{bucket}/{KEY}"))],
+            String::new(),
+        ),
         "RSSpeedTestDownload" => return s3_plain(Method::GET, "/speedtest/download".to_owned(), ""),
         "RSSpeedTestUpload" => return s3_plain(Method::PUT, "/speedtest/upload".to_owned(), "bytes"),
         new => panic!("say here how {new} is asked for"),

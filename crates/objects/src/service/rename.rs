@@ -1,0 +1,88 @@
+//! Renaming: an object gets another key, and nothing of it is copied.
+
+use super::Objects;
+use super::commit::{Becomes, check_condition};
+use super::get::head_of;
+use super::put::in_own_task;
+use super::step::{Guard, Step};
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::{Governance, ObjectError, ObjectHead, RenameObject};
+use baleen_meta::Outcome;
+use baleen_types::ObjectPath;
+use std::sync::Arc;
+
+impl Objects {
+    /// Gives an object another key of its bucket, in the place of what is there, with all that it has but its access control
+    /// list and its time. One commit: nobody sees both, or neither.
+    ///
+    /// Only where no versions are kept: elsewhere the old key would keep a version, and two versions never have the same bytes.
+    /// So nothing that is renamed or replaced can be under a lock.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::RenameOntoItself`],
+    /// [`ObjectError::RenameNeedsNoVersions`], [`ObjectError::PreconditionFailed`]; [`ObjectError::Contended`] also if the object
+    /// is not the one that is meant any more.
+    pub async fn rename(self: &Arc<Self>, request: RenameObject) -> Result<(), ObjectError> {
+        if request.from.key == request.to {
+            return Err(ObjectError::RenameOntoItself);
+        }
+        let this = Arc::clone(self);
+        in_own_task(async move { this.rename_in_turn(&request).await }).await
+    }
+
+    async fn rename_in_turn(&self, request: &RenameObject) -> Result<(), ObjectError> {
+        let mut turn = None;
+        // When it expires is not its own.
+        let meant = request.meant.as_deref().cloned();
+        let meant = meant.map(|meant| ObjectHead { expiry: None, ..meant });
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let bucket = self.open_bucket(&request.from.bucket).await?;
+            if bucket.keeps_versions() {
+                return Err(ObjectError::RenameNeedsNoVersions);
+            }
+            let source = self.find(&bucket, &(&request.from).into()).await?;
+            if let Some(meant) = &meant
+                && *meant != head_of(&bucket, &request.from, source.record.clone())?
+            {
+                return Err(ObjectError::Contended);
+            }
+            let to = ObjectPath {
+                bucket: request.from.bucket.clone(),
+                key: request.to.clone(),
+            };
+            let present = self.present(&to, bucket.id).await?;
+            // Read later than the source, and so what decides; the commit is conditional on it.
+            if present.keeps_versions() {
+                return Err(ObjectError::RenameNeedsNoVersions);
+            }
+            let now = self.clock.now();
+            let mut object = source.record.clone();
+            object.version = self.version_after(&present);
+            object.modified_ns = now.as_nanos();
+            object.acl = (&baleen_types::Acl::default()).into();
+            let becomes = Becomes::Object(Box::new(object.clone()), baleen_usage::Source::Copy);
+            check_condition(&request.condition, &present, &becomes)?;
+            let governance = Governance::Holds;
+            let mut step = Step::new(Guard { now, governance });
+            self.add_object(&mut step, &present, &object).await?;
+            step.hand_over(source.key, source.stored, &source.record);
+            // Nothing came in, so that it is no upload; what was at the key goes as in any overwriting.
+            let commit = self.count(
+                present.unchanged().and(step.request),
+                &present,
+                step.tally,
+                None,
+                step.removed,
+            )?;
+            if self.meta.commit(commit).await? == Outcome::Committed {
+                self.blobs.release(step.freed);
+                self.collect_dead(step.dead_pages).await;
+                return Ok(());
+            }
+            if turn.is_none() {
+                turn = Some(self.queue_of(&present.object_key).lock().await);
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+}
