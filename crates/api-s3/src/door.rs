@@ -25,6 +25,7 @@ use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::form;
 use crate::prepare::prepare;
+use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
 use crate::services::Services;
@@ -135,6 +136,7 @@ impl S3Door {
             refuse_in_the_clear(&head.headers)?;
         }
         documents::check(&head, &mut body)?;
+        let body = PolicyForm::set_aside(&mut head, body);
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
         head.extensions.insert(routed.clone());
         let body = if body.is_empty() {

@@ -31,6 +31,7 @@ pub mod limits;
 mod locking;
 mod ops;
 mod prepare;
+mod replication;
 mod routed;
 mod rules;
 mod services;

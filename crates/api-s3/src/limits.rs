@@ -36,3 +36,6 @@ pub const RENAMES_REMEMBERED_MAX: usize = 4096;
 
 /// How long a renaming is remembered: longer than clients try again.
 pub const RENAMES_REMEMBERED_TIME: Duration = Duration::from_mins(15);
+
+/// The form of a new bucket: names of regions.
+pub const REPLICATION_FORM_BYTES_MAX: usize = 4 << 10;

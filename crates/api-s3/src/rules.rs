@@ -149,7 +149,8 @@ impl BucketPolicies {
         Ok(own.unwrap_or_default().or(self.blocked))
     }
 
-    async fn setting<S: BucketSetting>(&self, bucket: &Bucket) -> Result<Option<S>, Fault> {
+    /// A setting of a bucket; that there is none costs nothing.
+    pub(crate) async fn setting<S: BucketSetting>(&self, bucket: &Bucket) -> Result<Option<S>, Fault> {
         if !bucket.settings.has(S::KIND) {
             return Ok(None);
         }

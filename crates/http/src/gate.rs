@@ -18,8 +18,33 @@ pub trait Gate: Send + Sync + 'static {
     /// section 5).
     async fn admit_to(&self, door: &str, account: AccountId, origin: &Origin) -> Result<(), Barred>;
 
-    /// Lets `account` keep data in a region: a door asks it before something is made there that will hold data.
-    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred>;
+    /// Tells where `account` may keep data: a door asks it before something is made that will hold data.
+    async fn regions_of(&self, account: AccountId) -> Result<AccountRegions, Barred>;
+}
+
+/// Where an account may keep data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountRegions {
+    /// In any region.
+    Any,
+    /// In these.
+    These {
+        /// The regions.
+        regions: Vec<RegionName>,
+        /// Whether what it makes has to be in all of them (seed 004, RSAvailableRegions, `ReplicationEnforcement`).
+        is_enforced: bool,
+    },
+}
+
+impl AccountRegions {
+    /// Whether data may be in a region.
+    #[must_use]
+    pub fn allow(&self, region: &RegionName) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These { regions, .. } => regions.contains(region),
+        }
+    }
 }
 
 /// The gate is closed. Doors render it as their "access denied", without a word on why.
@@ -47,7 +72,7 @@ impl Gate for OpenGate {
         Ok(())
     }
 
-    async fn may_keep_in(&self, _account: AccountId, _region: &RegionName) -> Result<(), Barred> {
-        Ok(())
+    async fn regions_of(&self, _account: AccountId) -> Result<AccountRegions, Barred> {
+        Ok(AccountRegions::Any)
     }
 }

@@ -41,7 +41,7 @@ pub use body::{BodyCheck, BodyFault, BodyOutcome, ChecksumAlgorithm, ChecksumHas
 pub use door::{Door, OperationName, Refusal};
 pub use edge::{Edge, Parts};
 pub use form::{Field, Form};
-pub use gate::{Barred, Gate, OpenGate};
+pub use gate::{AccountRegions, Barred, Gate, OpenGate};
 pub use origin::{Peer, TrustedProxies};
 pub use response::{BoxError, ResponseBody};
 pub use select::{DoorNames, is_query_protocol};

@@ -56,7 +56,8 @@ pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};
 pub use service::{Expired, Objects, Parts, Purged, Settings, Swept};
 pub use setting::{
-    BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, SettingKind, Settled,
+    BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, ReplicationPolicy,
+    SettingKind, Settled,
 };
 pub use tags::{BucketTagging, TagFault, Tags};
 pub use upload::{

@@ -4,8 +4,10 @@
 //! as every request does, learns that there is nothing to read, or whether what it has kept is still true.
 
 mod access;
+mod replication;
 
 pub use access::{BucketAcl, BucketPolicy, ObjectOwnership, PublicAccessBlock};
+pub use replication::ReplicationPolicy;
 
 use crate::ObjectError;
 use baleen_meta::record::{self, Record};

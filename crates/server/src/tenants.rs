@@ -1,7 +1,7 @@
 //! What the edge asks of customers: the gate of their whitelists and services.
 
 use async_trait::async_trait;
-use baleen_http::{Barred, Gate};
+use baleen_http::{AccountRegions, Barred, Gate};
 use baleen_policy::{Caller, Origin, Principal, SessionKind};
 use baleen_runtime::Clock;
 use baleen_tenancy::{Service, Tenancy};
@@ -49,14 +49,14 @@ impl Gate for Whitelists {
         }
     }
 
-    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred> {
+    async fn regions_of(&self, account: AccountId) -> Result<AccountRegions, Barred> {
         let found = self.tenancy.customer(account).await;
         let customer = found.map_err(|failure| unreadable("a customer", &failure))?;
-        if customer.is_some_and(|customer| self.tenancy.regions(&customer).contains(region)) {
-            Ok(())
-        } else {
-            Err(Barred::Withheld)
-        }
+        let customer = customer.ok_or(Barred::Withheld)?;
+        Ok(AccountRegions::These {
+            regions: self.tenancy.regions(&customer),
+            is_enforced: customer.replication_enforcement,
+        })
     }
 }
 
@@ -308,6 +308,11 @@ mod tests {
         }
     }
 
+    async fn keeps(gate: &Whitelists, account: AccountId, region: &RegionName) -> Result<(), Barred> {
+        let allowed = gate.regions_of(account).await?.allow(region);
+        if allowed { Ok(()) } else { Err(Barred::Withheld) }
+    }
+
     #[tokio::test]
     async fn a_customer_keeps_data_in_its_own_regions_alone() {
         let world = world_of(&[REGION, "us-west-1"]).await;
@@ -325,13 +330,26 @@ mod tests {
             };
             let reseller = by(&world.reseller);
             world.tenancy.modify(&reseller, &name("newcorp"), change).await.unwrap();
-            assert_eq!(gate.may_keep_in(account, &east).await, in_east, "{regions:?}");
-            assert_eq!(gate.may_keep_in(account, &west).await, in_west, "{regions:?}");
-            assert_eq!(gate.may_keep_in(account, &mars).await, Err(Barred::Withheld));
-            assert_eq!(gate.may_keep_in(world.reseller.account, &west).await, Ok(()));
+            assert_eq!(keeps(&gate, account, &east).await, in_east, "{regions:?}");
+            assert_eq!(keeps(&gate, account, &west).await, in_west, "{regions:?}");
+            assert_eq!(keeps(&gate, account, &mars).await, Err(Barred::Withheld));
+            assert_eq!(keeps(&gate, world.reseller.account, &west).await, Ok(()));
+        }
+        for enforced in [true, false] {
+            let change = ModifyCustomer {
+                replication_enforcement: Some(enforced),
+                ..ModifyCustomer::default()
+            };
+            let reseller = by(&world.reseller);
+            world.tenancy.modify(&reseller, &name("newcorp"), change).await.unwrap();
+            let expected = AccountRegions::These {
+                regions: vec![west.clone()],
+                is_enforced: enforced,
+            };
+            assert_eq!(gate.regions_of(account).await, Ok(expected));
         }
         let nobody = AccountId::from_entropy(99);
-        assert_eq!(gate.may_keep_in(nobody, &east).await, Err(Barred::Withheld));
+        assert_eq!(keeps(&gate, nobody, &east).await, Err(Barred::Withheld));
     }
 
     #[tokio::test]

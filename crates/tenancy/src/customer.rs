@@ -24,7 +24,7 @@ pub struct Customer {
     pub assume_role_control: AssumeRoleControl,
     /// Whether the reseller may act as the customer (RSAssumeCustomerRole).
     pub assume_role_enabled: bool,
-    /// Whether replicas are to be held to the customer's regions. Kept and shown; nothing asks for it yet, as there is no replication.
+    /// Whether its buckets have no other replication policy than all of its regions; the S3 door holds it to that.
     pub replication_enforcement: bool,
     /// Where its data may be, sorted; none named means all regions of the store, see [`crate::Tenancy::regions`].
     pub regions: Vec<RegionName>,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::json;
 use crate::access::Call;
 use crate::fault::Fault;
+use crate::replication;
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -21,7 +22,7 @@ pub(super) async fn run(services: &Services, call: &Call) -> Result<Response, Fa
     let usage = services.objects.bucket_usage(&bucket.name).await?;
     json(&Info {
         bucket_size: usage.bytes,
-        replication_policy: super::stats::regions(bucket),
+        replication_policy: replication::policy_of(services, bucket).await?,
         is_public: call.is_of_public_bucket(),
     })
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use baleen_http::Response;
-use baleen_objects::{Bucket, ObjectError};
+use baleen_objects::ObjectError;
 use serde::Serialize;
 
 use super::json;
 use crate::access::Call;
 use crate::fault::Fault;
+use crate::replication;
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -31,14 +32,9 @@ pub(super) async fn run(services: &Services, call: &Call) -> Result<Response, Fa
         let stats = Stats {
             size: usage.bytes,
             objects: usage.objects,
-            replication_policy: regions(&bucket),
+            replication_policy: replication::policy_of(services, &bucket).await?,
         };
         all.insert(bucket.name.to_string(), stats);
     }
     json(&all)
-}
-
-/// Where the objects of a bucket are.
-pub(super) fn regions(bucket: &Bucket) -> Vec<String> {
-    vec![bucket.region.to_string()]
 }

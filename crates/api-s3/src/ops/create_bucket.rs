@@ -1,6 +1,6 @@
 //! CreateBucket.
 
-use baleen_http::Barred;
+use baleen_http::{AccountRegions, Barred};
 use baleen_objects::{BucketAcl, CreateBucket, NewSettings, ObjectOwnership};
 use baleen_types::AccountId;
 use http::{HeaderMap, StatusCode};
@@ -11,6 +11,7 @@ use super::Answer;
 use super::acls::{self, Of};
 use crate::access::Call;
 use crate::fault::Fault;
+use crate::replication::{self, PolicyForm};
 use crate::services::Services;
 use crate::unsupported;
 
@@ -32,8 +33,17 @@ pub(super) async fn run(
     let name = call.bucket_name()?.clone();
     let location = format!("/{name}");
     let owner = call.account()?;
-    check_owner(services, owner).await?;
-    let settings = settings(services, &headers, owner)?;
+    let owners = check_owner(services, owner).await?;
+    let form = match request.extensions.get::<PolicyForm>() {
+        Some(form) => form.read().await?,
+        None => String::new(),
+    };
+    let policy = replication::asked(request.uri.query().unwrap_or_default(), &form)?;
+    let policy = replication::check(policy, std::slice::from_ref(&services.region), &owners)?;
+    let mut settings = settings(services, &headers, owner)?;
+    if let Some(policy) = &policy {
+        settings = settings.with(policy)?;
+    }
     services
         .objects
         .create_bucket_with(
@@ -80,20 +90,13 @@ fn settings(services: &Services, headers: &HeaderMap, owner: AccountId) -> Resul
 }
 
 /// A customer with regions of its own has buckets in them alone (seed 004, RSCreateCustomer, `Regions`).
-async fn check_owner(services: &Services, owner: AccountId) -> Result<(), Fault> {
+async fn check_owner(services: &Services, owner: AccountId) -> Result<AccountRegions, Fault> {
     let region = &services.region;
-    services
-        .gate
-        .may_keep_in(owner, region)
-        .await
-        .map_err(|barred| match barred {
-            Barred::NotListed | Barred::Withheld => {
-                let message =
-                    format!("Your account may have no buckets in the region {region}; its reseller says in which.");
-                Fault::new("IllegalLocationConstraintException", StatusCode::BAD_REQUEST, message)
-            }
-            Barred::Unavailable => Fault::unavailable(),
-        })
+    match services.gate.regions_of(owner).await {
+        Ok(regions) if regions.allow(region) => Ok(regions),
+        Ok(_) | Err(Barred::NotListed | Barred::Withheld) => Err(replication::withheld(region)),
+        Err(Barred::Unavailable) => Err(Fault::unavailable()),
+    }
 }
 
 /// `us-east-1` is what clients say when nobody told them a region.

@@ -62,7 +62,7 @@ pub(super) async fn run(
         && input
             .checksum_mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-    let headers = other_headers(&head);
+    let headers = other_headers(&call, &head, &request.headers);
     put_encryption!(
         output,
         &head.encrypted,

@@ -208,7 +208,7 @@ macro_rules! operations {
 
 operations! {
     list_buckets: "ListBuckets", S3ListAllMyBuckets, Account, Query::Any, ListBucketsInput => ListBucketsOutput;
-    create_bucket: "CreateBucket", S3CreateBucket, NewBucket, Query::Only(&[]), CreateBucketInput => CreateBucketOutput;
+    create_bucket: "CreateBucket", S3CreateBucket, NewBucket, Query::Only(&["replication-policy"]), CreateBucketInput => CreateBucketOutput;
     head_bucket: "HeadBucket", S3ListBucket, Bucket, Query::Any, HeadBucketInput => HeadBucketOutput;
     delete_bucket: "DeleteBucket", S3DeleteBucket, Bucket, Query::Only(&[]), DeleteBucketInput => DeleteBucketOutput;
     get_bucket_location: "GetBucketLocation", S3GetBucketLocation, Bucket, Query::Any, GetBucketLocationInput => GetBucketLocationOutput;

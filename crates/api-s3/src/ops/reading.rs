@@ -5,9 +5,11 @@ use baleen_types::{ByteRange, ETag, ServedRange};
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::{http_date, part_number};
 use crate::fault::Fault;
+use crate::replication;
 use crate::services::Services;
 
 pub(super) fn selection(range: Option<ByteRange>, part: Option<i32>) -> Result<Selection, Fault> {
@@ -137,8 +139,13 @@ pub(super) use describe;
 
 /// Headers that the codec would write otherwise or not at all: `Expires` is given back as it was given, while the codec
 /// knows dates only, and the number of tags is told by HEAD too.
-pub(super) fn other_headers(head: &ObjectHead) -> HeaderMap {
+pub(super) fn other_headers(call: &Call, head: &ObjectHead, asked: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    if let (true, Some(bucket)) = (asked.contains_key(&replication::STATUS), &call.bucket)
+        && let Some(status) = replication::status(bucket)
+    {
+        headers.insert(&replication::STATUS, status);
+    }
     if let Some(value) = head
         .headers
         .expires

@@ -108,7 +108,7 @@ async fn a_customer_has_buckets_in_its_own_regions_alone() {
         (Barred::Withheld, 400, "IllegalLocationConstraintException"),
         (Barred::Unavailable, 503, "ServiceUnavailable"),
     ] {
-        *server.network.0.lock().unwrap() = vec![(owner, barred)];
+        *server.network.closed.lock().unwrap() = vec![(owner, barred)];
         for target in ["/bucket", "/before"] {
             server.fails(put(target), status, code).await;
         }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use baleen_api_s3::{S3Door, Settings};
 use baleen_blob::Blobs;
 use baleen_http::{
-    Barred, Credentials, Edge, Event, Gate, KeyRecord, Lookup, Recorder, RequestBody, SessionTokenRule, Unavailable,
-    Unrecorded,
+    AccountRegions, Barred, Credentials, Edge, Event, Gate, KeyRecord, Lookup, Recorder, RequestBody, SessionTokenRule,
+    Unavailable, Unrecorded,
 };
 use baleen_meta::Meta;
 use baleen_objects::{Objects, PublicAccessBlock, Selection};
@@ -119,7 +119,11 @@ impl Recorder for Book {
 
 /// The whitelists of accounts: nobody is let in to those that are named here, and they keep nothing in any region.
 #[derive(Default)]
-pub(crate) struct Network(pub(crate) Mutex<Vec<(AccountId, Barred)>>);
+pub(crate) struct Network {
+    pub(crate) closed: Mutex<Vec<(AccountId, Barred)>>,
+    /// Where accounts may keep data; everywhere at first.
+    pub(crate) regions: Mutex<Option<AccountRegions>>,
+}
 
 #[async_trait]
 impl Gate for Network {
@@ -132,15 +136,15 @@ impl Gate for Network {
         self.judge(account)
     }
 
-    async fn may_keep_in(&self, account: AccountId, region: &RegionName) -> Result<(), Barred> {
-        assert_eq!(region.as_str(), "eu-central-7");
-        self.judge(account)
+    async fn regions_of(&self, account: AccountId) -> Result<AccountRegions, Barred> {
+        self.judge(account)?;
+        Ok(self.regions.lock().unwrap().clone().unwrap_or(AccountRegions::Any))
     }
 }
 
 impl Network {
     fn judge(&self, account: AccountId) -> Result<(), Barred> {
-        let closed = self.0.lock().unwrap();
+        let closed = self.closed.lock().unwrap();
         let barred = closed.iter().find(|(closed, _)| *closed == account);
         barred.map_or(Ok(()), |(_, why)| Err(*why))
     }

@@ -24,6 +24,7 @@ mod objects;
 mod policies;
 mod public;
 mod renames;
+mod replication;
 mod signatures;
 mod subresources;
 mod tag_conditions;

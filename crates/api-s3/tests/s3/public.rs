@@ -331,12 +331,12 @@ async fn nobody_comes_from_networks_that_the_owner_does_not_list() {
         (Barred::Withheld, 403),
         (Barred::Unavailable, 503),
     ] {
-        *server.network.0.lock().unwrap() = vec![(owner, barred)];
+        *server.network.closed.lock().unwrap() = vec![(owner, barred)];
         assert_eq!(server.raw(get(&key("k"))).await.status.as_u16(), status, "{barred:?}");
         // The gate is asked for them by the edge.
         server.ok(get(&key("k"))).await;
     }
-    *server.network.0.lock().unwrap() = vec![(AccountId::parse("100000000002").unwrap(), Barred::NotListed)];
+    *server.network.closed.lock().unwrap() = vec![(AccountId::parse("100000000002").unwrap(), Barred::NotListed)];
     assert_eq!(server.raw(get(&key("k"))).await.status.as_u16(), 200);
 }
 
@@ -381,7 +381,7 @@ async fn another_account_gets_in_where_the_owner_does_and_nowhere_else() {
             // The edge asks for the account that signs.
             (other, Barred::NotListed, 200),
         ] {
-            *server.network.0.lock().unwrap() = vec![(AccountId::parse(whose).unwrap(), barred)];
+            *server.network.closed.lock().unwrap() = vec![(AccountId::parse(whose).unwrap(), barred)];
             for ask in asks() {
                 let told = format!("{} {}", ask.method, ask.target);
                 let lists = ["/bucket", "/bucket?versions"].contains(&&*ask.target);

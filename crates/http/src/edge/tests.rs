@@ -7,7 +7,7 @@ use baleen_policy::{Caller, Role, User};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, PathStyle, PayloadMode};
-use baleen_types::{AccessKeyId, AccountId, ProjectId, RegionName, Secret, Timestamp, UserId, UserName};
+use baleen_types::{AccessKeyId, AccountId, ProjectId, Secret, Timestamp, UserId, UserName};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::limits::WHOLE_BODY_BYTES_MAX;
-use crate::{Barred, Gate, Signed, is_query_protocol};
+use crate::{AccountRegions, Barred, Gate, Signed, is_query_protocol};
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 const BODY: &str = "Action=ListUsers&Version=2010-05-08&MaxItems=10";
@@ -135,8 +135,8 @@ impl Gate for OnlyFrom {
         Ok(())
     }
 
-    async fn may_keep_in(&self, _account: AccountId, _region: &RegionName) -> Result<(), Barred> {
-        Ok(())
+    async fn regions_of(&self, _account: AccountId) -> Result<AccountRegions, Barred> {
+        Ok(AccountRegions::Any)
     }
 }
 

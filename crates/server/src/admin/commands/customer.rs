@@ -63,7 +63,7 @@ pub(in crate::admin) enum Command {
         /// Let the reseller in, or no longer: its sessions end then. Only who was named at customer create may.
         #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
         assume_role: Option<Switch>,
-        /// Keep that replicas are held to the customer's regions. It holds nobody yet: buckets are not replicated.
+        /// Hold its buckets to one replication policy: all of its regions. Buckets that are there keep theirs.
         #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
         replication_enforcement: Option<Switch>,
         /// A region it may make buckets in, in place of those until now; may be repeated.

@@ -343,6 +343,6 @@ fn what_replication_enforcement_does_is_told() {
         let told = Cli::try_parse_from(words).expect_err("help is no command");
         told.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert!(help(&["modify"]).contains("It holds nobody yet"));
+    assert!(help(&["modify"]).contains("one replication policy: all of its regions"));
     assert!(help(&["create"]).contains("nothing changes this later"));
 }

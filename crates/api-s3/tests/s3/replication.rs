@@ -1,0 +1,130 @@
+//! The replication policy of buckets, and in which regions objects are.
+
+use baleen_http::AccountRegions;
+use baleen_signing::{PayloadMode, sha256};
+use baleen_types::RegionName;
+
+use crate::harness::{Ask, CLERK, OWNER, Server, get, head, key, put};
+
+fn form(target: &str, body: &str) -> Ask {
+    put(target)
+        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .body(body)
+}
+
+async fn policy(server: &Server, bucket: &str) -> String {
+    let info = server.ok(get(&format!("/{bucket}?rs-info="))).await.text();
+    let (_, rest) = info.split_once(r#""replicationPolicy":"#).unwrap();
+    rest.split_once(r#","isPublic"#).unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_with_a_policy() {
+    let server = Server::new();
+    for (bucket, ask) in [
+        ("plain", put("/plain")),
+        ("in-query", put("/in-query?replication-policy=eu-central-7")),
+        ("in-form", form("/in-form", "replication-policy=eu-central-7")),
+        (
+            "in-vhost",
+            form("/", "replication-policy=+eu-central-7").header("host", "in-vhost.s3.example.com"),
+        ),
+        ("empty", form("/empty/", "replication-policy=")),
+        (
+            "said-twice",
+            form("/said-twice", "replication-policy=eu-central-7%2Ceu-central-7"),
+        ),
+    ] {
+        server.ok(ask).await;
+        assert_eq!(policy(&server, bucket).await, r#"["eu-central-7"]"#, "{bucket}");
+    }
+    let stats = server.ok(get("/?rs-bucket-stats")).await.text();
+    assert_eq!(
+        stats.matches(r#""replicationPolicy":["eu-central-7"]"#).count(),
+        6,
+        "{stats}"
+    );
+}
+
+/// What is accepted is kept: a region that is not there is refused by its name, and no bucket is made.
+#[tokio::test]
+async fn what_cannot_be_kept_is_refused() {
+    let server = Server::new();
+    for (ask, code) in [
+        (put("/bucket?replication-policy=DCA02"), "InvalidArgument"),
+        (
+            form("/bucket", "replication-policy=eu-central-7,DEN02"),
+            "InvalidArgument",
+        ),
+        (
+            form("/bucket", "replication-policy=eu-central-7&acl=public-read"),
+            "InvalidArgument",
+        ),
+        (form("/bucket", "replication_policy=eu-central-7"), "InvalidArgument"),
+        (
+            form(
+                "/bucket?replication-policy=eu-central-7",
+                "replication-policy=eu-central-7",
+            ),
+            "InvalidArgument",
+        ),
+        (form("/bucket", "replication-policy=../.."), "InvalidArgument"),
+        (form("/bucket", &"x".repeat(5000)), "MaxMessageLengthExceeded"),
+    ] {
+        let answer = server.fails(ask, 400, code).await;
+        assert_eq!(server.send(head("/bucket")).await.status.as_u16(), 404, "{answer:?}");
+    }
+    let named = server
+        .send(put("/bucket?replication-policy=DCA02"))
+        .await
+        .element("Message");
+    assert!(named.contains("DCA02") && named.contains("eu-central-7"), "{named}");
+    // A form that is another than the one that was signed makes nothing either.
+    let ask = form("/bucket", "replication-policy=eu-central-7");
+    let ask = ask.signed(OWNER, PayloadMode::Sha256(sha256(b"other")), server.now());
+    assert_eq!(server.raw(ask).await.code(), "XAmzContentSHA256Mismatch");
+    assert_eq!(server.send(head("/bucket")).await.status.as_u16(), 404);
+    // Who may not make buckets learns nothing of regions, and the form is not read.
+    let refused = server.send_as(CLERK, form("/bucket", "replication-policy=DCA02")).await;
+    assert_eq!(refused.code(), "AccessDenied");
+    // Elsewhere there is no such parameter, and a form is no document.
+    server.ok(put("/bucket")).await;
+    let versions = form("/bucket?versioning&replication-policy=eu-central-7", "");
+    server.fails(versions, 501, "NotImplemented").await;
+}
+
+#[tokio::test]
+async fn an_account_is_held_to_its_regions() {
+    let server = Server::new();
+    let region = |name: &str| RegionName::parse(name).unwrap();
+    let (own, both) = (
+        vec![region("eu-central-7")],
+        vec![region("eu-central-7"), region("us-west-1")],
+    );
+    for (regions, is_enforced, code) in [
+        (own.clone(), false, ""),
+        (own, true, ""),
+        (both.clone(), false, ""),
+        (both, true, "AccessDenied"),
+        (vec![region("us-west-1")], false, "IllegalLocationConstraintException"),
+    ] {
+        *server.network.regions.lock().unwrap() = Some(AccountRegions::These { regions, is_enforced });
+        let answer = server.send(put("/bucket?replication-policy=eu-central-7")).await;
+        assert_eq!(answer.code(), code);
+        server.send(crate::harness::delete("/bucket")).await;
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_where_an_object_is() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    for make in [get, head] {
+        let name = "x-lyve-replication-status";
+        assert_eq!(
+            server.ok(make(&key("k")).header(name, "true")).await.header(name),
+            "eu-central-7"
+        );
+        assert_eq!(server.ok(make(&key("k"))).await.header(name), "");
+    }
+}
