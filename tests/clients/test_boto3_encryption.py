@@ -11,6 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from conftest import boto
+from harness import Admin
 
 MIB = 1 << 20
 
@@ -131,3 +132,33 @@ def test_nothing_of_it_is_on_the_disk(baleen, s3, bucket):
             s3.put_object(Bucket=bucket, Key=f"{mode}/{size}", Body=needle * (size // len(needle)), **arguments)
             found = any(needle in path.read_bytes() for path in Path(baleen.data).rglob("*") if path.is_file())
             assert found == (mode == "none"), (mode, size)
+
+
+def test_named_keys(baleen, s3, bucket):
+    """Made by the command line, used and disabled as AWS's are."""
+    admin = Admin(baleen)
+
+    def kms(*words):
+        return admin("kms", *words)
+
+    name = f"evidence/{bucket}"
+    made = kms("create", name, "--description", "case 17")
+    assert (made["KeyName"], made["Enabled"], made["Versions"]) == (name, True, 1)
+
+    def put(key, **more):
+        return s3.put_object(Bucket=bucket, Key=key, Body=b"text", ServerSideEncryption="aws:kms", **more)
+
+    answer = put("k", SSEKMSKeyId=f"alias/{name}")
+    assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", made["Arn"])
+    assert put("default")["SSEKMSKeyId"].endswith(":key/aws/s3")
+    assert kms("rotate", name)["Versions"] == 2
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"text"
+    put("l", SSEKMSKeyId=made["Arn"], BucketKeyEnabled=True)
+    assert s3.head_object(Bucket=bucket, Key="l")["BucketKeyEnabled"]
+    assert error_of(put, key="m", SSEKMSKeyId="alias/none") == (400, "KMS.NotFoundException")
+    kms("disable", name)
+    for key in ("k", "l"):
+        assert error_of(s3.get_object, Bucket=bucket, Key=key) == (400, "KMS.DisabledException")
+    kms("enable", name)
+    assert s3.get_object(Bucket=bucket, Key="l")["Body"].read() == b"text"
+    assert [key["KeyName"] for key in kms("list")] == ["aws/s3", name]

@@ -3,6 +3,7 @@
 use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_iam::Error as IamError;
 use baleen_iam::login::LoginError;
+use baleen_kms::Error as KmsError;
 use baleen_objects::ObjectError;
 use baleen_policy::Denied;
 use baleen_tenancy::Error as TenancyError;
@@ -218,6 +219,20 @@ impl From<LoginError> for Fault {
             LoginError::Policy(_) => Code::PasswordPolicyViolation,
             LoginError::Federated => Code::InvalidUserType,
             LoginError::NothingPrepared => Code::InvalidInput,
+        };
+        Self::new(code, sentence(&error.to_string()))
+    }
+}
+
+impl From<KmsError> for Fault {
+    fn from(error: KmsError) -> Self {
+        let code = match &error {
+            KmsError::NoSuchKey(_) => Code::NoSuchEntity,
+            KmsError::AlreadyExists(_) => Code::EntityAlreadyExists,
+            KmsError::TooManyKeys | KmsError::TooManyVersions => Code::LimitExceeded,
+            KmsError::Disabled(_) => Code::InvalidInput,
+            KmsError::Busy => Code::ConcurrentModification,
+            KmsError::Damaged(_) | KmsError::Meta(_) => return failed(error),
         };
         Self::new(code, sentence(&error.to_string()))
     }

@@ -72,6 +72,7 @@ fn good(bench: &Bench, name: &str) -> String {
         "RoleArn" => "arn:aws:iam::000000000000:role/any",
         "RoleSessionName" => "session",
         "PolicyName" => "p",
+        "KeyName" => "evidence",
         "PolicyDocument" | "Policy" | "PolicyInputList.member.1" => DOCUMENT,
         "VersionId" => "v2",
         "AccessKeyId" => "AKIA0000000000000000",
@@ -265,6 +266,8 @@ async fn twice_or_with_bytes_that_are_no_text() {
 const TAKES: &[(&str, &str)] = &[
     ("RSGetSAMLConnection", "MetadataXML"),
     ("RSDeleteSAMLConnection", "MetadataXML"),
+    ("RSListEncryptionKeys", "KeyName"),
+    ("RSListEncryptionKeys", "Description"),
     ("GetApiTokenSettings", "GuestAccess"),
     ("GetApiTokenSettings", "UserDefinedTokens"),
     ("DisableUserDefinedApiTokens", "GuestAccess"),

@@ -206,6 +206,8 @@ actions! {
     IamRsWhitelistListRules = "iam:RSWhitelistListRules",
     // ours
     IamReadAuditLog = "iam:ReadAuditLog",
+    IamListEncryptionKeys = "iam:ListEncryptionKeys",
+    IamManageEncryptionKeys = "iam:ManageEncryptionKeys",
     // PCAPs (identity contract, section 8)
     PcapsCreateCapture = "pcaps:CreateCapture",
     PcapsListCaptures = "pcaps:ListCaptures",

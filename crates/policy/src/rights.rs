@@ -100,7 +100,9 @@ table! {
     Oneself, Login: IamRsPrepareTfa IamRsEnableTfa;
     // the account
     Manager, Any: IamListGroups IamListRoles IamGetAccountSummary IamListVirtualMfaDevices
-        IamGetAccountAuthorizationDetails IamReadAuditLog;
+        IamGetAccountAuthorizationDetails IamReadAuditLog IamListEncryptionKeys;
+    // Who disables a key takes everybody what is encrypted under it.
+    Manager, Own: IamManageEncryptionKeys;
     Anyone, Any: IamListAccountAliases IamGetAccountPasswordPolicy;
     Manager, Any: IamRsGetSamlConnection;
     // Who names the identity provider can log in as every federated user, for as long as it likes.

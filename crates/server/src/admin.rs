@@ -54,6 +54,8 @@ enum Action {
     User(With<commands::user::Command>),
     /// Access keys.
     Key(With<commands::key::Command>),
+    /// Named keys under which objects are encrypted (SSE-KMS).
+    Kms(With<commands::kms::Command>),
     /// API tokens.
     Token(With<commands::token::Command>),
     /// Policies, and whom they are attached to.
@@ -203,6 +205,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Action::Customer(with) => with.run(json),
         Action::User(with) => with.run(json),
         Action::Key(with) => with.run(json),
+        Action::Kms(with) => with.run(json),
         Action::Token(with) => with.run(json),
         Action::Policy(with) => with.run(json),
         Action::Login(alone) => alone.run(json),

@@ -57,6 +57,7 @@ mod rs_create_customer;
 mod rs_customer_details;
 mod rs_disable_tfa;
 mod rs_enable_tfa;
+mod rs_encryption_keys;
 mod rs_export_audit_log;
 mod rs_federated_login;
 mod rs_get_token;
@@ -406,6 +407,12 @@ pub static ROWS: &[Row] = &[
     // the audit log
     ours!(Iam "RSListAuditLog", IamReadAuditLog on Account, Read Json, rs_list_audit_log::run),
     ours!(Iam "RSExportAuditLog", IamReadAuditLog on Account, Read Json, rs_export_audit_log::run),
+    // keys under which objects are encrypted
+    ours!(Iam "RSCreateEncryptionKey", IamManageEncryptionKeys on Account, Write Json, rs_encryption_keys::create),
+    ours!(Iam "RSListEncryptionKeys", IamListEncryptionKeys on Account, Read Json, rs_encryption_keys::list),
+    ours!(Iam "RSRotateEncryptionKey", IamManageEncryptionKeys on Account, Write Json, rs_encryption_keys::rotate),
+    ours!(Iam "RSEnableEncryptionKey", IamManageEncryptionKeys on Account, Write Json, rs_encryption_keys::enable),
+    ours!(Iam "RSDisableEncryptionKey", IamManageEncryptionKeys on Account, Write Json, rs_encryption_keys::disable),
     // what ordinary tools read
     row!(Iam "ListGroupsForUser", IamListGroupsForUser on User, Read Xml, empty_list::groups),
     row!(Iam "ListMFADevices", IamListMfaDevices on UserOrOneself, Read Xml, list_mfa_devices::run),

@@ -5,6 +5,7 @@ pub(super) mod billing;
 pub(super) mod customer;
 pub(super) mod inline;
 pub(super) mod key;
+pub(super) mod kms;
 pub(super) mod login;
 pub(super) mod password;
 pub(super) mod policy;

@@ -100,6 +100,9 @@ fn before(row: &Row, facts: &Facts) -> Vec<Ask> {
                 ],
             ),
         ],
+        "RSRotateEncryptionKey" | "RSEnableEncryptionKey" | "RSDisableEncryptionKey" => {
+            vec![call("RSCreateEncryptionKey", &[("KeyName", "evidence")])]
+        }
         "SetApiTokenSettings" => Vec::new(),
         // Without it users have no business with tokens.
         name if name.contains("ApiToken") => vec![call("SetApiTokenSettings", &[("UserDefinedTokens", "true")])],
@@ -159,6 +162,7 @@ fn ask(row: &'static Row, target: &'static str, asker: &Asker, facts: &Facts, me
         ("Firstname", "Ana"),
         ("From", "2027-01-01"),
         ("GraceSeconds", "60"),
+        ("KeyName", "evidence"),
         ("Label", "night"),
         ("MetadataXML", metadata_xml),
         ("NewPassword", NEXT_PASSWORD),
