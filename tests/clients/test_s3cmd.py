@@ -101,6 +101,13 @@ def test_tags(s3cmd, bucket, tmp_path):
         s3cmd("deltagging", of)
 
 
+def test_links(s3cmd, run, bucket, tmp_path):
+    (tmp_path / "k").write_bytes(b"by link")
+    s3cmd("put", tmp_path / "k", f"s3://{bucket}/a b+ü")
+    link = s3cmd("signurl", f"s3://{bucket}/a b+ü", "+60").stdout.strip()
+    assert run("curl", "--silent", "--show-error", "--fail", link).stdout == "by link"
+
+
 def test_wrong_keys(s3cmd, bucket):
     refused = s3cmd("--secret_key=wrong", "ls", f"s3://{bucket}", check=False)
     assert refused.returncode != 0 and "SignatureDoesNotMatch" in refused.stderr
