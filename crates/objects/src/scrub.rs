@@ -62,9 +62,9 @@ pub struct Scrubbed {
 impl Scrubbed {
     pub(crate) fn tell(&mut self, of: String, what: impl Into<String>) {
         let damage = Damage { of, what: what.into() };
-        tracing::error!(of = %damage.of, what = %damage.what, "the store is damaged");
         self.damages += 1;
         if self.told.len() < crate::limits::DAMAGES_TOLD_MAX {
+            tracing::error!(of = %damage.of, what = %damage.what, "the store is damaged");
             self.told.push(damage);
         }
     }

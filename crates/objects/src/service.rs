@@ -210,7 +210,11 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn new(snapshot: &'a Snapshot, prefix: &[u8]) -> Self {
-        let scan = Scan::prefix(prefix);
+        Self::of(snapshot, Scan::prefix(prefix))
+    }
+
+    /// Those of a scan, in pages as long as it may be.
+    fn of(snapshot: &'a Snapshot, scan: Scan) -> Self {
         Self { snapshot, scan }
     }
 

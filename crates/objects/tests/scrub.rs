@@ -158,26 +158,75 @@ async fn while_the_store_is_used() {
     store.assert_whole().await;
 }
 
-/// A scrub that leaves the disk to others takes as long as it was told to, on the store's clock.
+/// A scrub that leaves the disk to others takes as long as it was told to, on the store's clock, also within one body.
 #[tokio::test]
 async fn its_pace() {
+    const RATE: u64 = 100_000;
+    /// What is read at once.
+    const BLOCK: u64 = 64 << 10;
     let dir = tempfile::tempdir().unwrap();
     let store = model(dir.path()).with_bucket().await;
-    for n in 0..4 {
-        store.put(&format!("{n}"), &pattern(100_000, n)).await.unwrap();
-    }
+    store.put("long", &pattern(500_000, 1)).await.unwrap();
+    store.put("short", &pattern(100, 2)).await.unwrap();
     let pace = Scrub {
         bodies: true,
-        bytes_per_second: NonZeroU64::new(100_000),
+        bytes_per_second: NonZeroU64::new(RATE),
     };
     let progress = ScrubProgress::default();
     let mut scrub = std::pin::pin!(store.objects.scrub(pace, &progress));
-    for second in 1..=4 {
+    for second in 0..5 {
         // Ends when nothing but the clock is waited for.
         let waits = tokio::time::timeout(Duration::from_millis(300), scrub.as_mut()).await;
         assert!(waits.is_err(), "second {second}");
-        assert_eq!(progress.bytes(), second * 100_000);
+        let read = progress.bytes();
+        assert!(
+            (second * RATE..=second * RATE + BLOCK).contains(&read),
+            "second {second}: {read}"
+        );
         store.clock.advance(Duration::from_secs(1));
     }
-    assert_eq!(scrub.await.unwrap().bodies, 4);
+    store.clock.advance(Duration::from_secs(1));
+    assert_eq!(scrub.await.unwrap().bodies, 2);
+}
+
+/// Damage in a long object, whose pieces are in pages, is told of that object and keeps nobody from looking at the rest.
+#[tokio::test]
+async fn long_objects() {
+    const OF: &str = "bucket/a long one (version null)";
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path()).with_bucket().await;
+    let upload = store.begin("a long one").await;
+    let mut parts = Vec::new();
+    for number in 1..=17 {
+        parts.push(store.put_part(&upload, number, &pattern(5 * MIB, 3)).await.unwrap());
+    }
+    store.complete(&upload, &parts).await.unwrap();
+    store.put("behind it", &pattern(100_000, 1)).await.unwrap();
+    let whole = store.scrub().await;
+    assert_eq!((whole.damages, whole.objects, whole.bodies), (0, 2, 18));
+    for (table, bodies) in [(Table::ExtentPage, 1), (Table::Extent, 17)] {
+        let rows = store
+            .meta
+            .scan(Scan::prefix(&KeyWriter::new(table).finish()))
+            .await
+            .unwrap();
+        // A file's mark is behind those of segments.
+        let row = rows.last().unwrap();
+        for value in [None, Some(b"\xff\xff".to_vec())] {
+            let request = match value.clone() {
+                None => Request::new().delete(row.key.to_vec()),
+                Some(value) => Request::new().put(row.key.to_vec(), value),
+            };
+            store.meta.commit(request).await.unwrap();
+            let found = store.scrub().await;
+            assert!(
+                found.told.iter().any(|damage| damage.of == OF),
+                "{table:?} {value:?}: {found:?}"
+            );
+            assert!(found.bodies >= bodies, "{table:?} {value:?}: {found:?}");
+        }
+        let back = Request::new().put(row.key.to_vec(), row.value.clone());
+        store.meta.commit(back).await.unwrap();
+        store.assert_whole().await;
+    }
 }

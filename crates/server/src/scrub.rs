@@ -1,7 +1,7 @@
 //! The look through everything that is stored, which a running server takes now and then.
 
 use crate::config::Scrubbing;
-use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
+use baleen_objects::{LastScrub, ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
 use baleen_runtime::{Clock, Supervisor};
 use baleen_types::format_bytes;
 use std::num::NonZeroU64;
@@ -32,7 +32,10 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
         async move {
             let failed = |error: ObjectError| error.to_string();
             let last = objects.last_scrub().await.map_err(failed)?;
-            if let Some(last) = last.filter(|last| clock.now().since(last.ended) < settings.every) {
+            let now = clock.now();
+            // One that ended tomorrow is of a clock that was wrong.
+            let is_recent = |last: &LastScrub| last.ended <= now && now.since(last.ended) < settings.every;
+            if let Some(last) = last.filter(is_recent) {
                 return whole(last.damages);
             }
             let scrub = Scrub {

@@ -9,7 +9,7 @@ use crate::records::{
 use crate::service::{Objects, Pages, scan_all};
 use crate::{ObjectError, Scrubbed};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Entry, Snapshot, counter, record};
+use baleen_meta::{Entry, Scan, Snapshot, counter, record};
 use baleen_types::BucketName;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -79,6 +79,10 @@ fn id_of(at: &PieceAt) -> Option<[u8; 16]> {
     }
 }
 
+/// Rows that are in memory at a time.
+const ROWS_AT_ONCE: usize = 1000;
+const PAGES_AT_ONCE: usize = 100;
+
 /// Buckets first: what the others are in.
 const LOOKED_THROUGH: [Table; 8] = [
     Table::Bucket,
@@ -94,7 +98,15 @@ const LOOKED_THROUGH: [Table; 8] = [
 impl Look<'_> {
     /// Judges every row of a table; one that cannot be read is damage, and the others are looked at.
     async fn each(&mut self, table: Table) -> Result<(), ObjectError> {
-        let mut pages = Pages::new(self.snapshot, &KeyWriter::new(table).finish());
+        let mut scan = Scan::prefix(&KeyWriter::new(table).finish());
+        scan = match table {
+            // Of which one may have 60 KiB.
+            Table::ExtentPage => scan.limit(PAGES_AT_ONCE),
+            // Whose values are the bodies.
+            Table::InlineBody => scan.limit(ROWS_AT_ONCE).keys_only(),
+            _ => scan.limit(ROWS_AT_ONCE),
+        };
+        let mut pages = Pages::of(self.snapshot, scan);
         while let Some(page) = pages.next().await? {
             for entry in &page {
                 match self.judge(table, entry).await {
@@ -126,10 +138,17 @@ impl Look<'_> {
                 self.pieces(&format!("part {} of an upload", part.piece.part), &[part.piece])
                     .await
             }
-            // Those of long objects, with those of objects that are gone and wait for the collector.
             Table::ExtentPage => {
+                let id = KeyReader::new(&entry.key, table)?.fixed()?;
                 let page: ExtentPage = record::decode(&entry.value)?;
-                self.pieces("a page of a long object", &page.pieces).await
+                // Those of an object are judged with it; of one that nobody names, the bodies will be found to have no owner.
+                match self.snapshot.get(&keys::dead_pages(id)).await? {
+                    Some(_) => {
+                        self.pieces("an object that waits for the collector", &page.pieces)
+                            .await
+                    }
+                    None => Ok(()),
+                }
             }
             Table::Extent => {
                 let live: LiveExtent = record::decode(&entry.value)?;
@@ -223,7 +242,16 @@ impl Look<'_> {
                             .tell(of.to_owned(), format!("page {page} of {pages} of its pieces is gone"));
                         return Ok(());
                     };
-                    stored += sum(&record::decode::<ExtentPage>(&value)?.pieces);
+                    match record::decode::<ExtentPage>(&value) {
+                        Ok(page) => {
+                            self.pieces(of, &page.pieces).await?;
+                            stored += sum(&page.pieces);
+                        }
+                        Err(error) => {
+                            self.found.tell(of.to_owned(), error.to_string());
+                            return Ok(());
+                        }
+                    }
                 }
                 stored
             }
@@ -249,7 +277,7 @@ impl Look<'_> {
                 None => self
                     .found
                     .tell(of.to_owned(), format!("the body of part {} is gone", piece.part)),
-                Some(mark) if !is_marked(piece, &mark)? => {
+                Some(mark) if !is_marked(piece, &mark) => {
                     let what = format!("where the body of part {} was, another is", piece.part);
                     self.found.tell(of.to_owned(), what);
                 }
@@ -304,9 +332,9 @@ fn sum(pieces: &[Piece]) -> u64 {
     pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.size))
 }
 
-/// Whether a mark is that of the piece. One of an inline body is the body itself.
-fn is_marked(piece: &Piece, mark: &Bytes) -> Result<bool, ObjectError> {
-    let Some(extent) = piece.extent() else { return Ok(true) };
-    let live: LiveExtent = record::decode(mark)?;
-    Ok(live.id == *extent.id.as_bytes() && live.length == extent.length)
+/// Whether a mark is that of the piece. One of an inline body is the body itself; one that cannot be read is nobody's.
+fn is_marked(piece: &Piece, mark: &Bytes) -> bool {
+    let Some(extent) = piece.extent() else { return true };
+    record::decode::<LiveExtent>(mark)
+        .is_ok_and(|live| live.id == *extent.id.as_bytes() && live.length == extent.length)
 }
