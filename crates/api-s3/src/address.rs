@@ -34,7 +34,8 @@ impl Domains {
             })
             // With `example.com` and `s3.example.com` both configured, the longer domain leaves the shorter bucket.
             .min_by_key(|bucket| bucket.len())
-            .filter(|bucket| !bucket.is_empty())
+            // Others, of which `/` and `?` are some, would become a part of the path or of the query.
+            .filter(|bucket| !bucket.is_empty() && bucket.bytes().all(is_of_host))
     }
 
     /// The bucket that the host name of a request names.
@@ -51,8 +52,8 @@ impl Domains {
                 .strip_prefix('/')
                 .and_then(|path| path.split('/').next())
         };
-        let name = self.bucket_of_host(head).or_else(first)?;
-        BucketName::parse(name).ok()
+        let name = self.bucket_of_host(head).map(str::to_ascii_lowercase);
+        BucketName::parse(name.as_deref().or_else(first)?).ok()
     }
 
     /// Rewrites a virtual-host request: `/key` at `bucket.domain` becomes `/bucket/key`.
@@ -64,12 +65,18 @@ impl Domains {
             return;
         };
         let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        // Host names have no case, and signatures of version 2 are made over lower case.
+        let bucket = bucket.to_ascii_lowercase();
         let rewritten = format!("/{bucket}{}{query}", head.uri.path());
         // What was a valid path stays one behind a prefix of host name characters.
         if let Ok(uri) = Uri::try_from(rewritten) {
             head.uri = uri;
         }
     }
+}
+
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
 #[cfg(test)]
@@ -91,7 +98,11 @@ mod tests {
         for (host, path, wanted) in [
             ("photos.s3.example.com", "/a/b?x=1", "/photos/a/b?x=1"),
             ("photos.s3.example.com:9000", "/", "/photos/"),
-            ("PHOTOS.S3.Example.COM", "/", "/PHOTOS/"),
+            ("PHOTOS.S3.Example.COM", "/", "/photos/"),
+            // No host is named so.
+            ("b/REPORTS.s3.example.com", "/q1.pdf", "/q1.pdf"),
+            ("b?acl=.s3.example.com", "/k", "/k"),
+            ("b%2Fc.s3.example.com", "/k", "/k"),
             ("my.photos.s3.example.com", "/k", "/my.photos/k"),
             ("photos.example.com", "//k/../x", "/photos//k/../x"),
             ("s3.example.com", "/photos/a", "/photos/a"),

@@ -10,7 +10,7 @@ mod stats;
 
 use std::sync::Arc;
 
-use baleen_http::{Credentials, RequestBody, Response, ResponseBody, SignaturePlace, Signed};
+use baleen_http::{Credentials, RequestBody, Response, ResponseBody, SignaturePlace, SignatureVersion, Signed};
 use baleen_policy::{Action, Origin};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -86,7 +86,8 @@ pub(crate) struct Given {
     host: Option<HeaderValue>,
     session_token: Option<HeaderValue>,
     is_secure: bool,
-    in_query: bool,
+    /// By a signature in a header that covers its body and its host.
+    is_covered: bool,
 }
 
 impl Given {
@@ -110,10 +111,10 @@ impl Given {
             host: head.headers.get(HOST).cloned(),
             session_token: head.headers.get("x-amz-security-token").cloned(),
             is_secure: head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure),
-            in_query: head
+            is_covered: head
                 .extensions
                 .get::<Signed>()
-                .is_some_and(|signed| signed.place == SignaturePlace::Query),
+                .is_some_and(|signed| signed.place == SignaturePlace::Header && signed.version == SignatureVersion::V4),
         })
     }
 }

@@ -101,6 +101,14 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
             }
         }
     }
+    if query.split('&').any(is_link_mark) {
+        let path = head.uri.path().trim_start_matches('/');
+        let is_of_object = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
+        // A month is for objects alone, as the vendor's call makes such links.
+        if head.method != Method::GET || !is_of_object || !kept.iter().all(|kept| kept.starts_with("versionId=")) {
+            return Err(Fault::access_denied());
+        }
+    }
     if upload_ids > 1 || part_numbers > 1 {
         return Err(Fault::invalid_argument("uploadId and partNumber may stand once."));
     }
@@ -152,6 +160,10 @@ fn of_version_2(name: &str) -> Option<Parameter> {
             .ok()
             .map_or(Parameter::Drop, Parameter::Header)
     })
+}
+
+fn is_link_mark(parameter: &str) -> bool {
+    parameter.split('=').next() == Some(baleen_signing::LINK_MARK)
 }
 
 fn judge(name: &str, value: Option<&str>) -> Result<Parameter, Fault> {

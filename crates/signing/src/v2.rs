@@ -7,6 +7,7 @@
 //! Source: AWS "Signing and authenticating REST requests (AWS signature version 2)".
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use baleen_types::{Secret, Timestamp};
 use base64::Engine as _;
@@ -334,7 +335,8 @@ impl Request<'_> {
 
     /// The headers that stand in the query.
     fn headers_in_query(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
-        let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+        // Looked up in a tree: a query may name thousands, and nobody has proven anything yet.
+        let mut found: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for (name, value) in parameters(self.query) {
             let Some(name) = header_of(&String::from_utf8_lossy(&decode_percent(name))) else {
                 continue;
@@ -343,12 +345,11 @@ impl Request<'_> {
             if value.iter().any(u8::is_ascii_control) {
                 return Err(Error::Malformed("a parameter cannot be taken for a header"));
             }
-            if found.iter().any(|(known, _)| *known == name) {
+            if found.insert(name, value).is_some() {
                 return Err(Error::Malformed("a header stands in the query twice"));
             }
-            found.push((name, value));
         }
-        Ok(found)
+        Ok(found.into_iter().collect())
     }
 
     /// The part of the query that is signed, decoded, with the question mark before it.
@@ -358,8 +359,18 @@ impl Request<'_> {
         for (name, value) in parameters(self.query) {
             let name = decode_query(name).ok_or(encoding.clone())?;
             if OF_RESOURCE.contains(&&*name) {
-                let value = value.map(|value| decode_query(value).ok_or(encoding.clone()));
-                signed.push((name, value.transpose()?));
+                let value = value
+                    .map(|value| decode_query(value).ok_or(encoding.clone()))
+                    .transpose()?;
+                // Values are signed decoded, so that `a&versionId=1` would pass for two parameters.
+                let inside = value.iter().flat_map(|value| value.split('&').skip(1));
+                if inside
+                    .filter_map(|inner| inner.split('=').next())
+                    .any(|inner| OF_RESOURCE.contains(&inner))
+                {
+                    return Err(Error::Malformed("a parameter has another one inside"));
+                }
+                signed.push((name, value));
             }
         }
         signed.sort();

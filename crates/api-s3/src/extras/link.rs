@@ -82,8 +82,9 @@ pub(super) async fn run(
 
 /// The key that asks, and the end of its session if it is one's.
 fn key_of(call: &Call, given: &Given) -> Result<(AccessKeyId, Option<Timestamp>), Fault> {
-    if given.in_query {
-        let message = "A link makes no other link: sign in the Authorization header.";
+    if !given.is_covered {
+        // A link would make others, and version 2 covers neither how long the new one lives nor the host in it.
+        let message = "A link is asked for with a signature of version 4 in the Authorization header.";
         return Err(Fault::new("AccessDenied", StatusCode::FORBIDDEN, message));
     }
     match call.credential() {

@@ -16,7 +16,7 @@ pub(crate) use answer::Answer;
 use baleen_http::{BodyCheck, BodyFault, Form, RequestBody};
 use baleen_policy::Origin;
 use baleen_signing::encode_path;
-use baleen_types::Timestamp;
+use baleen_types::{BucketName, OBJECT_KEY_BYTES_MAX, Timestamp};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -28,6 +28,9 @@ use crate::limits::FORM_FILE_BYTES_MAX;
 use crate::ops;
 use crate::routed::RoutedTo;
 use policy::PostPolicy;
+
+/// What the name of the file is put in for.
+const FILE_NAME: &str = "${filename}";
 
 /// Headers of a form's head that are kept: none of them is obeyed by a write.
 const KEPT: [&str; 4] = ["host", "origin", "referer", "user-agent"];
@@ -108,6 +111,8 @@ fn bucket(head: &Parts) -> Result<String, Fault> {
             "A form is sent to the address of a bucket; its key is a field.",
         ));
     }
+    // It becomes a part of an address, in which `?` and `#` would begin something else.
+    BucketName::parse(&name)?;
     Ok(name.into_owned())
 }
 
@@ -115,7 +120,18 @@ fn bucket(head: &Parts) -> Result<String, Fault> {
 fn key(form: &Form) -> Result<String, Fault> {
     let file = form.file_name();
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
-    let key = form.get("key").unwrap_or_default().replace("${filename}", name);
+    let written = form.get("key").unwrap_or_default();
+    // Counted first: a short form could ask for a key of many megabytes.
+    let names = written.matches(FILE_NAME).count();
+    if (written.len() - names * FILE_NAME.len()).saturating_add(names.saturating_mul(name.len())) > OBJECT_KEY_BYTES_MAX
+    {
+        return Err(Fault::new(
+            "KeyTooLongError",
+            StatusCode::BAD_REQUEST,
+            "Your key is too long.",
+        ));
+    }
+    let key = written.replace(FILE_NAME, name);
     if key.is_empty() {
         return Err(Fault::new(
             "UserKeyMustBeSpecified",

@@ -596,7 +596,11 @@ async fn keys_never_become_paths() {
         ("/bucket/k", "MethodNotAllowed"),
         ("/", "MethodNotAllowed"),
         ("/bucket%2Fk", "MethodNotAllowed"),
-        ("/..", "AccessDenied"),
+        ("/..", "InvalidBucketName"),
+        // What would be the query or the end of an address makes no other operation of it.
+        ("/bucket%3Facl%26x-id%3D", "InvalidBucketName"),
+        ("/bucket%3Facl", "InvalidBucketName"),
+        ("/newbucket%23", "InvalidBucketName"),
         ("/absent", "AccessDenied"),
     ] {
         let answer = Form {
@@ -612,6 +616,19 @@ async fn keys_never_become_paths() {
         code(&form().without_key().field("key", &long).send(&server).await),
         "KeyTooLongError"
     );
+    // Short fields that would make a key of many megabytes.
+    for (names, length) in [(1, 1025), (103, 10), (1800, 15_000)] {
+        let growing = Form {
+            file_name: "n".repeat(length),
+            ..form().without_key()
+        };
+        let growing = growing.field("key", &"${filename}".repeat(names));
+        let answer = growing.send(&server).await;
+        assert!(
+            ["KeyTooLongError", "MaxPostPreDataLengthExceeded"].contains(&code(&answer).as_str()),
+            "{names} {length}: {answer:?}"
+        );
+    }
     assert!(server.stored_keys().await.is_empty());
     assert!(!server.ok(get("/other")).await.text().contains("<Key>"));
 }

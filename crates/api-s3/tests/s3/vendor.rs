@@ -220,6 +220,22 @@ async fn what_links_are_made_for_and_what_not() {
         other.method = method.clone();
         assert_eq!(server.raw(other).await.status.as_u16(), 400, "{method}");
     }
+    // Nor does the mark make a link of anything but a download of one object, whoever signs it.
+    for target in [
+        "/bucket?rs-link=&list-type=2",
+        "/bucket?rs-link=",
+        "/?rs-link=",
+        "/bucket/k?rs-link=&acl",
+        "/?rs-link=&rs-bucket-stats",
+    ] {
+        let marked = get(target).presigned(OWNER, PayloadMode::Unsigned, server.now(), Duration::from_hours(1));
+        let answer = server.raw(marked).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "AccessDenied"),
+            "{target}"
+        );
+    }
     // What others make keeps AWS's limit.
     let week = get(&key("k")).presigned(OWNER, PayloadMode::Unsigned, server.now(), Duration::from_hours(168));
     assert_eq!(server.raw(week.clone()).await.status.as_u16(), 200);

@@ -36,6 +36,10 @@ pub(crate) async fn read(body: &mut RequestBody, boundary: &str) -> Result<(Form
         }
         let part = Part::parse(&reader.until(b"\r\n\r\n").await?)?;
         if part.name == "file" {
+            // It is put into the key, perhaps more than once.
+            if part.file_name.len() > left {
+                return Err(BodyFault::FormFields);
+            }
             let form = Form {
                 fields,
                 file_name: part.file_name,

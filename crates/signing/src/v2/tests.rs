@@ -223,6 +223,9 @@ fn ambiguous_headers_are_refused() {
         ("x-amz-acl=a%0Ax-amz-b:c", &[]),
         ("content-type=a%0D%0Ab", &[]),
         ("acl=%FF", &[]),
+        // Signed decoded, it would be the text of two parameters.
+        ("response-content-disposition=attachment%26versionId%3DV", &[]),
+        ("response-content-disposition=a%26acl", &[]),
     ] {
         let outcome = check(&signed(""), &request("GET", "/b/k", query, headers));
         assert!(matches!(outcome, Err(Error::Malformed(_))), "{query} {outcome:?}");
