@@ -1,7 +1,7 @@
 //! ListParts.
 
 use baleen_objects::limits::LIST_PARTS_MAX;
-use baleen_objects::{ListParts, UploadPath};
+use baleen_objects::{Encrypted, ListParts, UploadPath};
 use s3s::dto::{self, ListPartsInput, ListPartsOutput, StorageClass};
 use s3s::{S3Request, S3Response};
 
@@ -35,7 +35,8 @@ pub(super) async fn run(
         })
         .await?;
     let account = call.bucket.map(|bucket| bucket.owner);
-    let chosen = page.upload.checksum_chosen;
+    // Checksums of what a customer's key hides would tell whether it is something known.
+    let chosen = page.upload.checksum_chosen && !matches!(page.upload.encrypted, Encrypted::Customer(_));
     let entry = |part: baleen_objects::Part| {
         let mut entry = dto::Part {
             e_tag: Some(etag(&part.etag)),
