@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
@@ -90,7 +91,17 @@ impl Supervisor {
 
     /// Runs `pass` every `period`, first at once, until stopped. A pass that fails is reported and tried again at the
     /// next period; it must converge, since it also runs again after a crash.
-    pub fn every<F, R, E>(&self, name: &str, period: Duration, mut pass: F)
+    pub fn every<F, R, E>(&self, name: &str, period: Duration, pass: F)
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = Result<(), E>> + Send,
+        E: std::fmt::Display,
+    {
+        self.every_or_when(name, period, Arc::default(), pass);
+    }
+
+    /// As [`Supervisor::every`], and also when `hint` is told that there is work: a pass looks for itself what there is.
+    pub fn every_or_when<F, R, E>(&self, name: &str, period: Duration, hint: Arc<Notify>, mut pass: F)
     where
         F: FnMut() -> R + Send + 'static,
         R: Future<Output = Result<(), E>> + Send,
@@ -113,6 +124,7 @@ impl Supervisor {
                 });
                 tokio::select! {
                     () = shared.clock.sleep(period) => {}
+                    () = hint.notified() => {}
                     () = shared.shutdown.stopping() => {}
                 }
             }

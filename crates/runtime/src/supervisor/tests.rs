@@ -43,6 +43,27 @@ async fn a_periodic_task_reports_errors_and_goes_on() {
 }
 
 #[tokio::test]
+async fn a_hint_makes_a_task_run_before_its_time() {
+    let clock = ManualClock::new(Timestamp::from_secs(1));
+    let supervisor = Supervisor::new(clock.clone(), Shutdown::new());
+    let hint = Arc::new(Notify::new());
+    supervisor.every_or_when("delivery", Duration::from_secs(60), Arc::clone(&hint), || async {
+        Ok::<_, String>(())
+    });
+    for runs in 1..4 {
+        until(|| {
+            supervisor
+                .reports()
+                .get("delivery")
+                .is_some_and(|report| report.runs == runs && !report.is_running)
+        })
+        .await;
+        hint.notify_one();
+    }
+    assert!(supervisor.drain(Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
 async fn drain_tells_of_a_task_that_does_not_stop() {
     let supervisor = Supervisor::new(ManualClock::new(Timestamp::EPOCH), Shutdown::new());
     supervisor.spawn("stuck", std::future::pending());
