@@ -42,6 +42,7 @@ pub use door::{Door, OperationName, Refusal};
 pub use edge::{Edge, Parts};
 pub use form::{Field, Form};
 pub use gate::{AccountRegions, Barred, Gate, OpenGate};
+pub use meter::{Ended, Witness, Witnessed};
 pub use origin::{Peer, TrustedProxies};
 pub use response::{BoxError, ResponseBody};
 pub use select::{DoorNames, is_query_protocol};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use baleen_policy::{Origin, Principal};
 use baleen_runtime::Clock;
-use baleen_types::RequestId;
+use baleen_types::{RequestId, Timestamp};
 use http::{Method, StatusCode, Uri};
 use metrics::{Counter, Histogram};
 use parking_lot::RwLock;
@@ -61,13 +61,46 @@ impl Meters {
     }
 }
 
+/// Wants to know how an answer ended: when its last byte was handed over, or its client was gone. An extension of the answer.
+#[derive(Clone)]
+pub struct Witnessed(pub Arc<dyn Witness>);
+
+/// Who is told of the end of an answer. It is told in passing, so that it must not wait for anything.
+pub trait Witness: Send + Sync + 'static {
+    /// The answer is over.
+    fn ended(&self, ended: &Ended);
+}
+
+/// A request and its answer, as they were.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// When the request came.
+    pub at: Timestamp,
+    /// The request.
+    pub id: RequestId,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The status that was answered.
+    pub status: StatusCode,
+    /// Bytes of the body that were sent.
+    pub sent_bytes: u64,
+    /// From the head of the request to the head of the answer.
+    pub until_head: Duration,
+    /// From the head of the request to the end of the answer.
+    pub until_end: Duration,
+}
+
 /// A request on its way, from its head to the last byte of its answer.
 pub(crate) struct Tally {
     pub(crate) door: Arc<dyn Door>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) at: Timestamp,
     pub(crate) id: RequestId,
     pub(crate) begun: Duration,
+    /// From there to the head of the answer.
+    pub(crate) until_head: Duration,
+    pub(crate) witness: Option<Witnessed>,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) origin: Origin,
@@ -110,6 +143,17 @@ impl Drop for Tally {
         handles.requests.increment(1);
         handles.seconds.record(elapsed.as_secs_f64());
         handles.sent_bytes.increment(self.bytes);
+        if let Some(Witnessed(witness)) = &self.witness {
+            witness.ended(&Ended {
+                at: self.at,
+                id: self.id,
+                origin: self.origin,
+                status: self.status,
+                sent_bytes: self.bytes,
+                until_head: self.until_head,
+                until_end: elapsed,
+            });
+        }
 
         // Fields are evaluated by the macros only when somebody listens.
         macro_rules! line {
