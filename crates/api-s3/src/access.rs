@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use baleen_http::{Barred, Signed, Weight};
-use baleen_objects::{Bucket, ObjectError, ObjectVersion};
+use baleen_objects::{Bucket, ObjectError, ObjectVersion, SettingKind};
 use baleen_policy::{Action, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
 use http::HeaderMap;
@@ -156,6 +156,13 @@ impl Access {
         (id, routed): (Option<RequestId>, &RoutedTo),
     ) -> Result<Call, Fault> {
         let place = self.place(row, asked.path).await;
+        if let Ok(Place {
+            bucket: Some(bucket), ..
+        }) = &place
+            && bucket.settings.has(SettingKind::Logging)
+        {
+            routed.is_logged(bucket);
+        }
         let Place { name, bucket, rules } = if asker.is_nobody() {
             open_to_nobody(place, routed)?
         } else {

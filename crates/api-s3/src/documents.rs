@@ -3,8 +3,11 @@
 use baleen_http::{BodyCheck, BodyFault, ChecksumHasher, RequestBody};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use md5::{Digest as _, Md5};
 
 use crate::fault::Fault;
@@ -29,6 +32,35 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+pub(crate) fn is_put_logging(head: &Parts) -> bool {
+    head.method == Method::PUT && has_parameter(head, &["logging"])
+}
+
+/// The document without an empty `LoggingEnabled`, which is the way to take the logging of a bucket back (seed 004, "Put Bucket
+/// Logging"), and which the codec takes for an incomplete one. Nothing is read before the codec asks for it.
+pub(crate) fn without_empty_logging(
+    body: RequestBody,
+) -> impl http_body::Body<Data = Bytes, Error = BodyFault> + Send + 'static {
+    let mended = async move {
+        let document = body.collect().await?.to_bytes();
+        let mended = std::str::from_utf8(&document).ok().and_then(blank_empty_logging);
+        Ok(Frame::data(mended.map_or(document, Bytes::from)))
+    };
+    StreamBody::new(futures::stream::once(mended))
+}
+
+/// With spaces in its place, since the length was announced; `None` if there is none.
+fn blank_empty_logging(document: &str) -> Option<String> {
+    let (before, element) = document.split_once("<LoggingEnabled")?;
+    let inside = element.trim_start();
+    let behind = inside.strip_prefix("/>").or_else(|| {
+        let inside = inside.strip_prefix('>')?.trim_start();
+        inside.strip_prefix("</LoggingEnabled>")
+    })?;
+    let blanks = " ".repeat(document.len() - before.len() - behind.len());
+    Some([before, &blanks, behind].concat())
 }
 
 /// Every POST of S3 brings a document, and every PUT to a bucket or to a sub-resource of an object.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use baleen_http::{
     BodyOutcome, Credentials, Door, Form, Gate, OperationName, Refusal, Request, RequestBody, Response, ResponseBody,
-    Scheme,
+    Scheme, Witnessed,
 };
 use baleen_objects::{Objects, PublicAccessBlock};
 use baleen_policy::{Origin, Principal};
@@ -16,14 +16,16 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use s3s::service::S3Service;
+use tokio::sync::Notify;
 
 use crate::address::Domains;
 use crate::cors::{Page, preflight};
-use crate::documents;
+use crate::documents::{self, is_put_logging};
 use crate::encryption::refuse_in_the_clear;
 use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::form;
+use crate::logging::{Heard, Logged, Logs, Undelivered};
 use crate::prepare::prepare;
 use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
@@ -62,6 +64,7 @@ pub struct Parts {
 pub struct S3Door {
     codec: S3Service,
     extras: Extras,
+    services: Services,
     objects: Arc<Objects>,
     secure_keys_only: bool,
     domains: Domains,
@@ -85,12 +88,14 @@ impl S3Door {
             policies: Arc::new(BucketPolicies::new(Arc::clone(&parts.objects), settings.blocked)),
             objects: Arc::clone(&parts.objects),
             gate: parts.gate,
+            logs: Logs::new(Arc::clone(&parts.credentials), entropy.number()),
             region: settings.region,
             clock: Arc::clone(&parts.clock),
         };
         Arc::new(Self {
             extras: Extras::new(services.clone(), parts.credentials, entropy.number()),
-            codec: crate::codec::build(services),
+            codec: crate::codec::build(services.clone()),
+            services,
             objects: parts.objects,
             secure_keys_only: settings.secure_keys_only,
             domains: Domains::new(&settings.domains),
@@ -100,6 +105,20 @@ impl S3Door {
             host_id_header: HeaderValue::try_from(&host_id).unwrap_or(HeaderValue::from_static("-")),
             host_id,
         })
+    }
+
+    /// Delivers the logs of buckets that wait. To be called now and then, as soon as [`S3Door::much_is_logged`] tells, and once
+    /// more when the door is closed.
+    ///
+    /// # Errors
+    /// The first of those that could not be delivered; it tells which, and why.
+    pub async fn deliver_logs(&self) -> Result<(), Undelivered> {
+        self.services.logs.deliver(&self.services).await
+    }
+
+    /// Told when there is so much to deliver that it should not wait.
+    pub fn much_is_logged(&self) -> Arc<Notify> {
+        Arc::clone(self.services.logs.queue.much())
     }
 
     /// Answers a preflight, which nobody signs.
@@ -141,6 +160,8 @@ impl S3Door {
         head.extensions.insert(routed.clone());
         let body = if body.is_empty() {
             s3s::Body::empty()
+        } else if is_put_logging(&head) {
+            s3s::Body::http_body(documents::without_empty_logging(body))
         } else {
             s3s::Body::http_body(body)
         };
@@ -212,6 +233,7 @@ impl Door for S3Door {
             host_id: &self.host_id,
         };
         let routed = RoutedTo::default();
+        let heard = Heard::of(&head);
         let is_nobody = head
             .extensions
             .get::<Principal>()
@@ -243,6 +265,10 @@ impl Door for S3Door {
         }
         let operation = OperationName(routed.name().unwrap_or("unknown"));
         response.extensions_mut().insert(operation);
+        if let Some(about) = routed.logged() {
+            let logged = Logged::new(&self.services.logs.queue, about, heard, &response);
+            response.extensions_mut().insert(Witnessed(Arc::new(logged)));
+        }
         if let Some(deed) = routed.deed() {
             response.extensions_mut().insert(deed);
         }

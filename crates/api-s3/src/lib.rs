@@ -29,6 +29,7 @@ mod form;
 mod lifecycle;
 pub mod limits;
 mod locking;
+mod logging;
 mod ops;
 mod prepare;
 mod replication;
@@ -40,4 +41,5 @@ mod xml;
 
 pub use door::{Parts, S3Door, Settings};
 pub use extras::EXTRA_OPERATIONS;
+pub use logging::Undelivered;
 pub use ops::{Extent, OPERATIONS, Query, Row};

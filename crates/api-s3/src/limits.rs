@@ -15,6 +15,12 @@ pub const CORS_RULES_MAX: usize = 100;
 /// texts, so that it fits into a value of the store.
 pub const CORS_DOCUMENT_BYTES_MAX: usize = 60 << 10;
 
+/// Lines of logs that wait to be delivered, all together; what comes then is left out.
+pub const LOG_BYTES_WAITING_MAX: usize = 32 << 20;
+
+/// So many of them are delivered without waiting for the time.
+pub const LOG_BYTES_WAKING: usize = 4 << 20;
+
 /// Compiled policies of buckets that are kept: of the longest that there may be, each a few hundred KiB at worst, so that all
 /// stay within tens of MiB.
 pub const COMPILED_POLICIES_MAX: usize = 256;

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use baleen_http::{Deed, Verdict};
-use baleen_types::AccountId;
+use baleen_objects::Bucket;
+use baleen_types::{AccountId, BucketName};
 use s3s::path::S3Path;
 
 use crate::fault::Fault;
+use crate::logging::About;
 use crate::ops::Row;
 
 /// Where [`crate::access::Access`] leaves what it has found of a request. An extension of the request.
@@ -20,6 +22,8 @@ struct Told {
     resource: OnceLock<String>,
     statement: OnceLock<String>,
     account: OnceLock<AccountId>,
+    logged: OnceLock<(BucketName, AccountId)>,
+    key: OnceLock<String>,
     denied: AtomicBool,
     admitted: AtomicBool,
 }
@@ -51,12 +55,32 @@ impl RoutedTo {
         // Set once: s3s routes a request once.
         let _ = self.0.row.set(row);
         let _ = self.0.resource.set(resource);
+        if let Some(key) = path.get_object_key() {
+            let _ = self.0.key.set(key.to_owned());
+        }
     }
 
     /// Whose log it belongs to, when nobody asks.
     pub(crate) fn belongs_to(&self, account: AccountId) {
         // Set once: a request goes to one bucket.
         let _ = self.0.account.set(account);
+    }
+
+    /// The bucket keeps a log of its requests.
+    pub(crate) fn is_logged(&self, bucket: &Bucket) {
+        // Set once: a request goes to one bucket.
+        let _ = self.0.logged.set((bucket.name.clone(), bucket.owner));
+    }
+
+    /// What the bucket's log is told, if it keeps one.
+    pub(crate) fn logged(&self) -> Option<About> {
+        let (bucket, owner) = self.0.logged.get()?.clone();
+        Some(About {
+            bucket,
+            owner,
+            operation: self.name()?,
+            key: self.0.key.get().cloned(),
+        })
     }
 
     pub(crate) fn decided_by(&self, statement: Option<String>) {

@@ -7,6 +7,7 @@ use baleen_objects::Objects;
 use baleen_runtime::Clock;
 use baleen_types::RegionName;
 
+use crate::logging::Logs;
 use crate::rules::BucketPolicies;
 
 /// The services behind the door.
@@ -17,6 +18,8 @@ pub(crate) struct Services {
     pub(crate) policies: Arc<BucketPolicies>,
     /// Holds who has no credentials to the networks of a bucket's owner.
     pub(crate) gate: Arc<dyn Gate>,
+    /// The logs of buckets.
+    pub(crate) logs: Arc<Logs>,
     pub(crate) region: RegionName,
     /// Tells the time that policies are judged at.
     pub(crate) clock: Arc<dyn Clock>,

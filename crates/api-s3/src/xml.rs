@@ -18,6 +18,10 @@ pub(crate) struct ErrorContext<'a> {
     pub(crate) host_id: &'a str,
 }
 
+/// The code of an error, also where the answer has no document. An extension of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorCode(pub(crate) String);
+
 /// Renders a fault.
 pub(crate) fn error_response(fault: Fault, cx: &ErrorContext<'_>) -> Response {
     fault.log(cx.id);
@@ -30,6 +34,9 @@ pub(crate) fn error_response(fault: Fault, cx: &ErrorContext<'_>) -> Response {
 
 /// Gives an error of the codec the whole document. `code` and `message` are already escaped.
 pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: &ErrorContext<'_>) {
+    if !code.is_empty() {
+        response.extensions_mut().insert(ErrorCode(code.to_owned()));
+    }
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     headers.remove(CONTENT_TYPE);

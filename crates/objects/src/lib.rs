@@ -22,6 +22,7 @@ mod lifecycle;
 pub mod limits;
 mod list;
 mod lock;
+mod logging;
 mod object;
 mod records;
 mod scrub;
@@ -48,6 +49,7 @@ pub use list::{
     VersionEntry, VersionMarker, VersionPage,
 };
 pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
+pub use logging::BucketLogging;
 pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
     RenameObject, Selection, Stored, WriteCondition,

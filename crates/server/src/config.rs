@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) secure_keys_only: bool,
     /// How long the day of lifecycle rules is.
     pub(crate) lifecycle_day: Duration,
+    /// How often the logs of buckets are delivered.
+    pub(crate) logging_interval: Duration,
     /// What the audit log keeps, and for how long.
     pub(crate) audit: baleen_audit::Settings,
     /// How long a stop may take.

@@ -14,6 +14,7 @@ mod folder;
 mod fsck;
 mod keys;
 mod lifecycle;
+mod logging;
 mod logs;
 mod ops;
 mod output;

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
 use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
 use crate::lifecycle;
+use crate::logging;
 use crate::ops::{self, Operations};
 use crate::scrub;
 use crate::tenants::Whitelists;
@@ -74,6 +75,7 @@ pub(crate) struct System {
     iam: Arc<Iam>,
     audit: Arc<Audit>,
     usage: Arc<Usage>,
+    s3_door: Arc<S3Door>,
     supervisor: Supervisor,
     drain: Duration,
 }
@@ -258,6 +260,8 @@ pub(crate) async fn build(
         &*entropy,
     );
 
+    logging::register(&supervisor, &s3_door, config.logging_interval);
+
     let engine = Engine::new(engine_settings(config), Arc::clone(&clock))
         .map_err(|error| Failure::because("the capture engine does not take its settings", &error))?;
     let site = Site {
@@ -345,13 +349,19 @@ pub(crate) async fn build(
         addresses,
         root: (credentials_file, root_start),
         doors: vec![
-            s3.serving(Edge::shared(beside_s3, s3_door, names, parts())),
+            s3.serving(Edge::shared(
+                beside_s3,
+                Arc::clone(&s3_door) as Arc<dyn Door>,
+                names,
+                parts(),
+            )),
             api.serving(Edge::new(pcaps_door, parts())),
         ],
         ops: ops.serving(Edge::new(operations, parts())),
         iam,
         audit,
         usage,
+        s3_door,
         folder,
         supervisor,
         drain: config.drain,
@@ -416,6 +426,12 @@ impl System {
                     "the last uses of credentials could not be noted"
                 );
             }
+        }
+        if let Err(error) = self.s3_door.deliver_logs().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the last logs of buckets were not all delivered"
+            );
         }
         // What the last readers were given.
         if let Err(error) = self.usage.flush().await {

@@ -102,14 +102,14 @@ fn the_weight_of_each_operation() {
     assert_eq!(
         of(Weight::Change),
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors \
-         PutBucketLifecycleConfiguration DeleteBucketLifecycle PutBucketTagging DeleteBucketTagging PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
+         PutBucketLifecycleConfiguration DeleteBucketLifecycle PutBucketLogging PutBucketTagging DeleteBucketTagging PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
          DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption PutObjectLockConfiguration PutBucketAcl \
          RSPresignLink"
     );
     assert_eq!(
         of(Weight::Look),
         "ListBuckets GetBucketLocation GetBucketVersioning GetBucketCors GetBucketLifecycleConfiguration \
-         GetBucketTagging GetBucketPolicy \
+         GetBucketLogging GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
          GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload"

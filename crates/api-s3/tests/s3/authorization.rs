@@ -31,6 +31,8 @@ fn request(name: &str) -> Ask {
         ),
         "GetBucketLifecycleConfiguration" => get("/bucket?lifecycle"),
         "DeleteBucketLifecycle" => delete("/bucket?lifecycle"),
+        "PutBucketLogging" => put("/bucket?logging").body("<BucketLoggingStatus/>"),
+        "GetBucketLogging" => get("/bucket?logging"),
         "GetBucketPolicy" => get("/bucket?policy"),
         "PutBucketPolicy" => put("/bucket?policy").body(
             r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/none"}}"#,

@@ -18,6 +18,7 @@ mod keys;
 mod lifecycle;
 mod listing;
 mod lock;
+mod logging;
 mod multipart;
 mod noise;
 mod objects;

@@ -149,6 +149,16 @@ pub(super) fn read(from: &mut Reader) -> Config {
             ),
             duration_within((Duration::from_secs(1), Duration::from_hours(24)), "1s to 24h"),
         ),
+        logging_interval: from.value(
+            &setting(
+                "logging.interval",
+                "time",
+                "5m",
+                "How often the logs of buckets are delivered, 1s to 24h, and sooner when there is much. What waits is lost when the \
+                 process is killed; a stop delivers it.",
+            ),
+            duration_within((Duration::from_secs(1), Duration::from_hours(24)), "1s to 24h"),
+        ),
         audit: audit(from),
         drain: from.value(
             &setting(

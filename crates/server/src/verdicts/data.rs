@@ -162,6 +162,13 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketLifecycleConfiguration" => (Method::GET, "?lifecycle".to_owned(), Vec::new(), String::new()),
         "DeleteBucketLifecycle" => (Method::DELETE, "?lifecycle".to_owned(), Vec::new(), String::new()),
         "PutBucketLifecycleConfiguration" => (Method::PUT, "?lifecycle".to_owned(), Vec::new(), LIFECYCLE.to_owned()),
+        "GetBucketLogging" => (Method::GET, "?logging".to_owned(), Vec::new(), String::new()),
+        "PutBucketLogging" => (
+            Method::PUT,
+            "?logging".to_owned(),
+            Vec::new(),
+            "<BucketLoggingStatus/>".to_owned(),
+        ),
         "GetBucketPolicy" => (Method::GET, "?policy".to_owned(), Vec::new(), String::new()),
         "PutBucketPolicy" => (Method::PUT, "?policy".to_owned(), Vec::new(), bucket_policy(bucket)),
         "DeleteBucketPolicy" => (Method::DELETE, "?policy".to_owned(), Vec::new(), String::new()),
