@@ -37,7 +37,8 @@ pub(super) async fn run(
 ) -> Result<Response, Fault> {
     let (key, session_end) = key_of(call, given)?;
     let of = call.version(version.as_deref())?;
-    let (head, _) = extras.services.objects.head(&of, Selection::Whole).await?;
+    // One under a customer's key has no link: who follows it could not bring the key, which would have to be signed.
+    let (head, _) = extras.services.objects.head_with(&of, Selection::Whole, None).await?;
     call.confirm(&head)?;
     let until = expiration(&read(body).await?)?;
     if session_end.is_some_and(|end| until > end) {

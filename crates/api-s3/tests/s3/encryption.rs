@@ -511,3 +511,20 @@ async fn a_named_key_as_the_default() {
         managed()
     );
 }
+
+/// What takes no key does nothing with what needs one.
+#[tokio::test]
+async fn an_object_under_a_customers_key_is_neither_linked_nor_renamed() {
+    let server = Server::with_bucket().await;
+    server.ok(with_key(put(&key("k")).body("data"), KEY)).await;
+    server.ok(put(&key("managed")).header(SSE, "AES256").body("data")).await;
+    let link = |name: &str| post(&format!("{}?rs-presign=", key(name))).body("ExpirationDate=2026-01-03T00%3A00%3A00Z");
+    server.fails(link("k"), 400, "InvalidRequest").await;
+    server.ok(link("managed")).await;
+    let rename = |from: &str| put(&format!("{}?renameObject", key("new"))).header("x-amz-rename-source", from);
+    server.fails(rename("/bucket/k"), 400, "InvalidRequest").await;
+    server.ok(rename("/bucket/managed")).await;
+    let read = server.ok(get(&key("new"))).await;
+    assert_eq!((told(&read), read.body.as_slice()), (managed(), &b"data"[..]));
+    assert_eq!(server.ok(with_key(get(&key("k")), KEY)).await.body, b"data");
+}
