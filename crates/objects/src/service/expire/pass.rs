@@ -10,7 +10,7 @@ use crate::limits::{EXPIRY_PAGE, EXPIRY_PAGES_UNNOTED_MAX};
 use crate::records::{BucketId, BucketRecord, MarkerRecord, ObjectRecord, UploadRecord, VersionRecord};
 use crate::service::Objects;
 use crate::service::list_uploads::later;
-use crate::{ObjectError, SettingKind, UploadPath, keys};
+use crate::{Governance, Lock, ObjectError, SettingKind, UploadPath, keys};
 use baleen_meta::keys::{KeyWriter, Table, prefix_range};
 use baleen_meta::record::first_version;
 use baleen_meta::{Entry, Request, Scan, record};
@@ -63,6 +63,8 @@ const REMOVALS_AT_ONCE: usize = 64;
 enum Candidate {
     At(ObjectKey, Expiring),
     Upload(UploadPath),
+    /// It is due, and held.
+    Locked,
 }
 
 /// Whether a pass goes on.
@@ -292,6 +294,7 @@ enum Gone {
 async fn remove(objects: &Arc<Objects>, bucket: &Ruled, candidate: Candidate) -> Result<Option<Gone>, ObjectError> {
     let (key, expiring) = match candidate {
         Candidate::At(key, expiring) => (key, expiring),
+        Candidate::Locked => return Err(ObjectError::Locked),
         Candidate::Upload(path) => return Ok(objects.expire_upload(path).await?.then_some(Gone::Upload)),
     };
     let at = ObjectPath {
@@ -364,7 +367,15 @@ fn candidate(
             let is_due = match VersionRecord::since(&entry.value)? {
                 Some(since) => {
                     let needed = match VersionRecord::decode(&entry.value)? {
-                        VersionRecord::Object(object) => rules.newer_needed(&object.subject(key), since, now),
+                        VersionRecord::Object(object) => {
+                            let needed = rules.newer_needed(&object.subject(key), since, now);
+                            // Held for years, it would be tried in each pass until then.
+                            let is_held = Lock::from(object.lock).protects(now, Governance::Holds);
+                            if is_held && needed.is_some_and(|needed| needed <= newer) {
+                                return Ok(Some(Candidate::Locked));
+                            }
+                            needed
+                        }
                         VersionRecord::Marker(_) => rules.newer_needed_of_marker(key, since, now),
                     };
                     needed.is_some_and(|needed| needed <= newer)
