@@ -181,6 +181,21 @@ pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata
     })
 }
 
+/// The value of a header that may stand once; an empty one is none, as for the codec.
+pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Fault> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(Fault::invalid_argument(format!(
+            "The header {name} stands more than once."
+        )));
+    }
+    // What is no text is no value of ours.
+    Ok(value
+        .map(|value| value.to_str().unwrap_or("?"))
+        .filter(|text| !text.is_empty()))
+}
+
 /// What the request says about its body.
 pub(crate) fn expect<T>(request: &S3Request<T>) -> Result<Expect, Fault> {
     let headers = &request.headers;

@@ -14,6 +14,7 @@ use s3s::dto;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
+use crate::convert::single;
 use crate::fault::Fault;
 
 /// How a write asks for encryption by the store; where nothing is made, these headers mean nothing.
@@ -218,21 +219,6 @@ pub(crate) fn refuse_choice(headers: &HeaderMap) -> Result<(), Fault> {
             "{name} header is not supported for this operation."
         ))),
     }
-}
-
-/// The value of a header that may stand once; an empty one is none, as for the codec.
-fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str>, Fault> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(Fault::invalid_argument(format!(
-            "The header {name} stands more than once."
-        )));
-    }
-    // What is no text is no value of ours.
-    Ok(value
-        .map(|value| value.to_str().unwrap_or("?"))
-        .filter(|text| !text.is_empty()))
 }
 
 /// The first of the names that a header has.

@@ -8,6 +8,7 @@ use s3s::dto;
 use std::borrow::Cow;
 
 use crate::access::Call;
+use crate::convert::single;
 use crate::fault::Fault;
 
 pub(crate) const MODE: &str = "x-amz-object-lock-mode";
@@ -45,20 +46,6 @@ pub(crate) fn header_lock(headers: &HeaderMap) -> Result<Lock, Fault> {
         retention,
         legal_hold: hold,
     })
-}
-
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Fault> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(Fault::invalid_argument(format!(
-            "The header {name} stands more than once."
-        )));
-    }
-    // What is no text is no value of ours.
-    Ok(value
-        .map(|value| value.to_str().unwrap_or("?"))
-        .filter(|text| !text.is_empty()))
 }
 
 /// Modes are spelled in capitals only, as in AWS's schema.

@@ -30,6 +30,11 @@ impl Counted {
         Self::NoncurrentBytes,
         Self::Markers,
     ];
+
+    /// Where it is in [`Counted::ALL`]: their numbers are stored, and begin at 1.
+    pub(crate) const fn place(self) -> usize {
+        self as usize - 1
+    }
 }
 
 pub(crate) fn bucket(name: &BucketName) -> Vec<u8> {

@@ -1,11 +1,11 @@
 //! GetObject: whole, range or part, conditional.
 
-use baleen_objects::{ObjectError, OpenObject, Selection};
+use baleen_objects::{OpenObject, Selection};
 use s3s::dto::{ChecksumMode, GetObjectInput, GetObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, is_of_another, other_headers, selection};
+use super::reading::{check, content_range, describe, is_of_another, other_headers, selection, unserved};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{body_out, size};
@@ -42,15 +42,7 @@ pub(super) async fn run(
     }
     let opened = match opened {
         Ok(opened) => opened,
-        // A failed condition is told before a range that cannot be served.
-        Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(
-                &conditions,
-                &services.objects.head_with(&of, Selection::Whole, key).await?.0,
-            )?;
-            return Err(ObjectError::InvalidRange { size }.into());
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(unserved(services, (&of, key), &conditions, error).await),
     };
     let OpenObject { head, range, body } = opened;
     call.confirm(&head)?;

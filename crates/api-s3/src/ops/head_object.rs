@@ -1,12 +1,12 @@
 //! HeadObject.
 
-use baleen_objects::{ObjectError, Selection};
+use baleen_objects::Selection;
 use http::StatusCode;
 use s3s::dto::{ChecksumMode, HeadObjectInput, HeadObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, is_of_another, other_headers, selection};
+use super::reading::{check, content_range, describe, is_of_another, other_headers, selection, unserved};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::size;
@@ -37,15 +37,7 @@ pub(super) async fn run(
     }
     let (head, served) = match found {
         Ok(found) => found,
-        // A failed condition is told before a range that cannot be served.
-        Err(ObjectError::InvalidRange { size }) if !conditions.is_empty() => {
-            check(
-                &conditions,
-                &services.objects.head_with(&of, Selection::Whole, key).await?.0,
-            )?;
-            return Err(ObjectError::InvalidRange { size }.into());
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(unserved(services, (&of, key), &conditions, error).await),
     };
     call.confirm(&head)?;
     check(&conditions, &head)?;

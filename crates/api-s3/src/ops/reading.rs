@@ -44,6 +44,25 @@ pub(super) async fn is_of_another(
     }
 }
 
+/// Why nothing is served. A failed condition is told before a range that cannot be.
+pub(super) async fn unserved(
+    services: &Services,
+    (of, key): (&ObjectVersion, Option<&CustomerKey>),
+    conditions: &Conditions,
+    error: ObjectError,
+) -> Fault {
+    if matches!(error, ObjectError::InvalidRange { .. }) && !conditions.is_empty() {
+        let judged = match services.objects.head_with(of, Selection::Whole, key).await {
+            Ok((head, _)) => check(conditions, &head),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(fault) = judged {
+            return fault;
+        }
+    }
+    error.into()
+}
+
 /// `Content-Range` of an answer that is not the whole.
 pub(super) fn content_range(selection: Selection, served: ServedRange, size: u64) -> Option<String> {
     match selection {

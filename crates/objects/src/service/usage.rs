@@ -96,8 +96,11 @@ impl Drop for Meter {
     }
 }
 
-/// The sums of a bucket's counters.
-pub(super) async fn bucket_usage_in(snapshot: &Snapshot, bucket: BucketId) -> Result<BucketUsage, ObjectError> {
+/// The sums of a bucket's counters, in the order of [`Counted::ALL`].
+pub(super) async fn counter_sums(
+    snapshot: &Snapshot,
+    bucket: BucketId,
+) -> Result<[i128; Counted::ALL.len()], ObjectError> {
     let mut sums = [0; Counted::ALL.len()];
     for entry in scan_all(snapshot, &keys::counters(bucket)).await? {
         let value = counter::decode(&entry.value)?;
@@ -106,9 +109,14 @@ pub(super) async fn bucket_usage_in(snapshot: &Snapshot, bucket: BucketId) -> Re
             sums[at] += value;
         }
     }
+    Ok(sums)
+}
+
+/// What a bucket has, by its counters.
+pub(super) async fn bucket_usage_in(snapshot: &Snapshot, bucket: BucketId) -> Result<BucketUsage, ObjectError> {
+    let sums = counter_sums(snapshot, bucket).await?;
     let sum = |what: Counted| {
-        let at = Counted::ALL.iter().position(|counted| *counted as u8 == what as u8);
-        let sum = at.and_then(|at| u64::try_from(sums[at]).ok());
+        let sum = u64::try_from(sums[what.place()]).ok();
         sum.ok_or_else(|| ObjectError::corrupt("a bucket's counter is negative"))
     };
     Ok(BucketUsage {

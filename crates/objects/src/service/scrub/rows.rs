@@ -6,10 +6,11 @@ use crate::records::{
     BodyRecord, BucketId, BucketRecord, ExtentPage, LiveExtent, MarkerRecord, ObjectRecord, PartRecord, Piece, PieceAt,
     VersionRecord,
 };
-use crate::service::{Objects, Pages, scan_all};
+use crate::service::usage::counter_sums;
+use crate::service::{Objects, Pages};
 use crate::{ObjectError, Scrubbed};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Entry, Scan, Snapshot, counter, record};
+use baleen_meta::{Entry, Scan, Snapshot, record};
 use baleen_types::BucketName;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -221,9 +222,8 @@ impl Look<'_> {
             return;
         };
         for (what, by) in counts {
-            if let Some(at) = Counted::ALL.iter().position(|other| *other as u8 == *what as u8) {
-                sums[at] = sums[at].saturating_add(*by);
-            }
+            let sum = &mut sums[what.place()];
+            *sum = sum.saturating_add(*by);
         }
     }
 
@@ -245,7 +245,7 @@ impl Look<'_> {
                     match record::decode::<ExtentPage>(&value) {
                         Ok(page) => {
                             self.pieces(of, &page.pieces).await?;
-                            stored += sum(&page.pieces);
+                            stored = sum(&page.pieces).saturating_add(stored);
                         }
                         Err(error) => {
                             self.found.tell(of.to_owned(), error.to_string());
@@ -298,7 +298,7 @@ impl Look<'_> {
         }
         for (bucket, sums) in std::mem::take(&mut self.counted) {
             let name = self.names.get(&bucket).map(ToString::to_string).unwrap_or_default();
-            let kept = match self.kept(bucket).await {
+            let kept = match counter_sums(self.snapshot, bucket).await {
                 Err(ObjectError::Corrupt(why)) => {
                     self.found.tell(name, why.to_string());
                     continue;
@@ -313,18 +313,6 @@ impl Look<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What the counters of a bucket say.
-    async fn kept(&self, bucket: BucketId) -> Result<[i128; Counted::ALL.len()], ObjectError> {
-        let mut kept = [0; Counted::ALL.len()];
-        for entry in scan_all(self.snapshot, &keys::counters(bucket)).await? {
-            let what = keys::counted(&entry.key)?;
-            if let Some(at) = Counted::ALL.iter().position(|counted| *counted as u8 == what) {
-                kept[at] += counter::decode(&entry.value)?;
-            }
-        }
-        Ok(kept)
     }
 }
 
