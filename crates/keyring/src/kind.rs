@@ -183,6 +183,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureUnfinished
         | Table::CaptureTaskByTime
         | Table::CaptureActive
+        | Table::EncryptionKeyName
         | Table::OwnershipByDestination
         | Table::OwnershipNewest => false,
     }

@@ -27,6 +27,14 @@ pub(crate) fn row(account: AccountId, name: &str) -> Vec<u8> {
     KeyWriter::new(Table::EncryptionKey).u64(account.as_u64()).tail(name)
 }
 
+/// The mark that there is a key of this name: written in the commit that makes the key, so that one which is lost is known to
+/// be, and no other is made in its place. With an empty name, the prefix of all marks of an account.
+pub(crate) fn mark(account: AccountId, name: &str) -> Vec<u8> {
+    KeyWriter::new(Table::EncryptionKeyName)
+        .u64(account.as_u64())
+        .tail(name)
+}
+
 /// The name in the key of a row.
 pub(crate) fn name_of(row: &[u8]) -> Result<&str, baleen_meta::Error> {
     let mut reader = KeyReader::new(row, Table::EncryptionKey)?;

@@ -1,13 +1,14 @@
 //! The service.
 
 use crate::limits::{ATTEMPTS_MAX, KEYS_PER_ACCOUNT_MAX, VERSIONS_PER_KEY_MAX};
-use crate::record::{StoredKey, StoredVersion, context, id, name_of, row};
+use crate::record::{StoredKey, StoredVersion, context, id, mark, name_of, row};
 use crate::{EncryptionContext, Error, KeyName, KeyReference};
 use baleen_meta::{Meta, Request, Scan, record};
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::Sealer;
 use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey};
 use baleen_types::{AccountId, Timestamp};
+use bytes::Bytes;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -54,6 +55,13 @@ pub struct KeyVersion {
     pub key: BaseKey,
 }
 
+/// A key as it was read.
+struct FoundKey {
+    stored: Bytes,
+    key: StoredKey,
+    is_marked: bool,
+}
+
 impl Kms {
     /// Builds the service.
     pub fn new(parts: Parts) -> Arc<Self> {
@@ -73,6 +81,8 @@ impl Kms {
         }
         let made = self.first(account, name, description);
         if !self.put_new(account, name, &made).await? {
+            // Or one was there and is gone, which is told by looking.
+            self.read(account, name).await?;
             return Err(Error::AlreadyExists(name.clone()));
         }
         Ok(info(name.clone(), &made))
@@ -128,7 +138,8 @@ impl Kms {
     /// it is not there.
     ///
     /// # Errors
-    /// `NoSuchKey`, `Disabled`.
+    /// `NoSuchKey`, `Disabled`; `Damaged` also when there was such a key and it is gone: what it sealed would be lost without a
+    /// word if another one took its place.
     pub async fn newest(
         &self,
         account: AccountId,
@@ -143,13 +154,17 @@ impl Kms {
             }
         };
         let stored = match self.read(account, &name).await? {
-            Some((_, stored)) => stored,
+            Some(found) => {
+                if !found.is_marked {
+                    self.put_mark(account, &name, &found).await?;
+                }
+                found.key
+            }
             None if name.as_str() == KeyName::DEFAULT => {
                 let made = self.first(account, &name, "made for encryption without a named key");
                 // Whoever comes first makes it.
                 self.put_new(account, &name, &made).await?;
-                let (_, stored) = self.read(account, &name).await?.ok_or(Error::Busy)?;
-                stored
+                self.read(account, &name).await?.ok_or(Error::Busy)?.key
             }
             None => return Err(Error::NoSuchKey(name.to_string())),
         };
@@ -169,8 +184,8 @@ impl Kms {
         bound: &EncryptionContext,
     ) -> Result<BaseKey, Error> {
         let found = self.read(account, name).await?;
-        let (_, stored) = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
-        self.open(account, name, (&stored, version), bound)
+        let found = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
+        self.open(account, name, (&found.key, version), bound)
     }
 
     /// Deletes all keys of an account, for good and with all that is encrypted under them; returns their number.
@@ -179,17 +194,25 @@ impl Kms {
     /// The store fails.
     pub async fn purge_account(&self, account: AccountId) -> Result<usize, Error> {
         let mut gone = 0;
-        loop {
-            let rows = self.0.meta.scan(Scan::prefix(&row(account, "")).keys_only()).await?;
-            if rows.is_empty() {
-                return Ok(gone);
+        // Each key with its mark, and then the marks of those that were lost.
+        for prefix in [row(account, ""), mark(account, "")] {
+            loop {
+                let rows = self.0.meta.scan(Scan::prefix(&prefix).keys_only()).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                let mut request = Request::new();
+                for entry in &rows {
+                    if let Ok(name) = name_of(&entry.key) {
+                        gone += 1;
+                        request = request.delete(mark(account, name));
+                    }
+                    request = request.delete(entry.key.to_vec());
+                }
+                self.0.meta.commit(request).await?;
             }
-            gone += rows.len();
-            let request = rows
-                .into_iter()
-                .fold(Request::new(), |request, entry| request.delete(entry.key.to_vec()));
-            self.0.meta.commit(request).await?;
         }
+        Ok(gone)
     }
 
     fn open(
@@ -231,16 +254,42 @@ impl Kms {
     }
 
     async fn put_new(&self, account: AccountId, name: &KeyName, key: &StoredKey) -> Result<bool, Error> {
-        let row = row(account, name.as_str());
-        let request = Request::new().absent(row.clone()).put(row, record::encode(key)?);
+        let (row, mark) = (row(account, name.as_str()), mark(account, name.as_str()));
+        let request = Request::new()
+            .absent(row.clone())
+            .absent(mark.clone())
+            .put(row, record::encode(key)?)
+            .put(mark, Bytes::new());
         Ok(self.0.meta.commit(request).await?.is_committed())
     }
 
-    async fn read(&self, account: AccountId, name: &KeyName) -> Result<Option<(Vec<u8>, StoredKey)>, Error> {
-        let Some(stored) = self.0.meta.get(&row(account, name.as_str())).await? else {
-            return Ok(None);
+    /// Marks a key that was made before keys were marked.
+    async fn put_mark(&self, account: AccountId, name: &KeyName, found: &FoundKey) -> Result<(), Error> {
+        let request = Request::new()
+            .unchanged(row(account, name.as_str()), Some(found.stored.clone()))
+            .put(mark(account, name.as_str()), Bytes::new());
+        // If it was changed meanwhile, it is marked when it is used next.
+        self.0.meta.commit(request).await?;
+        Ok(())
+    }
+
+    async fn read(&self, account: AccountId, name: &KeyName) -> Result<Option<FoundKey>, Error> {
+        let rows = [row(account, name.as_str()), mark(account, name.as_str())];
+        let mut read = self.0.meta.get_many(&rows).await?.into_iter();
+        let (stored, mark) = (read.next().flatten(), read.next().flatten());
+        let Some(stored) = stored else {
+            return match mark {
+                None => Ok(None),
+                Some(_) => Err(damaged(format!(
+                    "the encryption key {name} of account {account} is gone"
+                ))),
+            };
         };
-        Ok(Some((stored.to_vec(), record::decode(&stored)?)))
+        Ok(Some(FoundKey {
+            key: record::decode(&stored)?,
+            stored,
+            is_marked: mark.is_some(),
+        }))
     }
 
     async fn change(
@@ -251,12 +300,13 @@ impl Kms {
     ) -> Result<KeyInfo, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.read(account, name).await?;
-            let (before, mut key) = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
+            let FoundKey { stored, mut key, .. } = found.ok_or_else(|| Error::NoSuchKey(name.to_string()))?;
             change(&mut key)?;
             let row = row(account, name.as_str());
             let request = Request::new()
-                .unchanged(row.clone(), Some(before.into()))
-                .put(row, record::encode(&key)?);
+                .unchanged(row.clone(), Some(stored))
+                .put(row, record::encode(&key)?)
+                .put(mark(account, name.as_str()), Bytes::new());
             if self.0.meta.commit(request).await?.is_committed() {
                 return Ok(info(name.clone(), &key));
             }

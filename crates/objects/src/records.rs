@@ -28,6 +28,7 @@ mod body;
 mod encryption;
 mod lock;
 mod v1;
+mod v2;
 mod versions;
 
 pub(crate) use acl::AclRecord;
@@ -68,22 +69,27 @@ pub(crate) struct BucketRecord {
     /// Another number after every change of the bucket's settings, so that whoever keeps what was made of them sees that it
     /// is old.
     pub(crate) revision: u64,
+    /// Whether a key was made for its objects. Written in the commit of the key and never taken back, so that a key which is
+    /// lost is known to be lost, and no other is made in its place.
+    pub(crate) has_key: bool,
 }
 
 impl Record for BucketRecord {
     const NAME: &'static str = "bucket";
-    const VERSION: u8 = 2;
-    type Before = v1::BucketRecord;
-    fn migrate(before: v1::BucketRecord) -> Self {
+    const VERSION: u8 = 3;
+    type Before = v2::BucketRecord;
+    fn migrate(before: v2::BucketRecord) -> Self {
         Self {
             id: before.id,
             owner: before.owner,
             region: before.region,
             created_ns: before.created_ns,
-            versioning: VersioningRecord::Never,
-            object_lock: None,
-            settings: 0,
-            revision: 0,
+            versioning: before.versioning,
+            object_lock: before.object_lock,
+            settings: before.settings,
+            revision: before.revision,
+            // It may have one, and is marked when that is used.
+            has_key: false,
         }
     }
 }

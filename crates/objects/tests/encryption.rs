@@ -506,6 +506,77 @@ async fn a_bucket_has_one_key_which_goes_with_it() {
     assert_eq!(rows().await, 0);
 }
 
+/// F15: bodies are sealed under the lost key, and another one in its place would hide that.
+#[tokio::test]
+async fn a_lost_key_of_a_bucket_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(folder.path(), Mode::ByDefault).await;
+    let managed = |key: &str| PutObject {
+        encrypt: Encrypt::Managed,
+        ..put_of(key, &pattern(1000, 1))
+    };
+    store.objects.put(managed("a")).await.unwrap();
+    let upload = store.begin("parts").await;
+    let row = store.meta.scan(Scan::prefix(b"8")).await.unwrap().remove(0);
+    let everything = async || store.meta.scan(Scan::prefix(&[])).await.unwrap();
+    let whole = everything().await;
+    let lose = Request::new().delete(row.key.to_vec());
+    assert!(store.meta.commit(lose).await.unwrap().is_committed());
+    let lost = everything().await;
+    let more = CreateUpload {
+        at: at("more"),
+        headers: ObjectHeaders::default(),
+        lock: baleen_objects::Lock::default(),
+        tags: Tags::default(),
+        checksum_algorithm: None,
+        checksum_kind: None,
+        acl: baleen_types::Acl::default(),
+        encrypt: Encrypt::Managed,
+    };
+    for refused in [
+        store.objects.put(managed("b")).await.map(drop),
+        store.objects.put(managed("a")).await.map(drop),
+        store.put("by default", &pattern(100, 1)).await.map(drop),
+        store.put("long", &pattern(500_000, 1)).await.map(drop),
+        store.put_part(&upload, 1, &pattern(100, 1)).await.map(drop),
+        store.objects.create_upload(more).await.map(drop),
+        store.get("a").await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(ObjectError::Corrupt(_))), "{refused:?}");
+    }
+    assert_eq!(everything().await, lost, "nothing was changed");
+    let restore = Request::new().put(row.key.to_vec(), row.value);
+    assert!(store.meta.commit(restore).await.unwrap().is_committed());
+    assert_eq!(everything().await, whole);
+    assert!(store.get("a").await.unwrap() == pattern(1000, 1));
+}
+
+/// A store of an earlier release has keys, and buckets that do not say so.
+#[tokio::test]
+async fn a_bucket_from_before_is_marked_when_its_key_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(folder.path(), Mode::Plain).await;
+    let managed = || PutObject {
+        encrypt: Encrypt::Managed,
+        ..put_of("a", &pattern(1000, 1))
+    };
+    store.objects.put(managed()).await.unwrap();
+    let stored = async || store.meta.scan(Scan::prefix(b"B")).await.unwrap().remove(0);
+    let marked = stored().await;
+    // Of version 2, which ends where the mark is.
+    let mut before = marked.value[..marked.value.len() - 1].to_vec();
+    before[0] = 2;
+    let put = Request::new().put(marked.key.to_vec(), before);
+    assert!(store.meta.commit(put).await.unwrap().is_committed());
+    assert!(store.get("a").await.unwrap() == pattern(1000, 1));
+    let writes = (0..8).map(|_| store.objects.put(managed()));
+    for written in futures::future::join_all(writes).await {
+        written.unwrap();
+    }
+    assert_eq!(stored().await, marked);
+    assert_eq!(store.meta.scan(Scan::prefix(b"8")).await.unwrap().len(), 1);
+}
+
 /// A change of the master key seals one key for each bucket anew, however many objects are in it.
 #[tokio::test]
 async fn a_change_of_the_master_key_touches_no_object() {

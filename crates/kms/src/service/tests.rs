@@ -1,5 +1,6 @@
 use super::*;
 use crate::SEALED;
+use crate::record::mark as mark_row;
 use baleen_keyring::{KeyFile, Keyring};
 use baleen_runtime::{ManualClock, SeededEntropy};
 use std::time::Duration;
@@ -129,6 +130,59 @@ async fn the_default_key_is_made_once_and_by_nobody() {
     assert_eq!(mark(&one.unwrap().key), mark(&other.unwrap().key));
     let listed = kms.list(account(1)).await.unwrap();
     assert_eq!((listed.len(), listed[0].name.as_str()), (1, "aws/s3"));
+}
+
+/// Bodies are sealed under a lost key, and another one in its place would hide that.
+#[tokio::test]
+async fn a_lost_key_is_never_replaced() {
+    let Bench { kms, meta, .. } = bench().await;
+    let (me, named) = (account(1), name("evidence"));
+    kms.create(me, &named, "").await.unwrap();
+    kms.newest(me, None, &none()).await.unwrap();
+    for lost in [&KeyName::of_default(), &named] {
+        let key = row(me, lost.as_str());
+        let stored = meta.get(&key).await.unwrap().unwrap();
+        meta.commit(Request::new().delete(key.clone())).await.unwrap();
+        let before = meta.scan(Scan::prefix(&[])).await.unwrap();
+        let reference = KeyReference::parse(lost.as_str());
+        let refused = [
+            kms.newest(me, (*lost == named).then_some(&reference), &none())
+                .await
+                .map(drop),
+            kms.open_version(me, (lost, 1), &none()).await.map(drop),
+            kms.rotate(me, lost).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Err(Error::Damaged(_))), "{lost}: {refused:?}");
+        }
+        let made = kms.create(me, &named, "").await;
+        assert!(
+            matches!(made, Err(Error::Damaged(_) | Error::AlreadyExists(_))),
+            "{made:?}"
+        );
+        assert_eq!(meta.scan(Scan::prefix(&[])).await.unwrap(), before);
+        meta.commit(Request::new().put(key, stored)).await.unwrap();
+        assert!(kms.open_version(me, (lost, 1), &none()).await.is_ok());
+    }
+    // What is left of a lost key goes with its account.
+    meta.commit(Request::new().delete(row(me, "evidence"))).await.unwrap();
+    assert_eq!(kms.purge_account(me).await.unwrap(), 1);
+    assert_eq!(meta.scan(Scan::prefix(&mark_row(me, ""))).await.unwrap(), []);
+    kms.create(me, &named, "").await.unwrap();
+}
+
+/// A store of an earlier release has keys without marks.
+#[tokio::test]
+async fn a_key_from_before_is_marked_when_it_is_used() {
+    let Bench { kms, meta, .. } = bench().await;
+    let (me, mark) = (account(1), mark_row(account(1), KeyName::DEFAULT));
+    let made = kms.newest(me, None, &none()).await.unwrap();
+    meta.commit(Request::new().delete(mark.clone())).await.unwrap();
+    kms.open_version(me, (&made.name, 1), &none()).await.unwrap();
+    assert_eq!(meta.get(&mark).await.unwrap(), None, "reading changes nothing");
+    let found = kms.newest(me, None, &none()).await.unwrap();
+    assert_eq!(self::mark(&found.key), self::mark(&made.key));
+    assert!(meta.get(&mark).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -150,6 +150,9 @@ tables! {
     OwnershipNewest = b'x' Account,
     /// `0` account id, key name: a named key under which objects are encrypted, its versions sealed.
     EncryptionKey = b'0' Account,
+    /// `1` account id, key name: nothing; there is such an encryption key. A name without its key is a key that was lost, and
+    /// none is made in its place.
+    EncryptionKeyName = b'1' Account,
     /// `Y` name: facts about the store itself, such as its format and its id.
     System = b'Y' Store,
 }

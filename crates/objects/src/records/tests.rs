@@ -228,6 +228,7 @@ fn how_a_bucket_locks_is_kept() {
         object_lock: Some(ObjectLock { default_retention }.into()),
         settings: 0,
         revision: 0,
+        has_key: false,
     };
     let default = |mode, period| Some(DefaultRetention::new(mode, period).unwrap());
     for (default, bytes) in [
@@ -242,9 +243,18 @@ fn how_a_bucket_locks_is_kept() {
         ),
     ] {
         let encoded = record::encode(&bucket(default)).unwrap();
-        assert_eq!(hex::encode(&encoded), format!("02070901720a01{bytes}0000"));
+        assert_eq!(hex::encode(&encoded), format!("03070901720a01{bytes}000000"));
         assert_eq!(record::decode::<BucketRecord>(&encoded).unwrap(), bucket(default));
+        let second = hex::decode(format!("02070901720a01{bytes}0000")).unwrap();
+        assert_eq!(record::decode::<BucketRecord>(&second).unwrap(), bucket(default));
     }
+    let with_key = BucketRecord {
+        has_key: true,
+        ..bucket(None)
+    };
+    let encoded = record::encode(&with_key).unwrap();
+    assert_eq!(hex::encode(&encoded), "03070901720a010100000001");
+    assert_eq!(record::decode::<BucketRecord>(&encoded).unwrap(), with_key);
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Objects {
             object_lock: new.object_lock.then(ObjectLockRecord::default),
             settings: settings.0.iter().fold(0, |kinds, (kind, _)| kinds | kind.bit()),
             revision: 0,
+            has_key: false,
         };
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             if let Some(stored) = self.meta.get(&key).await? {

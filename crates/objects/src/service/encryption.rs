@@ -120,7 +120,7 @@ impl Objects {
     ) -> Result<Option<Sealing>, ObjectError> {
         let base = match (encryption, key) {
             (EncryptionRecord::No, _) => return Ok(None),
-            (EncryptionRecord::Managed, _) => self.make_bucket_key(name, bucket.id).await?,
+            (EncryptionRecord::Managed, _) => self.make_bucket_key(name, bucket).await?,
             (EncryptionRecord::Kms(kms), _) => self.named_key(bucket, kms).await?,
             (EncryptionRecord::Customer { .. }, Some(key)) => key.0.clone(),
             (EncryptionRecord::Customer { .. }, None) => return Err(ObjectError::KeyMissing),
@@ -143,8 +143,7 @@ impl Objects {
             (EncryptionRecord::No, _) => Ok(None),
             (EncryptionRecord::Managed, _) => {
                 let key = self.bucket_key(bucket.id).await?;
-                let key = key.ok_or_else(|| ObjectError::corrupt("the key of a bucket is gone"))?;
-                Ok(Some(key))
+                Ok(Some(key.ok_or_else(key_is_gone)?))
             }
             (EncryptionRecord::Kms(kms), _) => Ok(Some(self.named_key(bucket, kms).await?)),
             (EncryptionRecord::Customer { .. }, key) => Ok(key.map(|key| key.0.clone())),
@@ -168,43 +167,72 @@ impl Objects {
     }
 
     async fn bucket_key(&self, bucket: BucketId) -> Result<Option<BaseKey>, ObjectError> {
-        let Some(stored) = self.meta.get(&keys::bucket_key(bucket)).await? else {
-            return Ok(None);
-        };
-        let stored: BucketKeyRecord = record::decode(&stored)?;
+        let stored = self.meta.get(&keys::bucket_key(bucket)).await?;
+        stored.map(|stored| self.open_bucket_key(bucket, &stored)).transpose()
+    }
+
+    pub(super) fn open_bucket_key(&self, bucket: BucketId, stored: &[u8]) -> Result<BaseKey, ObjectError> {
+        let stored: BucketKeyRecord = record::decode(stored)?;
         let id = bucket.0.to_string();
         let secret = self.sealer.open(BucketKeyRecord::context(&id), &stored.sealed);
         let key = secret.and_then(|secret| BaseKey::from_secret(&secret, MANAGED));
-        key.map(Some).map_err(ObjectError::corrupt)
+        key.map_err(ObjectError::corrupt)
     }
 
-    async fn make_bucket_key(&self, name: &BucketName, bucket: BucketId) -> Result<BaseKey, ObjectError> {
+    /// The key of a bucket, which is made if it has never had one. One that it had and that is gone is damage: what it sealed
+    /// would be lost without a word if another took its place.
+    async fn make_bucket_key(&self, name: &BucketName, bucket: &OpenBucket) -> Result<BaseKey, ObjectError> {
+        if bucket.record.has_key {
+            let key = self.bucket_key(bucket.id).await?;
+            return key.ok_or_else(key_is_gone);
+        }
+        let row = keys::bucket_key(bucket.id);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            if let Some(key) = self.bucket_key(bucket).await? {
-                return Ok(key);
-            }
-            let open = self.open_bucket(name).await?;
-            if open.id != bucket {
+            let rows = [bucket.key.clone(), row.clone()];
+            let mut read = self.meta.get_many(&rows).await?.into_iter();
+            let (stored, key_row) = (read.next().flatten(), read.next().flatten());
+            let OpenBucket {
+                id, stored, mut record, ..
+            } = OpenBucket::new(name, bucket.key.clone(), stored)?;
+            if id != bucket.id {
                 return Err(ObjectError::NoSuchBucket(name.clone()));
             }
-            let mut bytes = Zeroizing::new([0; BASE_KEY_BYTES]);
-            self.entropy.fill(&mut *bytes);
-            let key = BaseKey::new(bytes, MANAGED);
-            let id = bucket.0.to_string();
-            let context = BucketKeyRecord::context(&id);
-            let sealed = self.sealer.seal(context, &key.to_secret(), self.entropy.bytes());
-            let row = keys::bucket_key(bucket);
             // With the bucket, or a key would be left behind by one that goes meanwhile.
-            let commit = Request::new()
-                .unchanged(open.key, Some(open.stored))
-                .absent(row.clone())
-                .put(row, record::encode(&BucketKeyRecord { sealed })?);
+            let marking = Request::new()
+                .unchanged(bucket.key.clone(), Some(stored))
+                .unchanged(row.clone(), key_row.clone());
+            let (key, mut commit) = match (key_row, record.has_key) {
+                (Some(found), true) => return self.open_bucket_key(bucket.id, &found),
+                (None, true) => return Err(key_is_gone()),
+                // It was made before buckets were marked.
+                (Some(found), false) => (self.open_bucket_key(bucket.id, &found)?, marking),
+                (None, false) => {
+                    let (key, sealed) = self.new_bucket_key(bucket.id);
+                    (key, marking.put(row.clone(), record::encode(&sealed)?))
+                }
+            };
+            record.has_key = true;
+            commit = commit.put(bucket.key.clone(), record::encode(&record)?);
             if self.meta.commit(commit).await?.is_committed() {
                 return Ok(key);
             }
         }
         Err(ObjectError::Contended)
     }
+
+    fn new_bucket_key(&self, bucket: BucketId) -> (BaseKey, BucketKeyRecord) {
+        let mut bytes = Zeroizing::new([0; BASE_KEY_BYTES]);
+        self.entropy.fill(&mut *bytes);
+        let key = BaseKey::new(bytes, MANAGED);
+        let id = bucket.0.to_string();
+        let context = BucketKeyRecord::context(&id);
+        let sealed = self.sealer.seal(context, &key.to_secret(), self.entropy.bytes());
+        (key, BucketKeyRecord { sealed })
+    }
+}
+
+fn key_is_gone() -> ObjectError {
+    ObjectError::corrupt("the key of a bucket is gone")
 }
 
 /// Whether writes that do not say otherwise are encrypted.
