@@ -151,7 +151,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::FeedHead
         | Table::Queue
         | Table::Garbage
-        | Table::ReplicationAck
+        | Table::CopyDue
         | Table::Lease
         | Table::Account
         | Table::AccountByProject

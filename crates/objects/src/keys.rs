@@ -5,7 +5,7 @@ use crate::records::{BucketId, PieceAt, VersionBytes};
 use baleen_blob::{BlobId, Place};
 use baleen_meta::CommitterId;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, UploadId};
+use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, RegionName, UploadId};
 
 /// What a bucket's counters count.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +188,16 @@ pub(crate) fn extent(place: Place, id: BlobId) -> Vec<u8> {
         Place::Segment { segment, offset } => segment_extents(segment).u64(offset).finish(),
         Place::File => file_extent(id),
     }
+}
+
+/// The note that an extent is to be looked at in a region.
+pub(crate) fn copy_due(region: &RegionName, id: BlobId) -> Vec<u8> {
+    copies_due(region).fixed(id.as_bytes()).finish()
+}
+
+/// The beginning of the keys of all such notes of a region.
+pub(crate) fn copies_due(region: &RegionName) -> KeyWriter {
+    KeyWriter::new(Table::CopyDue).text(region.as_str())
 }
 
 pub(crate) fn extent_page(object: [u8; 16], page: u32) -> Vec<u8> {

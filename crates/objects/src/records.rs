@@ -25,6 +25,7 @@ macro_rules! mirrors {
 
 mod acl;
 mod body;
+mod copies;
 mod encryption;
 mod lock;
 mod v1;
@@ -36,6 +37,7 @@ pub(crate) use body::{
     BodyRecord, ExtentPage, LiveExtent, PAGE_PIECES_MAX, Piece, PieceAt, RECORD_PIECES_MAX, decode_inline,
     encode_inline,
 };
+pub(crate) use copies::CopyDue;
 pub use encryption::SEALED;
 pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord, KmsRecord};
 pub(crate) use lock::{LockRecord, ObjectLockRecord};

@@ -8,6 +8,7 @@ mod commit;
 mod complete;
 mod copy;
 mod create_upload;
+mod elsewhere;
 mod encryption;
 mod expire;
 mod get;
@@ -34,6 +35,7 @@ pub use expire::Expired;
 pub use purge::Purged;
 pub use sweep::Swept;
 
+use self::elsewhere::Regions;
 use self::lifecycle::Compiled;
 use crate::keys;
 use crate::records::{BucketId, BucketRecord, VersioningRecord};
@@ -108,6 +110,7 @@ pub struct Objects {
     queues: Vec<Mutex<()>>,
     usage: Arc<Usage>,
     lifecycles: Compiled,
+    regions: Regions,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -139,6 +142,7 @@ impl Objects {
             kms,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
             lifecycles: Compiled::default(),
+            regions: Regions::default(),
         })
     }
 

@@ -67,8 +67,8 @@ tables! {
     Queue = b'Q' Passing,
     /// `G` kind, id: what a commit left behind because it is too much for one request; a collector removes it.
     Garbage = b'G' Passing,
-    /// `S` bucket id, object key, version, region: replication acknowledgements while incomplete.
-    ReplicationAck = b'S' Hanging,
+    /// `S` region, blob id: an extent to be looked at in a region, where its copy has to be, or to go.
+    CopyDue = b'S' Hanging,
     /// `L` name: leases of singletons.
     Lease = b'L' Store,
     /// `A` account id: a customer with its project id. Kept, so that the id is never given out again.

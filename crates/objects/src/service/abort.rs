@@ -29,12 +29,14 @@ impl Objects {
                 .await?
                 .ok_or_else(|| no_such_upload(path.upload))?;
             let mut request = upload.end(path)?;
+            let elsewhere = self.regions.everywhere().of_many(upload.parts.len());
             let mut freed = Vec::new();
             for part in upload.parts.values() {
-                request = detach(request, &part.piece, &mut freed);
+                request = detach(request, &part.piece, &mut freed, &elsewhere);
             }
             if self.meta.commit(request).await?.is_committed() {
                 self.blobs.release(freed);
+                self.regions.hint();
                 return Ok(());
             }
         }

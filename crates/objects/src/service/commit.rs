@@ -174,7 +174,8 @@ impl Objects {
             let present = self.present(&at, id).await?;
             check_condition(&condition, &present, &becomes)?;
             let now = self.clock.now();
-            let mut step = Step::new(Guard { now, governance });
+            let elsewhere = self.elsewhere(&present.bucket.record).await?;
+            let mut step = Step::new(Guard { now, governance }, elsewhere);
             let done = match &mut becomes {
                 Becomes::Object(object, _) => {
                     object.version = self.version_after(&present);
@@ -207,6 +208,7 @@ impl Objects {
             match self.meta.commit(request.and(also.clone())).await? {
                 Outcome::Committed => {
                     self.blobs.release(step.freed);
+                    self.regions.hint();
                     self.collect_dead(step.dead_pages).await;
                     return Ok(Changed::Done(done));
                 }

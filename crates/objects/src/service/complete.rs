@@ -1,6 +1,7 @@
 //! Completing an upload: one commit which makes the object and ends the upload.
 
 use super::commit::{Becomes, Change, Changed, Failure};
+use super::elsewhere::Elsewhere;
 use super::put::in_own_task;
 use super::put_part::check_part_key;
 use super::step::detach;
@@ -63,7 +64,8 @@ impl Objects {
                 modified_ns: self.clock.now().as_nanos(),
                 encryption: upload.record.encryption.clone(),
             };
-            let (also, freed) = completion(path, &upload, &assembled, &completed)?;
+            let elsewhere = self.elsewhere(&bucket.record).await?.of_many(upload.parts.len());
+            let (also, freed) = completion((path, &upload), &assembled, &completed, &elsewhere)?;
             let object = object_of(&upload, &assembled, &completed, path);
             let expiry = self.expiry_of(&bucket, path.at.key.as_str(), &object).await?;
             let change = Change {
@@ -183,10 +185,10 @@ fn object_of(
 
 /// What a completion writes besides the object's record, and the extents of the parts which were not listed.
 fn completion(
-    path: &UploadPath,
-    upload: &OpenUpload,
+    (path, upload): (&UploadPath, &OpenUpload),
     assembled: &Assembled,
     completed: &CompletedRecord,
+    elsewhere: &Elsewhere,
 ) -> Result<(Request, Vec<baleen_blob::Extent>), ObjectError> {
     let mut request = upload.end(path)?;
     if pages_of(&assembled.pieces) > 0 {
@@ -205,7 +207,7 @@ fn completion(
     for (number, part) in &upload.parts {
         // Both ascend.
         if listed.next_if_eq(number).is_none() {
-            request = detach(request, &part.piece, &mut freed);
+            request = detach(request, &part.piece, &mut freed, elsewhere);
         }
     }
     let request = request.put(keys::completed_upload(path.upload), record::encode(completed)?);

@@ -168,12 +168,14 @@ impl Objects {
                 return Ok(false);
             }
             let mut request = upload.end(path)?.unchanged(bucket.key, Some(bucket.stored));
+            let elsewhere = self.elsewhere(&bucket.record).await?.of_many(upload.parts.len());
             let mut freed = Vec::new();
             for part in upload.parts.values() {
-                request = detach(request, &part.piece, &mut freed);
+                request = detach(request, &part.piece, &mut freed, &elsewhere);
             }
             if self.meta.commit(request).await?.is_committed() {
                 self.blobs.release(freed);
+                self.regions.hint();
                 return Ok(true);
             }
         }

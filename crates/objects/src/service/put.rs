@@ -108,13 +108,14 @@ impl Objects {
             version: None,
             expiry: self.expiry_of(bucket, new.at.key.as_str(), &record).await?,
         };
+        let elsewhere = self.elsewhere(&bucket.record).await?;
         let change = Change {
             at: new.at,
             bucket: bucket.id,
             condition: new.condition,
             becomes: Becomes::Object(Box::new(record), new.source),
             governance: Governance::Holds,
-            also: attach(Request::new(), &piece, ingested.inline.as_ref())?,
+            also: attach(Request::new(), &piece, ingested.inline.as_ref(), &elsewhere)?,
         };
         let this = Arc::clone(self);
         let written = ingested.written;

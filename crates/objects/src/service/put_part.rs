@@ -1,6 +1,7 @@
 //! Storing one part of an upload.
 
 use super::commit::{Failure, settle, submit};
+use super::elsewhere::Elsewhere;
 use super::encryption::Sealing;
 use super::ingest::{Incoming, Ingested};
 use super::list_uploads::part_of;
@@ -21,6 +22,7 @@ struct Target {
     upload: UploadId,
     key: Vec<u8>,
     stored: Bytes,
+    elsewhere: Elsewhere,
 }
 
 impl Objects {
@@ -84,6 +86,7 @@ impl Objects {
             upload: path.upload,
             key,
             stored,
+            elsewhere: self.elsewhere(&bucket.record).await?,
         };
         let this = Arc::clone(self);
         let commit = async move {
@@ -119,14 +122,20 @@ impl Objects {
                 .put(key.clone(), record::encode(&part)?)
                 // Completions and aborts look at this instead of at each part: so they see a part that came in between.
                 .add(keys::part_changes(target.upload), 1);
-            request = attach(request, &part.piece, inline.as_ref())?;
+            request = attach(request, &part.piece, inline.as_ref(), &target.elsewhere)?;
             let mut freed = Vec::new();
             if let Some(old) = old {
-                request = detach(request, &record::decode::<PartRecord>(&old)?.piece, &mut freed);
+                request = detach(
+                    request,
+                    &record::decode::<PartRecord>(&old)?.piece,
+                    &mut freed,
+                    &target.elsewhere,
+                );
             }
             match self.meta.commit(request).await? {
                 Outcome::Committed => {
                     self.blobs.release(freed);
+                    self.regions.hint();
                     return Ok(());
                 }
                 Outcome::Conflict { key } if key == target.key => {

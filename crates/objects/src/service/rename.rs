@@ -63,7 +63,8 @@ impl Objects {
             let becomes = Becomes::Object(Box::new(object.clone()), baleen_usage::Source::Copy);
             check_condition(&request.condition, &present, &becomes)?;
             let governance = Governance::Holds;
-            let mut step = Step::new(Guard { now, governance });
+            let elsewhere = self.elsewhere(&bucket.record).await?;
+            let mut step = Step::new(Guard { now, governance }, elsewhere);
             self.add_object(&mut step, &present, &object).await?;
             step.hand_over(source.key, source.stored, &source.record);
             // Nothing came in, so that it is no upload; what was at the key goes as in any overwriting.
@@ -76,6 +77,7 @@ impl Objects {
             )?;
             if self.meta.commit(commit).await? == Outcome::Committed {
                 self.blobs.release(step.freed);
+                self.regions.hint();
                 self.collect_dead(step.dead_pages).await;
                 return Ok(());
             }

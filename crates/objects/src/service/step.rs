@@ -1,5 +1,6 @@
 //! A commit as it is put together: what it writes and requires, what it frees, and what it adds to the counters.
 
+use super::elsewhere::Elsewhere;
 use crate::keys::{self, Counted};
 use crate::records::{BodyRecord, LiveExtent, ObjectRecord, Piece, encode_inline};
 use crate::{Governance, Lock, ObjectError};
@@ -20,6 +21,8 @@ pub(super) struct Guard {
 /// A commit as it is put together.
 pub(super) struct Step {
     guard: Guard,
+    /// Where else the objects of the bucket are.
+    elsewhere: Elsewhere,
     pub(super) request: Request,
     pub(super) own_conditions: Vec<Vec<u8>>,
     pub(super) freed: Vec<Extent>,
@@ -70,9 +73,10 @@ impl Tally {
 }
 
 impl Step {
-    pub(super) fn new(guard: Guard) -> Self {
+    pub(super) fn new(guard: Guard, elsewhere: Elsewhere) -> Self {
         Self {
             guard,
+            elsewhere,
             request: Request::new(),
             own_conditions: Vec::new(),
             freed: Vec::new(),
@@ -117,7 +121,7 @@ impl Step {
             return Err(ObjectError::Locked);
         }
         let request = std::mem::take(&mut self.request);
-        self.request = detach_object(request, object, &mut self.freed);
+        self.request = detach_object(request, object, &mut self.freed, &self.elsewhere);
         self.tally.objects -= 1;
         self.tally.bytes -= signed(object.size);
         self.removed = Some(Removed {
@@ -131,8 +135,14 @@ impl Step {
     }
 }
 
-/// Writes what makes a new piece live: its bytes, or the mark of its extent.
-pub(super) fn attach(request: Request, piece: &Piece, inline: Option<&Bytes>) -> Result<Request, ObjectError> {
+/// Writes what makes a new piece live: its bytes, or the mark of its extent, with a note for each region that has to have a copy
+/// of it. Marks appear here, and go in [`detach`], and nowhere else.
+pub(super) fn attach(
+    request: Request,
+    piece: &Piece,
+    inline: Option<&Bytes>,
+    elsewhere: &Elsewhere,
+) -> Result<Request, ObjectError> {
     let Some(key) = keys::piece(&piece.at) else {
         return Ok(request);
     };
@@ -144,12 +154,22 @@ pub(super) fn attach(request: Request, piece: &Piece, inline: Option<&Bytes>) ->
         (None, Some(body)) => encode_inline(body),
         (None, None) => return Err(ObjectError::corrupt("an inline piece without bytes")),
     };
-    Ok(request.put(key, value))
+    let request = request.put(key, value);
+    Ok(match piece.extent() {
+        Some(extent) => elsewhere.note(request, &extent),
+        None => request,
+    })
 }
 
-/// Removes what made a piece live; its extent, if it has one, can be freed after the commit.
-pub(super) fn detach(request: Request, piece: &Piece, freed: &mut Vec<Extent>) -> Request {
-    freed.extend(piece.extent());
+/// Removes what made a piece live; its extent, if it has one, can be freed after the commit, and its copies elsewhere go.
+pub(super) fn detach(request: Request, piece: &Piece, freed: &mut Vec<Extent>, elsewhere: &Elsewhere) -> Request {
+    let request = match piece.extent() {
+        Some(extent) => {
+            freed.push(extent);
+            elsewhere.note(request, &extent)
+        }
+        None => request,
+    };
     match keys::piece(&piece.at) {
         Some(key) => request.delete(key),
         None => request,
@@ -158,11 +178,11 @@ pub(super) fn detach(request: Request, piece: &Piece, freed: &mut Vec<Extent>) -
 
 /// Removes all that an object's record names. Pages may be too many for one commit, so they are left to the collector,
 /// with a note in this commit that they are dead.
-fn detach_object(request: Request, object: &ObjectRecord, freed: &mut Vec<Extent>) -> Request {
+fn detach_object(request: Request, object: &ObjectRecord, freed: &mut Vec<Extent>, elsewhere: &Elsewhere) -> Request {
     match &object.body {
         BodyRecord::Pieces(pieces) => pieces
             .iter()
-            .fold(request, |request, piece| detach(request, piece, freed)),
+            .fold(request, |request, piece| detach(request, piece, freed, elsewhere)),
         BodyRecord::Pages { id, .. } => request.put(keys::dead_pages(*id), Bytes::from_static(&[1])),
     }
 }

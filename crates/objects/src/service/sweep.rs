@@ -91,10 +91,12 @@ impl Objects {
             let mut request = Request::new().unchanged(entry.key.to_vec(), Some(entry.value.clone()));
             request = request.delete(entry.key.to_vec());
             for piece in record::decode::<ExtentPage>(&entry.value)?.pieces {
-                request = detach(request, &piece, &mut freed);
+                // Nothing says any more which bucket it was in, so that each region is to look.
+                request = detach(request, &piece, &mut freed, self.regions.everywhere());
             }
             if self.meta.commit(request).await?.is_committed() {
                 self.blobs.release(freed);
+                self.regions.hint();
             }
         }
         self.meta.commit(Request::new().delete(keys::dead_pages(id))).await?;

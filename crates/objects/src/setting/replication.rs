@@ -24,6 +24,12 @@ impl ReplicationPolicy {
         Self { regions }
     }
 
+    /// Whether objects have to be in a region.
+    #[must_use]
+    pub fn names(&self, region: &RegionName) -> bool {
+        self.regions.iter().any(|name| name == region.as_str())
+    }
+
     /// The regions, sorted.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ const CUSTOMER: &str = "newcorp";
 const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
 
 /// Tables of accounts that nothing writes yet.
-const UNUSED: [Table; 2] = [Table::Version, Table::ReplicationAck];
+const UNUSED: [Table; 2] = [Table::Version, Table::CopyDue];
 
 struct World {
     meta: Meta,

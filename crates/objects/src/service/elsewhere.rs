@@ -1,0 +1,104 @@
+//! Where else the objects of a bucket are: the regions beside home, and the notes of what is to be looked at in each.
+//!
+//! A note says no more than "look at this extent in this region": if its mark is there then, the region has to have a copy, and
+//! if not, it must not. So it is the same note that a commit writes when a mark appears and when it goes, one for each region
+//! and extent, and nothing hangs on the order in which they are taken up.
+
+use super::Objects;
+use crate::records::{BucketId, BucketRecord, CopyDue};
+use crate::{ObjectError, ReplicationPolicy, SettingKind, keys};
+use baleen_blob::Extent;
+use baleen_meta::{Request, record};
+use baleen_types::RegionName;
+use lru::LruCache;
+use parking_lot::Mutex;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Buckets whose policy is kept in memory. It never changes, and is read again when it is not there.
+const POLICIES_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Most parts of an upload whose end tells the regions of each part: of more, commits would outgrow their limit. What is not
+/// told is found when a region is swept.
+const PARTS_TOLD_MAX: usize = 2000;
+
+/// The regions of a store beside home.
+pub(super) struct Regions {
+    everywhere: Elsewhere,
+    policies: Mutex<LruCache<BucketId, Elsewhere>>,
+    hint: Arc<Notify>,
+}
+
+impl Default for Regions {
+    fn default() -> Self {
+        Self {
+            everywhere: Elsewhere::default(),
+            policies: Mutex::new(LruCache::new(POLICIES_MAX)),
+            hint: Arc::default(),
+        }
+    }
+}
+
+impl Regions {
+    /// All of them.
+    pub(super) fn everywhere(&self) -> &Elsewhere {
+        &self.everywhere
+    }
+
+    /// Says that there may be notes. Nothing but time hangs on it.
+    pub(super) fn hint(&self) {
+        if !self.everywhere.0.is_empty() {
+            self.hint.notify_one();
+        }
+    }
+}
+
+/// In which regions beside home something is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Elsewhere(Arc<[RegionName]>);
+
+impl Elsewhere {
+    /// Notes that an extent is to be looked at there.
+    pub(super) fn note(&self, request: Request, extent: &Extent) -> Request {
+        let note = |request: Request, region: &RegionName| {
+            request.put(keys::copy_due(region, extent.id), CopyDue::of(extent).encode())
+        };
+        self.0.iter().fold(request, note)
+    }
+
+    /// The same for a commit that tells of so many extents: nowhere, if they are too many.
+    pub(super) fn of_many(&self, extents: usize) -> Self {
+        if extents > PARTS_TOLD_MAX {
+            Self::default()
+        } else {
+            self.clone()
+        }
+    }
+}
+
+impl Objects {
+    /// Where else the objects of a bucket have to be.
+    pub(super) async fn elsewhere(&self, bucket: &BucketRecord) -> Result<Elsewhere, ObjectError> {
+        let everywhere = self.regions.everywhere();
+        if everywhere.0.is_empty() || !bucket.has(SettingKind::Replication) {
+            return Ok(everywhere.clone());
+        }
+        if let Some(known) = self.regions.policies.lock().get(&bucket.id) {
+            return Ok(known.clone());
+        }
+        let Some(stored) = self
+            .meta
+            .get(&keys::setting(bucket.id, SettingKind::Replication))
+            .await?
+        else {
+            // The bucket has gone, and what is to be written will be refused.
+            return Ok(everywhere.clone());
+        };
+        let policy: ReplicationPolicy = record::decode(&stored)?;
+        let regions = everywhere.0.iter().filter(|region| policy.names(region));
+        let elsewhere = Elsewhere(regions.cloned().collect());
+        self.regions.policies.lock().put(bucket.id, elsewhere.clone());
+        Ok(elsewhere)
+    }
+}
