@@ -1,6 +1,6 @@
 //! CompleteMultipartUpload.
 
-use baleen_objects::{Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, UploadPath};
+use baleen_objects::{Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, Encrypted, UploadPath};
 use baleen_types::ETag;
 use s3s::dto::{self, CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
@@ -64,8 +64,11 @@ pub(super) async fn run(
     output.server_side_encryption = told.algorithm;
     output.ssekms_key_id = told.key_id;
     output.bucket_key_enabled = told.bucket_key;
-    put_checksum!(output, stored.checksum.as_ref());
-    output.checksum_type = stored.checksum.as_ref().map(checksum_type);
+    // Nor of the bytes, to who did not send it: a checksum tells whether they are something known.
+    let is_hidden = matches!(stored.encrypted, Encrypted::Customer(_)) && sent.is_none();
+    let checksum = stored.checksum.as_ref().filter(|_| !is_hidden);
+    put_checksum!(output, checksum);
+    output.checksum_type = checksum.map(checksum_type);
     Ok(S3Response::new(output))
 }
 

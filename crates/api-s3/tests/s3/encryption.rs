@@ -271,8 +271,36 @@ async fn copies_need_the_key_of_their_source() {
     server
         .fails(with_key(complete.clone(), OTHER), 400, "InvalidRequest")
         .await;
-    server.ok(complete).await;
+    // Of bytes that a key hides nothing is told to who does not send it, neither the first time nor when it is asked again.
+    let checksums = ["ChecksumCRC64NVME", "ChecksumType"];
+    for _ in 0..2 {
+        let done = server.ok(complete.clone()).await;
+        assert_eq!(checksums.map(|name| done.element(name)), ["", ""], "{}", done.text());
+    }
+    let done = server.ok(with_key(complete.clone(), KEY)).await;
+    assert_eq!(done.element("ChecksumType"), "FULL_OBJECT", "{}", done.text());
+    server.fails(with_key(complete, OTHER), 403, "AccessDenied").await;
     assert_eq!(server.ok(with_key(get(&key("parts")), KEY)).await.body, b"data");
+}
+
+/// As with AWS: who began an upload with a key and a checksum of its own choice completes it with the key.
+#[tokio::test]
+async fn an_upload_with_a_chosen_checksum_is_completed_with_its_key() {
+    let server = Server::with_bucket().await;
+    let upload = post(&format!("{}?uploads", key("k"))).header("x-amz-checksum-algorithm", "CRC32");
+    let id = server.ok(with_key(upload, KEY)).await.element("UploadId");
+    let part = put(&format!("{}?partNumber=1&uploadId={id}", key("k"))).body("data");
+    let tag = server.ok(with_key(part, KEY)).await.header("etag");
+    let list = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let complete = post(&format!("{}?uploadId={id}", key("k"))).body(list);
+    server.fails(complete.clone(), 400, "InvalidRequest").await;
+    server
+        .fails(with_key(complete.clone(), OTHER), 400, "InvalidRequest")
+        .await;
+    let done = server.ok(with_key(complete, KEY)).await;
+    assert_eq!(done.element("ChecksumType"), "COMPOSITE", "{}", done.text());
 }
 
 #[tokio::test]

@@ -9,11 +9,11 @@ use super::{Objects, OpenBucket, no_such_upload, scan_all};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{
-    BodyRecord, ChecksumRecord, CompletedRecord, ExtentPage, ObjectRecord, PAGE_PIECES_MAX, PartRecord, Piece,
-    RECORD_PIECES_MAX, UploadRecord,
+    BodyRecord, ChecksumRecord, CompletedRecord, EncryptionRecord, ExtentPage, ObjectRecord, PAGE_PIECES_MAX,
+    PartRecord, Piece, RECORD_PIECES_MAX, UploadRecord,
 };
 use crate::upload::assemble::{Assembled, assemble, listed_etag};
-use crate::{CompleteUpload, Governance, ObjectError, Stored, UploadPath};
+use crate::{CompleteUpload, CustomerKey, Governance, ObjectError, Stored, UploadPath};
 use baleen_meta::{Request, record};
 use baleen_types::Timestamp;
 use baleen_usage::Source;
@@ -37,7 +37,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::NoSuchUpload`]; [`ObjectError::NoParts`], [`ObjectError::InvalidPartOrder`],
     /// [`ObjectError::InvalidPart`], [`ObjectError::PartTooSmall`], [`ObjectError::SizeMismatch`],
-    /// [`ObjectError::BadChecksum`], [`ObjectError::PartKeyWrong`]; [`ObjectError::PreconditionFailed`]. On any of them the upload is unchanged.
+    /// [`ObjectError::BadChecksum`], [`ObjectError::KeyMissing`], [`ObjectError::PartKeyWrong`]; [`ObjectError::PreconditionFailed`]. On any of them the upload is unchanged.
     pub async fn complete_upload(self: &Arc<Self>, request: CompleteUpload) -> Result<Stored, ObjectError> {
         let this = Arc::clone(self);
         in_own_task(async move { this.complete(request).await }).await
@@ -51,9 +51,7 @@ impl Objects {
             let Some(upload) = self.open_upload(key, path).await? else {
                 return self.completed_before(&bucket, &request).await;
             };
-            if request.key.is_some() {
-                check_part_key(&upload.record, request.key.as_ref())?;
-            }
+            check_key(&upload.record, request.key.as_ref())?;
             let assembled = assemble(&upload.record, &upload.parts, &request)?;
             let completed = CompletedRecord {
                 bucket: bucket.id,
@@ -125,6 +123,9 @@ impl Objects {
         let completed: CompletedRecord = record::decode(&stored)?;
         let same_object = completed.bucket == bucket.id && completed.key == path.at.key.as_str();
         if same_object && listed_etag(&request.parts) == Some(completed.etag) {
+            if request.key.is_some() {
+                completed.encryption.encrypted()?.unlock(request.key.as_ref())?;
+            }
             stored_of(&completed)
         } else {
             Err(gone())
@@ -149,6 +150,20 @@ impl OpenUpload {
             request = request.delete(keys::part(path.upload, part.number()?));
         }
         Ok(request)
+    }
+}
+
+/// Whether a completion comes with what it needs of a customer's key (AWS, CompleteMultipartUpload,
+/// `x-amz-server-side-encryption-customer-key`: needed "only when the object was created using a checksum algorithm"). Without
+/// it nothing of the bytes is told, and a key that is sent has to be the right one.
+fn check_key(upload: &UploadRecord, key: Option<&CustomerKey>) -> Result<(), ObjectError> {
+    let is_customers = matches!(upload.encryption, EncryptionRecord::Customer { .. });
+    if key.is_some() {
+        check_part_key(upload, key)
+    } else if is_customers && upload.chosen {
+        Err(ObjectError::KeyMissing)
+    } else {
+        Ok(())
     }
 }
 
