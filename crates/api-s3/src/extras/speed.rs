@@ -11,7 +11,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::limits::{SPEED_TEST_PIECE_BYTES, SPEED_TEST_TIME, SPEED_TESTS_MAX};
@@ -20,7 +21,25 @@ use crate::limits::{SPEED_TEST_PIECE_BYTES, SPEED_TEST_TIME, SPEED_TESTS_MAX};
 pub(super) struct SpeedTests {
     clock: Arc<dyn Clock>,
     seeds: AtomicU64,
-    places: Arc<Semaphore>,
+    /// When each test under way will have lasted its time.
+    ends: Arc<Mutex<Vec<Duration>>>,
+}
+
+/// The place of a test. It is free again when this is dropped or the time of the test is over, whichever is first: a client that
+/// stops reading keeps a connection, and no place.
+struct Place {
+    ends: Arc<Mutex<Vec<Duration>>>,
+    end: Duration,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut ends = self.ends.lock();
+        // Of those that end at once it does not matter which; none is left if this one's time is over.
+        if let Some(at) = ends.iter().position(|end| *end == self.end) {
+            ends.swap_remove(at);
+        }
+    }
 }
 
 impl SpeedTests {
@@ -28,14 +47,23 @@ impl SpeedTests {
         Self {
             clock,
             seeds: AtomicU64::new(seed),
-            places: Arc::new(Semaphore::new(SPEED_TESTS_MAX)),
+            ends: Arc::default(),
         }
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+    fn place(&self) -> Result<Place, Fault> {
+        let now = self.clock.monotonic();
+        let end = now + SPEED_TEST_TIME;
+        let mut ends = self.ends.lock();
+        ends.retain(|end| *end > now);
+        if ends.len() >= SPEED_TESTS_MAX {
             let message = format!("At most {SPEED_TESTS_MAX} speed tests run at once. Try again in a few seconds.");
-            Fault::new("SlowDown", StatusCode::SERVICE_UNAVAILABLE, message)
+            return Err(Fault::new("SlowDown", StatusCode::SERVICE_UNAVAILABLE, message));
+        }
+        ends.push(end);
+        Ok(Place {
+            ends: Arc::clone(&self.ends),
+            end,
         })
     }
 
@@ -43,7 +71,7 @@ impl SpeedTests {
     pub(super) fn download(&self) -> Result<Response, Fault> {
         let place = self.place()?;
         let clock = Arc::clone(&self.clock);
-        let end = clock.monotonic() + SPEED_TEST_TIME;
+        let end = place.end;
         // Nothing is to be kept secret, and a generator that is fast does not measure itself.
         let random = SeededEntropy::new(self.seeds.fetch_add(1, Ordering::Relaxed));
         let pieces = futures::stream::unfold((place, random), move |(place, random)| {

@@ -377,7 +377,18 @@ async fn a_download_lasts_ten_seconds() {
     let fifth = server.edge.handle(test()).await;
     assert_eq!(fifth.status().as_u16(), 503);
     running.pop();
-    assert_eq!(server.edge.handle(test()).await.status().as_u16(), 200);
+    running.push(server.edge.handle(test()).await);
+    assert_eq!(server.edge.handle(test()).await.status().as_u16(), 503);
+    // Four who do not read keep their places no longer than a test lasts.
+    server.clock.advance(Duration::from_secs(10));
+    let mut later = Vec::new();
+    for _ in 0..4 {
+        later.push(server.edge.handle(test()).await);
+    }
+    assert!(later.iter().all(|answer| answer.status().as_u16() == 200));
+    // The first four hang up: those places were not theirs any more.
+    running.clear();
+    assert_eq!(server.edge.handle(test()).await.status().as_u16(), 503);
 }
 
 #[tokio::test]
