@@ -122,6 +122,11 @@ struct SectionCheck {
     seen: usize,
 }
 
+/// Whether a document that is in memory has one.
+pub(crate) fn has_section(document: &str) -> bool {
+    SectionCheck::default().update(document.as_bytes()).is_err()
+}
+
 /// The beginning of a CDATA section (XML 1.0, 2.7), which stands nowhere else in a document but in comments.
 const SECTION: &[u8] = b"<![CDATA[";
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::dto::Tagging;
 use s3s::xml::{Deserialize as _, Deserializer};
 
+use crate::documents::has_section;
 use crate::fault::Fault;
 use crate::ops::tagging::pairs;
 
@@ -84,6 +85,9 @@ fn is_header(name: &str) -> bool {
 /// Tags in a document, as the header has them.
 fn tags_of(document: &str) -> Result<String, Fault> {
     let malformed = || Fault::malformed_xml("The field tagging is no Tagging document.");
+    if has_section(document) {
+        return Err(malformed());
+    }
     let mut reader = Deserializer::new(document.as_bytes());
     let tagging = Tagging::deserialize(&mut reader).map_err(|_| malformed())?;
     reader.expect_eof().map_err(|_| malformed())?;

@@ -88,6 +88,88 @@ async fn unknown_headers_do_not_matter() {
     }
 }
 
+/// Names under which this or another store might keep what it must know of an object. Some of those stores believed them when a
+/// client sent them, and could not read the object again.
+#[tokio::test]
+async fn no_header_of_a_client_reaches_what_the_store_keeps_for_itself() {
+    const NAMES: [&str; 22] = [
+        "x-minio-internal-server-side-encryption-sealed-key",
+        "x-minio-internal-actual-size",
+        "x-minio-replication-server-side-encryption-iv",
+        "x-minio-source-etag",
+        "x-amz-meta-x-minio-internal-compression",
+        "x-amz-meta-x-amz-server-side-encryption",
+        "x-amz-meta-x-amz-unencrypted-content-length",
+        "x-amz-meta-x-amz-key-v2",
+        "x-amz-meta-etag",
+        "x-amz-meta-content-length",
+        "x-amz-meta-version-id",
+        "x-seaweedfs-sse-key",
+        "x-rustfs-internal-compression",
+        "x-rgw-object-type",
+        "x-baleen-encryption",
+        "x-baleen-etag",
+        "x-lyve-replication-status",
+        "x-lyve-size",
+        "etag",
+        "last-modified",
+        "x-amz-version-id",
+        "x-amz-delete-marker",
+    ];
+    let server = Server::with_bucket().await;
+    let of = |ask: crate::harness::Ask| async {
+        let answer = server.send(ask).await;
+        assert!(
+            !answer.status.is_server_error() || answer.code() == "NotImplemented",
+            "{answer:?}"
+        );
+        answer.status.is_success()
+    };
+    let (mut stored, mut refused) = (0, 0);
+    for name in NAMES {
+        for value in [
+            "AES256",
+            "s2",
+            "1",
+            "true",
+            "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+            "\"0\"",
+        ] {
+            for kept in ["", "AES256"] {
+                server.ok(put(&key("source")).body("data")).await;
+                let with = |ask: crate::harness::Ask| match kept {
+                    "" => ask.header(name, value),
+                    kept => ask.header(name, value).header("x-amz-server-side-encryption", kept),
+                };
+                let copied = put(&key("copied"))
+                    .header("x-amz-copy-source", "/bucket/source")
+                    .header("x-amz-metadata-directive", "REPLACE");
+                for (to, ask) in [("put", put(&key("put")).body("data")), ("copied", copied)] {
+                    let shown = format!("{name}: {value} {kept} {to}");
+                    if !of(with(ask)).await {
+                        refused += 1;
+                        continue;
+                    }
+                    stored += 1;
+                    let seen = server.ok(get(&key(to))).await;
+                    assert_eq!(seen.body, b"data", "{shown}");
+                    assert_eq!(seen.header("x-amz-server-side-encryption"), kept, "{shown}");
+                    assert_eq!(
+                        server.ok(get(&key(to)).header("range", "bytes=1-2")).await.body,
+                        b"at",
+                        "{shown}"
+                    );
+                    if name.starts_with("x-amz-meta-") {
+                        assert_eq!(seen.header(name), value, "{shown}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(stored > 0 && stored + refused == 22 * 6 * 2 * 2, "{stored} {refused}");
+    assert!(!server.ok(get("/bucket")).await.text().contains("<Size>0</Size>"));
+}
+
 /// Begins a request to an address.
 type Make = fn(&str) -> crate::harness::Ask;
 

@@ -30,5 +30,6 @@ mod signatures;
 mod subresources;
 mod tag_conditions;
 mod tagging;
+mod unread;
 mod vendor;
 mod versions;

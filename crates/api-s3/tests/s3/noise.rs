@@ -7,12 +7,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::harness::{Ask, OWNER, Server, delete, get, key, post, put};
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// As many cases as `PROPTEST_CASES` says, or a few.
-fn runner(cases: u32) -> TestRunner {
+pub(crate) fn runner(cases: u32) -> TestRunner {
     let wanted = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok());
