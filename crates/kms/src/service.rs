@@ -1,5 +1,7 @@
 //! The service.
 
+mod judge;
+
 use crate::limits::{ATTEMPTS_MAX, KEYS_PER_ACCOUNT_MAX, VERSIONS_PER_KEY_MAX};
 use crate::record::{StoredKey, StoredVersion, context, id, mark, name_of, row};
 use crate::{EncryptionContext, Error, KeyName, KeyReference};

@@ -50,6 +50,12 @@ pub trait View: Send + Sync {
     /// Reads the values of some keys, in their order.
     async fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>>;
 
+    /// Tells of some keys, in their order, whether they are there. An engine that keeps values apart need not read them.
+    async fn contains_many(&self, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        let read = self.get_many(keys).await?;
+        Ok(read.iter().map(Option::is_some).collect())
+    }
+
     /// Reads one page of a range. The limit has been checked, the range is not upside-down.
     async fn scan(&self, scan: Scan) -> Result<Vec<Entry>>;
 }

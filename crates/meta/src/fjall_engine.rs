@@ -105,6 +105,13 @@ impl View for FjallView {
         })
     }
 
+    async fn contains_many(&self, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        Self::read(&self.slot, self.generation, |open| {
+            let contains = |key| self.snapshot.contains_key(&open.keyspace, key).map_err(read_failed);
+            keys.iter().map(contains).collect()
+        })
+    }
+
     async fn scan(&self, wanted: Scan) -> Result<Vec<Entry>> {
         let blocking = (wanted.limit > INLINE_SCAN_ENTRIES).then(tokio::runtime::Handle::try_current);
         let Some(Ok(runtime)) = blocking else {

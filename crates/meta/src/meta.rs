@@ -147,6 +147,15 @@ impl Snapshot {
         self.view.get_many(keys).await
     }
 
+    /// Tells of some keys, in their order, whether they are there; cheaper than reading them where values are large.
+    ///
+    /// # Errors
+    /// As [`Snapshot::get`].
+    pub async fn contains_many(&self, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        keys.iter().try_for_each(|key| check_key(key))?;
+        self.view.contains_many(keys).await
+    }
+
     /// Reads one page of a range.
     ///
     /// # Errors

@@ -116,6 +116,11 @@ pub(crate) fn null_version(bucket: BucketId, key: &str) -> Vec<u8> {
     KeyWriter::new(Table::NullVersion).u64(bucket.0).tail(key)
 }
 
+/// The object key in the key of such a pointer.
+pub(crate) fn null_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
+    tail_in_bucket(key, Table::NullVersion)
+}
+
 /// A setting of a bucket.
 pub(crate) fn setting(bucket: BucketId, kind: SettingKind) -> Vec<u8> {
     KeyWriter::new(Table::BucketSetting)

@@ -9,8 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Scrub {
     /// Whether the bytes of all bodies are read and checked. Without, only what the records say of each other.
     pub bodies: bool,
-    /// Most bytes of bodies read in a second, so that the disk is left to others; `None` reads as fast as it gives them.
+    /// Most bytes read in a second, where a row counts 4 KiB, so that the disk is left to others; `None` reads as fast as it
+    /// gives them.
     pub bytes_per_second: Option<NonZeroU64>,
+    /// Whether it goes on where the last such one was cut, and notes how far it is, so that it comes to an end however often
+    /// the server is started anew.
+    pub goes_on: bool,
 }
 
 /// How far a scrub has come; to be looked at while it runs.

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let scrub = Scrub {
         bodies: !arguments.quick,
         bytes_per_second: None,
+        goes_on: false,
     };
     let found = runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = SystemClock::new();

@@ -1,33 +1,77 @@
-//! Looking for damage before somebody needs what is damaged: whether the records agree, and whether every stored byte is what
-//! was written. Changes nothing but the time of the last look.
+//! Looking for damage before somebody needs what is damaged: whether the records agree, whether every key is there, and whether
+//! every stored byte is what was written. Changes nothing but the time of the last look, and how far one is.
 //!
-//! The records are judged in one snapshot, where nothing moves. The bytes take hours, and no snapshot is held that long: rows
-//! are read anew, page by page, and what goes away meanwhile is no damage. Memory does not grow with the number of objects,
-//! but with that of buckets.
+//! * What can only be said of all rows together ([`balance`]: counters, and that every body has one owner) is judged in one
+//!   snapshot, which is read from its beginning to its end and nothing else.
+//! * Everything else is judged on a walk ([`walk`]) that takes hours: page by page, each in a snapshot of its own, at the pace
+//!   that is allowed, with a note now and then of how far it is. What goes away meanwhile is no damage.
+//!
+//! Memory does not grow with the number of objects, but with those of buckets and of unfinished uploads.
 
+mod balance;
 mod bodies;
+mod keys;
 mod rows;
+mod walk;
 
 use super::Objects;
-use crate::records::BucketId;
+use crate::records::{BucketId, BucketRecord};
 use crate::{LastScrub, ObjectError, Scrub, ScrubProgress, Scrubbed, Version};
-use baleen_meta::Request;
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_types::{BucketName, Timestamp};
+use baleen_meta::record::{self, first_version};
+use baleen_meta::{Entry, Request};
+use baleen_types::{AccountId, BucketName, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use walk::Walk;
 
 /// Where the last scrub with bodies is told of.
 fn last_scrub() -> Vec<u8> {
     KeyWriter::new(Table::System).tail("objects/scrubbed")
 }
 
+/// Where a walk notes how far it is.
+fn pass_key() -> Vec<u8> {
+    KeyWriter::new(Table::System).tail("objects/scrub")
+}
+
+/// How far a walk is, and what it has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct PassRecord {
+    begun_ns: i64,
+    /// Which of [`walk::STAGES`].
+    stage: u8,
+    /// The row that was looked at last; empty at the beginning of a stage.
+    row: Vec<u8>,
+    bodies: u64,
+    bytes: u64,
+    damages: u64,
+}
+first_version!(PassRecord, "pass of the scrub");
+
+/// A bucket as a scrub knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    name: BucketName,
+    owner: AccountId,
+}
+
+impl Known {
+    fn of(entry: &Entry) -> Result<(BucketId, Self), ObjectError> {
+        let bucket: BucketRecord = record::decode(&entry.value)?;
+        let name = BucketName::parse(crate::keys::bucket_name_of(&entry.key)?).map_err(ObjectError::corrupt)?;
+        let owner = bucket.owner()?;
+        Ok((bucket.id, Self { name, owner }))
+    }
+}
+
 /// The buckets by the ids that rows have of them.
-type Names = HashMap<BucketId, BucketName>;
+type Buckets = HashMap<BucketId, Known>;
 
 /// What a row is of, as people know it.
-fn label(names: &Names, bucket: BucketId, key: &str, version: &Version) -> String {
-    match names.get(&bucket) {
-        Some(name) => format!("{name}/{key} (version {version})"),
+fn label(buckets: &Buckets, bucket: BucketId, key: &str, version: &Version) -> String {
+    match buckets.get(&bucket) {
+        Some(Known { name, .. }) => format!("{name}/{key} (version {version})"),
         None => format!("{key} (version {version}) of a bucket that is gone"),
     }
 }
@@ -36,25 +80,65 @@ impl Objects {
     /// Looks whether all that is stored is whole. The store can be used meanwhile.
     ///
     /// # Errors
-    /// Only what keeps it from looking: damage is an answer. Dropping the future ends it at any place.
+    /// Only what keeps it from looking: damage is an answer.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends it at any place; with [`Scrub::goes_on`] the next one goes on about there.
     pub async fn scrub(&self, scrub: Scrub, progress: &ScrubProgress) -> Result<Scrubbed, ObjectError> {
         let mut found = Scrubbed::default();
-        let (names, bytes) = self.judge_rows(&mut found).await?;
+        let (buckets, bytes) = self.balance(&mut found).await?;
         progress.expect(bytes);
+        let pass = self.pass_of(scrub).await?;
+        Walk::new(self, scrub, progress, buckets, pass, &mut found)
+            .run()
+            .await?;
         if scrub.bodies {
-            self.read_bodies(scrub, progress, &names, &mut found).await?;
             let last = LastScrub {
                 ended: self.clock.now(),
                 damages: found.damages,
             };
-            self.meta.commit(Request::new().put(last_scrub(), encode(last))).await?;
+            let done = Request::new().put(last_scrub(), encode(last)).delete(pass_key());
+            self.meta.commit(done).await?;
         }
         Ok(found)
+    }
+
+    /// Where to begin.
+    async fn pass_of(&self, scrub: Scrub) -> Result<PassRecord, ObjectError> {
+        let new = PassRecord {
+            begun_ns: self.clock.now().as_nanos(),
+            ..PassRecord::default()
+        };
+        if !scrub.goes_on {
+            return Ok(new);
+        }
+        let noted = self.meta.get(&pass_key()).await?;
+        // One that a later release wrote, or that is damaged, begins anew.
+        let noted = noted.and_then(|noted| record::decode(&noted).ok());
+        if let Some(noted) = noted {
+            return Ok(noted);
+        }
+        // Noted at once: whoever asks since when no look came to its end needs a time.
+        self.note_pass(&new).await?;
+        Ok(new)
+    }
+
+    async fn note_pass(&self, pass: &PassRecord) -> Result<(), ObjectError> {
+        let note = Request::new().put(pass_key(), record::encode(pass)?);
+        self.meta.commit(note).await?;
+        Ok(())
     }
 
     /// The last scrub that read all bodies, if there was one.
     pub async fn last_scrub(&self) -> Result<Option<LastScrub>, ObjectError> {
         self.meta.get(&last_scrub()).await?.as_deref().map(decode).transpose()
+    }
+
+    /// When the scrub was begun that has not come to its end, if there is one.
+    pub async fn scrub_begun(&self) -> Result<Option<Timestamp>, ObjectError> {
+        let noted = self.meta.get(&pass_key()).await?;
+        let noted = noted.and_then(|noted| record::decode::<PassRecord>(&noted).ok());
+        Ok(noted.map(|noted| Timestamp::from_nanos(noted.begun_ns)))
     }
 }
 

@@ -243,6 +243,7 @@ impl Store {
         let all = Scrub {
             bodies: true,
             bytes_per_second: None,
+            goes_on: false,
         };
         self.objects.scrub(all, &ScrubProgress::default()).await.unwrap()
     }

@@ -1,109 +1,95 @@
-//! Whether the bytes of all bodies are what was written: each block has a checksum, and each is computed.
+//! Whether the bytes of bodies are what was written: each block has a checksum, and each is computed. What is sealed under a key
+//! that the server has is opened too, which tells whether it is the right key.
 
-use super::{Names, label};
+use super::walk::Owned;
 use crate::keys;
-use crate::records::{
-    BodyRecord, BucketId, ExtentPage, LiveExtent, ObjectRecord, PartRecord, Piece, VersionRecord, decode_inline,
-};
+use crate::records::{BodyRecord, ExtentPage, LiveExtent, Piece, decode_inline};
 use crate::service::Objects;
-use crate::{ObjectError, Scrub, ScrubProgress, Scrubbed};
+use crate::{ObjectError, ScrubProgress, Scrubbed};
 use baleen_blob::{Error, Extent};
-use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Entry, Scan, record};
+use baleen_meta::record;
+use baleen_sealing::blocks::{BaseKey, BlockOpener};
 use baleen_types::ServedRange;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bodies read at a time when nobody else is to be left room: disks give more to several readers.
 const READERS: usize = 4;
 
-/// Rows that are in memory at a time.
-const ROWS_AT_ONCE: usize = 256;
-
-/// Whose pieces.
-struct Owned {
-    of: String,
-    body: BodyRecord,
-}
+/// What is said of bytes that are as they were stored, and that nobody can read.
+const DOES_NOT_OPEN: &str = "it does not open under its key";
 
 /// What a piece came to: its bytes, or the damage.
 type Outcome = Result<u64, String>;
 
-impl Objects {
-    pub(super) async fn read_bodies(
-        &self,
-        scrub: Scrub,
-        progress: &ScrubProgress,
-        names: &Names,
-        found: &mut Scrubbed,
-    ) -> Result<(), ObjectError> {
-        let reading = Reading {
-            objects: self,
+/// The reading of bodies, by one scrub.
+pub(super) struct Reading<'a> {
+    objects: &'a Objects,
+    progress: &'a ScrubProgress,
+    bytes_per_second: Option<NonZeroU64>,
+    begun: Duration,
+    /// Bytes since then.
+    spent: AtomicU64,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(objects: &'a Objects, progress: &'a ScrubProgress, bytes_per_second: Option<NonZeroU64>) -> Self {
+        Self {
+            objects,
             progress,
-            bytes_per_second: scrub.bytes_per_second,
-            begun: self.clock.monotonic(),
-        };
-        let readers = if scrub.bytes_per_second.is_some() { 1 } else { READERS };
-        for table in [Table::Object, Table::Version, Table::Part] {
-            let mut scan = Scan::prefix(&KeyWriter::new(table).finish()).limit(ROWS_AT_ONCE);
-            loop {
-                let page = self.meta.scan(scan.clone()).await?;
-                let Some(last) = page.last() else { break };
-                scan = scan.after(last.key.to_vec());
-                // A row that cannot be read has been told already.
-                let rows = page
-                    .iter()
-                    .filter_map(|entry| owned(table, entry, names).ok().flatten());
-                let reading = &reading;
-                let reads: Vec<_> = rows
-                    .map(|owned| async move { (reading.body(&owned.body).await, owned.of) })
-                    .collect();
-                let mut outcomes = stream::iter(reads).buffer_unordered(readers);
-                while let Some((outcome, of)) = outcomes.next().await {
-                    for piece in outcome? {
-                        match piece {
-                            Ok(bytes) => {
-                                found.bodies += 1;
-                                found.bytes += bytes;
-                            }
-                            Err(what) => found.tell(of.clone(), what),
-                        }
+            bytes_per_second,
+            begun: objects.clock.monotonic(),
+            spent: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits until it was time for so many bytes more.
+    pub(super) async fn spend(&self, bytes: u64) {
+        let spent = self.spent.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let Some(rate) = self.bytes_per_second else { return };
+        let clock = &self.objects.clock;
+        let due = Duration::from_millis(spent.saturating_mul(1000) / rate);
+        let early = due.saturating_sub(clock.monotonic().saturating_sub(self.begun));
+        if !early.is_zero() {
+            clock.sleep(early).await;
+        }
+    }
+
+    /// Reads bodies to their ends, and tells what of them is damaged.
+    pub(super) async fn all(&self, bodies: Vec<Owned>, found: &mut Scrubbed) -> Result<(), ObjectError> {
+        let readers = if self.bytes_per_second.is_some() { 1 } else { READERS };
+        let reads: Vec<_> = bodies
+            .into_iter()
+            .map(|owned| async move { (self.body(&owned).await, owned.of) })
+            .collect();
+        let mut outcomes = stream::iter(reads).buffer_unordered(readers);
+        while let Some((outcome, of)) = outcomes.next().await {
+            for piece in outcome? {
+                match piece {
+                    Ok(bytes) => {
+                        found.bodies += 1;
+                        found.bytes += bytes;
                     }
+                    Err(what) => found.tell(of.clone(), what),
                 }
             }
         }
         Ok(())
     }
-}
 
-/// The reading of bodies, by one scrub.
-struct Reading<'a> {
-    objects: &'a Objects,
-    progress: &'a ScrubProgress,
-    bytes_per_second: Option<NonZeroU64>,
-    begun: Duration,
-}
-
-impl Reading<'_> {
     /// Counts what was read, and waits until it was time for it.
     async fn read(&self, bytes: usize) {
         self.progress.read(bytes as u64);
-        if let Some(rate) = self.bytes_per_second {
-            let clock = &self.objects.clock;
-            let due = Duration::from_millis(self.progress.bytes().saturating_mul(1000) / rate);
-            let early = due.saturating_sub(clock.monotonic().saturating_sub(self.begun));
-            if !early.is_zero() {
-                clock.sleep(early).await;
-            }
-        }
+        self.spend(bytes as u64).await;
     }
 
-    async fn body(&self, body: &BodyRecord) -> Result<Vec<Outcome>, ObjectError> {
+    async fn body(&self, owned: &Owned) -> Result<Vec<Outcome>, ObjectError> {
         let mut outcomes = Vec::new();
-        match body {
-            BodyRecord::Pieces(pieces) => self.pieces(pieces, &mut outcomes).await?,
+        match &owned.body {
+            BodyRecord::Pieces(pieces) => self.pieces(owned, pieces, &mut outcomes).await?,
             BodyRecord::Pages { id, pages } => {
                 for page in 0..*pages {
                     // One that is not there is of an object that has gone, or has been told already, as one that cannot be
@@ -112,18 +98,19 @@ impl Reading<'_> {
                     let Some(Ok(page)) = value.map(|value| record::decode::<ExtentPage>(&value)) else {
                         continue;
                     };
-                    self.pieces(&page.pieces, &mut outcomes).await?;
+                    self.pieces(owned, &page.pieces, &mut outcomes).await?;
                 }
             }
         }
         Ok(outcomes)
     }
 
-    async fn pieces(&self, pieces: &[Piece], outcomes: &mut Vec<Outcome>) -> Result<(), ObjectError> {
+    async fn pieces(&self, owned: &Owned, pieces: &[Piece], outcomes: &mut Vec<Outcome>) -> Result<(), ObjectError> {
         for piece in pieces {
+            let opener = opener(owned.key.as_ref(), piece);
             let outcome = match (piece.extent(), keys::piece(&piece.at)) {
-                (Some(extent), _) => self.extent(extent).await?,
-                (None, Some(key)) => self.inline(&key).await?,
+                (Some(extent), _) => self.extent(extent, opener).await?,
+                (None, Some(key)) => self.inline(&key, opener).await?,
                 (None, None) => None,
             };
             outcomes.extend(outcome);
@@ -132,21 +119,24 @@ impl Reading<'_> {
     }
 
     /// Reads an extent to its end; nothing if it was freed meanwhile.
-    async fn extent(&self, extent: Extent) -> Result<Option<Outcome>, ObjectError> {
-        let whole = ServedRange {
-            first: 0,
-            length: extent.length,
-        };
-        let mut reader = self.objects.blobs.read(extent, whole);
+    async fn extent(&self, extent: Extent, mut opener: Option<BlockOpener>) -> Result<Option<Outcome>, ObjectError> {
+        let mut reader = self.objects.blobs.read(extent, whole(extent.length));
         while let Some(piece) = reader.next().await {
-            match piece {
-                Ok(bytes) => self.read(bytes.len()).await,
-                // Others may have been written where it was, if it is no longer live.
-                Err(error) if is_damage(&error) => {
-                    return Ok(self.is_live(extent).await?.then(|| Err(error.to_string())));
+            let damage = match piece {
+                Ok(bytes) => {
+                    self.read(bytes.len()).await;
+                    // A sealed block is a block of the volume.
+                    let opened = opener.as_mut().map(|opener| opener.open(&bytes));
+                    match opened {
+                        Some(Err(_)) => DOES_NOT_OPEN.to_owned(),
+                        Some(Ok(_)) | None => continue,
+                    }
                 }
+                Err(error) if is_damage(&error) => error.to_string(),
                 Err(error) => return Err(error.into()),
-            }
+            };
+            // Others may have been written where it was, if it is no longer live.
+            return Ok(self.is_live(extent).await?.then_some(Err(damage)));
         }
         Ok(Some(Ok(extent.length)))
     }
@@ -159,18 +149,35 @@ impl Reading<'_> {
         Ok(mark.is_some_and(names))
     }
 
-    async fn inline(&self, key: &[u8]) -> Result<Option<Outcome>, ObjectError> {
+    async fn inline(&self, key: &[u8], opener: Option<BlockOpener>) -> Result<Option<Outcome>, ObjectError> {
         let Some(value) = self.objects.meta.get(key).await? else {
             return Ok(None);
         };
-        Ok(Some(match decode_inline(&value) {
-            Ok(body) => {
-                self.read(body.len()).await;
-                Ok(body.len() as u64)
-            }
-            Err(error) => Err(error.to_string()),
+        let body = match decode_inline(&value) {
+            Ok(body) => body,
+            Err(error) => return Ok(Some(Err(error.to_string()))),
+        };
+        self.read(body.len()).await;
+        let opened = opener.map(|mut opener| opener.open(&body));
+        Ok(Some(match opened {
+            Some(Err(_)) => Err(DOES_NOT_OPEN.to_owned()),
+            Some(Ok(_)) | None => Ok(body.len() as u64),
         }))
     }
+}
+
+/// What opens all blocks of a piece, if it is sealed and the key is there.
+fn opener(key: Option<&BaseKey>, piece: &Piece) -> Option<BlockOpener> {
+    let salt = piece.at.salt()?;
+    Some(BlockOpener::new(
+        key?.piece(&salt, piece.part),
+        whole(piece.size),
+        piece.size,
+    ))
+}
+
+fn whole(length: u64) -> ServedRange {
+    ServedRange { first: 0, length }
 }
 
 /// Whether an error says that bytes are lost. Others, such as too many open files, pass.
@@ -185,28 +192,3 @@ fn is_damage(error: &Error) -> bool {
 
 /// "Input/output error" on Linux.
 const EIO: i32 = 5;
-
-/// What a row has, if it has a body.
-fn owned(table: Table, entry: &Entry, names: &Names) -> Result<Option<Owned>, ObjectError> {
-    let of_object = |key: &str, object: ObjectRecord| {
-        let bucket = BucketId(KeyReader::new(&entry.key, table)?.u64()?);
-        Ok(Some(Owned {
-            of: label(names, bucket, key, &object.name()),
-            body: object.body,
-        }))
-    };
-    match table {
-        Table::Object => of_object(keys::object_key_of(&entry.key)?, record::decode(&entry.value)?),
-        Table::Version => match VersionRecord::decode(&entry.value)? {
-            VersionRecord::Object(object) => of_object(&keys::version_of(&entry.key)?.0, *object),
-            VersionRecord::Marker(_) => Ok(None),
-        },
-        _ => {
-            let part: PartRecord = record::decode(&entry.value)?;
-            Ok(Some(Owned {
-                of: format!("part {} of an upload", part.piece.part),
-                body: BodyRecord::Pieces(vec![part.piece]),
-            }))
-        }
-    }
-}

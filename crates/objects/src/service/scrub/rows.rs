@@ -1,278 +1,230 @@
-//! Whether the records of the store agree with each other.
+//! Whether a row agrees with those that it hangs together with, at one moment.
 
-use super::{Names, label};
-use crate::keys::{self, Counted};
+use super::keys::Opens;
+use super::label;
+use super::walk::{Owned, Walk};
+use crate::keys;
 use crate::records::{
-    BodyRecord, BucketId, BucketRecord, ExtentPage, LiveExtent, MarkerRecord, ObjectRecord, PartRecord, Piece, PieceAt,
-    VersionRecord,
+    BodyRecord, BucketId, EncryptionRecord, ExtentPage, LiveExtent, MarkerRecord, NullRecord, ObjectRecord, PartRecord,
+    Piece, VersionRecord,
 };
-use crate::service::usage::counter_sums;
-use crate::service::{Objects, Pages};
-use crate::{ObjectError, Scrubbed};
-use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Entry, Scan, Snapshot, record};
-use baleen_types::BucketName;
+use crate::service::encryption::salt_of;
+use crate::{ObjectError, Version};
+use baleen_meta::keys::{KeyReader, Table};
+use baleen_meta::{Entry, Snapshot, record};
 use bytes::Bytes;
-use std::collections::HashMap;
 
-/// Bodies on one side of the book: how many, and the sum of their ids, which are random. Two sides that agree in both have the
-/// same bodies, and no list of them is kept.
-#[derive(Default, PartialEq, Eq)]
-struct Book {
-    bodies: u64,
-    ids: u128,
-}
-
-impl Book {
-    fn enter(&mut self, id: [u8; 16]) {
-        self.bodies += 1;
-        self.ids = self.ids.wrapping_add(u128::from_be_bytes(id));
-    }
-}
-
-/// One look through the rows of a snapshot.
-struct Look<'a> {
-    snapshot: &'a Snapshot,
-    found: &'a mut Scrubbed,
-    names: Names,
-    counted: HashMap<BucketId, [u64; Counted::ALL.len()]>,
-    /// What records name, and what is marked as live.
-    named: Book,
-    marked: Book,
-    bytes: u64,
-}
-
-impl Objects {
-    /// Judges all rows as they are now; gives the buckets' names, and how many bytes their bodies have.
-    pub(super) async fn judge_rows(&self, found: &mut Scrubbed) -> Result<(Names, u64), ObjectError> {
-        let snapshot = self.meta.snapshot().await?;
-        let mut look = Look {
-            snapshot: &snapshot,
-            found,
-            names: Names::new(),
-            counted: HashMap::new(),
-            named: Book::default(),
-            marked: Book::default(),
-            bytes: 0,
-        };
-        for table in LOOKED_THROUGH {
-            look.each(table).await?;
-        }
-        look.balance().await?;
-        Ok((look.names, look.bytes))
-    }
-}
-
-/// The id of the bucket that a row is in, by its key.
-fn bucket_of(key: &[u8], table: Table) -> Result<BucketId, ObjectError> {
-    Ok(BucketId(KeyReader::new(key, table)?.u64()?))
-}
-
-fn id_of(at: &PieceAt) -> Option<[u8; 16]> {
-    match *at {
-        PieceAt::Empty => None,
-        PieceAt::Inline { id }
-        | PieceAt::Segment { id, .. }
-        | PieceAt::File { id }
-        | PieceAt::SealedInline { id, .. }
-        | PieceAt::SealedSegment { id, .. }
-        | PieceAt::SealedFile { id, .. } => Some(id),
-    }
-}
-
-/// Rows that are in memory at a time.
-const ROWS_AT_ONCE: usize = 1000;
-const PAGES_AT_ONCE: usize = 100;
-
-/// Buckets first: what the others are in.
-const LOOKED_THROUGH: [Table; 8] = [
-    Table::Bucket,
-    Table::Object,
-    Table::Version,
-    Table::DeleteMarker,
-    Table::Part,
-    Table::ExtentPage,
-    Table::Extent,
-    Table::InlineBody,
-];
-
-impl Look<'_> {
-    /// Judges every row of a table; one that cannot be read is damage, and the others are looked at.
-    async fn each(&mut self, table: Table) -> Result<(), ObjectError> {
-        let mut scan = Scan::prefix(&KeyWriter::new(table).finish());
-        scan = match table {
-            // Of which one may have 60 KiB.
-            Table::ExtentPage => scan.limit(PAGES_AT_ONCE),
-            // Whose values are the bodies.
-            Table::InlineBody => scan.limit(ROWS_AT_ONCE).keys_only(),
-            _ => scan.limit(ROWS_AT_ONCE),
-        };
-        let mut pages = Pages::of(self.snapshot, scan);
-        while let Some(page) = pages.next().await? {
-            for entry in &page {
-                match self.judge(table, entry).await {
-                    Err(ObjectError::Corrupt(why)) => {
-                        self.found.tell(format!("a row of {table:?}"), why.to_string());
-                    }
-                    judged => judged?,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn judge(&mut self, table: Table, entry: &Entry) -> Result<(), ObjectError> {
+impl Walk<'_> {
+    /// Judges a row; gives its body, if it has one.
+    pub(super) async fn judge(
+        &mut self,
+        snapshot: &Snapshot,
+        table: Table,
+        entry: &Entry,
+    ) -> Result<Option<Owned>, ObjectError> {
+        let bucket = BucketId(KeyReader::new(&entry.key, table)?.u64()?);
+        self.know(snapshot, bucket).await?;
         match table {
-            Table::Bucket => self.bucket(entry).await,
             Table::Object => {
-                let bucket = bucket_of(&entry.key, table)?;
+                let key = keys::object_key_of(&entry.key)?;
                 let object: ObjectRecord = record::decode(&entry.value)?;
-                let of = label(&self.names, bucket, keys::object_key_of(&entry.key)?, &object.name());
-                self.count(bucket, &of, &[(Counted::Objects, 1), (Counted::Bytes, object.size)]);
-                self.object(&of, &object).await
-            }
-            Table::Version => self.version(entry).await,
-            Table::DeleteMarker => self.marker(entry).await,
-            Table::Part => {
-                let part: PartRecord = record::decode(&entry.value)?;
-                self.found.parts += 1;
-                self.pieces(&format!("part {} of an upload", part.piece.part), &[part.piece])
-                    .await
-            }
-            Table::ExtentPage => {
-                let id = KeyReader::new(&entry.key, table)?.fixed()?;
-                let page: ExtentPage = record::decode(&entry.value)?;
-                // Those of an object are judged with it; of one that nobody names, the bodies will be found to have no owner.
-                match self.snapshot.get(&keys::dead_pages(id)).await? {
-                    Some(_) => {
-                        self.pieces("an object that waits for the collector", &page.pieces)
-                            .await
-                    }
-                    None => Ok(()),
+                let of = label(&self.buckets, bucket, key, &object.name());
+                if object.is_null && snapshot.get(&keys::null_version(bucket, key)).await?.is_some() {
+                    self.found
+                        .tell(of.clone(), "it is the null version, and a noncurrent one is said to be");
                 }
+                self.object(snapshot, bucket, of, object).await.map(Some)
             }
-            Table::Extent => {
-                let live: LiveExtent = record::decode(&entry.value)?;
-                self.marked.enter(live.id);
-                Ok(())
-            }
-            _ => {
-                self.marked.enter(KeyReader::new(&entry.key, table)?.fixed()?);
-                Ok(())
-            }
+            Table::Version => self.version(snapshot, bucket, entry).await,
+            Table::DeleteMarker => self.marker(snapshot, bucket, entry).await.map(|()| None),
+            _ => self.null_version(snapshot, bucket, entry).await.map(|()| None),
         }
     }
 
-    async fn bucket(&mut self, entry: &Entry) -> Result<(), ObjectError> {
-        let name = KeyReader::new(&entry.key, Table::Bucket)?.tail_str()?.to_owned();
-        let bucket: BucketRecord = record::decode(&entry.value)?;
-        self.found.buckets += 1;
-        self.counted.insert(bucket.id, Default::default());
-        let name = BucketName::parse(&name).map_err(ObjectError::corrupt)?;
-        let owned = keys::bucket_by_owner(bucket.owner()?, name.as_str());
-        if self.snapshot.get(&owned).await?.is_none() {
-            self.found
-                .tell(name.to_string(), "its owner's list of buckets lacks it");
-        }
-        self.names.insert(bucket.id, name);
-        Ok(())
-    }
-
-    async fn version(&mut self, entry: &Entry) -> Result<(), ObjectError> {
-        let bucket = bucket_of(&entry.key, Table::Version)?;
+    async fn version(
+        &mut self,
+        snapshot: &Snapshot,
+        bucket: BucketId,
+        entry: &Entry,
+    ) -> Result<Option<Owned>, ObjectError> {
         let (key, version) = keys::version_of(&entry.key)?;
         let row = VersionRecord::decode(&entry.value)?;
-        let of = label(&self.names, bucket, &key, &row.name());
+        let of = label(&self.buckets, bucket, &key, &row.name());
         if row.version() != version {
             self.found.tell(of.clone(), "it lies under the name of another version");
         }
-        let object = match row {
-            VersionRecord::Marker(_) => {
-                self.count(bucket, &of, &[(Counted::Markers, 1)]);
-                return Ok(());
+        let current = [keys::object(bucket, &key), keys::marker(bucket, &key)];
+        if !snapshot.contains_many(&current).await?.contains(&true) {
+            self.found
+                .tell(of.clone(), "it is noncurrent, and no version of its key is current");
+        }
+        if row.is_null() {
+            let pointer = snapshot.get(&keys::null_version(bucket, &key)).await?;
+            let pointer = pointer
+                .map(|stored| record::decode::<NullRecord>(&stored))
+                .transpose()?;
+            if pointer.is_none_or(|pointer| pointer.version != version) {
+                self.found
+                    .tell(of.clone(), "it is the null version, and is not found by that name");
             }
-            VersionRecord::Object(object) => object,
-        };
-        let counts = [
-            (Counted::Objects, 1),
-            (Counted::Bytes, object.size),
-            (Counted::NoncurrentObjects, 1),
-            (Counted::NoncurrentBytes, object.size),
-        ];
-        self.count(bucket, &of, &counts);
-        self.object(&of, &object).await
+        }
+        match row {
+            VersionRecord::Object(object) => self.object(snapshot, bucket, of, *object).await.map(Some),
+            VersionRecord::Marker(_) => {
+                self.in_a_bucket(bucket, &of);
+                Ok(None)
+            }
+        }
     }
 
-    async fn marker(&mut self, entry: &Entry) -> Result<(), ObjectError> {
-        let bucket = bucket_of(&entry.key, Table::DeleteMarker)?;
+    async fn marker(&mut self, snapshot: &Snapshot, bucket: BucketId, entry: &Entry) -> Result<(), ObjectError> {
         let key = keys::marker_key_of(&entry.key)?;
         let marker: MarkerRecord = record::decode(&entry.value)?;
-        let of = label(&self.names, bucket, key, &marker.name());
-        self.count(bucket, &of, &[(Counted::Markers, 1)]);
+        let of = label(&self.buckets, bucket, key, &marker.name());
+        self.in_a_bucket(bucket, &of);
         // Listings would show what the marker hides.
-        if self.snapshot.get(&keys::object(bucket, key)).await?.is_some() {
-            self.found.tell(of, "an object and a delete marker are current at once");
+        if snapshot.get(&keys::object(bucket, key)).await?.is_some() {
+            self.found
+                .tell(of.clone(), "an object and a delete marker are current at once");
+        }
+        if marker.is_null && snapshot.get(&keys::null_version(bucket, key)).await?.is_some() {
+            self.found
+                .tell(of, "it is the null version, and a noncurrent one is said to be");
         }
         Ok(())
     }
 
-    fn count(&mut self, bucket: BucketId, of: &str, counts: &[(Counted, u64)]) {
-        let Some(sums) = self.counted.get_mut(&bucket) else {
+    async fn null_version(&mut self, snapshot: &Snapshot, bucket: BucketId, entry: &Entry) -> Result<(), ObjectError> {
+        let key = keys::null_key_of(&entry.key)?;
+        let pointer: NullRecord = record::decode(&entry.value)?;
+        let of = label(&self.buckets, bucket, key, &Version::Null);
+        self.in_a_bucket(bucket, &of);
+        let named = snapshot.get(&keys::version(bucket, key, pointer.version)).await?;
+        let is_null = named.map(|stored| VersionRecord::decode(&stored)).transpose()?;
+        match is_null {
+            Some(row) if row.is_null() => {}
+            Some(_) => self.found.tell(of, "the version that is said to be it is another one"),
+            None => self.found.tell(of, "the version that is said to be it is gone"),
+        }
+        Ok(())
+    }
+
+    fn in_a_bucket(&mut self, bucket: BucketId, of: &str) {
+        if !self.buckets.contains_key(&bucket) {
             self.found.tell(of.to_owned(), "it is in no bucket");
-            return;
-        };
-        for (what, by) in counts {
-            let sum = &mut sums[what.place()];
-            *sum = sum.saturating_add(*by);
         }
     }
 
-    async fn object(&mut self, of: &str, object: &ObjectRecord) -> Result<(), ObjectError> {
-        self.found.objects += 1;
+    async fn object(
+        &mut self,
+        snapshot: &Snapshot,
+        bucket: BucketId,
+        of: String,
+        object: ObjectRecord,
+    ) -> Result<Owned, ObjectError> {
+        self.in_a_bucket(bucket, &of);
+        let opens = self.opens(snapshot, bucket, &of, &object.encryption).await?;
         let stored = match &object.body {
             BodyRecord::Pieces(pieces) => {
-                self.pieces(of, pieces).await?;
-                sum(pieces)
+                self.pieces(snapshot, &of, pieces, &opens).await?;
+                Some(sum(pieces))
             }
-            BodyRecord::Pages { id, pages } => {
-                let mut stored = 0;
-                for page in 0..*pages {
-                    let Some(value) = self.snapshot.get(&keys::extent_page(*id, page)).await? else {
-                        self.found
-                            .tell(of.to_owned(), format!("page {page} of {pages} of its pieces is gone"));
-                        return Ok(());
-                    };
-                    match record::decode::<ExtentPage>(&value) {
-                        Ok(page) => {
-                            self.pieces(of, &page.pieces).await?;
-                            stored = sum(&page.pieces).saturating_add(stored);
-                        }
-                        Err(error) => {
-                            self.found.tell(of.to_owned(), error.to_string());
-                            return Ok(());
-                        }
-                    }
-                }
-                stored
-            }
+            BodyRecord::Pages { id, pages } => self.pages(snapshot, &of, (*id, *pages), &opens).await?,
         };
-        if stored != object.size {
+        if let Some(stored) = stored.filter(|stored| *stored != object.size) {
             let what = format!("it has {} bytes, and its pieces {stored}", object.size);
-            self.found.tell(of.to_owned(), what);
+            self.found.tell(of.clone(), what);
         }
-        Ok(())
+        Ok(Owned {
+            of,
+            body: object.body,
+            key: opens.key(),
+        })
     }
 
-    /// Whether what pieces name is marked as theirs.
-    async fn pieces(&mut self, of: &str, pieces: &[Piece]) -> Result<(), ObjectError> {
-        let named = pieces.iter().filter_map(|piece| Some((piece, keys::piece(&piece.at)?)));
-        let (pieces, marks): (Vec<&Piece>, Vec<_>) = named.unzip();
-        let stored = self.snapshot.get_many(&marks).await?;
-        for (piece, mark) in pieces.into_iter().zip(stored) {
-            if let Some(id) = id_of(&piece.at) {
-                self.named.enter(id);
+    /// The part of an upload, which is kept as the upload says.
+    pub(super) async fn part(
+        &mut self,
+        snapshot: &Snapshot,
+        (of, opens): (&str, &Opens),
+        entry: &Entry,
+    ) -> Result<Piece, ObjectError> {
+        let part: PartRecord = record::decode(&entry.value)?;
+        let of = format!("part {} of {of}", part.piece.part);
+        self.pieces(snapshot, &of, &[part.piece], opens).await?;
+        Ok(part.piece)
+    }
+
+    /// Who opens what is kept so; that nobody does is told.
+    pub(super) async fn opens(
+        &mut self,
+        snapshot: &Snapshot,
+        bucket: BucketId,
+        of: &str,
+        encryption: &EncryptionRecord,
+    ) -> Result<Opens, ObjectError> {
+        let place = (&self.buckets, bucket);
+        let opens = self.openers.of(self.objects, snapshot, place, encryption).await?;
+        if let Opens::Nobody(why) = &opens {
+            self.found.tell(of.to_owned(), why.clone());
+        }
+        Ok(opens)
+    }
+
+    /// The bytes of all pieces in the pages; `None` if one is not there, which is told.
+    async fn pages(
+        &mut self,
+        snapshot: &Snapshot,
+        of: &str,
+        (id, pages): ([u8; 16], u32),
+        opens: &Opens,
+    ) -> Result<Option<u64>, ObjectError> {
+        let mut stored = 0u64;
+        for page in 0..pages {
+            let Some(value) = snapshot.get(&keys::extent_page(id, page)).await? else {
+                let what = format!("page {page} of {pages} of its pieces is gone");
+                self.found.tell(of.to_owned(), what);
+                return Ok(None);
+            };
+            match record::decode::<ExtentPage>(&value) {
+                Ok(page) => {
+                    self.pieces(snapshot, of, &page.pieces, opens).await?;
+                    stored = sum(&page.pieces).saturating_add(stored);
+                }
+                Err(error) => {
+                    self.found.tell(of.to_owned(), error.to_string());
+                    return Ok(None);
+                }
             }
-            self.bytes = self.bytes.saturating_add(piece.stored_bytes());
+        }
+        Ok(Some(stored))
+    }
+
+    /// Whether what pieces name is marked as theirs, and sealed if they are to be.
+    async fn pieces(
+        &mut self,
+        snapshot: &Snapshot,
+        of: &str,
+        pieces: &[Piece],
+        opens: &Opens,
+    ) -> Result<(), ObjectError> {
+        for piece in pieces {
+            if let Err(ObjectError::Corrupt(why)) = salt_of(piece, opens.is_sealed()) {
+                self.found.tell(of.to_owned(), format!("part {}: {why}", piece.part));
+            }
+        }
+        // Of inline bodies, which may be many and are read later, only that they are there.
+        let (inline, extents): (Vec<&Piece>, Vec<&Piece>) = pieces.iter().partition(|piece| piece.at.is_inline());
+        let marks: Vec<_> = inline.iter().filter_map(|piece| keys::piece(&piece.at)).collect();
+        let are_there = snapshot.contains_many(&marks).await?;
+        let named = extents
+            .into_iter()
+            .filter_map(|piece| Some((piece, keys::piece(&piece.at)?)));
+        let (extents, marks): (Vec<&Piece>, Vec<_>) = named.unzip();
+        let stored = snapshot.get_many(&marks).await?;
+        let bodies = inline.into_iter().zip(are_there).filter(|(_, is_there)| !is_there);
+        let missing = bodies.map(|(piece, _)| (piece, None));
+        for (piece, mark) in missing.chain(extents.into_iter().zip(stored)) {
             match mark {
                 None => self
                     .found
@@ -286,41 +238,13 @@ impl Look<'_> {
         }
         Ok(())
     }
-
-    /// What holds over all rows: the counters, and that every stored body has one owner.
-    async fn balance(&mut self) -> Result<(), ObjectError> {
-        if self.named != self.marked {
-            let what = format!(
-                "{} bodies are stored, and records name {}: some have no owner, or two",
-                self.marked.bodies, self.named.bodies
-            );
-            self.found.tell("the store".to_owned(), what);
-        }
-        for (bucket, sums) in std::mem::take(&mut self.counted) {
-            let name = self.names.get(&bucket).map(ToString::to_string).unwrap_or_default();
-            let kept = match counter_sums(self.snapshot, bucket).await {
-                Err(ObjectError::Corrupt(why)) => {
-                    self.found.tell(name, why.to_string());
-                    continue;
-                }
-                kept => kept?,
-            };
-            for ((what, kept), sum) in Counted::ALL.iter().zip(kept).zip(sums) {
-                if kept != i128::from(sum) {
-                    let what = format!("its counter of {what:?} says {kept}, and there are {sum}");
-                    self.found.tell(name.clone(), what);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 fn sum(pieces: &[Piece]) -> u64 {
     pieces.iter().fold(0, |sum, piece| sum.saturating_add(piece.size))
 }
 
-/// Whether a mark is that of the piece. One of an inline body is the body itself; one that cannot be read is nobody's.
+/// Whether a mark is that of the piece; one that cannot be read is nobody's.
 fn is_marked(piece: &Piece, mark: &Bytes) -> bool {
     let Some(extent) = piece.extent() else { return true };
     record::decode::<LiveExtent>(mark)
