@@ -15,11 +15,18 @@
 //! * There is no log to replay. After a restart, and before it releases anything, the owner of the metadata names the live
 //!   extents of each old segment ([`Blobs::adopt`]), and what it does not name is free.
 //!
-//! Out of here on purpose: compaction of fragmented segments, scrubbing, replication, and the objects' own metadata.
+//! * [`Copies`] is a folder of copies of another volume's extents, each under the identity that it has there, and a [`Holder`] is
+//!   either: what is damaged in one is written anew from the others ([`Blobs::restore`], [`Copies::put`]).
+//!
+//! Out of here on purpose: compaction of fragmented segments, scrubbing, what has to be copied where, and the objects' own metadata.
 
+mod copies;
 mod error;
 mod extent;
 mod format;
+mod holder;
+mod jobs;
+mod mend;
 mod pins;
 mod reader;
 mod recovery;
@@ -27,13 +34,16 @@ mod reservation;
 mod segments;
 mod settings;
 mod space;
+mod stamp;
 mod sync;
 mod volume;
 mod writer;
 
+pub use copies::{Copies, Found};
 pub use error::Error;
 pub use extent::{BlobId, Extent, OwnerTag, Place};
 pub use format::BLOCK_BYTES;
+pub use holder::Holder;
 pub use pins::Pins;
 pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};

@@ -42,6 +42,10 @@ impl PinTable {
         free
     }
 
+    pub(crate) fn is_held(&self, id: BlobId) -> bool {
+        self.held.lock().contains_key(&id)
+    }
+
     /// Returns those which can be freed at once; the others follow their last reader.
     pub(crate) fn doom(&self, extents: Vec<Extent>) -> Vec<Extent> {
         let mut held = self.held.lock();

@@ -1,9 +1,9 @@
 //! Reading one extent.
 
 use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
+use crate::holder::Source;
 use crate::settings::UNIT_BLOCKS;
-use crate::volume::Shared;
-use crate::{Error, Extent, Place};
+use crate::{Error, Extent};
 use baleen_types::ServedRange;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// range is one piece. In memory are at most two times
 /// 256 KiB: the one that is being given and the one that is being read ahead.
 pub struct ExtentReader {
-    shared: Arc<Shared>,
+    source: Source,
     extent: Extent,
     /// Next byte to ask the disk for, and the end.
     next: u64,
@@ -33,9 +33,9 @@ struct Piece {
 }
 
 impl ExtentReader {
-    pub(crate) fn new(shared: Arc<Shared>, extent: Extent, range: ServedRange) -> Self {
+    pub(crate) fn new(source: Source, extent: Extent, range: ServedRange) -> Self {
         Self {
-            shared,
+            source,
             extent,
             next: range.first.min(extent.length),
             end: range.first.saturating_add(range.length).min(extent.length),
@@ -58,7 +58,7 @@ impl ExtentReader {
                 Some(running) => running,
                 None if self.next < self.end => {
                     let job = self.job();
-                    match self.shared.start(job).await {
+                    match self.source.jobs().start(job).await {
                         Ok(running) => self.running.insert(running),
                         Err(error) => return Some(Err(error)),
                     }
@@ -74,7 +74,7 @@ impl ExtentReader {
                     self.next = self.unit_end();
                     if self.next < self.end {
                         let job = self.job();
-                        self.running = self.shared.try_start(job);
+                        self.running = self.source.jobs().try_start(job);
                     }
                 }
                 Err(error) => {
@@ -92,7 +92,7 @@ impl ExtentReader {
     }
 
     fn job(&self) -> impl FnOnce() -> Result<Piece, Error> + Send + 'static {
-        let (shared, extent, file) = (Arc::clone(&self.shared), self.extent, self.file.clone());
+        let (source, extent, file) = (self.source.clone(), self.extent, self.file.clone());
         let range = ServedRange {
             first: self.next,
             length: self.unit_end() - self.next,
@@ -100,23 +100,20 @@ impl ExtentReader {
         move || {
             let file = match file {
                 Some(file) => file,
-                None => shared.file_of(&extent).map_err(|error| failure(error, extent))?,
+                None => source.file_of(&extent).map_err(|error| failure(error, extent))?,
             };
-            let blocks = read_blocks(&file, extent, range)?;
+            let stored = read_stored(&file, extent, source.base_of(&extent), range)?;
+            let blocks = blocks_of(extent, range, stored)?;
             Ok(Piece { file, blocks })
         }
     }
 }
 
-/// Reads and checks the blocks that hold `range`, and cuts them to it.
-fn read_blocks(file: &File, extent: Extent, range: ServedRange) -> Result<VecDeque<Bytes>, Error> {
+/// Reads the blocks that hold `range` as they are stored, of an extent that begins at `base`.
+pub(crate) fn read_stored(file: &File, extent: Extent, base: u64, range: ServedRange) -> Result<Bytes, Error> {
     let corrupt = |what| Error::Corrupt { what, extent };
     let first_block = range.first / BLOCK_BYTES;
     let end_block = range.end().div_ceil(BLOCK_BYTES);
-    let base = match extent.place {
-        Place::Segment { offset, .. } => offset,
-        Place::File => 0,
-    };
     // The header lies before the first block, and is checked when that is read.
     let header_len = if first_block == 0 { HEADER_LEN } else { 0 };
     let from = if first_block == 0 { 0 } else { block_offset(first_block) };
@@ -125,15 +122,23 @@ fn read_blocks(file: &File, extent: Extent, range: ServedRange) -> Result<VecDeq
     let mut buffer = vec![0; header_len + blocks_len + blocks_len.div_ceil(BLOCK_LEN) * CRC_LEN];
     file.read_exact_at(&mut buffer, base + from)
         .map_err(|error| failure(error, extent))?;
-    let mut rest = Bytes::from(buffer);
-    if header_len > 0 {
+    Ok(Bytes::from(buffer))
+}
+
+/// Checks the blocks that hold `range`, as they are stored, and cuts them to it.
+pub(crate) fn blocks_of(extent: Extent, range: ServedRange, stored: Bytes) -> Result<VecDeque<Bytes>, Error> {
+    let corrupt = |what| Error::Corrupt { what, extent };
+    let first_block = range.first / BLOCK_BYTES;
+    let end_block = range.end().div_ceil(BLOCK_BYTES);
+    let mut rest = stored;
+    if first_block == 0 {
         let bytes = rest.split_to(HEADER_LEN);
         let header = <&[u8; HEADER_LEN]>::try_from(&bytes[..]).ok().and_then(Header::decode);
         if header.is_none_or(|h| h.id != extent.id || h.length != extent.length) {
             return Err(corrupt("header"));
         }
     }
-    let mut blocks = VecDeque::with_capacity(blocks_len.div_ceil(BLOCK_LEN));
+    let mut blocks = VecDeque::with_capacity(usize::try_from(end_block - first_block).unwrap_or_default());
     for index in first_block..end_block {
         let mut block = rest.split_to(STRIDE_LEN.min(rest.len()));
         let crc = block.split_off(block.len() - CRC_LEN);
@@ -152,7 +157,7 @@ fn read_blocks(file: &File, extent: Extent, range: ServedRange) -> Result<VecDeq
 }
 
 /// Bytes that should be there and are not are damage; anything else may pass.
-fn failure(error: io::Error, extent: Extent) -> Error {
+pub(crate) fn failure(error: io::Error, extent: Extent) -> Error {
     let what = match error.kind() {
         io::ErrorKind::NotFound => "the file is gone",
         io::ErrorKind::UnexpectedEof => "the file is too short",

@@ -41,6 +41,12 @@ struct State {
     next: u64,
 }
 
+impl State {
+    fn next_is_behind(&mut self, segment: u64) {
+        self.next = self.next.max(segment.saturating_add(1));
+    }
+}
+
 impl Segments {
     /// Finds the segments of an earlier run; none of them is written before it is adopted.
     pub(crate) fn open(folder: PathBuf, settings: &Settings) -> Result<Self, Error> {
@@ -53,7 +59,7 @@ impl Segments {
                 continue;
             };
             state.not_adopted.insert(number, Vec::new());
-            state.next = state.next.max(number + 1);
+            state.next_is_behind(number);
         }
         let capacity = NonZeroUsize::new(OPEN_SEGMENTS_MAX).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
@@ -171,6 +177,28 @@ impl Segments {
         }
         drop(state);
         Ok(self.release(&[]))
+    }
+
+    /// Makes a segment again that is not there; it waits to be adopted. Whatever comes of it, no other gets its number. Blocks.
+    pub(crate) fn restore(&self, segment: u64, live: &[(u64, u64)]) -> Result<(), Error> {
+        self.state.lock().next_is_behind(segment);
+        let ends = live
+            .iter()
+            .map(|&(offset, length)| offset.saturating_add(allocated_bytes(length)));
+        let bytes = ends.max().unwrap_or(0).max(self.segment_bytes);
+        let path = self.path(segment);
+        if path.exists() {
+            return Ok(());
+        }
+        if let Err(error) = create(&path, bytes) {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        Target::Folder(self.folder.clone())
+            .flush()
+            .map_err(Error::io("flushing the segments' folder"))?;
+        self.state.lock().not_adopted.insert(segment, Vec::new());
+        Ok(())
     }
 
     /// Free bytes and all bytes of the segments in use.

@@ -4,6 +4,7 @@ use crate::Error;
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -21,7 +22,14 @@ impl Target {
     /// Flushes it now. Blocks.
     pub(crate) fn flush(&self) -> io::Result<()> {
         match self {
-            Self::File(file) => file.sync_data(),
+            Self::File(file) => {
+                file.sync_data()?;
+                // What is in a file that was removed ends with this process, however well it was flushed.
+                match file.metadata()?.nlink() {
+                    0 => Err(io::Error::new(io::ErrorKind::NotFound, "the file was removed")),
+                    _ => Ok(()),
+                }
+            }
             Self::Folder(path) => File::open(path)?.sync_all(),
         }
     }
@@ -97,6 +105,16 @@ impl GroupSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_was_removed_is_not_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let sync = GroupSync::new(Target::File(Arc::new(File::create(&path).unwrap())));
+        sync.flush().await.unwrap();
+        std::fs::remove_file(path).unwrap();
+        assert!(sync.flush().await.is_err());
+    }
 
     #[tokio::test]
     async fn all_who_wait_are_answered() {

@@ -1,5 +1,7 @@
 //! The volume: one folder, held by one process.
 
+use crate::holder::Source;
+use crate::jobs::Jobs;
 use crate::pins::PinTable;
 use crate::segments::Segments;
 use crate::sync::{GroupSync, Target};
@@ -12,7 +14,6 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
@@ -40,10 +41,10 @@ pub struct Usage {
 }
 
 pub(crate) struct Shared {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     pub(crate) settings: Settings,
     pub(crate) entropy: Arc<dyn Entropy>,
-    jobs: Arc<Semaphore>,
+    pub(crate) jobs: Jobs,
     pub(crate) segments: Segments,
     pub(crate) folders: Vec<Arc<GroupSync>>,
     pub(crate) pins: PinTable,
@@ -63,14 +64,14 @@ impl Blobs {
         settings.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
         let lock = lock(dir)?;
-        make_layout(dir)?;
+        make_folders(dir, FORMAT, &["segments"])?;
         let segments = Segments::open(dir.join("segments"), &settings)?;
         let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
         let shared = Shared {
             dir: dir.to_owned(),
             settings,
             entropy,
-            jobs: Arc::new(Semaphore::new(settings.io_jobs_max)),
+            jobs: Jobs::new(settings.io_jobs_max),
             segments,
             folders: (0..=u8::MAX).map(folder_sync).collect(),
             pins: PinTable::default(),
@@ -98,7 +99,7 @@ impl Blobs {
 
     /// Reads a range of one extent, in order. The caller holds a pin. `range` is cut to the extent.
     pub fn read(&self, extent: Extent, range: ServedRange) -> ExtentReader {
-        ExtentReader::new(Arc::clone(&self.shared), extent, range)
+        ExtentReader::new(Source::Volume(Arc::clone(&self.shared)), extent, range)
     }
 
     /// Frees extents which no record names any more, as soon as nobody reads them. To be called after the commit that
@@ -113,6 +114,11 @@ impl Blobs {
     /// Refuses when less than `bytes` and our reserve are left on the file system. Does not reserve anything.
     pub fn check_space(&self, bytes: u64) -> Result<(), Error> {
         self.shared.check_space(bytes)
+    }
+
+    /// How the volume was opened.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
     }
 
     /// Tells how full the volume is.
@@ -132,8 +138,7 @@ impl Blobs {
 impl Shared {
     /// Bytes that the file system has left for us.
     fn available(&self) -> Result<u64, Error> {
-        let stat = rustix::fs::statvfs(&self.dir).map_err(|e| Error::io("asking for free space")(e.into()))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        available(&self.dir)
     }
 
     pub(crate) fn check_space(&self, bytes: u64) -> Result<(), Error> {
@@ -168,26 +173,7 @@ impl Shared {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, Error> {
-        let permit = Arc::clone(&self.jobs)
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::stopped("disk work"))?;
-        Ok(tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        }))
-    }
-
-    /// The same, only if there is a free thread now.
-    pub(crate) fn try_start<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<JoinHandle<T>> {
-        let permit = Arc::clone(&self.jobs).try_acquire_owned().ok()?;
-        Some(tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        }))
+        self.jobs.start(work).await
     }
 
     /// Does blocking work on an I/O thread and waits for it.
@@ -195,8 +181,7 @@ impl Shared {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let job = self.start(work).await?;
-        job.await.unwrap_or_else(|_| Err(Error::stopped("disk work")))
+        self.jobs.run(work).await
     }
 
     /// Gives space back. Files are removed in the background: unlinking a long one takes the file system a while.
@@ -242,12 +227,18 @@ pub(crate) fn remove_file(path: &Path) {
     }
 }
 
-fn folder_path(dir: &Path, folder: u8) -> PathBuf {
+pub(crate) fn folder_path(dir: &Path, folder: u8) -> PathBuf {
     dir.join("files").join(format!("{folder:02x}"))
 }
 
-/// Takes the volume for this process.
-fn lock(dir: &Path) -> Result<File, Error> {
+/// Bytes that the file system has left in a folder.
+pub(crate) fn available(dir: &Path) -> Result<u64, Error> {
+    let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io("asking for free space")(e.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Takes a folder for this process.
+pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     let doing = "locking the volume";
     let file = File::options()
         .create(true)
@@ -262,22 +253,25 @@ fn lock(dir: &Path) -> Result<File, Error> {
     }
 }
 
-/// Makes the folders of a new volume; the file `format` comes last, so that a half-made one is made again.
-fn make_layout(dir: &Path) -> Result<(), Error> {
+/// Makes the folders of a new volume, those for files of their own and `more`; the file `format` comes last, so that a half-made
+/// one is made again.
+pub(crate) fn make_folders(dir: &Path, text: &str, more: &[&str]) -> Result<(), Error> {
     let doing = "making the volume's folders";
     let format = dir.join("format");
     match std::fs::read_to_string(&format) {
-        Ok(text) if text == FORMAT => return Ok(()),
-        Ok(text) if !text.is_empty() => return Err(Error::NotAVolume(dir.to_owned())),
+        Ok(found) if found == text => return Ok(()),
+        Ok(found) if !found.is_empty() => return Err(Error::NotAVolume(dir.to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("reading the format")(error)),
         Ok(_) | Err(_) => {}
     }
-    std::fs::create_dir_all(dir.join("segments")).map_err(Error::io(doing))?;
+    for folder in more {
+        std::fs::create_dir_all(dir.join(folder)).map_err(Error::io(doing))?;
+    }
     for folder in 0..=u8::MAX {
         std::fs::create_dir_all(folder_path(dir, folder)).map_err(Error::io(doing))?;
     }
     Target::Folder(dir.join("files")).flush().map_err(Error::io(doing))?;
-    std::fs::write(&format, FORMAT).map_err(Error::io(doing))?;
+    std::fs::write(&format, text).map_err(Error::io(doing))?;
     Target::File(Arc::new(File::open(&format).map_err(Error::io(doing))?))
         .flush()
         .map_err(Error::io(doing))?;
