@@ -5,7 +5,7 @@ use crate::records::{BucketId, PieceAt, VersionBytes};
 use baleen_blob::{BlobId, Place};
 use baleen_meta::CommitterId;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, RegionName, UploadId};
+use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, UploadId};
 
 /// What a bucket's counters count.
 #[derive(Clone, Copy, Debug)]
@@ -195,14 +195,36 @@ pub(crate) fn extent(place: Place, id: BlobId) -> Vec<u8> {
     }
 }
 
+/// The region that is home, in keys: it has a name only for people.
+pub(crate) const HOME: &str = "";
+
 /// The note that an extent is to be looked at in a region.
-pub(crate) fn copy_due(region: &RegionName, id: BlobId) -> Vec<u8> {
+pub(crate) fn copy_due(region: &str, id: BlobId) -> Vec<u8> {
     copies_due(region).fixed(id.as_bytes()).finish()
 }
 
 /// The beginning of the keys of all such notes of a region.
-pub(crate) fn copies_due(region: &RegionName) -> KeyWriter {
-    KeyWriter::new(Table::CopyDue).text(region.as_str())
+pub(crate) fn copies_due(region: &str) -> KeyWriter {
+    KeyWriter::new(Table::CopyDue).text(region)
+}
+
+/// The blob in the key of such a note.
+pub(crate) fn blob_due_of(key: &[u8]) -> Result<BlobId, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::CopyDue)?;
+    reader.text()?;
+    Ok(BlobId::from_bytes(reader.fixed()?))
+}
+
+/// The beginning of the keys of all live extents in segments.
+pub(crate) fn all_segment_extents() -> Vec<u8> {
+    KeyWriter::new(Table::Extent).u8(1).finish()
+}
+
+/// The segment in the key of a live extent of one.
+pub(crate) fn segment_of(key: &[u8]) -> Result<u64, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Extent)?;
+    reader.u8()?;
+    reader.u64()
 }
 
 pub(crate) fn extent_page(object: [u8; 16], page: u32) -> Vec<u8> {

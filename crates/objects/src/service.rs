@@ -23,6 +23,7 @@ mod purge;
 mod put;
 mod put_part;
 mod recover;
+mod regions;
 mod rename;
 mod scrub;
 mod settings;
@@ -33,10 +34,11 @@ mod usage;
 
 pub use expire::Expired;
 pub use purge::Purged;
+pub use regions::{Reconciled, RegionFolder};
 pub use sweep::Swept;
 
-use self::elsewhere::Regions;
 use self::lifecycle::Compiled;
+use self::regions::Regions;
 use crate::keys;
 use crate::records::{BucketId, BucketRecord, VersioningRecord};
 use crate::{ChecksumAlgorithm, ObjectError};
@@ -110,7 +112,7 @@ pub struct Objects {
     queues: Vec<Mutex<()>>,
     usage: Arc<Usage>,
     lifecycles: Compiled,
-    regions: Regions,
+    regions: Arc<Regions>,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -125,6 +127,12 @@ impl Objects {
     /// Builds the service. On a volume of an earlier run call [`Objects::recover`] before anything else, and
     /// [`Objects::sweep`] soon, and then now and then.
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
+        Self::with_regions(settings, parts, Vec::new())
+    }
+
+    /// The same, with other regions than the one whose volume is among the parts. [`Objects::recover`] takes their folders into use,
+    /// and [`Objects::reconcile`] is to be called for each and for home again and again.
+    pub fn with_regions(settings: Settings, parts: Parts, regions: Vec<RegionFolder>) -> Arc<Self> {
         let kms = Kms::new(baleen_kms::Parts {
             meta: parts.meta.clone(),
             sealer: Arc::clone(&parts.sealer),
@@ -142,7 +150,7 @@ impl Objects {
             kms,
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
             lifecycles: Compiled::default(),
-            regions: Regions::default(),
+            regions: Regions::of(regions),
         })
     }
 

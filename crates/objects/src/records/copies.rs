@@ -1,10 +1,7 @@
 //! Notes of what is to be looked at in a region.
 
-#[cfg(test)]
 use crate::ObjectError;
-#[cfg(test)]
-use baleen_blob::BlobId;
-use baleen_blob::{Extent, Place};
+use baleen_blob::{BlobId, Extent, Place};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// An extent that is to be looked at; its id is in the key. Written in the commit of every body, and in no step that may fail,
@@ -28,7 +25,6 @@ impl CopyDue {
     }
 
     /// The extent of this id.
-    #[cfg(test)]
     pub(crate) fn extent(self, id: BlobId) -> Extent {
         Extent {
             id,
@@ -55,7 +51,6 @@ impl CopyDue {
         value.freeze()
     }
 
-    #[cfg(test)]
     pub(crate) fn decode(value: &[u8]) -> Result<Self, ObjectError> {
         let refuse = || ObjectError::corrupt("a note of a copy is not as it should be");
         let (head, numbers) = value.split_first_chunk::<2>().ok_or_else(refuse)?;

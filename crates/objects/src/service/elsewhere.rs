@@ -5,64 +5,42 @@
 //! and extent, and nothing hangs on the order in which they are taken up.
 
 use super::Objects;
-use crate::records::{BucketId, BucketRecord, CopyDue};
+use crate::records::{BucketRecord, CopyDue};
 use crate::{ObjectError, ReplicationPolicy, SettingKind, keys};
 use baleen_blob::Extent;
 use baleen_meta::{Request, record};
 use baleen_types::RegionName;
-use lru::LruCache;
-use parking_lot::Mutex;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use tokio::sync::Notify;
-
-/// Buckets whose policy is kept in memory. It never changes, and is read again when it is not there.
-const POLICIES_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// Most parts of an upload whose end tells the regions of each part: of more, commits would outgrow their limit. What is not
 /// told is found when a region is swept.
 const PARTS_TOLD_MAX: usize = 2000;
-
-/// The regions of a store beside home.
-pub(super) struct Regions {
-    everywhere: Elsewhere,
-    policies: Mutex<LruCache<BucketId, Elsewhere>>,
-    hint: Arc<Notify>,
-}
-
-impl Default for Regions {
-    fn default() -> Self {
-        Self {
-            everywhere: Elsewhere::default(),
-            policies: Mutex::new(LruCache::new(POLICIES_MAX)),
-            hint: Arc::default(),
-        }
-    }
-}
-
-impl Regions {
-    /// All of them.
-    pub(super) fn everywhere(&self) -> &Elsewhere {
-        &self.everywhere
-    }
-
-    /// Says that there may be notes. Nothing but time hangs on it.
-    pub(super) fn hint(&self) {
-        if !self.everywhere.0.is_empty() {
-            self.hint.notify_one();
-        }
-    }
-}
 
 /// In which regions beside home something is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Elsewhere(Arc<[RegionName]>);
 
 impl Elsewhere {
+    pub(super) fn of(regions: Vec<RegionName>) -> Self {
+        Self(regions.into())
+    }
+
+    pub(super) fn regions(&self) -> &[RegionName] {
+        &self.0
+    }
+
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn names(&self, region: &RegionName) -> bool {
+        self.0.contains(region)
+    }
+
     /// Notes that an extent is to be looked at there.
     pub(super) fn note(&self, request: Request, extent: &Extent) -> Request {
         let note = |request: Request, region: &RegionName| {
-            request.put(keys::copy_due(region, extent.id), CopyDue::of(extent).encode())
+            request.put(keys::copy_due(region.as_str(), extent.id), CopyDue::of(extent).encode())
         };
         self.0.iter().fold(request, note)
     }
@@ -81,7 +59,7 @@ impl Objects {
     /// Where else the objects of a bucket have to be.
     pub(super) async fn elsewhere(&self, bucket: &BucketRecord) -> Result<Elsewhere, ObjectError> {
         let everywhere = self.regions.everywhere();
-        if everywhere.0.is_empty() || !bucket.has(SettingKind::Replication) {
+        if everywhere.is_nowhere() || !bucket.has(SettingKind::Replication) {
             return Ok(everywhere.clone());
         }
         if let Some(known) = self.regions.policies.lock().get(&bucket.id) {
@@ -96,7 +74,7 @@ impl Objects {
             return Ok(everywhere.clone());
         };
         let policy: ReplicationPolicy = record::decode(&stored)?;
-        let regions = everywhere.0.iter().filter(|region| policy.names(region));
+        let regions = everywhere.regions().iter().filter(|region| policy.names(region));
         let elsewhere = Elsewhere(regions.cloned().collect());
         self.regions.policies.lock().put(bucket.id, elsewhere.clone());
         Ok(elsewhere)

@@ -1,6 +1,7 @@
 //! Reading objects.
 
 use super::encryption::salt_of;
+use super::regions::{RegionReader, Regions};
 use super::{Objects, OpenBucket};
 use crate::keys;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
@@ -12,12 +13,13 @@ use crate::{
     Body, BodyError, CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection,
     SettingKind, Tags, Version,
 };
-use baleen_blob::{Blobs, Extent, ExtentReader, Pins};
+use baleen_blob::{Blobs, Extent, Pins};
 use baleen_meta::{Snapshot, record};
 use baleen_sealing::blocks::{BLOCK_SEALED_BYTES, BaseKey, BlockOpener, Salt, sealed_range};
 use baleen_types::{Classify, ObjectPath, PartNumber, ServedRange};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 // A range of sealed blocks is a range of blocks of the volume.
 const _: () = assert!(BLOCK_SEALED_BYTES as u64 == baleen_blob::BLOCK_BYTES);
@@ -265,7 +267,7 @@ impl Objects {
     }
 
     /// The pieces of an object; `None` if it was removed while they were read.
-    async fn pieces(&self, object: &ObjectRecord) -> Result<Option<Vec<Piece>>, ObjectError> {
+    pub(super) async fn pieces(&self, object: &ObjectRecord) -> Result<Option<Vec<Piece>>, ObjectError> {
         let (id, pages) = match &object.body {
             BodyRecord::Pieces(pieces) => return Ok(Some(pieces.clone())),
             BodyRecord::Pages { id, pages } => (*id, *pages),
@@ -328,7 +330,7 @@ impl Objects {
                 return Ok(None);
             }
         }
-        Ok(Some(stream(self.blobs.clone(), pins, runs)))
+        Ok(Some(stream((&self.regions, &self.blobs), pins, runs)))
     }
 }
 
@@ -399,16 +401,18 @@ fn cut_inline(bytes: &Bytes, part: ServedRange) -> Bytes {
 }
 
 /// The bytes of the runs, one after the other. The pins live as long as the stream.
-fn stream(blobs: Blobs, pins: Pins, runs: VecDeque<Run>) -> Body {
+fn stream((regions, blobs): (&Arc<Regions>, &Blobs), pins: Pins, runs: VecDeque<Run>) -> Body {
     struct State {
+        regions: Arc<Regions>,
         blobs: Blobs,
         runs: VecDeque<Run>,
-        reader: Option<ExtentReader>,
+        reader: Option<RegionReader>,
         opener: Option<BlockOpener>,
         _pins: Pins,
     }
     let state = State {
-        blobs,
+        regions: Arc::clone(regions),
+        blobs: blobs.clone(),
         runs,
         reader: None,
         opener: None,
@@ -438,12 +442,12 @@ fn stream(blobs: Blobs, pins: Pins, runs: VecDeque<Run>) -> Body {
                 Run::Bytes(bytes) => return Some((Ok(bytes), state)),
                 Run::Extent(extent, range) => {
                     state.opener = None;
-                    state.reader = Some(state.blobs.read(extent, range));
+                    state.reader = Some(RegionReader::new(&state.regions, &state.blobs, extent, range));
                 }
                 Run::Sealed(extent, opener) => {
                     let range = sealed_range(opener.part, opener.piece.size);
                     state.opener = Some(opener.begin());
-                    state.reader = Some(state.blobs.read(extent, range));
+                    state.reader = Some(RegionReader::new(&state.regions, &state.blobs, extent, range));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::{Objects, scan_all};
 use crate::records::LiveExtent;
 use crate::{ObjectError, keys};
-use baleen_meta::{Snapshot, record};
+use baleen_meta::{Scan, Snapshot, record};
 
 impl Objects {
     /// Takes the volume's old segments back into use; returns how many. One whose marks or file cannot be read is reported
@@ -14,11 +14,24 @@ impl Objects {
     /// Reads one small mark for each extent in a segment, and no record or body of an object. Holds the marks of one segment
     /// at a time.
     pub async fn recover(&self) -> Result<usize, ObjectError> {
-        let segments = self.blobs.segments_to_adopt();
+        self.open_regions().await?;
+        let snapshot = self.meta.snapshot().await?;
+        let mut segments = self.blobs.segments_to_adopt();
+        // Before a new segment is made: it would get the number of one that is lost, and its extents the marks of others.
+        for lost in self.segments_marked(&snapshot).await? {
+            if segments.contains(&lost) {
+                continue;
+            }
+            tracing::error!(segment = lost, "a segment is gone; it is made again, empty");
+            let live = live_in(&snapshot, lost).await?;
+            match self.blobs.restore_segment(lost, &live).await {
+                Ok(()) => segments.push(lost),
+                Err(error) => tracing::error!(segment = lost, %error, "a segment cannot be made again"),
+            }
+        }
         if segments.is_empty() {
             return Ok(0);
         }
-        let snapshot = self.meta.snapshot().await?;
         // What the last process wrote may be visible before it is durable. If a deletion were lost, its bytes would be
         // needed again.
         self.barrier().await?;
@@ -34,11 +47,31 @@ impl Objects {
     }
 
     async fn recover_segment(&self, snapshot: &Snapshot, segment: u64) -> Result<(), ObjectError> {
-        let mut live = Vec::new();
-        for entry in scan_all(snapshot, &keys::segment_extents(segment).finish()).await? {
-            let extent: LiveExtent = record::decode(&entry.value)?;
-            live.push((keys::segment_offset_of(&entry.key)?, extent.length));
-        }
-        Ok(self.blobs.adopt(segment, live).await?)
+        Ok(self.blobs.adopt(segment, live_in(snapshot, segment).await?).await?)
     }
+
+    /// The segments that marks name.
+    async fn segments_marked(&self, snapshot: &Snapshot) -> Result<Vec<u64>, ObjectError> {
+        let first = Scan::prefix(&keys::all_segment_extents()).limit(1).keys_only();
+        let mut segments = Vec::new();
+        let mut scan = first.clone();
+        while let Some(entry) = snapshot.scan(scan).await?.first() {
+            let segment = keys::segment_of(&entry.key)?;
+            segments.push(segment);
+            scan = first
+                .clone()
+                .after(keys::segment_extents(segment).u64(u64::MAX).finish());
+        }
+        Ok(segments)
+    }
+}
+
+/// Offset and length of the live extents of a segment.
+async fn live_in(snapshot: &Snapshot, segment: u64) -> Result<Vec<(u64, u64)>, ObjectError> {
+    let mut live = Vec::new();
+    for entry in scan_all(snapshot, &keys::segment_extents(segment).finish()).await? {
+        let extent: LiveExtent = record::decode(&entry.value)?;
+        live.push((keys::segment_offset_of(&entry.key)?, extent.length));
+    }
+    Ok(live)
 }

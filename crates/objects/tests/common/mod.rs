@@ -9,8 +9,8 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
     Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Encrypt, Expect, ListObjects, ListPage,
-    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, Scrub, ScrubProgress, Scrubbed,
-    Selection, Settings, Stored, Tags, UploadPath, WriteCondition, body_from_bytes,
+    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, RegionFolder, Scrub,
+    ScrubProgress, Scrubbed, Selection, Settings, Stored, Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::{MasterKey, Sealer};
@@ -57,14 +57,19 @@ pub fn on(dir: &Path, meta: Meta, seed: u64) -> Store {
 }
 
 pub fn with_volume(dir: &Path, meta: Meta, seed: u64, volume: BlobSettings) -> Store {
-    build(dir, meta, (seed, volume), sealer())
+    build(dir, meta, (seed, volume), sealer(), &[])
 }
 
 pub fn with_sealer(dir: &Path, meta: Meta, sealer: Arc<Sealer>) -> Store {
-    build(dir, meta, (1, VOLUME), sealer)
+    build(dir, meta, (1, VOLUME), sealer, &[])
 }
 
-fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Arc<Sealer>) -> Store {
+/// A store with other regions than `local`, which is home. They are in folders of their names.
+pub fn with_regions(dir: &Path, meta: Meta, seed: u64, regions: &[&str]) -> Store {
+    build(dir, meta, (seed, VOLUME), sealer(), regions)
+}
+
+fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Arc<Sealer>, regions: &[&str]) -> Store {
     let entropy = SeededEntropy::new(seed);
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
     let blobs = Blobs::open(&dir.join("blob"), volume, entropy.clone()).unwrap();
@@ -75,7 +80,11 @@ fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Ar
         entropy,
         sealer,
     };
-    let objects = Objects::new(Settings::default(), parts);
+    let folder = |name: &&str| RegionFolder {
+        name: RegionName::parse(name).unwrap(),
+        folder: dir.join(name),
+    };
+    let objects = Objects::with_regions(Settings::default(), parts, regions.iter().map(folder).collect());
     Store {
         objects,
         blobs,

@@ -1,0 +1,178 @@
+//! Regions: where else than at home the bytes of objects are.
+//!
+//! Home is the volume that every body is written to first. Each other region is a folder of copies. The keyspace is the one truth
+//! for all: which extents are live, and what is still to be looked at in which region (see [`elsewhere`](super::elsewhere)). A
+//! pass of [`Objects::reconcile`] makes what is there what has to be there, for home as for the others: so a lost folder, a flipped
+//! bit and a new region are healed in one way, and what is asked for a region in between is answered from another.
+
+mod compare;
+mod open;
+mod reading;
+mod reconcile;
+mod status;
+
+pub use reconcile::Reconciled;
+
+pub(super) use reading::RegionReader;
+
+use super::Objects;
+use super::elsewhere::Elsewhere;
+use crate::records::BucketId;
+use crate::{ObjectError, keys};
+use baleen_blob::{BlobId, Copies, Extent, Holder};
+use baleen_types::RegionName;
+use lru::LruCache;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Buckets whose policy is kept in memory. It never changes, and is read again when it is not there.
+const POLICIES_MAX: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// Damaged extents of home that are remembered until they are noted. Who finds more finds them again.
+const NOTICED_MAX: usize = 10_000;
+
+/// A region beside home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionFolder {
+    /// Its name.
+    pub name: RegionName,
+    /// The folder of its copies.
+    pub folder: PathBuf,
+}
+
+/// The regions of a store.
+pub(super) struct Regions {
+    home: Spot,
+    others: Vec<Other>,
+    everywhere: Elsewhere,
+    pub(super) policies: Mutex<LruCache<BucketId, Elsewhere>>,
+    /// Extents that were not read at home as they were written.
+    noticed: Mutex<HashMap<BlobId, Extent>>,
+    reads_elsewhere: AtomicU64,
+}
+
+/// What is known of a region.
+#[derive(Default)]
+struct Spot {
+    /// Told when there may be something to do.
+    hint: Arc<Notify>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The folder, when it is open. Never for home.
+    copies: Option<Copies>,
+    /// Whether nothing is missing but what is noted.
+    is_whole: bool,
+    /// When it was looked last for copies of what is gone.
+    swept: Option<Duration>,
+}
+
+/// A region beside home.
+struct Other {
+    of: RegionFolder,
+    spot: Spot,
+}
+
+impl Regions {
+    pub(super) fn of(others: Vec<RegionFolder>) -> Arc<Self> {
+        let names = others.iter().map(|other| other.name.clone()).collect();
+        let other = |of| Other {
+            of,
+            spot: Spot::default(),
+        };
+        let home = Spot::default();
+        home.state.lock().is_whole = true;
+        Arc::new(Self {
+            home,
+            others: others.into_iter().map(other).collect(),
+            everywhere: Elsewhere::of(names),
+            policies: Mutex::new(LruCache::new(POLICIES_MAX)),
+            noticed: Mutex::default(),
+            reads_elsewhere: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether home is the only one.
+    pub(super) fn are_none(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    /// All but home.
+    pub(super) fn everywhere(&self) -> &Elsewhere {
+        &self.everywhere
+    }
+
+    /// Says that there may be notes. Nothing but time hangs on it.
+    pub(super) fn hint(&self) {
+        for other in &self.others {
+            other.spot.hint.notify_one();
+        }
+    }
+
+    /// Remembers that an extent could not be read at home as it was written, so that it is looked at there.
+    pub(super) fn notice(&self, extent: Extent) {
+        let mut noticed = self.noticed.lock();
+        if noticed.len() < NOTICED_MAX {
+            noticed.insert(extent.id, extent);
+            self.home.hint.notify_one();
+        }
+    }
+
+    /// The folders of copies that are open, of all regions but one.
+    fn copies_but_of(&self, but: Option<&RegionName>) -> Vec<Holder> {
+        let others = self.others.iter().filter(|other| Some(&other.of.name) != but);
+        let open = others.filter_map(|other| other.spot.state.lock().copies.clone());
+        open.map(Holder::Copies).collect()
+    }
+
+    fn other(&self, name: &RegionName) -> Option<&Other> {
+        self.others.iter().find(|other| other.of.name == *name)
+    }
+
+    fn spot(&self, region: Option<&RegionName>) -> Result<&Spot, ObjectError> {
+        match region {
+            None => Ok(&self.home),
+            Some(name) => {
+                let other = self.other(name);
+                other.map(|other| &other.spot).ok_or_else(|| no_such_region(name))
+            }
+        }
+    }
+}
+
+fn no_such_region(name: &RegionName) -> ObjectError {
+    ObjectError::Storage(format!("there is no region {name} here").into())
+}
+
+/// The name of a region in keys; home has none.
+fn key_name(region: Option<&RegionName>) -> &str {
+    region.map_or(keys::HOME, RegionName::as_str)
+}
+
+impl Objects {
+    /// The regions beside home.
+    pub fn regions(&self) -> impl Iterator<Item = &RegionName> {
+        self.regions.others.iter().map(|other| &other.of.name)
+    }
+
+    /// Told when there may be something for [`Objects::reconcile`] to do in a region, `None` being home.
+    ///
+    /// # Errors
+    /// There is no such region.
+    pub fn region_hint(&self, region: Option<&RegionName>) -> Result<Arc<Notify>, ObjectError> {
+        Ok(Arc::clone(&self.regions.spot(region)?.hint))
+    }
+
+    /// How often an extent was read elsewhere, at least to a part, since home did not give what was written.
+    pub fn reads_elsewhere(&self) -> u64 {
+        self.regions.reads_elsewhere.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,298 @@
+//! Taking the folders of regions into use.
+//!
+//! A folder has a stamp: whose it is, and how often it was taken into use. The keyspace has the same number, and whether the region
+//! was whole. If they differ, the folder is new, was lost or swapped or set back, or the keyspace was, and what is in it has to be
+//! compared with what is live before the region is whole again. A folder that another store stamped is refused: to bring it in line
+//! would be to remove all that is in it.
+
+use super::{Other, Regions, key_name};
+use crate::service::Objects;
+use crate::{ObjectError, keys};
+use baleen_blob::Copies;
+use baleen_meta::keys::{KeyReader, KeyWriter, Table};
+use baleen_meta::{Request, Scan};
+use baleen_types::RegionName;
+
+/// Notes that are removed in one commit.
+const NOTES_REMOVED_AT_ONCE: usize = 1000;
+
+/// What the keyspace says of a region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// How often its folder was taken into use.
+    opened: u64,
+    pub(super) is_whole: bool,
+}
+
+impl Standing {
+    fn encode(self) -> Vec<u8> {
+        [&[1][..], &self.opened.to_be_bytes(), &[u8::from(self.is_whole)]].concat()
+    }
+
+    fn decode(value: &[u8]) -> Result<Self, ObjectError> {
+        match value.split_first_chunk::<9>() {
+            Some(([1, opened @ ..], [is_whole])) => Ok(Self {
+                opened: u64::from_be_bytes(*opened),
+                is_whole: *is_whole == 1,
+            }),
+            _ => Err(ObjectError::corrupt("what is known of a region is not as it should be")),
+        }
+    }
+}
+
+/// A folder that is not to be touched.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder of the region {0} was that of another store or another region; name another one")]
+struct ForeignFolder(String);
+
+/// What the stamp of a folder says.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    store: String,
+    region: String,
+    opened: u64,
+}
+
+impl Stamp {
+    fn text(&self) -> String {
+        let Self { store, region, opened } = self;
+        format!("store {store}\nregion {region}\nopened {opened}\n")
+    }
+
+    /// `None` for a text that was cut or changed, which is none.
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut line = |word: &str| lines.next()?.strip_prefix(word)?.strip_prefix(' ');
+        let stamp = Self {
+            store: line("store")?.to_owned(),
+            region: line("region")?.to_owned(),
+            opened: line("opened")?.parse().ok()?,
+        };
+        (stamp.text() == text).then_some(stamp)
+    }
+}
+
+fn standing_key(region: &str) -> Vec<u8> {
+    KeyWriter::new(Table::System).tail(format!("{STANDINGS}{region}"))
+}
+
+const STANDINGS: &str = "objects/region/";
+
+impl Objects {
+    /// Takes the folders of all regions into use, before the first operation. One that cannot be opened now is tried again by each
+    /// pass over its region.
+    ///
+    /// # Errors
+    /// A folder is that of another store or region.
+    pub(in crate::service) async fn open_regions(&self) -> Result<(), ObjectError> {
+        if self.regions.are_none() {
+            return Ok(());
+        }
+        let home = self.enter(None, self.blobs.stamp()?).await?;
+        self.blobs.set_stamp(&home.text())?;
+        for other in &self.regions.others {
+            match self.open_copies(other).await {
+                Err(ObjectError::Storage(source)) if source.is::<ForeignFolder>() => {
+                    return Err(ObjectError::Storage(source));
+                }
+                Err(error) => {
+                    tracing::error!(region = %other.of.name, error = %chain(&error), "a region cannot be used now");
+                }
+                Ok(_) => {}
+            }
+        }
+        self.forget_regions().await
+    }
+
+    /// Opens the folders of copies for a look that changes nothing.
+    pub fn look_at_regions(&self) {
+        for other in &self.regions.others {
+            if other.of.folder.is_dir() {
+                match Copies::open(&other.of.folder, self.blobs.settings()) {
+                    Ok(copies) => other.spot.state.lock().copies = Some(copies),
+                    Err(error) => tracing::error!(region = %other.of.name, %error, "a region cannot be looked at"),
+                }
+            }
+        }
+    }
+
+    /// The folder of a region, opened if it is not, or if it is another by now.
+    pub(super) async fn open_copies(&self, other: &Other) -> Result<Copies, ObjectError> {
+        let open = other.spot.state.lock().copies.clone();
+        if let Some(copies) = open {
+            // One that was removed has taken its stamp with it.
+            if copies.stamp()?.is_some() {
+                return Ok(copies);
+            }
+        }
+        // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
+        *other.spot.state.lock() = super::State::default();
+        let copies = Copies::open(&other.of.folder, self.blobs.settings())?;
+        let stamp = self.enter(Some(&other.of.name), copies.stamp()?).await?;
+        copies.set_stamp(&stamp.text())?;
+        other.spot.state.lock().copies = Some(copies.clone());
+        Ok(copies)
+    }
+
+    /// Decides whether a folder with this stamp is as it was left, and gives the stamp that it gets.
+    async fn enter(&self, region: Option<&RegionName>, found: Option<String>) -> Result<Stamp, ObjectError> {
+        let name = key_name(region);
+        let key = standing_key(name);
+        let known = self
+            .meta
+            .get(&key)
+            .await?
+            .as_deref()
+            .map(Standing::decode)
+            .transpose()?;
+        let store = self.store_id().await?;
+        let found = found.as_deref().and_then(Stamp::read);
+        if found
+            .as_ref()
+            .is_some_and(|found| found.store != store || found.region != name)
+        {
+            let whose = region.map_or("home", RegionName::as_str).to_owned();
+            return Err(ObjectError::Storage(Box::new(ForeignFolder(whose))));
+        }
+        let opened = found.map_or(0, |found| found.opened);
+        let is_whole = match known {
+            Some(known) => known.is_whole && known.opened == opened,
+            // What home has from before there were regions is what there is.
+            None => region.is_none() && opened == 0,
+        };
+        let standing = Standing {
+            opened: known.unwrap_or_default().opened.max(opened) + 1,
+            is_whole,
+        };
+        self.meta.commit(Request::new().put(key, standing.encode())).await?;
+        self.regions.spot(region)?.state.lock().is_whole = is_whole;
+        if !is_whole {
+            tracing::info!(
+                region = name,
+                "a region is new or not as it was left; it will be compared"
+            );
+        }
+        Ok(Stamp {
+            store,
+            region: name.to_owned(),
+            opened: standing.opened,
+        })
+    }
+
+    /// Notes that a region has all that is not noted as missing.
+    pub(super) async fn set_whole(&self, region: Option<&RegionName>) -> Result<(), ObjectError> {
+        let key = standing_key(key_name(region));
+        let stored = self.meta.get(&key).await?;
+        let mut standing = stored.as_deref().map(Standing::decode).transpose()?.unwrap_or_default();
+        standing.is_whole = true;
+        self.meta.commit(Request::new().put(key, standing.encode())).await?;
+        self.regions.spot(region)?.state.lock().is_whole = true;
+        Ok(())
+    }
+
+    /// What the store is called in stamps; drawn when it is needed first.
+    async fn store_id(&self) -> Result<String, ObjectError> {
+        let key = KeyWriter::new(Table::System).tail("objects/store");
+        loop {
+            if let Some(id) = self.meta.get(&key).await? {
+                return Ok(hex::encode(id));
+            }
+            let drawn = self.entropy.bytes::<16>().to_vec();
+            self.meta
+                .commit(Request::new().absent(key.clone()).put(key.clone(), drawn))
+                .await?;
+        }
+    }
+
+    /// Forgets regions that are no longer set: nobody notes for them what comes and goes, so that they are compared when they come
+    /// back.
+    async fn forget_regions(&self) -> Result<(), ObjectError> {
+        let known = self.meta.scan(Scan::prefix(&standing_key(""))).await?;
+        for entry in known {
+            let key = KeyReader::new(&entry.key, Table::System)?.tail_str()?.to_owned();
+            let name = key.strip_prefix(STANDINGS).unwrap_or_default();
+            let is_set = name == keys::HOME || self.regions().any(|region| region.as_str() == name);
+            if is_set {
+                continue;
+            }
+            let mut standing = Standing::decode(&entry.value)?;
+            if standing.is_whole {
+                standing.is_whole = false;
+                let left = Request::new().put(entry.key.to_vec(), standing.encode());
+                self.meta.commit(left).await?;
+                tracing::warn!(
+                    region = name,
+                    "a region is no longer set; what is in its folder is left alone"
+                );
+            }
+            let notes = Scan::prefix(&keys::copies_due(name).finish()).keys_only();
+            loop {
+                let page = self.meta.scan(notes.clone().limit(NOTES_REMOVED_AT_ONCE)).await?;
+                if page.is_empty() {
+                    break;
+                }
+                let remove = |request: Request, key: &[u8]| request.delete(key.to_vec());
+                let request = page
+                    .iter()
+                    .fold(Request::new(), |request, entry| remove(request, &entry.key));
+                self.meta.commit(request).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &ObjectError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Regions {
+    /// Whether a region is there, and whole but for what is noted.
+    pub(super) fn is_whole(&self, region: Option<&RegionName>) -> bool {
+        let Ok(spot) = self.spot(region) else { return false };
+        let (copies, is_whole) = {
+            let state = spot.state.lock();
+            (state.copies.clone(), state.is_whole)
+        };
+        let is_there = || copies.is_some_and(|copies| matches!(copies.stamp(), Ok(Some(_))));
+        is_whole && (region.is_none() || is_there())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_round_trip_and_what_was_cut_is_none() {
+        let stamp = Stamp {
+            store: "00ff".to_owned(),
+            region: String::new(),
+            opened: 12,
+        };
+        let text = stamp.text();
+        assert_eq!(Stamp::read(&text), Some(stamp));
+        for cut in 0..text.len() {
+            assert_eq!(Stamp::read(&text[..cut]), None, "{cut}");
+        }
+        assert_eq!(Stamp::read(&format!("{text}x")), None);
+    }
+
+    #[test]
+    fn standings_round_trip_and_others_are_refused() {
+        for is_whole in [false, true] {
+            let standing = Standing { opened: 7, is_whole };
+            let value = standing.encode();
+            assert_eq!(Standing::decode(&value).unwrap(), standing);
+            assert!(Standing::decode(&value[1..]).is_err());
+        }
+        assert!(Standing::decode(b"").is_err());
+    }
+}

@@ -1,0 +1,345 @@
+//! A pass that makes what is in a region what has to be there.
+
+use super::key_name;
+use crate::records::{CopyDue, LiveExtent};
+use crate::service::Objects;
+use crate::{ObjectError, keys};
+use baleen_blob::{Copies, Extent, Found, Holder};
+use baleen_meta::{Entry, Request, Scan, record};
+use baleen_runtime::Shutdown;
+use baleen_types::RegionName;
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use std::time::Duration;
+
+/// Extents that are looked at at once: each holds a unit of 256 KiB in memory, and they share the flushes of their folders.
+const AT_ONCE: usize = 8;
+
+/// Notes that are in memory at a time.
+const NOTES_AT_ONCE: usize = 256;
+
+/// Failures after which a pass gives up: what they have in common will keep the others from succeeding too.
+const FAILURES_MAX: u64 = 256;
+
+/// How often it is looked for copies of what is gone. Notes have them removed before; this finds what no note told of.
+const SWEEP_EVERY: Duration = Duration::from_hours(6);
+
+/// Notes that are counted as left; of more it is told that there are as many at least.
+pub(super) const LEFT_COUNTED_MAX: usize = 10_000;
+
+/// What a pass over a region did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Extents that were compared with what is there, if it was not known whether the region is whole.
+    pub compared: u64,
+    /// Extents whose bytes were written.
+    pub written: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Extents that were noted and found to be there.
+    pub found: u64,
+    /// Copies of what is gone that were removed.
+    pub removed: u64,
+    /// Extents that could not be brought in line; the next pass tries again.
+    pub failed: u64,
+    /// Notes that are left, at least 10,000 if it says that.
+    pub left: u64,
+}
+
+/// The place that a pass is about.
+pub(super) struct Target {
+    pub(super) region: Option<RegionName>,
+    pub(super) holder: Holder,
+    /// Where copies come from.
+    pub(super) sources: Vec<Holder>,
+}
+
+/// How a note was dealt with.
+enum Done {
+    Written(u64),
+    Found,
+    /// The extent is gone, and its copy can go.
+    Gone(Extent),
+    /// It changed meanwhile, or somebody reads it; the next pass looks.
+    Later,
+}
+
+impl Objects {
+    /// Brings a region in line with the keyspace, `None` being home. Converges: what it leaves, the next pass finds. Not to be called
+    /// twice at a time for a region.
+    ///
+    /// # Errors
+    /// The first thing that went wrong. What could be done is done nevertheless, and `tell` is told of it.
+    pub async fn reconcile(
+        &self,
+        region: Option<&RegionName>,
+        stop: &Shutdown,
+        tell: &(dyn Fn(&Reconciled) + Send + Sync),
+    ) -> Result<(), ObjectError> {
+        let mut done = Reconciled::default();
+        let outcome = self.reconcile_until(region, stop, &mut done, tell).await;
+        done.left = self.notes_left(region).await?;
+        tell(&done);
+        outcome
+    }
+
+    async fn reconcile_until(
+        &self,
+        region: Option<&RegionName>,
+        stop: &Shutdown,
+        done: &mut Reconciled,
+        tell: &(dyn Fn(&Reconciled) + Send + Sync),
+    ) -> Result<(), ObjectError> {
+        let target = self.target(region).await?;
+        self.note_noticed().await?;
+        let is_whole = self.regions.spot(region)?.state.lock().is_whole;
+        if !is_whole
+            && !self
+                .compare(&target, stop, &mut |compared| {
+                    done.compared += compared;
+                    tell(done);
+                })
+                .await?
+        {
+            return Ok(());
+        }
+        let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
+        let mut failure = None;
+        while !stop.is_stopping() && done.failed < FAILURES_MAX {
+            let page = self.meta.scan(scan.clone()).await?;
+            let Some(last) = page.last() else { break };
+            scan = scan.after(last.key.to_vec());
+            match self.settle_page(&target, page, done).await {
+                Err(error) if is_full(&error) => return Err(error),
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+                Ok(()) => {}
+            }
+            tell(done);
+        }
+        if let Holder::Copies(copies) = &target.holder {
+            self.sweep_copies(&target, copies, stop, done).await?;
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// What a pass over a region works on.
+    pub(super) async fn target(&self, region: Option<&RegionName>) -> Result<Target, ObjectError> {
+        let home = Holder::Volume(self.blobs.clone());
+        let mut sources = self.regions.copies_but_of(region);
+        let holder = match region {
+            // Last: of what is damaged at home, other blocks may be whole.
+            None => {
+                sources.push(home.clone());
+                home
+            }
+            Some(name) => {
+                let other = self.regions.other(name).ok_or_else(|| super::no_such_region(name))?;
+                sources.insert(0, home);
+                let copies = Holder::Copies(self.open_copies(other).await?);
+                sources.push(copies.clone());
+                copies
+            }
+        };
+        Ok(Target {
+            region: region.cloned(),
+            holder,
+            sources,
+        })
+    }
+
+    /// Notes what readers found at home.
+    async fn note_noticed(&self) -> Result<(), ObjectError> {
+        let noticed: Vec<_> = self.regions.noticed.lock().values().copied().collect();
+        for some in noticed.chunks(NOTES_AT_ONCE) {
+            self.note(None, some).await?;
+            let mut noticed = self.regions.noticed.lock();
+            for extent in some {
+                noticed.remove(&extent.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that extents are to be looked at in a region.
+    pub(super) async fn note(&self, region: Option<&RegionName>, extents: &[Extent]) -> Result<(), ObjectError> {
+        let note = |request: Request, extent: &Extent| {
+            request.put(
+                keys::copy_due(key_name(region), extent.id),
+                CopyDue::of(extent).encode(),
+            )
+        };
+        self.meta.commit(extents.iter().fold(Request::new(), note)).await?;
+        Ok(())
+    }
+
+    async fn notes_left(&self, region: Option<&RegionName>) -> Result<u64, ObjectError> {
+        let notes = Scan::prefix(&keys::copies_due(key_name(region)).finish()).keys_only();
+        Ok(self.meta.scan(notes.limit(LEFT_COUNTED_MAX)).await?.len() as u64)
+    }
+
+    /// Deals with a page of notes. The error is the first of them.
+    async fn settle_page(&self, target: &Target, page: Vec<Entry>, done: &mut Reconciled) -> Result<(), ObjectError> {
+        let work: Vec<_> = page
+            .into_iter()
+            .map(|entry| async move {
+                let outcome = self.settle_note(target, &entry).await;
+                (entry, outcome)
+            })
+            .collect();
+        let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
+        let mut failure = None;
+        let mut gone = Vec::new();
+        while let Some((entry, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(Done::Written(bytes)) => {
+                    done.written += 1;
+                    done.bytes += bytes;
+                }
+                Ok(Done::Found) => done.found += 1,
+                Ok(Done::Gone(extent)) => gone.push((entry, extent)),
+                Ok(Done::Later) => {}
+                Err(error) => {
+                    done.failed += 1;
+                    tracing::debug!(region = key_name(target.region.as_ref()), %error, "an extent is not brought in line");
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        self.remove_gone(target, gone, done).await?;
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what a note says is to be looked at, if it is live and not there.
+    async fn settle_note(&self, target: &Target, entry: &Entry) -> Result<Done, ObjectError> {
+        let extent = CopyDue::decode(&entry.value)?.extent(keys::blob_due_of(&entry.key)?);
+        // Held first, then looked: what is live now stays where it is for as long as it is written.
+        let pins = self.blobs.pin(&[extent]);
+        let mark_key = keys::extent(extent.place, extent.id);
+        let mark = self.meta.get(&mark_key).await?;
+        if !is_mark_of(mark.as_ref(), &extent) {
+            drop(pins);
+            // Who began to read before it went reads on.
+            return Ok(if self.blobs.is_pinned(&extent) {
+                Done::Later
+            } else {
+                Done::Gone(extent)
+            });
+        }
+        let done = if target.holder.verify(extent).await.is_ok() {
+            if let Holder::Copies(copies) = &target.holder {
+                // It may be of a run that ended before its name was on disk.
+                copies.settle(extent.id).await?;
+            }
+            Done::Found
+        } else {
+            match &target.holder {
+                Holder::Volume(blobs) => blobs.restore(extent, &target.sources).await?,
+                Holder::Copies(copies) => copies.put(extent, &target.sources).await?,
+            }
+            Done::Written(extent.length)
+        };
+        drop(pins);
+        let settled = Request::new()
+            .unchanged(mark_key, mark)
+            .unchanged(entry.key.to_vec(), Some(entry.value.clone()))
+            .delete(entry.key.to_vec());
+        Ok(if self.meta.commit(settled).await?.is_committed() {
+            done
+        } else {
+            Done::Later
+        })
+    }
+
+    /// Removes the copies of extents that are gone, and their notes.
+    async fn remove_gone(
+        &self,
+        target: &Target,
+        gone: Vec<(Entry, Extent)>,
+        done: &mut Reconciled,
+    ) -> Result<(), ObjectError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        if let Holder::Copies(copies) = &target.holder {
+            // A deletion may be visible before it is durable. If it were lost, its bytes would be needed again.
+            self.barrier().await?;
+            for (_, extent) in &gone {
+                copies.remove(Found::from(*extent)).await?;
+                done.removed += 1;
+            }
+        }
+        // An id is never used again, so that what is gone stays so.
+        let forget = |request: Request, entry: &Entry| request.delete(entry.key.to_vec());
+        let request = gone
+            .iter()
+            .fold(Request::new(), |request, (entry, _)| forget(request, entry));
+        self.meta.commit(request).await?;
+        Ok(())
+    }
+
+    /// Removes copies of what is gone that no note told of.
+    async fn sweep_copies(
+        &self,
+        target: &Target,
+        copies: &Copies,
+        stop: &Shutdown,
+        done: &mut Reconciled,
+    ) -> Result<(), ObjectError> {
+        let spot = self.regions.spot(target.region.as_ref())?;
+        let now = self.clock.monotonic();
+        let swept = spot.state.lock().swept;
+        if swept.is_some_and(|swept| now.saturating_sub(swept) < SWEEP_EVERY) {
+            return Ok(());
+        }
+        for folder in 0..=u8::MAX {
+            if stop.is_stopping() {
+                return Ok(());
+            }
+            let found = copies.list(folder).await?;
+            let marks: Vec<_> = found.iter().map(|copy| keys::extent(copy.place, copy.id)).collect();
+            let stored = self.meta.get_many(&marks).await?;
+            let is_left = |(copy, mark): &(Found, Option<Bytes>)| {
+                let extent = extent_of(*copy);
+                !is_mark_of(mark.as_ref(), &extent) && !self.blobs.is_pinned(&extent)
+            };
+            let left: Vec<_> = found.into_iter().zip(stored).filter(is_left).collect();
+            if !left.is_empty() {
+                self.barrier().await?;
+            }
+            for (copy, _) in left {
+                copies.remove(copy).await?;
+                done.removed += 1;
+            }
+        }
+        spot.state.lock().swept = Some(now);
+        Ok(())
+    }
+}
+
+/// The extent of a copy, whose length nobody asks for here.
+fn extent_of(copy: Found) -> Extent {
+    Extent {
+        id: copy.id,
+        place: copy.place,
+        length: 0,
+    }
+}
+
+/// Whether a mark says that the extent is live. One that cannot be read is nobody else's.
+fn is_mark_of(mark: Option<&Bytes>, extent: &Extent) -> bool {
+    let names = |mark: &Bytes| record::decode::<LiveExtent>(mark).map_or(true, |live| live.id == *extent.id.as_bytes());
+    mark.is_some_and(names)
+}
+
+/// Whether nothing more fits, which no other extent changes.
+fn is_full(error: &ObjectError) -> bool {
+    matches!(error, ObjectError::NoSpace)
+}
