@@ -16,10 +16,12 @@ from harness import REGION
 from identity import Keys, allow, document, good, new_user, remove_user
 
 
-def s3_call(store, method="GET", path="/", query="", body=b"", **form):
+def s3_call(store, method="GET", path="/", query="", body=b"", more=None, **form):
     """A request as botocore signs it for S3; a form, if there is one, is the body."""
     url = store.s3 + path + (f"?{query}" if query else "")
-    headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+    headers = dict(more or {})
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     data = urllib.parse.urlencode(form).encode() if form else body
     request = botocore.awsrequest.AWSRequest(method=method, url=url, data=data, headers=headers)
     token = getattr(store, "session_token", "") or None

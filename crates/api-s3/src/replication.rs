@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baleen_http::{AccountRegions, RequestBody};
-use baleen_objects::{Bucket, ReplicationPolicy};
-use baleen_types::RegionName;
+use baleen_objects::{Bucket, ObjectHead, ObjectVersion, ReplicationPolicy};
+use baleen_types::{Classify as _, FaultKind, RegionName};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -88,13 +88,17 @@ pub(crate) fn asked(query: &str, form: &str) -> Result<Option<Vec<RegionName>>, 
     Ok(Some(regions.collect::<Result<_, _>>()?))
 }
 
-/// Checks a policy: the store has the regions, and the owner may use them, or has to use them all.
+/// Checks a policy: the store has the regions, of which the first is home, and the owner may use them, or has to use them all.
+/// Without one it is all of them, those to come as well, unless the owner may not use some.
 pub(crate) fn check(
     policy: Option<Vec<RegionName>>,
     store: &[RegionName],
     owner: &AccountRegions,
 ) -> Result<Option<ReplicationPolicy>, Fault> {
-    let Some(policy) = policy else { return Ok(None) };
+    let Some(policy) = policy else {
+        let (own, other): (Vec<_>, Vec<_>) = store.iter().cloned().partition(|region| owner.allow(region));
+        return Ok((!other.is_empty()).then(|| ReplicationPolicy::of(&own)));
+    };
     if let Some(unknown) = policy.iter().find(|region| !store.contains(region)) {
         let known: Vec<_> = store.iter().map(ToString::to_string).collect();
         let known = known.join(", ");
@@ -104,6 +108,10 @@ pub(crate) fn check(
     }
     if let Some(other) = policy.iter().find(|region| !owner.allow(region)) {
         return Err(withheld(other));
+    }
+    if let Some(home) = store.first().filter(|home| !policy.contains(home)) {
+        let message = format!("{POLICY}: every object is in {home} first, so that a policy names it.");
+        return Err(Fault::invalid_argument(message));
     }
     let policy = ReplicationPolicy::of(&policy);
     if let AccountRegions::These {
@@ -127,16 +135,29 @@ pub(crate) fn withheld(region: &RegionName) -> Fault {
 /// The regions in which the objects of a bucket have to be, sorted.
 pub(crate) async fn policy_of(services: &Services, bucket: &Bucket) -> Result<Vec<String>, Fault> {
     let stored: Option<ReplicationPolicy> = services.policies.setting(bucket).await?;
-    match stored {
-        Some(policy) => Ok(policy.regions()?.iter().map(ToString::to_string).collect()),
-        // All regions of the store.
-        None => Ok(vec![bucket.region.to_string()]),
+    if let Some(policy) = stored {
+        return Ok(policy.regions()?.iter().map(ToString::to_string).collect());
     }
+    let mut all = vec![bucket.region.to_string()];
+    all.extend(services.objects.regions().map(ToString::to_string));
+    all.sort();
+    Ok(all)
 }
 
-/// In which regions an object is now: its bytes are on the one volume there is.
-pub(crate) fn status(bucket: &Bucket) -> Option<HeaderValue> {
-    HeaderValue::try_from(bucket.region.as_str()).ok()
+/// In which regions an object is now, which are fewer than those of its bucket until it is copied, and when one is lost. Empty if it
+/// was removed since.
+pub(crate) async fn status(services: &Services, head: &ObjectHead) -> Result<HeaderValue, Fault> {
+    let of = ObjectVersion {
+        at: head.at.clone(),
+        version: head.version,
+    };
+    let regions = match services.objects.regions_with(of).await {
+        Ok(regions) => regions,
+        Err(error) if error.kind() == FaultKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let names: Vec<_> = regions.iter().map(RegionName::as_str).collect();
+    Ok(HeaderValue::try_from(names.join(",")).unwrap_or(HeaderValue::from_static("")))
 }
 
 #[cfg(test)]
@@ -197,15 +218,20 @@ mod tests {
                 Err("IllegalLocationConstraintException"),
             ),
             (&["a"], &these(&["a"], true), Ok(&["a"])),
+            (&["b", "c"], &any, Err("InvalidArgument")),
         ] {
             let found = check(Some(regions(policy)), &regions(&["a", "b", "c"]), owner);
             let found = found.map_err(|fault| fault.code);
             let wanted = wanted.map(|names| Some(ReplicationPolicy::of(&regions(names))));
             assert_eq!(found, wanted, "{policy:?} {owner:?}");
         }
-        assert!(matches!(
-            check(None, &regions(&["a"]), &these(&["a", "b"], true)),
-            Ok(None)
-        ));
+        for (store, owner, wanted) in [
+            (&["a"][..], &these(&["a", "b"], true), None),
+            (&["a", "b"], &any, None),
+            (&["a", "c", "b"], &these(&["a", "b"], false), Some(&["a", "b"])),
+        ] {
+            let wanted = wanted.map(|names| ReplicationPolicy::of(&regions(names)));
+            assert_eq!(check(None, &regions(store), owner).ok(), Some(wanted), "{store:?}");
+        }
     }
 }

@@ -24,3 +24,11 @@ pub(crate) struct Services {
     /// Tells the time that policies are judged at.
     pub(crate) clock: Arc<dyn Clock>,
 }
+
+impl Services {
+    /// The regions of the store; home is the first.
+    pub(crate) fn regions(&self) -> Vec<RegionName> {
+        let home = std::iter::once(&self.region);
+        home.chain(self.objects.regions()).cloned().collect()
+    }
+}

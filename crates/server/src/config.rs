@@ -17,7 +17,7 @@ pub(crate) use reference::reference;
 use baleen_capture::DestinationSettings;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
-use baleen_objects::PublicAccessBlock;
+use baleen_objects::{PublicAccessBlock, RegionFolder};
 use baleen_types::{CustomerName, RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) data: Option<PathBuf>,
     /// The region this store says it is.
     pub(crate) region: RegionName,
+    /// The other regions.
+    pub(crate) regions: Vec<RegionFolder>,
     /// The domain below which buckets are host names (`bucket.domain`).
     pub(crate) domain: Option<String>,
     /// Whether S3 requests may be signed with Signature Version 2.

@@ -19,6 +19,7 @@ mod logs;
 mod ops;
 mod output;
 mod profiles;
+mod regions;
 mod scrub;
 mod serve;
 mod tenants;

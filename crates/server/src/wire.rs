@@ -9,6 +9,7 @@ use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
 use crate::lifecycle;
 use crate::logging;
 use crate::ops::{self, Operations};
+use crate::regions;
 use crate::scrub;
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
@@ -120,7 +121,7 @@ pub(crate) fn open_objects(
         entropy: Arc::clone(entropy),
         sealer: Arc::clone(keyring.sealer()),
     };
-    Ok(Objects::new(settings, parts))
+    Ok(Objects::with_regions(settings, parts, config.regions.clone()))
 }
 
 /// Builds the server, with an agent that captures from `interfaces`.
@@ -217,6 +218,7 @@ pub(crate) async fn build(
         .recover()
         .await
         .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
+    regions::supervise(&supervisor, &objects, &clock, &config.region);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     let swept = Arc::clone(&objects);
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
@@ -382,10 +384,12 @@ pub(crate) fn customers(
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Arc<Tenancy> {
+    let others = config.regions.iter().map(|region| &region.name);
+    let regions = std::iter::once(&config.region).chain(others);
     Tenancy::new(
         baleen_tenancy::Settings {
             hold: config.hold,
-            ..baleen_tenancy::Settings::new(vec![config.region.clone()])
+            ..baleen_tenancy::Settings::new(regions.cloned().collect())
         },
         baleen_tenancy::Parts {
             meta: meta.clone(),

@@ -39,7 +39,7 @@ pub(super) async fn run(
         None => String::new(),
     };
     let policy = replication::asked(request.uri.query().unwrap_or_default(), &form)?;
-    let policy = replication::check(policy, std::slice::from_ref(&services.region), &owners)?;
+    let policy = replication::check(policy, &services.regions(), &owners)?;
     let mut settings = settings(services, &headers, owner)?;
     if let Some(policy) = &policy {
         settings = settings.with(policy)?;

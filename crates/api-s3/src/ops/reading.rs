@@ -5,7 +5,6 @@ use baleen_types::{ByteRange, ETag, ServedRange};
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::{http_date, part_number};
 use crate::fault::Fault;
@@ -158,12 +157,14 @@ pub(super) use describe;
 
 /// Headers that the codec would write otherwise or not at all: `Expires` is given back as it was given, while the codec
 /// knows dates only, and the number of tags is told by HEAD too.
-pub(super) fn other_headers(call: &Call, head: &ObjectHead, asked: &HeaderMap) -> HeaderMap {
+pub(super) async fn other_headers(
+    services: &Services,
+    head: &ObjectHead,
+    asked: &HeaderMap,
+) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
-    if let (true, Some(bucket)) = (asked.contains_key(&replication::STATUS), &call.bucket)
-        && let Some(status) = replication::status(bucket)
-    {
-        headers.insert(&replication::STATUS, status);
+    if asked.contains_key(&replication::STATUS) {
+        headers.insert(&replication::STATUS, replication::status(services, head).await?);
     }
     if let Some(value) = head
         .headers
@@ -176,5 +177,5 @@ pub(super) fn other_headers(call: &Call, head: &ObjectHead, asked: &HeaderMap) -
     if !head.tags.is_empty() {
         headers.insert("x-amz-tagging-count", HeaderValue::from(head.tags.len()));
     }
-    headers
+    Ok(headers)
 }

@@ -251,6 +251,11 @@ impl Server {
 
     /// A server whose operator has set something.
     pub(crate) fn with(set: impl FnOnce(&mut Settings)) -> Self {
+        Self::in_regions(&[], set)
+    }
+
+    /// A server with other regions than `eu-central-7`.
+    pub(crate) fn in_regions(regions: &[&str], set: impl FnOnce(&mut Settings)) -> Self {
         let volume = TempDir::new().unwrap();
         let clock = ManualClock::new(BEGIN);
         let entropy = SeededEntropy::new(42);
@@ -261,7 +266,11 @@ impl Server {
             ..baleen_blob::Settings::default()
         };
         let blobs = Blobs::open(volume.path(), volume_settings, entropy.clone()).unwrap();
-        let objects = Objects::new(
+        let folder = |name: &&str| baleen_objects::RegionFolder {
+            name: RegionName::parse(name).unwrap(),
+            folder: volume.path().join(name),
+        };
+        let objects = Objects::with_regions(
             baleen_objects::Settings::default(),
             baleen_objects::Parts {
                 meta: Meta::open_model(),
@@ -270,6 +279,7 @@ impl Server {
                 entropy: entropy.clone(),
                 sealer: Arc::new(Sealer::new(&MasterKey::new([3; 32]))),
             },
+            regions.iter().map(folder).collect(),
         );
         let mut settings = Settings {
             region: RegionName::parse("eu-central-7").unwrap(),

@@ -128,3 +128,53 @@ async fn who_asks_is_told_where_an_object_is() {
         assert_eq!(server.ok(make(&key("k"))).await.header(name), "");
     }
 }
+
+#[tokio::test]
+async fn an_object_is_said_to_be_where_it_is_and_not_where_it_will_be() {
+    let server = Server::in_regions(&["us-west-1", "ap-east-3"], |_| {});
+    let name = "x-lyve-replication-status";
+    let status = async |ask: Ask| server.ok(ask.header(name, "true")).await.header(name);
+    for (make, wanted, both) in [
+        (
+            put("/bucket"),
+            r#"["ap-east-3","eu-central-7","us-west-1"]"#,
+            "ap-east-3,eu-central-7,us-west-1",
+        ),
+        (
+            put("/other?replication-policy=us-west-1,eu-central-7"),
+            r#"["eu-central-7","us-west-1"]"#,
+            "eu-central-7,us-west-1",
+        ),
+    ] {
+        let bucket = make.target.split('?').next().unwrap_or_default().to_owned();
+        server.ok(make).await;
+        assert_eq!(policy(&server, bucket.trim_start_matches('/')).await, wanted);
+        let object = format!("{bucket}/k");
+        server.ok(put(&object).body("x".repeat(5000))).await;
+        assert_eq!(status(head(&object)).await, "eu-central-7");
+        for region in ["us-west-1", "ap-east-3"] {
+            let region = RegionName::parse(region).unwrap();
+            let stop = baleen_runtime::Shutdown::new();
+            let pass = server.objects.reconcile(Some(&region), &stop, &|_| {});
+            pass.await.unwrap();
+        }
+        assert_eq!(status(head(&object)).await, both);
+        assert_eq!(status(get(&object)).await, both);
+    }
+    // Every object is at home first.
+    let refused = server
+        .fails(put("/west?replication-policy=us-west-1"), 400, "InvalidArgument")
+        .await;
+    assert!(refused.element("Message").contains("eu-central-7"), "{refused:?}");
+    // Who may not use a region has nothing there, also without a word of policies.
+    let (home, west) = (
+        RegionName::parse("eu-central-7").unwrap(),
+        RegionName::parse("us-west-1").unwrap(),
+    );
+    *server.network.regions.lock().unwrap() = Some(AccountRegions::These {
+        regions: vec![home, west],
+        is_enforced: true,
+    });
+    server.ok(put("/some")).await;
+    assert_eq!(policy(&server, "some").await, r#"["eu-central-7","us-west-1"]"#);
+}

@@ -1,8 +1,8 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
 use super::parse::{
-    address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, size,
-    size_within, text,
+    address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, region_folder,
+    size, size_within, text,
 };
 use super::reader::{Reader, Setting};
 use super::{Capture, Config, Listen, Log, LogFormat, Scrubbing, Store};
@@ -10,7 +10,7 @@ use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
-use baleen_objects::PublicAccessBlock;
+use baleen_objects::{PublicAccessBlock, RegionFolder};
 use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{CustomerName, Invalid, RegionName, Secret, SiteName};
 use std::path::PathBuf;
@@ -69,6 +69,17 @@ pub(super) fn read(from: &mut Reader) -> Config {
         region: from.value(
             &setting("region", "name", "us-east-1", "The region that this store says it is."),
             worded(RegionName::parse),
+        ),
+        regions: from.list(
+            &setting(
+                "regions",
+                "list of NAME=FOLDER",
+                "",
+                "Regions beside `region`, each with the folder of its copies: `west=/mnt/west/copies`. A folder is made in the one above it, \
+                 and belongs to one store alone. Objects are written to the data folder first, and copied where the replication policy \
+                 of their bucket says, which is everywhere unless it says otherwise.",
+            ),
+            region_folder,
         ),
         domain: from.optional(
             &setting(
@@ -547,6 +558,21 @@ fn compare(config: &Config, from: &mut Reader) {
         if address.port() != 0 && others.contains(&address) {
             from.refuse(key, format!("{address} is taken by another door; each needs its own"));
         }
+    }
+    let mut seen = vec![(&config.region, None)];
+    for RegionFolder { name, folder } in &config.regions {
+        let why = match seen
+            .iter()
+            .find(|(other, place)| *other == name || *place == Some(folder))
+        {
+            Some((other, _)) if *other == name => format!("{name} is named twice, or is what region says"),
+            Some((other, _)) => format!("{name} and {other} have one folder; each needs its own"),
+            None => {
+                seen.push((name, Some(folder)));
+                continue;
+            }
+        };
+        from.refuse("regions", why);
     }
     if config.capture.interfaces.len() > 1 && config.capture.interfaces.iter().any(|name| name == "any") {
         from.refuse("capture.interfaces", "any already means all of them; name it alone");

@@ -1,7 +1,9 @@
 //! Reads the values of settings and flags. Each function says what would be right.
 
-use baleen_types::format_bytes;
+use baleen_objects::RegionFolder;
+use baleen_types::{RegionName, format_bytes};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -166,6 +168,19 @@ pub(crate) fn domain(text: &str) -> Result<String, String> {
         Ok(name)
     } else {
         Err("a DNS name is expected, such as s3.example.net".to_owned())
+    }
+}
+
+/// Reads a region with the folder of its copies.
+pub(crate) fn region_folder(text: &str) -> Result<RegionFolder, String> {
+    let refuse = || "a region and an absolute path are expected, such as west=/mnt/west/copies".to_owned();
+    let (name, folder) = text.split_once('=').ok_or_else(refuse)?;
+    let name = RegionName::parse(name.trim()).map_err(|invalid| invalid.why)?;
+    let folder = PathBuf::from(folder.trim());
+    if folder.is_absolute() {
+        Ok(RegionFolder { name, folder })
+    } else {
+        Err(refuse())
     }
 }
 

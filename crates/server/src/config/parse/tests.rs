@@ -55,3 +55,12 @@ fn addresses_and_names() {
     }
     assert!(number(1u16, 9)("9").is_ok() && number(1u16, 9)("10").is_err() && number(1u16, 9)("x").is_err());
 }
+
+#[test]
+fn regions_have_folders() {
+    let west = region_folder(" west = /mnt/west=1/copies").expect("a region");
+    assert_eq!((west.name.as_str(), west.folder), ("west", "/mnt/west=1/copies".into()));
+    for wrong in ["", "west", "west=", "west=copies", "=/copies", "a b=/copies"] {
+        assert!(region_folder(wrong).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,134 @@
+"""Two regions: objects are copied, read when a region's folder is gone or damaged, and healed."""
+
+import json
+import shutil
+import subprocess
+import time
+
+import requests
+
+from conftest import boto, pattern
+from harness import REGION, Baleen
+from test_boto3_vendor import good, s3_call
+
+STATUS = "x-lyve-replication-status"
+BOTH = f"{REGION},us-west-9"
+# One in the keyspace, one in a segment, one in a file of its own, and one of parts.
+LENGTHS = (100, 50_000, 20 << 20)
+PATIENCE = 60
+
+
+def start(tmp_path):
+    return Baleen.start(tmp_path / "data", REGIONS=f"us-west-9={tmp_path}/west")
+
+
+def status(server, path):
+    """What boto3 has no parameter for."""
+    answer = s3_call(server, "HEAD", path, more={STATUS: "true"})
+    assert answer.status_code == 200, answer.headers
+    return answer.headers[STATUS]
+
+
+def wait_for(wanted, look):
+    end = time.monotonic() + PATIENCE
+    while (found := look()) != wanted:
+        assert time.monotonic() < end, f"{found} instead of {wanted}"
+        time.sleep(0.05)
+
+
+def put_all(s3):
+    for length in LENGTHS:
+        s3.put_object(Bucket="kept", Key=str(length), Body=pattern(length))
+    upload = s3.create_multipart_upload(Bucket="kept", Key="parts")["UploadId"]
+    parts = []
+    for number, length in ((1, 6 << 20), (2, 70_000)):
+        tag = s3.upload_part(Bucket="kept", Key="parts", UploadId=upload, PartNumber=number, Body=pattern(length))["ETag"]
+        parts.append({"PartNumber": number, "ETag": tag})
+    s3.complete_multipart_upload(Bucket="kept", Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def check_all(s3):
+    def read(key):
+        return s3.get_object(Bucket="kept", Key=key)["Body"].read()
+
+    for length in LENGTHS:
+        assert read(str(length)) == pattern(length), length
+    assert read("parts") == pattern(6 << 20) + pattern(70_000)
+
+
+def wait_for_all(server, wanted):
+    for key in (*map(str, LENGTHS), "parts"):
+        wait_for(wanted, lambda: status(server, f"/kept/{key}"))
+
+
+def tasks(server):
+    told = requests.get(f"{server.ops}/background", timeout=10).json()
+    return {task["task"]: task for task in told if "objects in the region" in task["task"]}
+
+
+def fsck(data, **settings):
+    done = subprocess.run(
+        [Baleen.binary(), "fsck", "--data", data, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={f"BALEEN_{name}": value for name, value in settings.items()},
+    )
+    return json.loads(done.stdout)
+
+
+def test_regions(tmp_path):
+    server = start(tmp_path)
+    s3 = boto(server)
+    s3.create_bucket(Bucket="kept")
+    assert good(s3_call(server, path="/kept", query="rs-info=")).json()["replicationPolicy"] == BOTH.split(",")
+    put_all(s3)
+    wait_for_all(server, BOTH)
+    assert set(tasks(server)) == {f"objects in the region {name}" for name in BOTH.split(",")}
+
+    # The other region goes while the server runs, is missed, and comes back.
+    shutil.rmtree(tmp_path / "west")
+    check_all(s3)
+    wait_for_all(server, BOTH)
+    assert list((tmp_path / "west" / "files").glob("*/*"))
+
+    # Home goes while the server runs, and what is there is read from the other.
+    blobs = server.data / "blobs"
+    for path in (blobs / "files").glob("*/*"):
+        path.unlink()
+    for path in (blobs / "segments").iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
+    shutil.rmtree(blobs)
+    check_all(s3)
+    assert status(server, f"/kept/{20 << 20}") == "us-west-9"
+    server.kill()
+
+    # Home comes back empty.
+    server = start(tmp_path)
+    s3 = boto(server)
+    check_all(s3)
+    wait_for_all(server, BOTH)
+    assert server.stop() == 0
+    assert fsck(server.data)["damages"] == 0, "home has all, without a word of the other"
+
+    # Home alone is a whole store, and a bit that flips in it is healed from the other.
+    shutil.rmtree(tmp_path / "west")
+    server = start(tmp_path)
+    s3 = boto(server)
+    check_all(s3)
+    wait_for_all(server, BOTH)
+    for path in (*(blobs / "files").glob("*/*"), *(blobs / "segments").iterdir()):
+        body = bytearray(path.read_bytes())
+        body[70] ^= 1
+        path.write_bytes(body)
+    check_all(s3)
+    wait_for_all(server, BOTH)
+    metrics = requests.get(f"{server.ops}/metrics", timeout=10).text
+    assert f'baleen_region_extents_left{{region="{REGION}"}} 0' in metrics
+    for task in tasks(server).values():
+        assert task["lastError"] is None, task
+    s3.delete_object(Bucket="kept", Key="parts")
+    wait_for(2, lambda: len(list((tmp_path / "west" / "files").glob("*/*"))))
+    assert server.stop() == 0
+    found = fsck(server.data, REGIONS=f"us-west-9={tmp_path}/west")
+    assert (found["damages"], found["objects"]) == (0, 3), found
