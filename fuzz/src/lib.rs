@@ -1,4 +1,8 @@
-//! What the targets share: an edge whose door reads bodies, and bodies that come in pieces.
+//! What the targets share: an edge whose door reads bodies, and bodies that come in pieces; and a store behind the S3 door.
+
+mod store;
+
+pub use store::{KEY_ID, SECRET, Store};
 
 use std::sync::Arc;
 
