@@ -35,7 +35,7 @@ def test_attributes(s3, bucket):
     told = s3.get_object_attributes(Bucket=bucket, Key="big", ObjectAttributes=names, MaxParts=2)
     assert told["ObjectSize"] == 11 << 20 and told["StorageClass"] == "STANDARD"
     head = s3.head_object(Bucket=bucket, Key="big")
-    assert told["ETag"].strip('"') == head["ETag"].strip('"')
+    assert told["ETag"] == head["ETag"].strip('"')
     parts = told["ObjectParts"]
     assert (parts["TotalPartsCount"], parts["IsTruncated"], parts["NextPartNumberMarker"]) == (3, True, 2)
     assert [part["Size"] for part in parts["Parts"]] == [5 << 20, 5 << 20]

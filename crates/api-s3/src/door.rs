@@ -31,7 +31,7 @@ use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
 use crate::services::Services;
-use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error};
+use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error, with_plain_tag};
 
 /// Settings of the door.
 #[derive(Debug, Clone)]
@@ -172,6 +172,9 @@ impl S3Door {
             // Whatever the operation made of a body that broke off: what is wrong is what the body says.
             (Ok(answer), Some(fault)) if !answer.status().is_success() => return Err(fault.into()),
             (Ok(answer), _) => answer.map(|body| match body.bytes() {
+                Some(bytes) if routed.name() == Some("GetObjectAttributes") => {
+                    ResponseBody::full(with_plain_tag(&String::from_utf8_lossy(&bytes)))
+                }
                 Some(bytes) => ResponseBody::full(bytes),
                 None => ResponseBody::boxed(body),
             }),

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use crate::conditions::{AskedRange, Conditions};
+use crate::convert::single;
 use crate::fault::Fault;
 
 static DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -27,7 +28,8 @@ static SETTLED: [HeaderName; 6] = [
 /// Requests which the codec would take for another operation than the client meant.
 pub(crate) fn prepare(head: &mut Parts) -> Result<(), Fault> {
     settle_query(head)?;
-    refuse_forms(head)?;
+    settle_form_type(head)?;
+    settle_checksum(head)?;
     settle_headers(head);
     if matches!(head.method, Method::GET | Method::HEAD) {
         let conditions = Conditions::take(&mut head.headers);
@@ -225,17 +227,52 @@ fn header_value(encoded: &str) -> Result<HeaderValue, Fault> {
         .map_err(|_| Fault::invalid_argument("A parameter of the query cannot be taken for a header."))
 }
 
-fn refuse_forms(head: &Parts) -> Result<(), Fault> {
+/// The content type of a request that is no form, though it says so. The codec would read a form from its body; it is that of the
+/// object which an upload begins.
+#[derive(Clone, Debug)]
+pub(crate) struct FormType(pub(crate) HeaderValue);
+
+fn settle_form_type(head: &mut Parts) -> Result<(), Fault> {
     let form = head.headers.get(CONTENT_TYPE).is_some_and(|value| {
         value
             .as_bytes()
             .get(.."multipart/form-data".len())
             .is_some_and(|head| head.eq_ignore_ascii_case(b"multipart/form-data"))
     });
-    if form && head.method == Method::POST {
+    if !form || head.method != Method::POST {
+        return Ok(());
+    }
+    if head.uri.query().is_none_or(str::is_empty) {
         return Err(Fault::not_implemented(
             "A form is signed by its fields, and has no parameters.",
         ));
+    }
+    if let Some(value) = head.headers.remove(CONTENT_TYPE) {
+        head.extensions.insert(FormType(value));
+    }
+    Ok(())
+}
+
+/// `x-amz-checksum` with the name of an algorithm beside it (seed 004, "PUT Object") is the header of that algorithm.
+fn settle_checksum(head: &mut Parts) -> Result<(), Fault> {
+    let Some(value) = single(&head.headers, "x-amz-checksum")?.map(HeaderValue::try_from) else {
+        return Ok(());
+    };
+    let value = value.map_err(|_| Fault::invalid_request("Value for x-amz-checksum header is invalid."))?;
+    head.headers.remove("x-amz-checksum");
+    let named = ["x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"]
+        .into_iter()
+        .find_map(|name| head.headers.get(name))
+        .and_then(|name| name.to_str().ok())
+        .map(|name| format!("x-amz-checksum-{}", name.to_ascii_lowercase()));
+    let algorithm = named.and_then(|header| ChecksumAlgorithm::from_header(&header));
+    let Some(algorithm) = algorithm else {
+        return Err(Fault::invalid_request(
+            "The header x-amz-checksum needs x-amz-checksum-algorithm beside it: CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.",
+        ));
+    };
+    if head.headers.insert(algorithm.header(), value).is_some() {
+        return Err(Fault::invalid_request("Expecting a single x-amz-checksum- header."));
     }
     Ok(())
 }

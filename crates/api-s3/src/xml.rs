@@ -32,6 +32,13 @@ pub(crate) fn error_response(fault: Fault, cx: &ErrorContext<'_>) -> Response {
     response
 }
 
+/// A document of the codec with its tag as GetObjectAttributes has it: there, and nowhere else, AWS does not quote it.
+pub(crate) fn with_plain_tag(document: &str) -> String {
+    document
+        .replacen("<ETag>\"", "<ETag>", 1)
+        .replacen("\"</ETag>", "</ETag>", 1)
+}
+
 /// Gives an error of the codec the whole document. `code` and `message` are already escaped.
 pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: &ErrorContext<'_>) {
     if !code.is_empty() {

@@ -2,6 +2,7 @@
 
 use baleen_objects::{ChecksumAlgorithm, ChecksumKind, CreateUpload};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use s3s::dto::{self, CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
 
@@ -13,14 +14,18 @@ use crate::encryption::{self, put_encryption};
 use crate::fault::Fault;
 use crate::lifecycle::rule_id;
 use crate::locking::header_lock;
+use crate::prepare::FormType;
 use crate::services::Services;
 use crate::unsupported;
 
 pub(super) async fn run(
     services: &Services,
     call: Call,
-    request: S3Request<CreateMultipartUploadInput>,
+    mut request: S3Request<CreateMultipartUploadInput>,
 ) -> Answer<CreateMultipartUploadOutput> {
+    if let Some(FormType(value)) = request.extensions.remove() {
+        request.headers.insert(CONTENT_TYPE, value);
+    }
     unsupported::refuse(&request.headers)?;
     if call.is_of_nobody() {
         // As with AWS. What nobody has begun nobody would end.

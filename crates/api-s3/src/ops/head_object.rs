@@ -54,7 +54,7 @@ pub(super) async fn run(
         && input
             .checksum_mode
             .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-    let headers = other_headers(services, &head, &request.headers).await?;
+    let headers = other_headers(services, &head, (&request.headers, whole)).await?;
     put_encryption!(
         output,
         &head.encrypted,

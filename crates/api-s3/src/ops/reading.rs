@@ -1,7 +1,9 @@
 //! What GetObject and HeadObject have in common.
 
-use baleen_objects::{CustomerKey, ObjectError, ObjectHead, ObjectVersion, Selection};
+use baleen_objects::{CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectVersion, Selection};
 use baleen_types::{ByteRange, ETag, ServedRange};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -156,13 +158,16 @@ macro_rules! describe {
 pub(super) use describe;
 
 /// Headers that the codec would write otherwise or not at all: `Expires` is given back as it was given, while the codec
-/// knows dates only, and the number of tags is told by HEAD too.
+/// knows dates only, the number of tags is told by HEAD too, and `Content-MD5` of what is `whole` (seed 004, "PUT Object").
 pub(super) async fn other_headers(
     services: &Services,
     head: &ObjectHead,
-    asked: &HeaderMap,
+    (asked, whole): (&HeaderMap, bool),
 ) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::new();
+    if let Some(md5) = content_md5(head).filter(|_| whole) {
+        headers.insert("content-md5", md5);
+    }
     if asked.contains_key(&replication::STATUS) {
         headers.insert(&replication::STATUS, replication::status(services, head).await?);
     }
@@ -178,4 +183,15 @@ pub(super) async fn other_headers(
         headers.insert("x-amz-tagging-count", HeaderValue::from(head.tags.len()));
     }
     Ok(headers)
+}
+
+/// The MD5 of an object's bytes, where its tag is that. It is told whether the sender has told it or not: it is what was stored.
+fn content_md5(head: &ObjectHead) -> Option<HeaderValue> {
+    let is_hidden = matches!(head.encrypted, Encrypted::Customer(_) | Encrypted::Kms(_));
+    if is_hidden || head.parts.is_some() {
+        return None;
+    }
+    let mut md5 = [0; 16];
+    hex::decode_to_slice(head.etag.as_str(), &mut md5).ok()?;
+    HeaderValue::try_from(BASE64.encode(md5)).ok()
 }

@@ -15,7 +15,8 @@ async fn what_is_asked_for_is_told() {
         .ok(put(&key("k")).header("x-amz-checksum-algorithm", "SHA256").body("data"))
         .await;
     let answer = server.ok(asking("k", "", ALL)).await;
-    assert_eq!(answer.element("ETag").replace("&quot;", "\""), stored.header("etag"));
+    // Without quotes, as AWS has it in this one answer.
+    assert_eq!(format!("\"{}\"", answer.element("ETag")), stored.header("etag"));
     assert_eq!(answer.element("ChecksumSHA256"), stored.header("x-amz-checksum-sha256"));
     assert_eq!(answer.element("ChecksumType"), "FULL_OBJECT");
     assert_eq!(

@@ -114,6 +114,27 @@ async fn an_upload_in_parts() {
     );
 }
 
+/// The content type is the object's, also where it is that of a form.
+#[tokio::test]
+async fn an_upload_of_a_form_is_an_upload() {
+    let server = Server::with_bucket().await;
+    for kind in ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"] {
+        let begin = post(&format!("{}?uploads", key("k"))).header("content-type", kind);
+        let id = server.ok(begin).await.element("UploadId");
+        let tag = part(&server, "k", &id, 1, b"data").await;
+        let finish = post(&format!("{}?uploadId={id}", key("k"))).header("content-type", kind);
+        server.ok(finish.body(list(&[(1, &tag)]))).await;
+        let seen = server.ok(get(&key("k"))).await;
+        assert_eq!(
+            (seen.header("content-type"), seen.body),
+            (kind.to_owned(), b"data".to_vec())
+        );
+    }
+    // What may be a form and is signed as none is neither.
+    let form = post("/bucket").header("content-type", "multipart/form-data; boundary=x");
+    server.fails(form.body("--x--"), 501, "NotImplemented").await;
+}
+
 #[tokio::test]
 async fn completions_that_are_refused_change_nothing() {
     let server = Server::with_bucket().await;

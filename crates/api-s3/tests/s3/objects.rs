@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::harness::{Server, delete, get, head, key, post, put};
+use crate::harness::{Ask, Server, delete, get, head, key, post, put};
 
 #[tokio::test]
 async fn what_is_put_is_got() {
@@ -154,6 +154,67 @@ async fn digests_of_the_body() {
         .header("x-amz-checksum-crc32", "rfPzYw==")
         .header("x-amz-checksum-crc32c", "rfPzYw==");
     server.fails(two.body("data"), 400, "InvalidRequest").await;
+}
+
+/// Seed 004, "PUT Object": the values of its example, each as a header of its own and as a pair of headers.
+#[tokio::test]
+async fn a_checksum_may_come_with_its_algorithm_beside_it() {
+    let server = Server::with_bucket().await;
+    let body = "Hello world\n123\n";
+    let upload = server
+        .ok(post(&format!("{}?uploads", key("parts"))))
+        .await
+        .element("UploadId");
+    let part = put(&format!("{}?partNumber=1&uploadId={upload}", key("parts"))).body(body);
+    for (algorithm, value) in [
+        ("CRC32", "uWvPlg=="),
+        ("CRC32C", "Cy8XOQ=="),
+        ("SHA1", "LupGMeUw441P/33BhJlOZVSBpVg="),
+        ("SHA256", "uzbBRoYAgN7yiuoYiZFk6kfOPcFad8E8uxFLXfuKVsA="),
+    ] {
+        let header = format!("x-amz-checksum-{}", algorithm.to_lowercase());
+        server.ok(put(&key("k")).header(&header, value).body(body)).await;
+        for name in ["x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"] {
+            server.ok(delete(&key("k"))).await;
+            let pair = |ask: Ask, value: &str| ask.header("x-amz-checksum", value).header(name, algorithm);
+            let answer = server.ok(pair(put(&key("k")).body(body), value)).await;
+            assert_eq!(answer.header(&header), value);
+            let seen = server.ok(get(&key("k")).header("x-amz-checksum-mode", "ENABLED")).await;
+            assert_eq!(seen.header(&header), value);
+            let wrong = pair(put(&key("k")).body("Hello world\n124\n"), value);
+            server.fails(wrong, 400, "BadDigest").await;
+            assert_eq!(server.stored("k").await.unwrap(), body.as_bytes());
+            let twice = pair(put(&key("k")).body(body), value).header(&header, value);
+            server.fails(twice, 400, "InvalidRequest").await;
+            assert_eq!(server.ok(pair(part.clone(), value)).await.header(&header), value);
+            server
+                .fails(pair(part.clone().body("x"), value), 400, "BadDigest")
+                .await;
+        }
+    }
+    for (name, value) in [("x-amz-meta-a", "1"), ("x-amz-checksum-algorithm", "MD4")] {
+        let alone = put(&key("k")).header("x-amz-checksum", "uWvPlg==").header(name, value);
+        server.fails(alone.body(body), 400, "InvalidRequest").await;
+    }
+}
+
+/// Seed 004, "PUT Object": `Content-MD5` is among the headers that come back.
+#[tokio::test]
+async fn the_md5_comes_back() {
+    let server = Server::with_bucket().await;
+    let md5 = "jXd/OF09/siBXSD3SWAm3A==";
+    server.ok(put(&key("k")).header("content-md5", md5).body("data")).await;
+    for ask in [get(&key("k")), head(&key("k"))] {
+        assert_eq!(server.ok(ask.clone()).await.header("content-md5"), md5);
+        // A part of the bytes has another, and so it is told of none.
+        let part = server.ok(ask.header("range", "bytes=0-1")).await;
+        assert_eq!((part.status.as_u16(), part.header("content-md5")), (206, String::new()));
+    }
+    let kept = put(&key("k"))
+        .header("x-amz-server-side-encryption", "aws:kms")
+        .body("data");
+    server.ok(kept).await;
+    assert_eq!(server.ok(get(&key("k"))).await.header("content-md5"), "");
 }
 
 #[tokio::test]
