@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from conftest import boto
 from harness import Baleen
+from identity import call, good
 
 NAMES = (f"living-{n}" for n in itertools.count(1))
 PATIENCE = {"Delay": 1, "MaxAttempts": 60}
@@ -144,6 +145,13 @@ def test_what_is_due_goes(fast):
     assert "looked at" in task["progress"], task
     metrics = requests.get(f"{fast.ops}/metrics", timeout=60).text
     assert 'baleen_lifecycle_removed_total{what="object"} 2' in metrics
+    told = good(call(fast, "RSListAuditLog", MaxItems=1000)).json()["Entries"]
+    of_rules = [entry for entry in told if entry["operation"] == "LifecycleExpiration"]
+    assert {entry["door"] for entry in of_rules} == {"server"} and not any("principal" in entry for entry in of_rules)
+    gone = [dict(part.split("=") for part in entry["resource"].split()[1:]) for entry in of_rules]
+    assert {entry["resource"].split()[0] for entry in of_rules} == {"arn:aws:s3:::unversioned"}
+    sums = {name: sum(int(entry[name]) for entry in gone) for name in gone[0]}
+    assert sums == {"Objects": 2, "NoncurrentVersions": 0, "DeleteMarkers": 0, "Uploads": 1}, sums
 
 
 def test_versions_go_one_after_the_other(fast):

@@ -32,7 +32,7 @@ mod sweep;
 mod tags;
 mod usage;
 
-pub use expire::Expired;
+pub use expire::{Expired, ExpiryWitness};
 pub use purge::Purged;
 pub use regions::{Reconciled, RegionFolder};
 pub use sweep::Swept;

@@ -7,11 +7,12 @@ mod common;
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_objects::{
-    BucketUsage, CreateBucket, Expiration, Expired, LegalHold, Lifecycle, LifecycleFilter, LifecycleRule, ListUploads,
-    ListVersions, Lock, NoncurrentExpiration, ObjectError, ObjectVersion, PutObject, Selection, Tags, Version,
+    BucketUsage, CreateBucket, Expiration, Expired, ExpiryWitness, LegalHold, Lifecycle, LifecycleFilter,
+    LifecycleRule, ListUploads, ListVersions, Lock, NoncurrentExpiration, ObjectError, ObjectVersion, PutObject,
+    Selection, Tags, Version,
 };
 use baleen_runtime::{Clock, Shutdown};
-use baleen_types::{RegionName, Timestamp};
+use baleen_types::{AccountId, BucketName, RegionName, Timestamp};
 use common::gated::{Point, gated};
 use common::{Store, account, at, bucket, model, on, put_of, small};
 use std::num::NonZeroU32;
@@ -67,7 +68,7 @@ async fn set(store: &Store, rules: Vec<LifecycleRule>) {
 }
 
 async fn pass(store: &Store) -> Expired {
-    store.objects.expire(&Shutdown::new(), |_| {}).await.unwrap()
+    store.objects.expire(&Shutdown::new(), |_: &Expired| {}).await.unwrap()
 }
 
 /// What a pass removed: objects, versions, markers, uploads.
@@ -191,7 +192,7 @@ async fn rules_that_change_while_something_goes_are_asked_again() {
         // The first is for the note of an earlier pass, the second for what is at the key.
         let mut begun = gates.stop_at(Point::Read);
         let objects = Arc::clone(&store.objects);
-        let pass = tokio::spawn(async move { objects.expire(&Shutdown::new(), |_| {}).await });
+        let pass = tokio::spawn(async move { objects.expire(&Shutdown::new(), |_: &Expired| {}).await });
         begun.reached().await;
         let mut decided = gates.stop_at(Point::Read);
         begun.go();
@@ -215,7 +216,7 @@ async fn what_is_written_while_something_goes_stays() {
     store.clock.advance(3 * DAY);
     let mut begun = gates.stop_at(Point::Read);
     let objects = Arc::clone(&store.objects);
-    let pass = tokio::spawn(async move { objects.expire(&Shutdown::new(), |_| {}).await });
+    let pass = tokio::spawn(async move { objects.expire(&Shutdown::new(), |_: &Expired| {}).await });
     begun.reached().await;
     let mut decided = gates.stop_at(Point::Read);
     begun.go();
@@ -451,7 +452,7 @@ async fn a_pass_that_was_stopped_goes_on_where_it_was() {
     let mut looked_at = 0;
     loop {
         let stop = Shutdown::new();
-        let expired = store.objects.expire(&stop, |_| stop.stop()).await.unwrap();
+        let expired = store.objects.expire(&stop, |_: &Expired| stop.stop()).await.unwrap();
         passes += 1;
         assert_eq!(expired.looked_at, expired.objects);
         assert!(expired.looked_at <= 1000);
@@ -465,7 +466,7 @@ async fn a_pass_that_was_stopped_goes_on_where_it_was() {
     put(&store, "late", "").await;
     let stop = Shutdown::new();
     stop.stop();
-    store.objects.expire(&stop, |_| {}).await.unwrap();
+    store.objects.expire(&stop, |_: &Expired| {}).await.unwrap();
     assert_eq!(store.keys().await, ["late"]);
 }
 
@@ -501,4 +502,46 @@ async fn a_thousand_long_rules_are_kept_and_more_are_refused() {
     store.objects.delete_bucket(&name).await.unwrap();
     store.make_bucket("bucket").await;
     assert_eq!(store.objects.lifecycle(&name).await.unwrap(), None);
+}
+
+/// Keeps what it is told of buckets.
+#[derive(Default)]
+struct Book(std::sync::Mutex<Vec<(String, AccountId, [u64; 4])>>);
+
+#[async_trait::async_trait]
+impl ExpiryWitness for &Book {
+    fn so_far(&self, _expired: &Expired) {}
+
+    async fn removed(&self, bucket: &BucketName, owner: AccountId, removed: Expired) {
+        let counts = [removed.objects, removed.versions, removed.markers, removed.uploads];
+        self.0.lock().unwrap().push((bucket.to_string(), owner, counts));
+    }
+}
+
+/// An auditor finds who lost how much, also of a pass that was stopped.
+#[tokio::test]
+async fn what_goes_is_told_once_for_a_bucket_and_a_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path()).with_bucket().await;
+    store.make_bucket("other").await;
+    set(&store, vec![expiring("", 1)]).await;
+    for key in ["a", "b"] {
+        put(&store, key, "1").await;
+    }
+    store.begin("c").await;
+    let book = Book::default();
+    store.objects.expire(&Shutdown::new(), &book).await.unwrap();
+    assert!(book.0.lock().unwrap().is_empty());
+    store.clock.advance(DAY * 3);
+    let stopped = Shutdown::new();
+    stopped.stop();
+    store.objects.expire(&stopped, &book).await.unwrap();
+    assert!(book.0.lock().unwrap().is_empty());
+    for _ in 0..2 {
+        store.objects.expire(&Shutdown::new(), &book).await.unwrap();
+        assert_eq!(
+            *book.0.lock().unwrap(),
+            [("bucket".to_owned(), account(1), [2, 0, 0, 0])]
+        );
+    }
 }

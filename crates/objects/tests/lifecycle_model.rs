@@ -6,7 +6,8 @@
 mod common;
 
 use baleen_objects::{
-    Expiration, Lifecycle, LifecycleFilter, LifecycleRule, ListVersions, NoncurrentExpiration, ObjectVersion, Version,
+    Expiration, Expired, Lifecycle, LifecycleFilter, LifecycleRule, ListVersions, NoncurrentExpiration, ObjectVersion,
+    Version,
 };
 use baleen_runtime::{Clock, Shutdown};
 use common::{Store, at, bucket, model, pattern};
@@ -280,7 +281,7 @@ async fn run(steps: Vec<Step>) {
                 set.await.unwrap();
             }
             Step::Pass => {
-                store.objects.expire(&Shutdown::new(), |_| {}).await.unwrap();
+                store.objects.expire(&Shutdown::new(), |_: &Expired| {}).await.unwrap();
                 let names = listed(&store).await.into_iter().rev();
                 known.pass(now, &names.map(|(key, name, ..)| (key, name)).collect());
             }

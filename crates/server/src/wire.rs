@@ -226,7 +226,7 @@ pub(crate) async fn build(
         async move { objects.sweep().await.map(drop) }
     });
 
-    lifecycle::register(&supervisor, &objects, config.lifecycle_day);
+    lifecycle::register(&supervisor, &objects, (&audit, &clock), config.lifecycle_day);
 
     let usage = Arc::clone(objects.usage());
     let flushed = Arc::clone(&usage);

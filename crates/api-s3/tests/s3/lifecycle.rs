@@ -332,7 +332,11 @@ async fn what_is_due_goes_and_shows_as_deleted() {
         server.ok(put(&key(name)).body("data")).await;
     }
     server.clock.advance(Duration::from_hours(48));
-    server.objects.expire(&Shutdown::new(), |_| {}).await.unwrap();
+    server
+        .objects
+        .expire(&Shutdown::new(), |_: &baleen_objects::Expired| {})
+        .await
+        .unwrap();
     server.fails(get(&key("old/a")), 404, "NoSuchKey").await;
     server.ok(get(&key("new/a"))).await;
 }

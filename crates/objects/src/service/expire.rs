@@ -6,7 +6,7 @@
 
 mod pass;
 
-pub use pass::Expired;
+pub use pass::{Expired, ExpiryWitness};
 
 use super::Objects;
 use super::commit::{Becomes, Change, Changed, Failure, Present};

@@ -11,11 +11,12 @@ use crate::records::{BucketId, BucketRecord, MarkerRecord, ObjectRecord, UploadR
 use crate::service::Objects;
 use crate::service::list_uploads::later;
 use crate::{Governance, Lock, ObjectError, SettingKind, UploadPath, keys};
+use async_trait::async_trait;
 use baleen_meta::keys::{KeyWriter, Table, prefix_range};
 use baleen_meta::record::first_version;
 use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
-use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
+use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, Timestamp};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
@@ -36,6 +37,44 @@ pub struct Expired {
     pub uploads: u64,
     /// What is due and under a lock.
     pub locked: u64,
+}
+
+impl Expired {
+    /// What was done after `before`.
+    fn since(self, before: Self) -> Self {
+        Self {
+            looked_at: self.looked_at - before.looked_at,
+            objects: self.objects - before.objects,
+            versions: self.versions - before.versions,
+            markers: self.markers - before.markers,
+            uploads: self.uploads - before.uploads,
+            locked: self.locked - before.locked,
+        }
+    }
+
+    /// Whether anything is gone.
+    pub fn is_any(&self) -> bool {
+        self.objects + self.versions + self.markers + self.uploads > 0
+    }
+}
+
+/// Is told what a pass does. A function of what was done so far is one that cares for no bucket.
+#[async_trait]
+pub trait ExpiryWitness: Send + Sync {
+    /// What was done so far, in all buckets.
+    fn so_far(&self, expired: &Expired);
+
+    /// What is gone of a bucket: told once in a pass, when that is through with the bucket, stops or fails. The pass waits for it.
+    async fn removed(&self, bucket: &BucketName, owner: AccountId, removed: Expired);
+}
+
+#[async_trait]
+impl<F: Fn(&Expired) + Send + Sync> ExpiryWitness for F {
+    fn so_far(&self, expired: &Expired) {
+        self(expired);
+    }
+
+    async fn removed(&self, _bucket: &BucketName, _owner: AccountId, _removed: Expired) {}
 }
 
 /// How far a pass is.
@@ -76,14 +115,14 @@ enum Walked {
 
 impl Objects {
     /// Removes what is due by the lifecycle rules of all buckets. To be run now and then, one at a time. Stops early with
-    /// `shutdown`; the next one goes on there. `tell` is told what was done so far.
+    /// `shutdown`; the next one goes on there.
     ///
     /// # Errors
     /// The first thing that could not be read or removed; what could is removed all the same, unless the store itself fails.
     pub async fn expire(
         self: &Arc<Self>,
         shutdown: &Shutdown,
-        tell: impl Fn(&Expired) + Send + Sync,
+        witness: impl ExpiryWitness,
     ) -> Result<Expired, ObjectError> {
         let noted = self.meta.get(&pass_key()).await?;
         // One that a later release wrote, or that is damaged, begins anew.
@@ -91,7 +130,7 @@ impl Objects {
         let mut pass = Pass {
             objects: self,
             shutdown,
-            tell: &tell,
+            witness: &witness,
             place,
             expired: Expired::default(),
             pages_unnoted: 0,
@@ -112,7 +151,7 @@ impl Objects {
 struct Pass<'a> {
     objects: &'a Arc<Objects>,
     shutdown: &'a Shutdown,
-    tell: &'a (dyn Fn(&Expired) + Send + Sync),
+    witness: &'a dyn ExpiryWitness,
     place: PassRecord,
     expired: Expired,
     pages_unnoted: u32,
@@ -124,6 +163,7 @@ struct Pass<'a> {
 struct Ruled {
     name: BucketName,
     id: BucketId,
+    owner: AccountId,
     rules: Arc<Rules>,
 }
 
@@ -159,11 +199,21 @@ impl Pass<'_> {
         }
         let name = BucketName::parse(keys::bucket_name_of(&entry.key)?).map_err(ObjectError::corrupt)?;
         let rules = self.objects.rules_of(&record).await?;
-        let id = record.id;
-        Ok(rules.map(|rules| Ruled { name, id, rules }))
+        let (id, owner) = (record.id, record.owner()?);
+        Ok(rules.map(|rules| Ruled { name, id, owner, rules }))
     }
 
     async fn bucket(&mut self, bucket: &Ruled) -> Result<Walked, ObjectError> {
+        let before = self.expired;
+        let walked = self.stages(bucket).await;
+        let removed = self.expired.since(before);
+        if removed.is_any() {
+            self.witness.removed(&bucket.name, bucket.owner, removed).await;
+        }
+        walked
+    }
+
+    async fn stages(&mut self, bucket: &Ruled) -> Result<Walked, ObjectError> {
         if self.place.bucket != bucket.name.as_str() {
             self.place = PassRecord {
                 bucket: bucket.name.as_str().to_owned(),
@@ -215,7 +265,7 @@ impl Pass<'_> {
                 return Ok(Walked::ToTheEnd);
             }
             self.place.row = last.key.to_vec();
-            (self.tell)(&self.expired);
+            self.witness.so_far(&self.expired);
             self.pages_unnoted += 1;
             if self.pages_unnoted > EXPIRY_PAGES_UNNOTED_MAX {
                 self.note().await?;
