@@ -98,6 +98,63 @@ def test_what_operators_ask(start):
     assert requests.get(f"{server.s3}/metrics", timeout=10).status_code == 403
 
 
+def listening(pid):
+    """The addresses at which a process listens, of IPv4 and IPv6."""
+    sockets = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            sockets.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+        except FileNotFoundError:
+            pass
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in open(f"/proc/{pid}/net/{table}").read().splitlines()[1:]:
+            fields = line.split()
+            if f"socket:[{fields[9]}]" in sockets and (fields[3] == "0A" or table.startswith("udp")):
+                found.add((table, int(fields[1].rsplit(":", 1)[1], 16)))
+    return found
+
+
+def test_no_port_lets_in_who_does_not_say_who_he_is(start):
+    """Other stores had ports for their own nodes that were open, or took a password that everybody knows. Here there are three,
+    which the first line names, and none does anything for nobody."""
+    server = start()
+    boto(server).create_bucket(Bucket="bucket")
+    boto(server).put_object(Bucket="bucket", Key="k", Body=b"secret")
+    doors = {door: urllib.parse.urlsplit(getattr(server, door)).port for door in ("s3", "api", "ops")}
+    assert listening(server.process.pid) == {("tcp", port) for port in doors.values()}
+    paths = [
+        "/", "/bucket", "/bucket/k", "/bucket?policy", "/?rs-bucket-stats", "/bucket?rs-info", "/bucket/k?rs-presign",
+        "/speedtest/download", "/speedtest/upload", "/?Action=ListUsers", "/?Action=GetCallerIdentity", "/v20180820/x",
+        "/client/v4/accounts/x/pcaps", f"/client/v4/accounts/{server.project}/pcaps", "/rpc", "/cluster/status",
+        "/minio/admin/v3/info", "/minio/health/cluster", "/admin", "/debug/pprof/heap", "/env", "/config", "/audit",
+        "/background", "/metrics", "/shutdown", "/..%2f..%2fetc/passwd", "/whitelist",
+    ]
+    tokens = [
+        {},
+        {"Authorization": "Bearer rustfs rpc"},
+        {"Authorization": "Bearer " + "0" * 32},
+        {"X-Auth-Token": ""},
+        {"X-Amz-Security-Token": "x", "Authorization": "AWS4-HMAC-SHA256 "},
+    ]
+    for door in ("s3", "api"):
+        for path in paths:
+            for headers in tokens:
+                for method in ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "TRACE"):
+                    shown = (door, method, path, headers)
+                    answer = requests.request(method, getattr(server, door) + path, headers=headers, timeout=30)
+                    assert 400 <= answer.status_code < 500 or answer.status_code == 501, (shown, answer.status_code)
+                    assert "secret" not in answer.text and server.secret_key not in answer.text, shown
+    # The operators' port tells how the process does, is on this machine alone, and changes nothing.
+    told = {"/healthz", "/readyz", "/metrics", "/background"}
+    for path in paths + sorted(told):
+        for method in ("GET", "PUT", "POST", "DELETE"):
+            status = requests.request(method, server.ops + path, timeout=30).status_code
+            allowed = method == "GET" and path in told
+            assert (status == 200) == allowed, (method, path, status)
+    assert boto(server).get_object(Bucket="bucket", Key="k")["Body"].read() == b"secret"
+
+
 def test_stopping_lets_requests_finish(start):
     server = start()
     s3 = boto(server)

@@ -5,11 +5,14 @@
 //! * Dependencies are named once, in the workspace table.
 //! * `unsafe` code is allowed in `ring` alone.
 //! * No file carries the path of somebody's machine.
+//! * The tests that the page of proofs names are there.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+mod proofs;
 
 /// Layers from the ground up. A crate may use crates of lower layers, and what [`SIDEWAYS`] lists.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -56,6 +59,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         broken.extend(words(&shown, &text));
     }
+    broken.extend(proofs::check(root));
     Ok(broken)
 }
 

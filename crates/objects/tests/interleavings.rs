@@ -7,7 +7,7 @@ mod common;
 use baleen_blob::{NewBlob, OwnerTag, Placement};
 use baleen_objects::{ObjectError, Selection};
 use common::gated::{Point, gated};
-use common::{at, bucket, on, pattern, put_of, read, small};
+use common::{MIB, at, bucket, complete_of, on, pattern, put_of, read, small};
 
 #[tokio::test]
 async fn a_bucket_which_was_emptied_and_filled_meanwhile_is_not_deleted() {
@@ -136,4 +136,56 @@ async fn a_sweep_that_breaks_off_leaves_the_doubtful_to_the_next() {
     looking.go();
     store.objects.sweep().await.unwrap();
     store.assert_empty_volume().await;
+}
+
+/// The object is in the commit; what follows it, and its answer, are lost by a kill. A late abort, which took the object with it in
+/// other stores, finds no upload then.
+#[test]
+fn a_kill_behind_the_commit_of_a_completion_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let before = runtime();
+    let (gates, stopped, upload, parts) = before.block_on(async {
+        let (meta, gates) = gated();
+        let store = on(dir.path(), meta, 1).with_bucket().await;
+        let upload = store.begin("k").await;
+        let first = store.put_part(&upload, 1, &pattern(5 * MIB, 1)).await.unwrap();
+        store.put_part(&upload, 2, &pattern(LENGTH, 2)).await.unwrap();
+        let last = store.put_part(&upload, 3, &pattern(LENGTH, 3)).await.unwrap();
+        let parts = [first, last];
+        let mut committed = gates.stop_at(Point::Committed);
+        let (objects, request) = (store.objects.clone(), complete_of(&upload, &parts));
+        tokio::spawn(async move { objects.complete_upload(request).await });
+        committed.reached().await;
+        (gates, committed, upload, parts)
+    });
+    // The kill: nobody is there to hear that it was committed, and nothing that was under way goes on.
+    stopped.go();
+    drop(before);
+    runtime().block_on(async {
+        let store = on(dir.path(), gates.open(), 2).recovered().await;
+        let whole = [pattern(5 * MIB, 1), pattern(LENGTH, 3)].concat();
+        assert_eq!(store.get("k").await.unwrap(), whole);
+        let late = store.objects.abort_upload(&upload).await;
+        assert!(matches!(late, Err(ObjectError::NoSuchUpload(_))), "{late:?}");
+        let late = store.put_part(&upload, 1, &small("late")).await;
+        assert!(matches!(late, Err(ObjectError::NoSuchUpload(_))), "{late:?}");
+        store.objects.sweep().await.unwrap();
+        // What takes the place of the part that was not listed takes nothing else's.
+        store.put("new", &pattern(LENGTH, 4)).await.unwrap();
+        assert_eq!(store.get("k").await.unwrap(), whole);
+        // The client repeats what it had no answer to.
+        assert_eq!(store.complete(&upload, &parts).await.unwrap().size, whole.len() as u64);
+        assert_eq!(store.get("k").await.unwrap(), whole);
+        assert_eq!(store.get("new").await.unwrap(), pattern(LENGTH, 4));
+        for key in ["k", "new"] {
+            store.objects.delete(&at(key)).await.unwrap();
+        }
+        store.assert_empty_volume().await;
+    });
 }

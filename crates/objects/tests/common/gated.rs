@@ -41,7 +41,10 @@ impl Stop {
 }
 
 #[derive(Clone, Default)]
-pub struct Gates(Arc<Mutex<Option<Armed>>>);
+pub struct Gates {
+    armed: Arc<Mutex<Option<Armed>>>,
+    map: Arc<Mutex<Map>>,
+}
 
 struct Armed {
     point: Point,
@@ -53,7 +56,7 @@ impl Gates {
     /// Stops the next one to come to a point; forgets an earlier stop that nobody came to.
     pub fn stop_at(&self, point: Point) -> Stop {
         let ((reached_in, reached), (go, go_out)) = (oneshot::channel(), oneshot::channel());
-        *self.0.lock().unwrap() = Some(Armed {
+        *self.armed.lock().unwrap() = Some(Armed {
             point,
             reached: reached_in,
             go: go_out,
@@ -61,8 +64,17 @@ impl Gates {
         Stop { reached, go }
     }
 
+    /// Opens the keyspace as it was committed: again, after who had it open was killed.
+    pub fn open(&self) -> Meta {
+        let engine = GatedEngine {
+            map: self.map.clone(),
+            gates: self.clone(),
+        };
+        Meta::with_engine(engine, CommitterId::EMBEDDED).unwrap()
+    }
+
     async fn pass(&self, point: Point) {
-        let armed = self.0.lock().unwrap().take_if(|armed| armed.point == point);
+        let armed = self.armed.lock().unwrap().take_if(|armed| armed.point == point);
         if let Some(armed) = armed {
             armed.reached.send(()).unwrap();
             armed.go.await.unwrap();
@@ -73,15 +85,11 @@ impl Gates {
 /// A keyspace, and its gates.
 pub fn gated() -> (Meta, Gates) {
     let gates = Gates::default();
-    let engine = GatedEngine {
-        map: Mutex::default(),
-        gates: gates.clone(),
-    };
-    (Meta::with_engine(engine, CommitterId::EMBEDDED).unwrap(), gates)
+    (gates.open(), gates)
 }
 
 struct GatedEngine {
-    map: Mutex<Map>,
+    map: Arc<Mutex<Map>>,
     gates: Gates,
 }
 
