@@ -48,5 +48,6 @@ pub use pins::Pins;
 pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};
 pub use settings::Settings;
+pub use stamp::stamp_of;
 pub use volume::{Blobs, Usage};
 pub use writer::{NewBlob, Placement, Writer};

@@ -13,7 +13,11 @@ const NAME: &str = "stamp";
 /// Longest stamp; what is longer is none of ours.
 const STAMP_BYTES_MAX: u64 = 4096;
 
-pub(crate) fn read(dir: &Path) -> Result<Option<String>, Error> {
+/// The stamp of a folder that is not opened; `None` if it has none. Blocks.
+///
+/// # Errors
+/// It cannot be read.
+pub fn stamp_of(dir: &Path) -> Result<Option<String>, Error> {
     let doing = "reading the stamp of a folder";
     let file = match File::open(dir.join(NAME)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -43,7 +47,7 @@ impl Blobs {
     /// # Errors
     /// It cannot be read.
     pub fn stamp(&self) -> Result<Option<String>, Error> {
-        read(&self.shared.dir)
+        stamp_of(&self.shared.dir)
     }
 
     /// Replaces it. Blocks.
@@ -61,7 +65,7 @@ impl Copies {
     /// # Errors
     /// It cannot be read.
     pub fn stamp(&self) -> Result<Option<String>, Error> {
-        read(&self.copied.dir)
+        stamp_of(&self.copied.dir)
     }
 
     /// Replaces it. Blocks.

@@ -59,14 +59,25 @@ pub struct Scrubbed {
     pub bytes: u64,
     /// How much is damaged, told or not.
     pub damages: u64,
+    /// What is damaged in one region and whole in another, told or not: noted, so that a running server heals it from there. Not
+    /// among the damages.
+    pub healable: u64,
     /// The first of it, at most [`crate::limits::DAMAGES_TOLD_MAX`].
     pub told: Vec<Damage>,
 }
 
 impl Scrubbed {
     pub(crate) fn tell(&mut self, of: String, what: impl Into<String>) {
-        let damage = Damage { of, what: what.into() };
         self.damages += 1;
+        self.add(Damage { of, what: what.into() });
+    }
+
+    pub(crate) fn tell_healable(&mut self, of: String, what: impl Into<String>) {
+        self.healable += 1;
+        self.add(Damage { of, what: what.into() });
+    }
+
+    fn add(&mut self, damage: Damage) {
         if self.told.len() < crate::limits::DAMAGES_TOLD_MAX {
             tracing::error!(of = %damage.of, what = %damage.what, "the store is damaged");
             self.told.push(damage);

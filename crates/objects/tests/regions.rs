@@ -300,7 +300,9 @@ async fn home_lost_while_running_is_read_from_elsewhere_and_never_written() {
     heal(&store).await;
     lose_home(&store);
     assert_all(&store).await;
-    assert_eq!(status(&store, "5000").await, ["west"]);
+    for key in ["100", "5000", "900000"] {
+        assert_eq!(status(&store, key).await, ["west"], "{key}");
+    }
     // What cannot be kept is refused, in segments too, whose files are still open.
     for size in [5000, 300_000] {
         for _ in 0..3 {
@@ -547,4 +549,111 @@ async fn sealed_bodies_are_read_from_elsewhere_too() {
         .await
         .unwrap();
     assert!(tail == bytes.slice(230_000..));
+}
+
+#[tokio::test]
+async fn a_scrub_finds_what_nobody_has_read_and_has_it_healed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    let bytes = pattern(900_000, 1);
+    store.put("key", &bytes).await.unwrap();
+    heal(&store).await;
+    let (home, west) = (store.own_files().remove(0), files(&dir.path().join("west")).remove(0));
+    let good = std::fs::read(&home).unwrap();
+    for (damaged, region, damages, healable, words) in [
+        (vec![], None, 0, 0, ""),
+        (vec![&home], None, 0, 1, "what is lost of it is in another region"),
+        (
+            vec![&west],
+            Some("west"),
+            0,
+            1,
+            "its copy in the region west is to be written anew",
+        ),
+        (vec![&home, &west], None, 1, 1, "stored bytes are damaged"),
+    ] {
+        for path in &damaged {
+            flip(path, 500_000);
+        }
+        let found = store.scrub().await;
+        assert_eq!((found.damages, found.healable), (damages, healable), "{found:?}");
+        assert!(
+            found.told.iter().any(|told| told.what.contains(words)) || words.is_empty(),
+            "{found:?}"
+        );
+        if damages > 0 {
+            // What is whole nowhere comes back from neither.
+            assert!(try_pass(&store, Some("west")).await.0.is_err());
+            break;
+        }
+        assert_eq!(notes(&store).await as u64, healable);
+        pass(&store, region).await;
+        for path in [&home, &west] {
+            assert!(std::fs::read(path).unwrap() == good);
+        }
+        store.assert_whole().await;
+    }
+    // Gone altogether, and before anybody asked.
+    flip(&home, 500_000);
+    std::fs::remove_file(&west).unwrap();
+    assert_eq!(store.scrub().await.healable, 0, "it is noted already");
+    pass(&store, Some("west")).await;
+    std::fs::remove_file(&west).unwrap();
+    assert_eq!(store.scrub().await.healable, 1);
+    pass(&store, Some("west")).await;
+    store.assert_whole().await;
+}
+
+const INSIDE: &str = "BALEEN_TEST_FULL_REGION";
+
+/// The other region is a tmpfs of its own, in a namespace of its own.
+#[test]
+fn a_full_region_does_not_stop_writes_and_is_filled_when_there_is_room() {
+    const NAME: &str = "a_full_region_does_not_stop_writes_and_is_filled_when_there_is_room";
+    if let Some(dir) = std::env::var_os(INSIDE) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        return runtime.block_on(full_region(Path::new(&dir)));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        r#"mkdir "$1/west" && mount -t tmpfs -o size=4m tmpfs "$1/west" && exec "$2" --exact "$3" --nocapture"#;
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(INSIDE, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+async fn full_region(dir: &Path) {
+    let store = with_regions(dir, Meta::open_model(), 1, &["west"]);
+    let store = store.recovered().await.with_bucket().await;
+    for n in 0..8 {
+        store.put(&n.to_string(), &pattern(900_000, n)).await.unwrap();
+    }
+    let (outcome, done) = try_pass(&store, Some("west")).await;
+    assert!(matches!(outcome, Err(ObjectError::NoSpace)), "{outcome:?}");
+    assert!(done.written > 0 && done.left > 0, "{done:?}");
+    for n in 0..8 {
+        assert!(store.get(&n.to_string()).await.unwrap() == pattern(900_000, n));
+    }
+    store.put("more", &pattern(5000, 9)).await.unwrap();
+    assert_eq!(status(&store, "more").await, ["local"]);
+    for n in 0..8 {
+        store.objects.delete(&at(&n.to_string())).await.unwrap();
+    }
+    // Notes of what is gone make room for what is not, whichever comes first.
+    for _ in 0..2 {
+        let _ = try_pass(&store, Some("west")).await;
+    }
+    assert_eq!(notes(&store).await, 0);
+    assert_eq!(status(&store, "more").await, ["local", "west"]);
 }

@@ -53,11 +53,15 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             .map_err(|error| Failure::because("the metadata store is damaged, or cannot be opened", &error))?;
         let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
         let objects = open_objects(&loaded.config, folder.path(), &meta, (&clock, &entropy), &keyring)?;
+        objects
+            .look_at_regions()
+            .await
+            .map_err(|error| Failure::because("the regions cannot be looked at", &error))?;
         let looked = looked(&objects, scrub).await;
         looked.map_err(|error| Failure::because("the check did not come to its end", &error))
     })?;
     tell(&found, folder.path(), scrub, json)?;
-    Ok(if found.damages == 0 {
+    Ok(if found.damages == 0 && found.healable == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -94,30 +98,38 @@ fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(),
             "bodies": found.bodies,
             "bytes": found.bytes,
             "damages": found.damages,
+            "healable": found.healable,
             "damaged": told.collect::<Vec<_>>(),
         }));
     }
     for damage in &found.told {
         output::line(&format!("damaged: {}: {}", damage.of, damage.what))?;
     }
-    if found.damages > found.told.len() as u64 {
-        output::line(&format!("and {} more", found.damages - found.told.len() as u64))?;
+    let more = (found.damages + found.healable).saturating_sub(found.told.len() as u64);
+    if more > 0 {
+        output::line(&format!("and {more} more"))?;
     }
     let read = if scrub.bodies {
         format!("{} bodies with {} read", found.bodies, format_bytes(found.bytes))
     } else {
         "bytes not read".to_owned()
     };
+    let mut damage = match found.damages {
+        0 => "no damage".to_owned(),
+        1 => "1 damage".to_owned(),
+        damages => format!("{damages} damages"),
+    };
+    if found.healable > 0 {
+        damage = format!(
+            "{damage}; {} to be healed from another region, by a server that runs",
+            found.healable
+        );
+    }
     output::line(&format!(
-        "{}: {} buckets, {} versions of objects, {} parts of uploads; {read}; {}",
+        "{}: {} buckets, {} versions of objects, {} parts of uploads; {read}; {damage}",
         folder.display(),
         found.buckets,
         found.objects,
         found.parts,
-        match found.damages {
-            0 => "no damage".to_owned(),
-            1 => "1 damage".to_owned(),
-            damages => format!("{damages} damages"),
-        }
     ))
 }

@@ -15,6 +15,9 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// How long a pass waits at its end, so that many writes are one pass and not one each.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The same after one that failed, whatever comes in meanwhile.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// Lets passes over home and all other regions begin now, and then whenever there is something to do. A store of one region has none.
 pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: &Arc<dyn Clock>, home: &RegionName) {
     let others: Vec<_> = objects.regions().cloned().collect();
@@ -42,8 +45,9 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
                 };
                 let outcome = objects.reconcile(region.as_ref(), &shutdown, &tell).await;
                 metrics::counter!("baleen_region_reads_elsewhere_total").absolute(objects.reads_elsewhere());
+                let pause = if outcome.is_ok() { PAUSE } else { PAUSE_AFTER_FAILURE };
                 tokio::select! {
-                    () = clock.sleep(PAUSE) => {}
+                    () = clock.sleep(pause) => {}
                     () = shutdown.stopping() => {}
                 }
                 outcome.inspect_err(|error| warn!(region = %name, error = %causes(error), "a region is not in line"))

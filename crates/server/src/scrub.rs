@@ -112,11 +112,18 @@ fn count(found: &Scrubbed) -> String {
         bodies,
         bytes,
         damages,
+        healable,
         ..
     } = found;
-    info!(objects, bodies, bytes, damages, "the store was looked through");
+    info!(
+        objects,
+        bodies, bytes, damages, healable, "the store was looked through"
+    );
     let bytes = format_bytes(*bytes);
-    format!("{objects} versions of objects and {bodies} bodies with {bytes} looked through: {damages} damages")
+    format!(
+        "{objects} versions of objects and {bodies} bodies with {bytes} looked through: {damages} damages, and {healable} to be \
+         healed from another region"
+    )
 }
 
 /// Damage stays told until a later look finds none.

@@ -133,6 +133,17 @@ impl Regions {
         open.map(Holder::Copies).collect()
     }
 
+    /// The folder of copies of a region, if it is open.
+    pub(super) fn copies_of(&self, region: &RegionName) -> Option<Holder> {
+        let copies = self.other(region)?.spot.state.lock().copies.clone();
+        copies.map(Holder::Copies)
+    }
+
+    /// The same, if it has all that is not noted.
+    pub(super) fn whole_copies(&self, region: &RegionName) -> Option<Holder> {
+        self.copies_of(region).filter(|_| self.is_whole(Some(region)))
+    }
+
     fn other(&self, name: &RegionName) -> Option<&Other> {
         self.others.iter().find(|other| other.of.name == *name)
     }

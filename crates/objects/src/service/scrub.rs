@@ -1,5 +1,6 @@
 //! Looking for damage before somebody needs what is damaged: whether the records agree, whether every key is there, and whether
-//! every stored byte is what was written. Changes nothing but the time of the last look, and how far one is.
+//! every stored byte is what was written, in each region. Changes nothing but the time of the last look, how far one is, and the
+//! notes of what is to be healed.
 //!
 //! * What can only be said of all rows together ([`balance`]: counters, and that every body has one owner) is judged in one
 //!   snapshot, which is read from its beginning to its end and nothing else.

@@ -104,16 +104,35 @@ impl Objects {
         self.forget_regions().await
     }
 
-    /// Opens the folders of copies for a look that changes nothing.
-    pub fn look_at_regions(&self) {
+    /// Opens the folders of copies that are as they were left, for a look while nobody uses the store. The others are left alone,
+    /// and not looked at.
+    ///
+    /// # Errors
+    /// The keyspace cannot be read.
+    pub async fn look_at_regions(&self) -> Result<(), ObjectError> {
         for other in &self.regions.others {
-            if other.of.folder.is_dir() {
-                match Copies::open(&other.of.folder, self.blobs.settings()) {
-                    Ok(copies) => other.spot.state.lock().copies = Some(copies),
-                    Err(error) => tracing::error!(region = %other.of.name, %error, "a region cannot be looked at"),
+            let name = &other.of.name;
+            let known = self.meta.get(&standing_key(name.as_str())).await?;
+            let known = known.as_deref().map(Standing::decode).transpose()?;
+            let stamp = baleen_blob::stamp_of(&other.of.folder).ok().flatten();
+            let stamp = stamp.as_deref().and_then(Stamp::read);
+            let is_left = |known: Standing, stamp: Stamp| known.is_whole && known.opened == stamp.opened;
+            if !known.zip(stamp).is_some_and(|(known, stamp)| is_left(known, stamp)) {
+                tracing::warn!(region = %name, "a region is not as it was left; it is not looked at");
+                continue;
+            }
+            match Copies::open(&other.of.folder, self.blobs.settings()) {
+                Ok(copies) => {
+                    *other.spot.state.lock() = super::State {
+                        copies: Some(copies),
+                        is_whole: true,
+                        swept: None,
+                    }
                 }
+                Err(error) => tracing::warn!(region = %name, %error, "a region cannot be looked at"),
             }
         }
+        Ok(())
     }
 
     /// The folder of a region, opened if it is not, or if it is another by now.

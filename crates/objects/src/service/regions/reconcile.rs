@@ -10,6 +10,7 @@ use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Extents that are looked at at once: each holds a unit of 256 KiB in memory, and they share the flushes of their folders.
@@ -52,6 +53,8 @@ pub(super) struct Target {
     pub(super) holder: Holder,
     /// Where copies come from.
     pub(super) sources: Vec<Holder>,
+    /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
+    is_full: AtomicBool,
 }
 
 /// How a note was dealt with.
@@ -105,16 +108,12 @@ impl Objects {
         }
         let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
         let mut failure = None;
-        while !stop.is_stopping() && done.failed < FAILURES_MAX {
+        while !stop.is_stopping() && (done.failed < FAILURES_MAX || target.is_full.load(Ordering::Relaxed)) {
             let page = self.meta.scan(scan.clone()).await?;
             let Some(last) = page.last() else { break };
             scan = scan.after(last.key.to_vec());
-            match self.settle_page(&target, page, done).await {
-                Err(error) if is_full(&error) => return Err(error),
-                Err(error) => {
-                    failure.get_or_insert(error);
-                }
-                Ok(()) => {}
+            if let Err(error) = self.settle_page(&target, page, done).await {
+                failure.get_or_insert(error);
             }
             tell(done);
         }
@@ -149,6 +148,7 @@ impl Objects {
             region: region.cloned(),
             holder,
             sources,
+            is_full: AtomicBool::new(false),
         })
     }
 
@@ -166,7 +166,11 @@ impl Objects {
     }
 
     /// Notes that extents are to be looked at in a region.
-    pub(super) async fn note(&self, region: Option<&RegionName>, extents: &[Extent]) -> Result<(), ObjectError> {
+    pub(in crate::service) async fn note(
+        &self,
+        region: Option<&RegionName>,
+        extents: &[Extent],
+    ) -> Result<(), ObjectError> {
         let note = |request: Request, extent: &Extent| {
             request.put(
                 keys::copy_due(key_name(region), extent.id),
@@ -174,7 +178,14 @@ impl Objects {
             )
         };
         self.meta.commit(extents.iter().fold(Request::new(), note)).await?;
+        self.regions.spot(region)?.hint.notify_one();
         Ok(())
+    }
+
+    /// Tells whether an extent is noted in a region.
+    pub(in crate::service) async fn is_noted(&self, region: &RegionName, extent: Extent) -> Result<bool, ObjectError> {
+        let note = keys::copy_due(region.as_str(), extent.id);
+        Ok(self.meta.get(&note).await?.is_some())
     }
 
     async fn notes_left(&self, region: Option<&RegionName>) -> Result<u64, ObjectError> {
@@ -205,6 +216,9 @@ impl Objects {
                 Ok(Done::Later) => {}
                 Err(error) => {
                     done.failed += 1;
+                    if matches!(error, ObjectError::NoSpace) {
+                        target.is_full.store(true, Ordering::Relaxed);
+                    }
                     tracing::debug!(region = key_name(target.region.as_ref()), %error, "an extent is not brought in line");
                     failure.get_or_insert(error);
                 }
@@ -239,6 +253,8 @@ impl Objects {
                 copies.settle(extent.id).await?;
             }
             Done::Found
+        } else if target.is_full.load(Ordering::Relaxed) {
+            return Err(ObjectError::NoSpace);
         } else {
             match &target.holder {
                 Holder::Volume(blobs) => blobs.restore(extent, &target.sources).await?,
@@ -337,9 +353,4 @@ fn extent_of(copy: Found) -> Extent {
 fn is_mark_of(mark: Option<&Bytes>, extent: &Extent) -> bool {
     let names = |mark: &Bytes| record::decode::<LiveExtent>(mark).map_or(true, |live| live.id == *extent.id.as_bytes());
     mark.is_some_and(names)
-}
-
-/// Whether nothing more fits, which no other extent changes.
-fn is_full(error: &ObjectError) -> bool {
-    matches!(error, ObjectError::NoSpace)
 }

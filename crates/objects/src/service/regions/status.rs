@@ -1,11 +1,12 @@
 //! In which regions an object is.
 
+use super::RegionReader;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::Piece;
 use crate::service::Objects;
 use crate::{ObjectError, ObjectVersion, keys};
 use baleen_blob::{Extent, Holder};
-use baleen_types::RegionName;
+use baleen_types::{RegionName, ServedRange};
 
 /// Extents of an object that are looked for in the folders themselves; beyond these the notes are believed.
 const LOOKED_FOR_MAX: usize = 16;
@@ -45,12 +46,28 @@ impl Objects {
         Err(ObjectError::Contended)
     }
 
+    /// Tells whether all of an extent is somewhere what was written, be it each block in another region.
+    pub(in crate::service) async fn is_somewhere(&self, extent: Extent) -> bool {
+        let whole = ServedRange::whole(extent.length);
+        let mut reader = RegionReader::new(&self.regions, &self.blobs, extent, whole);
+        while let Some(read) = reader.next().await {
+            if read.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Whether a region has all of these, as far as it is known.
     async fn has_all(&self, region: Option<&RegionName>, extents: &[Extent]) -> Result<bool, ObjectError> {
         if !self.regions.is_whole(region) {
             return Ok(false);
         }
         if region.is_none() {
+            // One that was removed has taken its stamp with it.
+            if !matches!(self.blobs.stamp(), Ok(Some(_))) {
+                return Ok(false);
+            }
             let noticed = self.regions.noticed.lock();
             if extents.iter().any(|extent| noticed.contains_key(&extent.id)) {
                 return Ok(false);
@@ -63,14 +80,7 @@ impl Objects {
         }
         let holder = match region {
             None => Some(Holder::Volume(self.blobs.clone())),
-            Some(_) => self
-                .regions
-                .spot(region)?
-                .state
-                .lock()
-                .copies
-                .clone()
-                .map(Holder::Copies),
+            Some(region) => self.regions.copies_of(region),
         };
         let Some(holder) = holder else { return Ok(false) };
         for extent in extents.iter().take(LOOKED_FOR_MAX) {

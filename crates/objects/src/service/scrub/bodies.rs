@@ -5,6 +5,7 @@ use super::walk::Owned;
 use crate::keys;
 use crate::records::{BodyRecord, ExtentPage, LiveExtent, Piece, decode_inline};
 use crate::service::Objects;
+use crate::service::elsewhere::Elsewhere;
 use crate::{ObjectError, ScrubProgress, Scrubbed};
 use baleen_blob::{Error, Extent};
 use baleen_meta::record;
@@ -23,7 +24,23 @@ const READERS: usize = 4;
 const DOES_NOT_OPEN: &str = "it does not open under its key";
 
 /// What a piece came to: its bytes, or the damage.
-type Outcome = Result<u64, String>;
+type Outcome = Result<u64, Damaged>;
+
+/// What is wrong with a piece.
+struct Damaged {
+    what: String,
+    /// Whether it is whole in another region.
+    is_healable: bool,
+}
+
+impl Damaged {
+    fn lost(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            is_healable: false,
+        }
+    }
+}
 
 /// The reading of bodies, by one scrub.
 pub(super) struct Reading<'a> {
@@ -73,7 +90,8 @@ impl<'a> Reading<'a> {
                         found.bodies += 1;
                         found.bytes += bytes;
                     }
-                    Err(what) => found.tell(of.clone(), what),
+                    Err(damaged) if damaged.is_healable => found.tell_healable(of.clone(), damaged.what),
+                    Err(damaged) => found.tell(of.clone(), damaged.what),
                 }
             }
         }
@@ -109,7 +127,10 @@ impl<'a> Reading<'a> {
         for piece in pieces {
             let opener = opener(owned.key.as_ref(), piece);
             let outcome = match (piece.extent(), keys::piece(&piece.at)) {
-                (Some(extent), _) => self.extent(extent, opener).await?,
+                (Some(extent), _) => {
+                    self.copies(extent, &owned.elsewhere, outcomes).await?;
+                    self.extent(extent, opener).await?
+                }
                 (None, Some(key)) => self.inline(&key, opener).await?,
                 (None, None) => None,
             };
@@ -128,17 +149,55 @@ impl<'a> Reading<'a> {
                     // A sealed block is a block of the volume.
                     let opened = opener.as_mut().map(|opener| opener.open(&bytes));
                     match opened {
-                        Some(Err(_)) => DOES_NOT_OPEN.to_owned(),
+                        Some(Err(_)) => Damaged::lost(DOES_NOT_OPEN),
                         Some(Ok(_)) | None => continue,
                     }
                 }
-                Err(error) if is_damage(&error) => error.to_string(),
+                // Others may have been written where it was, if it is no longer live.
+                Err(error) if is_damage(&error) && !self.is_live(extent).await? => return Ok(None),
+                Err(error) if is_damage(&error) => self.objects.damaged_at_home(extent, &error).await?,
                 Err(error) => return Err(error.into()),
             };
-            // Others may have been written where it was, if it is no longer live.
             return Ok(self.is_live(extent).await?.then_some(Err(damage)));
         }
         Ok(Some(Ok(extent.length)))
+    }
+
+    /// Reads the copies of an extent that are said to be there, and has those noted which are not what was written.
+    async fn copies(
+        &self,
+        extent: Extent,
+        elsewhere: &Elsewhere,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), ObjectError> {
+        for region in elsewhere.regions() {
+            let Some(copies) = self.objects.regions.whole_copies(region) else {
+                continue;
+            };
+            let is_noted = async || self.objects.is_noted(region, extent).await;
+            if is_noted().await? {
+                continue;
+            }
+            let mut reader = copies.read(extent, whole(extent.length));
+            let damage = loop {
+                match reader.next().await {
+                    Some(Ok(bytes)) => self.spend(bytes.len() as u64).await,
+                    Some(Err(error)) if is_damage(&error) => break Some(error),
+                    Some(Err(error)) => return Err(error.into()),
+                    None => break None,
+                }
+            };
+            let Some(error) = damage else { continue };
+            // One that went meanwhile has been noted.
+            if self.is_live(extent).await? && !is_noted().await? {
+                self.objects.note(Some(region), &[extent]).await?;
+                outcomes.push(Err(Damaged {
+                    what: format!("its copy in the region {region} is to be written anew: {error}"),
+                    is_healable: true,
+                }));
+            }
+        }
+        Ok(())
     }
 
     async fn is_live(&self, extent: Extent) -> Result<bool, ObjectError> {
@@ -155,14 +214,28 @@ impl<'a> Reading<'a> {
         };
         let body = match decode_inline(&value) {
             Ok(body) => body,
-            Err(error) => return Ok(Some(Err(error.to_string()))),
+            Err(error) => return Ok(Some(Err(Damaged::lost(error.to_string())))),
         };
         self.read(body.len()).await;
         let opened = opener.map(|mut opener| opener.open(&body));
         Ok(Some(match opened {
-            Some(Err(_)) => Err(DOES_NOT_OPEN.to_owned()),
+            Some(Err(_)) => Err(Damaged::lost(DOES_NOT_OPEN)),
             Some(Ok(_)) | None => Ok(body.len() as u64),
         }))
+    }
+}
+
+impl Objects {
+    /// Looks whether what is damaged at home is whole elsewhere, and notes that it is to be healed then.
+    async fn damaged_at_home(&self, extent: Extent, error: &Error) -> Result<Damaged, ObjectError> {
+        if self.regions.are_none() || !self.is_somewhere(extent).await {
+            return Ok(Damaged::lost(error.to_string()));
+        }
+        self.note(None, &[extent]).await?;
+        Ok(Damaged {
+            what: format!("{error}; what is lost of it is in another region, from which it is healed"),
+            is_healable: true,
+        })
     }
 }
 

@@ -139,6 +139,7 @@ impl Walk<'_> {
             of,
             body: object.body,
             key: opens.key(),
+            elsewhere: self.elsewhere(bucket).await?,
         })
     }
 

@@ -6,10 +6,12 @@ use super::{Buckets, Known, PassRecord};
 use crate::keys;
 use crate::records::{BodyRecord, BucketId, UploadRecord};
 use crate::service::Objects;
+use crate::service::elsewhere::Elsewhere;
 use crate::{ObjectError, Scrub, ScrubProgress, Scrubbed};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table, prefix_range};
 use baleen_meta::{Entry, Scan, Snapshot, record};
 use baleen_sealing::blocks::BaseKey;
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -38,6 +40,8 @@ pub(super) struct Owned {
     pub(super) body: BodyRecord,
     /// What opens it, if the server has that.
     pub(super) key: Option<BaseKey>,
+    /// Where else it has to be.
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// One walk.
@@ -46,6 +50,7 @@ pub(super) struct Walk<'a> {
     pub(super) found: &'a mut Scrubbed,
     pub(super) buckets: Buckets,
     pub(super) openers: Openers,
+    elsewhere: HashMap<BucketId, Elsewhere>,
     scrub: Scrub,
     reading: Reading<'a>,
     pass: PassRecord,
@@ -73,6 +78,7 @@ impl<'a> Walk<'a> {
             found,
             buckets,
             openers: Openers::default(),
+            elsewhere: HashMap::new(),
             scrub,
             reading: Reading::new(objects, progress, scrub.bytes_per_second),
             pass,
@@ -173,10 +179,12 @@ impl<'a> Walk<'a> {
             }
             drop(snapshot);
             let key = opens.key();
+            let elsewhere = self.elsewhere(bucket).await?;
             let body = |piece| Owned {
                 of: format!("a part of {of}"),
                 body: BodyRecord::Pieces(vec![piece]),
                 key: key.clone(),
+                elsewhere: elsewhere.clone(),
             };
             let bodies = pieces.into_iter().map(body).collect();
             self.read(page.len() + 1, bodies).await?;
@@ -205,6 +213,26 @@ impl<'a> Walk<'a> {
             self.buckets.extend(known);
         }
         Ok(())
+    }
+
+    /// Where else the bodies of a bucket have to be; nowhere if it is gone.
+    pub(super) async fn elsewhere(&mut self, bucket: BucketId) -> Result<Elsewhere, ObjectError> {
+        if self.objects.regions.are_none() {
+            return Ok(Elsewhere::default());
+        }
+        if let Some(known) = self.elsewhere.get(&bucket) {
+            return Ok(known.clone());
+        }
+        let Some(known) = self.buckets.get(&bucket) else {
+            return Ok(Elsewhere::default());
+        };
+        let elsewhere = match self.objects.open_bucket(&known.name).await {
+            Ok(open) if open.id == bucket => self.objects.elsewhere(&open.record).await?,
+            Ok(_) | Err(ObjectError::NoSuchBucket(_)) => Elsewhere::default(),
+            Err(error) => return Err(error),
+        };
+        self.elsewhere.insert(bucket, elsewhere.clone());
+        Ok(elsewhere)
     }
 
     async fn note(&mut self) -> Result<(), ObjectError> {
