@@ -209,7 +209,7 @@ pub(crate) async fn replace(
     let at = draft.clone();
     let make = move || {
         let file = File::create(&at).map_err(Error::io(doing))?;
-        preallocate(&file, stored_bytes(extent.length)).map_err(Error::io(doing))?;
+        preallocate(&file, 0, stored_bytes(extent.length)).map_err(Error::io(doing))?;
         Ok(Arc::new(file))
     };
     let written = async {

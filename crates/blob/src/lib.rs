@@ -17,9 +17,12 @@
 //!
 //! * [`Copies`] is a folder of copies of another volume's extents, each under the identity that it has there, and a [`Holder`] is
 //!   either: what is damaged in one is written anew from the others ([`Blobs::restore`], [`Copies::put`]).
+//! * Space is given back: segments of which little lives are emptied by whoever knows the records ([`Blobs::drain`]), and
+//!   what is free in the others is handed to the file system ([`Blobs::give_back`]) and taken back when it is needed.
 //!
-//! Out of here on purpose: compaction of fragmented segments, scrubbing, what has to be copied where, and the objects' own metadata.
+//! Out of here on purpose: when to compact, scrubbing, what has to be copied where, and the objects' own metadata.
 
+mod compaction;
 mod copies;
 mod error;
 mod extent;
@@ -39,6 +42,7 @@ mod sync;
 mod volume;
 mod writer;
 
+pub use compaction::{Copying, Draining};
 pub use copies::{Copies, Found};
 pub use error::Error;
 pub use extent::{BlobId, Extent, OwnerTag, Place};

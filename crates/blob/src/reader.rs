@@ -3,7 +3,7 @@
 use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
 use crate::holder::Source;
 use crate::settings::UNIT_BLOCKS;
-use crate::{Error, Extent};
+use crate::{Error, Extent, OwnerTag};
 use baleen_types::ServedRange;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -109,6 +109,23 @@ impl ExtentReader {
     }
 }
 
+/// The owner that the header of an extent names.
+fn owner_in(header: &[u8], extent: Extent) -> Result<OwnerTag, Error> {
+    let header = <&[u8; HEADER_LEN]>::try_from(header).ok().and_then(Header::decode);
+    match header.filter(|header| header.id == extent.id && header.length == extent.length) {
+        Some(header) => Ok(header.owner),
+        None => Err(Error::Corrupt { what: "header", extent }),
+    }
+}
+
+/// Whom an extent that begins at `base` was written for. Blocks.
+pub(crate) fn owner_of(file: &File, extent: Extent, base: u64) -> Result<OwnerTag, Error> {
+    let mut header = [0; HEADER_LEN];
+    file.read_exact_at(&mut header, base)
+        .map_err(|error| failure(error, extent))?;
+    owner_in(&header, extent)
+}
+
 /// Reads the blocks that hold `range` as they are stored, of an extent that begins at `base`.
 pub(crate) fn read_stored(file: &File, extent: Extent, base: u64, range: ServedRange) -> Result<Bytes, Error> {
     let corrupt = |what| Error::Corrupt { what, extent };
@@ -133,10 +150,7 @@ pub(crate) fn blocks_of(extent: Extent, range: ServedRange, stored: Bytes) -> Re
     let mut rest = stored;
     if first_block == 0 {
         let bytes = rest.split_to(HEADER_LEN);
-        let header = <&[u8; HEADER_LEN]>::try_from(&bytes[..]).ok().and_then(Header::decode);
-        if header.is_none_or(|h| h.id != extent.id || h.length != extent.length) {
-            return Err(corrupt("header"));
-        }
+        owner_in(&bytes, extent)?;
     }
     let mut blocks = VecDeque::with_capacity(usize::try_from(end_block - first_block).unwrap_or_default());
     for index in first_block..end_block {

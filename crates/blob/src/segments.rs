@@ -2,14 +2,18 @@
 
 use crate::format::{ALIGNMENT, allocated_bytes};
 use crate::settings::{OPEN_SEGMENTS_MAX, SPARE_SEGMENTS_MAX};
-use crate::space::{Range, Space};
+use crate::space::{Range, Space, Sums};
 use crate::sync::{GroupSync, Target};
 use crate::{Error, Extent, Place, Settings};
 use lru::LruCache;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::{error, info};
@@ -39,6 +43,8 @@ struct State {
     /// which is released while it is read comes later, when the segment is in use.
     not_adopted: BTreeMap<u64, Vec<(u64, u64)>>,
     next: u64,
+    /// Bytes handed out since somebody asked.
+    taken: u64,
 }
 
 impl State {
@@ -73,8 +79,114 @@ impl Segments {
 
     /// Takes a range for a blob of `length` bytes, if there is one.
     pub(crate) fn allocate(&self, length: u64) -> Option<Place> {
-        let Range { segment, offset, .. } = self.state.lock().space.allocate(allocated_bytes(length))?;
+        let mut state = self.state.lock();
+        let Range { segment, offset, bytes } = state.space.allocate(allocated_bytes(length))?;
+        state.taken += bytes;
         Some(Place::Segment { segment, offset })
+    }
+
+    /// Takes space back from the file system for a blob of `length` bytes, where it was given back in the middle of segments:
+    /// all that one of them lacks, or as much as the blob needs if there is not more. False if no such range is long enough.
+    /// `check` says whether there is so much. Blocks; the caller holds [`Segments::growth`].
+    pub(crate) fn refill(&self, length: u64, check: impl Fn(u64) -> Result<(), Error>) -> Result<bool, Error> {
+        let doing = "taking space back for a segment";
+        let bytes = allocated_bytes(length);
+        let Some((range, sums)) = ({
+            let state = self.state.lock();
+            let range = state.space.longest_hollow(bytes);
+            range.map(|range| (range, state.space.of(range.segment)))
+        }) else {
+            return Ok(false);
+        };
+        let segment = self.handle(range.segment).map_err(Error::io(doing))?;
+        let take = |offset, bytes| {
+            preallocate(&segment.file, offset, bytes)
+                .and_then(|()| segment.file.sync_all())
+                .map_err(Error::io(doing))
+        };
+        match check(sums.hollow).and_then(|()| take(0, sums.bytes)) {
+            Ok(()) => drop(self.state.lock().space.turn(range.segment, false)),
+            Err(Error::NoSpace) => {
+                check(bytes)?;
+                take(range.offset, bytes)?;
+                self.state.lock().space.ready_first(range, bytes);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Gives the free space of one of these segments back to the file system, if more than `keep` bytes are free that it has not
+    /// got, and takes it off them; tells how many, and 0 when there is nothing to do or the file system cannot. Blocks; the caller holds
+    /// [`Segments::growth`], since what is given back must not be taken back meanwhile.
+    pub(crate) fn give_back(&self, keep: u64, among: &mut BTreeSet<u64>) -> Result<u64, Error> {
+        let doing = "giving space of a segment back";
+        let (number, ranges) = {
+            let mut state = self.state.lock();
+            if state.space.sums().ready() <= keep {
+                return Ok(0);
+            }
+            let Some(number) = state.space.fullest_of_ready(among) else {
+                return Ok(0);
+            };
+            among.remove(&number);
+            let Sums { bytes, free, .. } = state.space.of(number);
+            if free == bytes {
+                state.space.retire(number);
+                drop(state);
+                self.open.lock().pop(&number);
+                std::fs::remove_file(self.path(number)).map_err(Error::io(doing))?;
+                return Ok(bytes);
+            }
+            (number, state.space.turn(number, true))
+        };
+        let segment = self.handle(number).map_err(Error::io(doing))?;
+        for range in &ranges {
+            match punch(&segment.file, range.offset, range.bytes) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    self.state.lock().space.turn(number, false);
+                    return Ok(0);
+                }
+                Err(error) => return Err(Error::io(doing)(error)),
+            }
+        }
+        Ok(ranges.iter().map(|range| range.bytes).sum())
+    }
+
+    /// Chooses segments that are worth emptying, and lets them hand out nothing any more.
+    pub(crate) fn drain(&self, live_max: u64, among: &BTreeSet<u64>) -> BTreeSet<u64> {
+        let mut state = self.state.lock();
+        let chosen = state.space.sparse(live_max, among);
+        for segment in &chosen {
+            state.space.drain(*segment, true);
+        }
+        chosen.into_iter().collect()
+    }
+
+    /// Lets segments hand out ranges again.
+    pub(crate) fn undrain(&self, segments: &BTreeSet<u64>) {
+        let mut state = self.state.lock();
+        for segment in segments {
+            state.space.drain(*segment, false);
+        }
+    }
+
+    /// The segments in use.
+    pub(crate) fn numbers(&self) -> BTreeSet<u64> {
+        self.state.lock().space.numbers()
+    }
+
+    /// Which of the segments are still there.
+    pub(crate) fn left_of(&self, segments: &BTreeSet<u64>) -> BTreeSet<u64> {
+        let state = self.state.lock();
+        let is_there = |segment: &&u64| state.space.of(**segment).bytes > 0;
+        segments.iter().filter(is_there).copied().collect()
+    }
+
+    /// Bytes that were handed out since the last call.
+    pub(crate) fn taken(&self) -> u64 {
+        std::mem::take(&mut self.state.lock().taken)
     }
 
     /// Makes one more segment and takes it into use. Blocks.
@@ -97,7 +209,10 @@ impl Segments {
             .flush()
             .map_err(Error::io("flushing the segments' folder"))?;
         self.open.lock().put(number, segment);
-        self.state.lock().space.add_segment(number, self.segment_bytes, &mut []);
+        self.state
+            .lock()
+            .space
+            .add_segment(number, self.segment_bytes, &mut [], false);
         Ok(())
     }
 
@@ -156,7 +271,10 @@ impl Segments {
     pub(crate) fn adopt(&self, segment: u64, live: &[(u64, u64)]) -> Result<Vec<PathBuf>, Error> {
         let doing = "looking at a segment";
         let handle = self.handle(segment).map_err(Error::io(doing))?;
-        let bytes = handle.file.metadata().map_err(Error::io(doing))?.len();
+        let file = handle.file.metadata().map_err(Error::io(doing))?;
+        let bytes = file.len();
+        // Which of its ranges the file system has is nowhere written; to take back what we have costs nothing.
+        let has_holes = file.blocks() * 512 < bytes;
         let mut state = self.state.lock();
         let Some(released) = state.not_adopted.remove(&segment) else {
             return Ok(Vec::new());
@@ -168,7 +286,7 @@ impl Segments {
         ranges.retain(|range| !released.contains(range));
         if !state
             .space
-            .add_segment(segment, bytes / ALIGNMENT * ALIGNMENT, &mut ranges)
+            .add_segment(segment, bytes / ALIGNMENT * ALIGNMENT, &mut ranges, has_holes)
         {
             error!(
                 segment,
@@ -201,10 +319,9 @@ impl Segments {
         Ok(())
     }
 
-    /// Free bytes and all bytes of the segments in use.
-    pub(crate) fn usage(&self) -> (u64, u64) {
-        let state = self.state.lock();
-        (state.space.free_bytes(), state.space.total_bytes())
+    /// How full the segments in use are.
+    pub(crate) fn sums(&self) -> Sums {
+        self.state.lock().space.sums()
     }
 
     fn path(&self, segment: u64) -> PathBuf {
@@ -231,18 +348,28 @@ fn create(path: &Path, bytes: u64) -> Result<File, Error> {
         .create_new(true)
         .open(path)
         .map_err(Error::io(doing))?;
-    preallocate(&file, bytes).map_err(Error::io(doing))?;
+    preallocate(&file, 0, bytes).map_err(Error::io(doing))?;
     file.sync_all().map_err(Error::io(doing))?;
     Ok(file)
 }
 
-/// Allocates the first `bytes` of a file; where the file system cannot, only sets its length.
-pub(crate) fn preallocate(file: &File, bytes: u64) -> std::io::Result<()> {
+/// Allocates `bytes` of a file from `offset` on; where the file system cannot, only sets its length.
+pub(crate) fn preallocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
     if bytes == 0 {
         return Ok(());
     }
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(bytes),
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), offset, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) if file.metadata()?.len() < offset + bytes => file.set_len(offset + bytes),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Gives a range of a file back to the file system; it reads as zeroes then.
+fn punch(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    match rustix::fs::fallocate(file, flags, offset, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
         outcome => Ok(outcome?),
     }
 }

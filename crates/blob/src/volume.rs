@@ -32,7 +32,7 @@ pub struct Blobs {
 /// How full a volume is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes of all segments in use.
+    /// Bytes that the segments in use take of the file system.
     pub segment_bytes: u64,
     /// Bytes of them that hold nothing.
     pub segment_bytes_free: u64,
@@ -123,10 +123,10 @@ impl Blobs {
 
     /// Tells how full the volume is.
     pub fn usage(&self) -> Result<Usage, Error> {
-        let (segment_bytes_free, segment_bytes) = self.shared.segments.usage();
+        let sums = self.shared.segments.sums();
         Ok(Usage {
-            segment_bytes,
-            segment_bytes_free,
+            segment_bytes: sums.bytes - sums.hollow,
+            segment_bytes_free: sums.ready(),
             available_bytes: self
                 .shared
                 .available()?

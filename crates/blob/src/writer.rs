@@ -239,7 +239,7 @@ async fn in_segment(shared: &Arc<Shared>, id: BlobId, length: u64) -> Result<Beg
     Ok((reservation, Arc::clone(&segment.file), Arc::clone(&segment.sync)))
 }
 
-/// Makes segments until one has room. Others may take the room first, so it is tried more than once.
+/// Takes space back, or makes segments, until there is room. Others may take the room first, so it is tried more than once.
 async fn allocate_by_growing(shared: &Arc<Shared>, length: u64) -> Result<Place, Error> {
     loop {
         let _growing = shared.segments.growth.lock().await;
@@ -249,10 +249,17 @@ async fn allocate_by_growing(shared: &Arc<Shared>, length: u64) -> Result<Place,
         let this = Arc::clone(shared);
         shared
             .run(move || {
+                if this.segments.refill(length, |bytes| this.check_space(bytes))? {
+                    return Ok(());
+                }
                 this.check_space(this.settings.segment_bytes)?;
                 this.segments.grow()
             })
             .await?;
+        // Before anybody gives it back again.
+        if let Some(place) = shared.segments.allocate(length) {
+            return Ok(place);
+        }
     }
 }
 
@@ -276,7 +283,7 @@ async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> R
                 .create_new(true)
                 .open(path)
                 .map_err(Error::io(doing))?;
-            preallocate(&file, bytes).map_err(Error::io(doing))?;
+            preallocate(&file, 0, bytes).map_err(Error::io(doing))?;
             Ok(Arc::new(file))
         })
         .await?;

@@ -377,3 +377,117 @@ async fn writers_and_deleters_do_not_disturb_each_other() {
     assert_eq!(usage.segment_bytes_free, usage.segment_bytes);
     until(|| data_files(dir.path()).len() == 1).await;
 }
+
+/// Bytes that the segments take of the disk, as `du` counts them.
+fn disk_bytes(dir: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let files = std::fs::read_dir(dir.join("segments")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().blocks() * 512).sum()
+}
+
+#[tokio::test]
+async fn free_space_is_given_to_the_file_system_and_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path(), 1);
+    let mut extents = Vec::new();
+    for seed in 0..30 {
+        extents.push(keep(&blobs, &pattern(100_000, seed), Placement::BySize).await);
+    }
+    let (kept, gone): (Vec<_>, Vec<_>) = extents.iter().enumerate().partition(|(seed, _)| seed % 3 == 1);
+    blobs.release(gone.into_iter().map(|(_, extent)| *extent).collect());
+    let before = blobs.usage().unwrap();
+    let live = before.segment_bytes - before.segment_bytes_free;
+    assert_eq!(blobs.give_back(before.segment_bytes_free).await.unwrap(), 0);
+    assert_eq!(blobs.give_back(0).await.unwrap(), before.segment_bytes_free);
+    // The file system's own notes of where the holes are take a block or two.
+    assert!((live..live + (64 << 10)).contains(&disk_bytes(dir.path())));
+    let after = blobs.usage().unwrap();
+    assert_eq!((after.segment_bytes, after.segment_bytes_free), (live, 0));
+    let whole = async |blobs: &Blobs, of: &[(usize, &Extent)]| {
+        for (seed, extent) in of {
+            assert_eq!(
+                read(blobs, **extent, 0, 100_000).await.unwrap(),
+                pattern(100_000, *seed)
+            );
+        }
+    };
+    whole(&blobs, &kept).await;
+    // Room is made before a byte is written, in the holes first.
+    let segments = data_files(dir.path()).len();
+    let again = keep(&blobs, &pattern(100_000, 77), Placement::BySize).await;
+    assert_eq!(data_files(dir.path()).len(), segments);
+    assert!(blobs.usage().unwrap().segment_bytes > live + 100_000);
+    assert_eq!(read(&blobs, again, 0, 100_000).await.unwrap(), pattern(100_000, 77));
+    whole(&blobs, &kept).await;
+    drop(blobs);
+
+    // After a restart it is not known which of the free ranges are hollow: all are taken for it.
+    let blobs = open(dir.path(), 2);
+    for segment in blobs.segments_to_adopt() {
+        let of = kept.iter().map(|(_, extent)| **extent).chain([again]);
+        let live = of.filter_map(|extent| match extent.place {
+            Place::Segment { segment: at, offset } if at == segment => Some((offset, extent.length)),
+            _ => None,
+        });
+        blobs.adopt(segment, live.collect()).await.unwrap();
+    }
+    let third = keep(&blobs, &pattern(300_000, 78), Placement::BySize).await;
+    assert_eq!(read(&blobs, third, 0, 300_000).await.unwrap(), pattern(300_000, 78));
+    whole(&blobs, &kept).await;
+    blobs.give_back(0).await.unwrap();
+    whole(&blobs, &kept).await;
+    assert_eq!(read(&blobs, third, 0, 300_000).await.unwrap(), pattern(300_000, 78));
+}
+
+async fn copy(blobs: &Blobs, extent: Extent) -> Result<Written, Error> {
+    let mut copying = blobs.copy(extent).await?;
+    while copying.next().await?.is_some() {}
+    copying.finish().await
+}
+
+#[tokio::test]
+async fn a_segment_is_emptied_by_whoever_knows_what_lives_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = open(dir.path(), 1);
+    let mut extents = Vec::new();
+    for seed in 0..32 {
+        extents.push(keep(&blobs, &pattern(120_000, seed), Placement::BySize).await);
+    }
+    // Eight to a segment: the first one keeps two of them.
+    let gone: Vec<_> = [0, 2, 3, 4, 6, 7, 9, 17].iter().map(|n| extents[*n]).collect();
+    blobs.release(gone);
+    let draining = blobs.drain(u64::MAX, &blobs.segments());
+    assert_eq!((draining.segments().len(), draining.left().len()), (1, 1));
+    let moved: Vec<_> = extents.iter().enumerate().filter(|(_, e)| draining.has(e)).collect();
+    assert_eq!(moved.len(), 8);
+    for seed in [1, 5] {
+        let old = extents[seed];
+        let pin = blobs.pin(&[old]);
+        let written = copy(&blobs, old).await.unwrap();
+        let new = written.extent();
+        assert!(!draining.has(&new) && new.id != old.id);
+        written.submit().keep();
+        blobs.release(vec![old]);
+        assert_eq!(read(&blobs, old, 0, 120_000).await.unwrap(), pattern(120_000, seed));
+        drop(pin);
+        assert_eq!(read(&blobs, new, 0, 120_000).await.unwrap(), pattern(120_000, seed));
+    }
+    assert_eq!(draining.left().len(), 0);
+    until(|| data_files(dir.path()).len() == 3).await;
+    // What is damaged is not copied.
+    let damaged = extents[10];
+    let Place::Segment { segment, offset } = damaged.place else {
+        panic!()
+    };
+    let path = dir.path().join("segments").join(format!("{segment:016x}"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[usize::try_from(offset).unwrap() + 70_000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let live = || {
+        let usage = blobs.usage().unwrap();
+        usage.segment_bytes - usage.segment_bytes_free
+    };
+    let before = live();
+    assert!(matches!(copy(&blobs, damaged).await, Err(Error::Corrupt { .. })));
+    until(|| live() == before).await;
+}
