@@ -12,6 +12,7 @@
 mod body;
 mod bucket;
 mod checksum;
+mod compact;
 mod cors;
 mod encryption;
 mod error;
@@ -35,6 +36,7 @@ mod version;
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
 pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
+pub use compact::{Compact, CompactProgress, Compacted};
 pub use cors::{Cors, CorsRule};
 pub use encryption::{
     BucketEncryption, CustomerKey, DefaultKeys, Encrypt, Encrypted, KeyCheck, KmsEncrypt, KmsEncrypted,

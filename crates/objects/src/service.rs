@@ -5,6 +5,7 @@ mod acl;
 mod amend;
 mod buckets;
 mod commit;
+mod compact;
 mod complete;
 mod copy;
 mod create_upload;
@@ -19,6 +20,7 @@ mod list;
 mod list_uploads;
 mod list_versions;
 mod lock;
+mod pace;
 mod purge;
 mod put;
 mod put_part;
@@ -211,6 +213,13 @@ impl OpenBucket {
         tag.copy_within(..8, 8);
         tag[..8].copy_from_slice(&self.id.0.to_be_bytes());
         OwnerTag(tag)
+    }
+
+    /// The bucket in such a name.
+    fn of_owner_tag(tag: OwnerTag) -> BucketId {
+        let mut id = [0; 8];
+        id.copy_from_slice(&tag.0[..8]);
+        BucketId(u64::from_be_bytes(id))
     }
 }
 

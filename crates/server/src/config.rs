@@ -57,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     /// How it is looked through.
     pub(crate) scrub: Scrubbing,
+    pub(crate) compaction: Compaction,
     /// The addresses to listen on.
     pub(crate) listen: Listen,
     /// What is logged.
@@ -109,6 +110,17 @@ pub(crate) struct Scrubbing {
     pub(crate) every: Duration,
     /// Most bytes read in a second.
     pub(crate) bytes_per_second: u64,
+}
+
+/// How space is given back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compaction {
+    /// How long after one compaction the next begins; never if it is 0.
+    pub(crate) every: Duration,
+    /// Most bytes moved in a second.
+    pub(crate) bytes_per_second: u64,
+    /// How much of what lives in segments may be free beside it, in percent, before any is moved.
+    pub(crate) free_percent_max: u8,
 }
 
 /// What is logged, and how.

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod capture;
 mod cli;
+mod compaction;
 mod config;
 mod credentials;
 mod demo;

@@ -1,5 +1,6 @@
 //! Builds every component in order. Reading [`build`] is reading the system.
 
+use crate::compaction;
 use crate::config::Config;
 use crate::credentials::IamCredentials;
 use crate::ending::Ending;
@@ -220,6 +221,7 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
     regions::supervise(&supervisor, &objects, &clock, &config.region);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
+    compaction::supervise(&supervisor, &objects, &clock, config.compaction);
     let swept = Arc::clone(&objects);
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
         let objects = Arc::clone(&swept);

@@ -5,7 +5,7 @@
 //! and extent, and nothing hangs on the order in which they are taken up.
 
 use super::Objects;
-use crate::records::{BucketRecord, CopyDue};
+use crate::records::{BucketId, BucketRecord, CopyDue};
 use crate::{ObjectError, ReplicationPolicy, SettingKind, keys};
 use baleen_blob::Extent;
 use baleen_meta::{Request, record};
@@ -62,21 +62,26 @@ impl Objects {
         if everywhere.is_nowhere() || !bucket.has(SettingKind::Replication) {
             return Ok(everywhere.clone());
         }
-        if let Some(known) = self.regions.policies.lock().get(&bucket.id) {
+        self.elsewhere_of(bucket.id).await
+    }
+
+    /// The same for who has no record of the bucket.
+    pub(super) async fn elsewhere_of(&self, bucket: BucketId) -> Result<Elsewhere, ObjectError> {
+        let everywhere = self.regions.everywhere();
+        if everywhere.is_nowhere() {
+            return Ok(everywhere.clone());
+        }
+        if let Some(known) = self.regions.policies.lock().get(&bucket) {
             return Ok(known.clone());
         }
-        let Some(stored) = self
-            .meta
-            .get(&keys::setting(bucket.id, SettingKind::Replication))
-            .await?
-        else {
-            // The bucket has gone, and what is to be written will be refused.
+        let Some(stored) = self.meta.get(&keys::setting(bucket, SettingKind::Replication)).await? else {
+            // It has no policy; or the bucket has gone, and what is to be written will be refused.
             return Ok(everywhere.clone());
         };
         let policy: ReplicationPolicy = record::decode(&stored)?;
         let regions = everywhere.regions().iter().filter(|region| policy.names(region));
         let elsewhere = Elsewhere(regions.cloned().collect());
-        self.regions.policies.lock().put(bucket.id, elsewhere.clone());
+        self.regions.policies.lock().put(bucket, elsewhere.clone());
         Ok(elsewhere)
     }
 }

@@ -32,6 +32,14 @@ pub(super) struct FoundObject {
     pub(super) record: ObjectRecord,
 }
 
+/// The pieces of an object, and the pages that name them, if its record does not: as they were read, since a page may change
+/// while the record stays.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) pieces: Vec<Piece>,
+    pages: Vec<(Vec<u8>, Bytes)>,
+}
+
 /// A run of bytes of an answer.
 enum Run {
     Bytes(Bytes),
@@ -93,10 +101,10 @@ impl Objects {
             let record = &current.record;
             may_know(&record.encryption.encrypted()?)?;
             let pieces = match selection {
-                Selection::Whole | Selection::Range(_) => Some(Vec::new()),
+                Selection::Whole | Selection::Range(_) => Some(Named::default()),
                 Selection::Part(_) => self.pieces(record).await?,
             };
-            if let Some(pieces) = pieces {
+            if let Some(Named { pieces, .. }) = pieces {
                 let range = select(selection, record, &pieces)?;
                 return Ok((self.head_of(&bucket, &of.at, current).await?, range));
             }
@@ -117,7 +125,7 @@ impl Objects {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let record = self.find(&bucket, of).await?.record;
             record.encryption.encrypted()?.unlock(key)?;
-            let Some(pieces) = self.pieces(&record).await? else {
+            let Some(Named { pieces, .. }) = self.pieces(&record).await? else {
                 continue;
             };
             let part = |piece: Piece| {
@@ -187,11 +195,11 @@ impl Objects {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let current = self.find(bucket, of).await?;
             let base = self.base_key(bucket, &current.record.encryption, key).await?;
-            let Some(pieces) = self.pieces(&current.record).await? else {
+            let Some(named) = self.pieces(&current.record).await? else {
                 continue;
             };
-            let range = select(selection, &current.record, &pieces)?;
-            if let Some(body) = self.body(&current, (&pieces, range), base).await? {
+            let range = select(selection, &current.record, &named.pieces)?;
+            if let Some(body) = self.body(&current, (&named, range), base).await? {
                 let head = self.head_of(bucket, &of.at, current).await?;
                 return Ok(OpenObject { head, range, body });
             }
@@ -267,32 +275,46 @@ impl Objects {
     }
 
     /// The pieces of an object; `None` if it was removed while they were read.
-    pub(super) async fn pieces(&self, object: &ObjectRecord) -> Result<Option<Vec<Piece>>, ObjectError> {
+    pub(super) async fn pieces(&self, object: &ObjectRecord) -> Result<Option<Named>, ObjectError> {
+        let mut named = Named::default();
         let (id, pages) = match &object.body {
-            BodyRecord::Pieces(pieces) => return Ok(Some(pieces.clone())),
+            BodyRecord::Pieces(pieces) => {
+                named.pieces.clone_from(pieces);
+                return Ok(Some(named));
+            }
             BodyRecord::Pages { id, pages } => (*id, *pages),
         };
         let keys: Vec<_> = (0..pages).map(|page| keys::extent_page(id, page)).collect();
-        let mut pieces = Vec::new();
-        for stored in self.meta.get_many(&keys).await? {
+        for (key, stored) in keys.iter().zip(self.meta.get_many(&keys).await?) {
             let Some(stored) = stored else { return Ok(None) };
-            pieces.extend(record::decode::<ExtentPage>(&stored)?.pieces);
+            named.pieces.extend(record::decode::<ExtentPage>(&stored)?.pieces);
+            named.pages.push((key.clone(), stored));
         }
-        Ok(Some(pieces))
+        Ok(Some(named))
     }
 
-    /// Prepares the bytes of a range; `None` if the object was replaced before they could be held.
+    /// Whether a record, and the pages that name its pieces, are as they were read.
+    async fn is_as_read(&self, current: &FoundObject, named: &Named) -> Result<bool, ObjectError> {
+        let rows = || std::iter::once((&current.key, &current.stored)).chain(named.pages.iter().map(|(k, v)| (k, v)));
+        let keys: Vec<_> = rows().map(|(key, _)| key.clone()).collect();
+        let now = self.meta.get_many(&keys).await?;
+        Ok(rows()
+            .map(|(_, stored)| Some(stored))
+            .eq(now.iter().map(Option::as_ref)))
+    }
+
+    /// Prepares the bytes of a range; `None` if the object was replaced, or moved, before they could be held.
     async fn body(
         &self,
         current: &FoundObject,
-        (pieces, range): (&[Piece], ServedRange),
+        (named, range): (&Named, ServedRange),
         base: Option<BaseKey>,
     ) -> Result<Option<Body>, ObjectError> {
-        let wanted = cut(pieces, range);
+        let wanted = cut(&named.pieces, range);
         let extents: Vec<_> = wanted.iter().filter_map(|(piece, _)| piece.extent()).collect();
         let pins = self.blobs.pin(&extents);
         // Held first, then looked: an extent that was freed before the hold belongs to a record that is no longer there.
-        if !extents.is_empty() && self.meta.get(&current.key).await?.as_ref() != Some(&current.stored) {
+        if !extents.is_empty() && !self.is_as_read(current, named).await? {
             return Ok(None);
         }
         let inline_keys: Vec<_> = wanted

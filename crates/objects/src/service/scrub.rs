@@ -15,6 +15,8 @@ mod keys;
 mod rows;
 mod walk;
 
+pub(super) use self::bodies::is_damage;
+
 use super::Objects;
 use crate::records::{BucketId, BucketRecord};
 use crate::{LastScrub, ObjectError, Scrub, ScrubProgress, Scrubbed, Version};

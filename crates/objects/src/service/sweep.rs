@@ -86,17 +86,23 @@ impl Objects {
     pub(super) async fn collect_pages(&self, id: [u8; 16]) -> Result<(), ObjectError> {
         let prefix = KeyWriter::new(Table::ExtentPage).fixed(&id).finish();
         for entry in scan_all(&self.meta.snapshot().await?, &prefix).await? {
-            let mut freed = Vec::new();
-            // Under this condition only one of two collectors frees the page's extents.
-            let mut request = Request::new().unchanged(entry.key.to_vec(), Some(entry.value.clone()));
-            request = request.delete(entry.key.to_vec());
-            for piece in record::decode::<ExtentPage>(&entry.value)?.pieces {
-                // Nothing says any more which bucket it was in, so that each region is to look.
-                request = detach(request, &piece, &mut freed, self.regions.everywhere());
-            }
-            if self.meta.commit(request).await?.is_committed() {
-                self.blobs.release(freed);
-                self.regions.hint();
+            let mut stored = Some(entry.value);
+            while let Some(page) = stored.take() {
+                let mut freed = Vec::new();
+                // Under this condition only one of two collectors frees the page's extents.
+                let mut request = Request::new().unchanged(entry.key.to_vec(), Some(page.clone()));
+                request = request.delete(entry.key.to_vec());
+                for piece in record::decode::<ExtentPage>(&page)?.pieces {
+                    // Nothing says any more which bucket it was in, so that each region is to look.
+                    request = detach(request, &piece, &mut freed, self.regions.everywhere());
+                }
+                if self.meta.commit(request).await?.is_committed() {
+                    self.blobs.release(freed);
+                    self.regions.hint();
+                } else {
+                    // It is gone, or its pieces were moved.
+                    stored = self.meta.get(&entry.key).await?;
+                }
             }
         }
         self.meta.commit(Request::new().delete(keys::dead_pages(id))).await?;

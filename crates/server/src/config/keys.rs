@@ -5,7 +5,7 @@ use super::parse::{
     size, size_within, text,
 };
 use super::reader::{Reader, Setting};
-use super::{Capture, Config, Listen, Log, LogFormat, Scrubbing, Store};
+use super::{Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
@@ -201,6 +201,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         ),
         store: store(from),
         scrub: scrubbing(from),
+        compaction: compaction(from),
         capture: capture(from),
         destinations: destinations(from),
     };
@@ -356,6 +357,38 @@ fn scrubbing(from: &mut Reader) -> Scrubbing {
                 "Most bytes that such a look reads in a second.",
             ),
             size_within(1 << 10, 64 << 30),
+        ),
+    }
+}
+
+fn compaction(from: &mut Reader) -> Compaction {
+    Compaction {
+        every: from.value(
+            &setting(
+                "compaction.every",
+                "time",
+                "10m",
+                "How long after one compaction the next begins; `0s` is never. It moves what lives in sparse segments together, and hands free space to the file system, but for as much as was written since the last one.",
+            ),
+            duration_with_unit,
+        ),
+        bytes_per_second: from.value(
+            &setting(
+                "compaction.bytes_per_second",
+                "size",
+                "32MiB",
+                "Most bytes that it moves in a second.",
+            ),
+            size_within(1 << 10, 64 << 30),
+        ),
+        free_percent_max: from.value(
+            &setting(
+                "compaction.free_percent",
+                "number",
+                "10",
+                "How much may be free in segments, in percent of what lives in them, before anything is moved; 0 to 100. What is free is handed to the file system at any share.",
+            ),
+            number(0, 100),
         ),
     }
 }

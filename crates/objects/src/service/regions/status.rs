@@ -4,6 +4,7 @@ use super::RegionReader;
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::Piece;
 use crate::service::Objects;
+use crate::service::get::Named;
 use crate::{ObjectError, ObjectVersion, keys};
 use baleen_blob::{Extent, Holder};
 use baleen_types::{RegionName, ServedRange};
@@ -27,7 +28,7 @@ impl Objects {
         let elsewhere = self.elsewhere(&bucket.record).await?;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let current = self.find(&bucket, &of).await?;
-            let Some(pieces) = self.pieces(&current.record).await? else {
+            let Some(Named { pieces, .. }) = self.pieces(&current.record).await? else {
                 continue;
             };
             let extents: Vec<_> = pieces.iter().filter_map(Piece::extent).collect();

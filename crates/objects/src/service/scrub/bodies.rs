@@ -254,7 +254,7 @@ fn whole(length: u64) -> ServedRange {
 }
 
 /// Whether an error says that bytes are lost. Others, such as too many open files, pass.
-fn is_damage(error: &Error) -> bool {
+pub(in crate::service) fn is_damage(error: &Error) -> bool {
     match error {
         Error::Corrupt { .. } => true,
         // A sector that the disk cannot read.
