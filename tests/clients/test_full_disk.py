@@ -1,10 +1,12 @@
-"""A disk that fills up while a capture runs: what is said, what is left, and that it goes on when space returns."""
+"""A disk that fills up, under objects and while a capture runs: what is said, what is left, and that it goes on when space
+returns."""
 
 import time
 
 import botocore.exceptions
 import cloudflare
 import pytest
+import requests
 
 from conftest import boto, may_capture, pattern
 from harness import Baleen
@@ -120,3 +122,72 @@ def test_a_disk_that_fills_up_during_a_capture(full, tmp_path):
     assert numbers_in(path, traffic.port) == list(range(first, first + 3 * per_part))
     for name, body in kept.items():
         assert s3.get_object(Bucket="small", Key=name)["Body"].read() == body
+
+
+def compactions(server):
+    """How many compactions there were, and the error of the last."""
+    tasks = requests.get(f"{server.ops}/background", timeout=30).json()
+    (task,) = [task for task in tasks if task["task"] == "compaction"]
+    return task["runs"], task["lastError"]
+
+
+def test_a_disk_that_objects_fill(tmp_path):
+    """With compactions beside it all, a second apart."""
+    if not may_capture():
+        pytest.skip("a small disk needs root")
+    server = Baleen.start(
+        tmp_path / "data",
+        disk_mib=DISK_MIB,
+        STORE_RESERVE_BYTES=f"{RESERVE_MIB}MiB",
+        COMPACTION_EVERY="1s",
+        COMPACTION_FREE_PERCENT="0",
+    )
+    try:
+        # A body that is refused takes its connection with it, so that what comes next may have to be asked again.
+        s3, once = boto(server), boto(server, retries={"total_max_attempts": 1})
+        s3.create_bucket(Bucket="small")
+        # Bodies for segments, of lengths that leave holes for each other.
+        lengths = (40_000, 300_000, 1_200_000, 90_000)
+        kept, filler = {}, []
+
+        def refill(wave):
+            number = 0
+            while True:
+                key, body = f"{wave}-{number}", pattern(lengths[number % 4], number)
+                if not stored(s3.put_object, Key=key, Body=body):
+                    return
+                if number % 8 == wave:
+                    kept[key] = body
+                else:
+                    filler.append(key)
+                number += 1
+
+        for wave in range(2):
+            refill(wave)
+            # Refused again, also for a body without a length and for a part; and what is there is whole.
+            assert not stored(once.put_object, Key="no", Body=bytes(32 * MIB))
+            upload = s3.create_multipart_upload(Bucket="small", Key="no")["UploadId"]
+            assert not stored(once.upload_part, Key="no", PartNumber=1, UploadId=upload, Body=bytes(32 * MIB))
+            s3.abort_multipart_upload(Bucket="small", Key="no", UploadId=upload)
+            runs = compactions(server)[0]
+            # On the full disk they neither help nor harm.
+            eventually(lambda: compactions(server)[0] > runs + 1)
+            for key, body in kept.items():
+                assert s3.get_object(Bucket="small", Key=key)["Body"].read() == body
+            assert "Contents" not in s3.list_objects_v2(Bucket="small", Prefix="no")
+            # Deletions need no room.
+            while filler:
+                batch, filler = filler[:500], filler[500:]
+                done = s3.delete_objects(Bucket="small", Delete={"Objects": [{"Key": key} for key in batch]})
+                assert "Errors" not in done
+            runs = compactions(server)[0]
+            eventually(lambda: compactions(server)[0] > runs + 2)
+            assert compactions(server)[1] is None, server.tail()
+            # Space is back as space, and not only as holes for bodies of the lengths that were there.
+            assert stored(s3.put_object, Key="long", Body=bytes(48 * MIB)), server.tail()
+            s3.delete_object(Bucket="small", Key="long")
+            for key, body in kept.items():
+                assert s3.get_object(Bucket="small", Key=key)["Body"].read() == body
+        assert server.stop() == 0, server.tail()
+    finally:
+        server.process.kill()

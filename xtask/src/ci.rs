@@ -34,9 +34,14 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     run(root, &everyday())
 }
 
-/// Runs the tests with many more random cases.
+/// Runs the tests with many more random cases, and with many more kills.
 pub(crate) fn torture(root: &Path) -> Result<()> {
     let mut steps = tests("torture");
+    steps.push(binary());
+    steps.push(Step {
+        arguments: vec!["-s", "-k", "kills"],
+        ..clients("kills")
+    });
     for step in &mut steps {
         step.environment.push(("PROPTEST_CASES", TORTURE_CASES));
         step.environment.push(("BALEEN_TORTURE", "1"));
@@ -81,19 +86,25 @@ fn everyday() -> Vec<Step> {
         documentation(),
     ];
     steps.extend(tests("default"));
-    // Built with the same features as the tests, so that nothing is compiled twice.
-    steps.push(cargo(
-        "binary",
-        &["build", "--workspace", "--bins", "--examples", "--locked"],
-    ));
-    steps.push(Step {
-        name: "real clients",
+    steps.push(binary());
+    steps.push(clients("real clients"));
+    steps
+}
+
+/// Built with the same features as the tests, so that nothing is compiled twice.
+fn binary() -> Step {
+    cargo("binary", &["build", "--workspace", "--bins", "--examples", "--locked"])
+}
+
+/// The tests that talk to the binary.
+fn clients(name: &'static str) -> Step {
+    Step {
+        name,
         program: "tests/clients/run.sh",
         arguments: vec![],
         environment: vec![],
         after: Some("binary"),
-    });
-    steps
+    }
 }
 
 /// The Rust tests: by nextest where it is installed, which then needs a second run for the examples in the documentation.
