@@ -25,7 +25,7 @@ use crate::encryption::refuse_in_the_clear;
 use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::form;
-use crate::logging::{Heard, Logged, Logs, Undelivered};
+use crate::logging::{About, Heard, Logged, Logs, Undelivered};
 use crate::prepare::prepare;
 use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
@@ -119,6 +119,25 @@ impl S3Door {
     /// Told when there is so much to deliver that it should not wait.
     pub fn much_is_logged(&self) -> Arc<Notify> {
         Arc::clone(self.services.logs.queue.much())
+    }
+
+    /// What the log of a bucket is told of a request that the edge refused, if the bucket is known to log. Which operation it was
+    /// to be nobody has looked at.
+    fn refused_at(&self, head: &Head) -> Option<About> {
+        let bucket = self.domains.bucket_of(head)?;
+        let owner = self.services.logs.queue.known(&bucket)?;
+        let path = head.uri.path().strip_prefix('/').unwrap_or_default();
+        let key = match self.domains.bucket_of_host(head) {
+            Some(_) => path,
+            None => path.split_once('/').map_or("", |(_, key)| key),
+        };
+        let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+        Some(About {
+            bucket,
+            owner,
+            operation: "unknown",
+            key: (!key.is_empty()).then(|| key.into_owned()),
+        })
     }
 
     /// Answers a preflight, which nobody signs.
@@ -286,7 +305,12 @@ impl Door for S3Door {
             id,
             host_id: &self.host_id,
         };
-        error_response(refusal.into(), &cx)
+        let mut response = error_response(refusal.into(), &cx);
+        if let Some(about) = self.refused_at(head) {
+            let logged = Logged::refused(&self.services.logs.queue, about, Heard::of(head), &response);
+            response.extensions_mut().insert(Witnessed(Arc::new(logged)));
+        }
+        response
     }
 
     fn stamp(&self, id: RequestId, headers: &mut HeaderMap) {

@@ -112,10 +112,14 @@ impl Logs {
 
     async fn deliver_one(&self, services: &Services, bucket: &BucketName, lines: &str) -> Result<(), Undeliverable> {
         let source = match services.objects.head_bucket(bucket).await {
-            Err(ObjectError::NoSuchBucket(_)) => return Ok(()),
+            Err(ObjectError::NoSuchBucket(_)) => {
+                self.queue.forget(bucket);
+                return Ok(());
+            }
             source => source?,
         };
         let Some(logging) = services.objects.setting::<BucketLogging>(bucket).await? else {
+            self.queue.forget(bucket);
             return Ok(());
         };
         let at = self.place(&logging, services.clock.now())?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use baleen_types::BucketName;
+use baleen_types::{AccountId, BucketName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -12,10 +12,16 @@ use crate::limits::{LOG_BYTES_WAITING_MAX, LOG_BYTES_WAKING};
 /// What a bucket costs in the queue besides its lines.
 const BUCKET_BYTES: usize = 256;
 
+/// Buckets of which it is remembered that they log.
+const KNOWN_MAX: usize = 1024;
+
 /// Lines in memory, by the bucket that they are about.
 #[derive(Default)]
 pub(crate) struct LogQueue {
     waiting: Mutex<Waiting>,
+    /// Buckets that logged a request lately, and their owners. What the edge refuses is refused without asking the store, which
+    /// would be work for nobody; so these are the buckets of which it leaves a line.
+    known: Mutex<BTreeMap<BucketName, AccountId>>,
     /// Told when there is much.
     much: Arc<Notify>,
 }
@@ -33,22 +39,56 @@ impl LogQueue {
 
     /// Adds lines behind those that wait. What does not fit is left out.
     pub(crate) fn push(&self, bucket: &BucketName, lines: &str) {
-        self.add(bucket, lines, |waiting| waiting.push_str(lines));
+        self.add(bucket, lines, LOG_BYTES_WAITING_MAX, |waiting| {
+            waiting.push_str(lines);
+        });
+    }
+
+    /// The same of a request that nobody was believed to send: a fourth of the room is for these, so that who has no key pushes
+    /// out no line of who has.
+    pub(crate) fn push_refused(&self, bucket: &BucketName, lines: &str) {
+        self.add(bucket, lines, LOG_BYTES_WAITING_MAX / 4, |waiting| {
+            waiting.push_str(lines);
+        });
+    }
+
+    /// Notes that a bucket logs.
+    pub(crate) fn know(&self, bucket: &BucketName, owner: AccountId) {
+        let mut known = self.known.lock();
+        if known.contains_key(bucket) {
+            return;
+        }
+        if known.len() >= KNOWN_MAX {
+            known.pop_first();
+        }
+        known.insert(bucket.clone(), owner);
+    }
+
+    /// Forgets that it does.
+    pub(crate) fn forget(&self, bucket: &BucketName) {
+        self.known.lock().remove(bucket);
+    }
+
+    /// The owner of a bucket that is known to log.
+    pub(crate) fn known(&self, bucket: &BucketName) -> Option<AccountId> {
+        self.known.lock().get(bucket).copied()
     }
 
     /// Puts lines that were taken back before those that have come since.
     pub(crate) fn give_back(&self, bucket: &BucketName, lines: &str) {
-        self.add(bucket, lines, |waiting| waiting.insert_str(0, lines));
+        self.add(bucket, lines, LOG_BYTES_WAITING_MAX, |waiting| {
+            waiting.insert_str(0, lines);
+        });
     }
 
-    fn add(&self, bucket: &BucketName, lines: &str, add: impl FnOnce(&mut String)) {
+    fn add(&self, bucket: &BucketName, lines: &str, most: usize, add: impl FnOnce(&mut String)) {
         let mut waiting = self.waiting.lock();
         let room = if waiting.lines.contains_key(bucket) {
             lines.len()
         } else {
             lines.len() + BUCKET_BYTES
         };
-        if waiting.bytes + room > LOG_BYTES_WAITING_MAX {
+        if waiting.bytes + room > most {
             drop(waiting);
             left_out(lines);
             return;
@@ -104,5 +144,27 @@ mod tests {
         assert!(bytes <= LOG_BYTES_WAITING_MAX && bytes + 2 * line.len() > LOG_BYTES_WAITING_MAX);
         queue.push(&b, "there is room again\n");
         assert_eq!(queue.take().len(), 1);
+        for _ in 0..100 {
+            queue.push_refused(&a, &line);
+        }
+        queue.push(&b, &line);
+        let taken = queue.take();
+        assert!(taken[&a].len() <= LOG_BYTES_WAITING_MAX / 4 && taken[&b].len() == line.len());
+    }
+
+    #[test]
+    fn so_many_buckets_are_known_to_log() {
+        let queue = LogQueue::default();
+        let name = |number: usize| BucketName::parse(format!("bucket-{number:05}").as_str()).unwrap();
+        let owner = AccountId::from_entropy(1);
+        for number in 0..=KNOWN_MAX {
+            queue.know(&name(number), owner);
+        }
+        assert_eq!(
+            (queue.known(&name(0)), queue.known(&name(KNOWN_MAX))),
+            (None, Some(owner))
+        );
+        queue.forget(&name(KNOWN_MAX));
+        assert_eq!(queue.known(&name(KNOWN_MAX)), None);
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Logged {
     error: Option<String>,
     object_bytes: u64,
     version: Option<String>,
+    /// By the edge, which knows nobody who sent it.
+    is_refused: bool,
 }
 
 /// What a request was about.
@@ -98,6 +100,15 @@ impl Logged {
             operation: about.operation,
             key: about.key,
             heard,
+            is_refused: false,
+        }
+    }
+
+    /// A request that the edge refused, to a bucket that logs.
+    pub(crate) fn refused(queue: &Arc<LogQueue>, about: About, heard: Heard, response: &Response) -> Self {
+        Self {
+            is_refused: true,
+            ..Self::new(queue, about, heard, response)
         }
     }
 
@@ -158,7 +169,13 @@ impl Logged {
 
 impl Witness for Logged {
     fn ended(&self, ended: &Ended) {
-        self.queue.push(&self.bucket, &self.line(ended));
+        let line = self.line(ended);
+        if self.is_refused {
+            self.queue.push_refused(&self.bucket, &line);
+        } else {
+            self.queue.know(&self.bucket, self.owner);
+            self.queue.push(&self.bucket, &line);
+        }
     }
 }
 

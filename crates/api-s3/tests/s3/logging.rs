@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use baleen_objects::{ListObjects, Selection};
+use baleen_signing::sign::Signer;
 use baleen_types::{BucketName, ObjectPath};
 
 use crate::harness::{
@@ -222,6 +223,52 @@ async fn each_request_leaves_a_line() {
     // Nothing waits any more, and the deliveries leave no line.
     server.door.deliver_logs().await.unwrap();
     assert_eq!(self::logs(&server).await.len(), 1);
+}
+
+/// Who only tries leaves a line too, once it is known that the bucket logs; and nobody is named who was not believed.
+#[tokio::test]
+async fn what_the_edge_refuses_leaves_a_line() {
+    let server = logging().await;
+    let wrong = Signer {
+        secret: "another",
+        ..OWNER
+    };
+    let host = || get("/a/b").header("host", "bucket.s3.example.com");
+    // Nothing was logged of the bucket yet.
+    server.send_as(wrong, get(&key("before"))).await;
+    server.ok(put(&key("k")).body("data")).await;
+    server.send_as(wrong, get(&key("a b"))).await;
+    server.send_as(SUSPENDED, put(&key("k")).body("other")).await;
+    server.send_as(wrong, host()).await;
+    server.send_as(wrong, get("/bucket?list-type=2")).await;
+    server.send_as(wrong, get("/logs/k")).await;
+    server.door.deliver_logs().await.unwrap();
+    let all = logs(&server).await;
+    let lines: Vec<_> = all[0].1.lines().skip(1).collect();
+    let refused = "\"403\" \"SignatureDoesNotMatch\"";
+    for (line, parts) in lines.iter().zip([
+        ["\"a%20b\"", refused],
+        ["\"k\"", "\"403\" \"AccessDenied\""],
+        ["\"a/b\"", refused],
+        [" \"-\" \"/bucket?list-type=2\"", refused],
+    ]) {
+        for part in parts.into_iter().chain(["] \"", "\" \"-\" \"", " s3:unknown "]) {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        assert!(
+            !line.contains(OWNER.access_key_id) && !line.contains(SUSPENDED.access_key_id),
+            "{line}"
+        );
+    }
+    assert_eq!((all.len(), lines.len()), (1, 4), "{lines:?}");
+    // Nor when it logs no more.
+    server.ok(put("/bucket?logging").body("<BucketLoggingStatus/>")).await;
+    server.door.deliver_logs().await.unwrap();
+    server.send_as(wrong, get(&key("k"))).await;
+    server.door.deliver_logs().await.unwrap();
+    server.send_as(wrong, get(&key("k"))).await;
+    server.door.deliver_logs().await.unwrap();
+    assert!(logs(&server).await.iter().all(|(_, text)| text.lines().count() <= 5));
 }
 
 #[tokio::test]
