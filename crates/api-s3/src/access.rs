@@ -241,7 +241,11 @@ impl Access {
         }
         let authorized = match (row.extent, decided) {
             // Decided bucket by bucket, key by key; that a bucket is not there is told to who may act in any.
-            (Extent::Account, Err(Denied::NotAllowed)) if !asker.is_forbidden(action, Resource::OwnAccount) => None,
+            (Extent::Account, Err(Denied::NotAllowed))
+                if action == Action::S3ListAllMyBuckets && !asker.is_forbidden(action, Resource::OwnAccount) =>
+            {
+                None
+            }
             (Extent::Keys, Err(_)) if bucket.is_some() => None,
             (Extent::Object, _) if is_open => None,
             (_, decided) => Some(decided?),

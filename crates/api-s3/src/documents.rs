@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use md5::{Digest as _, Md5};
+use s3s::xml::{Deserialize, Deserializer};
 
 use crate::fault::Fault;
 use crate::limits::XML_BODY_BYTES_MAX;
@@ -19,19 +20,43 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     if body.is_empty() || !is_document(head) {
         return Ok(());
     }
-    body.check(SizeCheck {
-        left: XML_BODY_BYTES_MAX,
-    });
+    check_size(body);
     if !has_parameter(head, &["policy"]) {
         body.check(SectionCheck::default());
         body.check(NumberCheck::default());
     }
     if head.method == Method::PUT || is_multi_delete(head) {
-        for check in DigestCheck::announced(&head.headers)? {
-            body.check(check);
-        }
+        check_digests(&head.headers, body)?;
     }
     Ok(())
+}
+
+fn check_size(body: &mut RequestBody) {
+    body.check(SizeCheck {
+        left: XML_BODY_BYTES_MAX,
+    });
+}
+
+fn check_digests(headers: &HeaderMap, body: &mut RequestBody) -> Result<(), Fault> {
+    for check in DigestCheck::announced(headers)? {
+        body.check(check);
+    }
+    Ok(())
+}
+
+/// Reads a document that the codec has no operation for.
+pub(crate) async fn read<T>(headers: &HeaderMap, mut body: RequestBody) -> Result<T, Fault>
+where
+    T: for<'xml> Deserialize<'xml>,
+{
+    check_size(&mut body);
+    check_digests(headers, &mut body)?;
+    body.check(SectionCheck::default());
+    let collected = body.collect().await.map_err(|fault| Fault::from(&fault))?;
+    let document = collected.to_bytes();
+    let mut reader = Deserializer::new(&document);
+    let read = T::deserialize(&mut reader).and_then(|read| reader.expect_eof().map(|()| read));
+    read.map_err(|_| Fault::malformed_xml("The document is not the one that this call takes."))
 }
 
 pub(crate) fn is_put_logging(head: &Parts) -> bool {

@@ -1,7 +1,8 @@
-//! What the codec has no operation for: the vendor's calls (seed 004), and RenameObject. They are told from S3 before it is
+//! What the codec has no operation for: the vendor's calls (seed 004), RenameObject, and the public access block of accounts. They are told from S3 before it is
 //! routed, or a question for the size of a bucket would be answered with a list of its keys. They are authorized by the same
 //! hook, by rows as any operation has.
 
+mod account;
 mod info;
 mod link;
 mod rename;
@@ -37,7 +38,7 @@ const fn row(name: &'static str, action: Action, extent: Extent, query: Query) -
 }
 
 /// Their rows, beside [`crate::OPERATIONS`].
-pub static EXTRA_OPERATIONS: [Row; 6] = [
+pub static EXTRA_OPERATIONS: [Row; 9] = [
     row("RSGetBucketInfo", Action::S3ListBucket, Extent::Bucket, Query::Any),
     row(
         "RSGetBucketStats",
@@ -64,6 +65,24 @@ pub static EXTRA_OPERATIONS: [Row; 6] = [
         Query::Any,
     ),
     row("RenameObject", Action::S3PutObject, Extent::Object, Query::Only(&[])),
+    row(
+        "GetAccountPublicAccessBlock",
+        Action::S3GetAccountPublicAccessBlock,
+        Extent::Account,
+        Query::Any,
+    ),
+    row(
+        "PutAccountPublicAccessBlock",
+        Action::S3PutAccountPublicAccessBlock,
+        Extent::Account,
+        Query::Only(&[]),
+    ),
+    row(
+        "DeleteAccountPublicAccessBlock",
+        Action::S3PutAccountPublicAccessBlock,
+        Extent::Account,
+        Query::Only(&[]),
+    ),
 ];
 
 /// The calls, in the order of their rows.
@@ -75,6 +94,9 @@ enum Extra {
     Download,
     Upload,
     Rename,
+    GetBlock,
+    PutBlock,
+    DeleteBlock,
 }
 
 /// A call as it came, before anything of it was taken off.
@@ -103,7 +125,10 @@ impl Given {
         let found = by_path.into_iter().find(|(_, method, path)| test(method.clone(), path));
         let call = match found {
             Some((call, ..)) => call,
-            None => take_parameter(head)?,
+            None => match account::told(uri.path(), head) {
+                Some(call) => call,
+                None => take_parameter(head)?,
+            },
         };
         Some(Self {
             call,
@@ -182,7 +207,9 @@ impl Extras {
         let who = Who::of(&head.extensions);
         let path = path_of(&given, &head.uri)?;
         let query = match given.call {
-            Extra::Link | Extra::Rename => head.uri.query().unwrap_or_default(),
+            Extra::Link | Extra::Rename | Extra::GetBlock | Extra::PutBlock | Extra::DeleteBlock => {
+                head.uri.query().unwrap_or_default()
+            }
             // They have no parameters: who may list what begins so and so is not judged as if it were asked for.
             Extra::Info | Extra::Stats | Extra::Download | Extra::Upload => "",
         };
@@ -211,6 +238,17 @@ impl Extras {
                 routed.judge(&done);
                 done.map_err(|fault| veil.over(fault, hidden))
             }
+            Extra::GetBlock => account::get(&self.services, &call, &head.headers).await,
+            Extra::PutBlock => {
+                let put = account::put(&self.services, &call, &head.headers, body).await;
+                routed.judge(&put);
+                put
+            }
+            Extra::DeleteBlock => {
+                let deleted = account::delete(&self.services, &call, &head.headers).await;
+                routed.judge(&deleted);
+                deleted
+            }
             Extra::Download => self.tests.download(),
             Extra::Upload => self.tests.upload(body).await,
         }
@@ -219,8 +257,11 @@ impl Extras {
 
 /// What a call is about, as the codec would read it.
 fn path_of(given: &Given, uri: &Uri) -> Result<S3Path, Fault> {
-    if matches!(given.call, Extra::Stats | Extra::Download | Extra::Upload) {
-        return Ok(S3Path::root());
+    match given.call {
+        Extra::Stats | Extra::Download | Extra::Upload | Extra::GetBlock | Extra::PutBlock | Extra::DeleteBlock => {
+            return Ok(S3Path::root());
+        }
+        Extra::Info | Extra::Link | Extra::Rename => {}
     }
     let decoded = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
     let malformed = |_| {

@@ -84,13 +84,16 @@ fn as_far_as(acl: &Acl, ignores_public: bool) -> Acl {
     }
 }
 
+/// The state of a bucket's settings, and what its owner blocks.
+type State = ((u64, u64), PublicAccessBlock);
+
 /// The policies of buckets: read and compiled when they are first needed, and again when their bucket's settings have
 /// changed, which each bucket's record tells.
 pub(crate) struct BucketPolicies {
     objects: Arc<Objects>,
     /// What of public access is blocked for all of them.
     blocked: PublicAccessBlock,
-    compiled: Mutex<LruCache<(u64, u64), Arc<Rules>>>,
+    compiled: Mutex<LruCache<State, Arc<Rules>>>,
 }
 
 impl BucketPolicies {
@@ -108,7 +111,8 @@ impl BucketPolicies {
         if !bucket.settings.has(SettingKind::Policy) && !bucket.settings.has(SettingKind::Ownership) {
             return Ok(None);
         }
-        let key = bucket.settings.key();
+        let of_owner = self.blocked_of(bucket.owner).await?;
+        let key = (bucket.settings.key(), of_owner);
         if let Some(rules) = self.compiled.lock().get(&key) {
             return Ok(Some(Arc::clone(rules)));
         }
@@ -116,7 +120,7 @@ impl BucketPolicies {
         let policy: Option<BucketPolicy> = self.setting(bucket).await?;
         let policy = policy.map(|stored| compile(&stored.document)).transpose()?;
         let own: PublicAccessBlock = self.setting(bucket).await?.unwrap_or_default();
-        let block = own.or(self.blocked);
+        let block = own.or(of_owner);
         let ownership: ObjectOwnership = self.setting(bucket).await?.unwrap_or_default();
         let lists = if ownership.lists_count() {
             let stored: Option<BucketAcl> = self.setting(bucket).await?;
@@ -138,15 +142,16 @@ impl BucketPolicies {
         Ok(Some(rules))
     }
 
-    /// What of public access is blocked for all buckets.
-    pub(crate) fn blocked(&self) -> PublicAccessBlock {
-        self.blocked
+    /// What of public access is blocked for all buckets of an account, by itself or by the operator.
+    pub(crate) async fn blocked_of(&self, owner: AccountId) -> Result<PublicAccessBlock, Fault> {
+        let own = self.objects.account_block(owner).await?;
+        Ok(own.unwrap_or_default().or(self.blocked))
     }
 
-    /// What of public access to a bucket is blocked, by itself or for all.
-    pub(crate) async fn block_of(&self, bucket: &BucketName) -> Result<PublicAccessBlock, Fault> {
+    /// What of public access to a bucket is blocked, by itself, by its owner or for all.
+    pub(crate) async fn block_of(&self, bucket: &BucketName, owner: AccountId) -> Result<PublicAccessBlock, Fault> {
         let own: Option<PublicAccessBlock> = self.objects.setting(bucket).await?;
-        Ok(own.unwrap_or_default().or(self.blocked))
+        Ok(own.unwrap_or_default().or(self.blocked_of(owner).await?))
     }
 
     /// A setting of a bucket; that there is none costs nothing.

@@ -121,6 +121,11 @@ pub(crate) fn null_key_of(key: &[u8]) -> Result<&str, baleen_meta::Error> {
     tail_in_bucket(key, Table::NullVersion)
 }
 
+/// What of public access to all buckets of an account is blocked.
+pub(crate) fn account_block(account: AccountId) -> Vec<u8> {
+    KeyWriter::new(Table::System).tail(format!("objects/public access block/{account}"))
+}
+
 /// A setting of a bucket.
 pub(crate) fn setting(bucket: BucketId, kind: SettingKind) -> Vec<u8> {
     KeyWriter::new(Table::BucketSetting)

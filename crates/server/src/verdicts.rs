@@ -29,6 +29,7 @@ const NEVER_DONE: &[&str] = &[
     "RSFederatedLogin",
     "SAMLConsume",
     "DownloadCapture",
+    "GetAccountPublicAccessBlock",
     "(unknown action)",
     "(unknown call)",
     "(unknown route)",

@@ -1,7 +1,7 @@
 //! Access control lists between headers, documents and our types (AWS, "Access control list (ACL) overview").
 
 use baleen_objects::ObjectOwnership;
-use baleen_types::{AccountId, Acl, BucketName, Grant, Grantee, Permission};
+use baleen_types::{AccountId, Acl, Grant, Grantee, Permission};
 use http::{HeaderMap, StatusCode};
 use s3s::dto::{self, AccessControlPolicy, Type};
 
@@ -233,8 +233,15 @@ pub(super) fn document(acl: &Acl) -> dto::Grants {
 }
 
 /// Refuses a list that is public where such lists are blocked.
-pub(super) async fn check_block(services: &Services, bucket: &BucketName, acl: &Acl) -> Result<(), Fault> {
-    if acl.is_public() && services.policies.block_of(bucket).await?.block_public_acls {
+pub(super) async fn check_block(services: &Services, call: &Call, acl: &Acl) -> Result<(), Fault> {
+    if !acl.is_public() {
+        return Ok(());
+    }
+    let block = services
+        .policies
+        .block_of(call.bucket_name()?, call.bucket_owner()?)
+        .await?;
+    if block.block_public_acls {
         return Err(Fault::access_denied());
     }
     Ok(())
@@ -247,7 +254,7 @@ pub(super) async fn of_new_object(services: &Services, call: &Call, headers: &He
         return Ok(Acl::default());
     };
     if call.lists_count() {
-        check_block(services, call.bucket_name()?, &acl).await?;
+        check_block(services, call, &acl).await?;
         Ok(acl)
     } else if acl.is_of_others_than(owner) {
         Err(not_supported())

@@ -40,7 +40,7 @@ pub(super) async fn run(
     };
     let policy = replication::asked(request.uri.query().unwrap_or_default(), &form)?;
     let policy = replication::check(policy, &services.regions(), &owners)?;
-    let mut settings = settings(services, &headers, owner)?;
+    let mut settings = settings(services, &headers, owner).await?;
     if let Some(policy) = &policy {
         settings = settings.with(policy)?;
     }
@@ -65,7 +65,7 @@ pub(super) async fn run(
 ///
 /// Lists do not count unless ownership says so (AWS, since April 2023). The grants that seed 004 has CreateBucket take, from
 /// before there was ownership, say so themselves; canned lists are as with AWS.
-fn settings(services: &Services, headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault> {
+async fn settings(services: &Services, headers: &HeaderMap, owner: AccountId) -> Result<NewSettings, Fault> {
     let said = headers.get("x-amz-object-ownership").map(|value| {
         let ownership = acls::ownership(value.to_str().unwrap_or_default());
         ownership.ok_or_else(|| Fault::invalid_argument("Invalid x-amz-object-ownership header"))
@@ -81,7 +81,7 @@ fn settings(services: &Services, headers: &HeaderMap, owner: AccountId) -> Resul
         if !ownership.unwrap_or_default().lists_count() {
             return Err(acls::owner_enforced());
         }
-        if acl.is_public() && services.policies.blocked().block_public_acls {
+        if acl.is_public() && services.policies.blocked_of(owner).await?.block_public_acls {
             return Err(Fault::access_denied());
         }
         settings = settings.with(&BucketAcl::from(&acl))?;

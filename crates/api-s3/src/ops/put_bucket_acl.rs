@@ -17,7 +17,7 @@ pub(super) async fn run(
     let (name, owner) = (call.bucket_name()?, call.bucket_owner()?);
     let acl = acls::asked(&request.headers, request.input.access_control_policy, Of::Bucket, owner)?;
     if call.lists_count() {
-        acls::check_block(services, name, &acl).await?;
+        acls::check_block(services, &call, &acl).await?;
         services.objects.put_setting(name, Some(&BucketAcl::from(&acl))).await?;
     } else if acl.is_of_others_than(owner) {
         return Err(acls::not_supported());

@@ -21,7 +21,12 @@ pub(super) async fn run(
     let policy = policing::read(&document, name)?;
     let mut seen = None;
     if policy.is_public() {
-        if services.policies.block_of(name).await?.block_public_policy {
+        if services
+            .policies
+            .block_of(name, call.bucket_owner()?)
+            .await?
+            .block_public_policy
+        {
             return Err(Fault::access_denied());
         }
         // And it is not set between.

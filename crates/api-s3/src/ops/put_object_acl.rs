@@ -18,7 +18,7 @@ pub(super) async fn run(
     let of = call.version(request.input.version_id.as_deref())?;
     let acl = acls::asked(&request.headers, request.input.access_control_policy, Of::Object, owner)?;
     if call.lists_count() {
-        acls::check_block(services, call.bucket_name()?, &acl).await?;
+        acls::check_block(services, &call, &acl).await?;
         services.objects.put_acl(&of, &acl).await?;
     } else if acl.is_of_others_than(owner) {
         return Err(acls::not_supported());

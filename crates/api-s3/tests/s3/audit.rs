@@ -104,7 +104,7 @@ fn the_weight_of_each_operation() {
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors \
          PutBucketLifecycleConfiguration DeleteBucketLifecycle PutBucketLogging PutBucketTagging DeleteBucketTagging PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
          DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption PutObjectLockConfiguration PutBucketAcl \
-         RSPresignLink"
+         RSPresignLink PutAccountPublicAccessBlock DeleteAccountPublicAccessBlock"
     );
     assert_eq!(
         of(Weight::Look),
@@ -112,7 +112,7 @@ fn the_weight_of_each_operation() {
          GetBucketLogging GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
-         GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload"
+         GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload GetAccountPublicAccessBlock"
     );
 }
 

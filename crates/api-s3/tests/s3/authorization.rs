@@ -5,8 +5,11 @@ use std::sync::Arc;
 use baleen_api_s3::{EXTRA_OPERATIONS, Extent, OPERATIONS};
 use baleen_http::{Door as _, RequestBody};
 use baleen_policy::Principal;
+use http::Method;
 
-use crate::harness::{Ask, By, LISTER, OUTAGE, STRANGER, Server, WORKER, delete, get, head, key, post, put};
+use crate::harness::{
+    Ask, By, LISTER, OUTAGE, STRANGER, Server, WORKER, account_block, delete, get, head, key, post, put,
+};
 
 /// One request for each operation, by its name.
 fn request(name: &str) -> Ask {
@@ -111,6 +114,9 @@ fn request(name: &str) -> Ask {
         "RenameObject" => put(&format!("{}?renameObject", key("new"))).header("x-amz-rename-source", "/bucket/k"),
         "RSSpeedTestDownload" => get("/speedtest/download"),
         "RSSpeedTestUpload" => put("/speedtest/upload").body("data"),
+        "GetAccountPublicAccessBlock" => account_block(Method::GET),
+        "PutAccountPublicAccessBlock" => account_block(Method::PUT).body("<PublicAccessBlockConfiguration/>"),
+        "DeleteAccountPublicAccessBlock" => account_block(Method::DELETE),
         other => panic!("{other} has a row and no request in the sweep"),
     }
 }
@@ -159,7 +165,8 @@ async fn the_owner_is_let_in_everywhere() {
             "DeleteBucket" | "RenameObject" => 409,
             // It is no reseller.
             "RSSpeedTestDownload" | "RSSpeedTestUpload" => 403,
-            "DeleteObject"
+            "DeleteAccountPublicAccessBlock"
+            | "DeleteObject"
             | "DeleteObjectTagging"
             | "DeleteBucketTagging"
             | "DeleteBucketCors"
@@ -173,6 +180,7 @@ async fn the_owner_is_let_in_everywhere() {
             "GetBucketPolicy"
             | "GetBucketPolicyStatus"
             | "GetPublicAccessBlock"
+            | "GetAccountPublicAccessBlock"
             | "GetBucketEncryption"
             | "GetObjectLegalHold"
             | "UploadPart"

@@ -461,6 +461,12 @@ pub(crate) fn post(target: &str) -> Ask {
     ask(Method::POST, target)
 }
 
+/// A call of the owner's account about its public access block.
+pub(crate) fn account_block(method: Method) -> Ask {
+    let account = AccountId::from_entropy(1).to_string();
+    ask(method, "/v20180820/configuration/publicAccessBlock").header("x-amz-account-id", &account)
+}
+
 /// The path of a key in the bucket, escaped.
 pub(crate) fn key(key: &str) -> String {
     format!("/bucket/{}", encode_path(key))

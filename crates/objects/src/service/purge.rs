@@ -52,6 +52,7 @@ impl Objects {
         if purged.buckets_left == 0 {
             // Not before: what a lock still protects is kept readable.
             self.kms.purge_account(owner).await?;
+            self.put_account_block(owner, None).await?;
         }
         Ok(purged)
     }

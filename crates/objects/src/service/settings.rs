@@ -1,9 +1,9 @@
 //! Settings of buckets.
 
 use super::Objects;
-use crate::{BucketSetting, ObjectError, Settled, keys};
+use crate::{BucketSetting, ObjectError, PublicAccessBlock, Settled, keys};
 use baleen_meta::{Request, record};
-use baleen_types::BucketName;
+use baleen_types::{AccountId, BucketName};
 
 impl Objects {
     /// Reads a setting of a bucket; `None` if it has none of that kind.
@@ -57,5 +57,33 @@ impl Objects {
             })
         })
         .await
+    }
+
+    /// What of public access to all buckets of an account is blocked; `None` if it was never said.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn account_block(&self, account: AccountId) -> Result<Option<PublicAccessBlock>, ObjectError> {
+        let stored = self.meta.get(&keys::account_block(account)).await?;
+        Ok(stored.map(|stored| record::decode(&stored)).transpose()?)
+    }
+
+    /// Says it, or with `None` takes it back. In force for every request that arrives after the answer, also for buckets that are
+    /// made later.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_account_block(
+        &self,
+        account: AccountId,
+        block: Option<&PublicAccessBlock>,
+    ) -> Result<(), ObjectError> {
+        let key = keys::account_block(account);
+        let request = match block {
+            Some(block) => Request::new().put(key, record::encode(block)?),
+            None => Request::new().delete(key),
+        };
+        self.meta.commit(request).await?;
+        Ok(())
     }
 }

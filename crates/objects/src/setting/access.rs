@@ -16,8 +16,8 @@ pub struct BucketPolicy {
 
 setting!(BucketPolicy, "bucket policy", Policy);
 
-/// What of public access to a bucket is blocked (AWS, "Blocking public access", "Block public access settings").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What of public access to a bucket, or to all of an account, is blocked (AWS, "Blocking public access", "Block public access settings").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "AWS's four switches, each by itself")]
 pub struct PublicAccessBlock {
     /// Access control lists that are public are refused.

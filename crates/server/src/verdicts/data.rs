@@ -256,6 +256,9 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         ),
         "RSSpeedTestDownload" => return s3_plain(Method::GET, "/speedtest/download".to_owned(), ""),
         "RSSpeedTestUpload" => return s3_plain(Method::PUT, "/speedtest/upload".to_owned(), "bytes"),
+        "GetAccountPublicAccessBlock" => return account_block(Method::GET, made),
+        "PutAccountPublicAccessBlock" => return account_block(Method::PUT, made),
+        "DeleteAccountPublicAccessBlock" => return account_block(Method::DELETE, made),
         new => panic!("say here how {new} is asked for"),
     };
     let key = if row.extent == Extent::Object {
@@ -386,6 +389,7 @@ impl SetUp {
         let part = world.must(key, &s3_plain(Method::PUT, part, "bytes")).await;
         made.insert("etag", part.etag.unwrap());
         made.insert("upload", upload);
+        made.insert("account", facts.acme.clone());
         dumps.insert(Setup::Buckets, (world.dump().await, made.clone()));
 
         let ownership = post(world, token, facts, "/pcaps/ownership", None).await;
@@ -417,6 +421,14 @@ fn s3_plain(method: Method, target: String, body: &str) -> Ask {
         target,
         headers: Vec::new(),
         body: body.to_owned(),
+    }
+}
+
+fn account_block(method: Method, made: &Made) -> Ask {
+    let target = "/v20180820/configuration/publicAccessBlock".to_owned();
+    Ask {
+        headers: vec![("x-amz-account-id", made["account"].clone())],
+        ..s3_plain(method, target, PUBLIC_ACCESS_BLOCK)
     }
 }
 
