@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("services over the master keys", &["kms"]),
     ("services", &["objects", "iam"]),
-    ("services over objects", &["capture"]),
+    ("services over objects", &["capture", "backup"]),
     ("edge plumbing", &["http"]),
     ("doors", &["api-s3", "api-iam", "api-capture"]),
     ("root", &["server"]),

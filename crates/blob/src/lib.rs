@@ -11,7 +11,7 @@
 //! * [`Writer::finish`] returns when the bytes are on disk; one flush serves all who wait for the same file. What it
 //!   returns frees itself when dropped, until the caller says that the record is committed. So an upload which breaks off
 //!   at any point leaves nothing.
-//! * Nothing is freed under a reader: [`Blobs::pin`] holds extents until it is dropped.
+//! * Nothing is freed under a reader: [`Blobs::pin`] holds extents until it is dropped, and [`Blobs::hold`] all of them.
 //! * There is no log to replay. After a restart, and before it releases anything, the owner of the metadata names the live
 //!   extents of each old segment ([`Blobs::adopt`]), and what it does not name is free.
 //!
@@ -25,8 +25,10 @@
 mod compaction;
 mod copies;
 mod error;
+mod export;
 mod extent;
 mod format;
+mod hold;
 mod holder;
 mod jobs;
 mod mend;
@@ -45,8 +47,10 @@ mod writer;
 pub use compaction::{Copying, Draining};
 pub use copies::{Copies, Found};
 pub use error::Error;
+pub use export::{NewVolume, check_copy, copy_bytes, extent_of_copy};
 pub use extent::{BlobId, Extent, OwnerTag, Place};
 pub use format::BLOCK_BYTES;
+pub use hold::Hold;
 pub use holder::Holder;
 pub use pins::Pins;
 pub use reader::ExtentReader;

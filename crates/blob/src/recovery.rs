@@ -46,8 +46,12 @@ impl Blobs {
         Ok(ids)
     }
 
-    /// Removes a file which no record names; see [`Blobs::files`].
+    /// Removes a file which no record names; see [`Blobs::files`]. While somebody holds what was named nothing is removed, and
+    /// the next time it is.
     pub async fn remove_file(&self, id: BlobId) -> Result<(), Error> {
+        if self.shared.holds.is_held() {
+            return Ok(());
+        }
         let path = self.shared.file_path(id);
         self.shared
             .run(move || {

@@ -1,5 +1,6 @@
 //! The volume: one folder, held by one process.
 
+use crate::hold::HoldTable;
 use crate::holder::Source;
 use crate::jobs::Jobs;
 use crate::pins::PinTable;
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 /// The text of the file `format`: what the folder is, and which version of the layout it has.
-const FORMAT: &str = "baleen blob volume 1\n";
+pub(crate) const FORMAT: &str = "baleen blob volume 1\n";
 
 /// Folders of files of their own; an id's first byte chooses.
 pub(crate) const FOLDERS: usize = 256;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) segments: Segments,
     pub(crate) folders: Vec<Arc<GroupSync>>,
     pub(crate) pins: PinTable,
+    pub(crate) holds: HoldTable,
     /// Files of their own that no record names yet, and which a sweep must leave alone.
     pub(crate) drafts: Mutex<HashSet<BlobId>>,
     pub(crate) doubtful: Mutex<Vec<Extent>>,
@@ -75,6 +77,7 @@ impl Blobs {
             segments,
             folders: (0..=u8::MAX).map(folder_sync).collect(),
             pins: PinTable::default(),
+            holds: HoldTable::default(),
             drafts: Mutex::default(),
             doubtful: Mutex::default(),
             _lock: lock,
@@ -102,12 +105,12 @@ impl Blobs {
         ExtentReader::new(Source::Volume(Arc::clone(&self.shared)), extent, range)
     }
 
-    /// Frees extents which no record names any more, as soon as nobody reads them. To be called after the commit that
+    /// Frees extents which no record names any more, as soon as nobody reads or holds them. To be called after the commit that
     /// removed the record is durable, once for each extent.
     pub fn release(&self, extents: Vec<Extent>) {
         // What is released is in doubt no longer, so that nobody releases it again on that ground.
         self.shared.doubtful.lock().retain(|other| !extents.contains(other));
-        let free = self.shared.pins.doom(extents);
+        let free = self.shared.pins.doom(self.shared.holds.keep(extents));
         self.shared.free(&free);
     }
 
@@ -152,7 +155,7 @@ impl Shared {
 
     /// Path of a file of its own.
     pub(crate) fn file_path(&self, id: BlobId) -> PathBuf {
-        folder_path(&self.dir, id.folder()).join(id.to_string())
+        file_path_in(&self.dir, id)
     }
 
     /// Path of the folder of files of their own.
@@ -225,6 +228,11 @@ pub(crate) fn remove_file(path: &Path) {
         }
         _ => {}
     }
+}
+
+/// Path of a file of its own in a volume.
+pub(crate) fn file_path_in(dir: &Path, id: BlobId) -> PathBuf {
+    folder_path(dir, id.folder()).join(id.to_string())
 }
 
 pub(crate) fn folder_path(dir: &Path, folder: u8) -> PathBuf {

@@ -9,7 +9,7 @@ use crate::limits::SAMPLES;
 use crate::{Error, KeyFile, SealedKind};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::record::{self, first_version};
-use baleen_meta::{Meta, Request, Scan};
+use baleen_meta::{Meta, Request, Scan, Snapshot};
 use baleen_runtime::Entropy;
 use baleen_sealing::{Context, KeyNumber, Ring, Sealer, sealed_under};
 use baleen_types::Secret;
@@ -112,6 +112,19 @@ impl Needed {
         }
         Ok(is_said)
     }
+}
+
+/// The numbers of the master keys that a store needs, as it says itself; for who has no key. None if nothing was sealed.
+///
+/// # Errors
+/// What the store says cannot be read.
+pub async fn needed_keys(snapshot: &Snapshot) -> Result<Vec<u16>, Error> {
+    let Some(row) = snapshot.get(&key()).await? else {
+        return Ok(Vec::new());
+    };
+    let stored: StoredChecks = record::decode(&row).map_err(baleen_meta::Error::from)?;
+    let number = |sealed: &Vec<u8>| sealed_under(sealed).unwrap_or(KeyNumber::FIRST).get();
+    Ok(stored.sealed.iter().map(number).collect())
 }
 
 /// Whether the store has something that was sealed.

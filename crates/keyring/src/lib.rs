@@ -25,6 +25,7 @@ mod pass;
 mod served;
 mod status;
 
+pub use checks::needed_keys;
 pub use error::Error;
 pub use file::{KeyFile, write_private};
 pub use kind::{SealedKind, Unsealable, Visitor, holds_sealed, visit_record};

@@ -1,8 +1,8 @@
 //! Keys of this crate's tables; their components are listed in `baleen_meta::keys::Table`.
 
 use crate::SettingKind;
-use crate::records::{BucketId, PieceAt, VersionBytes};
-use baleen_blob::{BlobId, Place};
+use crate::records::{BucketId, LiveExtent, PieceAt, VersionBytes};
+use baleen_blob::{BlobId, Extent, Place};
 use baleen_meta::CommitterId;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_types::{AccountId, BucketName, ObjectKey, PartNumber, UploadId};
@@ -185,6 +185,28 @@ pub(crate) fn segment_offset_of(key: &[u8]) -> Result<u64, baleen_meta::Error> {
     reader.u8()?;
     reader.u64()?;
     reader.u64()
+}
+
+/// The extent of which this is the mark.
+pub(crate) fn extent_of(key: &[u8], live: &LiveExtent) -> Result<Extent, baleen_meta::Error> {
+    let mut reader = KeyReader::new(key, Table::Extent)?;
+    let place = match reader.u8()? {
+        1 => Place::Segment {
+            segment: reader.u64()?,
+            offset: reader.u64()?,
+        },
+        2 => Place::File,
+        _ => {
+            return Err(baleen_meta::Error::MalformedKey {
+                why: "unknown kind of place",
+            });
+        }
+    };
+    Ok(Extent {
+        id: BlobId::from_bytes(live.id),
+        place,
+        length: live.length,
+    })
 }
 
 /// The mark of a live file.

@@ -24,6 +24,7 @@ pub mod limits;
 mod list;
 mod lock;
 mod logging;
+mod marks;
 mod object;
 mod records;
 mod scrub;
@@ -52,6 +53,7 @@ pub use list::{
 };
 pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retention, RetentionMode, RetentionPeriod};
 pub use logging::BucketLogging;
+pub use marks::live_extent;
 pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
     RenameObject, Selection, Stored, WriteCondition,

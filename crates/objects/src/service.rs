@@ -162,6 +162,11 @@ impl Objects {
         &self.usage
     }
 
+    /// The volume, for who copies it.
+    pub fn volume(&self) -> &Blobs {
+        &self.blobs
+    }
+
     /// The named keys under which objects are encrypted.
     pub fn kms(&self) -> &Arc<Kms> {
         &self.kms

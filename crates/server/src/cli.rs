@@ -39,6 +39,12 @@ pub(crate) enum Command {
     ///
     /// Compares the records with each other and reads every stored byte; changes nothing. Ends with 1 if anything is damaged.
     Fsck(crate::fsck::Arguments),
+    /// Copy a store into a folder of backups, while no server runs; a running one does so by itself (backup.folder).
+    ///
+    /// What is there from earlier backups is not copied again. The master keys are not in a backup, unless that is asked for.
+    Backup(crate::backup::Arguments),
+    /// Make a store of a backup, in a new folder.
+    Restore(crate::restore::Arguments),
     /// Check or show the configuration.
     Config(config::Arguments),
     /// Write the completions of a shell to standard output.

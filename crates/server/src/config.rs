@@ -23,6 +23,7 @@ use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub(crate) struct Config {
     /// How it is looked through.
     pub(crate) scrub: Scrubbing,
     pub(crate) compaction: Compaction,
+    /// How the store is backed up.
+    pub(crate) backup: Backups,
     /// The addresses to listen on.
     pub(crate) listen: Listen,
     /// What is logged.
@@ -121,6 +124,17 @@ pub(crate) struct Compaction {
     pub(crate) bytes_per_second: u64,
     /// How much of what lives in segments may be free beside it, in percent, before any is moved.
     pub(crate) free_percent_max: u8,
+}
+
+/// How the store is backed up while it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Backups {
+    /// Where the backups are; none are made without.
+    pub(crate) folder: Option<PathBuf>,
+    /// How long after the end of one backup the next is due.
+    pub(crate) every: Duration,
+    /// How many are kept.
+    pub(crate) keep: NonZeroUsize,
 }
 
 /// What is logged, and how.

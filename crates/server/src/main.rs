@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod backup;
 mod capture;
 mod cli;
 mod compaction;
@@ -21,6 +22,7 @@ mod ops;
 mod output;
 mod profiles;
 mod regions;
+mod restore;
 mod scrub;
 mod serve;
 mod tenants;
@@ -50,6 +52,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Admin(arguments) => admin::run(&arguments, json),
         Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),
+        Command::Backup(arguments) => backup::run(&arguments, json),
+        Command::Restore(arguments) => restore::run(&arguments, json),
         Command::Fsck(arguments) => fsck::run(&arguments, json),
         Command::Config(arguments) => cli::config::run(&arguments, json),
         Command::Completions { shell } => cli::completions(shell),

@@ -1,5 +1,6 @@
 //! Builds every component in order. Reading [`build`] is reading the system.
 
+use crate::backup::{self, RELEASE};
 use crate::compaction;
 use crate::config::Config;
 use crate::credentials::IamCredentials;
@@ -17,6 +18,7 @@ use baleen_api_capture::PcapsDoor;
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
+use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
@@ -222,6 +224,14 @@ pub(crate) async fn build(
     regions::supervise(&supervisor, &objects, &clock, &config.region);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     compaction::supervise(&supervisor, &objects, &clock, config.compaction);
+    let backup = baleen_backup::Parts {
+        meta: meta.clone(),
+        blobs: objects.volume().clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        release: RELEASE.to_owned(),
+    };
+    backup::supervise(&supervisor, Backup::new(backup), &clock, &config.backup);
     let swept = Arc::clone(&objects);
     supervisor.every("sweep of the volume", SWEEP_PERIOD, move || {
         let objects = Arc::clone(&swept);

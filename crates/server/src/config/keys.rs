@@ -5,7 +5,7 @@ use super::parse::{
     size, size_within, text,
 };
 use super::reader::{Reader, Setting};
-use super::{Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
+use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
@@ -13,6 +13,7 @@ use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_objects::{PublicAccessBlock, RegionFolder};
 use baleen_ring::RING_BYTES_MAX;
 use baleen_types::{CustomerName, Invalid, RegionName, Secret, SiteName};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -202,6 +203,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         store: store(from),
         scrub: scrubbing(from),
         compaction: compaction(from),
+        backup: backups(from),
         capture: capture(from),
         destinations: destinations(from),
     };
@@ -389,6 +391,41 @@ fn compaction(from: &mut Reader) -> Compaction {
                 "How much may be free in segments, in percent of what lives in them, before anything is moved; 0 to 100. What is free is handed to the file system at any share.",
             ),
             number(0, 100),
+        ),
+    }
+}
+
+fn backups(from: &mut Reader) -> Backups {
+    Backups {
+        folder: from.optional(
+            &setting(
+                "backup.folder",
+                "path",
+                "",
+                "Where the store is backed up to while it is served, best on another disk. The master keys are not in it. See [backup](admin.md#backup-and-restore).",
+            ),
+            |path| text(path).map(PathBuf::from),
+        ),
+        every: from.value(
+            &setting(
+                "backup.every",
+                "time",
+                "1d",
+                "How long after one backup has ended the next begins.",
+            ),
+            duration_within((Duration::from_mins(1), Duration::from_hours(24 * 366)), "1m to 366d"),
+        ),
+        keep: from.value(
+            &setting(
+                "backup.keep",
+                "number",
+                "7",
+                "How many backups are kept; they share what has not changed. 1 to 1000.",
+            ),
+            |text| {
+                let keep: usize = number(1, 1000)(text)?;
+                NonZeroUsize::new(keep).ok_or_else(|| "a number is expected".to_owned())
+            },
         ),
     }
 }

@@ -1,0 +1,123 @@
+//! Whether backups are what was written. All of it blocks.
+
+use crate::make::Progress;
+use crate::records::RowReader;
+use crate::{BackupFolder, Error};
+use baleen_blob::{check_copy, extent_of_copy};
+use std::collections::HashSet;
+use std::fs::File;
+
+/// What was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Backups.
+    pub backups: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Extents, each once.
+    pub extents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is damaged, in words.
+    pub damaged: Vec<String>,
+}
+
+/// Reads every byte of all backups in a folder. Damage is an answer.
+///
+/// # Errors
+/// What keeps it from looking.
+pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Error> {
+    let mut checked = Checked::default();
+    // Each extent for itself, since backups share them.
+    folder.each_file(|id, path| {
+        let file = File::open(path).map_err(Error::io("opening", path))?;
+        checked.extents += 1;
+        let whole = match extent_of_copy(&file)? {
+            Some(extent) if extent.id == id => check_copy(&file, extent, |bytes| {
+                checked.bytes += bytes;
+                progress.add(bytes);
+            }),
+            _ => {
+                checked.damaged.push(format!("extent {id}: it has no header"));
+                return Ok(());
+            }
+        };
+        tell(
+            &mut checked.damaged,
+            &format!("extent {id}"),
+            whole.map_err(Error::from),
+        )
+    })?;
+    for number in folder.backups()? {
+        checked.backups += 1;
+        let of = format!("backup {number}");
+        let manifest = match folder.manifest(number) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tell(&mut checked.damaged, &of, Err(error))?;
+                continue;
+            }
+        };
+        for file in &manifest.records {
+            let rows = rows(folder, number, file, progress);
+            tell(&mut checked.damaged, &of, rows.map(|rows| checked.rows += rows))?;
+        }
+        let known: HashSet<&str> = manifest.damaged.iter().map(String::as_str).collect();
+        let mut missing = Vec::new();
+        let there = folder.each_extent((number, &manifest), |extent| {
+            let id = extent.id.to_string();
+            if !folder.has(extent) && !known.contains(id.as_str()) {
+                missing.push(format!("{of}: extent {id} is gone, or of another length"));
+            }
+            Ok(())
+        });
+        // Rows that cannot be read were told.
+        if let Err(error) = there
+            && !matches!(error, Error::Damaged(_) | Error::Objects(_))
+            && !is_gone(&error)
+        {
+            return Err(error);
+        }
+        checked.damaged.extend(missing);
+    }
+    Ok(checked)
+}
+
+fn rows(
+    folder: &BackupFolder,
+    number: crate::Number,
+    file: &crate::manifest::RecordFile,
+    progress: &Progress,
+) -> Result<u64, Error> {
+    let mut reader = RowReader::open(&folder.backup_path(number), file)?;
+    let mut count = 0;
+    while let Some(rows) = reader.next()? {
+        count += rows.len() as u64;
+        progress.add_rows(rows.len());
+    }
+    Ok(count)
+}
+
+/// Tells of damage; what else went wrong ends the look.
+fn tell(damaged: &mut Vec<String>, of: &str, found: Result<(), Error>) -> Result<(), Error> {
+    match found {
+        Ok(()) => Ok(()),
+        Err(error @ (Error::Damaged(_) | Error::Objects(_) | Error::NotBackups(_))) => {
+            damaged.push(format!("{of}: {error}"));
+            Ok(())
+        }
+        Err(Error::Blob(error @ baleen_blob::Error::Corrupt { .. })) => {
+            damaged.push(format!("{of}: {error}"));
+            Ok(())
+        }
+        Err(error) if is_gone(&error) => {
+            damaged.push(format!("{of}: {error}"));
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+}

@@ -1,0 +1,75 @@
+//! What can go wrong with a backup.
+
+use baleen_types::{Classify, FaultKind};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error of a backup or a restore. For operators: it names paths.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody is at work in the folder.
+    #[error("the backup folder {0} is in use by another process")]
+    InUse(PathBuf),
+    /// The folder holds something else, or backups of a later release.
+    #[error("{0} is not a folder of backups that this release can read")]
+    NotBackups(PathBuf),
+    /// The folder has backups of another store.
+    #[error("{0} has the backups of another store; name a folder of its own for this one")]
+    Foreign(PathBuf),
+    /// There is no whole backup, or none of that number.
+    #[error("there is no such backup in {0}")]
+    NoBackup(PathBuf),
+    /// A store is to be made where something is.
+    #[error("{0} is not empty: a store is restored into a new folder only")]
+    Occupied(PathBuf),
+    /// The backup is not what was written.
+    #[error("the backup is damaged: {0}")]
+    Damaged(String),
+    /// The store is not what was written, in more places than a backup is made of.
+    #[error("{0} bodies of the store are damaged: no backup is made of it; baleen fsck names them")]
+    TooMuchDamage(usize),
+    /// The file system said no.
+    #[error("{doing} {path} failed")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The keyspace failed.
+    #[error(transparent)]
+    Meta(#[from] baleen_meta::Error),
+    /// The volume failed.
+    #[error(transparent)]
+    Blob(#[from] baleen_blob::Error),
+    /// A row of the store is not what it should be.
+    #[error(transparent)]
+    Objects(#[from] baleen_objects::ObjectError),
+    /// The process is going down.
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+impl Classify for Error {
+    fn kind(&self) -> FaultKind {
+        match self {
+            Self::InUse(_) | Self::Io { .. } | Self::Stopped => FaultKind::Unavailable,
+            Self::NotBackups(_) | Self::Foreign(_) | Self::Occupied(_) => FaultKind::Invalid,
+            Self::NoBackup(_) => FaultKind::NotFound,
+            Self::Damaged(_) | Self::TooMuchDamage(_) => FaultKind::Corrupt,
+            Self::Meta(error) => error.kind(),
+            Self::Blob(error) => error.kind(),
+            Self::Objects(error) => error.kind(),
+        }
+    }
+}

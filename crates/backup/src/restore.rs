@@ -1,0 +1,236 @@
+//! A new store, made of a backup.
+//!
+//! It is made beside its place and gets its name when all of it is on disk: a folder with that name is whole, or there is none.
+
+use crate::folder::{MASTER_KEY, Number, make_private, sync_folder, write_synced};
+use crate::limits::COMMIT_BYTES;
+use crate::make::{Progress, blocking};
+use crate::manifest::{Manifest, RecordFile};
+use crate::records::RowReader;
+use crate::{BackupFolder, Error};
+use baleen_blob::{Extent, NewVolume, Settings as VolumeSettings};
+use baleen_meta::keys::Table;
+use baleen_meta::{Entry, FjallSettings, Meta, Request};
+use baleen_objects::live_extent;
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file that says that a folder is a restore under way, and may be removed.
+const UNDER_WAY: &str = "restore-under-way";
+
+/// What is to be restored, and where.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// The folder with the backups.
+    pub from: PathBuf,
+    /// Which of them; the newest if none is named.
+    pub number: Option<Number>,
+    /// The new store's folder: none, or an empty one.
+    pub to: PathBuf,
+    /// How its keyspace is opened.
+    pub meta: FjallSettings,
+    /// How its volume is laid out.
+    pub volume: VolumeSettings,
+}
+
+/// A store that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Of which backup.
+    pub number: Number,
+    /// What belongs to that. If the file of the master keys does not, the store serves nobody until that is at its place.
+    pub manifest: Manifest,
+    /// Extents that are in the store.
+    pub extents: u64,
+}
+
+/// Makes a store of a backup, and checks every byte on the way.
+///
+/// # Errors
+/// `Occupied`, `NoBackup`, `Damaged`: no store was made.
+pub async fn restore(restore: Restore, progress: &Arc<Progress>) -> Result<Restored, Error> {
+    let Restore {
+        from,
+        number,
+        to,
+        meta,
+        volume,
+    } = restore;
+    let (target, draft) = (to.clone(), draft_of(&to));
+    let making = draft.clone();
+    let (folder, number, manifest) = blocking(move || {
+        let folder = BackupFolder::open(&from)?;
+        let number = match number {
+            Some(number) => number,
+            None => *folder.backups()?.last().ok_or(Error::NoBackup(from))?,
+        };
+        let manifest = folder.manifest(number)?;
+        check_empty(&target)?;
+        begin(&making)?;
+        Ok((Arc::new(folder), number, manifest))
+    })
+    .await?;
+    progress.expect(manifest.extent_bytes);
+
+    let (place, shared) = (draft.clone(), Arc::clone(progress));
+    let (source, of) = (Arc::clone(&folder), manifest.clone());
+    let extents = blocking(move || {
+        let mut filling = Filling {
+            volume: NewVolume::create(&place.join("blobs"), volume)?,
+            folder: &source,
+            damaged: of.damaged.iter().cloned().collect(),
+            progress: &shared,
+            extents: 0,
+        };
+        source.each_extent((number, &of), |extent| filling.take(extent))?;
+        let Filling { volume, extents, .. } = filling;
+        volume.finish()?;
+        Ok(extents)
+    })
+    .await?;
+
+    let store = Meta::open_fjall(&draft.join("meta"), meta)?;
+    for file in &manifest.records {
+        rows(&store, &folder.backup_path(number), file, progress).await?;
+    }
+    // Closes the store, which blocks until it is on disk.
+    blocking(move || {
+        drop(store);
+        Ok(())
+    })
+    .await?;
+
+    let has_key = manifest.has_master_key;
+    blocking(move || {
+        if has_key {
+            let from = folder.backup_path(number).join(MASTER_KEY);
+            let (key, to) = (
+                std::fs::read(&from).map_err(Error::io("reading", &from))?,
+                draft.join(MASTER_KEY),
+            );
+            baleen_keyring::write_private(&to, &key).map_err(Error::io("writing", &to))?;
+        }
+        end(&draft, &to)
+    })
+    .await?;
+    Ok(Restored {
+        number,
+        manifest,
+        extents,
+    })
+}
+
+struct Filling<'a> {
+    volume: NewVolume,
+    folder: &'a BackupFolder,
+    /// What the backup does not have.
+    damaged: HashSet<String>,
+    progress: &'a Progress,
+    extents: u64,
+}
+
+impl Filling<'_> {
+    fn take(&mut self, extent: Extent) -> Result<(), Error> {
+        if self.damaged.contains(&extent.id.to_string()) {
+            return Ok(());
+        }
+        let path = self.folder.extent_path(extent.id);
+        let copy = File::open(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::Damaged(format!("{} is gone", path.display())),
+            _ => Error::io("opening", &path)(error),
+        })?;
+        let progress = self.progress;
+        match self.volume.take(extent, &copy, |bytes| progress.add(bytes)) {
+            Err(error @ baleen_blob::Error::Corrupt { .. }) => {
+                return Err(Error::Damaged(format!("{}: {error}", path.display())));
+            }
+            taken => taken?,
+        }
+        self.extents += 1;
+        Ok(())
+    }
+}
+
+/// Puts the rows of a file into the new keyspace.
+async fn rows(store: &Meta, dir: &Path, file: &RecordFile, progress: &Progress) -> Result<(), Error> {
+    let (dir, file) = (dir.to_owned(), file.clone());
+    let mut reader = blocking(move || RowReader::open(&dir, &file)).await?;
+    loop {
+        let (rest, rows) = blocking(move || {
+            let rows = reader.next()?;
+            Ok((reader, rows))
+        })
+        .await?;
+        reader = rest;
+        let Some(rows) = rows else { return Ok(()) };
+        for row in &rows {
+            if row.key.first() == Some(&(Table::Extent as u8)) {
+                live_extent(&row.key, &row.value)?;
+            }
+        }
+        progress.add_rows(rows.len());
+        put(store, rows).await?;
+    }
+}
+
+async fn put(store: &Meta, rows: Vec<Entry>) -> Result<(), Error> {
+    let (mut request, mut bytes) = (Request::new(), 0);
+    for row in rows {
+        bytes += row.key.len() + row.value.len() + 32;
+        request = request.put(row.key.to_vec(), row.value);
+        if bytes >= COMMIT_BYTES {
+            store.commit(std::mem::take(&mut request)).await?;
+            bytes = 0;
+        }
+    }
+    store.commit(request).await?;
+    Ok(())
+}
+
+/// Where a store is made before it gets its name.
+fn draft_of(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".restoring");
+    name.into()
+}
+
+fn check_empty(to: &Path) -> Result<(), Error> {
+    match std::fs::read_dir(to) {
+        Ok(mut inside) => match inside.next() {
+            None => Ok(()),
+            Some(_) => Err(Error::Occupied(to.to_owned())),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        // A file, for instance.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(Error::Occupied(to.to_owned())),
+        Err(error) => Err(Error::io("looking at", to)(error)),
+    }
+}
+
+fn begin(draft: &Path) -> Result<(), Error> {
+    if draft.exists() {
+        // Of a restore that was cut, maybe before it said so; anything else is somebody's.
+        if !draft.join(UNDER_WAY).exists() {
+            check_empty(draft)?;
+        }
+        std::fs::remove_dir_all(draft).map_err(Error::io("removing", draft))?;
+    }
+    make_private(draft)?;
+    write_synced(&draft.join(UNDER_WAY), b"")
+}
+
+/// Gives the store its name.
+fn end(draft: &Path, to: &Path) -> Result<(), Error> {
+    let mark = draft.join(UNDER_WAY);
+    let folder = File::open(draft).map_err(Error::io("opening", draft))?;
+    rustix::fs::syncfs(&folder).map_err(|error| Error::io("flushing", draft)(error.into()))?;
+    // A rename onto an empty folder replaces it.
+    std::fs::rename(draft, to).map_err(Error::io("naming", to))?;
+    let mark = to.join(mark.file_name().unwrap_or_default());
+    std::fs::remove_file(&mark).map_err(Error::io("removing", &mark))?;
+    sync_folder(to)?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or(Path::new(".")))
+}

@@ -1,0 +1,387 @@
+//! A store is what it was: after a restore of each of its backups, whatever went on while they were made.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_backup::{BackupFolder, Error, Number, Progress, check};
+use baleen_objects::{Encrypt, Scrub, ScrubProgress};
+use common::{Store, at, make, open, options, pattern, restored, restored_from};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
+
+const SIZES: [usize; 5] = [0, 100, 5_000, 100_000, 400_000];
+
+type Model = BTreeMap<String, (usize, usize)>;
+
+/// Writes, overwrites and deletes by chance.
+async fn change(store: &Store, model: &mut Model, seed: usize) {
+    for step in 0..20 {
+        let n = (seed * 31 + step) * 7919 % 1000;
+        let key = format!("k{}", n % 12);
+        if n.is_multiple_of(4) {
+            store.objects.delete(at(&key)).await.unwrap();
+            model.remove(&key);
+        } else {
+            let encrypt = [Encrypt::AsBucket, Encrypt::Managed][n % 2].clone();
+            let size = SIZES[n % 5] + n;
+            store.put(&key, &pattern(size, n), encrypt).await;
+            model.insert(key, (size, n));
+        }
+    }
+}
+
+async fn assert_is(store: &Store, model: &Model) {
+    let keys: Vec<_> = model.keys().cloned().collect();
+    assert_eq!(store.keys().await, keys);
+    for (key, (size, seed)) in model {
+        assert!(store.get(key).await == pattern(*size, *seed), "{key}");
+    }
+    let all = Scrub {
+        bodies: true,
+        ..Scrub::default()
+    };
+    let found = store.objects.scrub(all, &ScrubProgress::default()).await.unwrap();
+    assert_eq!(found.damages, 0, "{found:?}");
+}
+
+#[tokio::test]
+async fn each_backup_is_the_store_of_its_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    let (mut model, mut models) = (Model::new(), Vec::new());
+    for round in 0..4 {
+        change(&store, &mut model, round).await;
+        let made = make(&store, &backups).await.unwrap();
+        assert_eq!(made.number, Number(round as u64 + 1));
+        assert!(made.copied > 0 && made.copied < made.manifest.extents + 1);
+        models.push(model.clone());
+    }
+    // What is there is not copied again.
+    let again = make(&store, &backups).await.unwrap();
+    assert_eq!((again.copied, again.copied_bytes), (0, 0));
+    assert!(again.manifest.extents > 3);
+    drop(store);
+    for (number, model) in (1..).zip(&models) {
+        let to = dir.path().join(format!("restored {number}"));
+        let made = restored_from(&backups, Some(Number(number)), &to).await.unwrap();
+        assert_eq!((made.number, made.manifest.damaged.len()), (Number(number), 0));
+        let store = open(&to, 100 + number).await;
+        assert_is(&store, model).await;
+        // It can be used, and is the same store to its backups.
+        let mut model = model.clone();
+        change(&store, &mut model, 77).await;
+        assert_is(&store, &model).await;
+        make(&store, &backups).await.unwrap();
+    }
+    let folder = BackupFolder::open(&backups).unwrap();
+    let checked = check(&folder, &Progress::default()).unwrap();
+    assert_eq!((checked.backups, checked.damaged.len()), (9, 0), "{checked:?}");
+}
+
+/// What is deleted and overwritten meanwhile is in the backup as it was, or not at all; and nothing is lost or left over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_the_store_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    let (objects, writing) = (store.objects.clone(), store.clone());
+    for n in 0..30 {
+        store
+            .put(&format!("stays{n}"), &pattern(150_000, n), Encrypt::AsBucket)
+            .await;
+    }
+    let writer = tokio::spawn(async move {
+        for round in 0..40 {
+            for key in ["a", "b", "c"] {
+                let size = [100, 50_000, 300_000][round % 3];
+                writing.put(key, &pattern(size, round), Encrypt::AsBucket).await;
+            }
+            objects.delete(at("b")).await.unwrap();
+            if round.is_multiple_of(10) {
+                objects.sweep().await.unwrap();
+            }
+        }
+    });
+    let mut made = 0;
+    while !writer.is_finished() {
+        make(&store, &backups).await.unwrap();
+        made += 1;
+    }
+    writer.await.unwrap();
+    assert!(made > 1, "{made}");
+    // Some of them, the first and the last among them.
+    for number in (1..made).step_by(usize::try_from(made / 4 + 1).unwrap()).chain([made]) {
+        let to = dir.path().join(format!("restored {number}"));
+        restored_from(&backups, Some(Number(number)), &to).await.unwrap();
+        let store = open(&to, 100 + number).await;
+        let all = Scrub {
+            bodies: true,
+            ..Scrub::default()
+        };
+        let found = store.objects.scrub(all, &ScrubProgress::default()).await.unwrap();
+        assert_eq!(found.damages, 0, "{number}: {found:?}");
+        for n in 0..30 {
+            assert!(store.get(&format!("stays{n}")).await == pattern(150_000, n));
+        }
+    }
+    // What was held is given back.
+    for key in store.keys().await {
+        store.objects.delete(at(&key)).await.unwrap();
+    }
+    store.assert_empty_volume().await;
+}
+
+/// Lets a future run for so many polls, and drops it.
+async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(move |context: &mut Context<'_>| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// As a crash at each place at which it waits: the backup from before is whole, and the next one goes on.
+#[tokio::test]
+async fn cut_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    let mut model = Model::new();
+    change(&store, &mut model, 1).await;
+    make(&store, &backups).await.unwrap();
+    let whole = model.clone();
+    for n in 0..6 {
+        store
+            .put(&format!("new{n}"), &pattern(200_000, n), Encrypt::AsBucket)
+            .await;
+        model.insert(format!("new{n}"), (200_000, n));
+    }
+    let mut polls = 0;
+    loop {
+        let made = cut(make(&store, &backups), polls).await;
+        polls += 1;
+        if let Some(made) = made {
+            assert_eq!(made.unwrap().number, Number(2));
+            break;
+        }
+        // Threads may be at work still, with the folder in their hands.
+        let folder = loop {
+            match BackupFolder::open(&backups) {
+                Err(Error::InUse(_)) => tokio::task::yield_now().await,
+                folder => break folder.unwrap(),
+            }
+        };
+        // One that was cut behind its last step is there.
+        if folder.backups().unwrap().len() > 1 {
+            break;
+        }
+    }
+    assert!(polls > 5, "{polls}");
+    for (number, model) in [(1, &whole), (2, &model)] {
+        let to = dir.path().join(format!("restored {number}"));
+        restored_from(&backups, Some(Number(number)), &to).await.unwrap();
+        assert_is(&open(&to, 100 + number).await, model).await;
+    }
+    // A restore that is cut leaves nothing that looks like a store, and is done anew.
+    let to = dir.path().join("cut");
+    let mut polls = 0;
+    loop {
+        match cut(restored_from(&backups, None, &to), polls).await {
+            None => polls += 1,
+            // A thread of the last one is at work still.
+            Some(Err(Error::InUse(_))) => continue,
+            Some(done) => break drop(done.unwrap()),
+        }
+        loop {
+            match BackupFolder::open(&backups) {
+                Err(Error::InUse(_)) => tokio::task::yield_now().await,
+                folder => break drop(folder.unwrap()),
+            }
+        }
+        if to.join("meta").exists() {
+            break;
+        }
+    }
+    assert!(polls > 5, "{polls}");
+    assert_is(&open(&to, 200).await, &model).await;
+}
+
+fn files(dir: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, all);
+        } else if !["lock", "store", "format"].contains(&path.file_name().unwrap().to_str().unwrap()) {
+            all.push(path);
+        }
+    }
+}
+
+/// A flipped bit anywhere in a backup, a file that is cut off, longer or gone: each is found, by a look and by a restore.
+#[tokio::test]
+async fn damage_of_a_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    for size in SIZES {
+        store
+            .put(&format!("of {size}"), &pattern(size, size), Encrypt::Managed)
+            .await;
+    }
+    make(&store, &backups).await.unwrap();
+    let mut all = Vec::new();
+    files(&backups, &mut all);
+    assert!(all.len() > 5, "{all:?}");
+    let to = dir.path().join("restored");
+    for path in all {
+        let good = std::fs::read(&path).unwrap();
+        let mut damages: Vec<Option<Vec<u8>>> = vec![None, Some(good[..good.len() - 1].to_vec())];
+        damages.push(Some([&good[..], b"x"].concat()));
+        for place in 0..3 {
+            let mut bad = good.clone();
+            let at = (good.len() - 1) * place / 2;
+            bad[at] ^= 1 << place;
+            damages.push(Some(bad));
+        }
+        for (n, damage) in damages.into_iter().enumerate() {
+            match damage {
+                None => std::fs::remove_file(&path).unwrap(),
+                Some(bad) => std::fs::write(&path, bad).unwrap(),
+            }
+            let is_manifest = path.ends_with("manifest");
+            let folder = BackupFolder::open(&backups).unwrap();
+            let checked = check(&folder, &Progress::default()).unwrap();
+            // Without its manifest it is no backup.
+            assert!(
+                !checked.damaged.is_empty() || (is_manifest && checked.backups == 0),
+                "{n} {}: {checked:?}",
+                path.display()
+            );
+            drop(folder);
+            let refused = restored(&backups, &to).await.unwrap_err();
+            assert!(
+                matches!(refused, Error::Damaged(_) | Error::NoBackup(_) | Error::Io { .. }),
+                "{n} {}: {refused:?}",
+                path.display()
+            );
+            assert!(!to.exists());
+            std::fs::write(&path, &good).unwrap();
+        }
+    }
+    restored(&backups, &to).await.unwrap();
+}
+
+/// Damage of the store: what is whole is in the backup, and it says what is not.
+#[tokio::test]
+async fn a_damaged_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("store");
+    let store = open(&place, 1).await.with_bucket().await;
+    store.put("whole", &pattern(400_000, 1), Encrypt::AsBucket).await;
+    store.put("damaged", &pattern(500_000, 2), Encrypt::AsBucket).await;
+    let mut all = Vec::new();
+    files(&place.join("blobs/files"), &mut all);
+    let path = all
+        .iter()
+        .find(|path| path.metadata().unwrap().len() > 500_000)
+        .unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[300_000] ^= 4;
+    std::fs::write(path, &bytes).unwrap();
+    let backups = dir.path().join("backups");
+    let made = make(&store, &backups).await.unwrap();
+    assert_eq!((made.manifest.damaged.len(), made.copied), (1, 1));
+    let folder = BackupFolder::open(&backups).unwrap();
+    assert_eq!(check(&folder, &Progress::default()).unwrap().damaged.len(), 0);
+    drop(folder);
+    let to = dir.path().join("restored");
+    assert_eq!(restored(&backups, &to).await.unwrap().extents, 1);
+    let store = open(&to, 2).await;
+    assert!(store.get("whole").await == pattern(400_000, 1));
+    let all = Scrub {
+        bodies: true,
+        ..Scrub::default()
+    };
+    let found = store.objects.scrub(all, &ScrubProgress::default()).await.unwrap();
+    assert_eq!(found.damages, 1, "{found:?}");
+}
+
+#[tokio::test]
+async fn the_oldest_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    let kept = baleen_backup::Options {
+        keep: NonZeroUsize::new(2),
+        ..options(&backups)
+    };
+    for round in 0..5 {
+        store.put("same", &pattern(300_000, 0), Encrypt::AsBucket).await;
+        store.put("changes", &pattern(300_001, round), Encrypt::AsBucket).await;
+        let made = store.backup().make(&kept, &Progress::default()).await.unwrap();
+        assert_eq!(made.removed, usize::from(round >= 2));
+    }
+    let folder = BackupFolder::open(&backups).unwrap();
+    assert_eq!(folder.backups().unwrap(), [Number(4), Number(5)]);
+    let checked = check(&folder, &Progress::default()).unwrap();
+    assert_eq!(
+        (checked.extents, checked.damaged.len()),
+        (4, 0),
+        "of two backups with two each"
+    );
+    drop(folder);
+    for number in [4, 5] {
+        let to = dir.path().join(format!("restored {number}"));
+        restored_from(&backups, Some(Number(number)), &to).await.unwrap();
+        let restored = open(&to, 10 + number).await;
+        let round = usize::try_from(number).unwrap() - 1;
+        assert!(restored.get("changes").await == pattern(300_001, round));
+    }
+    let gone = restored_from(&backups, Some(Number(3)), &dir.path().join("gone")).await;
+    assert!(matches!(gone, Err(Error::NoBackup(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn folders_that_are_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let other = open(&dir.path().join("other"), 2).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    make(&store, &backups).await.unwrap();
+    assert!(matches!(make(&other, &backups).await, Err(Error::Foreign(_))));
+    let held = BackupFolder::open(&backups).unwrap();
+    assert!(matches!(make(&store, &backups).await, Err(Error::InUse(_))));
+    drop(held);
+    let strange = dir.path().join("strange");
+    std::fs::create_dir(&strange).unwrap();
+    std::fs::write(strange.join("thesis.tex"), "mine").unwrap();
+    assert!(matches!(make(&store, &strange).await, Err(Error::NotBackups(_))));
+    assert!(matches!(restored(&backups, &strange).await, Err(Error::Occupied(_))));
+    assert!(matches!(
+        restored(&strange, &dir.path().join("to")).await,
+        Err(Error::NotBackups(_))
+    ));
+    let file = strange.join("thesis.tex");
+    assert!(matches!(restored(&backups, &file).await, Err(Error::Occupied(_))));
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    // What lies where a store is made before it gets its name is not ours either.
+    let (to, draft) = (dir.path().join("to"), dir.path().join("to.restoring"));
+    std::fs::create_dir(&draft).unwrap();
+    std::fs::write(draft.join("thesis.tex"), "mine").unwrap();
+    assert!(matches!(restored(&backups, &to).await, Err(Error::Occupied(_))));
+    std::fs::remove_dir_all(&draft).unwrap();
+    // An empty folder may be there.
+    std::fs::create_dir(&to).unwrap();
+    restored(&backups, &to).await.unwrap();
+}

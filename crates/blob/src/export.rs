@@ -1,0 +1,238 @@
+//! Extents as they are stored, with their headers and checksums: taken out of a volume, looked at elsewhere, and put into a new
+//! one at the same places. Every block is checked each time.
+
+use crate::format::{
+    self, ALIGNMENT, BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset,
+    stored_bytes,
+};
+use crate::segments::preallocate;
+use crate::volume::{FORMAT, file_path_in, make_folders};
+use crate::{Blobs, Error, Extent, Hold, Place, Settings};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Blocks that are copied in one piece.
+const PIECE_BLOCKS: u64 = 16;
+
+/// Bytes that an extent of `length` takes as it is stored, and so those of a copy of it.
+pub const fn copy_bytes(length: u64) -> u64 {
+    format::stored_bytes(length)
+}
+
+impl Blobs {
+    /// Holds everything that is named now; see [`Hold`].
+    pub fn hold(&self) -> Hold {
+        Hold::new(Arc::clone(&self.shared))
+    }
+
+    /// Writes an extent as it is stored to a file, from its beginning on. The file is not flushed. The caller keeps the extent
+    /// from being freed.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]: what is in the file then is of no use.
+    pub async fn export(&self, extent: Extent, to: Arc<File>, told: impl Fn(u64)) -> Result<(), Error> {
+        let mut first = 0;
+        loop {
+            let (shared, to) = (Arc::clone(&self.shared), Arc::clone(&to));
+            let copied = self.shared.run(move || {
+                let from = shared.file_of(&extent).map_err(|error| failure(error, extent))?;
+                let piece = read(&from, base(extent.place), extent, first)?;
+                write(&to, 0, &piece)?;
+                Ok(piece.bytes.len())
+            });
+            told(copied.await? as u64);
+            first += PIECE_BLOCKS;
+            if first * BLOCK_BYTES >= extent.length {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether a file is a copy of the extent, to the last byte. Blocks.
+///
+/// # Errors
+/// [`Error::Corrupt`] if it is not.
+pub fn check_copy(copy: &File, extent: Extent, told: impl FnMut(u64)) -> Result<(), Error> {
+    check_length(copy, extent)?;
+    pass(copy, extent, None, told)
+}
+
+/// The extent that a file is a copy of, as it says itself. Blocks.
+///
+/// # Errors
+/// [`Error::Io`] when nothing can be read. `None` is a file that is no copy.
+pub fn extent_of_copy(copy: &File) -> Result<Option<Extent>, Error> {
+    let mut header = [0; HEADER_LEN];
+    match copy.read_exact_at(&mut header, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(Error::io("reading a copy")(error)),
+    }
+    Ok(Header::decode(&header).map(|header| Extent {
+        id: header.id,
+        place: Place::File,
+        length: header.length,
+    }))
+}
+
+/// A volume that is being made of copies. Blocks, as do all its methods.
+pub struct NewVolume {
+    dir: PathBuf,
+    segment_bytes: u64,
+    /// The segment that was written last; extents come in the order of their places.
+    open: Option<(u64, File)>,
+}
+
+impl NewVolume {
+    /// Begins one in a folder of its own.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn create(dir: &Path, settings: Settings) -> Result<Self, Error> {
+        std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
+        make_folders(dir, FORMAT, &["segments"])?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            segment_bytes: settings.segment_bytes,
+            open: None,
+        })
+    }
+
+    /// Puts an extent at its place.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the file is not a copy of it.
+    pub fn take(&mut self, extent: Extent, copy: &File, told: impl FnMut(u64)) -> Result<(), Error> {
+        check_length(copy, extent)?;
+        let Place::Segment { segment, offset } = extent.place else {
+            let doing = "making a blob's file";
+            let path = file_path_in(&self.dir, extent.id);
+            let to = File::options()
+                .write(true)
+                .create_new(true)
+                .open(path)
+                .map_err(Error::io(doing))?;
+            preallocate(&to, 0, stored_bytes(extent.length)).map_err(Error::io(doing))?;
+            return pass(copy, extent, Some(&to), told);
+        };
+        let needed = offset.saturating_add(stored_bytes(extent.length));
+        let to = self.segment(segment, needed)?;
+        pass(copy, extent, Some(to), told)
+    }
+
+    /// Returns when all of it is on disk.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn finish(self) -> Result<(), Error> {
+        let doing = "flushing the new volume";
+        let dir = File::open(&self.dir).map_err(Error::io(doing))?;
+        rustix::fs::syncfs(&dir).map_err(|error| Error::io(doing)(error.into()))
+    }
+
+    fn segment(&mut self, segment: u64, needed: u64) -> Result<&File, Error> {
+        let doing = "making a segment";
+        if self.open.as_ref().is_none_or(|(open, _)| *open != segment) {
+            let path = self.dir.join("segments").join(format!("{segment:016x}"));
+            let mut options = File::options();
+            let file = options.read(true).write(true).create(true).truncate(false).open(path);
+            self.open = Some((segment, file.map_err(Error::io(doing))?));
+        }
+        let Some((_, file)) = &self.open else {
+            return Err(Error::stopped(doing));
+        };
+        let bytes = file.metadata().map_err(Error::io(doing))?.len();
+        if bytes < needed.max(self.segment_bytes) {
+            let bytes = needed.max(self.segment_bytes).next_multiple_of(ALIGNMENT);
+            preallocate(file, 0, bytes).map_err(Error::io(doing))?;
+        }
+        Ok(file)
+    }
+}
+
+/// Stored bytes, and where in the extent they begin.
+struct Piece {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// Reads a copy from its beginning to its end, and writes it to the place of the extent.
+fn pass(copy: &File, extent: Extent, to: Option<&File>, mut told: impl FnMut(u64)) -> Result<(), Error> {
+    let mut first = 0;
+    loop {
+        let piece = read(copy, 0, extent, first)?;
+        if let Some(to) = to {
+            write(to, base(extent.place), &piece)?;
+        }
+        told(piece.bytes.len() as u64);
+        first += PIECE_BLOCKS;
+        if first * BLOCK_BYTES >= extent.length {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the blocks from `first` on, with the header before the first of all, and checks them.
+fn read(from: &File, base: u64, extent: Extent, first: u64) -> Result<Piece, Error> {
+    let corrupt = |what| Error::Corrupt { what, extent };
+    let end = (first + PIECE_BLOCKS).min(extent.length.div_ceil(BLOCK_BYTES));
+    let header_len = if first == 0 { HEADER_LEN } else { 0 };
+    let at = if first == 0 { 0 } else { block_offset(first) };
+    let bodies = (end * BLOCK_BYTES)
+        .min(extent.length)
+        .saturating_sub(first * BLOCK_BYTES);
+    let bodies = usize::try_from(bodies).map_err(|_| corrupt("length"))?;
+    let mut bytes = vec![0; header_len + bodies + bodies.div_ceil(BLOCK_LEN) * CRC_LEN];
+    from.read_exact_at(&mut bytes, base + at)
+        .map_err(|error| failure(error, extent))?;
+    let (header, blocks) = bytes.split_at(header_len);
+    if first == 0 {
+        let header = <&[u8; HEADER_LEN]>::try_from(header).ok().and_then(Header::decode);
+        if header.is_none_or(|header| header.id != extent.id || header.length != extent.length) {
+            return Err(corrupt("header"));
+        }
+    }
+    for (index, block) in (first..).zip(blocks.chunks(STRIDE_LEN)) {
+        let (body, crc) = block.split_at(block.len().saturating_sub(CRC_LEN));
+        if block_crc(extent.id, index, body)[..] != crc[..] {
+            return Err(corrupt("block checksum"));
+        }
+    }
+    Ok(Piece { at, bytes })
+}
+
+fn write(to: &File, base: u64, piece: &Piece) -> Result<(), Error> {
+    to.write_all_at(&piece.bytes, base + piece.at)
+        .map_err(Error::io("writing a copy"))
+}
+
+fn check_length(copy: &File, extent: Extent) -> Result<(), Error> {
+    let bytes = copy.metadata().map_err(Error::io("looking at a copy"))?.len();
+    if bytes == stored_bytes(extent.length) {
+        Ok(())
+    } else {
+        let what = "a copy of another length";
+        Err(Error::Corrupt { what, extent })
+    }
+}
+
+fn base(place: Place) -> u64 {
+    match place {
+        Place::Segment { offset, .. } => offset,
+        Place::File => 0,
+    }
+}
+
+/// Bytes that should be there and are not are damage; anything else may pass.
+fn failure(error: io::Error, extent: Extent) -> Error {
+    let what = match error.kind() {
+        io::ErrorKind::NotFound => "the file is gone",
+        io::ErrorKind::UnexpectedEof => "the file is too short",
+        _ => return Error::io("reading a blob")(error),
+    };
+    Error::Corrupt { what, extent }
+}

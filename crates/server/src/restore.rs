@@ -1,0 +1,97 @@
+//! `baleen restore`: a store made of a backup.
+
+use crate::backup::{failed, numbers, watched};
+use crate::cli::Place;
+use crate::failure::Failure;
+use crate::folder::MASTER_KEY_FILE;
+use crate::output;
+use crate::serve::runtime;
+use crate::wire::meta_settings;
+use baleen_backup::{Number, Progress, Restore, Restored, restore};
+use baleen_types::format_bytes;
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What to restore, and where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// The folder of backups.
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// Which backup [default: the newest].
+    #[arg(long, value_name = "N")]
+    backup: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    let loaded = arguments.place.load()?;
+    let Some(to) = loaded.config.data.clone() else {
+        return Err(Failure::usage("no folder for the store is named").advise("name a new one with --data DIR"));
+    };
+    let wanted = Restore {
+        from: arguments.from.clone(),
+        number: arguments.backup.map(Number),
+        to: to.clone(),
+        meta: meta_settings(&loaded.config),
+        volume: baleen_blob::Settings::default(),
+    };
+    let progress = Arc::new(Progress::default());
+    let restored = runtime()?.block_on(async {
+        let restoring = restore(wanted, &progress);
+        watched(restoring, &progress).await.map_err(|error| failed(&error))
+    })?;
+    let key = loaded.config.master_key_file.clone();
+    let key = key.unwrap_or_else(|| to.join(MASTER_KEY_FILE));
+    tell(&restored, (&to, &key), json)?;
+    Ok(if restored.manifest.damaged.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn tell(restored: &Restored, (to, key): (&Path, &Path), json: bool) -> Result<(), Failure> {
+    let Restored {
+        number,
+        manifest,
+        extents,
+    } = restored;
+    if json {
+        return output::json(&json!({
+            "folder": to,
+            "backup": number.0,
+            "taken": manifest.taken,
+            "rows": manifest.rows,
+            "extents": extents,
+            "bytes": manifest.extent_bytes,
+            "damaged": manifest.damaged,
+            "masterKeys": manifest.master_keys,
+            "hasMasterKey": manifest.has_master_key,
+        }));
+    }
+    for id in &manifest.damaged {
+        output::line(&format!(
+            "damaged before it was backed up, and not restored: extent {id}"
+        ))?;
+    }
+    output::line(&format!(
+        "{} is the store as it was at {} (backup {number}): {} rows, {extents} extents with {}",
+        to.display(),
+        manifest.taken,
+        manifest.rows,
+        format_bytes(manifest.extent_bytes),
+    ))?;
+    let keys = numbers(&manifest.master_keys);
+    if !manifest.has_master_key && !manifest.master_keys.is_empty() {
+        output::note(&format!(
+            "it needs master key {keys}, which is not in the backup: put the file at {} before you serve it",
+            key.display()
+        ));
+    }
+    Ok(())
+}
