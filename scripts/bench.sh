@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # bench.sh: measures Baleen against its peers, each pair in one run, our side durable. A benchmark, never a test.
 #
-#   scripts/bench.sh [capture] [put] [get] [identity]        default: all four
+#   scripts/bench.sh [NAME..]        default: all; `scripts/bench.sh help` lists them
 #
 # Needs the load tools in $BALEEN_BENCH (a folder with s3load/, capture_compare.sh and peers/; default ../shared/bench)
-# and, for put and get, the peers' servers installed under $PEERS as their start scripts say. What is missing is named and
-# left out; identity needs none. Figures hold for one machine at one time: compare ratios, and look at the load that is printed beside them.
+# and the peers' servers installed under $PEERS as their start scripts say. What is missing is named and left out; identity
+# needs none. Figures hold for one machine at one time: compare ratios, and look at the load that is printed beside them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bench=${BALEEN_BENCH:-../shared/bench}
@@ -13,24 +13,54 @@ export PEERS=${PEERS:-${TMPDIR:-/tmp}/peers}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${BALEEN_CACHE:-$HOME/.cache/baleen}/target}
 seconds=${BENCH_SECONDS:-5}
 rounds=${BENCH_ROUNDS:-3}
-wanted=${*:-capture put get identity}
+list_keys=${BENCH_LIST_KEYS:-100000}
+
+# name | peer | what is put first: size, keys | what is measured
+s3_rows='
+put-4k-16  | s3s-fs      |            | put --size 4k -c 16
+put-4k-64  | s3s-fs      |            | put --size 4k -c 64
+put-64m-4  | s3s-fs      |            | put --size 64m -c 4 --overwrite --keys 8
+get-4k-16  | seaweedfs   | 4k 2000    | get --size 4k -c 16 --keys 2000
+get-64m-4  | seaweedfs   | 64m 4      | get --size 64m -c 4 --keys 4 --verify 16
+head-16    | garage-lmdb | 4k 2000    | head --size 4k -c 16 --keys 2000
+list-1000  | garage-lmdb | 16 LIST    | list --keys LIST --verify 8
+get-null   | nullserver  | 4k 2000    | get --size 4k -c 16 --keys 2000
+'
+others='capture memory identity'
+names=$(awk -F'|' 'NF > 1 { print $1 }' <<<"$s3_rows")
+wanted=${*:-capture $names memory identity}
+if [ "$wanted" = help ]; then echo "bench:" $names "$others"; exit; fi
+
+# Where the peer of a row is installed; `nullserver` is hyper alone, which answers from memory and checks nothing.
+installed() {
+  case $1 in
+    s3s-fs) echo "$PEERS/s3sfs/bin/s3s-fs" ;;
+    seaweedfs) echo "$PEERS/venv/bin/weed" ;;
+    garage-lmdb) echo "$PEERS/garage/bin/garage" ;;
+    nullserver) echo "${load%/*}/nullserver" ;;
+  esac
+}
+
 if [ "$wanted" != identity ]; then
   [ -d "$bench" ] || { echo "bench: no load tools at $bench; set BALEEN_BENCH" >&2; exit 2; }
   bench=$(cd "$bench" && pwd)
-  cargo build --release --package baleen
+  [ -n "${BALEEN_BIN:-}" ] || cargo build --release --package baleen
 fi
-baleen=$CARGO_TARGET_DIR/release/baleen
+baleen=${BALEEN_BIN:-$CARGO_TARGET_DIR/release/baleen}
 work=$(mktemp -d "${BENCH_DIR:-${TMPDIR:-/tmp}}/baleen-bench.XXXXXX")
 pids=()
 finish() {
-  for pid in "${pids[@]:-}"; do [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  for pid in "${pids[@]:-}"; do { [ -n "$pid" ] && kill "$pid" && wait "$pid"; } 2>/dev/null || true; done
   rm -rf "$work"
 }
 trap finish EXIT
 
-s3load() {
-  CARGO_TARGET_DIR=$work/../baleen-bench-s3load cargo build --quiet --release --manifest-path "$bench/s3load/Cargo.toml"
-  echo "$(cd "$work/../baleen-bench-s3load" && pwd)/release/s3load"
+load=
+need_load() {
+  [ -z "$load" ] || return 0
+  local target=$CARGO_TARGET_DIR/bench-s3load
+  CARGO_TARGET_DIR=$target cargo build --quiet --release --manifest-path "$bench/s3load/Cargo.toml"
+  load=$target/release/s3load
 }
 
 field() { sed -n "s/.*\"$1\":[ ]*\"\{0,1\}\([^\",}]*\).*/\1/p" "$2" | head -n 1; }
@@ -56,54 +86,97 @@ T
   "$load" mkbucket --target "$work/baleen.target" >/dev/null
 }
 
-# Starts a peer by its own script, unless it is not installed.
-start_peer() { # name, the file that shows it is installed
-  [ -e "$2" ] || { echo "bench: $1 is not installed under $PEERS; see $bench/peers/$1.sh" >&2; return 1; }
-  "$bench/peers/$1.sh" >&2
+# Starts a peer by its own script, unless it is not installed or runs already. One at a time: the machine is small.
+running=
+start_peer() { # name
+  [ "$running" != "$1" ] || return 0
+  stop_peer
+  [ -e "$(installed "$1")" ] || { echo "bench: $1 is not installed under $PEERS; see $bench/peers/$1.sh" >&2; return 1; }
+  if [ "$1" = nullserver ]; then
+    "$(installed "$1")" --port 3990 --mode hyper --size 4096 >&2 &
+    mkdir -p "$PEERS/run"
+    echo $! >"$PEERS/run/$1.pid"
+    printf 'endpoint=http://127.0.0.1:3990\nbucket=bench\naccess=a\nsecret=b\nregion=us-east-1\nserver_pid=%s\n' $! >"$PEERS/run/$1.target"
+    sleep 0.5
+  else
+    "$bench/peers/${1%-lmdb}.sh" >&2
+    "$load" mkbucket --target "$PEERS/run/$1.target" >/dev/null
+  fi
+  running=$1
   pids+=("$(cat "$PEERS/run/$1.pid")")
-  "$load" mkbucket --target "$PEERS/run/$1.target" >/dev/null
+}
+stop_peer() {
+  [ -z "$running" ] || kill "$(cat "$PEERS/run/$running.pid")" 2>/dev/null || true
+  running=
 }
 
-peak() { awk '/VmHWM/ { printf "%.0f MiB", $2 / 1024 }' "/proc/$1/status"; }
+peak() { awk '/VmHWM/ { printf "%.0f MiB", $2 / 1024 }' "/proc/$(sed -n s/server_pid=//p "$work/baleen.target")/status"; }
+
+# Puts what a row reads, into a store that does not have it yet.
+fill() { # target, size, keys, prefix
+  "$load" fill --target "$1" --size "$2" -c "$([ "$2" = 64m ] && echo 2 || echo 16)" --keys "$3" --prefix "$4" --verify 0 >/dev/null
+}
+
+measure() { # name
+  local peer filled what prefix
+  IFS='|' read -r _ peer filled what < <(grep "^$1 " <<<"$s3_rows")
+  peer=${peer// /} what=${what//LIST/$list_keys} filled=${filled//LIST/$list_keys}
+  prefix="$1-$$/"
+  need_load
+  echo "== $1: $what; a = Baleen (durable), b = $peer; load $(cut -d' ' -f1 /proc/loadavg)"
+  start_baleen
+  start_peer "$peer" || return 0
+  read -r size keys <<<"$filled" || true
+  if [ -n "${size:-}" ]; then
+    fill "$work/baleen.target" "$size" "$keys" "$prefix"
+    [ "$peer" = nullserver ] || fill "$PEERS/run/$peer.target" "$size" "$keys" "$prefix"
+  fi
+  # A null server gives zeroes: what it answers is not looked at.
+  [ "$peer" != nullserver ] || what="$what --verify 0"
+  # shellcheck disable=SC2086  # options
+  "$load" compare $what --duration "$seconds" --rounds "$rounds" --prefix "$prefix" \
+    --a "$work/baleen.target" --b "$PEERS/run/$peer.target"
+  echo "peak memory of Baleen: $(peak)"
+}
+
+# Sixty-four transfers at once, of 1 GiB each: what a server keeps in memory must not grow with them.
+memory() {
+  local size=${BENCH_MEMORY_SIZE:-1g}
+  need_load
+  stop_peer
+  pids+=("$(sed -n s/server_pid=//p "$work/baleen.target" 2>/dev/null || true)")
+  [ ! -e "$work/baleen.target" ] || { kill "${pids[-1]}"; wait "${pids[-1]}" 2>/dev/null || true; rm -rf "$work"/*; }
+  start_baleen
+  echo "== memory: 64 x $size; load $(cut -d' ' -f1 /proc/loadavg); at rest $(peak)"
+  "$load" fill --target "$work/baleen.target" --size "$size" -c 1 --keys 1 --prefix memory/ --verify 0 >/dev/null
+  "$load" get --target "$work/baleen.target" --size "$size" -c 64 --count 64 --warmup 0 --keys 1 --prefix memory/ --verify 0
+  echo "peak memory after 64 GETs: $(peak)"
+  # Into 8 keys, so that 64 GiB of disk are not needed.
+  "$load" put --target "$work/baleen.target" --size "$size" -c 64 --count 64 --warmup 0 --overwrite --keys 8 --prefix memory/ --verify 0
+  echo "peak memory after 64 PUTs: $(peak)"
+}
+
+capture() {
+  echo "== capture, 64 B frames, CPU per packet against tcpdump and dumpcap"
+  [ "$(id -u)" = 0 ] || { echo "bench: capture needs root" >&2; return 0; }
+  "$bench/capture_compare.sh" -s 64 -r "${BENCH_RATES:-300000 1000000}" -t "$seconds" -n "$rounds" tcpdump \
+    "baleen=$baleen capture -q -i {IF} --format pcap {OUT}.pcap"
+}
+
+identity() {
+  echo "== identity, one core: decisions; signature and decision; look-up and decision with few and many users; 200 log-ins at once"
+  for example in policy/decision_cost http/edge_cost iam/many_users iam/login_memory; do
+    echo "-- ${example#*/}"
+    cargo run --quiet --release --package "baleen-${example%/*}" --example "${example#*/}"
+  done
+}
 
 echo "load before: $(cut -d' ' -f1-3 /proc/loadavg), $(nproc) cores"
 for what in $wanted; do
-  case $what in
-    capture)
-      echo "== capture, 64 B frames, CPU per packet against tcpdump and dumpcap"
-      [ "$(id -u)" = 0 ] || { echo "bench: capture needs root" >&2; continue; }
-      "$bench/capture_compare.sh" -s 64 -r "${BENCH_RATES:-300000 1000000}" -t "$seconds" -n "$rounds" tcpdump \
-        "baleen=$baleen capture -q -i {IF} --format pcap {OUT}.pcap"
-      ;;
-    put)
-      echo "== PUT 4 KiB, 16 connections: a = Baleen (durable), b = s3s-fs (not durable)"
-      load=$(s3load)
-      start_baleen
-      start_peer s3s-fs "$PEERS/s3sfs/bin/s3s-fs" || continue
-      "$load" compare put --size 4k -c 16 --duration "$seconds" --rounds "$rounds" --prefix "put-$$/" \
-        --a "$work/baleen.target" --b "$PEERS/run/s3s-fs.target"
-      echo "peak memory of Baleen: $(peak "$(sed -n s/server_pid=//p "$work/baleen.target")")"
-      ;;
-    get)
-      echo "== GET 4 KiB, 16 connections: a = Baleen, b = SeaweedFS"
-      load=$(s3load)
-      start_baleen
-      start_peer seaweedfs "$PEERS/venv/bin/weed" || continue
-      for target in "$work/baleen.target" "$PEERS/run/seaweedfs.target"; do
-        "$load" fill --target "$target" --size 4k -c 16 --keys 2000 --prefix "get-$$/" --verify 0 >/dev/null
-      done
-      "$load" compare get --size 4k -c 16 --duration "$seconds" --rounds "$rounds" --keys 2000 --prefix "get-$$/" \
-        --a "$work/baleen.target" --b "$PEERS/run/seaweedfs.target"
-      echo "peak memory of Baleen: $(peak "$(sed -n s/server_pid=//p "$work/baleen.target")")"
-      ;;
-    identity)
-      echo "== identity, one core: decisions; signature and decision; look-up and decision with few and many users; 200 log-ins at once"
-      for example in policy/decision_cost http/edge_cost iam/many_users iam/login_memory; do
-        echo "-- ${example#*/}"
-        cargo run --quiet --release --package "baleen-${example%/*}" --example "${example#*/}"
-      done
-      ;;
-    *) echo "bench: no measurement named $what; there are capture, put, get, identity" >&2; exit 2 ;;
+  case " $others " in
+    *" $what "*) "$what"; continue ;;
   esac
+  grep -q "^$what " <<<"$s3_rows" || { echo "bench: no measurement named $what; there are" $names "$others" >&2; exit 2; }
+  measure "$what"
 done
 echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"
