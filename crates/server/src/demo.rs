@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     }
     let mut loaded = arguments.settings.load()?;
     adapt(&mut loaded);
-    crate::logs::start(&loaded.config.log);
+    let _log = crate::logs::start(&loaded.config.log);
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         let system = serve::start(&loaded).await?;

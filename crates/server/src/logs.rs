@@ -1,6 +1,11 @@
 //! The log: structured lines on standard error.
 
+mod gathered;
+
+pub(crate) use gathered::Flusher;
+
 use crate::config::{Log, LogFormat};
+use gathered::Gathered;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -12,14 +17,16 @@ const QUIET: &str = "fjall=warn,lsm_tree=warn";
 /// down, with the keys that customers send along to encrypt by. No directive of the operator wins over that.
 const SILENT: &str = "s3s=off";
 
-/// Starts logging for the process. A second start changes nothing.
-pub(crate) fn start(log: &Log) {
+/// Starts logging for the process, for as long as what is returned is kept. A second start changes nothing.
+#[must_use]
+pub(crate) fn start(log: &Log) -> Flusher {
     // The directives were checked with the configuration.
     let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{},{SILENT}", log.level));
+    let (gathered, flusher) = Gathered::start(std::io::stderr());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(gathered);
     let started = match log.format {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
         LogFormat::Text => lines.finish().try_init(),
@@ -27,4 +34,5 @@ pub(crate) fn start(log: &Log) {
     if started.is_err() {
         tracing::debug!("logging was started before");
     }
+    flusher
 }

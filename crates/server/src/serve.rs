@@ -29,7 +29,7 @@ const REQUEST_SECONDS_BOUNDS: [f64; 12] = [
 /// Serves until SIGTERM or SIGINT; a second signal ends it at once.
 pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
     let loaded = settings.load()?;
-    logs::start(&loaded.config.log);
+    let _log = logs::start(&loaded.config.log);
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         let system = start(&loaded).await?;
