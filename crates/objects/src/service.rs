@@ -41,6 +41,7 @@ pub use sweep::Swept;
 
 use self::lifecycle::Compiled;
 use self::regions::Regions;
+use crate::hasher::Gang;
 use crate::keys;
 use crate::records::{BucketId, BucketRecord, VersioningRecord};
 use crate::{ChecksumAlgorithm, ObjectError};
@@ -115,6 +116,7 @@ pub struct Objects {
     usage: Arc<Usage>,
     lifecycles: Compiled,
     regions: Arc<Regions>,
+    gang: Arc<Gang>,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -153,6 +155,7 @@ impl Objects {
             queues: (0..QUEUES).map(|_| Mutex::default()).collect(),
             lifecycles: Compiled::default(),
             regions: Regions::of(regions),
+            gang: Gang::new(),
         })
     }
 

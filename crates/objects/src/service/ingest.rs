@@ -2,7 +2,7 @@
 
 use super::encryption::{BodySealing, Sealing};
 use super::{CHECKSUM_DEFAULT, Objects, OpenBucket};
-use crate::hasher::{Digests, Hasher};
+use crate::hasher::{Digests, Gang, Hasher};
 use crate::limits::PUT_BYTES_MAX;
 use crate::records::PieceAt;
 use crate::{Body, Checksum, ChecksumAlgorithm, Expect, ObjectError};
@@ -11,7 +11,8 @@ use baleen_sealing::blocks::{BlockSealer, sealed_length};
 use baleen_types::PartNumber;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::task::JoinHandle;
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Bytes gathered before they are digested on another thread: MD5 takes 1.6 ms for a MiB, which would hold up every other
 /// request on this one. Bodies shorter than this are digested in place, which costs less than the way there.
@@ -148,7 +149,7 @@ impl Objects {
             }),
         };
         let salt = plan.sealing.as_ref().map(|sealing| sealing.salt);
-        let mut digester = Digester::new(Hasher::new(algorithms));
+        let mut digester = Digester::new(Hasher::new(algorithms), &self.gang);
         let mut sink = self.sink_for(&plan).await?;
         let mut size = 0;
         while let Some(piece) = body.next().await {
@@ -295,18 +296,20 @@ fn check_digests(expect: Expect, digests: &Digests) -> Result<(), ObjectError> {
 struct Digester {
     /// Not here while it works on another thread.
     hasher: Option<Hasher>,
-    running: Option<JoinHandle<Hasher>>,
+    running: Option<oneshot::Receiver<Hasher>>,
     waiting: Vec<Bytes>,
     waiting_bytes: usize,
+    gang: Arc<Gang>,
 }
 
 impl Digester {
-    fn new(hasher: Hasher) -> Self {
+    fn new(hasher: Hasher, gang: &Arc<Gang>) -> Self {
         Self {
             hasher: Some(hasher),
             running: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
+            gang: Arc::clone(gang),
         }
     }
 
@@ -314,15 +317,10 @@ impl Digester {
         self.waiting_bytes += bytes.len();
         self.waiting.push(bytes);
         if self.waiting_bytes >= DIGEST_BATCH_BYTES {
-            let mut hasher = self.hasher().await?;
+            let hasher = self.hasher().await?;
             let batch = std::mem::take(&mut self.waiting);
             self.waiting_bytes = 0;
-            self.running = Some(tokio::task::spawn_blocking(move || {
-                for bytes in batch {
-                    hasher.update(&bytes);
-                }
-                hasher
-            }));
+            self.running = Some(self.gang.digest(hasher, batch));
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! Making one object of parts. Pure: what is stored and what the client lists go in, the object comes out.
 
-use crate::hasher::{digest, join_crcs};
+use crate::hasher::{Md5, digest, join_crcs};
 use crate::limits::{OBJECT_BYTES_MAX, PART_BYTES_MIN};
 use crate::records::{ETagRecord, PartRecord, Piece, UploadRecord};
 use crate::{Checksum, ChecksumAlgorithm, ChecksumKind, CompleteUpload, CompletedPart, ObjectError, StoredChecksum};
 use baleen_types::ETag;
-use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
 
 /// An object made of parts.
@@ -60,11 +59,11 @@ fn etag_of(md5s: impl Iterator<Item = [u8; 16]>) -> ETagRecord {
     let mut all = Md5::new();
     let mut parts = 0;
     for md5 in md5s {
-        all.update(md5);
+        all.update(&md5);
         parts += 1;
     }
     ETagRecord {
-        md5: all.finalize().into(),
+        md5: all.finish(),
         parts: Some(parts),
     }
 }

@@ -3,6 +3,7 @@ use crate::UploadPath;
 use crate::WriteCondition;
 use crate::records::{ChecksumRecord, EncryptionRecord, HeadersRecord, LockRecord, PieceAt};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, PartNumber, UploadId};
+use md5::Digest as _;
 use std::fmt::Write as _;
 
 const SMALL: u64 = PART_BYTES_MIN - 1;
@@ -167,7 +168,7 @@ fn tags_and_checksums_of_the_whole() {
     let parts = [(1, PART_BYTES_MIN), (2, 1)];
     let mut md5s = vec![1; 16];
     md5s.extend([2; 16]);
-    let etag = ETag::from_parts(Md5::digest(&md5s).into(), 2);
+    let etag = ETag::from_parts(md5::Md5::digest(&md5s).into(), 2);
     for algorithm in ChecksumAlgorithm::ALL {
         for kind in [ChecksumKind::Composite, ChecksumKind::FullObject] {
             if !algorithm.allows(kind) {
