@@ -47,7 +47,21 @@ pub(crate) struct GroupSync {
 #[derive(Debug, Default)]
 struct State {
     running: bool,
-    waiting: Vec<oneshot::Sender<Result<(), Arc<io::Error>>>>,
+    waiting: Vec<oneshot::Sender<Result<(), Failed>>>,
+    /// What the first flush of a file that failed said. The kernel says so once, whoever's bytes they were, and then takes the pages
+    /// for clean: a later flush would say that all is well, and it is not.
+    failed: Option<Failed>,
+}
+
+/// Why a flush failed, for all who waited.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed(Arc<io::Error>);
+
+impl Failed {
+    /// A copy of its kind and text.
+    pub(crate) fn into_error(self, doing: &'static str) -> Error {
+        Error::io(doing)(io::Error::new(self.0.kind(), self.0.to_string()))
+    }
 }
 
 impl GroupSync {
@@ -76,24 +90,36 @@ impl GroupSync {
         }
         match receiver.await {
             Ok(Ok(())) => Ok(()),
-            // The cause is shared by all who waited, so each gets a copy of its kind and text.
-            Ok(Err(error)) => Err(Error::io(doing)(io::Error::new(error.kind(), error.to_string()))),
+            Ok(Err(failed)) => Err(failed.into_error(doing)),
             Err(_) => Err(Error::stopped(doing)),
+        }
+    }
+
+    /// Takes note of a flush that failed here or elsewhere: of a file, all later ones fail. The names in a folder are not lost by it,
+    /// and may be flushed again.
+    pub(crate) fn fail(&self, error: io::Error) -> Failed {
+        let failed = Failed(Arc::new(error));
+        match self.target {
+            Target::File(_) => self.state.lock().failed.get_or_insert(failed).clone(),
+            Target::Folder(_) => failed,
         }
     }
 
     /// Flushes until nobody waits.
     fn run(&self) {
         loop {
-            let waiting = {
+            let (waiting, failed) = {
                 let mut state = self.state.lock();
                 if state.waiting.is_empty() {
                     state.running = false;
                     return;
                 }
-                std::mem::take(&mut state.waiting)
+                (std::mem::take(&mut state.waiting), state.failed.clone())
             };
-            let outcome = self.target.flush().map_err(Arc::new);
+            let outcome = match failed {
+                Some(failed) => Err(failed),
+                None => self.target.flush().map_err(|error| self.fail(error)),
+            };
             for sender in waiting {
                 // Who went away meanwhile does not want to know.
                 let _ = sender.send(outcome.clone());
@@ -113,6 +139,28 @@ mod tests {
         let sync = GroupSync::new(Target::File(Arc::new(File::create(&path).unwrap())));
         sync.flush().await.unwrap();
         std::fs::remove_file(path).unwrap();
+        assert!(sync.flush().await.is_err());
+    }
+
+    /// One writer is told that the file could not be flushed; another, whose bytes may be lost by it, must not be told that they
+    /// are there. A file without a name cannot be flushed; with one it can.
+    #[tokio::test]
+    async fn a_failed_flush_of_a_file_is_not_forgotten() {
+        use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let file = openat(
+            CWD,
+            folder.path(),
+            OFlags::TMPFILE | OFlags::WRONLY,
+            Mode::RUSR | Mode::WUSR,
+        )
+        .unwrap();
+        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let sync = GroupSync::new(Target::File(Arc::new(File::from(file))));
+        assert!(sync.flush().await.is_err());
+        linkat(CWD, unnamed, CWD, folder.path().join("file"), AtFlags::SYMLINK_FOLLOW).unwrap();
+        sync.target.flush().unwrap();
         assert!(sync.flush().await.is_err());
     }
 
