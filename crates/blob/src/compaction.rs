@@ -125,9 +125,11 @@ impl Blobs {
         let mut among = self.segments();
         loop {
             // One segment at a time, so that writers who need room do not wait long.
-            let _growing = self.shared.segments.growth.lock().await;
+            // The lock goes with the work, which does not end with who waits for it.
+            let growing = Arc::clone(&self.shared.segments.growth).lock_owned().await;
             let shared = Arc::clone(&self.shared);
             let one = move || {
+                let _growing = growing;
                 let bytes = shared.segments.give_back(keep, &mut among)?;
                 Ok((bytes, among))
             };

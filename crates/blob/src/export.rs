@@ -28,6 +28,11 @@ impl Blobs {
         Hold::new(Arc::clone(&self.shared))
     }
 
+    /// Whether somebody holds everything, so that nothing becomes free.
+    pub fn is_held(&self) -> bool {
+        self.shared.holds.is_held()
+    }
+
     /// Writes an extent as it is stored to a file, from its beginning on. The file is not flushed. The caller keeps the extent
     /// from being freed.
     ///

@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// One open segment.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Segments {
     open: Mutex<LruCache<u64, Arc<Segment>>>,
     state: Mutex<State>,
     /// Held while a segment is made, so that a crowd which finds no space makes one segment and not one each.
-    pub(crate) growth: tokio::sync::Mutex<()>,
+    pub(crate) growth: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Segments {
             segment_bytes: settings.segment_bytes,
             open: Mutex::new(LruCache::new(capacity)),
             state: Mutex::new(state),
-            growth: tokio::sync::Mutex::default(),
+            growth: Arc::default(),
         })
     }
 
@@ -87,7 +87,7 @@ impl Segments {
 
     /// Takes space back from the file system for a blob of `length` bytes, where it was given back in the middle of segments:
     /// all that one of them lacks, or as much as the blob needs if there is not more. False if no such range is long enough.
-    /// `check` says whether there is so much. Blocks; the caller holds [`Segments::growth`].
+    /// `check` says whether there is so much. Blocks; the caller holds [`Segments::growth`] until it returns.
     pub(crate) fn refill(&self, length: u64, check: impl Fn(u64) -> Result<(), Error>) -> Result<bool, Error> {
         let doing = "taking space back for a segment";
         let bytes = allocated_bytes(length);
@@ -100,9 +100,12 @@ impl Segments {
         };
         let segment = self.handle(range.segment).map_err(Error::io(doing))?;
         let take = |offset, bytes| {
-            preallocate(&segment.file, offset, bytes)
-                .and_then(|()| segment.file.sync_all())
-                .map_err(Error::io(doing))
+            preallocate(&segment.file, offset, bytes).map_err(Error::io(doing))?;
+            // It may tell of what others have written there, and tells it once.
+            segment.file.sync_all().map_err(|error| {
+                self.retire(range.segment);
+                segment.sync.fail(error).into_error(doing)
+            })
         };
         match check(sums.hollow).and_then(|()| take(0, sums.bytes)) {
             Ok(()) => drop(self.state.lock().space.turn(range.segment, false)),
@@ -273,7 +276,7 @@ impl Segments {
         let handle = self.handle(segment).map_err(Error::io(doing))?;
         let file = handle.file.metadata().map_err(Error::io(doing))?;
         let bytes = file.len();
-        // Which of its ranges the file system has is nowhere written; to take back what we have costs nothing.
+        // Which of its ranges the file system has is nowhere written.
         let has_holes = file.blocks() * 512 < bytes;
         let mut state = self.state.lock();
         let Some(released) = state.not_adopted.remove(&segment) else {
@@ -292,6 +295,14 @@ impl Segments {
                 segment,
                 "the metadata names ranges that overlap or lie outside; the segment is only read"
             );
+        } else if has_holes {
+            // Then nothing of it is left that nobody can write and that takes room nevertheless.
+            for range in state.space.free_of(segment) {
+                if let Err(error) = punch(&handle.file, range.offset, range.bytes) {
+                    warn!(segment, %error, "free space of a segment could not be given back");
+                    break;
+                }
+            }
         }
         drop(state);
         Ok(self.release(&[]))

@@ -277,6 +277,12 @@ impl Space {
         self.segments.keys().copied().collect()
     }
 
+    /// The free ranges of a segment.
+    pub(crate) fn free_of(&self, segment: u64) -> Vec<Range> {
+        let range = |(offset, Free { bytes, .. })| Range { segment, offset, bytes };
+        self.ranges(segment).into_iter().map(range).collect()
+    }
+
     /// How full a segment is.
     pub(crate) fn of(&self, segment: u64) -> Sums {
         self.segments

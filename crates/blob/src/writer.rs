@@ -240,22 +240,24 @@ async fn in_segment(shared: &Arc<Shared>, id: BlobId, length: u64) -> Result<Beg
 }
 
 /// Takes space back, or makes segments, until there is room. Others may take the room first, so it is tried more than once.
+///
+/// The lock goes with the work, which does not end with who waits for it: if it were free meanwhile, space could be given to
+/// the file system that is taken back here, and handed out.
 async fn allocate_by_growing(shared: &Arc<Shared>, length: u64) -> Result<Place, Error> {
     loop {
-        let _growing = shared.segments.growth.lock().await;
+        let growing = Arc::clone(&shared.segments.growth).lock_owned().await;
         if let Some(place) = shared.segments.allocate(length) {
             return Ok(place);
         }
         let this = Arc::clone(shared);
-        shared
-            .run(move || {
-                if this.segments.refill(length, |bytes| this.check_space(bytes))? {
-                    return Ok(());
-                }
+        let grow = move || {
+            if !this.segments.refill(length, |bytes| this.check_space(bytes))? {
                 this.check_space(this.settings.segment_bytes)?;
-                this.segments.grow()
-            })
-            .await?;
+                this.segments.grow()?;
+            }
+            Ok(growing)
+        };
+        let _growing = shared.run(grow).await?;
         // Before anybody gives it back again.
         if let Some(place) = shared.segments.allocate(length) {
             return Ok(place);
@@ -290,3 +292,6 @@ async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> R
     let sync = GroupSync::new(Target::File(Arc::clone(&file)));
     Ok((reservation, file, sync))
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,23 @@ async fn sparse_segment(store: &Store, kept: &str) {
     }
 }
 
+/// While everything is held for a backup nothing becomes free: moving would take room on a disk that may have none.
+#[tokio::test]
+async fn nothing_is_moved_while_everything_is_held() {
+    for is_held in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = model(dir.path()).with_bucket().await;
+        for n in 0..24 {
+            store.put(&n.to_string(), &pattern(LENGTH, n)).await.unwrap();
+        }
+        for n in (0..24).filter(|n| n % 8 > 0) {
+            store.objects.delete(&at(&n.to_string())).await.unwrap();
+        }
+        let _hold = is_held.then(|| store.blobs.hold());
+        assert_eq!(compact(&store).await.moved > 0, !is_held);
+    }
+}
+
 #[tokio::test]
 async fn what_lives_in_sparse_segments_is_moved_whatever_it_is() {
     let dir = tempfile::tempdir().unwrap();

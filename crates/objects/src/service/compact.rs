@@ -83,6 +83,10 @@ impl Objects {
             if waste <= live / 100 * u64::from(compact.free_percent_max) {
                 return Ok(());
             }
+            // While the store is backed up nothing becomes free, and moving takes more space instead of less.
+            if self.blobs.is_held() {
+                return Ok(());
+            }
             let draining = self.blobs.drain((live / WALKS).max(MOVED_IN_WALK_MIN), &among);
             if draining.segments().is_empty() {
                 return Ok(());
