@@ -139,9 +139,10 @@ measure() { # name
   echo "peak memory of Baleen: $(peak)"
 }
 
-# Sixty-four transfers at once, of 1 GiB each: what a server keeps in memory must not grow with them.
+# Sixty-four transfers at once, of 1 GiB each: what a server keeps in memory must not grow with them. Uploads are on the disk
+# all at one time, so that BENCH_MEMORY_PUT makes them smaller where there is no room for 64 GiB.
 memory() {
-  local size=${BENCH_MEMORY_SIZE:-1g}
+  local size=${BENCH_MEMORY_SIZE:-1g} put=${BENCH_MEMORY_PUT:-${BENCH_MEMORY_SIZE:-1g}}
   need_load
   stop_peer
   pids+=("$(sed -n s/server_pid=//p "$work/baleen.target" 2>/dev/null || true)")
@@ -151,9 +152,8 @@ memory() {
   "$load" fill --target "$work/baleen.target" --size "$size" -c 1 --keys 1 --prefix memory/ --verify 0 >/dev/null
   "$load" get --target "$work/baleen.target" --size "$size" -c 64 --count 64 --warmup 0 --keys 1 --prefix memory/ --verify 0
   echo "peak memory after 64 GETs: $(peak)"
-  # Into 8 keys, so that 64 GiB of disk are not needed.
-  "$load" put --target "$work/baleen.target" --size "$size" -c 64 --count 64 --warmup 0 --overwrite --keys 8 --prefix memory/ --verify 0
-  echo "peak memory after 64 PUTs: $(peak)"
+  "$load" put --target "$work/baleen.target" --size "$put" -c 64 --count 64 --warmup 0 --overwrite --keys 4 --prefix memory/ --verify 0
+  echo "peak memory after 64 PUTs of $put: $(peak)"
 }
 
 capture() {
