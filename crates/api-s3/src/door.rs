@@ -125,7 +125,7 @@ impl S3Door {
     /// to be nobody has looked at.
     fn refused_at(&self, head: &Head) -> Option<About> {
         let bucket = self.domains.bucket_of(head)?;
-        let owner = self.services.logs.queue.known(&bucket)?;
+        let source = self.services.logs.queue.known(&bucket)?;
         let path = head.uri.path().strip_prefix('/').unwrap_or_default();
         let key = match self.domains.bucket_of_host(head) {
             Some(_) => path,
@@ -133,8 +133,7 @@ impl S3Door {
         };
         let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
         Some(About {
-            bucket,
-            owner,
+            source,
             operation: "unknown",
             key: (!key.is_empty()).then(|| key.into_owned()),
         })

@@ -21,6 +21,12 @@ pub const LOG_BYTES_WAITING_MAX: usize = 32 << 20;
 /// So many of them are delivered without waiting for the time.
 pub const LOG_BYTES_WAKING: usize = 4 << 20;
 
+/// Of them, what the edge refused at one bucket, between two deliveries: what strangers can make an owner store.
+pub const LOG_BYTES_REFUSED_MAX: usize = 1 << 20;
+
+/// What a line tells of a key, an address, a referer or an agent that the edge refused, before it is encoded.
+pub const LOG_REFUSED_TEXT_BYTES_MAX: usize = 1 << 10;
+
 /// Compiled policies of buckets that are kept: of the longest that there may be, each a few hundred KiB at worst, so that all
 /// stay within tens of MiB.
 pub const COMPILED_POLICIES_MAX: usize = 256;

@@ -11,4 +11,5 @@ mod record;
 
 pub use delivery::Undelivered;
 pub(crate) use delivery::{Logs, Undeliverable};
+pub(crate) use queue::Source;
 pub(crate) use record::{About, Heard, Logged};

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use baleen_http::{Deed, Verdict};
 use baleen_objects::Bucket;
-use baleen_types::{AccountId, BucketName};
+use baleen_types::AccountId;
 use s3s::path::S3Path;
 
 use crate::fault::Fault;
-use crate::logging::About;
+use crate::logging::{About, Source};
 use crate::ops::Row;
 
 /// Where [`crate::access::Access`] leaves what it has found of a request. An extension of the request.
@@ -22,7 +22,7 @@ struct Told {
     resource: OnceLock<String>,
     statement: OnceLock<String>,
     account: OnceLock<AccountId>,
-    logged: OnceLock<(BucketName, AccountId)>,
+    logged: OnceLock<Source>,
     key: OnceLock<String>,
     denied: AtomicBool,
     admitted: AtomicBool,
@@ -69,15 +69,13 @@ impl RoutedTo {
     /// The bucket keeps a log of its requests.
     pub(crate) fn is_logged(&self, bucket: &Bucket) {
         // Set once: a request goes to one bucket.
-        let _ = self.0.logged.set((bucket.name.clone(), bucket.owner));
+        let _ = self.0.logged.set(Source::of(bucket));
     }
 
     /// What the bucket's log is told, if it keeps one.
     pub(crate) fn logged(&self) -> Option<About> {
-        let (bucket, owner) = self.0.logged.get()?.clone();
         Some(About {
-            bucket,
-            owner,
+            source: self.0.logged.get()?.clone(),
             operation: self.name()?,
             key: self.0.key.get().cloned(),
         })

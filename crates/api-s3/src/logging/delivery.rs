@@ -11,7 +11,7 @@ use baleen_objects::{
 use baleen_policy::{Action, Context, Principal, Resource};
 use baleen_types::{AccountId, Acl, BucketName, ObjectKey, ObjectPath, Timestamp};
 
-use super::queue::{LogQueue, left_out};
+use super::queue::{LogQueue, Source, left_out};
 use crate::asker::Asker;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -94,32 +94,39 @@ impl Logs {
     /// The first that was not delivered; the others were all the same.
     pub(crate) async fn deliver(&self, services: &Services) -> Result<(), Undelivered> {
         let mut first = None;
-        for (bucket, lines) in self.queue.take() {
-            let Err(why) = self.deliver_one(services, &bucket, &lines).await else {
+        for (source, lines) in self.queue.take() {
+            let Err(why) = self.deliver_one(services, &source, &lines.text).await else {
                 continue;
             };
             if matches!(why, Undeliverable::NotNow(_)) {
-                self.queue.give_back(&bucket, &lines);
+                self.queue.give_back(&source, &lines);
             } else {
-                left_out(&lines);
+                left_out(&lines.text);
             }
-            let failed = Undelivered { bucket, why };
+            let failed = Undelivered {
+                bucket: source.name,
+                why,
+            };
             tracing::warn!(%failed, "a bucket's log");
             first.get_or_insert(failed);
         }
         first.map_or(Ok(()), Err)
     }
 
-    async fn deliver_one(&self, services: &Services, bucket: &BucketName, lines: &str) -> Result<(), Undeliverable> {
-        let source = match services.objects.head_bucket(bucket).await {
-            Err(ObjectError::NoSuchBucket(_)) => {
-                self.queue.forget(bucket);
-                return Ok(());
-            }
-            source => source?,
+    async fn deliver_one(&self, services: &Services, source: &Source, lines: &str) -> Result<(), Undeliverable> {
+        let is_there = match services.objects.head_bucket(&source.name).await {
+            Err(ObjectError::NoSuchBucket(_)) => false,
+            // Another that has its name now is nobody to tell of it.
+            bucket => Source::of(&bucket?) == *source,
         };
-        let Some(logging) = services.objects.setting::<BucketLogging>(bucket).await? else {
-            self.queue.forget(bucket);
+        // Of one that takes the name from here on, the target is not the owner's.
+        let logging = if is_there {
+            services.objects.setting::<BucketLogging>(&source.name).await?
+        } else {
+            None
+        };
+        let Some(logging) = logging else {
+            self.queue.forget(source);
             return Ok(());
         };
         let at = self.place(&logging, services.clock.now())?;

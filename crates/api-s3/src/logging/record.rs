@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use baleen_http::{Ended, Response, SignaturePlace, SignatureVersion, Signed, Witness};
 use baleen_policy::{Credential, Origin, Principal};
-use baleen_types::{AccountId, BucketName, Timestamp};
+use baleen_signing::encode_path;
+use baleen_types::Timestamp;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use super::queue::LogQueue;
+use super::queue::{LogQueue, Source};
 use crate::circumstances::parameter;
+use crate::limits::LOG_REFUSED_TEXT_BYTES_MAX;
 use crate::xml::{ErrorCode, RequestIdText};
 
 /// What is noted of a request before it is served.
@@ -56,8 +58,7 @@ fn key_of(principal: &Principal) -> Option<String> {
 /// A request to a bucket that logs: all that is known of it but its end.
 pub(crate) struct Logged {
     queue: Arc<LogQueue>,
-    bucket: BucketName,
-    owner: AccountId,
+    source: Source,
     operation: &'static str,
     key: Option<String>,
     heard: Heard,
@@ -70,8 +71,7 @@ pub(crate) struct Logged {
 
 /// What a request was about.
 pub(crate) struct About {
-    pub(crate) bucket: BucketName,
-    pub(crate) owner: AccountId,
+    pub(crate) source: Source,
     pub(crate) operation: &'static str,
     pub(crate) key: Option<String>,
 }
@@ -95,8 +95,7 @@ impl Logged {
                 0
             },
             error: response.extensions().get().map(|ErrorCode(code)| code.clone()),
-            bucket: about.bucket,
-            owner: about.owner,
+            source: about.source,
             operation: about.operation,
             key: about.key,
             heard,
@@ -131,8 +130,8 @@ impl Logged {
             SignaturePlace::Form => "-",
         });
         let fields = [
-            self.owner.to_string(),
-            self.bucket.to_string(),
+            self.source.owner.to_string(),
+            self.source.name.to_string(),
             time(ended.at),
             quoted(&remote(&ended.origin)),
             quoted(heard.requester.as_deref().unwrap_or("-")),
@@ -142,18 +141,21 @@ impl Logged {
                 &self
                     .key
                     .as_deref()
-                    .map_or_else(|| "-".to_owned(), baleen_signing::encode_path),
+                    .map_or_else(|| "-".to_owned(), |key| encode_path(self.cut(key))),
             ),
-            quoted(&without_secrets(&heard.uri)),
+            quoted(self.cut(&without_secrets(&heard.uri))),
             quoted(ended.status.as_str()),
             quoted(self.error.as_deref().unwrap_or("-")),
             count(sent),
             count(self.object_bytes),
             ended.until_end.as_millis().to_string(),
             ended.until_head.as_millis().to_string(),
-            quoted(&header(heard.referer.as_ref())),
-            quoted(&header(heard.user_agent.as_ref())),
-            self.version.clone().unwrap_or_else(|| quoted("-")),
+            quoted(self.cut(&header(heard.referer.as_ref()))),
+            quoted(self.cut(&header(heard.user_agent.as_ref()))),
+            // Not in quotes, and asked for by anybody.
+            self.version
+                .as_deref()
+                .map_or_else(|| quoted("-"), |version| encode_path(self.cut(version))),
             "-".to_owned(),
             signature.to_owned(),
             if ended.origin.is_secure { "SSL" } else { "-" }.to_owned(),
@@ -165,16 +167,25 @@ impl Logged {
         line.push('\n');
         line
     }
+
+    /// What is told of a text: of what nobody was believed to send, the beginning.
+    fn cut<'t>(&self, text: &'t str) -> &'t str {
+        if self.is_refused {
+            &text[..text.floor_char_boundary(LOG_REFUSED_TEXT_BYTES_MAX)]
+        } else {
+            text
+        }
+    }
 }
 
 impl Witness for Logged {
     fn ended(&self, ended: &Ended) {
         let line = self.line(ended);
         if self.is_refused {
-            self.queue.push_refused(&self.bucket, &line);
+            self.queue.push_refused(&self.source, &line);
         } else {
-            self.queue.know(&self.bucket, self.owner);
-            self.queue.push(&self.bucket, &line);
+            self.queue.know(&self.source);
+            self.queue.push(&self.source, &line);
         }
     }
 }

@@ -271,6 +271,75 @@ async fn what_the_edge_refuses_leaves_a_line() {
     assert!(logs(&server).await.iter().all(|(_, text)| text.lines().count() <= 5));
 }
 
+/// Lines are of a bucket and not of a name: who makes a bucket of that name later learns nothing of what was asked before.
+#[tokio::test]
+async fn who_makes_a_bucket_of_the_same_name_gets_no_lines_of_the_old_one() {
+    for (name, who) in [("another account", STRANGER), ("the same account", OWNER)] {
+        let server = logging().await;
+        let wrong = Signer {
+            secret: "another",
+            ..OWNER
+        };
+        server.ok(put(&key("old-1")).body("data")).await;
+        server.send_as(wrong, get(&key("old-2"))).await;
+        server.ok(delete(&key("old-1"))).await;
+        server.ok(delete("/bucket")).await;
+        server.send_as(wrong, get(&key("old-3"))).await;
+        server.ok(delete("/logs")).await;
+        server.clock.advance(Duration::from_secs(1));
+        for ask in [
+            put("/bucket"),
+            put("/logs"),
+            put("/bucket?logging").body(configuration("logs", "", who.access_key_id)),
+        ] {
+            let answer = server.send_as(who, ask).await;
+            assert!(answer.status.is_success(), "{name}: {answer:?}");
+        }
+        // Refused before the new bucket has logged anything: nobody's.
+        server.send_as(wrong, get(&key("old-4"))).await;
+        server.send_as(who, get(&key("new-1"))).await;
+        server.send_as(wrong, get(&key("new-2"))).await;
+        server.door.deliver_logs().await.unwrap();
+        let all = logs(&server).await;
+        let text: String = all.iter().map(|(_, text)| text.as_str()).collect();
+        assert!(!text.contains("old-"), "{name}: {text}");
+        assert!(text.contains("new-1") && text.contains("new-2"), "{name}: {text}");
+        let owner = |line: &str| line.split(' ').next().map(str::to_owned);
+        let owners: Vec<_> = text.lines().map(owner).collect();
+        assert!(owners.windows(2).all(|two| two[0] == two[1]), "{name}: {text}");
+    }
+}
+
+/// What nobody was believed to send costs who owns the bucket little, however long it is.
+#[tokio::test]
+async fn of_what_the_edge_refuses_a_line_is_short() {
+    let server = logging().await;
+    let wrong = Signer {
+        secret: "another",
+        ..OWNER
+    };
+    server.ok(put(&key("k")).body("data")).await;
+    let long = "l".repeat(7 << 10);
+    let ask = |name: &str, query: &str| {
+        get(&format!("{}?{query}", key(name)))
+            .header("referer", &long)
+            .header("user-agent", &long)
+    };
+    server.send_as(wrong, ask(&long, &format!("versionId={long}"))).await;
+    server.send_as(OWNER, ask("k", "versionId=null%0Aforged%20line")).await;
+    server.door.deliver_logs().await.unwrap();
+    let all = logs(&server).await;
+    let lines: Vec<_> = all[0].1.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(
+        lines[1].contains("s3:unknown") && lines[1].len() < 6 << 10,
+        "{}",
+        lines[1].len()
+    );
+    // Of who was believed all is told.
+    assert!(lines[2].len() > 2 * long.len() && !lines[2].contains("forged line"));
+}
+
 #[tokio::test]
 async fn a_log_goes_by_the_rights_of_the_key_as_they_are_then() {
     let server = logging().await;

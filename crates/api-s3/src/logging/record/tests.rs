@@ -1,6 +1,6 @@
 use super::*;
 use baleen_http::ResponseBody;
-use baleen_types::RequestId;
+use baleen_types::{AccountId, BucketName, RequestId};
 use http::StatusCode;
 use std::time::Duration;
 
@@ -34,8 +34,11 @@ fn line(
 
 fn about(operation: &'static str, key: Option<&str>) -> About {
     About {
-        bucket: BucketName::parse("testlog").unwrap(),
-        owner: AccountId::parse("100000000001").unwrap(),
+        source: Source {
+            name: BucketName::parse("testlog").unwrap(),
+            owner: AccountId::parse("100000000001").unwrap(),
+            created: Timestamp::from_secs(1),
+        },
         operation,
         key: key.map(str::to_owned),
     }
