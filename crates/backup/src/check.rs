@@ -3,9 +3,10 @@
 use crate::make::Progress;
 use crate::records::RowReader;
 use crate::{BackupFolder, Error};
-use baleen_blob::{check_copy, extent_of_copy};
+use baleen_blob::{BlobId, check_copy, extent_of_copy};
 use std::collections::HashSet;
 use std::fs::File;
+use std::path::Path;
 
 /// What was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,23 +31,12 @@ pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Erro
     let mut checked = Checked::default();
     // Each extent for itself, since backups share them.
     folder.each_file(|id, path| {
-        let file = File::open(path).map_err(Error::io("opening", path))?;
         checked.extents += 1;
-        let whole = match extent_of_copy(&file)? {
-            Some(extent) if extent.id == id => check_copy(&file, extent, |bytes| {
-                checked.bytes += bytes;
-                progress.add(bytes);
-            }),
-            _ => {
-                checked.damaged.push(format!("extent {id}: it has no header"));
-                return Ok(());
-            }
-        };
-        tell(
-            &mut checked.damaged,
-            &format!("extent {id}"),
-            whole.map_err(Error::from),
-        )
+        let whole = extent(id, path, |bytes| {
+            checked.bytes += bytes;
+            progress.add(bytes);
+        });
+        tell(&mut checked.damaged, &format!("extent {id}"), whole)
     })?;
     for number in folder.backups()? {
         checked.backups += 1;
@@ -73,8 +63,7 @@ pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Erro
         });
         // Rows that cannot be read were told.
         if let Err(error) = there
-            && !matches!(error, Error::Damaged(_) | Error::Objects(_))
-            && !is_gone(&error)
+            && !error.is_damage()
         {
             return Err(error);
         }
@@ -98,26 +87,22 @@ fn rows(
     Ok(count)
 }
 
-/// Tells of damage; what else went wrong ends the look.
-fn tell(damaged: &mut Vec<String>, of: &str, found: Result<(), Error>) -> Result<(), Error> {
-    match found {
-        Ok(()) => Ok(()),
-        Err(error @ (Error::Damaged(_) | Error::Objects(_) | Error::NotBackups(_))) => {
-            damaged.push(format!("{of}: {error}"));
-            Ok(())
-        }
-        Err(Error::Blob(error @ baleen_blob::Error::Corrupt { .. })) => {
-            damaged.push(format!("{of}: {error}"));
-            Ok(())
-        }
-        Err(error) if is_gone(&error) => {
-            damaged.push(format!("{of}: {error}"));
-            Ok(())
-        }
-        Err(error) => Err(error),
+/// Whether a file is a copy of the extent of which it has the name.
+fn extent(id: BlobId, path: &Path, told: impl FnMut(u64)) -> Result<(), Error> {
+    let file = File::open(path).map_err(Error::io("opening", path))?;
+    match extent_of_copy(&file)? {
+        Some(extent) if extent.id == id => Ok(check_copy(&file, extent, told)?),
+        _ => Err(Error::Damaged("it has no header".to_owned())),
     }
 }
 
-fn is_gone(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+/// Tells of damage; what else went wrong ends the look.
+fn tell(damaged: &mut Vec<String>, of: &str, found: Result<(), Error>) -> Result<(), Error> {
+    match found {
+        Err(error) if error.is_damage() => {
+            damaged.push(format!("{of}: {}", error.words()));
+            Ok(())
+        }
+        found => found,
+    }
 }

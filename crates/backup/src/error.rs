@@ -1,6 +1,7 @@
 //! What can go wrong with a backup.
 
 use baleen_types::{Classify, FaultKind};
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,36 @@ impl Error {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }
     }
+
+    /// Whether something is not what was written. A file that cannot be read is as bad as one with other bytes: who looks goes
+    /// on, and names both.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_)
+            | Self::Objects(_)
+            | Self::NotBackups(_)
+            | Self::Blob(baleen_blob::Error::Corrupt { .. }) => true,
+            Self::Io { source, .. } | Self::Blob(baleen_blob::Error::Io { source, .. }) => !lacks(source),
+            _ => false,
+        }
+    }
+
+    /// The error with its causes.
+    pub fn words(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text = format!("{text}: {inner}");
+            cause = inner.source();
+        }
+        text
+    }
+}
+
+/// Whether it is this process that lacks something, or stops, and the file may be whole.
+fn lacks(error: &io::Error) -> bool {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    error.kind() == io::ErrorKind::Other || error.raw_os_error().is_some_and(|code| lacks.contains(&code))
 }
 
 impl Classify for Error {

@@ -317,6 +317,41 @@ async fn a_damaged_store() {
     assert_eq!(found.damages, 1, "{found:?}");
 }
 
+/// What the file system cannot read, which a folder in the place of a file is as well, is damage of one extent, and ends
+/// neither a backup nor a look.
+#[tokio::test]
+async fn what_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("store");
+    let store = open(&place, 1).await.with_bucket().await;
+    store.put("whole", &pattern(400_000, 1), Encrypt::AsBucket).await;
+    store.put("unread", &pattern(500_000, 2), Encrypt::AsBucket).await;
+    let backups = dir.path().join("backups");
+    assert_eq!(make(&store, &backups).await.unwrap().copied, 2);
+    let fails_to_read = |of: &Path| {
+        let mut all = Vec::new();
+        files(of, &mut all);
+        let path = all
+            .iter()
+            .find(|path| path.metadata().unwrap().len() > 500_000)
+            .unwrap()
+            .clone();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    let id = fails_to_read(&backups.join("extents"));
+    let folder = BackupFolder::open(&backups).unwrap();
+    let checked = check(&folder, &Progress::default()).unwrap();
+    assert!(checked.damaged.iter().all(|damage| damage.contains(&id)), "{checked:?}");
+    assert!(!checked.damaged.is_empty() && checked.extents == 2, "{checked:?}");
+    drop(folder);
+    fails_to_read(&place.join("blobs/files"));
+    let other = dir.path().join("other");
+    let made = make(&store, &other).await.unwrap();
+    assert_eq!((made.manifest.damaged, made.copied), (vec![id], 1));
+}
+
 #[tokio::test]
 async fn the_oldest_go() {
     let dir = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use crate::format::{
 use crate::segments::preallocate;
 use crate::volume::{FORMAT, file_path_in, make_folders};
 use crate::{Blobs, Error, Extent, Hold, Place, Settings};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -216,7 +217,7 @@ fn write(to: &File, base: u64, piece: &Piece) -> Result<(), Error> {
 }
 
 fn check_length(copy: &File, extent: Extent) -> Result<(), Error> {
-    let bytes = copy.metadata().map_err(Error::io("looking at a copy"))?.len();
+    let bytes = copy.metadata().map_err(|error| failure(error, extent))?.len();
     if bytes == stored_bytes(extent.length) {
         Ok(())
     } else {
@@ -232,12 +233,17 @@ fn base(place: Place) -> u64 {
     }
 }
 
-/// Bytes that should be there and are not are damage; anything else may pass.
+/// What cannot be read is damage, whatever the file system says of it: a sector that is gone must not stand in the way of all
+/// others. Only what this process lacks itself may pass.
 fn failure(error: io::Error, extent: Extent) -> Error {
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
     let what = match error.kind() {
         io::ErrorKind::NotFound => "the file is gone",
         io::ErrorKind::UnexpectedEof => "the file is too short",
-        _ => return Error::io("reading a blob")(error),
+        _ if error.raw_os_error().is_none_or(|code| lacks.contains(&code)) => {
+            return Error::io("reading a blob")(error);
+        }
+        _ => "the file system cannot read it",
     };
     Error::Corrupt { what, extent }
 }

@@ -4,7 +4,8 @@ use super::how_far;
 use crate::config::Backups;
 use baleen_backup::{Backup, Error, Made, Manifest, Options, Progress, newest};
 use baleen_runtime::{Clock, Supervisor};
-use baleen_types::format_bytes;
+use baleen_types::{Timestamp, format_bytes};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::info;
@@ -14,6 +15,9 @@ const TASK: &str = "backup of the store";
 
 /// How often it is asked whether a backup is due.
 const DUE_PERIOD: Duration = Duration::from_mins(1);
+
+/// The longest pause between a failure and the next try.
+const PAUSE_MAX: Duration = Duration::from_hours(1);
 
 /// How often it is told how far a backup is.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
@@ -28,11 +32,12 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
         master_key: None,
     };
     let (stop, told) = (supervisor.shutdown().clone(), supervisor.progress(TASK));
+    let failures = Arc::new(Mutex::new(Failures::default()));
     supervisor.every(TASK, DUE_PERIOD, move || {
         let (backup, clock, options) = (Arc::clone(&backup), Arc::clone(&clock), options.clone());
-        let (stop, told) = (stop.clone(), told.clone());
+        let (stop, told, failures) = (stop.clone(), told.clone(), Arc::clone(&failures));
         async move {
-            let last = last(&options).await.map_err(|error| words(&error))?;
+            let last = last(&options).await.map_err(|error| error.words())?;
             if let Some(last) = &last {
                 let now = clock.now();
                 let age = now.since(last.ended_at());
@@ -42,12 +47,20 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
                     return whole(last);
                 }
             }
+            if let Some(why) = failures.lock().pause(clock.now()) {
+                return Err(why.to_owned());
+            }
             let progress = Progress::default();
             let mut making = std::pin::pin!(backup.make(&options, &progress));
             loop {
                 tokio::select! {
                     made = making.as_mut() => {
-                        let made = made.map_err(|error| words(&error))?;
+                        let made = made.map_err(|error| {
+                            let why = error.words();
+                            failures.lock().add(clock.now(), &why);
+                            why
+                        })?;
+                        *failures.lock() = Failures::default();
                         told.tell(count(&made));
                         return whole(&made.manifest);
                     }
@@ -87,13 +100,60 @@ fn whole(manifest: &Manifest) -> Result<(), String> {
     }
 }
 
-/// An error with its causes.
-fn words(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
+/// Failures in a row. What did not work a minute ago will hardly do so now, and each try reads the whole keyspace.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u32,
+    last: Option<(Timestamp, String)>,
+}
+
+impl Failures {
+    /// What is told instead of another try, if it is too early for one: 2 minutes after the first failure, then twice as long
+    /// each time, up to an hour.
+    fn pause(&self, now: Timestamp) -> Option<&str> {
+        let (at, why) = self.last.as_ref()?;
+        let pause = (DUE_PERIOD * (1 << self.count.min(6))).min(PAUSE_MAX);
+        // One that was tomorrow is of a clock that was wrong.
+        (*at <= now && now.since(*at) < pause).then_some(why)
     }
-    text
+
+    fn add(&mut self, now: Timestamp, why: &str) {
+        self.count += 1;
+        self.last = Some((now, why.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DUE_PERIOD, Failures, PAUSE_MAX};
+    use baleen_types::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn pauses_become_longer_up_to_an_hour() {
+        let mut now = Timestamp::from_secs(1_800_000_000);
+        let mut failures = Failures::default();
+        assert_eq!(failures.pause(now), None);
+        for minutes in [2, 4, 8, 16, 32, 60, 60, 60] {
+            failures.add(now, "the disk is gone");
+            let pause = DUE_PERIOD * minutes;
+            assert!(pause <= PAUSE_MAX);
+            assert_eq!(failures.pause(now), Some("the disk is gone"));
+            assert!(
+                failures
+                    .pause(now.plus(pause.saturating_sub(Duration::from_secs(1))))
+                    .is_some(),
+                "{minutes}"
+            );
+            now = now.plus(pause);
+            assert_eq!(failures.pause(now), None, "{minutes}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_holds_nothing_up() {
+        let mut failures = Failures::default();
+        failures.add(Timestamp::from_secs(1_900_000_000), "no space");
+        assert_eq!(failures.pause(Timestamp::from_secs(1_800_000_000)), None);
+    }
 }
