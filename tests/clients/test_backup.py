@@ -145,4 +145,8 @@ def test_killed_in_the_middle_and_damaged(tmp_path):
     assert bad.returncode == 1 and path.name in bad.stdout, bad.stdout
     refused = command("restore", "--from", backups, "--data", tmp_path / "bad")
     assert refused.returncode == 1 and "the backup is damaged" in refused.stderr, refused.stderr
+    assert path.name in refused.stderr and "--skip-damaged" in refused.stderr, refused.stderr
     assert not (tmp_path / "bad").exists()
+    rest = command("restore", "--from", backups, "--data", tmp_path / "rest", "--skip-damaged", "--json")
+    rested = json.loads(rest.stdout)
+    assert rest.returncode == 1 and rested["extents"] == 15 and path.name in rested["skipped"][0], rest.stdout

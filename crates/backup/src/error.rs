@@ -26,6 +26,9 @@ pub enum Error {
     /// The backup is not what was written.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
+    /// Extents of the backup are not what was written, each with what is wrong.
+    #[error("the backup is damaged: {} extents cannot be restored\n{}", .0.len(), .0.join("\n"))]
+    DamagedExtents(Vec<String>),
     /// The store is not what was written, in more places than a backup is made of.
     #[error("{0} bodies of the store are damaged: no backup is made of it; baleen fsck names them")]
     TooMuchDamage(usize),
@@ -73,6 +76,11 @@ impl Error {
         }
     }
 
+    /// Whether it is the copy of an extent that is damaged, and not the volume that it goes to.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Blob(baleen_blob::Error::Corrupt { .. })) && self.is_damage()
+    }
+
     /// The error with its causes.
     pub fn words(&self) -> String {
         let mut text = self.to_string();
@@ -97,7 +105,7 @@ impl Classify for Error {
             Self::InUse(_) | Self::Io { .. } | Self::Stopped => FaultKind::Unavailable,
             Self::NotBackups(_) | Self::Foreign(_) | Self::Occupied(_) => FaultKind::Invalid,
             Self::NoBackup(_) => FaultKind::NotFound,
-            Self::Damaged(_) | Self::TooMuchDamage(_) => FaultKind::Corrupt,
+            Self::Damaged(_) | Self::DamagedExtents(_) | Self::TooMuchDamage(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),
             Self::Blob(error) => error.kind(),
             Self::Objects(error) => error.kind(),

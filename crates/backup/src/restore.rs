@@ -29,6 +29,8 @@ pub struct Restore {
     pub number: Option<Number>,
     /// The new store's folder: none, or an empty one.
     pub to: PathBuf,
+    /// Whether a store is made without the extents that are damaged in the backup.
+    pub skip_damaged: bool,
     /// How its keyspace is opened.
     pub meta: FjallSettings,
     /// How its volume is laid out.
@@ -44,17 +46,20 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Extents that are in the store.
     pub extents: u64,
+    /// Those that are damaged in the backup, and were left out, each with what is wrong.
+    pub skipped: Vec<String>,
 }
 
 /// Makes a store of a backup, and checks every byte on the way.
 ///
 /// # Errors
-/// `Occupied`, `NoBackup`, `Damaged`: no store was made.
+/// `Occupied`, `NoBackup`, `Damaged`, `DamagedExtents`: no store was made. The last comes when all extents were looked at.
 pub async fn restore(restore: Restore, progress: &Arc<Progress>) -> Result<Restored, Error> {
     let Restore {
         from,
         number,
         to,
+        skip_damaged,
         meta,
         volume,
     } = restore;
@@ -76,18 +81,29 @@ pub async fn restore(restore: Restore, progress: &Arc<Progress>) -> Result<Resto
 
     let (place, shared) = (draft.clone(), Arc::clone(progress));
     let (source, of) = (Arc::clone(&folder), manifest.clone());
-    let extents = blocking(move || {
+    let (extents, skipped) = blocking(move || {
         let mut filling = Filling {
             volume: NewVolume::create(&place.join("blobs"), volume)?,
             folder: &source,
             damaged: of.damaged.iter().cloned().collect(),
             progress: &shared,
             extents: 0,
+            skipped: Vec::new(),
         };
         source.each_extent((number, &of), |extent| filling.take(extent))?;
-        let Filling { volume, extents, .. } = filling;
+        let Filling {
+            volume,
+            extents,
+            skipped,
+            ..
+        } = filling;
+        if !skipped.is_empty() && !skip_damaged {
+            // Nobody goes on with what is there, which may take as much as the store.
+            std::fs::remove_dir_all(&place).map_err(Error::io("removing", &place))?;
+            return Err(Error::DamagedExtents(skipped));
+        }
         volume.finish()?;
-        Ok(extents)
+        Ok((extents, skipped))
     })
     .await?;
 
@@ -119,6 +135,7 @@ pub async fn restore(restore: Restore, progress: &Arc<Progress>) -> Result<Resto
         number,
         manifest,
         extents,
+        skipped,
     })
 }
 
@@ -129,6 +146,7 @@ struct Filling<'a> {
     damaged: HashSet<String>,
     progress: &'a Progress,
     extents: u64,
+    skipped: Vec<String>,
 }
 
 impl Filling<'_> {
@@ -136,20 +154,19 @@ impl Filling<'_> {
         if self.damaged.contains(&extent.id.to_string()) {
             return Ok(());
         }
-        let path = self.folder.extent_path(extent.id);
-        let copy = File::open(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::Damaged(format!("{} is gone", path.display())),
-            _ => Error::io("opening", &path)(error),
-        })?;
-        let progress = self.progress;
-        match self.volume.take(extent, &copy, |bytes| progress.add(bytes)) {
-            Err(error @ baleen_blob::Error::Corrupt { .. }) => {
-                return Err(Error::Damaged(format!("{}: {error}", path.display())));
-            }
-            taken => taken?,
+        match self.copy(extent) {
+            Ok(()) => self.extents += 1,
+            Err(error) if error.is_unread() => self.skipped.push(format!("extent {}: {}", extent.id, error.words())),
+            Err(error) => return Err(error),
         }
-        self.extents += 1;
         Ok(())
+    }
+
+    fn copy(&mut self, extent: Extent) -> Result<(), Error> {
+        let path = self.folder.extent_path(extent.id);
+        let copy = File::open(&path).map_err(Error::io("opening", &path))?;
+        let progress = self.progress;
+        Ok(self.volume.take(extent, &copy, |bytes| progress.add(bytes))?)
     }
 }
 

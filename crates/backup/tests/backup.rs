@@ -6,7 +6,7 @@ mod common;
 
 use baleen_backup::{BackupFolder, Error, Number, Progress, check};
 use baleen_objects::{Encrypt, Scrub, ScrubProgress};
-use common::{Store, at, make, open, options, pattern, restored, restored_from};
+use common::{Store, at, make, open, options, pattern, restored, restored_from, restored_in_part};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -271,7 +271,10 @@ async fn damage_of_a_backup() {
             drop(folder);
             let refused = restored(&backups, &to).await.unwrap_err();
             assert!(
-                matches!(refused, Error::Damaged(_) | Error::NoBackup(_) | Error::Io { .. }),
+                matches!(
+                    refused,
+                    Error::Damaged(_) | Error::DamagedExtents(_) | Error::NoBackup(_) | Error::Io { .. }
+                ),
                 "{n} {}: {refused:?}",
                 path.display()
             );
@@ -280,6 +283,57 @@ async fn damage_of_a_backup() {
         }
     }
     restored(&backups, &to).await.unwrap();
+}
+
+/// A restore looks at all extents before it refuses, and makes a store of the whole ones when it is told to.
+#[tokio::test]
+async fn a_store_of_what_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    for n in 0..8 {
+        let size = [100_000, 400_000][n % 2] + n;
+        store.put(&format!("k{n}"), &pattern(size, n), Encrypt::AsBucket).await;
+    }
+    make(&store, &backups).await.unwrap();
+    let mut all = Vec::new();
+    files(&backups.join("extents"), &mut all);
+    all.sort_by_key(|path| path.metadata().unwrap().len());
+    assert_eq!(all.len(), 8);
+    // One is gone, one is cut off, one has a flipped bit, one cannot be read; the first four are in segments.
+    let bad = [0, 1, 5, 6].map(|n| all[n].clone());
+    std::fs::remove_file(&bad[0]).unwrap();
+    std::fs::write(&bad[1], b"short").unwrap();
+    let mut bytes = std::fs::read(&bad[2]).unwrap();
+    bytes[300_000] ^= 1;
+    std::fs::write(&bad[2], bytes).unwrap();
+    std::fs::remove_file(&bad[3]).unwrap();
+    std::fs::create_dir(&bad[3]).unwrap();
+    let to = dir.path().join("restored");
+    let ids = bad.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    let Error::DamagedExtents(told) = restored(&backups, &to).await.unwrap_err() else {
+        panic!("it did not say which");
+    };
+    assert!(!to.exists() && !dir.path().join("restored.restoring").exists());
+    let made = restored_in_part(&backups, &to).await.unwrap();
+    for told in [&told, &made.skipped] {
+        assert_eq!(told.len(), 4, "{told:?}");
+        for id in &ids {
+            assert!(told.iter().any(|told| told.contains(id)), "{id} {told:?}");
+        }
+    }
+    assert_eq!(made.extents, 4);
+    let store = open(&to, 2).await;
+    for n in [4, 6, 1, 7] {
+        let size = [100_000, 400_000][n % 2] + n;
+        assert!(store.get(&format!("k{n}")).await == pattern(size, n), "{n}");
+    }
+    let all = Scrub {
+        bodies: true,
+        ..Scrub::default()
+    };
+    let found = store.objects.scrub(all, &ScrubProgress::default()).await.unwrap();
+    assert_eq!(found.damages, 4, "{found:?}");
 }
 
 /// Damage of the store: what is whole is in the backup, and it says what is not.

@@ -111,7 +111,7 @@ impl NewVolume {
     /// Puts an extent at its place.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the file is not a copy of it.
+    /// [`Error::Corrupt`] when the file is not a copy of it: the place has nothing that would be taken for it.
     pub fn take(&mut self, extent: Extent, copy: &File, told: impl FnMut(u64)) -> Result<(), Error> {
         check_length(copy, extent)?;
         let Place::Segment { segment, offset } = extent.place else {
@@ -120,10 +120,15 @@ impl NewVolume {
             let to = File::options()
                 .write(true)
                 .create_new(true)
-                .open(path)
+                .open(&path)
                 .map_err(Error::io(doing))?;
             preallocate(&to, 0, stored_bytes(extent.length)).map_err(Error::io(doing))?;
-            return pass(copy, extent, Some(&to), told);
+            let done = pass(copy, extent, Some(&to), told);
+            if done.is_err() {
+                // Half of a body is none.
+                std::fs::remove_file(&path).map_err(Error::io("removing half a blob"))?;
+            }
+            return done;
         };
         let needed = offset.saturating_add(stored_bytes(extent.length));
         let to = self.segment(segment, needed)?;

@@ -148,6 +148,7 @@ pub(crate) fn failed(error: &Error) -> Failure {
     let failure = Failure::because("it was not done", error);
     match error {
         Error::Damaged(_) => failure.advise("baleen backup --verify DIR names everything that is damaged"),
+        Error::DamagedExtents(_) => failure.advise("baleen restore --skip-damaged makes a store of the rest"),
         Error::Occupied(_) => failure.advise("name a folder that is not there, or is empty, with --data DIR"),
         _ => failure,
     }

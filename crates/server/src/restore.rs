@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Which backup [default: the newest].
     #[arg(long, value_name = "N")]
     backup: Option<u64>,
+    /// Make a store of what is whole, without the bodies that are damaged in the backup; names them, and ends with 1.
+    #[arg(long)]
+    skip_damaged: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
@@ -37,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         from: arguments.from.clone(),
         number: arguments.backup.map(Number),
         to: to.clone(),
+        skip_damaged: arguments.skip_damaged,
         meta: meta_settings(&loaded.config),
         volume: baleen_blob::Settings::default(),
     };
@@ -48,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let key = loaded.config.master_key_file.clone();
     let key = key.unwrap_or_else(|| to.join(MASTER_KEY_FILE));
     tell(&restored, (&to, &key), json)?;
-    Ok(if restored.manifest.damaged.is_empty() {
+    Ok(if restored.manifest.damaged.is_empty() && restored.skipped.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -60,6 +64,7 @@ fn tell(restored: &Restored, (to, key): (&Path, &Path), json: bool) -> Result<()
         number,
         manifest,
         extents,
+        skipped,
     } = restored;
     if json {
         return output::json(&json!({
@@ -70,6 +75,7 @@ fn tell(restored: &Restored, (to, key): (&Path, &Path), json: bool) -> Result<()
             "extents": extents,
             "bytes": manifest.extent_bytes,
             "damaged": manifest.damaged,
+            "skipped": skipped,
             "masterKeys": manifest.master_keys,
             "hasMasterKey": manifest.has_master_key,
         }));
@@ -78,6 +84,15 @@ fn tell(restored: &Restored, (to, key): (&Path, &Path), json: bool) -> Result<()
         output::line(&format!(
             "damaged before it was backed up, and not restored: extent {id}"
         ))?;
+    }
+    for damage in skipped {
+        output::line(&format!("damaged in the backup, and not restored: {damage}"))?;
+    }
+    if !skipped.is_empty() {
+        output::note(&format!(
+            "baleen fsck --data {} names what lacks its body",
+            to.display()
+        ));
     }
     output::line(&format!(
         "{} is the store as it was at {} (backup {number}): {} rows, {extents} extents with {}",

@@ -99,14 +99,28 @@ pub async fn restored(from: &Path, to: &Path) -> Result<Restored, Error> {
 }
 
 pub async fn restored_from(from: &Path, number: Option<Number>, to: &Path) -> Result<Restored, Error> {
+    let wanted = wanted(from, number, to);
+    restore(wanted, &Arc::default()).await
+}
+
+/// Without what is damaged in the backup.
+pub async fn restored_in_part(from: &Path, to: &Path) -> Result<Restored, Error> {
     let wanted = Restore {
+        skip_damaged: true,
+        ..wanted(from, None, to)
+    };
+    restore(wanted, &Arc::default()).await
+}
+
+fn wanted(from: &Path, number: Option<Number>, to: &Path) -> Restore {
+    Restore {
         from: from.to_owned(),
         number,
         to: to.to_owned(),
+        skip_damaged: false,
         meta: FjallSettings::default(),
         volume: VOLUME,
-    };
-    restore(wanted, &Arc::default()).await
+    }
 }
 
 impl Store {
