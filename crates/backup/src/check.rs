@@ -1,5 +1,6 @@
 //! Whether backups are what was written. All of it blocks.
 
+use crate::folder::{DAMAGED, sync_folder};
 use crate::make::Progress;
 use crate::records::RowReader;
 use crate::{BackupFolder, Error};
@@ -21,14 +22,17 @@ pub struct Checked {
     pub bytes: u64,
     /// What is damaged, in words.
     pub damaged: Vec<String>,
+    /// Extents of these that lost their name, so that the next backup copies them again.
+    pub renamed: u64,
 }
 
-/// Reads every byte of all backups in a folder. Damage is an answer.
+/// Reads every byte of all backups in a folder. Damage is an answer. A copy that is damaged gets another name, `ID.damaged`: under
+/// its own the next backup would take it for whole, which it says of what has the right length.
 ///
 /// # Errors
 /// What keeps it from looking.
 pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Error> {
-    let mut checked = Checked::default();
+    let (mut checked, mut renamed) = (Checked::default(), HashSet::new());
     // Each extent for itself, since backups share them.
     folder.each_file(|id, path| {
         checked.extents += 1;
@@ -36,8 +40,17 @@ pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Erro
             checked.bytes += bytes;
             progress.add(bytes);
         });
-        tell(&mut checked.damaged, &format!("extent {id}"), whole)
+        let is_whole = whole.is_ok();
+        tell(&mut checked.damaged, &format!("extent {id}"), whole)?;
+        if !is_whole {
+            match put_aside(path) {
+                Ok(()) => drop(renamed.insert(id)),
+                Err(error) => checked.damaged.push(format!("extent {id}: {}", error.words())),
+            }
+        }
+        Ok(())
     })?;
+    checked.renamed = renamed.len() as u64;
     for number in folder.backups()? {
         checked.backups += 1;
         let of = format!("backup {number}");
@@ -56,7 +69,7 @@ pub fn check(folder: &BackupFolder, progress: &Progress) -> Result<Checked, Erro
         let mut missing = Vec::new();
         let there = folder.each_extent((number, &manifest), |extent| {
             let id = extent.id.to_string();
-            if !folder.has(extent) && !known.contains(id.as_str()) {
+            if !folder.has(extent) && !known.contains(id.as_str()) && !renamed.contains(&extent.id) {
                 missing.push(format!("{of}: extent {id} is gone, or of another length"));
             }
             Ok(())
@@ -94,6 +107,12 @@ fn extent(id: BlobId, path: &Path, told: impl FnMut(u64)) -> Result<(), Error> {
         Some(extent) if extent.id == id => Ok(check_copy(&file, extent, told)?),
         _ => Err(Error::Damaged("it has no header".to_owned())),
     }
+}
+
+/// Takes a damaged copy its name, but not its bytes: most of them may be good.
+fn put_aside(path: &Path) -> Result<(), Error> {
+    std::fs::rename(path, path.with_extension(DAMAGED)).map_err(Error::io("renaming", path))?;
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Tells of damage; what else went wrong ends the look.

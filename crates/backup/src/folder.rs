@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 const FORMAT: &str = "baleen backups 1\n";
 const MANIFEST: &str = "manifest";
 
+/// The end of the name of an extent's copy that was found to be damaged.
+pub(crate) const DAMAGED: &str = "damaged";
+
 /// The file of the master keys in a backup, if it was asked for.
 pub(crate) const MASTER_KEY: &str = "master.key";
 
@@ -191,6 +194,8 @@ impl BackupFolder {
                 make_private(folder)?;
             }
             std::fs::rename(&from, &to).map_err(Error::io("naming", &to))?;
+            // Of no use any more; that it cannot be removed harms nobody.
+            let _ = std::fs::remove_file(to.with_extension(DAMAGED));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `format`, `store`, `lock` | what it is, whose backups it has, and who is at work |
 //! | `extents/ab/cd/ID` | the bytes of one extent, as the volume stores them; all backups share them |
+//! | `extents/ab/cd/ID.damaged` | a copy that a look at the backups found damaged; the next backup copies the extent again |
 //! | `backups/000001/records.00000` | all rows of the keyspace, of one snapshot, in their order |
 //! | `backups/000001/manifest` | the end of a backup: what belongs to it, with checksums |
 //! | `new/`, `backups/*.new`, `backups/*.gone` | what is under way, or was when somebody was stopped |

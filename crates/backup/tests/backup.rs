@@ -336,6 +336,44 @@ async fn a_store_of_what_is_whole() {
     assert_eq!(found.damages, 4, "{found:?}");
 }
 
+/// A damaged copy of the right length is copied again once a look has found it, and all backups that share it are whole again.
+#[tokio::test]
+async fn a_damaged_copy_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    store.put("one", &pattern(400_000, 1), Encrypt::AsBucket).await;
+    store.put("other", &pattern(500_000, 2), Encrypt::AsBucket).await;
+    make(&store, &backups).await.unwrap();
+    let mut all = Vec::new();
+    files(&backups.join("extents"), &mut all);
+    let mut bytes = std::fs::read(&all[0]).unwrap();
+    bytes[300_000] ^= 1;
+    std::fs::write(&all[0], bytes).unwrap();
+    assert_eq!(make(&store, &backups).await.unwrap().copied, 0);
+    let look = || {
+        let folder = BackupFolder::open(&backups).unwrap();
+        check(&folder, &Progress::default()).unwrap()
+    };
+    let found = look();
+    assert_eq!(
+        (found.renamed, found.damaged.len(), found.extents),
+        (1, 1, 2),
+        "{found:?}"
+    );
+    assert!(!all[0].exists() && all[0].with_extension("damaged").exists());
+    // Until then it is missing, which is told.
+    assert_eq!(look().damaged.len(), 2, "of each backup");
+    assert_eq!(make(&store, &backups).await.unwrap().copied, 1);
+    assert!(!all[0].with_extension("damaged").exists());
+    assert_eq!(look().damaged, Vec::<String>::new());
+    for number in 1..=3 {
+        let to = dir.path().join(format!("restored {number}"));
+        let made = restored_from(&backups, Some(Number(number)), &to).await.unwrap();
+        assert_eq!(made.extents, 2);
+    }
+}
+
 /// Damage of the store: what is whole is in the backup, and it says what is not.
 #[tokio::test]
 async fn a_damaged_store() {

@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     /// Put the master keys in too. Whoever can read such a backup can read every secret and every body in it.
     #[arg(long)]
     with_master_key: bool,
-    /// Make no backup: read every byte of those in DIR, and end with 1 if anything is damaged.
+    /// Make no backup: read every byte of those in DIR, and end with 1 if anything is damaged. The next backup copies that again.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "keep", "with_master_key"])]
     verify: Option<PathBuf>,
 }
@@ -230,6 +230,7 @@ fn verify(path: &Path, json: bool) -> Result<ExitCode, Failure> {
             "extents": checked.extents,
             "bytes": checked.bytes,
             "damaged": checked.damaged,
+            "renamed": checked.renamed,
         }))?;
     } else {
         for damage in &checked.damaged {
@@ -248,6 +249,12 @@ fn verify(path: &Path, json: bool) -> Result<ExitCode, Failure> {
                 damages => format!("{damages} damages"),
             }
         ))?;
+        if checked.renamed > 0 {
+            output::note(&format!(
+                "{} damaged extents are called ID.damaged now: the next backup copies them again, if the store still has them",
+                checked.renamed
+            ));
+        }
     }
     Ok(if checked.damaged.is_empty() {
         ExitCode::SUCCESS
