@@ -303,19 +303,34 @@ pub(crate) fn each_mark(
     Ok(())
 }
 
-/// What belongs to the newest backup in a folder, if there is one; asks nobody who is at work there. Blocks.
+/// The newest backup of a folder that can be read, and what is wrong with one that is newer.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// What belongs to it, if there is one.
+    pub backup: Option<(Number, Manifest)>,
+    /// Why it is not the newest of all.
+    pub unread: Option<Error>,
+}
+
+/// Looks for the newest backup in a folder; asks nobody who is at work there. Blocks.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn newest(path: &Path) -> Result<Option<(Number, Manifest)>, Error> {
+/// The folder cannot be read.
+pub fn newest(path: &Path) -> Result<Newest, Error> {
+    let mut newest = Newest::default();
     if !path.join("format").exists() {
-        return Ok(None);
+        return Ok(newest);
     }
-    let Some(number) = backups_in(path)?.last().copied() else {
-        return Ok(None);
-    };
-    let manifest = path.join("backups").join(number.to_string()).join(MANIFEST);
-    Ok(Some((number, Manifest::read(&manifest)?)))
+    for number in backups_in(path)?.into_iter().rev() {
+        match Manifest::read(&path.join("backups").join(number.to_string()).join(MANIFEST)) {
+            Ok(manifest) => {
+                newest.backup = Some((number, manifest));
+                break;
+            }
+            Err(error) => drop(newest.unread.get_or_insert(error)),
+        }
+    }
+    Ok(newest)
 }
 
 /// The whole backups in a folder, the oldest first.

@@ -26,7 +26,7 @@ mod store;
 
 pub use check::{Checked, check};
 pub use error::Error;
-pub use folder::{BackupFolder, Number, newest};
+pub use folder::{BackupFolder, Newest, Number, newest};
 pub use make::{Backup, Made, Options, Parts, Progress};
 pub use manifest::Manifest;
 pub use restore::{Restore, Restored, restore};

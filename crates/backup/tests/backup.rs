@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_backup::{BackupFolder, Error, Number, Progress, check};
+use baleen_backup::{BackupFolder, Error, Number, Progress, check, newest};
 use baleen_objects::{Encrypt, Scrub, ScrubProgress};
 use common::{Store, at, make, open, options, pattern, restored, restored_from, restored_in_part};
 use std::collections::BTreeMap;
@@ -442,6 +442,27 @@ async fn what_cannot_be_read() {
     let other = dir.path().join("other");
     let made = make(&store, &other).await.unwrap();
     assert_eq!((made.manifest.damaged, made.copied), (vec![id], 1));
+}
+
+/// A manifest that cannot be read ends nothing: the newest that can is found, and the next backup is made.
+#[tokio::test]
+async fn the_newest_that_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    let found = |backups: &Path| {
+        let found = newest(backups).unwrap();
+        (found.backup.map(|(number, _)| number.0), found.unread.is_some())
+    };
+    assert_eq!(found(&backups), (None, false));
+    for _ in 0..2 {
+        make(&store, &backups).await.unwrap();
+    }
+    assert_eq!(found(&backups), (Some(2), false));
+    std::fs::write(backups.join("backups/000002/manifest"), b"\xff").unwrap();
+    assert_eq!(found(&backups), (Some(1), true));
+    make(&store, &backups).await.unwrap();
+    assert_eq!(found(&backups), (Some(3), false));
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use super::how_far;
 use crate::config::Backups;
-use baleen_backup::{Backup, Error, Made, Manifest, Options, Progress, newest};
+use baleen_backup::{Backup, Error, Made, Manifest, Newest, Options, Progress, newest};
 use baleen_runtime::{Clock, Supervisor};
 use baleen_types::{Timestamp, format_bytes};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::info;
+use tracing::{error, info};
 
 /// The name of the task.
 const TASK: &str = "backup of the store";
@@ -37,18 +37,24 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
         let (backup, clock, options) = (Arc::clone(&backup), Arc::clone(&clock), options.clone());
         let (stop, told, failures) = (stop.clone(), told.clone(), Arc::clone(&failures));
         async move {
-            let last = last(&options).await.map_err(|error| error.words())?;
-            if let Some(last) = &last {
+            let Newest { backup: last, unread } = last(&options).await.map_err(|error| error.words())?;
+            if let Some((_, last)) = &last {
                 let now = clock.now();
                 let age = now.since(last.ended_at());
                 metrics::gauge!("baleen_backup_age_seconds").set(age.as_secs_f64());
                 // One that ended tomorrow is of a clock that was wrong.
-                if last.ended_at() <= now && age < every {
+                if unread.is_none() && last.ended_at() <= now && age < every {
                     return whole(last);
                 }
             }
             if let Some(why) = failures.lock().pause(clock.now()) {
                 return Err(why.to_owned());
+            }
+            if let Some(error) = unread {
+                error!(
+                    reason = error.words(),
+                    "the newest backup cannot be read: another is made"
+                );
             }
             let progress = Progress::default();
             let mut making = std::pin::pin!(backup.make(&options, &progress));
@@ -73,10 +79,10 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
     });
 }
 
-async fn last(options: &Options) -> Result<Option<Manifest>, Error> {
+async fn last(options: &Options) -> Result<Newest, Error> {
     let folder = options.folder.clone();
     let found = tokio::task::spawn_blocking(move || newest(&folder)).await;
-    Ok(found.unwrap_or(Err(Error::Stopped))?.map(|(_, manifest)| manifest))
+    found.unwrap_or(Err(Error::Stopped))
 }
 
 /// What a backup did, in words; for the log and the metrics too.
