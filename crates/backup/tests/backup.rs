@@ -10,6 +10,7 @@ use common::{Store, at, make, open, options, pattern, restored, restored_from, r
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -372,6 +373,27 @@ async fn a_damaged_copy_is_made_anew() {
         let made = restored_from(&backups, Some(Number(number)), &to).await.unwrap();
         assert_eq!(made.extents, 2);
     }
+}
+
+/// A segment of which little lives takes little of the new disk.
+#[tokio::test]
+async fn holes_stay_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    store.put("small", &pattern(5_000, 1), Encrypt::AsBucket).await;
+    make(&store, &backups).await.unwrap();
+    let to = dir.path().join("restored");
+    restored(&backups, &to).await.unwrap();
+    let mut all = Vec::new();
+    files(&to.join("blobs/segments"), &mut all);
+    let segment = all[0].metadata().unwrap();
+    assert_eq!(segment.len(), 1 << 20);
+    assert!(segment.blocks() * 512 < 256 << 10, "{}", segment.blocks());
+    let store = open(&to, 2).await;
+    assert!(store.get("small").await == pattern(5_000, 1));
+    store.put("more", &pattern(100_000, 2), Encrypt::AsBucket).await;
+    assert!(store.get("more").await == pattern(100_000, 2));
 }
 
 /// Damage of the store: what is whole is in the backup, and it says what is not.

@@ -159,7 +159,8 @@ impl NewVolume {
         let bytes = file.metadata().map_err(Error::io(doing))?.len();
         if bytes < needed.max(self.segment_bytes) {
             let bytes = needed.max(self.segment_bytes).next_multiple_of(ALIGNMENT);
-            preallocate(file, 0, bytes).map_err(Error::io(doing))?;
+            // Not allocated: what nothing is put into stays a hole, which the first start finds.
+            file.set_len(bytes).map_err(Error::io(doing))?;
         }
         Ok(file)
     }
