@@ -85,6 +85,7 @@ impl Objects {
     /// # Errors
     /// A folder is that of another store or region.
     pub(in crate::service) async fn open_regions(&self) -> Result<(), ObjectError> {
+        self.forget_regions().await?;
         if self.regions.are_none() {
             return Ok(());
         }
@@ -101,7 +102,7 @@ impl Objects {
                 Ok(_) => {}
             }
         }
-        self.forget_regions().await
+        Ok(())
     }
 
     /// Opens the folders of copies that are as they were left, for a look while nobody uses the store. The others are left alone,
@@ -223,8 +224,8 @@ impl Objects {
         }
     }
 
-    /// Forgets regions that are no longer set: nobody notes for them what comes and goes, so that they are compared when they come
-    /// back.
+    /// Forgets regions that are no longer set, before anything comes or goes: nobody notes it for them, so that they are compared when
+    /// they come back. A store that has no regions now may have had some.
     async fn forget_regions(&self) -> Result<(), ObjectError> {
         let known = self.meta.scan(Scan::prefix(&standing_key(""))).await?;
         for entry in known {
