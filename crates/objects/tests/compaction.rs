@@ -4,15 +4,18 @@
 
 mod common;
 
+use baleen_meta::Meta;
 use baleen_objects::{
     Compact, CompactProgress, Compacted, CreateBucket, Encrypt, LegalHold, Lock, ObjectError, ObjectVersion, PutObject,
-    Selection,
+    Reconciled, Selection,
 };
+use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
 use common::gated::{Point, gated};
-use common::{MIB, Store, account, at, bucket, complete_of, model, on, pattern, put_of, read};
+use common::{MIB, Store, account, at, bucket, complete_of, model, on, pattern, put_of, read, with_regions};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Eight of these go into a segment, with room for a small one.
 const LENGTH: usize = 120_000;
@@ -208,6 +211,37 @@ async fn a_damaged_body_stays_and_keeps_nothing_else() {
     assert_eq!(store.get("kept").await.unwrap(), pattern(LENGTH, 1));
     assert_compact(&store).await;
     assert_eq!(store.scrub().await.damages, 1);
+}
+
+#[tokio::test]
+async fn a_damaged_body_that_is_in_another_region_is_healed_without_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = with_regions(dir.path(), Meta::open_model(), 1, &["west"])
+        .recovered()
+        .await
+        .with_bucket()
+        .await;
+    sparse_segment(&store, "damaged").await;
+    sparse_segment(&store, "kept").await;
+    let west = RegionName::parse("west").unwrap();
+    let pass = async |region| {
+        let objects = &store.objects;
+        let written = AtomicU64::new(0);
+        let tell = |done: &Reconciled| written.store(done.written, Ordering::Relaxed);
+        objects.reconcile(region, &Shutdown::new(), &tell).await.unwrap();
+        written.into_inner()
+    };
+    pass(Some(&west)).await;
+    for segment in std::fs::read_dir(store.dir.join("segments")).unwrap() {
+        let path = segment.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[70_000] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let done = compact(&store).await;
+    assert!(done.damaged > 0, "{done:?}");
+    assert_eq!(pass(None).await, done.damaged);
+    assert_eq!(store.objects.reads_elsewhere(), 0);
 }
 
 /// Stops a compaction behind its look at the row, when it has copied nothing, lets `meanwhile` happen, and goes on.

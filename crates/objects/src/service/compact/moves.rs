@@ -150,6 +150,9 @@ impl Mover<'_> {
                 Ok(copied) => copied,
                 Err(error) if is_damage(&error) => {
                     tracing::error!(%error, "a damaged body keeps its segment from being emptied");
+                    if !self.objects.regions.are_none() {
+                        self.objects.regions.notice(extent);
+                    }
                     self.damaged.insert(extent.id);
                     done.damaged += 1;
                     continue;
