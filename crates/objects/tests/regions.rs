@@ -506,6 +506,58 @@ async fn a_folder_set_back_to_an_earlier_state_is_compared() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_settled_keeps_nothing_else_from_its_region() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    pass(&store, Some("west")).await;
+    for n in 0..600 {
+        store.put(&format!("lost{n}"), &pattern(5000, n)).await.unwrap();
+    }
+    // Whole nowhere.
+    for segment in files(&store.dir) {
+        let zeros = vec![0; usize::try_from(segment.metadata().unwrap().len()).unwrap()];
+        std::fs::write(segment, zeros).unwrap();
+    }
+    for n in 0..20 {
+        store.put(&n.to_string(), &pattern(5000, n)).await.unwrap();
+    }
+    let (outcome, done) = try_pass(&store, Some("west")).await;
+    assert_eq!(outcome.unwrap_err().kind(), FaultKind::Corrupt);
+    assert_eq!((done.written, done.failed, done.left), (20, 600, 600));
+}
+
+#[tokio::test]
+async fn a_pass_that_gave_up_is_gone_on_with_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    pass(&store, Some("west")).await;
+    for n in 0..400 {
+        store.put(&n.to_string(), &pattern(5000, n)).await.unwrap();
+    }
+    // All folders but the last are in the way.
+    let folder = |n: u8| dir.path().join(format!("west/files/{n:02x}"));
+    for n in 0..0xf0 {
+        std::fs::remove_dir(folder(n)).unwrap();
+        std::fs::write(folder(n), "x").unwrap();
+    }
+    let mut written = Vec::new();
+    for _ in 0..3 {
+        let (outcome, done) = try_pass(&store, Some("west")).await;
+        assert_eq!(outcome.unwrap_err().kind(), FaultKind::Unavailable);
+        written.push(done.written);
+    }
+    assert!(written[0] == 0 && written[1] > 0 && written[2] == 0, "{written:?}");
+    for n in 0..0xf0 {
+        std::fs::remove_file(folder(n)).unwrap();
+        std::fs::create_dir(folder(n)).unwrap();
+    }
+    for _ in 0..2 {
+        try_pass(&store, Some("west")).await.0.unwrap();
+    }
+    assert_eq!(notes(&store).await, 0);
+}
+
+#[tokio::test]
 async fn copies_that_no_note_told_of_are_swept() {
     let dir = tempfile::tempdir().unwrap();
     let store = two(dir.path()).await;

@@ -73,6 +73,8 @@ struct State {
     is_whole: bool,
     /// When it was looked last for copies of what is gone.
     swept: Option<Duration>,
+    /// The note behind which a pass goes on, if the last one gave up there.
+    resume: Option<Vec<u8>>,
 }
 
 /// A region beside home.

@@ -127,7 +127,7 @@ impl Objects {
                     *other.spot.state.lock() = super::State {
                         copies: Some(copies),
                         is_whole: true,
-                        swept: None,
+                        ..super::State::default()
                     }
                 }
                 Err(error) => tracing::warn!(region = %name, %error, "a region cannot be looked at"),

@@ -19,7 +19,8 @@ const AT_ONCE: usize = 8;
 /// Notes that are in memory at a time.
 const NOTES_AT_ONCE: usize = 256;
 
-/// Failures after which a pass gives up: what they have in common will keep the others from succeeding too.
+/// Failures after which a pass gives up, what is whole nowhere left out: what they have in common will keep the others from succeeding
+/// too. In case they have nothing in common, the next pass goes on from there.
 const FAILURES_MAX: u64 = 256;
 
 /// How often it is looked for copies of what is gone. Notes have them removed before; this finds what no note told of.
@@ -55,6 +56,15 @@ pub(super) struct Target {
     pub(super) sources: Vec<Holder>,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
     is_full: AtomicBool,
+}
+
+/// What a pass met on its way.
+#[derive(Default)]
+struct Met {
+    /// The first that went wrong.
+    failure: Option<ObjectError>,
+    /// How often something did that has nothing to do with the extent.
+    stuck: u64,
 }
 
 /// How a note was dealt with.
@@ -107,23 +117,28 @@ impl Objects {
             return Ok(());
         }
         let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
-        let mut failure = None;
-        while !stop.is_stopping() && (done.failed < FAILURES_MAX || target.is_full.load(Ordering::Relaxed)) {
+        let spot = self.regions.spot(region)?;
+        if let Some(last) = spot.state.lock().resume.take() {
+            scan = scan.after(last);
+        }
+        let mut met = Met::default();
+        while !stop.is_stopping() {
             let page = self.meta.scan(scan.clone()).await?;
-            let Some(last) = page.last() else { break };
-            scan = scan.after(last.key.to_vec());
-            if let Err(error) = self.settle_page(&target, page, done).await {
-                failure.get_or_insert(error);
-            }
+            let Some(last) = page.last().map(|last| last.key.to_vec()) else {
+                break;
+            };
+            scan = scan.after(last.clone());
+            self.settle_page(&target, page, done, &mut met).await;
             tell(done);
+            if met.stuck >= FAILURES_MAX && !target.is_full.load(Ordering::Relaxed) {
+                spot.state.lock().resume = Some(last);
+                break;
+            }
         }
         if let Holder::Copies(copies) = &target.holder {
             self.sweep_copies(&target, copies, stop, done).await?;
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        met.failure.map_or(Ok(()), Err)
     }
 
     /// What a pass over a region works on.
@@ -193,8 +208,8 @@ impl Objects {
         Ok(self.meta.scan(notes.limit(LEFT_COUNTED_MAX)).await?.len() as u64)
     }
 
-    /// Deals with a page of notes. The error is the first of them.
-    async fn settle_page(&self, target: &Target, page: Vec<Entry>, done: &mut Reconciled) -> Result<(), ObjectError> {
+    /// Deals with a page of notes.
+    async fn settle_page(&self, target: &Target, page: Vec<Entry>, done: &mut Reconciled, met: &mut Met) {
         let work: Vec<_> = page
             .into_iter()
             .map(|entry| async move {
@@ -203,7 +218,6 @@ impl Objects {
             })
             .collect();
         let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
-        let mut failure = None;
         let mut gone = Vec::new();
         while let Some((entry, outcome)) = outcomes.next().await {
             match outcome {
@@ -216,18 +230,17 @@ impl Objects {
                 Ok(Done::Later) => {}
                 Err(error) => {
                     done.failed += 1;
+                    met.stuck += u64::from(!matches!(error, ObjectError::Corrupt(_)));
                     if matches!(error, ObjectError::NoSpace) {
                         target.is_full.store(true, Ordering::Relaxed);
                     }
                     tracing::debug!(region = key_name(target.region.as_ref()), %error, "an extent is not brought in line");
-                    failure.get_or_insert(error);
+                    met.failure.get_or_insert(error);
                 }
             }
         }
-        self.remove_gone(target, gone, done).await?;
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(()),
+        if let Err(error) = self.remove_gone(target, gone, done).await {
+            met.failure.get_or_insert(error);
         }
     }
 
