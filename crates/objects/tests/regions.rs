@@ -558,6 +558,30 @@ async fn a_pass_that_gave_up_is_gone_on_with_by_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_gone_is_removed_when_what_is_new_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    for round in 0..2 {
+        for n in 0..300 {
+            store.put(&n.to_string(), &pattern(5000, n + round)).await.unwrap();
+        }
+        let told = Mutex::new(Vec::new());
+        let tell = |done: &Reconciled| told.lock().push((done.removed, done.written));
+        let west = region("west");
+        let outcome = store.objects.reconcile(Some(&west), &Shutdown::new(), &tell).await;
+        outcome.unwrap();
+        let told = told.into_inner();
+        assert!(
+            told.iter().all(|(removed, written)| *removed == 0 || *written == 300),
+            "{told:?}"
+        );
+        assert_eq!(told.last().unwrap().0, 300 * round as u64);
+    }
+    assert_eq!(notes(&store).await, 0);
+    assert_eq!(files(&dir.path().join("west")).len(), 300);
+}
+
+#[tokio::test]
 async fn copies_that_no_note_told_of_are_swept() {
     let dir = tempfile::tempdir().unwrap();
     let store = two(dir.path()).await;

@@ -2,10 +2,10 @@
 
 use super::key_name;
 use crate::records::{CopyDue, LiveExtent};
-use crate::service::Objects;
+use crate::service::{Objects, Pages};
 use crate::{ObjectError, keys};
 use baleen_blob::{Copies, Extent, Found, Holder};
-use baleen_meta::{Entry, Request, Scan, record};
+use baleen_meta::{Entry, Request, Scan, Snapshot, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
@@ -65,6 +65,8 @@ struct Met {
     failure: Option<ObjectError>,
     /// How often something did that has nothing to do with the extent.
     stuck: u64,
+    /// Whether copies can go.
+    has_gone: bool,
 }
 
 /// How a note was dealt with.
@@ -72,7 +74,7 @@ enum Done {
     Written(u64),
     Found,
     /// The extent is gone, and its copy can go.
-    Gone(Extent),
+    Gone,
     /// It changed meanwhile, or somebody reads it; the next pass looks.
     Later,
 }
@@ -118,12 +120,16 @@ impl Objects {
         }
         let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
         let spot = self.regions.spot(region)?;
+        let mut met = Met::default();
         if let Some(last) = spot.state.lock().resume.take() {
             scan = scan.after(last);
+            // Before that there may be some.
+            met.has_gone = true;
         }
-        let mut met = Met::default();
+        // What came since is for the next pass: so all that has to be there before something goes is written in this one.
+        let snapshot = self.meta.snapshot().await?;
         while !stop.is_stopping() {
-            let page = self.meta.scan(scan.clone()).await?;
+            let page = snapshot.scan(scan.clone()).await?;
             let Some(last) = page.last().map(|last| last.key.to_vec()) else {
                 break;
             };
@@ -132,9 +138,16 @@ impl Objects {
             tell(done);
             if met.stuck >= FAILURES_MAX && !target.is_full.load(Ordering::Relaxed) {
                 spot.state.lock().resume = Some(last);
+                met.has_gone = false;
                 break;
             }
         }
+        if met.has_gone
+            && let Err(error) = self.remove_gone(&target, &snapshot, stop, done).await
+        {
+            met.failure.get_or_insert(error);
+        }
+        drop(snapshot);
         if let Holder::Copies(copies) = &target.holder {
             self.sweep_copies(&target, copies, stop, done).await?;
         }
@@ -212,21 +225,17 @@ impl Objects {
     async fn settle_page(&self, target: &Target, page: Vec<Entry>, done: &mut Reconciled, met: &mut Met) {
         let work: Vec<_> = page
             .into_iter()
-            .map(|entry| async move {
-                let outcome = self.settle_note(target, &entry).await;
-                (entry, outcome)
-            })
+            .map(|entry| async move { self.settle_note(target, &entry).await })
             .collect();
         let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
-        let mut gone = Vec::new();
-        while let Some((entry, outcome)) = outcomes.next().await {
+        while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Ok(Done::Written(bytes)) => {
                     done.written += 1;
                     done.bytes += bytes;
                 }
                 Ok(Done::Found) => done.found += 1,
-                Ok(Done::Gone(extent)) => gone.push((entry, extent)),
+                Ok(Done::Gone) => met.has_gone = true,
                 Ok(Done::Later) => {}
                 Err(error) => {
                     done.failed += 1;
@@ -238,9 +247,6 @@ impl Objects {
                     met.failure.get_or_insert(error);
                 }
             }
-        }
-        if let Err(error) = self.remove_gone(target, gone, done).await {
-            met.failure.get_or_insert(error);
         }
     }
 
@@ -257,7 +263,7 @@ impl Objects {
             return Ok(if self.blobs.is_pinned(&extent) {
                 Done::Later
             } else {
-                Done::Gone(extent)
+                Done::Gone
             });
         }
         let done = if target.holder.verify(extent).await.is_ok() {
@@ -287,30 +293,57 @@ impl Objects {
         })
     }
 
-    /// Removes the copies of extents that are gone, and their notes.
+    /// Removes the copies of extents that were gone when the pass began, and their notes. Where nothing more fits, the next pass
+    /// follows at once.
     async fn remove_gone(
         &self,
         target: &Target,
-        gone: Vec<(Entry, Extent)>,
+        snapshot: &Snapshot,
+        stop: &Shutdown,
         done: &mut Reconciled,
     ) -> Result<(), ObjectError> {
-        if gone.is_empty() {
-            return Ok(());
-        }
-        if let Holder::Copies(copies) = &target.holder {
-            // A deletion may be visible before it is durable. If it were lost, its bytes would be needed again.
-            self.barrier().await?;
-            for (_, extent) in &gone {
-                copies.remove(Found::from(*extent)).await?;
-                done.removed += 1;
+        let region = target.region.as_ref();
+        let notes = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
+        let mut pages = Pages::of(snapshot, notes);
+        while !stop.is_stopping()
+            && let Some(page) = pages.next().await?
+        {
+            let mut noted = Vec::new();
+            for entry in page {
+                // One that cannot be read has been told of.
+                if let Ok(note) = CopyDue::decode(&entry.value) {
+                    let extent = note.extent(keys::blob_due_of(&entry.key)?);
+                    noted.push((entry, extent));
+                }
+            }
+            let mark = |(_, extent): &(Entry, Extent)| keys::extent(extent.place, extent.id);
+            let marks = snapshot.get_many(&noted.iter().map(mark).collect::<Vec<_>>()).await?;
+            let is_gone = |((_, extent), mark): &((Entry, Extent), Option<Bytes>)| {
+                !is_mark_of(mark.as_ref(), extent) && !self.blobs.is_pinned(extent)
+            };
+            let gone = noted.into_iter().zip(marks).filter(is_gone).map(|(noted, _)| noted);
+            let gone: Vec<_> = gone.collect();
+            if gone.is_empty() {
+                continue;
+            }
+            if let Holder::Copies(copies) = &target.holder {
+                // A deletion may be visible before it is durable. If it were lost, its bytes would be needed again.
+                self.barrier().await?;
+                for (_, extent) in &gone {
+                    copies.remove(Found::from(*extent)).await?;
+                    done.removed += 1;
+                }
+            }
+            // An id is never used again, so that what is gone stays so.
+            let forget = |request: Request, entry: &Entry| request.delete(entry.key.to_vec());
+            let request = gone
+                .iter()
+                .fold(Request::new(), |request, (entry, _)| forget(request, entry));
+            self.meta.commit(request).await?;
+            if target.is_full.load(Ordering::Relaxed) {
+                self.regions.spot(region)?.hint.notify_one();
             }
         }
-        // An id is never used again, so that what is gone stays so.
-        let forget = |request: Request, entry: &Entry| request.delete(entry.key.to_vec());
-        let request = gone
-            .iter()
-            .fold(Request::new(), |request, (entry, _)| forget(request, entry));
-        self.meta.commit(request).await?;
         Ok(())
     }
 
