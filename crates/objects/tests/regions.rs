@@ -582,6 +582,32 @@ async fn what_is_gone_is_removed_when_what_is_new_is_there() {
 }
 
 #[tokio::test]
+async fn a_folder_swapped_while_running_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let (west, away) = (dir.path().join("west"), dir.path().join("away"));
+    let store = open(dir.path(), 1, &["west"]).await.with_bucket().await;
+    heal(&store).await;
+    drop(store);
+    std::fs::rename(&west, &away).unwrap();
+    let store = open(dir.path(), 2, &["west"]).await;
+    put_all(&store).await;
+    heal(&store).await;
+    let now = dir.path().join("now");
+    for (from, to) in [(&west, &now), (&away, &west)] {
+        std::fs::rename(from, to).unwrap();
+    }
+    for key in ["100", "900000"] {
+        assert_eq!(status(&store, key).await, ["local"], "{key}");
+    }
+    let done = pass(&store, Some("west")).await;
+    assert_eq!((done.compared, done.written), (4, 4));
+    assert_eq!(status(&store, "900000").await, ["local", "west"]);
+    // At home too, which comes back with a restart alone.
+    std::fs::write(store.dir.join("stamp"), "another\n").unwrap();
+    assert_eq!(status(&store, "900000").await, ["west"]);
+}
+
+#[tokio::test]
 async fn copies_that_no_note_told_of_are_swept() {
     let dir = tempfile::tempdir().unwrap();
     let store = two(dir.path()).await;

@@ -69,12 +69,21 @@ struct Spot {
 struct State {
     /// The folder, when it is open. Never for home.
     copies: Option<Copies>,
+    /// What its stamp says since it was taken into use: with any other, or none, it is another folder.
+    stamp: Option<String>,
     /// Whether nothing is missing but what is noted.
     is_whole: bool,
     /// When it was looked last for copies of what is gone.
     swept: Option<Duration>,
     /// The note behind which a pass goes on, if the last one gave up there.
     resume: Option<Vec<u8>>,
+}
+
+impl State {
+    /// Whether a folder with this stamp is the one that was taken into use.
+    fn is_of(&self, stamp: Result<Option<String>, baleen_blob::Error>) -> bool {
+        self.stamp.is_some() && stamp.is_ok_and(|found| found == self.stamp)
+    }
 }
 
 /// A region beside home.

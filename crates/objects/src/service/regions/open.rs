@@ -8,7 +8,7 @@
 use super::{Other, Regions, key_name};
 use crate::service::Objects;
 use crate::{ObjectError, keys};
-use baleen_blob::Copies;
+use baleen_blob::{Blobs, Copies};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_types::RegionName;
@@ -91,6 +91,7 @@ impl Objects {
         }
         let home = self.enter(None, self.blobs.stamp()?).await?;
         self.blobs.set_stamp(&home.text())?;
+        self.regions.home.state.lock().stamp = Some(home.text());
         for other in &self.regions.others {
             match self.open_copies(other).await {
                 Err(ObjectError::Storage(source)) if source.is::<ForeignFolder>() => {
@@ -115,8 +116,8 @@ impl Objects {
             let name = &other.of.name;
             let known = self.meta.get(&standing_key(name.as_str())).await?;
             let known = known.as_deref().map(Standing::decode).transpose()?;
-            let stamp = baleen_blob::stamp_of(&other.of.folder).ok().flatten();
-            let stamp = stamp.as_deref().and_then(Stamp::read);
+            let text = baleen_blob::stamp_of(&other.of.folder).ok().flatten();
+            let stamp = text.as_deref().and_then(Stamp::read);
             let is_left = |known: Standing, stamp: Stamp| known.is_whole && known.opened == stamp.opened;
             if !known.zip(stamp).is_some_and(|(known, stamp)| is_left(known, stamp)) {
                 tracing::warn!(region = %name, "a region is not as it was left; it is not looked at");
@@ -126,6 +127,7 @@ impl Objects {
                 Ok(copies) => {
                     *other.spot.state.lock() = super::State {
                         copies: Some(copies),
+                        stamp: text,
                         is_whole: true,
                         ..super::State::default()
                     }
@@ -140,8 +142,9 @@ impl Objects {
     pub(super) async fn open_copies(&self, other: &Other) -> Result<Copies, ObjectError> {
         let open = other.spot.state.lock().copies.clone();
         if let Some(copies) = open {
-            // One that was removed has taken its stamp with it.
-            if copies.stamp()?.is_some() {
+            // One that was removed has taken its stamp with it, and one in its place has its own.
+            let found = copies.stamp()?;
+            if other.spot.state.lock().is_of(Ok(found)) {
                 return Ok(copies);
             }
         }
@@ -150,7 +153,9 @@ impl Objects {
         let copies = Copies::open(&other.of.folder, self.blobs.settings())?;
         let stamp = self.enter(Some(&other.of.name), copies.stamp()?).await?;
         copies.set_stamp(&stamp.text())?;
-        other.spot.state.lock().copies = Some(copies.clone());
+        let mut state = other.spot.state.lock();
+        (state.copies, state.stamp) = (Some(copies.clone()), Some(stamp.text()));
+        drop(state);
         Ok(copies)
     }
 
@@ -281,8 +286,19 @@ impl Regions {
             let state = spot.state.lock();
             (state.copies.clone(), state.is_whole)
         };
-        let is_there = || copies.is_some_and(|copies| matches!(copies.stamp(), Ok(Some(_))));
+        let is_there = || {
+            copies.is_some_and(|copies| {
+                let found = copies.stamp();
+                spot.state.lock().is_of(found)
+            })
+        };
         is_whole && (region.is_none() || is_there())
+    }
+
+    /// Whether the folder of home is still the one that was taken into use.
+    pub(super) fn is_home_there(&self, blobs: &Blobs) -> bool {
+        let found = blobs.stamp();
+        self.home.state.lock().is_of(found)
     }
 }
 

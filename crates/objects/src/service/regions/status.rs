@@ -65,8 +65,7 @@ impl Objects {
             return Ok(false);
         }
         if region.is_none() {
-            // One that was removed has taken its stamp with it.
-            if !matches!(self.blobs.stamp(), Ok(Some(_))) {
+            if !self.regions.is_home_there(&self.blobs) {
                 return Ok(false);
             }
             let noticed = self.regions.noticed.lock();
