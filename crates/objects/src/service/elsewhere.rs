@@ -12,9 +12,9 @@ use baleen_meta::{Request, record};
 use baleen_types::RegionName;
 use std::sync::Arc;
 
-/// Most parts of an upload whose end tells the regions of each part: of more, commits would outgrow their limit. What is not
-/// told is found when a region is swept.
-const PARTS_TOLD_MAX: usize = 2000;
+/// Most notes of a commit that ends an upload, one for each part and region: with more, it would outgrow its limit. What is not told
+/// is found when a region is swept.
+const NOTES_MAX: usize = 2000;
 
 /// In which regions beside home something is.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ impl Elsewhere {
 
     /// The same for a commit that tells of so many extents: nowhere, if they are too many.
     pub(super) fn of_many(&self, extents: usize) -> Self {
-        if extents > PARTS_TOLD_MAX {
+        if extents.saturating_mul(self.0.len()) > NOTES_MAX {
             Self::default()
         } else {
             self.clone()
@@ -83,5 +83,26 @@ impl Objects {
         let elsewhere = Elsewhere(regions.cloned().collect());
         self.regions.policies.lock().put(bucket, elsewhere.clone());
         Ok(elsewhere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outgrows_a_commit_is_told_nowhere() {
+        for (regions, extents, told) in [
+            (1, 2000, 1),
+            (1, 2001, 0),
+            (2, 1000, 2),
+            (2, 1001, 0),
+            (8, 250, 8),
+            (8, 2000, 0),
+        ] {
+            let names = (0..regions).map(|n| RegionName::parse(&format!("region{n}")).expect("a name"));
+            let elsewhere = Elsewhere::of(names.collect());
+            assert_eq!(elsewhere.of_many(extents).regions().len(), told, "{regions} {extents}");
+        }
     }
 }

@@ -76,8 +76,8 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "regions",
                 "list of NAME=FOLDER",
                 "",
-                "Regions beside `region`, each with the folder of its copies: `west=/mnt/west/copies`. A folder is made in the one above it, \
-                 and belongs to one store alone. Objects are written to the data folder first, and copied where the replication policy \
+                "Regions beside `region`, each with the folder of its copies: `west=/mnt/west/copies`. At most eight. A folder is made in \
+                 the one above it, and belongs to one store alone. Objects are written to the data folder first, and copied where the replication policy \
                  of their bucket says, which is everywhere unless it says otherwise.",
             ),
             region_folder,
@@ -621,6 +621,9 @@ fn destinations(from: &mut Reader) -> DestinationSettings {
     }
 }
 
+/// Regions beside home: each has its notes in every commit.
+const REGIONS_MAX: usize = 8;
+
 /// What only shows when settings are held against each other.
 fn compare(config: &Config, from: &mut Reader) {
     let Listen { s3, api, ops, .. } = config.listen;
@@ -628,6 +631,9 @@ fn compare(config: &Config, from: &mut Reader) {
         if address.port() != 0 && others.contains(&address) {
             from.refuse(key, format!("{address} is taken by another door; each needs its own"));
         }
+    }
+    if config.regions.len() > REGIONS_MAX {
+        from.refuse("regions", format!("at most {REGIONS_MAX} beside region"));
     }
     let mut seen = vec![(&config.region, None)];
     for RegionFolder { name, folder } in &config.regions {

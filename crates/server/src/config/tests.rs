@@ -210,3 +210,12 @@ fn the_reference_lists_every_setting() {
         "run UPDATE_REFERENCE=1 cargo test -p baleen the_reference"
     );
 }
+
+#[test]
+fn there_are_at_most_eight_regions_beside_home() {
+    for (regions, is_accepted) in [(8, true), (9, false)] {
+        let names: Vec<_> = (0..regions).map(|n| format!("\"r{n}=/mnt/{n}\"")).collect();
+        let loaded = load(&format!("regions = [{}]", names.join(", ")), &[], &[]);
+        assert_eq!(loaded.is_ok(), is_accepted, "{regions}");
+    }
+}
