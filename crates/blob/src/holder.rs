@@ -106,6 +106,30 @@ impl Holder {
     }
 }
 
+/// Reads an extent as a copy of it would be made, and writes nothing.
+///
+/// # Errors
+/// As that of the first unit which no source has as it was written.
+pub async fn verify_among(extent: Extent, from: &[Holder]) -> Result<(), Error> {
+    let sources: Vec<_> = from.iter().map(Holder::source).collect();
+    let unit = UNIT_BLOCKS * BLOCK_BYTES;
+    let mut first = 0;
+    while first < extent.length {
+        let range = ServedRange {
+            first,
+            length: unit.min(extent.length - first),
+        };
+        let (sources, jobs) = (sources.clone(), from.first().map(Holder::source));
+        let read = move || unit_from(&sources, &extent, range).map(drop);
+        match jobs {
+            Some(source) => source.jobs().run(read).await?,
+            None => read()?,
+        }
+        first += unit;
+    }
+    Ok(())
+}
+
 /// Copies the stored bytes of an extent into a file at `base`, unit by unit, each from the first of the sources where it is what was
 /// written: so an extent that is damaged here and there in every place is whole again as long as no block is lost in all.
 pub(crate) async fn transfer(

@@ -524,6 +524,19 @@ async fn what_cannot_be_settled_keeps_nothing_else_from_its_region() {
     let (outcome, done) = try_pass(&store, Some("west")).await;
     assert_eq!(outcome.unwrap_err().kind(), FaultKind::Corrupt);
     assert_eq!((done.written, done.failed, done.left), (20, 600, 600));
+    // From now on they are read, and nothing is begun to be written.
+    let changed = || {
+        let folders = std::fs::read_dir(dir.path().join("west/files")).unwrap();
+        let folders = folders.map(|folder| folder.unwrap());
+        let mut changed: Vec<_> = folders
+            .map(|folder| (folder.file_name(), folder.metadata().unwrap().modified().unwrap()))
+            .collect();
+        changed.sort();
+        changed
+    };
+    let before = changed();
+    assert_eq!(try_pass(&store, Some("west")).await.1.failed, 600);
+    assert_eq!(changed(), before);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use baleen_blob::{BlobId, Copies, Extent, Holder};
 use baleen_types::RegionName;
 use lru::LruCache;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,6 +77,8 @@ struct State {
     swept: Option<Duration>,
     /// The note behind which a pass goes on, if the last one gave up there.
     resume: Option<Vec<u8>>,
+    /// Extents that were whole nowhere when they were tried last: they are read before anything is written for them again.
+    lost: HashSet<BlobId>,
 }
 
 impl State {

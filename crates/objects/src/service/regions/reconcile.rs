@@ -1,6 +1,6 @@
 //! A pass that makes what is in a region what has to be there.
 
-use super::key_name;
+use super::{NOTICED_MAX, key_name};
 use crate::records::{CopyDue, LiveExtent};
 use crate::service::{Objects, Pages};
 use crate::{ObjectError, keys};
@@ -275,10 +275,7 @@ impl Objects {
         } else if target.is_full.load(Ordering::Relaxed) {
             return Err(ObjectError::NoSpace);
         } else {
-            match &target.holder {
-                Holder::Volume(blobs) => blobs.restore(extent, &target.sources).await?,
-                Holder::Copies(copies) => copies.put(extent, &target.sources).await?,
-            }
+            self.write(target, extent).await?;
             Done::Written(extent.length)
         };
         drop(pins);
@@ -291,6 +288,30 @@ impl Objects {
         } else {
             Done::Later
         })
+    }
+
+    /// Writes an extent. One that is whole nowhere is written once, up to what is lost, and then read alone until it is whole again.
+    async fn write(&self, target: &Target, extent: Extent) -> Result<(), ObjectError> {
+        let spot = self.regions.spot(target.region.as_ref())?;
+        let was_lost = spot.state.lock().lost.contains(&extent.id);
+        if was_lost {
+            baleen_blob::verify_among(extent, &target.sources).await?;
+        }
+        let written = match &target.holder {
+            Holder::Volume(blobs) => blobs.restore(extent, &target.sources).await,
+            Holder::Copies(copies) => copies.put(extent, &target.sources).await,
+        };
+        let mut state = spot.state.lock();
+        match &written {
+            Err(baleen_blob::Error::Corrupt { .. }) if state.lost.len() < NOTICED_MAX => {
+                state.lost.insert(extent.id);
+            }
+            Err(_) => {}
+            Ok(()) => {
+                state.lost.remove(&extent.id);
+            }
+        }
+        Ok(written?)
     }
 
     /// Removes the copies of extents that were gone when the pass began, and their notes. Where nothing more fits, the next pass
