@@ -201,9 +201,8 @@ async fn cut_anywhere() {
         match cut(restored_from(&backups, None, &to), polls).await {
             None => polls += 1,
             // A thread of the last one is at work still.
-            Some(Err(Error::InUse(_))) => continue,
             // So is one of its keyspace, which puts files where others are being removed.
-            Some(Err(Error::Io { doing: "removing", .. })) => continue,
+            Some(Err(Error::InUse(_) | Error::Io { doing: "removing", .. })) => continue,
             Some(done) => break drop(done.unwrap()),
         }
         loop {
