@@ -120,7 +120,7 @@ impl Objects {
                 }
                 mover
                     .pace
-                    .pass(page.iter().map(|row| row.key.len() + row.value.len()).sum())
+                    .pass(page.iter().map(|row| (row.key.len() + row.value.len()) as u64).sum())
                     .await;
             }
         }

@@ -25,8 +25,8 @@ impl Pace {
     }
 
     /// Counts bytes, and waits until it was time for them.
-    pub(super) async fn pass(&self, bytes: usize) {
-        let passed = self.passed.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+    pub(super) async fn pass(&self, bytes: u64) {
+        let passed = self.passed.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if let Some(rate) = self.bytes_per_second {
             let due = Duration::from_millis(passed.saturating_mul(1000) / rate);
             let early = due.saturating_sub(self.clock.monotonic().saturating_sub(self.begun));

@@ -190,7 +190,7 @@ impl Mover<'_> {
         let mut copying = self.objects.blobs.copy(extent).await?;
         let bucket = OpenBucket::of_owner_tag(copying.owner());
         while let Some(bytes) = copying.next().await? {
-            self.pace.pass(bytes).await;
+            self.pace.pass(bytes as u64).await;
         }
         Ok((copying.finish().await?, bucket))
     }

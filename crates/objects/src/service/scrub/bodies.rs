@@ -6,6 +6,7 @@ use crate::keys;
 use crate::records::{BodyRecord, ExtentPage, LiveExtent, Piece, decode_inline};
 use crate::service::Objects;
 use crate::service::elsewhere::Elsewhere;
+use crate::service::pace::Pace;
 use crate::{ObjectError, ScrubProgress, Scrubbed};
 use baleen_blob::{Error, Extent};
 use baleen_meta::record;
@@ -14,8 +15,6 @@ use baleen_types::ServedRange;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// Bodies read at a time when nobody else is to be left room: disks give more to several readers.
 const READERS: usize = 4;
@@ -46,10 +45,8 @@ impl Damaged {
 pub(super) struct Reading<'a> {
     objects: &'a Objects,
     progress: &'a ScrubProgress,
-    bytes_per_second: Option<NonZeroU64>,
-    begun: Duration,
-    /// Bytes since then.
-    spent: AtomicU64,
+    pace: Pace,
+    readers: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -57,32 +54,23 @@ impl<'a> Reading<'a> {
         Self {
             objects,
             progress,
-            bytes_per_second,
-            begun: objects.clock.monotonic(),
-            spent: AtomicU64::new(0),
+            pace: Pace::new(&objects.clock, bytes_per_second),
+            readers: if bytes_per_second.is_some() { 1 } else { READERS },
         }
     }
 
     /// Waits until it was time for so many bytes more.
     pub(super) async fn spend(&self, bytes: u64) {
-        let spent = self.spent.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let Some(rate) = self.bytes_per_second else { return };
-        let clock = &self.objects.clock;
-        let due = Duration::from_millis(spent.saturating_mul(1000) / rate);
-        let early = due.saturating_sub(clock.monotonic().saturating_sub(self.begun));
-        if !early.is_zero() {
-            clock.sleep(early).await;
-        }
+        self.pace.pass(bytes).await;
     }
 
     /// Reads bodies to their ends, and tells what of them is damaged.
     pub(super) async fn all(&self, bodies: Vec<Owned>, found: &mut Scrubbed) -> Result<(), ObjectError> {
-        let readers = if self.bytes_per_second.is_some() { 1 } else { READERS };
         let reads: Vec<_> = bodies
             .into_iter()
             .map(|owned| async move { (self.body(&owned).await, owned.of) })
             .collect();
-        let mut outcomes = stream::iter(reads).buffer_unordered(readers);
+        let mut outcomes = stream::iter(reads).buffer_unordered(self.readers);
         while let Some((outcome, of)) = outcomes.next().await {
             for piece in outcome? {
                 match piece {
