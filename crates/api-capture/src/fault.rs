@@ -3,11 +3,10 @@
 use crate::envelope::json_response;
 use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
-use baleen_types::{Classify, FaultKind, RequestId};
+use baleen_types::{Classify, FaultKind, RequestId, causes};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde_json::json;
-use std::error::Error;
 use tracing::{error, warn};
 
 /// Error codes of the vendor's gateway and of this service.
@@ -185,7 +184,7 @@ impl Fault {
     pub(crate) fn log(&self, request: Option<RequestId>) {
         let Some(cause) = &self.cause else { return };
         let request = request.map(|id| id.to_string()).unwrap_or_default();
-        let chain = chain(cause.as_ref());
+        let chain = causes(cause.as_ref());
         match cause.kind() {
             kind if kind.is_ours() => error!(request, chain, "request failed"),
             FaultKind::Unavailable => warn!(request, chain, "request could not be served"),
@@ -241,16 +240,4 @@ impl Problem {
             }),
         }
     }
-}
-
-/// An error with all its causes, for the log.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a backup.
 
-use baleen_types::{Classify, FaultKind};
+use baleen_types::{Classify, FaultKind, causes};
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,13 +83,7 @@ impl Error {
 
     /// The error with its causes.
     pub fn words(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            cause = inner.source();
-        }
-        text
+        causes(self)
     }
 }
 

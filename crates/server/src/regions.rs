@@ -2,7 +2,7 @@
 
 use baleen_objects::{Objects, Reconciled};
 use baleen_runtime::{Clock, Supervisor};
-use baleen_types::{RegionName, format_bytes};
+use baleen_types::{RegionName, causes, format_bytes};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,17 +55,6 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
         };
         supervisor.every_or_when(&task, PERIOD, hint, pass);
     }
-}
-
-/// An error with its causes, for the log.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// What a pass did, in words.

@@ -48,3 +48,15 @@ pub trait Classify {
     /// The kind of this fault.
     fn kind(&self) -> FaultKind;
 }
+
+/// An error with all its causes, for the log and the operator: what a caller may see is for the doors to say.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

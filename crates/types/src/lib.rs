@@ -16,7 +16,7 @@ mod timestamp;
 
 pub use acl::{ACL_GRANTS_MAX, Acl, Grant, Grantee, Permission};
 pub use etag::ETag;
-pub use fault::{Classify, FaultKind};
+pub use fault::{Classify, FaultKind, causes};
 pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};
 pub use link::{BpfInstruction, LinkType, VlanTag};
 pub use name::{

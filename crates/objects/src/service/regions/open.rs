@@ -11,7 +11,7 @@ use crate::{ObjectError, keys};
 use baleen_blob::{Blobs, Copies};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
-use baleen_types::RegionName;
+use baleen_types::{RegionName, causes};
 
 /// Notes that are removed in one commit.
 const NOTES_REMOVED_AT_ONCE: usize = 1000;
@@ -98,7 +98,7 @@ impl Objects {
                     return Err(ObjectError::Storage(source));
                 }
                 Err(error) => {
-                    tracing::error!(region = %other.of.name, error = %chain(&error), "a region cannot be used now");
+                    tracing::error!(region = %other.of.name, error = %causes(&error), "a region cannot be used now");
                 }
                 Ok(_) => {}
             }
@@ -265,17 +265,6 @@ impl Objects {
         }
         Ok(())
     }
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &ObjectError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl Regions {
