@@ -101,17 +101,10 @@ impl BackupFolder {
 
     /// Removes what was under way when somebody was stopped. Extents that have their names stay: the next backup may need them.
     fn clear(&self) -> Result<(), Error> {
-        let new = self.path.join("new");
-        for entry in std::fs::read_dir(&new).map_err(Error::io("listing", &new))?.flatten() {
-            let path = entry.path();
+        for path in children(&self.path.join("new"))? {
             std::fs::remove_file(&path).map_err(Error::io("removing", &path))?;
         }
-        let backups = self.path.join("backups");
-        for entry in std::fs::read_dir(&backups)
-            .map_err(Error::io("listing", &backups))?
-            .flatten()
-        {
-            let path = entry.path();
+        for path in children(&self.path.join("backups"))? {
             if path.extension().is_some_and(|end| end == "new" || end == "gone") {
                 std::fs::remove_dir_all(&path).map_err(Error::io("removing", &path))?;
             }
