@@ -287,6 +287,7 @@ impl Segments {
             .map(|&(offset, length)| (offset, allocated_bytes(length)))
             .collect();
         ranges.retain(|range| !released.contains(range));
+        let lives = ranges.iter().map(|(_, bytes)| bytes).sum::<u64>();
         if !state
             .space
             .add_segment(segment, bytes / ALIGNMENT * ALIGNMENT, &mut ranges, has_holes)
@@ -295,7 +296,7 @@ impl Segments {
                 segment,
                 "the metadata names ranges that overlap or lie outside; the segment is only read"
             );
-        } else if has_holes {
+        } else if has_holes && file.blocks() * 512 > lives {
             // Then nothing of it is left that nobody can write and that takes room nevertheless.
             for range in state.space.free_of(segment) {
                 if let Err(error) = punch(&handle.file, range.offset, range.bytes) {
