@@ -11,6 +11,9 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
+/// How often a task that is followed tells how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
 /// Owns every background task of the process: names it, stops it, waits for it, and reports on it.
 #[derive(Clone)]
 pub struct Supervisor {
@@ -51,6 +54,19 @@ impl Progress {
     pub fn tell(&self, text: impl Into<String>) {
         self.shared
             .report(&self.name, |report| report.progress = Some(text.into()));
+    }
+
+    /// Waits for work, and tells now and then how far it is; `None` if the process stops before: then the work is dropped where it
+    /// stands.
+    pub async fn follow<T>(&self, work: impl Future<Output = T>, how_far: impl Fn() -> String) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = work.as_mut() => return Some(done),
+                () = self.shared.clock.sleep(TOLD_EVERY) => self.tell(how_far()),
+                () = self.shared.shutdown.stopping() => return None,
+            }
+        }
     }
 }
 

@@ -7,9 +7,10 @@ pub(crate) use task::supervise;
 use crate::admin::store_folder;
 use crate::capture::progress::Progress as Line;
 use crate::cli::Place;
-use crate::config::{Config, Loaded};
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::folder::{Folder, MASTER_KEY_FILE, is_held};
+use crate::folder::Folder;
+use crate::keys::master_key_file;
 use crate::output;
 use crate::serve::runtime;
 use crate::wire::meta_settings;
@@ -24,13 +25,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Which Baleen makes the backups.
 pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
-
-/// How often the progress line is drawn.
-const DRAWN_EVERY: Duration = Duration::from_millis(200);
 
 /// What to copy, and where to.
 #[derive(Clone, Debug, Args)]
@@ -59,7 +56,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let Some(to) = arguments.to.clone().or_else(|| loaded.config.backup.folder.clone()) else {
         return Err(Failure::usage("no folder of backups is named").advise("name it with --to DIR"));
     };
-    let folder = held_folder(&loaded)?;
+    let folder = Folder::open_unserved(
+        store_folder(&loaded)?,
+        "this command works on the folder itself, while no server does; a running server makes backups by itself \
+         (backup.folder, backup.every, backup.keep)",
+    )?;
     let key = master_key_file(&loaded.config, folder.path());
     let options = Options {
         folder: to.clone(),
@@ -78,25 +79,6 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     } else {
         ExitCode::FAILURE
     })
-}
-
-fn held_folder(loaded: &Loaded) -> Result<Folder, Failure> {
-    Folder::open(store_folder(loaded)?, Duration::ZERO).map_err(|failure| {
-        if loaded.config.data.as_deref().is_some_and(is_held) {
-            failure.advise(
-                "this command works on the folder itself, while no server does; a running server makes backups by itself \
-                 (backup.folder, backup.every, backup.keep)",
-            )
-        } else {
-            failure
-        }
-    })
-}
-
-/// Where the master keys of a data folder are.
-fn master_key_file(config: &Config, folder: &Path) -> PathBuf {
-    let named = config.master_key_file.clone();
-    named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))
 }
 
 /// The store in a folder, of which nothing is opened that is sealed.
@@ -119,16 +101,7 @@ fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
 
 /// Waits for work, and draws how far it is.
 pub(crate) async fn watched<T>(work: impl Future<Output = Result<T, Error>>, progress: &Progress) -> Result<T, Error> {
-    let line = Line::line(false);
-    let mut work = std::pin::pin!(work);
-    let done = loop {
-        tokio::select! {
-            done = work.as_mut() => break done,
-            () = tokio::time::sleep(DRAWN_EVERY) => line.say(&how_far(progress)),
-        }
-    };
-    line.clear();
-    done
+    Line::line(false).follow(work, || how_far(progress)).await
 }
 
 /// How far it is, in words.

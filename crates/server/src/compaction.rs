@@ -2,54 +2,43 @@
 
 use crate::config::Compaction;
 use baleen_objects::{Compact, CompactProgress, Compacted, Objects};
-use baleen_runtime::{Clock, Supervisor};
+use baleen_runtime::Supervisor;
 use baleen_types::format_bytes;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::info;
 
 /// The name of the task.
 const TASK: &str = "compaction";
 
-/// How often it is told how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
-
 /// Has space given back once in a period, unless that is 0; first when a period is over, since what the last run left free is
 /// what the writers of a new one want.
-pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: &Arc<dyn Clock>, settings: Compaction) {
+pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, settings: Compaction) {
     if settings.every.is_zero() {
         return;
     }
-    let (objects, clock) = (Arc::clone(objects), Arc::clone(clock));
-    let (stop, told) = (supervisor.shutdown().clone(), supervisor.progress(TASK));
+    let (objects, told) = (Arc::clone(objects), supervisor.progress(TASK));
     let compact = Compact {
         bytes_per_second: NonZeroU64::new(settings.bytes_per_second),
         free_percent_max: settings.free_percent_max,
     };
     let mut is_first = true;
     supervisor.every(TASK, settings.every, move || {
-        let (objects, clock) = (Arc::clone(&objects), Arc::clone(&clock));
-        let (stop, told) = (stop.clone(), told.clone());
+        let (objects, told) = (Arc::clone(&objects), told.clone());
         let waits = std::mem::take(&mut is_first);
         async move {
             if waits {
                 return Ok(());
             }
             let progress = CompactProgress::default();
-            let mut compacting = std::pin::pin!(objects.compact(compact, &progress));
-            loop {
-                tokio::select! {
-                    done = compacting.as_mut() => {
-                        let done = done.map_err(|error| error.to_string())?;
-                        count(&done);
-                        told.tell(in_words(&done));
-                        return whole(&done);
-                    }
-                    () = clock.sleep(TOLD_EVERY) => told.tell(format!("{} moved", format_bytes(progress.bytes()))),
-                    () = stop.stopping() => return Ok(()),
-                }
-            }
+            let how_far = || format!("{} moved", format_bytes(progress.bytes()));
+            let Some(done) = told.follow(objects.compact(compact, &progress), how_far).await else {
+                return Ok(());
+            };
+            let done = done.map_err(|error| error.to_string())?;
+            count(&done);
+            told.tell(in_words(&done));
+            whole(&done)
         }
     });
 }

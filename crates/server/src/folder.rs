@@ -76,6 +76,14 @@ impl Folder {
         Ok(Self { path, _lock: lock })
     }
 
+    /// As [`Folder::open`], for a command that works on the folder itself: it does not wait. Says what to do if a server has it.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub(crate) fn open_unserved(path: &Path, advice: &str) -> Result<Self, Failure> {
+        Self::open(path, Duration::ZERO).map_err(|failure| if is_held(path) { failure.advise(advice) } else { failure })
+    }
+
     /// The folder, as an absolute path.
     pub(crate) fn path(&self) -> &Path {
         &self.path

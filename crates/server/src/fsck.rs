@@ -4,7 +4,7 @@ use crate::admin::store_folder;
 use crate::capture::progress::Progress;
 use crate::cli::Place;
 use crate::failure::Failure;
-use crate::folder::{Folder, is_held};
+use crate::folder::Folder;
 use crate::serve::runtime;
 use crate::wire::{meta_settings, open_objects};
 use crate::{keys, output};
@@ -17,10 +17,6 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How often the progress line is drawn.
-const DRAWN_EVERY: Duration = Duration::from_millis(200);
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
@@ -34,13 +30,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let loaded = arguments.place.load()?;
-    let folder = Folder::open(store_folder(&loaded)?, Duration::ZERO).map_err(|failure| {
-        if loaded.config.data.as_deref().is_some_and(is_held) {
-            failure.advise("fsck works on the folder itself, while no server does; a running server checks itself now and then (scrub.every)")
-        } else {
-            failure
-        }
-    })?;
+    let folder = Folder::open_unserved(
+        store_folder(&loaded)?,
+        "fsck works on the folder itself, while no server does; a running server checks itself now and then (scrub.every)",
+    )?;
     let scrub = Scrub {
         bodies: !arguments.quick,
         bytes_per_second: None,
@@ -69,19 +62,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
 }
 
 async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError> {
-    let (progress, line) = (ScrubProgress::default(), Progress::line(false));
-    let mut looking = std::pin::pin!(objects.scrub(scrub, &progress));
-    let found = loop {
-        tokio::select! {
-            found = looking.as_mut() => break found,
-            () = tokio::time::sleep(DRAWN_EVERY) => line.say(&match progress.bytes_in_all() {
-                0 => "comparing records".to_owned(),
-                all => format!("{} of {} read", format_bytes(progress.bytes()), format_bytes(all)),
-            }),
-        }
+    let progress = ScrubProgress::default();
+    let how_far = || match progress.bytes_in_all() {
+        0 => "comparing records".to_owned(),
+        all => format!("{} of {} read", format_bytes(progress.bytes()), format_bytes(all)),
     };
-    line.clear();
-    found
+    Progress::line(false)
+        .follow(objects.scrub(scrub, &progress), how_far)
+        .await
 }
 
 fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(), Failure> {

@@ -33,6 +33,12 @@ fn sealed_kinds() -> Vec<SealedKind> {
     .concat()
 }
 
+/// Where the master keys of a data folder are.
+pub(crate) fn master_key_file(config: &Config, folder: &Path) -> PathBuf {
+    let named = config.master_key_file.clone();
+    named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))
+}
+
 /// Opens the master keys of the store in a folder; a new store gets its first.
 pub(crate) async fn open(
     config: &Config,
@@ -41,10 +47,9 @@ pub(crate) async fn open(
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Arc<Keyring>, Failure> {
-    let named = config.master_key_file.clone();
     let parts = Parts {
         meta: meta.clone(),
-        file: KeyFile::at(named.unwrap_or_else(|| folder.join(MASTER_KEY_FILE))),
+        file: KeyFile::at(master_key_file(config, folder)),
         kinds: sealed_kinds(),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

@@ -3,7 +3,7 @@
 use crate::backup::{failed, numbers, watched};
 use crate::cli::Place;
 use crate::failure::Failure;
-use crate::folder::MASTER_KEY_FILE;
+use crate::keys::master_key_file;
 use crate::output;
 use crate::serve::runtime;
 use crate::wire::meta_settings;
@@ -49,8 +49,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         let restoring = restore(wanted, &progress);
         watched(restoring, &progress).await.map_err(|error| failed(&error))
     })?;
-    let key = loaded.config.master_key_file.clone();
-    let key = key.unwrap_or_else(|| to.join(MASTER_KEY_FILE));
+    let key = master_key_file(&loaded.config, &to);
     tell(&restored, (&to, &key), json)?;
     Ok(if restored.manifest.damaged.is_empty() && restored.skipped.is_empty() {
         ExitCode::SUCCESS

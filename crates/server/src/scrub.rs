@@ -12,9 +12,6 @@ use tracing::info;
 /// The name of the task.
 const TASK: &str = "scrub of the store";
 
-/// How often it is told how far a look is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
-
 /// How often it is asked whether a look is due.
 const DUE_PERIOD: Duration = Duration::from_hours(1);
 
@@ -32,10 +29,9 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
     }
     watch(supervisor, objects, clock, settings.every);
     let (objects, clock) = (Arc::clone(objects), Arc::clone(clock));
-    let (stop, told) = (supervisor.shutdown().clone(), supervisor.progress(TASK));
+    let told = supervisor.progress(TASK);
     supervisor.every(TASK, DUE_PERIOD, move || {
-        let (objects, clock) = (Arc::clone(&objects), Arc::clone(&clock));
-        let (stop, told) = (stop.clone(), told.clone());
+        let (objects, clock, told) = (Arc::clone(&objects), Arc::clone(&clock), told.clone());
         async move {
             let failed = |error: ObjectError| error.to_string();
             let last = objects.last_scrub().await.map_err(failed)?;
@@ -51,21 +47,16 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
                 goes_on: true,
             };
             let progress = ScrubProgress::default();
-            let mut looking = std::pin::pin!(objects.scrub(scrub, &progress));
-            loop {
-                tokio::select! {
-                    found = looking.as_mut() => {
-                        let found = found.map_err(failed)?;
-                        told.tell(count(&found));
-                        return whole(found.damages);
-                    }
-                    () = clock.sleep(TOLD_EVERY) => {
-                        let (read, all) = (progress.bytes(), progress.bytes_in_all());
-                        told.tell(format!("{} of {} read", format_bytes(read), format_bytes(all)));
-                    }
-                    () = stop.stopping() => return Ok(()),
-                }
-            }
+            let how_far = || {
+                let (read, all) = (progress.bytes(), progress.bytes_in_all());
+                format!("{} of {} read", format_bytes(read), format_bytes(all))
+            };
+            let Some(found) = told.follow(objects.scrub(scrub, &progress), how_far).await else {
+                return Ok(());
+            };
+            let found = found.map_err(failed)?;
+            told.tell(count(&found));
+            whole(found.damages)
         }
     });
 }

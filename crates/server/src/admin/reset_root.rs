@@ -4,7 +4,7 @@ use super::store_folder;
 use crate::cli::Place;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
-use crate::folder::{Folder, ROOT_CREDENTIALS_FILE, is_held};
+use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
 use crate::serve::runtime;
 use crate::wire::{customers, meta_settings};
 use crate::{keys, output};
@@ -19,7 +19,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Which folder.
 #[derive(Clone, Debug, Args)]
@@ -30,15 +29,10 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     let loaded = arguments.place.load()?;
-    let data = store_folder(&loaded)?;
-    let folder = Folder::open(data, Duration::ZERO).map_err(|failure| {
-        if is_held(data) {
-            failure
-                .advise("reset-root works on the folder itself, while no server does: stop it, reset, start it again")
-        } else {
-            failure
-        }
-    })?;
+    let folder = Folder::open_unserved(
+        store_folder(&loaded)?,
+        "reset-root works on the folder itself, while no server does: stop it, reset, start it again",
+    )?;
     let file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let (reset, lifted) = runtime()?.block_on(async {
         let store = open(&loaded.config, folder.path())?;

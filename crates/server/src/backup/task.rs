@@ -19,9 +19,6 @@ const DUE_PERIOD: Duration = Duration::from_mins(1);
 /// The longest pause between a failure and the next try.
 const PAUSE_MAX: Duration = Duration::from_hours(1);
 
-/// How often it is told how far a backup is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
-
 /// Has the store backed up once in a period, if a folder is named for it. The backups themselves say when the last one was made.
 pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn Clock>, settings: &Backups) {
     let Some(folder) = settings.folder.clone() else { return };
@@ -31,11 +28,11 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
         keep: Some(settings.keep),
         master_key: None,
     };
-    let (stop, told) = (supervisor.shutdown().clone(), supervisor.progress(TASK));
+    let told = supervisor.progress(TASK);
     let failures = Arc::new(Mutex::new(Failures::default()));
     supervisor.every(TASK, DUE_PERIOD, move || {
         let (backup, clock, options) = (Arc::clone(&backup), Arc::clone(&clock), options.clone());
-        let (stop, told, failures) = (stop.clone(), told.clone(), Arc::clone(&failures));
+        let (told, failures) = (told.clone(), Arc::clone(&failures));
         async move {
             let Newest { backup: last, unread } = last(&options).await.map_err(|error| error.words())?;
             if let Some((_, last)) = &last {
@@ -57,24 +54,19 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
                 );
             }
             let progress = Progress::default();
-            let mut making = std::pin::pin!(backup.make(&options, &progress));
-            loop {
-                tokio::select! {
-                    made = making.as_mut() => {
-                        let made = made.map_err(|error| {
-                            let why = error.words();
-                            failures.lock().add(clock.now(), &why);
-                            why
-                        })?;
-                        *failures.lock() = Failures::default();
-                        told.tell(count(&made));
-                        return whole(&made.manifest);
-                    }
-                    () = clock.sleep(TOLD_EVERY) => told.tell(how_far(&progress)),
-                    // The next one goes on with what was copied.
-                    () = stop.stopping() => return Ok(()),
-                }
-            }
+            let making = backup.make(&options, &progress);
+            let Some(made) = told.follow(making, || how_far(&progress)).await else {
+                // The next one goes on with what was copied.
+                return Ok(());
+            };
+            let made = made.map_err(|error| {
+                let why = error.words();
+                failures.lock().add(clock.now(), &why);
+                why
+            })?;
+            *failures.lock() = Failures::default();
+            told.tell(count(&made));
+            whole(&made.manifest)
         }
     });
 }

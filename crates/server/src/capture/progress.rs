@@ -4,6 +4,10 @@ use super::destination::Destination;
 use baleen_capture::engine;
 use baleen_types::format_bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// How often a line is drawn that follows work.
+const DRAWN_EVERY: Duration = Duration::from_millis(200);
 
 /// A line that is drawn over and over.
 pub(crate) struct Progress(ProgressBar);
@@ -53,6 +57,19 @@ impl Progress {
     pub(crate) fn say(&self, text: &str) {
         self.0.set_message(text.to_owned());
         self.0.tick();
+    }
+
+    /// Waits for work, and draws how far it is meanwhile.
+    pub(crate) async fn follow<T>(self, work: impl Future<Output = T>, how_far: impl Fn() -> String) -> T {
+        let mut work = std::pin::pin!(work);
+        let done = loop {
+            tokio::select! {
+                done = work.as_mut() => break done,
+                () = tokio::time::sleep(DRAWN_EVERY) => self.say(&how_far()),
+            }
+        };
+        self.clear();
+        done
     }
 
     pub(crate) fn clear(&self) {
