@@ -7,9 +7,9 @@ mod common;
 use baleen_blob::Settings as VolumeSettings;
 use baleen_objects::{ObjectError, PutObject};
 use baleen_types::{Classify, FaultKind};
+use common::tmpfs::on_tmpfs;
 use common::{Store, at, bucket, durable, pattern, put_of};
 use std::path::Path;
-use std::process::Command;
 
 #[tokio::test]
 async fn a_flipped_bit_is_corrupt_and_never_wrong_bytes() {
@@ -51,32 +51,13 @@ async fn a_flipped_bit_is_corrupt_and_never_wrong_bytes() {
     }
 }
 
-const INSIDE: &str = "BALEEN_TEST_FULL_DISK";
-
-/// A tmpfs of its own, in a namespace of its own: root is enough, and so are user namespaces.
 #[test]
 fn a_full_disk_refuses_and_recovers() {
-    const NAME: &str = "a_full_disk_refuses_and_recovers";
-    if let Some(dir) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        return runtime.block_on(full_disk(Path::new(&dir)));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let script = r#"mount -t tmpfs -o size=160m tmpfs "$1" && exec "$2" --exact "$3" --nocapture"#;
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
-        .arg(folder.path())
-        .arg(std::env::current_exe().unwrap())
-        .arg(NAME)
-        .env(INSIDE, folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    on_tmpfs(
+        "a_full_disk_refuses_and_recovers",
+        r#"mount -t tmpfs -o size=160m tmpfs "$1""#,
+        async |dir| full_disk(&dir).await,
+    );
 }
 
 async fn full_disk(dir: &Path) {

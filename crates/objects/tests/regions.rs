@@ -10,6 +10,7 @@ use baleen_objects::{CreateBucket, NewSettings, ObjectError, Reconciled, Replica
 use baleen_runtime::Shutdown;
 use baleen_types::{ByteRange, Classify, FaultKind, RegionName};
 use bytes::Bytes;
+use common::tmpfs::on_tmpfs;
 use common::{Store, account, at, bucket, pattern, read, with_regions};
 use parking_lot::Mutex;
 use std::os::unix::fs::FileExt;
@@ -65,6 +66,16 @@ async fn heal(store: &Store) {
 async fn status(store: &Store, key: &str) -> Vec<String> {
     let names = store.objects.regions_with(&at(key)).await.unwrap();
     names.iter().map(ToString::to_string).collect()
+}
+
+/// As [`two`], with a body of several units, and its file in each.
+async fn two_with_a_body(dir: &Path) -> (Store, Bytes, [PathBuf; 2]) {
+    let store = two(dir).await;
+    let bytes = pattern(900_000, 1);
+    store.put("key", &bytes).await.unwrap();
+    heal(&store).await;
+    let files = [store.own_files().remove(0), files(&dir.join("west")).remove(0)];
+    (store, bytes, files)
 }
 
 async fn put_all(store: &Store) {
@@ -256,11 +267,7 @@ async fn a_flipped_bit_is_not_called_there_until_it_is_healed() {
 #[tokio::test]
 async fn blocks_come_from_wherever_each_is_whole_and_no_other_bytes_ever() {
     let dir = tempfile::tempdir().unwrap();
-    let store = two(dir.path()).await;
-    let bytes = pattern(900_000, 1);
-    store.put("key", &bytes).await.unwrap();
-    heal(&store).await;
-    let (home, west) = (store.own_files().remove(0), files(&dir.path().join("west")).remove(0));
+    let (store, bytes, [home, west]) = two_with_a_body(dir.path()).await;
     // Units of four blocks: the first and the third are damaged at home, the second in the west.
     flip(&home, 1000);
     flip(&home, 600_000);
@@ -666,11 +673,7 @@ async fn sealed_bodies_are_read_from_elsewhere_too() {
 #[tokio::test]
 async fn a_scrub_finds_what_nobody_has_read_and_has_it_healed() {
     let dir = tempfile::tempdir().unwrap();
-    let store = two(dir.path()).await;
-    let bytes = pattern(900_000, 1);
-    store.put("key", &bytes).await.unwrap();
-    heal(&store).await;
-    let (home, west) = (store.own_files().remove(0), files(&dir.path().join("west")).remove(0));
+    let (store, _, [home, west]) = two_with_a_body(dir.path()).await;
     let good = std::fs::read(&home).unwrap();
     for (damaged, region, damages, healable, words) in [
         (vec![], None, 0, 0, ""),
@@ -716,33 +719,14 @@ async fn a_scrub_finds_what_nobody_has_read_and_has_it_healed() {
     store.assert_whole().await;
 }
 
-const INSIDE: &str = "BALEEN_TEST_FULL_REGION";
-
-/// The other region is a tmpfs of its own, in a namespace of its own.
+/// The other region is a tmpfs of its own.
 #[test]
 fn a_full_region_does_not_stop_writes_and_is_filled_when_there_is_room() {
-    const NAME: &str = "a_full_region_does_not_stop_writes_and_is_filled_when_there_is_room";
-    if let Some(dir) = std::env::var_os(INSIDE) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        return runtime.block_on(full_region(Path::new(&dir)));
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let script =
-        r#"mkdir "$1/west" && mount -t tmpfs -o size=4m tmpfs "$1/west" && exec "$2" --exact "$3" --nocapture"#;
-    let output = std::process::Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
-        .arg(folder.path())
-        .arg(std::env::current_exe().unwrap())
-        .arg(NAME)
-        .env(INSIDE, folder.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    on_tmpfs(
+        "a_full_region_does_not_stop_writes_and_is_filled_when_there_is_room",
+        r#"mkdir "$1/west" && mount -t tmpfs -o size=4m tmpfs "$1/west""#,
+        async |dir| full_region(&dir).await,
+    );
 }
 
 async fn full_region(dir: &Path) {
