@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -162,3 +163,42 @@ def test_named_keys(baleen, s3, bucket):
     kms("enable", name)
     assert s3.get_object(Bucket=bucket, Key="l")["Body"].read() == b"text"
     assert [key["KeyName"] for key in kms("list")] == ["aws/s3", name]
+
+
+def test_users_of_named_keys(baleen, iam, s3, user, bucket):
+    """The permission for the object is not one for its key; the error says what is missing, as AWS's does."""
+    key = Admin(baleen)("kms", "create", f"shared/{bucket}")["Arn"]
+    name, keys = user
+
+    def allow(*statements):
+        document = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in statements]
+        iam.put_user_policy(
+            UserName=name, PolicyName="only", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": document})
+        )
+
+    theirs = boto(keys)
+    put = {"Bucket": bucket, "Key": "k", "Body": b"text", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3.put_object(**put)
+    allow(("s3:*", "*"))
+    assert theirs.head_object(Bucket=bucket, Key="k")["SSEKMSKeyId"] == key
+    with pytest.raises(ClientError, match=f"not authorized to perform: kms:GenerateDataKey on resource: {key}"):
+        theirs.put_object(**put)
+    with pytest.raises(ClientError, match=f"not authorized to perform: kms:Decrypt on resource: {key}"):
+        theirs.get_object(Bucket=bucket, Key="k")
+    allow(("s3:*", "*"), ("kms:Decrypt", key))
+    assert theirs.get_object(Bucket=bucket, Key="k")["Body"].read() == b"text"
+    assert error_of(theirs.put_object, **put) == (403, "AccessDenied")
+    allow(("s3:*", "*"), (["kms:Decrypt", "kms:GenerateDataKey"], key))
+    theirs.put_object(**put)
+    # In parts, with what the SDK does by itself.
+    parts = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
+    source = Path(baleen.data).parent / f"{bucket}.bin"
+    source.write_bytes(os.urandom(11 * MIB))
+    extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    theirs.upload_file(str(source), bucket, "parts", ExtraArgs=extra, Config=parts)
+    assert theirs.get_object(Bucket=bucket, Key="parts")["Body"].read() == source.read_bytes()
+    theirs.copy({"Bucket": bucket, "Key": "parts"}, bucket, "copy", ExtraArgs=extra, Config=parts)
+    # The key that every account has.
+    allow(("s3:*", "*"))
+    theirs.put_object(Bucket=bucket, Key="own", Body=b"text", ServerSideEncryption="aws:kms")
+    assert theirs.get_object(Bucket=bucket, Key="own")["Body"].read() == b"text"

@@ -4,9 +4,11 @@
 //! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
 
 mod call;
+mod encryption_keys;
 mod source;
 
-pub(crate) use call::{Call, HiddenSource, PinnedSource, UnreadableTags};
+pub(crate) use call::{Call, HiddenSource, PinnedSource, SourceKept, UnreadableTags};
+pub(crate) use encryption_keys::may_use;
 
 use std::sync::Arc;
 

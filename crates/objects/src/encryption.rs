@@ -15,6 +15,8 @@ pub enum Encrypt {
     /// As the bucket has it.
     #[default]
     AsBucket,
+    /// As the bucket had it when it was decided who may use its key: a default that is set meanwhile is for what is begun then.
+    AsFound(Option<BucketEncryption>),
     /// Under keys of the store (SSE-S3).
     Managed,
     /// Under a named key of the bucket's owner (SSE-KMS).
@@ -93,6 +95,14 @@ impl KeyCheck {
 }
 
 impl Encrypted {
+    /// The named key that it is under, if it is under one.
+    pub fn named_key(&self) -> Option<&KeyName> {
+        match self {
+            Self::Kms(used) => Some(&used.key),
+            Self::No | Self::Managed | Self::Customer(_) => None,
+        }
+    }
+
     /// Whether who brings this key, or none, may have the bytes, or what is known of them.
     ///
     /// # Errors
@@ -136,6 +146,16 @@ pub enum DefaultKeys {
     Managed,
     /// A named one of the bucket's owner, as it was referred to; without a name the default one.
     Kms(Option<String>),
+}
+
+impl BucketEncryption {
+    /// The named key, if it is one that the objects are kept under.
+    pub fn key(&self) -> Option<KeyReference> {
+        match &self.keys {
+            DefaultKeys::Managed => None,
+            DefaultKeys::Kms(named) => Some(KeyReference::parse(named.as_deref().unwrap_or(KeyName::DEFAULT))),
+        }
+    }
 }
 
 setting!(BucketEncryption, "bucket encryption", Encryption);

@@ -225,6 +225,9 @@ pub struct CopyObject {
     pub acl: Acl,
     /// The key of the source, if it is a customer's.
     pub source_key: Option<CustomerKey>,
+    /// How the source is kept, as it was decided who may open it: what is under another named key by then is not copied. `None`
+    /// for whichever is there.
+    pub source_kept: Option<Encrypted>,
     /// How the copy is kept, which is never as the source is.
     pub encrypt: Encrypt,
     /// The checksum algorithm of the copy; without it the source's.

@@ -84,6 +84,9 @@ pub struct CopyPart {
     pub source_if_match: Vec<ETag>,
     /// The key of the source, if it is a customer's.
     pub source_key: Option<CustomerKey>,
+    /// How the source is kept, as it was decided who may open it: what is under another named key by then is not copied. `None`
+    /// for whichever is there.
+    pub source_kept: Option<Encrypted>,
     /// The key under which the upload was begun, if it is a customer's.
     pub key: Option<CustomerKey>,
     /// Of which upload.

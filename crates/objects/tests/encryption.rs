@@ -277,6 +277,7 @@ async fn parts_are_kept_as_their_upload_says() {
             range: Some(ByteRange::Between { first: 1, last: 70_000 }),
             source_if_match: Vec::new(),
             source_key,
+            source_kept: None,
             key: None,
             upload: to.clone(),
             part: number(1),
@@ -343,6 +344,7 @@ async fn check_copy(from: Mode, to: Mode, versions: bool, size: usize) {
             source_if_match: Vec::new(),
             condition: baleen_objects::WriteCondition::None,
             source_key: from.key(),
+            source_kept: None,
             encrypt: to.encrypt(),
         };
         let without = CopyObject {
@@ -386,10 +388,13 @@ async fn a_copy_onto_itself_may_change_the_encryption_alone() {
         source_if_match: Vec::new(),
         condition: baleen_objects::WriteCondition::None,
         source_key: None,
+        source_kept: None,
         encrypt,
     };
-    let same = store.objects.copy(copy(Encrypt::AsBucket)).await;
-    assert!(matches!(same, Err(ObjectError::CopyOntoItself)));
+    for as_bucket in [Encrypt::AsBucket, Encrypt::AsFound(None)] {
+        let same = store.objects.copy(copy(as_bucket)).await;
+        assert!(matches!(same, Err(ObjectError::CopyOntoItself)));
+    }
     store.objects.copy(copy(Encrypt::Managed)).await.unwrap();
     check_ranges(&store, Mode::Managed, "k", &pattern(5000, 1)).await;
 }
@@ -611,4 +616,61 @@ async fn a_change_of_the_master_key_touches_no_object() {
     keyring.retire(|_| {}).await.unwrap();
     assert_eq!(objects().await, before);
     assert!(store.get("k7").await.unwrap() == bytes);
+}
+
+/// Who may use which key was decided before: nothing that comes meanwhile takes the place of what it was decided about.
+#[tokio::test]
+async fn what_was_decided_about_is_what_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(folder.path(), Mode::Plain).await;
+    let put = |key: &str, encrypt| PutObject {
+        encrypt,
+        ..put_of(key, &Bytes::from_static(b"data"))
+    };
+    // A default is set after it was looked at, and taken away.
+    let named = BucketEncryption {
+        keys: DefaultKeys::Kms(None),
+        bucket_key: false,
+    };
+    assert_eq!(named.key().unwrap().text, "aws/s3");
+    store
+        .objects
+        .put_setting(&bucket("bucket"), Some(&named))
+        .await
+        .unwrap();
+    let stored = store.objects.put(put("plain", Encrypt::AsFound(None))).await.unwrap();
+    assert_eq!(stored.encrypted, Encrypted::No);
+    let none = None::<&BucketEncryption>;
+    store.objects.put_setting(&bucket("bucket"), none).await.unwrap();
+    let stored = store.objects.put(put("named", Encrypt::AsFound(Some(named)))).await;
+    let kept = stored.unwrap().encrypted;
+    assert_eq!(kept.named_key().unwrap().as_str(), "aws/s3");
+    // The source of a copy is replaced.
+    for (source, decided, is_done) in [
+        ("plain", Encrypted::No, true),
+        ("plain", kept.clone(), false),
+        ("named", kept.clone(), true),
+        ("named", Encrypted::No, false),
+        ("named", Encrypted::Managed, false),
+    ] {
+        let copy = CopyObject {
+            source: at(source).into(),
+            to: at("to"),
+            headers: Directive::Copy,
+            tags: Directive::Copy,
+            lock: baleen_objects::Lock::default(),
+            acl: baleen_types::Acl::default(),
+            checksum_algorithm: None,
+            source_if_match: Vec::new(),
+            condition: baleen_objects::WriteCondition::None,
+            source_key: None,
+            source_kept: Some(decided),
+            encrypt: Encrypt::AsBucket,
+        };
+        let done = store.objects.copy(copy).await;
+        assert!(
+            matches!((&done, is_done), (Ok(_), true) | (Err(ObjectError::Contended), false)),
+            "{source}: {done:?}"
+        );
+    }
 }

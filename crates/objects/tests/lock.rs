@@ -144,6 +144,7 @@ fn copy_onto(key: &str, version: Version) -> CopyObject {
     CopyObject {
         encrypt: baleen_objects::Encrypt::AsBucket,
         source_key: None,
+        source_kept: None,
         source: of(key, version),
         source_if_match: Vec::new(),
         to: at(key),

@@ -253,6 +253,7 @@ async fn parts_are_copied() {
     let copy = |range| CopyPart {
         key: None,
         source_key: None,
+        source_kept: None,
         source: at("source").into(),
         range,
         source_if_match: Vec::new(),

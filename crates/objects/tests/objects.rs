@@ -439,6 +439,7 @@ async fn copies() {
         let copy = |to: &str, headers| CopyObject {
             encrypt: baleen_objects::Encrypt::AsBucket,
             source_key: None,
+            source_kept: None,
             source: at("a").into(),
             to: at(to),
             headers,

@@ -41,6 +41,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>, tags: Directive
     CopyObject {
         encrypt: baleen_objects::Encrypt::AsBucket,
         source_key: None,
+        source_kept: None,
         source: at(from).into(),
         source_if_match: Vec::new(),
         to: at(to),

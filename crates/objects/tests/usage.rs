@@ -57,6 +57,7 @@ fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
     CopyObject {
         encrypt: baleen_objects::Encrypt::AsBucket,
         source_key: None,
+        source_kept: None,
         source: at(from).into(),
         source_if_match: Vec::new(),
         to: at(to),
@@ -140,6 +141,7 @@ async fn an_upload_in_parts_counts_when_it_is_completed_and_only_what_is_listed(
     let copied = CopyPart {
         key: None,
         source_key: None,
+        source_kept: None,
         upload: upload.clone(),
         part: number(2),
         source: at("source").into(),

@@ -172,6 +172,7 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
             let copy = baleen_objects::CopyObject {
                 encrypt: baleen_objects::Encrypt::AsBucket,
                 source_key: None,
+                source_kept: None,
                 source: version(&key, known.name),
                 to: at(&key),
                 headers: Directive::Replace(ObjectHeaders::default()),

@@ -106,6 +106,9 @@ actions! {
     S3PutObjectLegalHold = "s3:PutObjectLegalHold",
     S3BypassGovernanceRetention = "s3:BypassGovernanceRetention",
     S3RestoreObject = "s3:RestoreObject",
+    // KMS, as far as S3 uses keys for who asks (AWS, "Actions, resources, and condition keys for AWS Key Management Service")
+    KmsGenerateDataKey = "kms:GenerateDataKey",
+    KmsDecrypt = "kms:Decrypt",
     // STS (identity contract, sections 2 and 6)
     StsAssumeRole = "sts:AssumeRole",
     StsGetCallerIdentity = "sts:GetCallerIdentity",
@@ -263,7 +266,7 @@ mod tests {
         assert_eq!(names.len(), Action::ALL.len());
         for name in names {
             let (service, act) = name.split_once(':').expect("service:Act");
-            let known = ["s3", "sts", "iam", "pcaps", "cfw", "captures", "transporter"];
+            let known = ["s3", "kms", "sts", "iam", "pcaps", "cfw", "captures", "transporter"];
             assert!(known.contains(&service), "{name}");
             assert!(act.chars().all(|c| c.is_ascii_alphabetic()), "{name}");
         }

@@ -142,6 +142,7 @@ impl ArnText {
                 self.write_str("/")?;
                 self.write_str(key.as_str())
             }
+            Resource::EncryptionKey(key) => write!(self, "arn:aws:kms:{}:{}:key/{}", key.region, key.account, key.name),
             Resource::User(user) => write!(self, "arn:aws:iam::{}:user{}{}", user.account, user.path, user.name),
             Resource::Policy(policy) => {
                 write!(

@@ -19,6 +19,7 @@ pub fn deciding(ask: &Ask<'_>) -> Option<String> {
     let own = caller.map(|caller| caller.user.account);
     let (owner, bucket) = match &ask.resource {
         Resource::Bucket(facts) | Resource::Object(facts, _) => place(facts, own),
+        Resource::EncryptionKey(key) => (Some(key.account), None),
         _ => (own, None),
     };
     let text = ArnText::of(&ask.resource, ask.action, own);

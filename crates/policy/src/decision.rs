@@ -185,6 +185,8 @@ fn data(ask: &Ask<'_>) -> Result<AccountId, Denied> {
             (own, None)
         }
         Resource::Bucket(facts) | Resource::Object(facts, _) => place(facts, own),
+        // Keys have no policies of their own, and so nothing for other accounts.
+        Resource::EncryptionKey(key) => (Some(key.account), None),
         Resource::User(_)
         | Resource::Policy(_)
         | Resource::Customers
@@ -196,6 +198,17 @@ fn data(ask: &Ask<'_>) -> Result<AccountId, Denied> {
         && facts.owner.is_some()
     {
         weighed.bucket.allowed = weighed.bucket.allowed.max(facts.acls.reach(ask.action, caller));
+    }
+    if let (Resource::EncryptionKey(key), Some(own)) = (&ask.resource, own)
+        && key.is_managed
+        && key.account == own
+    {
+        // A session is held to less by what it may do with the object; what names the key itself and denies it counts.
+        return if weighed.own.denied || weighed.bounds_deny {
+            Err(Denied::NotAllowed)
+        } else {
+            Ok(own)
+        };
     }
     let refused = match own {
         None => Denied::Unauthenticated,

@@ -77,6 +77,8 @@ keys! {
         S3LocationConstraint = "s3:LocationConstraint",
         S3IfMatch = "s3:if-match",
         S3IfNoneMatch = "s3:if-none-match",
+        /// The service which uses a key for who asks, as `s3.REGION.amazonaws.com`.
+        KmsViaService = "kms:ViaService",
         /// The ARN of the policy that is attached or detached.
         IamPolicyArn = "iam:PolicyARN",
         // What is captured, and to where.

@@ -45,7 +45,7 @@ pub use key::{Key, TagFamily};
 pub use principal::{
     Bounds, Caller, Credential, Origin, PolicySet, Principal, Role, Session, SessionKind, TokenGrant, User,
 };
-pub use resource::{BucketFacts, CustomerFacts, PolicyFacts, Resource, UserFacts};
+pub use resource::{BucketFacts, CustomerFacts, KeyFacts, PolicyFacts, Resource, UserFacts};
 pub use simulate::{Decision, Matched, Outcome, Simulation, Source, simulate};
 
 pub(crate) use key::KeyRef;

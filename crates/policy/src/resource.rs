@@ -1,7 +1,7 @@
 //! What is acted on, with as much of its owner as is known before anything acts.
 
 use crate::{Acls, Policy, Role, User};
-use baleen_types::{AccountId, BucketName, ObjectKey, ProjectId, UserId, UserName};
+use baleen_types::{AccountId, BucketName, ObjectKey, ProjectId, RegionName, UserId, UserName};
 
 /// What an operation acts on.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub enum Resource<'a> {
     Bucket(BucketFacts<'a>),
     /// An object, which need not exist.
     Object(BucketFacts<'a>, &'a ObjectKey),
+    /// A named key that objects are encrypted under, which need not exist.
+    EncryptionKey(KeyFacts<'a>),
     /// A user as something that is managed.
     User(UserFacts<'a>),
     /// A managed policy, which need not exist.
@@ -61,6 +63,20 @@ impl<'a> BucketFacts<'a> {
             acls: Acls::default(),
         }
     }
+}
+
+/// What is known of a named key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFacts<'a> {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Where it is.
+    pub region: &'a RegionName,
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it is the key that an account has of itself, for what names no other. It is for all of the account: what they may
+    /// do with it is what they may do with the object (AWS, the policy of the managed key `aws/s3`).
+    pub is_managed: bool,
 }
 
 /// What is known of a user that is acted on.

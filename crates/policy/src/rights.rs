@@ -262,9 +262,11 @@ impl Stance {
                 }
             }
             // Data is no thing that is managed.
-            Resource::Project(_) | Resource::Item { .. } | Resource::Bucket(_) | Resource::Object(..) => {
-                return Err(Ruling::No);
-            }
+            Resource::Project(_)
+            | Resource::Item { .. }
+            | Resource::Bucket(_)
+            | Resource::Object(..)
+            | Resource::EncryptionKey(_) => return Err(Ruling::No),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baleen_objects::{Bucket, ObjectHead, ObjectVersion, Tags};
+use baleen_objects::{Bucket, Encrypted, ObjectHead, ObjectVersion, Tags};
 use baleen_policy::{Action, Authorized, Context, Credential, Key, Resource};
 use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use s3s::dto;
@@ -177,7 +177,7 @@ impl Call {
     }
 
     /// Tells the audit log, and the door, what was decided within the operation.
-    fn told(&self, decided: Result<(), Fault>) -> Result<(), Fault> {
+    pub(super) fn told(&self, decided: Result<(), Fault>) -> Result<(), Fault> {
         self.routed.judge(&decided);
         if decided.is_ok() {
             self.routed.admit();
@@ -261,3 +261,7 @@ pub(crate) struct UnreadableTags;
 /// An extension of the request.
 #[derive(Clone, Debug)]
 pub(crate) struct PinnedSource(pub(crate) ETag);
+
+/// How the source of a copy is kept, as it was decided about. An extension of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceKept(pub(crate) Encrypted);

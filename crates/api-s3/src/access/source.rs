@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use baleen_objects::{Bucket, ObjectError, ObjectHead, ObjectVersion};
+use baleen_objects::{Bucket, Encrypted, ObjectError, ObjectHead, ObjectVersion, Selection};
 use baleen_policy::{Action, BucketFacts, Resource};
-use baleen_types::{ETag, RequestId};
+use baleen_types::{Classify as _, ETag, FaultKind, RequestId};
 use http::{HeaderMap, StatusCode};
 use s3s::dto::CopySource;
 use s3s::{S3Request, S3Result};
 
-use super::{Access, Call, HiddenSource, PinnedSource, UnreadableTags, check_expected_owner};
+use super::{Access, Call, HiddenSource, PinnedSource, SourceKept, UnreadableTags, check_expected_owner, may_use};
 use crate::asker::Asker;
 use crate::fault::Fault;
 use crate::routed::RoutedTo;
@@ -60,6 +60,8 @@ impl Access {
         let call = request.extensions.get::<Call>().ok_or_else(Fault::access_denied)?;
         let of = crate::convert::copy_source(source)?;
         let found = self.source(call, &of, &request.headers).await?;
+        let kept = self.decide_source_key(&of, &found).await?;
+        request.extensions.insert(SourceKept(kept));
         if !found.may_read_tags {
             request.extensions.insert(UnreadableTags);
         }
@@ -70,6 +72,21 @@ impl Access {
             request.extensions.insert(PinnedSource(etag));
         }
         Ok(())
+    }
+
+    /// Decides whether the key may be used that the source is encrypted under, if it is a named one, and tells how it is kept.
+    async fn decide_source_key(&self, of: &ObjectVersion, found: &Source) -> Result<Encrypted, Fault> {
+        let kept = match self.services.objects.head(of, Selection::Whole).await {
+            Ok((head, _)) => head.encrypted,
+            // Told by the copy; nor is one that comes meanwhile copied, if it is under a key.
+            Err(error) if matches!(error.kind(), FaultKind::NotFound) => Encrypted::No,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(name) = kept.named_key() {
+            let key = (found.bucket.owner, name);
+            may_use(&found.asker, &self.services.region, Action::KmsDecrypt, key)?;
+        }
+        Ok(kept)
     }
 
     /// Decides whether what a call names as its source may be read.

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use baleen_http::{Credentials, Lookup};
 use baleen_objects::{
-    BucketLogging, Encrypt, Expect, Lock, ObjectError, ObjectHeaders, PutObject, Tags, WriteCondition, body_from_bytes,
+    BucketEncryption, BucketLogging, Encrypt, Expect, Lock, ObjectError, ObjectHeaders, PutObject, Tags,
+    WriteCondition, body_from_bytes,
 };
 use baleen_policy::{Action, Context, Principal, Resource};
 use baleen_types::{AccountId, Acl, BucketName, ObjectKey, ObjectPath, Timestamp};
 
 use super::queue::{LogQueue, Source, left_out};
+use crate::access::may_use;
 use crate::asker::Asker;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -36,6 +38,8 @@ pub(crate) enum Undeliverable {
     NoKey,
     /// The key may not write there.
     Denied,
+    /// The key may not use the encryption key of the target bucket.
+    KeyDenied,
     /// It may go another time.
     NotNow(Fault),
 }
@@ -47,6 +51,9 @@ impl fmt::Display for Undeliverable {
             Self::ForeignTarget => "the owner for the bucket to be logged and the target bucket must be the same",
             Self::NoKey => "the access key of the grantee is not in force in the account of the bucket",
             Self::Denied => "the access key of the grantee may not put objects of that prefix into the target bucket",
+            Self::KeyDenied => {
+                "the access key of the grantee may not use the encryption key of the target bucket (kms:GenerateDataKey)"
+            }
             Self::NotNow(fault) => &fault.message,
         })
     }
@@ -130,7 +137,7 @@ impl Logs {
             return Ok(());
         };
         let at = self.place(&logging, services.clock.now())?;
-        self.check(services, source.owner, &logging, &at).await?;
+        let encrypt = self.check(services, source.owner, &logging, &at).await?;
         let log = PutObject {
             at,
             length: Some(lines.len() as u64),
@@ -142,7 +149,7 @@ impl Logs {
             tags: Tags::default(),
             lock: Lock::default(),
             acl: Acl::default(),
-            encrypt: Encrypt::default(),
+            encrypt,
             expect: Expect::default(),
             condition: WriteCondition::None,
         };
@@ -150,14 +157,14 @@ impl Logs {
         Ok(())
     }
 
-    /// Checks that a log may be put where it is to be, by the key that its configuration names.
+    /// Checks that a log may be put where it is to be, by the key that its configuration names, and tells how it is kept there.
     pub(crate) async fn check(
         &self,
         services: &Services,
         owner: AccountId,
         logging: &BucketLogging,
         at: &ObjectPath,
-    ) -> Result<(), Undeliverable> {
+    ) -> Result<Encrypt, Undeliverable> {
         let target = match services.objects.head_bucket(&at.bucket).await {
             Err(ObjectError::NoSuchBucket(_)) => return Err(Undeliverable::NoTarget),
             target => target?,
@@ -174,7 +181,18 @@ impl Logs {
         let rules = services.policies.of(&target).await.map_err(Undeliverable::NotNow)?;
         let facts = asker.facts(&target, rules.as_deref());
         let decided = asker.ask(Action::S3PutObject, Resource::Object(facts, &at.key));
-        decided.map(drop).map_err(|_| Undeliverable::Denied)
+        decided.map_err(|_| Undeliverable::Denied)?;
+        let default: Option<BucketEncryption> = match services.policies.setting(&target).await {
+            Ok(default) => default,
+            Err(fault) => return Err(Undeliverable::NotNow(fault)),
+        };
+        let named = default.as_ref().and_then(BucketEncryption::key);
+        if let Some(name) = named.as_ref().and_then(|named| named.within(owner)) {
+            let key = (owner, name);
+            let used = may_use(&asker, &services.region, Action::KmsGenerateDataKey, key);
+            used.map_err(|_| Undeliverable::KeyDenied)?;
+        }
+        Ok(Encrypt::AsFound(default))
     }
 
     async fn principal(&self, key: &str) -> Result<Principal, Undeliverable> {

@@ -36,13 +36,15 @@ pub(super) async fn run(
             u64::try_from(size).map_err(|_| Fault::invalid_argument("x-amz-mp-object-size must not be negative."))
         })
         .transpose()?;
+    let upload = UploadPath {
+        at: call.path()?,
+        upload: upload_id(&input.upload_id)?,
+    };
+    call.decide_completion(services, &upload).await?;
     let stored = services
         .objects
         .complete_upload(CompleteUpload {
-            upload: UploadPath {
-                at: call.path()?,
-                upload: upload_id(&input.upload_id)?,
-            },
+            upload,
             parts,
             checksum,
             size,
@@ -64,8 +66,11 @@ pub(super) async fn run(
     output.server_side_encryption = told.algorithm;
     output.ssekms_key_id = told.key_id;
     output.bucket_key_enabled = told.bucket_key;
-    // Nor of the bytes, to who did not send it: a checksum tells whether they are something known.
-    let is_hidden = matches!(stored.encrypted, Encrypted::Customer(_)) && sent.is_none();
+    // Nor of the bytes, to who did not send it, or may not decrypt: a checksum tells whether they are something known.
+    let is_hidden = match &stored.encrypted {
+        Encrypted::Customer(_) => sent.is_none(),
+        kept => !call.may_decrypt(services, kept),
+    };
     let checksum = stored.checksum.as_ref().filter(|_| !is_hidden);
     put_checksum!(output, checksum);
     output.checksum_type = checksum.map(checksum_type);

@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response};
 use super::copying::{SourceConditions, check_source, source_tags};
 use super::tagging::header_tags;
 use super::{Answer, acls};
-use crate::access::{Call, UnreadableTags};
+use crate::access::{Call, SourceKept, UnreadableTags};
 use crate::convert::{
     checksum_type, copy_source, copy_tags, etag, header_condition, object_headers, put_checksum, timestamp, version_id,
 };
@@ -26,6 +26,7 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let (encrypt, sent) = encryption::asked(&request.headers)?;
+    let encrypt = call.decide_encryption(services, encrypt).await?;
     let source_key = SentKey::of_source(&request.headers)?;
     let may_read_tags = request.extensions.get::<UnreadableTags>().is_none();
     let input = request.input;
@@ -39,6 +40,7 @@ pub(super) async fn run(
     };
     let asked = copy_tags(input.copy_source_if_match.as_ref())?;
     let source_if_match = source_tags(asked, request.extensions.get())?;
+    let source_kept = request.extensions.get::<SourceKept>().map(|kept| kept.0.clone());
     check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Directive::Copy,
@@ -69,6 +71,7 @@ pub(super) async fn run(
             condition: header_condition(&request.headers)?,
             acl,
             source_key,
+            source_kept,
             encrypt,
         })
         .await?;

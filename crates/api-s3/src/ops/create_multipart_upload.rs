@@ -37,6 +37,7 @@ pub(super) async fn run(
     }
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let (encrypt, sent) = encryption::asked(&request.headers)?;
+    let encrypt = call.decide_encryption(services, encrypt).await?;
     let input = request.input;
     let algorithm = input
         .checksum_algorithm

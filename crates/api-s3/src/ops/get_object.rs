@@ -46,6 +46,7 @@ pub(super) async fn run(
     };
     let OpenObject { head, range, body } = opened;
     call.confirm(&head)?;
+    call.decide_decryption(services, &head.encrypted)?;
     check(&conditions, &head)?;
 
     let mut output = GetObjectOutput {

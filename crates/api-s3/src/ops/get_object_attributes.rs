@@ -47,6 +47,10 @@ pub(super) async fn run(
     let of = call.version(input.version_id.as_deref())?;
     let (head, parts) = services.objects.parts_of(&of, key_of(sent.as_ref())).await?;
     call.confirm(&head)?;
+    if wants(ObjectAttributes::CHECKSUM) || wants(ObjectAttributes::OBJECT_PARTS) {
+        // Checksums tell of the bytes, as in HeadObject and ListParts.
+        call.decide_decryption(services, &head.encrypted)?;
+    }
     let storage_class = StorageClass::from_static(StorageClass::STANDARD);
     Ok(S3Response::new(GetObjectAttributesOutput {
         e_tag: wants(ObjectAttributes::ETAG).then(|| etag(&head.etag)),

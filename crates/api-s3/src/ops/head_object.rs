@@ -40,6 +40,15 @@ pub(super) async fn run(
         Err(error) => return Err(unserved(services, (&of, key), &conditions, error).await),
     };
     call.confirm(&head)?;
+    let whole = selection == Selection::Whole;
+    let checksum_wanted = whole
+        && input
+            .checksum_mode
+            .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    if checksum_wanted {
+        // A checksum tells of the bytes, all else does not (AWS, HeadObject, `x-amz-checksum-mode`).
+        call.decide_decryption(services, &head.encrypted)?;
+    }
     check(&conditions, &head)?;
     let content_range = content_range(selection, served, head.size);
     let partial = content_range.is_some();
@@ -49,11 +58,6 @@ pub(super) async fn run(
         parts_count: head.parts.filter(|_| input.part_number.is_some()).map(i32::from),
         ..Default::default()
     };
-    let whole = selection == Selection::Whole;
-    let checksum_wanted = whole
-        && input
-            .checksum_mode
-            .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     let headers = other_headers(services, &head, (&request.headers, whole)).await?;
     put_encryption!(
         output,

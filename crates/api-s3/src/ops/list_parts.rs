@@ -34,6 +34,9 @@ pub(super) async fn run(
             max_parts,
         })
         .await?;
+    if page.upload.checksum_chosen {
+        call.decide_decryption(services, &page.upload.encrypted)?;
+    }
     let account = call.bucket.map(|bucket| bucket.owner);
     // Checksums of what a customer's key hides would tell whether it is something known.
     let chosen = page.upload.checksum_chosen && !matches!(page.upload.encrypted, Encrypted::Customer(_));

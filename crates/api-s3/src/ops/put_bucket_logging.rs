@@ -84,7 +84,7 @@ fn read(asked: LoggingEnabled) -> Result<BucketLogging, Fault> {
 
 fn refusal(why: Undeliverable) -> Fault {
     let code = match why {
-        Undeliverable::NoTarget | Undeliverable::ForeignTarget | Undeliverable::Denied => {
+        Undeliverable::NoTarget | Undeliverable::ForeignTarget | Undeliverable::Denied | Undeliverable::KeyDenied => {
             "InvalidTargetBucketForLogging"
         }
         Undeliverable::NoKey => "InvalidArgument",

@@ -22,6 +22,7 @@ pub(super) async fn run(
     unsupported::refuse(&request.headers)?;
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let (encrypt, sent) = encryption::asked(&request.headers)?;
+    let encrypt = call.decide_encryption(services, encrypt).await?;
     let expect = expect(&request)?;
     let input = request.input;
     let stored = services

@@ -23,13 +23,15 @@ pub(super) async fn run(
     let expect = expect(&request)?;
     let (sent, named) = (expect.checksum.clone(), expect.checksum_algorithm);
     let input = request.input;
+    let upload = UploadPath {
+        at: call.path()?,
+        upload: upload_id(&input.upload_id)?,
+    };
+    call.decide_part(services, &upload).await?;
     let stored = services
         .objects
         .put_part(PutPart {
-            upload: UploadPath {
-                at: call.path()?,
-                upload: upload_id(&input.upload_id)?,
-            },
+            upload,
             part: part_number(input.part_number)?,
             length: input.content_length.and_then(|length| u64::try_from(length).ok()),
             expect,

@@ -7,7 +7,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use super::copying::{SourceConditions, check_source, source_tags};
-use crate::access::Call;
+use crate::access::{Call, SourceKept};
 use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id, version_id};
 use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::fault::Fault;
@@ -35,7 +35,13 @@ pub(super) async fn run(
     };
     let asked = copy_tags(input.copy_source_if_match.as_ref())?;
     let source_if_match = source_tags(asked, request.extensions.get())?;
+    let source_kept = request.extensions.get::<SourceKept>().map(|kept| kept.0.clone());
     check_source(services, (&source, source_key.as_ref()), &conditions).await?;
+    let upload = UploadPath {
+        at: call.path()?,
+        upload: upload_id(&input.upload_id)?,
+    };
+    call.decide_part(services, &upload).await?;
     let stored = services
         .objects
         .copy_part(CopyPart {
@@ -43,11 +49,9 @@ pub(super) async fn run(
             range: input.copy_source_range.as_deref().map(source_range).transpose()?,
             source_if_match,
             source_key,
+            source_kept,
             key: key_of(sent.as_ref()).cloned(),
-            upload: UploadPath {
-                at: call.path()?,
-                upload: upload_id(&input.upload_id)?,
-            },
+            upload,
             part: part_number(input.part_number)?,
         })
         .await?;

@@ -77,6 +77,55 @@ pub(crate) const SESSION: Signer<'static> = Signer {
     ..OWNER
 };
 
+/// Users of the owner's account who may do all of S3 and, of encryption keys: nothing; encrypt under `evidence`; read what is
+/// under it; both, by way of S3; everything but use `aws/s3`.
+pub(crate) const PORTER: Signer<'static> = Signer {
+    access_key_id: "AKIAPORTERPORTERPORT",
+    ..OWNER
+};
+pub(crate) const SCRIBE: Signer<'static> = Signer {
+    access_key_id: "AKIASCRIBESCRIBESCRI",
+    ..OWNER
+};
+pub(crate) const READER: Signer<'static> = Signer {
+    access_key_id: "AKIAREADERREADERREAD",
+    ..OWNER
+};
+pub(crate) const ARCHIVIST: Signer<'static> = Signer {
+    access_key_id: "AKIAARCHIVISTARCHIVI",
+    ..OWNER
+};
+pub(crate) const SEALER: Signer<'static> = Signer {
+    access_key_id: "AKIASEALERSEALERSEAL",
+    ..OWNER
+};
+
+const OF_S3: &str = r#"{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#;
+
+/// What the users of encryption keys may besides.
+const OF_KEYS: [(&str, &str); 5] = [
+    (PORTER.access_key_id, OF_S3),
+    (
+        SCRIBE.access_key_id,
+        r#"{"Statement": {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "arn:aws:kms:*:*:key/evidence"}}"#,
+    ),
+    (
+        READER.access_key_id,
+        r#"{"Statement": {"Effect": "Allow", "Action": "kms:Decrypt",
+            "Resource": "arn:aws:kms:eu-central-7:100000000001:key/evidence"}}"#,
+    ),
+    (
+        ARCHIVIST.access_key_id,
+        r#"{"Statement": {"Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-central-7.amazonaws.com"}}}}"#,
+    ),
+    (
+        SEALER.access_key_id,
+        r#"{"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "kms:*", "Resource": "arn:aws:kms:*:*:key/aws/*"}]}"#,
+    ),
+];
+
 const WORK: &str = r#"{"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": "arn:aws:s3:::bucket/open/*"},
     {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::bucket/open/kept"},
@@ -189,7 +238,9 @@ impl Credentials for Keys {
             let compile = |text: &&str| Arc::new(Policy::parse(text, DocumentKind::Identity).unwrap());
             user(1, Role::User).policies(documents.iter().map(compile).collect::<Arc<[_]>>())
         };
+        let of_keys = OF_KEYS.iter().find(|(known, _)| *known == id);
         let (signer, principal) = match id {
+            _ if let Some((_, document)) = of_keys => (OWNER, with(&[OF_S3, document])),
             _ if id == OWNER.access_key_id => (OWNER, user(1, Role::Root)),
             _ if id == STRANGER.access_key_id => (STRANGER, user(2, Role::Root)),
             _ if id == CLERK.access_key_id => (CLERK, user(1, Role::User)),

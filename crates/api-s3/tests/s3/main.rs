@@ -12,6 +12,7 @@ mod buckets;
 mod conditions;
 mod deletions;
 mod encryption;
+mod encryption_keys;
 mod forms;
 mod harness;
 mod hostile;

@@ -23,7 +23,7 @@ impl Objects {
     /// [`ObjectError::TooLarge`] above 5 GiB, which take a multipart copy.
     pub async fn copy(self: &Arc<Self>, request: CopyObject) -> Result<Stored, ObjectError> {
         if request.source.at == request.to && request.source.version.is_none() {
-            let is_as_bucket = matches!(request.encrypt, Encrypt::AsBucket);
+            let is_as_bucket = matches!(request.encrypt, Encrypt::AsBucket | Encrypt::AsFound(_));
             match &request.headers {
                 Directive::Replace(headers) => headers.check()?,
                 Directive::Copy if is_as_bucket => return Err(ObjectError::CopyOntoItself),
@@ -31,7 +31,7 @@ impl Objects {
             }
             let source_key = request.source_key.as_ref();
             let head = self.head_with(&request.source, Selection::Whole, source_key).await?.0;
-            check_source(&head, &request.source_if_match)?;
+            check_source(&head, &request.source_if_match, request.source_kept.as_ref())?;
             let algorithm = head.checksum.map(|stored| stored.checksum.algorithm());
             // Where versions are kept, the copy is one more, with bytes of its own.
             let keeps_versions = head.version.is_some();
@@ -47,7 +47,7 @@ impl Objects {
         }
         let key = request.source_key.as_ref();
         let source = self.open_uncounted(&request.source, Selection::Whole, key).await?;
-        check_source(&source.head, &request.source_if_match)?;
+        check_source(&source.head, &request.source_if_match, request.source_kept.as_ref())?;
         if source.head.size > PUT_BYTES_MAX {
             return Err(ObjectError::TooLarge { limit: PUT_BYTES_MAX });
         }
@@ -89,7 +89,7 @@ impl Objects {
         let source = self
             .open_uncounted(&request.source, selection, request.source_key.as_ref())
             .await?;
-        check_source(&source.head, &request.source_if_match)?;
+        check_source(&source.head, &request.source_if_match, request.source_kept.as_ref())?;
         let size = source.head.size;
         if matches!(request.range, Some(ByteRange::Between { last, .. }) if last >= size) {
             return Err(ObjectError::InvalidRange { size });
@@ -136,7 +136,7 @@ impl Objects {
         if head.encrypted != Encrypted::No {
             return Err(ObjectError::Contended);
         }
-        check_source(&head, &request.source_if_match)?;
+        check_source(&head, &request.source_if_match, request.source_kept.as_ref())?;
         match &request.condition {
             WriteCondition::None | WriteCondition::IfPresent => {}
             WriteCondition::IfMatch(etag) if head.etag == *etag => {}
@@ -168,8 +168,11 @@ impl Objects {
     }
 }
 
-/// Compares the source's tag with the ones it may have.
-fn check_source(source: &ObjectHead, allowed: &[ETag]) -> Result<(), ObjectError> {
+/// Compares the source's tag with the ones it may have, and its key with the one that was decided about.
+fn check_source(source: &ObjectHead, allowed: &[ETag], kept: Option<&Encrypted>) -> Result<(), ObjectError> {
+    if kept.is_some_and(|kept| kept.named_key() != source.encrypted.named_key()) {
+        return Err(ObjectError::Contended);
+    }
     if allowed.is_empty() || allowed.contains(&source.etag) {
         Ok(())
     } else {

@@ -5,7 +5,6 @@ use crate::encryption::{BucketEncryption, CustomerKey, DefaultKeys, KmsEncrypt, 
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{BucketId, BucketKeyRecord, BucketRecord, EncryptionRecord, KmsRecord, Piece};
 use crate::{BucketSetting, Encrypt, ObjectError, SettingKind, keys};
-use baleen_kms::KeyReference;
 use baleen_meta::{Request, record};
 use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey, BlockSealer, Salt};
 use baleen_types::BucketName;
@@ -60,11 +59,17 @@ impl Objects {
         let encryption = match asked {
             Encrypt::Managed => EncryptionRecord::Managed,
             Encrypt::Customer(key) => key.check(self.entropy.bytes()).into(),
-            Encrypt::AsBucket => match self.default_encryption(bucket).await? {
-                None => EncryptionRecord::No,
-                Some(default) if default.keys == DefaultKeys::Managed => EncryptionRecord::Managed,
-                Some(default) => return self.named(bucket, KmsEncrypt::default(), Some(default)).await,
-            },
+            Encrypt::AsBucket | Encrypt::AsFound(_) => {
+                let default = match asked {
+                    Encrypt::AsFound(found) => found.clone(),
+                    _ => self.default_encryption(bucket).await?,
+                };
+                match default {
+                    None => EncryptionRecord::No,
+                    Some(default) if default.keys == DefaultKeys::Managed => EncryptionRecord::Managed,
+                    Some(default) => return self.named(bucket, KmsEncrypt::default(), Some(default)).await,
+                }
+            }
             Encrypt::Kms(asked) => {
                 let default = self.default_encryption(bucket).await?;
                 return self.named(bucket, asked.clone(), default).await;
@@ -72,7 +77,7 @@ impl Objects {
         };
         let key = match asked {
             Encrypt::Customer(key) => Some(key),
-            Encrypt::Managed | Encrypt::AsBucket | Encrypt::Kms(_) => None,
+            Encrypt::Managed | Encrypt::AsBucket | Encrypt::AsFound(_) | Encrypt::Kms(_) => None,
         };
         let sealing = self.sealing((name, bucket), &encryption, key).await?;
         Ok((encryption, sealing))
@@ -89,11 +94,7 @@ impl Objects {
         let bucket_key = said
             .or(default.as_ref().map(|default| default.bucket_key))
             .unwrap_or(false);
-        let of_bucket = default.and_then(|default| match default.keys {
-            DefaultKeys::Kms(named) => named,
-            DefaultKeys::Managed => None,
-        });
-        let reference = asked.key.or_else(|| of_bucket.map(|text| KeyReference::parse(&text)));
+        let reference = asked.key.or_else(|| default.and_then(|default| default.key()));
         let owner = bucket.record.owner()?;
         let found = self.kms.newest(owner, reference.as_ref(), &asked.context).await?;
         let used = KmsEncrypted {

@@ -16,6 +16,18 @@ use baleen_types::{ETag, ObjectKey, ObjectPath, Timestamp};
 use std::ops::Bound;
 
 impl Objects {
+    /// How the parts of an unfinished upload are kept, and whether the client chose the algorithm of its checksums.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchUpload`].
+    pub async fn encryption_of_upload(&self, path: &UploadPath) -> Result<(Encrypted, bool), ObjectError> {
+        let bucket = self.open_bucket(&path.at.bucket).await?;
+        let key = keys::upload(bucket.id, &path.at.key, path.upload);
+        let stored = self.meta.get(&key).await?.ok_or_else(|| no_such_upload(path.upload))?;
+        let stored: UploadRecord = record::decode(&stored)?;
+        Ok((stored.encryption.encrypted()?, stored.chosen))
+    }
+
     /// Lists one page of a bucket's unfinished uploads.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 use super::*;
-use crate::DocumentKind;
 use crate::testing::{account, bounds, caller, context, document, documents, now, principal, project, rows};
-use baleen_types::{BucketName, ObjectKey};
+use crate::{DocumentKind, KeyFacts};
+use baleen_types::{BucketName, ObjectKey, RegionName};
 use proptest::prelude::*;
 
 /// A question in the words of the tables.
@@ -50,6 +50,14 @@ impl Question<'_> {
             ("item", path) => {
                 let project = project(1);
                 return decide(Resource::Item { project, path });
+            }
+            ("key", name) => {
+                return decide(Resource::EncryptionKey(KeyFacts {
+                    account: account(1),
+                    region: &RegionName::parse("local").unwrap(),
+                    name,
+                    is_managed: name == "aws/s3",
+                }));
             }
             _ => {}
         }

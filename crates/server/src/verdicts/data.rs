@@ -1,6 +1,6 @@
 //! The questions to the S3 door and to the PCAPs door.
 
-use super::calls::element;
+use super::calls::{call, element};
 use super::people::{Asker, Facts};
 use super::questions::{Made, Question, Setup};
 use super::world::{Ask, Dump, SITE, World};
@@ -60,6 +60,7 @@ pub(super) fn s3() -> Vec<Question> {
             });
         }
     }
+    questions.extend(under_named_key());
     // What AWS has and we have not, and what nobody has.
     for (name, method, target) in [
         ("(GetBucketWebsite)", Method::GET, "/acme-full?website"),
@@ -86,6 +87,39 @@ pub(super) fn s3() -> Vec<Question> {
         });
     }
     questions
+}
+
+/// Reading and writing what is under a named key: who may do the one of the two that is asked and not the other may not.
+fn under_named_key() -> impl Iterator<Item = Question> {
+    let object = format!("arn:aws:s3:::{FULL}/{KEY}");
+    let key = "arn:aws:kms:*:*:key/evidence".to_owned();
+    let rows = [
+        ("GetObject", Method::GET, "s3:GetObject", "sealed", object.clone()),
+        ("GetObject", Method::GET, "kms:Decrypt", "its key", key.clone()),
+        ("PutObject", Method::PUT, "s3:PutObject", "sealed", object),
+        ("PutObject", Method::PUT, "kms:GenerateDataKey", "its key", key),
+    ];
+    rows.into_iter().map(|(operation, method, action, target, resource)| {
+        let is_read = method == Method::GET;
+        let at = format!("/{FULL}/{KEY}");
+        let default = s3_plain(Method::PUT, format!("/{FULL}?encryption"), ENCRYPTION_NAMED);
+        Question {
+            door: "s3",
+            operation,
+            action,
+            extent: format!("{:?}", Extent::Object),
+            target,
+            effect: if is_read { "read" } else { "write" },
+            setup: Setup::Buckets,
+            before: vec![
+                call("RSCreateEncryptionKey", &[("KeyName", "evidence")]),
+                default,
+                s3_plain(Method::PUT, at.clone(), "bytes"),
+            ],
+            ask: Box::new(move |_, _| s3_plain(method.clone(), at.clone(), if is_read { "" } else { "bytes" })),
+            resource: Box::new(move |_| resource.clone()),
+        }
+    })
 }
 
 /// What root does first, so that there is something to give.
@@ -131,6 +165,10 @@ const LINK: &str = "ExpirationDate=2027-01-15T08%3A10%3A00Z";
 
 const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
     <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+
+const ENCRYPTION_NAMED: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+    <SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>evidence</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule>\
+    </ServerSideEncryptionConfiguration>";
 
 const CORS: &str = "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>\
     </CORSRule></CORSConfiguration>";
