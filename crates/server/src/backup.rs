@@ -13,11 +13,9 @@ use crate::folder::Folder;
 use crate::keys::master_key_file;
 use crate::output;
 use crate::serve::runtime;
-use crate::wire::meta_settings;
+use crate::store::Store;
 use baleen_backup::{Backup, BackupFolder, Error, Made, Options, Parts, Progress, check};
 use baleen_blob::Blobs;
-use baleen_meta::Meta;
-use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use baleen_types::format_bytes;
 use clap::Args;
 use serde_json::json;
@@ -83,10 +81,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
 
 /// The store in a folder, of which nothing is opened that is sealed.
 fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
-    let clock: Arc<dyn Clock> = SystemClock::new();
-    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
-    let meta = Meta::open_fjall(&folder.join("meta"), meta_settings(config))
-        .map_err(|error| Failure::because("the metadata store is damaged, or cannot be opened", &error))?;
+    let Store {
+        meta, clock, entropy, ..
+    } = Store::open(config, folder)?;
     let volume = baleen_blob::Settings::default();
     let blobs = Blobs::open(&folder.join("blobs"), volume, Arc::clone(&entropy))
         .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;

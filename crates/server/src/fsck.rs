@@ -5,18 +5,15 @@ use crate::capture::progress::Progress;
 use crate::cli::Place;
 use crate::failure::Failure;
 use crate::folder::Folder;
+use crate::output;
 use crate::serve::runtime;
-use crate::wire::{meta_settings, open_objects};
-use crate::{keys, output};
-use baleen_meta::Meta;
+use crate::store::Store;
 use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
-use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use baleen_types::format_bytes;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
@@ -40,12 +37,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         goes_on: false,
     };
     let found = runtime()?.block_on(async {
-        let clock: Arc<dyn Clock> = SystemClock::new();
-        let entropy: Arc<dyn Entropy> = SystemEntropy::new();
-        let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(&loaded.config))
-            .map_err(|error| Failure::because("the metadata store is damaged, or cannot be opened", &error))?;
-        let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
-        let objects = open_objects(&loaded.config, folder.path(), &meta, (&clock, &entropy), &keyring)?;
+        let store = Store::open(&loaded.config, folder.path())?;
+        let keyring = store.keyring().await?;
+        let objects = store.objects(&keyring)?;
         objects
             .look_at_regions()
             .await

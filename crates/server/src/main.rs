@@ -25,6 +25,7 @@ mod regions;
 mod restore;
 mod scrub;
 mod serve;
+mod store;
 mod tenants;
 #[cfg(test)]
 mod verdicts;

@@ -5,13 +5,11 @@ use crate::cli::Place;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
 use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
+use crate::output;
 use crate::serve::runtime;
-use crate::wire::{customers, meta_settings};
-use crate::{keys, output};
+use crate::store::Store;
 use baleen_audit::{Audit, Deed, Event, Weight};
 use baleen_iam::{Iam, Parts, RootReset};
-use baleen_meta::Meta;
-use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
 use baleen_types::AccountId;
 use clap::Args;
 use serde_json::json;
@@ -35,8 +33,8 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     )?;
     let file = folder.path().join(ROOT_CREDENTIALS_FILE);
     let (reset, lifted) = runtime()?.block_on(async {
-        let store = open(&loaded.config, folder.path())?;
-        let iam = identity(&loaded.config, folder.path(), &store).await?;
+        let store = Store::open(&loaded.config, folder.path())?;
+        let iam = identity(&store).await?;
         let reset = iam
             .reset_root(&loaded.config.reseller, &loaded.config.root, &file)
             .await
@@ -53,33 +51,15 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     Ok(ExitCode::SUCCESS)
 }
 
-/// The store of a folder, and what services over it need.
-struct Store {
-    meta: Meta,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-}
-
-fn open(config: &Config, folder: &Path) -> Result<Store, Failure> {
-    let meta = Meta::open_fjall(&folder.join("meta"), meta_settings(config))
-        .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
-    Ok(Store {
-        meta,
-        clock: SystemClock::new(),
-        entropy: SystemEntropy::new(),
-    })
-}
-
 /// The identity service, and nothing else of the server.
-async fn identity(config: &Config, folder: &Path, store: &Store) -> Result<Arc<Iam>, Failure> {
-    let Store { meta, clock, entropy } = store;
-    let keyring = keys::open(config, folder, meta, clock, entropy).await?;
+async fn identity(store: &Store<'_>) -> Result<Arc<Iam>, Failure> {
+    let keyring = store.keyring().await?;
     Ok(Iam::new(Parts {
-        tenancy: customers(config, meta, clock, entropy),
-        meta: meta.clone(),
+        tenancy: store.customers(),
+        meta: store.meta.clone(),
         sealer: Arc::clone(keyring.sealer()),
-        clock: Arc::clone(clock),
-        entropy: Arc::clone(entropy),
+        clock: Arc::clone(&store.clock),
+        entropy: Arc::clone(&store.entropy),
     }))
 }
 
@@ -87,10 +67,10 @@ async fn identity(config: &Config, folder: &Path, store: &Store) -> Result<Arc<I
 /// root could take the rules back. One that lets this machine in stays, for root can change it from here. Gives the rules lifted.
 async fn let_this_machine_in(
     config: &Config,
-    store: &Store,
+    store: &Store<'_>,
     account: AccountId,
 ) -> Result<usize, baleen_tenancy::Error> {
-    let tenancy = customers(config, &store.meta, &store.clock, &store.entropy);
+    let tenancy = store.customers();
     // Who connects to an address of the machine from itself comes from that address.
     let here = match config.listen.s3.ip() {
         all if all.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -105,7 +85,7 @@ async fn let_this_machine_in(
 /// Puts it into the log of root's account, for whoever comes to ask why the old credentials ended.
 async fn record(
     config: &Config,
-    store: Store,
+    store: Store<'_>,
     account: AccountId,
     reset: &RootReset,
     lifted: usize,

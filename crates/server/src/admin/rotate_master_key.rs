@@ -10,12 +10,11 @@ use crate::failure::Failure;
 use crate::folder::{Folder, is_held};
 use crate::keys::KeyChange;
 use crate::serve::runtime;
-use crate::wire::meta_settings;
+use crate::store::Store;
 use crate::{keys, output};
 use baleen_audit::Audit;
 use baleen_keyring::{Error, KeyFile, Tally, retire_served, rotate_served};
-use baleen_meta::Meta;
-use baleen_runtime::{Clock, Entropy, SystemClock, SystemEntropy};
+use baleen_runtime::{Entropy, SystemEntropy};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -63,12 +62,9 @@ pub(super) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
 }
 
 fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Failure> {
-    let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(&loaded.config))
-        .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
-    let entropy: Arc<dyn Entropy> = SystemEntropy::new();
-    let clock: Arc<dyn Clock> = SystemClock::new();
+    let store = Store::open(&loaded.config, folder.path())?;
     runtime()?.block_on(async {
-        let keyring = keys::open(&loaded.config, folder.path(), &meta, &clock, &entropy).await?;
+        let keyring = store.keyring().await?;
         let before = keyring.status().newest;
         let mut told = Instant::now();
         let progress = |tally: &Tally| {
@@ -85,11 +81,11 @@ fn offline(loaded: &Loaded, folder: &Folder, retire: bool) -> Result<Outcome, Fa
         let status = done.map_err(|error| failed(&error))?;
         let change = if retire { KeyChange::Retired } else { KeyChange::Rotated };
         let parts = baleen_audit::Parts {
-            meta: meta.clone(),
-            clock: Arc::clone(&clock),
+            meta: store.meta.clone(),
+            clock: Arc::clone(&store.clock),
         };
         let audit = Audit::start(loaded.config.audit, parts);
-        change.record(&status, &meta, &audit, &*clock).await?;
+        change.record(&status, &store.meta, &audit, &*store.clock).await?;
         Ok(Outcome {
             file: keyring.file().path().to_owned(),
             is_made: status.newest != before,
