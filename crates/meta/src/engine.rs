@@ -2,9 +2,11 @@
 //!
 //! Everything else (grouping, conditions, counters, the feed, limits) lives once above this trait, in the committer.
 
-use crate::{Entry, Result, Scan};
+use crate::{Compact, CompactProgress, Compacted, Entry, Result, SCAN_ENTRIES_MAX, Scan, Usage};
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// One change of the keyspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,30 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// After an error nothing of the batch is visible, now or later, except with [`crate::Error::InDoubt`].
     async fn commit(&self, keys: &[Vec<u8>], decide: Decide<'_>) -> Result<()>;
+
+    /// Gives back what removed and overwritten rows take; see [`crate::Meta::compact`]. An engine that keeps nothing dead has
+    /// nothing to do.
+    async fn compact(&self, _compact: Compact, _progress: Arc<CompactProgress>) -> Result<Compacted> {
+        Ok(Compacted::default())
+    }
+
+    /// Counts what there is; see [`crate::Meta::usage`]. An engine without files of its own takes what lives.
+    async fn usage(&self) -> Result<Usage> {
+        let (view, mut usage) = (self.snapshot().await?, Usage::default());
+        let mut scan = Scan::range(Bound::Unbounded, Bound::Unbounded).limit(SCAN_ENTRIES_MAX);
+        loop {
+            let page = view.scan(scan.clone()).await?;
+            let Some(last) = page.last() else { break };
+            scan = scan.after(last.key.to_vec());
+            usage.rows += page.len() as u64;
+            usage.live_bytes += page
+                .iter()
+                .map(|row| (row.key.len() + row.value.len()) as u64)
+                .sum::<u64>();
+        }
+        usage.allocated_bytes = usage.live_bytes;
+        Ok(usage)
+    }
 }
 
 /// An unchanging view of the keyspace.

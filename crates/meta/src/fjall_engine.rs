@@ -8,6 +8,7 @@
 //!   So the files are audited before fjall touches them ([`audit`]).
 
 mod audit;
+mod compact;
 mod journal;
 mod settings;
 mod slot;
@@ -15,14 +16,15 @@ mod slot;
 pub use settings::FjallSettings;
 
 use crate::engine::{Decide, Engine, View};
-use crate::{Direction, Entry, Error, Result, Scan};
+use crate::{Compact, CompactProgress, Compacted, Direction, Entry, Error, Result, SCAN_ENTRIES_MAX, Scan, Usage};
 use async_trait::async_trait;
 use bytes::Bytes;
 use fjall::{Keyspace, Readable};
-use slot::{Open, Slot};
+use slot::{Open, Slot, Written};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Scans of at most this many entries run on the caller's thread, longer ones on a thread for blocking work.
 ///
@@ -56,25 +58,46 @@ impl Engine for FjallEngine {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn View>> {
-        let (generation, snapshot) = self.slot.read(|open| Ok((open.generation, open.db.snapshot())))?;
-        Ok(Box::new(FjallView {
-            slot: self.slot.clone(),
-            generation,
-            snapshot,
-        }))
+        Ok(Box::new(FjallView::open(&self.slot)?))
     }
 
     async fn commit(&self, keys: &[Vec<u8>], decide: Decide<'_>) -> Result<()> {
         // The committer is the only writer and runs on its own thread, so blocking here is what that thread is for, and
         // what is read cannot change before it is written.
+        let mut written = Written::default();
         self.slot.write(|open| {
             let read: Vec<_> = keys
                 .iter()
                 .map(|key| Ok(open.keyspace.get(key).map_err(read_failed)?.map(to_bytes)))
                 .collect::<Result<_>>()?;
-            Ok(decide(&read))
-        })
+            let batch = decide(&read);
+            written = Written::of(&batch);
+            Ok(batch)
+        })?;
+        self.slot.count(written);
+        Ok(())
     }
+
+    async fn compact(&self, wanted: Compact, progress: Arc<CompactProgress>) -> Result<Compacted> {
+        let slot = Arc::clone(&self.slot);
+        blocking(COMPACTING, move || compact::compact(&slot, wanted, &progress)).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        let slot = Arc::clone(&self.slot);
+        blocking("counting", move || compact::usage(&slot)).await
+    }
+}
+
+const COMPACTING: &str = "compacting";
+
+/// Runs what takes long on a thread for blocking work.
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.map_err(|error| Error::storage(doing, error))?
 }
 
 /// A fjall snapshot. It holds old values, not the database: after a failure the database must be closed wholly before
@@ -85,7 +108,52 @@ struct FjallView {
     snapshot: fjall::Snapshot,
 }
 
+/// One page of rows, counted.
+struct Sizes {
+    rows: u64,
+    bytes: u64,
+    /// The key of the last one; `None` when there are no more.
+    last: Option<Vec<u8>>,
+}
+
 impl FjallView {
+    fn open(slot: &Arc<Slot>) -> Result<Self> {
+        slot.read(|open| {
+            slot.views.fetch_add(1, Ordering::Relaxed);
+            Ok(Self {
+                slot: Arc::clone(slot),
+                generation: open.generation,
+                snapshot: open.db.snapshot(),
+            })
+        })
+    }
+
+    /// Counts the rows behind a key, a page at most, without reading values that are apart.
+    fn sizes(&self, after: Option<&[u8]>) -> Result<Sizes> {
+        Self::read(&self.slot, self.generation, |open| {
+            let from = || after.map_or(Bound::Unbounded, Bound::Excluded);
+            let page = || {
+                let range = self
+                    .snapshot
+                    .range::<&[u8], _>(&open.keyspace, (from(), Bound::Unbounded));
+                range.take(SCAN_ENTRIES_MAX)
+            };
+            let (mut rows, mut bytes, mut last) = (0, 0, None);
+            for guard in page() {
+                let key = guard.key().map_err(read_failed)?;
+                rows += 1;
+                bytes += key.len() as u64;
+                last = Some(key);
+            }
+            for guard in page() {
+                bytes += u64::from(guard.size().map_err(read_failed)?);
+            }
+            let is_last = rows < SCAN_ENTRIES_MAX as u64;
+            let last = last.filter(|_| !is_last).map(|key| key.to_vec());
+            Ok(Sizes { rows, bytes, last })
+        })
+    }
+
     fn read<T>(slot: &Slot, generation: u64, read: impl FnOnce(&Open) -> Result<T>) -> Result<T> {
         slot.read(|open| {
             if open.generation == generation {
@@ -94,6 +162,12 @@ impl FjallView {
                 Err(Error::SnapshotLost)
             }
         })
+    }
+}
+
+impl Drop for FjallView {
+    fn drop(&mut self) {
+        self.slot.views.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -14,6 +14,7 @@
 //! Left out on purpose: what the tables mean (the services own their records) and any rule of a wire protocol.
 
 mod committer;
+mod compact;
 pub mod counter;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ mod removal;
 mod request;
 mod scan;
 
+pub use compact::{Compact, CompactProgress, Compacted, Usage};
 pub use engine::{Batch, Change, Decide, Engine, View};
 pub use error::Error;
 pub use fjall_engine::FjallSettings;

@@ -4,7 +4,10 @@ use crate::committer::Committer;
 use crate::engine::{Engine, View};
 use crate::model::ModelEngine;
 use crate::request::check_key;
-use crate::{Entry, FjallSettings, Outcome, Request, Result, SCAN_ENTRIES_MAX, Scan, counter, fjall_engine};
+use crate::{
+    Compact, CompactProgress, Compacted, Entry, FjallSettings, Outcome, Request, Result, SCAN_ENTRIES_MAX, Scan, Usage,
+};
+use crate::{counter, fjall_engine};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +116,33 @@ impl Meta {
     /// A dropped future does not take the request back: once queued it may be committed.
     pub async fn commit(&self, request: Request) -> Result<Outcome> {
         self.committer.commit(request).await
+    }
+
+    /// Gives back what removed and overwritten rows take, once enough of them are dead. The store can be used meanwhile.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no room to write rows anew, or the disk refuses; `Corrupt` when a row cannot be read.
+    /// Everything is what it was.
+    ///
+    /// # Cancel safety
+    /// Safe: a dropped future has it end soon.
+    pub async fn compact(&self, compact: Compact, progress: &Arc<CompactProgress>) -> Result<Compacted> {
+        struct Stop<'a>(&'a CompactProgress);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.stop();
+            }
+        }
+        let _stop = Stop(progress);
+        self.engine.compact(compact, Arc::clone(progress)).await
+    }
+
+    /// Counts what lives, row by row, and what the store's files take.
+    ///
+    /// # Errors
+    /// As [`Meta::get`].
+    pub async fn usage(&self) -> Result<Usage> {
+        self.engine.usage().await
     }
 }
 

@@ -1,13 +1,14 @@
 //! kill -9: a child process writes from many tasks and prints what was acknowledged; it is killed at random instants, and
-//! after each reopen all of that must be there and the counters exact.
+//! after each reopen all of that must be there and the counters exact. Kills fall into compactions too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use baleen_meta::{FjallSettings, Meta, Request, Scan, feed};
+use baleen_meta::{Compact, FjallSettings, Meta, Request, Scan, feed};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const KILLS: u64 = 50;
@@ -52,6 +53,9 @@ async fn child_writes_until_killed() {
                 let request = Request::new()
                     .absent(format!("O{name}"))
                     .put(format!("O{name}"), value(&name, writer))
+                    // Something that dies, so that there is something to compact.
+                    .put(format!("H{}", at % 40), value(&name, 4 * (at % 2)))
+                    .delete(format!("H{}", (at + 7) % 40))
                     .add("Call", 1)
                     .add(format!("C{writer}"), 1)
                     .feed(name.clone());
@@ -63,6 +67,15 @@ async fn child_writes_until_killed() {
             }
         });
     }
+    writers.spawn(async move {
+        let all = Compact {
+            bytes_per_second: None,
+            free_percent_max: 0,
+        };
+        loop {
+            meta.compact(all, &Arc::default()).await.unwrap();
+        }
+    });
     writers.join_all().await;
 }
 

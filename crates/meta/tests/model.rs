@@ -1,11 +1,12 @@
-//! Random work on the embedded engine against a plain map, with restarts in between: same outcomes, same contents.
+//! Random work on the embedded engine against a plain map, with restarts and compactions in between: same outcomes, same contents.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use baleen_meta::{Direction, Entry, FjallSettings, Meta, Outcome, Request, Scan, counter};
+use baleen_meta::{Compact, Direction, Entry, FjallSettings, Meta, Outcome, Request, Scan, counter};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// Few keys, so that requests meet. Counters live under their own first byte, and are also put and deleted.
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -39,6 +40,7 @@ enum Act {
     /// Requests that are sent together.
     Commit(Vec<Vec<Op>>),
     Scan(Scan),
+    Compact,
     Reopen,
 }
 
@@ -75,6 +77,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         8 => prop::collection::vec(prop::collection::vec(op(), 1..5), 1..4).prop_map(Act::Commit),
         4 => scan.prop_map(Act::Scan),
+        1 => Just(Act::Compact),
         1 => Just(Act::Reopen),
     ]
 }
@@ -187,6 +190,18 @@ async fn run(acts: Vec<Act>) {
                 let right = scan_map(&map, &scan);
                 for meta in [&fjall, &model] {
                     assert_eq!(meta.scan(scan.clone()).await.unwrap(), right, "{scan:?}");
+                }
+            }
+            Act::Compact => {
+                let all = Compact {
+                    bytes_per_second: None,
+                    free_percent_max: 0,
+                };
+                for meta in [&fjall, &model] {
+                    meta.compact(all, &Arc::default()).await.unwrap();
+                    let usage = meta.usage().await.unwrap();
+                    let live: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
+                    assert_eq!((usage.rows, usage.live_bytes), (map.len() as u64, live as u64));
                 }
             }
             Act::Reopen => {

@@ -1,11 +1,13 @@
 //! Giving space back, which a running server does now and then.
 
 use crate::config::Compaction;
+use baleen_meta::Meta;
 use baleen_objects::{Compact, CompactProgress, Compacted, Objects};
-use baleen_runtime::Supervisor;
-use baleen_types::format_bytes;
+use baleen_runtime::{Progress, Supervisor};
+use baleen_types::{causes, format_bytes};
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::info;
 
 /// The name of the task.
@@ -13,63 +15,112 @@ const TASK: &str = "compaction";
 
 /// Has space given back once in a period, unless that is 0; first when a period is over, since what the last run left free is
 /// what the writers of a new one want.
-pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, settings: Compaction) {
+pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, meta: &Meta, settings: Compaction) {
     if settings.every.is_zero() {
         return;
     }
-    let (objects, told) = (Arc::clone(objects), supervisor.progress(TASK));
-    let compact = Compact {
-        bytes_per_second: NonZeroU64::new(settings.bytes_per_second),
-        free_percent_max: settings.free_percent_max,
-    };
+    let work = Arc::new(Work {
+        objects: Arc::clone(objects),
+        meta: meta.clone(),
+        told: supervisor.progress(TASK),
+        settings,
+        is_counted: AtomicBool::new(false),
+    });
     let mut is_first = true;
     supervisor.every(TASK, settings.every, move || {
-        let (objects, told) = (Arc::clone(&objects), told.clone());
+        let work = Arc::clone(&work);
         let waits = std::mem::take(&mut is_first);
-        async move {
-            if waits {
-                return Ok(());
-            }
-            let progress = CompactProgress::default();
-            let how_far = || format!("{} moved", format_bytes(progress.bytes()));
-            let Some(done) = told.follow(objects.compact(compact, &progress), how_far).await else {
-                return Ok(());
-            };
-            let done = done.map_err(|error| error.to_string())?;
-            count(&done);
-            told.tell(in_words(&done));
-            whole(&done)
-        }
+        async move { if waits { Ok(()) } else { work.run().await } }
     });
 }
 
+/// What each run needs.
+struct Work {
+    objects: Arc<Objects>,
+    meta: Meta,
+    told: Progress,
+    settings: Compaction,
+    /// Whether the rows were counted since the start.
+    is_counted: AtomicBool,
+}
+
+impl Work {
+    /// Bodies first: that removes rows. What keeps it from them keeps it not from the metadata.
+    async fn run(&self) -> Result<(), String> {
+        let progress = CompactProgress::default();
+        let compact = Compact {
+            bytes_per_second: NonZeroU64::new(self.settings.bytes_per_second),
+            free_percent_max: self.settings.free_percent_max,
+        };
+        let how_far = || format!("{} moved", format_bytes(progress.bytes()));
+        let bodies = self.objects.compact(compact, &progress);
+        let Some(bodies) = self.told.follow(bodies, how_far).await else {
+            return Ok(());
+        };
+        let progress = Arc::new(baleen_meta::CompactProgress::default());
+        let compact = baleen_meta::Compact {
+            bytes_per_second: compact.bytes_per_second,
+            free_percent_max: compact.free_percent_max,
+        };
+        let how_far = || format!("{} rows of metadata looked at", progress.rows());
+        let rows = self.meta.compact(compact, &progress);
+        let Some(rows) = self.told.follow(rows, how_far).await else {
+            return Ok(());
+        };
+        let (bodies, rows) = (bodies.map_err(|e| causes(&e))?, rows.map_err(|e| causes(&e))?);
+        count(&bodies, rows);
+        if rows.rewritten || !self.is_counted.swap(true, Ordering::Relaxed) {
+            self.measure().await.map_err(|e| causes(&e))?;
+        }
+        self.told.tell(in_words(&bodies, rows));
+        whole(&bodies)
+    }
+
+    /// Tells the metrics what the metadata store holds and takes.
+    async fn measure(&self) -> Result<(), baleen_meta::Error> {
+        let usage = self.meta.usage().await?;
+        #[expect(clippy::cast_precision_loss, reason = "a number for a chart")]
+        let (live, allocated) = (usage.live_bytes as f64, usage.allocated_bytes as f64);
+        metrics::gauge!("baleen_metadata_live_bytes").set(live);
+        metrics::gauge!("baleen_metadata_allocated_bytes").set(allocated);
+        Ok(())
+    }
+}
+
 /// Tells the log and the metrics of what was done, if anything was.
-fn count(done: &Compacted) {
+fn count(bodies: &Compacted, rows: baleen_meta::Compacted) {
     let Compacted {
         moved,
         moved_bytes,
         segments,
         returned_bytes,
         damaged,
-    } = *done;
+    } = *bodies;
     metrics::counter!("baleen_compaction_moved_bytes_total").increment(moved_bytes);
     metrics::counter!("baleen_compaction_segments_emptied_total").increment(segments);
     metrics::counter!("baleen_compaction_returned_bytes_total").increment(returned_bytes);
-    if *done != Compacted::default() {
+    metrics::counter!("baleen_compaction_metadata_returned_bytes_total").increment(rows.returned_bytes);
+    if *bodies != Compacted::default() || rows != baleen_meta::Compacted::default() {
         info!(
             moved,
-            moved_bytes, segments, returned_bytes, damaged, "space was given back"
+            moved_bytes,
+            segments,
+            returned_bytes,
+            damaged,
+            metadata_returned_bytes = rows.returned_bytes,
+            "space was given back"
         );
     }
 }
 
-fn in_words(done: &Compacted) -> String {
+fn in_words(bodies: &Compacted, rows: baleen_meta::Compacted) -> String {
     format!(
-        "{} bodies with {} moved, {} segments emptied, {} given back to the file system",
-        done.moved,
-        format_bytes(done.moved_bytes),
-        done.segments,
-        format_bytes(done.returned_bytes)
+        "{} bodies with {} moved, {} segments emptied, {} given back to the file system; {} of metadata",
+        bodies.moved,
+        format_bytes(bodies.moved_bytes),
+        bodies.segments,
+        format_bytes(bodies.returned_bytes),
+        format_bytes(rows.returned_bytes)
     )
 }
 

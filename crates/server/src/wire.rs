@@ -223,7 +223,7 @@ pub(crate) async fn build(
         .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
     regions::supervise(&supervisor, &objects, &clock, &config.region);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
-    compaction::supervise(&supervisor, &objects, config.compaction);
+    compaction::supervise(&supervisor, &objects, &meta, config.compaction);
     let backup = baleen_backup::Parts {
         meta: meta.clone(),
         blobs: objects.volume().clone(),

@@ -10,14 +10,18 @@
 
 mod open;
 
+use super::compact::Moves;
 use super::{FjallSettings, audit, journal};
-use crate::engine::Batch;
+use crate::engine::{Batch, Change};
 use crate::{BATCH_BYTES_MAX, Error, Result};
-use fjall::PersistMode;
+use bytes::Bytes;
+use fjall::{AbstractTree as _, Keyspace, PersistMode};
 use parking_lot::{Mutex, RwLock};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) use open::{Open, classify};
@@ -45,6 +49,41 @@ pub(super) struct Slot {
     state: RwLock<State>,
     /// Set after a failed write until one succeeds; asked by writers only.
     trouble: Mutex<Option<Trouble>>,
+    /// Held by who writes: the committer, and now and then a compaction.
+    writing: Mutex<()>,
+    /// Held by a compaction.
+    pub(super) compaction: Mutex<()>,
+    /// Held, also, by a compaction while it has a handle of the database that is not in `state`.
+    working: Mutex<()>,
+    /// Set while somebody waits for that handle to be gone.
+    closing: Arc<AtomicBool>,
+    moves: Arc<Moves>,
+    /// Snapshots that somebody has.
+    pub(super) views: AtomicUsize,
+    /// Rows that were written or removed since all were last written anew; very many before that, since nobody knows.
+    pub(super) changed: AtomicU64,
+    /// How much was said to be dead in value files when the last compaction had left nothing to do.
+    pub(super) stale_kept: AtomicU64,
+    /// Bytes that were committed since the last compaction.
+    pub(super) written: AtomicU64,
+}
+
+/// What a batch comes to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Written {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Written {
+    pub(super) fn of(batch: &Batch) -> Self {
+        let value = |change: &Change| change.value.as_ref().map_or(0, Bytes::len);
+        let bytes = |change: &Change| (change.key.len() + value(change)) as u64;
+        Self {
+            rows: batch.changes.len() as u64,
+            bytes: batch.changes.iter().map(bytes).sum(),
+        }
+    }
 }
 
 enum State {
@@ -66,13 +105,96 @@ struct Trouble {
 
 impl Slot {
     pub(super) fn open(path: &Path, settings: FjallSettings) -> Result<Self> {
-        let open = open::open(path, &settings, 0)?;
+        let moves = Moves::new();
+        let open = open::open(path, &settings, &moves, 0)?;
         Ok(Self {
             path: path.to_owned(),
             settings,
             state: RwLock::new(State::Open(open)),
             trouble: Mutex::new(None),
+            writing: Mutex::new(()),
+            compaction: Mutex::new(()),
+            working: Mutex::new(()),
+            closing: Arc::default(),
+            moves,
+            views: AtomicUsize::new(0),
+            changed: AtomicU64::new(u64::MAX / 2),
+            stale_kept: AtomicU64::new(0),
+            written: AtomicU64::new(0),
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn moves(&self) -> &Moves {
+        &self.moves
+    }
+
+    pub(super) fn count(&self, written: Written) {
+        self.changed.fetch_add(written.rows, Ordering::Relaxed);
+        self.written.fetch_add(written.bytes, Ordering::Relaxed);
+    }
+
+    /// Lends a handle for work that takes long; for a compaction, of which there is one. The work ends soon when the flag is set
+    /// that it is given. If it fails, the database is opened again: what the work had written is removed then.
+    pub(super) fn work_on<T>(&self, work: impl FnOnce(&Keyspace, &Arc<AtomicBool>) -> Result<T>) -> Result<T> {
+        // The lock is taken while the database is in its place, so whoever closes it either comes before or waits.
+        let (keyspace, generation, working) =
+            self.read(|open| Ok((open.keyspace.clone(), open.generation, self.working.lock())))?;
+        let done = work(&keyspace, &self.closing);
+        drop(keyspace);
+        drop(working);
+        if done.is_err() {
+            let mut state = self.state.write();
+            if matches!(&*state, State::Open(open) if open.generation == generation) {
+                self.open_again(&mut state, None)?;
+            }
+        }
+        done
+    }
+
+    /// Closes the database, cuts its journal to nothing, and opens it again; but not while anybody has a snapshot, or
+    /// something is not in tables yet: then it tells so.
+    pub(super) fn start_journal_anew(&self) -> Result<bool> {
+        let mut state = self.state.write();
+        let State::Open(open) = &*state else { return Ok(false) };
+        let is_at_rest = self.views.load(Ordering::Relaxed) == 0
+            && open.keyspace.tree.get_highest_memtable_seqno().is_none()
+            && open.db.outstanding_flushes() == 0
+            && open.db.active_compactions() == 0;
+        if is_at_rest {
+            self.open_again(&mut state, Some(0))?;
+        }
+        Ok(is_at_rest)
+    }
+
+    /// Closes the database and opens it, when nothing has failed.
+    fn open_again(&self, state: &mut State, cut_from: Option<u64>) -> Result<()> {
+        let generation = state.generation();
+        *state = State::Closed {
+            why: Error::Closed,
+            cut_from,
+            since: Instant::now(),
+            generation,
+        };
+        let (why, cut_from) = match self.cut_and_open(cut_from, generation) {
+            Ok(open) => {
+                *state = State::Open(open);
+                return Ok(());
+            }
+            Err(CannotOpen::Cut(error)) => (Error::io("cutting the journal", error), cut_from),
+            Err(CannotOpen::Open(error)) => (error, None),
+        };
+        tracing::error!(error = %why, "the metadata store cannot be opened again");
+        *state = State::Closed {
+            why: why.clone(),
+            cut_from,
+            since: Instant::now(),
+            generation,
+        };
+        Err(why)
     }
 
     /// Runs a short read on the open database.
@@ -87,8 +209,9 @@ impl Slot {
         }
     }
 
-    /// Applies the batch which `prepare` makes. Only one thread may write.
+    /// Applies the batch which `prepare` makes.
     pub(super) fn write(&self, prepare: impl FnOnce(&Open) -> Result<Batch>) -> Result<()> {
+        let _one = self.writing.lock();
         self.check_trouble()?;
         let batch = self.read(prepare)?;
         if batch.changes.is_empty() {
@@ -149,15 +272,18 @@ impl Slot {
     /// Takes back a refused batch and opens the store again. Returns what the callers are to be told.
     fn recover(&self, seqno: u64, why: Error) -> Error {
         tracing::warn!(error = %why, "taking a metadata write back and opening the store again");
+        self.closing.store(true, Ordering::Relaxed);
         let mut state = self.state.write();
         let generation = state.generation();
-        // Closes the database: all its handles are in here, and no reader is inside.
+        // Closes the database: all its handles are in here, and no reader is inside; but a compaction may have one.
         *state = State::Closed {
             why: why.clone(),
             cut_from: Some(seqno),
             since: Instant::now(),
             generation,
         };
+        drop(self.working.lock());
+        self.closing.store(false, Ordering::Relaxed);
         match self.cut_and_open(Some(seqno), generation) {
             Ok(open) => *state = State::Open(open),
             Err(CannotOpen::Cut(source)) => {
@@ -209,7 +335,7 @@ impl Slot {
         if let Some(seqno) = cut_from {
             journal::cut(&self.path, seqno).map_err(CannotOpen::Cut)?;
         }
-        open::open(&self.path, &self.settings, generation + 1).map_err(CannotOpen::Open)
+        open::open(&self.path, &self.settings, &self.moves, generation + 1).map_err(CannotOpen::Open)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Opening fjall, and one write.
 
 use super::super::audit::{self, Found};
+use super::super::compact::Moves;
 use super::FjallSettings;
 use crate::engine::Batch;
 use crate::{Error, Result};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Name of the one fjall keyspace. One, because a group then is one batch and one ordered scan sees everything.
 const KEYSPACE: &str = "meta";
@@ -47,11 +49,11 @@ impl Open {
 }
 
 /// Opens or creates the store, after the audit.
-pub(super) fn open(path: &Path, settings: &FjallSettings, generation: u64) -> Result<Open> {
+pub(super) fn open(path: &Path, settings: &FjallSettings, moves: &Arc<Moves>, generation: u64) -> Result<Open> {
     let found = audit::check(path)?;
     audit::forget_clean_stop(path)?;
     // fjall expects what it stored to be well-formed, and panics where it is not.
-    let opened = catch_unwind(AssertUnwindSafe(|| open_engine(path, settings, found)));
+    let opened = catch_unwind(AssertUnwindSafe(|| open_engine(path, settings, moves, found)));
     let (db, keyspace) = opened.unwrap_or_else(|_| Err(unreadable(path, "it is malformed")))?;
     if found == Found::New {
         audit::mark_complete(path)?;
@@ -63,7 +65,12 @@ pub(super) fn open(path: &Path, settings: &FjallSettings, generation: u64) -> Re
     })
 }
 
-fn open_engine(path: &Path, settings: &FjallSettings, found: Found) -> Result<(Database, Keyspace)> {
+fn open_engine(
+    path: &Path,
+    settings: &FjallSettings,
+    moves: &Arc<Moves>,
+    found: Found,
+) -> Result<(Database, Keyspace)> {
     let fail = |error| match error {
         fjall::Error::Locked => Error::InUse { path: path.to_owned() },
         fjall::Error::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
@@ -71,6 +78,7 @@ fn open_engine(path: &Path, settings: &FjallSettings, found: Found) -> Result<(D
         }
         error => unreadable(path, &error.to_string()),
     };
+    let filters = moves.factory();
     let db = Database::builder(path)
         .cache_size(settings.cache_bytes)
         .max_journaling_size(settings.journal_bytes.max(JOURNAL_BYTES_MIN))
@@ -80,6 +88,7 @@ fn open_engine(path: &Path, settings: &FjallSettings, found: Found) -> Result<(D
         .journal_compression(CompressionType::None)
         // Each batch says itself how it is made durable.
         .manual_journal_persist(true)
+        .with_compaction_filter_factories(Arc::new(move |_| Some(Arc::clone(&filters))))
         .open()
         .map_err(fail)?;
     // An engine that lost its own catalogue would show an empty store.

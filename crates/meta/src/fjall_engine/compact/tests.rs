@@ -1,0 +1,208 @@
+use super::*;
+use crate::{FjallSettings, Meta, Request, Scan, Snapshot};
+use std::collections::BTreeMap;
+
+const ALL: Compact = Compact {
+    bytes_per_second: None,
+    free_percent_max: 0,
+};
+
+/// Small buffers, so that there are several tables and value files.
+fn settings() -> FjallSettings {
+    FjallSettings {
+        write_buffer_bytes: 1 << 20,
+        ..FjallSettings::default()
+    }
+}
+
+/// Numbers whose rows are written in one commit, so that the disk is waited for less.
+const AT_ONCE: usize = 50;
+
+fn keys(number: usize) -> [Vec<u8>; 2] {
+    ["O", "I"].map(|table| format!("{table}{number:06}").into_bytes())
+}
+
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+struct World {
+    folder: tempfile::TempDir,
+    meta: Option<Meta>,
+    rows: Rows,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            meta: Some(Meta::open_fjall(folder.path(), settings()).unwrap()),
+            rows: Rows::new(),
+            folder,
+        }
+    }
+
+    fn meta(&self) -> &Meta {
+        self.meta.as_ref().unwrap()
+    }
+
+    fn reopen(&mut self) {
+        self.meta = None;
+        self.meta = Some(Meta::open_fjall(self.folder.path(), settings()).unwrap());
+    }
+
+    /// Writes a record and, for each other number, a body of 4 KiB.
+    async fn put(&mut self, numbers: impl Iterator<Item = usize>, seed: u8) {
+        let numbers: Vec<_> = numbers.collect();
+        for numbers in numbers.chunks(AT_ONCE) {
+            let mut request = Request::new();
+            for number in numbers {
+                let [record, body] = keys(*number);
+                let bytes: Vec<u8> = (*number..).map(|at| at.to_le_bytes()[0] ^ seed).take(4000).collect();
+                request = request.put(record.clone(), vec![seed; 300]);
+                self.rows.insert(record, vec![seed; 300]);
+                if number.is_multiple_of(2) {
+                    request = request.put(body.clone(), bytes.clone());
+                    self.rows.insert(body, bytes);
+                }
+            }
+            self.meta().commit(request).await.unwrap();
+        }
+    }
+
+    async fn remove(&mut self, numbers: impl Iterator<Item = usize>) {
+        let numbers: Vec<_> = numbers.collect();
+        for numbers in numbers.chunks(AT_ONCE) {
+            let keys = numbers.iter().copied().flat_map(keys);
+            keys.clone().for_each(|key| drop(self.rows.remove(&key)));
+            let request = keys.fold(Request::new(), Request::delete);
+            self.meta().commit(request).await.unwrap();
+        }
+    }
+
+    async fn compact(&self) -> Compacted {
+        self.meta().compact(ALL, &Arc::default()).await.unwrap()
+    }
+
+    async fn assert_same(&self) {
+        assert!(all_of(&self.meta().snapshot().await.unwrap()).await == self.rows);
+    }
+}
+
+async fn all_of(snapshot: &Snapshot) -> Rows {
+    let mut rows = Rows::new();
+    let mut scan = Scan::prefix(b"");
+    loop {
+        let page = snapshot.scan(scan.clone()).await.unwrap();
+        let Some(last) = page.last() else { return rows };
+        scan = scan.after(last.key.to_vec());
+        rows.extend(page.iter().map(|row| (row.key.to_vec(), row.value.to_vec())));
+    }
+}
+
+#[tokio::test]
+async fn what_is_dead_is_given_back_and_what_lives_is_what_it_was() {
+    let mut world = World::new();
+    world.put(0..4000, 1).await;
+    world.put((0..4000).step_by(3), 2).await;
+    world.remove((0..4000).filter(|number| number % 10 != 0)).await;
+    let before = world.meta().usage().await.unwrap();
+    let done = world.compact().await;
+    let after = world.meta().usage().await.unwrap();
+    println!("{before:?}\n{done:?}\n{after:?}");
+    assert!(done.rewritten);
+    assert_eq!(after.rows, world.rows.len() as u64);
+    let live: usize = world.rows.iter().map(|(key, value)| key.len() + value.len()).sum();
+    assert_eq!(after.live_bytes, live as u64);
+    assert_eq!(after.live_bytes, before.live_bytes);
+    assert!(before.allocated_bytes > 8 * after.allocated_bytes);
+    assert!(after.allocated_bytes * 100 <= after.live_bytes * 110, "{after:?}");
+    assert!(after.journal_bytes < 64 << 10, "{after:?}");
+    world.assert_same().await;
+    // Nothing is left to do.
+    let again = world.compact().await;
+    assert_eq!(again, Compacted::default());
+    world.reopen();
+    world.assert_same().await;
+    world.put(10_000..10_010, 3).await;
+    world.reopen();
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_from_before_keeps_everything_and_one_that_comes_meanwhile_is_whole() {
+    let mut world = World::new();
+    world.put(0..1000, 1).await;
+    let old = world.meta().snapshot().await.unwrap();
+    let then = world.rows.clone();
+    world.remove(0..900).await;
+    assert_eq!(world.compact().await, Compacted::default());
+    assert!(
+        all_of(&old).await == then,
+        "the journal was not cut under the snapshot, and no row is gone"
+    );
+    drop(old);
+    assert!(world.compact().await.rewritten);
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn writers_and_readers_go_on_meanwhile() {
+    let mut world = World::new();
+    world.put(0..3000, 1).await;
+    world.remove(0..2500).await;
+    let (meta, before) = (world.meta().clone(), world.rows.clone());
+    let slow = Compact {
+        bytes_per_second: std::num::NonZeroU64::new(4 << 20),
+        ..ALL
+    };
+    let progress = Arc::default();
+    let compaction = meta.compact(slow, &progress);
+    let others = async {
+        for round in 0..20 {
+            let snapshot = world.meta().snapshot().await.unwrap();
+            let wanted = world.rows.clone();
+            world.put(5000 + round * 10..5010 + round * 10, 4).await;
+            world.remove(2500 + round..2501 + round).await;
+            assert!(all_of(&snapshot).await == wanted, "round {round}");
+        }
+    };
+    let (done, ()) = tokio::join!(compaction, others);
+    assert!(done.unwrap().rewritten);
+    drop(meta);
+    assert!(progress.rows() >= before.len() as u64 / 2, "{}", progress.rows());
+    world.assert_same().await;
+    world.reopen();
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_leaves_nothing_behind() {
+    let mut world = World::new();
+    world.put(0..3000, 1).await;
+    world.remove(0..2000).await;
+    let progress = Arc::new(CompactProgress::default());
+    progress.stop();
+    let stopped = world.meta().compact(ALL, &progress).await;
+    assert!(stopped.is_err());
+    world.assert_same().await;
+    let left = world.meta().usage().await.unwrap();
+    assert!(world.compact().await.rewritten);
+    let after = world.meta().usage().await.unwrap();
+    assert!(after.allocated_bytes < left.allocated_bytes);
+    assert!(after.allocated_bytes * 100 <= after.live_bytes * 110, "{after:?}");
+    world.assert_same().await;
+}
+
+#[test]
+fn files_of_which_little_lives_are_chosen() {
+    let files = HashMap::from([(1, 1_000_000), (2, 1_000_000), (3, 1_000_000), (4, 5_000)]);
+    let live = HashMap::from([(1, 995_000), (2, 800_000), (4, 1_500), (9, 7)]);
+    let chosen = |percent| {
+        let (files, bytes) = sparse(&files, &live, percent);
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort_unstable();
+        (files, bytes)
+    };
+    assert_eq!(chosen(0), (vec![1, 2], 1_795_000));
+    assert_eq!(chosen(10), (vec![2], 800_000));
+    assert_eq!(chosen(30), (vec![], 0));
+}
