@@ -25,7 +25,12 @@ def test_fsck(tmp_path):
     found = json.loads(fsck(server.data, "--json").stdout)
     assert (found["buckets"], found["objects"], found["damages"], found["damaged"]) == (1, 5, 0, [])
     assert found["bytes"] > (20 << 20) + 110_100
+    blobs, metadata = found["areas"]
+    assert (blobs["name"], blobs["liveBytes"]) == ("blobs", (20 << 20) + 110_000 + 16), "with a seal"
+    assert metadata["name"] == "metadata" and metadata["liveBytes"] > 1000
+    assert all(area["allocatedBytes"] > area["liveBytes"] for area in (blobs, metadata))
     quick = fsck(server.data, "--quick")
+    assert "metadata" in quick.stdout and "MiB live" in quick.stdout and "MiB allocated" in quick.stdout, quick.stdout
     assert (quick.returncode, quick.stderr) == (0, ""), quick.stderr
     assert "5 versions of objects" in quick.stdout and "bytes not read; no damage" in quick.stdout
 

@@ -134,6 +134,8 @@ def test_regions(tmp_path):
     # A check of the folders finds what nobody has read, and has it healed by the next server.
     def check():
         found = fsck(server.data, REGIONS=f"us-west-9={tmp_path}/west")
+        home, _, west = found["areas"]
+        assert west["name"] == "region us-west-9" and west["liveBytes"] == home["liveBytes"] < west["allocatedBytes"]
         return found["objects"], found["damages"], found["healable"]
 
     assert check() == (3, 0, 0)

@@ -9,7 +9,7 @@ use crate::holder::transfer;
 use crate::jobs::Jobs;
 use crate::segments::preallocate;
 use crate::sync::{GroupSync, Target};
-use crate::volume::{available, folder_path, lock, make_folders, remove_file};
+use crate::volume::{allocated_in, available, folder_path, lock, make_folders, remove_file};
 use crate::{BlobId, Error, Extent, Holder, Place, Settings};
 use std::fs::File;
 use std::io;
@@ -92,6 +92,39 @@ impl Copies {
     /// The file system does not say so.
     pub async fn settle(&self, id: BlobId) -> Result<(), Error> {
         self.copied.folders[usize::from(id.folder())].flush().await
+    }
+
+    /// Which of some extents have a copy here.
+    ///
+    /// # Errors
+    /// The file system does not say so.
+    pub async fn among(&self, extents: Vec<Extent>) -> Result<Vec<Extent>, Error> {
+        let copied = Arc::clone(&self.copied);
+        let look = move || {
+            let mut found = extents;
+            let mut failure = None;
+            found.retain(|extent| {
+                let there = copied.path_of(extent).try_exists();
+                there.unwrap_or_else(|error| {
+                    failure = Some(error);
+                    false
+                })
+            });
+            match failure {
+                None => Ok(found),
+                Some(error) => Err(Error::io("looking for copies")(error)),
+            }
+        };
+        self.copied.jobs.run(look).await
+    }
+
+    /// What the folder takes of the file system, names and all.
+    ///
+    /// # Errors
+    /// A part of it cannot be looked at.
+    pub async fn allocated_bytes(&self) -> Result<u64, Error> {
+        let dir = self.copied.dir.clone();
+        self.copied.jobs.run(move || allocated_in(&dir)).await
     }
 
     /// Removes the copy of an extent, if there is one, and what is left of the writing of one.

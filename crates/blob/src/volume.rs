@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -136,6 +137,15 @@ impl Blobs {
                 .saturating_sub(self.shared.settings.reserve_bytes),
         })
     }
+
+    /// What the volume's folder takes of the file system, names and all.
+    ///
+    /// # Errors
+    /// A part of it cannot be looked at.
+    pub async fn allocated_bytes(&self) -> Result<u64, Error> {
+        let dir = self.shared.dir.clone();
+        self.shared.run(move || allocated_in(&dir)).await
+    }
 }
 
 impl Shared {
@@ -243,6 +253,33 @@ pub(crate) fn folder_path(dir: &Path, folder: u8) -> PathBuf {
 pub(crate) fn available(dir: &Path) -> Result<u64, Error> {
     let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io("asking for free space")(e.into()))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// What all in a folder takes of the file system. What goes away meanwhile is not counted.
+pub(crate) fn allocated_in(dir: &Path) -> Result<u64, Error> {
+    fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+        match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
+    }
+    let count = || {
+        let (mut bytes, mut folders) = (0, vec![dir.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in there(std::fs::read_dir(folder))?.into_iter().flatten() {
+                let entry = entry?;
+                let Some(metadata) = there(entry.metadata())? else {
+                    continue;
+                };
+                bytes += metadata.blocks() * 512;
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        Ok(bytes)
+    };
+    count().map_err(Error::io("counting what is on the volume"))
 }
 
 /// Takes a folder for this process.

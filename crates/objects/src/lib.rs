@@ -30,6 +30,7 @@ mod records;
 mod scrub;
 mod service;
 mod setting;
+mod space;
 mod tags;
 mod upload;
 mod version;
@@ -65,6 +66,7 @@ pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, ReplicationPolicy,
     SettingKind, Settled,
 };
+pub use space::Space;
 pub use tags::{BucketTagging, TagFault, Tags};
 pub use upload::{
     CompleteUpload, CompletedPart, CopyPart, CreateUpload, ListParts, Part, PartsPage, PutPart, Upload, UploadPath,

@@ -29,6 +29,7 @@ mod regions;
 mod rename;
 mod scrub;
 mod settings;
+mod space;
 mod step;
 mod sweep;
 mod tags;

@@ -11,7 +11,7 @@ use crate::store::Store;
 use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
 use baleen_types::format_bytes;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         bytes_per_second: None,
         goes_on: false,
     };
-    let found = runtime()?.block_on(async {
+    let (found, areas) = runtime()?.block_on(async {
         let store = Store::open(&loaded.config, folder.path())?;
         let keyring = store.keyring().await?;
         let objects = store.objects(&keyring)?;
@@ -45,14 +45,60 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             .await
             .map_err(|error| Failure::because("the regions cannot be looked at", &error))?;
         let looked = looked(&objects, scrub).await;
-        looked.map_err(|error| Failure::because("the check did not come to its end", &error))
+        let found = looked.map_err(|error| Failure::because("the check did not come to its end", &error))?;
+        Ok::<_, Failure>((found, areas(&store, &objects).await?))
     })?;
-    tell(&found, folder.path(), scrub, json)?;
+    tell(&found, &areas, folder.path(), scrub, json)?;
     Ok(if found.damages == 0 && found.healable == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A part of the disk that the store takes.
+struct Area {
+    name: String,
+    live_bytes: u64,
+    /// `None` for a folder that is not there.
+    allocated_bytes: Option<u64>,
+}
+
+impl Area {
+    fn line(&self) -> String {
+        let taken = match self.allocated_bytes {
+            Some(bytes) => format!("{:>10} allocated", format_bytes(bytes)),
+            None => "not there".to_owned(),
+        };
+        format!("{:<20} {:>10} live  {taken}", self.name, format_bytes(self.live_bytes))
+    }
+
+    fn json(&self) -> Value {
+        json!({ "name": self.name, "liveBytes": self.live_bytes, "allocatedBytes": self.allocated_bytes })
+    }
+}
+
+/// What lives, and what it takes: bodies and metadata at home, and the copies in each other region.
+async fn areas(store: &Store<'_>, objects: &Objects) -> Result<Vec<Area>, Failure> {
+    let spaces = objects.spaces().await;
+    let spaces = spaces.map_err(|error| Failure::because("what lives cannot be counted", &error))?;
+    let mut areas: Vec<_> = spaces
+        .into_iter()
+        .map(|space| Area {
+            name: space.region.map_or("blobs".to_owned(), |name| format!("region {name}")),
+            live_bytes: space.live_bytes,
+            allocated_bytes: space.allocated_bytes,
+        })
+        .collect();
+    let usage = store.meta.usage().await;
+    let usage = usage.map_err(|error| Failure::because("the rows cannot be counted", &error))?;
+    let metadata = Area {
+        name: "metadata".to_owned(),
+        live_bytes: usage.live_bytes,
+        allocated_bytes: Some(usage.allocated_bytes),
+    };
+    areas.insert(1, metadata);
+    Ok(areas)
 }
 
 async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError> {
@@ -66,7 +112,7 @@ async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError
         .await
 }
 
-fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(), Failure> {
+fn tell(found: &Scrubbed, areas: &[Area], folder: &Path, scrub: Scrub, json: bool) -> Result<(), Failure> {
     if json {
         let told = found
             .told
@@ -82,6 +128,7 @@ fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(),
             "damages": found.damages,
             "healable": found.healable,
             "damaged": told.collect::<Vec<_>>(),
+            "areas": areas.iter().map(Area::json).collect::<Vec<_>>(),
         }));
     }
     for damage in &found.told {
@@ -90,6 +137,9 @@ fn tell(found: &Scrubbed, folder: &Path, scrub: Scrub, json: bool) -> Result<(),
     let more = (found.damages + found.healable).saturating_sub(found.told.len() as u64);
     if more > 0 {
         output::line(&format!("and {more} more"))?;
+    }
+    for area in areas {
+        output::line(&area.line())?;
     }
     let read = if scrub.bodies {
         format!("{} bodies with {} read", found.bodies, format_bytes(found.bytes))

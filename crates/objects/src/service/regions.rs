@@ -123,6 +123,11 @@ impl Regions {
         &self.everywhere
     }
 
+    /// The names of all but home.
+    pub(super) fn names(&self) -> impl Iterator<Item = &RegionName> {
+        self.others.iter().map(|other| &other.of.name)
+    }
+
     /// Says that there may be notes. Nothing but time hangs on it.
     pub(super) fn hint(&self) {
         for other in &self.others {
