@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import time
 
+import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from conftest import boto, pattern
 from harness import REGION, Baleen
@@ -61,6 +63,16 @@ def wait_for_all(server, wanted, keys=(*map(str, LENGTHS), "parts")):
         wait_for(wanted, lambda: status(server, f"/kept/{key}"))
 
 
+def puts(server, key):
+    """Tells whether a body is taken now."""
+    try:
+        boto(server, retries={"max_attempts": 0}).put_object(Bucket="kept", Key=key, Body=pattern(50_000))
+    except ClientError as refused:
+        assert refused.response["ResponseMetadata"]["HTTPStatusCode"] == 503, refused
+        return False
+    return True
+
+
 def tasks(server):
     told = requests.get(f"{server.ops}/background", timeout=10).json()
     return {task["task"]: task for task in told if "objects in the region" in task["task"]}
@@ -92,15 +104,35 @@ def test_regions(tmp_path):
     wait_for_all(server, BOTH)
     assert list((tmp_path / "west" / "files").glob("*/*"))
 
-    # Home goes while the server runs, and what is there is read from the other.
-    blobs = server.data / "blobs"
+    # Home goes while the server runs: what is there is read from the other, and nothing is written where nobody looks.
+    blobs, away = server.data / "blobs", server.data / "away"
+    blobs.rename(away)
+    check_all(s3)
+    assert status(server, f"/kept/{20 << 20}") == "us-west-9"
+    with pytest.raises(ClientError) as refused:
+        boto(server, retries={"max_attempts": 0}).put_object(Bucket="kept", Key="refused", Body=pattern(50_000))
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    # It comes back, and takes writes again.
+    away.rename(blobs)
+    wait_for_all(server, BOTH)
+    wait_for(True, lambda: puts(server, "later"))
+    # It goes for good, and another is made and filled; nobody starts anything.
+    blobs.rename(away)
+    check_all(s3)
+    wait_for_all(server, BOTH)
+    assert puts(server, "later")
+    s3.delete_object(Bucket="kept", Key="later")
+    assert list((blobs / "files").glob("*/*"))
+    check_all(s3)
+    shutil.rmtree(away)
+
+    # Home goes before anybody asked.
     for path in (blobs / "files").glob("*/*"):
         path.unlink()
     for path in (blobs / "segments").iterdir():
         path.write_bytes(bytes(path.stat().st_size))
     shutil.rmtree(blobs)
     check_all(s3)
-    assert status(server, f"/kept/{20 << 20}") == "us-west-9"
     server.kill()
 
     # Home comes back empty.

@@ -57,5 +57,5 @@ pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};
 pub use settings::Settings;
 pub use stamp::stamp_of;
-pub use volume::{Blobs, Usage};
+pub use volume::{Blobs, Usage, is_mount};
 pub use writer::{NewBlob, Placement, Writer};

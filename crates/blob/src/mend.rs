@@ -1,9 +1,14 @@
-//! Writing extents of a volume anew where they were, when their bytes are lost or damaged and are still elsewhere.
+//! Writing extents of a volume anew where they were, when their bytes are lost or damaged and are still elsewhere; and the loss of the
+//! whole folder while it is in use.
 
 use crate::copies::{check_space, replace};
+use crate::format::allocated_bytes;
 use crate::holder::transfer;
+use crate::volume::{FORMAT, SEGMENTS, is_mount, lock, make_folders};
 use crate::{Blobs, Error, Extent, Holder, Place};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Blobs {
     /// Writes the bytes of a live extent anew, from wherever its blocks are what was written, and returns when they are on disk. The
@@ -17,7 +22,8 @@ impl Blobs {
         match extent.place {
             Place::Segment { segment, offset } => {
                 let opened = Arc::clone(shared);
-                let open = move || opened.segments.handle(segment).map_err(Error::io("opening a segment"));
+                let end = offset.saturating_add(allocated_bytes(extent.length));
+                let open = move || opened.segments.to_write_again(segment, end);
                 let handle = shared.jobs.run(open).await?;
                 transfer(&shared.jobs, extent, from, (&handle.file, offset)).await?;
                 let flushed = handle.sync.flush().await;
@@ -44,6 +50,59 @@ impl Blobs {
             .jobs
             .run(move || shared.segments.restore(segment, &live))
             .await
+    }
+
+    /// Lets go of a folder that has gone, so that its file system can be unmounted: nothing is written, and nothing that is in its place
+    /// is removed, until it comes back or another takes its place. Blocks.
+    pub fn leave(&self) {
+        self.shared.is_away.store(true, Ordering::Release);
+        self.shared.standing.lock().lock = None;
+        self.shared.segments.close();
+    }
+
+    /// Takes the folder again that [`Blobs::leave`] let go of, as it was. Blocks.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another process has it by now.
+    pub fn come_back(&self) -> Result<(), Error> {
+        let mut standing = self.shared.standing.lock();
+        if standing.lock.is_none() {
+            standing.lock = Some(lock(&self.shared.dir)?);
+        }
+        self.shared.is_away.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes another folder into use in the place of one that has gone, empty or not, and makes it in the one above if there is none.
+    /// What was written to the other is nowhere to be found until it is restored, and what the other had left free is not written
+    /// before the next start.
+    ///
+    /// # Errors
+    /// As [`Blobs::open`]; and if a file system was mounted there, as long as none is: what it should hold must not fill up another.
+    pub async fn begin_anew(&self) -> Result<(), Error> {
+        let growing = Arc::clone(&self.shared.segments.growth).lock_owned().await;
+        let shared = Arc::clone(&self.shared);
+        let begin = move || {
+            let _growing = growing;
+            let (dir, doing) = (&shared.dir, "making the volume's folder");
+            let mut standing = shared.standing.lock();
+            if standing.is_mount && !is_mount(dir).unwrap_or(false) {
+                let what = "its file system is not mounted";
+                return Err(Error::io(doing)(io::Error::new(io::ErrorKind::NotFound, what)));
+            }
+            match std::fs::create_dir(dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(doing)(error)),
+                _ => {}
+            }
+            standing.lock = None;
+            standing.lock = Some(lock(dir)?);
+            make_folders(dir, FORMAT, &[SEGMENTS])?;
+            standing.is_mount = is_mount(dir).map_err(Error::io(doing))?;
+            shared.segments.begin_anew()?;
+            shared.is_away.store(false, Ordering::Release);
+            Ok(())
+        };
+        self.shared.jobs.run(begin).await
     }
 
     /// Tells whether somebody holds an extent.

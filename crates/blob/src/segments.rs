@@ -1,5 +1,7 @@
 //! The segment files: handles, growth, and which of their ranges are free.
 
+mod anew;
+
 use crate::format::{ALIGNMENT, allocated_bytes};
 use crate::settings::{OPEN_SEGMENTS_MAX, SPARE_SEGMENTS_MAX};
 use crate::space::{Range, Space, Sums};
@@ -34,6 +36,8 @@ pub(crate) struct Segments {
     state: Mutex<State>,
     /// Held while a segment is made, so that a crowd which finds no space makes one segment and not one each.
     pub(crate) growth: Arc<tokio::sync::Mutex<()>>,
+    /// Held while one is made again.
+    making_again: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -58,12 +62,7 @@ impl Segments {
     pub(crate) fn open(folder: PathBuf, settings: &Settings) -> Result<Self, Error> {
         let doing = "listing the segments";
         let mut state = State::default();
-        for entry in std::fs::read_dir(&folder).map_err(Error::io(doing))? {
-            let name = entry.map_err(Error::io(doing))?.file_name();
-            let Some(number) = name.to_str().and_then(|name| u64::from_str_radix(name, 16).ok()) else {
-                info!(?name, "a file that is no segment is left alone");
-                continue;
-            };
+        for number in list(&folder).map_err(Error::io(doing))? {
             state.not_adopted.insert(number, Vec::new());
             state.next_is_behind(number);
         }
@@ -74,6 +73,7 @@ impl Segments {
             open: Mutex::new(LruCache::new(capacity)),
             state: Mutex::new(state),
             growth: Arc::default(),
+            making_again: Mutex::default(),
         })
     }
 
@@ -200,14 +200,11 @@ impl Segments {
             state.next - 1
         };
         let path = self.path(number);
-        let segment = match create(&path, self.segment_bytes) {
-            Ok(file) => Arc::new(Segment::new(file)),
-            Err(error) => {
-                // Nothing refers to the file, and the next start would find and free it.
-                let _ = std::fs::remove_file(&path);
-                return Err(error);
-            }
-        };
+        let created = create(&path, self.segment_bytes).and_then(|file| {
+            let doing = "making a segment";
+            Segment::new(file, path.clone()).map_err(Error::io(doing))
+        });
+        let segment = Arc::new(created?);
         Target::Folder(self.folder.clone())
             .flush()
             .map_err(Error::io("flushing the segments' folder"))?;
@@ -224,8 +221,9 @@ impl Segments {
         if let Some(open) = self.open.lock().get(&segment) {
             return Ok(Arc::clone(open));
         }
-        let file = File::options().read(true).write(true).open(self.path(segment))?;
-        let opened = Arc::new(Segment::new(file));
+        let path = self.path(segment);
+        let file = File::options().read(true).write(true).open(&path)?;
+        let opened = Arc::new(Segment::new(file, path)?);
         Ok(Arc::clone(self.open.lock().get_or_insert(segment, || opened)))
     }
 
@@ -320,10 +318,7 @@ impl Segments {
         if path.exists() {
             return Ok(());
         }
-        if let Err(error) = create(&path, bytes) {
-            let _ = std::fs::remove_file(&path);
-            return Err(error);
-        }
+        create(&path, bytes)?;
         Target::Folder(self.folder.clone())
             .flush()
             .map_err(Error::io("flushing the segments' folder"))?;
@@ -342,13 +337,27 @@ impl Segments {
 }
 
 impl Segment {
-    fn new(file: File) -> Self {
+    fn new(file: File, path: PathBuf) -> io::Result<Self> {
         let file = Arc::new(file);
-        Self {
-            sync: GroupSync::new(Target::File(Arc::clone(&file))),
+        Ok(Self {
+            sync: GroupSync::new(Target::file(Arc::clone(&file), path)?),
             file,
+        })
+    }
+}
+
+/// The numbers of the segments in a folder.
+fn list(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if let Some(number) = name.to_str().and_then(|name| u64::from_str_radix(name, 16).ok()) {
+            numbers.push(number);
+        } else {
+            info!(?name, "a file that is no segment is left alone");
         }
     }
+    Ok(numbers)
 }
 
 /// Makes a file with `bytes` allocated and on disk, so that writing into it later needs no space and little journal.
@@ -360,9 +369,14 @@ fn create(path: &Path, bytes: u64) -> Result<File, Error> {
         .create_new(true)
         .open(path)
         .map_err(Error::io(doing))?;
-    preallocate(&file, 0, bytes).map_err(Error::io(doing))?;
-    file.sync_all().map_err(Error::io(doing))?;
-    Ok(file)
+    match preallocate(&file, 0, bytes).and_then(|()| file.sync_all()) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // Nothing refers to the file, and the next start would find and free it.
+            let _ = std::fs::remove_file(path);
+            Err(Error::io(doing)(error))
+        }
+    }
 }
 
 /// Allocates `bytes` of a file from `offset` on; where the file system cannot, only sets its length.

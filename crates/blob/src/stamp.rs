@@ -6,7 +6,6 @@ use crate::{Blobs, Copies, Error};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 const NAME: &str = "stamp";
 
@@ -36,7 +35,7 @@ pub(crate) fn write(dir: &Path, text: &str) -> Result<(), Error> {
     let draft = dir.join("stamp.new");
     let mut file = File::create(&draft).map_err(Error::io(doing))?;
     file.write_all(text.as_bytes()).map_err(Error::io(doing))?;
-    Target::File(Arc::new(file)).flush().map_err(Error::io(doing))?;
+    file.sync_data().map_err(Error::io(doing))?;
     std::fs::rename(draft, dir.join(NAME)).map_err(Error::io(doing))?;
     Target::Folder(dir.to_owned()).flush().map_err(Error::io(doing))
 }

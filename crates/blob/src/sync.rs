@@ -2,7 +2,7 @@
 
 use crate::Error;
 use parking_lot::Mutex;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -13,21 +13,50 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) enum Target {
     /// The data of a file, and as much of its metadata as reading it back needs.
-    File(Arc<File>),
+    File(Named),
     /// The names in a folder. It is opened for each flush, since there are 256 of them and few flushes.
     Folder(PathBuf),
 }
 
+/// A file, and where it has to be found.
+#[derive(Debug)]
+pub(crate) struct Named {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl Named {
+    /// Whether it is what is found there.
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(identity(&std::fs::metadata(&self.path)?) == self.identity)
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
 impl Target {
+    /// A file that is to be found at `path`.
+    pub(crate) fn file(file: Arc<File>, path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&file.metadata()?);
+        Ok(Self::File(Named { file, path, identity }))
+    }
+
     /// Flushes it now. Blocks.
     pub(crate) fn flush(&self) -> io::Result<()> {
         match self {
-            Self::File(file) => {
-                file.sync_data()?;
-                // What is in a file that was removed ends with this process, however well it was flushed.
-                match file.metadata()?.nlink() {
-                    0 => Err(io::Error::new(io::ErrorKind::NotFound, "the file was removed")),
-                    _ => Ok(()),
+            Self::File(named) => {
+                named.file.sync_data()?;
+                // What is in a file that was removed ends with this process, and nobody looks into a folder that was moved away or
+                // unmounted, however well it was flushed.
+                if named.is_in_place()? {
+                    Ok(())
+                } else {
+                    let what = "another file is in the place of the one that was written";
+                    Err(io::Error::new(io::ErrorKind::NotFound, what))
                 }
             }
             Self::Folder(path) => File::open(path)?.sync_all(),
@@ -95,6 +124,14 @@ impl GroupSync {
         }
     }
 
+    /// Whether a file is still where it has to be found.
+    pub(crate) fn is_in_place(&self) -> bool {
+        match &self.target {
+            Target::File(named) => named.is_in_place().unwrap_or(false),
+            Target::Folder(_) => true,
+        }
+    }
+
     /// Takes note of a flush that failed here or elsewhere: of a file, all later ones fail. The names in a folder are not lost by it,
     /// and may be flushed again.
     pub(crate) fn fail(&self, error: io::Error) -> Failed {
@@ -132,14 +169,30 @@ impl GroupSync {
 mod tests {
     use super::*;
 
+    /// Its folder may have been moved away or unmounted: then it is on disk, and nobody will find it.
     #[tokio::test]
-    async fn a_file_that_was_removed_is_not_flushed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        let sync = GroupSync::new(Target::File(Arc::new(File::create(&path).unwrap())));
-        sync.flush().await.unwrap();
-        std::fs::remove_file(path).unwrap();
-        assert!(sync.flush().await.is_err());
+    async fn a_file_that_is_not_in_its_place_is_not_flushed() {
+        for case in ["removed", "moved", "replaced", "folder moved"] {
+            let outer = tempfile::tempdir().unwrap();
+            let (folder, away) = (outer.path().join("folder"), outer.path().join("away"));
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join("file");
+            let file = Arc::new(File::create(&path).unwrap());
+            let sync = GroupSync::new(Target::file(file, path.clone()).unwrap());
+            sync.flush().await.unwrap();
+            assert!(sync.is_in_place());
+            match case {
+                "removed" => std::fs::remove_file(&path).unwrap(),
+                "moved" => std::fs::rename(&path, &away).unwrap(),
+                "replaced" => {
+                    std::fs::write(&away, "other").unwrap();
+                    std::fs::rename(&away, &path).unwrap();
+                }
+                _ => std::fs::rename(&folder, &away).unwrap(),
+            }
+            assert!(!sync.is_in_place(), "{case}");
+            assert!(sync.flush().await.is_err(), "{case}");
+        }
     }
 
     /// One writer is told that the file could not be flushed; another, whose bytes may be lost by it, must not be told that they
@@ -157,7 +210,8 @@ mod tests {
         )
         .unwrap();
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let sync = GroupSync::new(Target::File(Arc::new(File::from(file))));
+        let file = Arc::new(File::from(file));
+        let sync = GroupSync::new(Target::file(file, folder.path().join("file")).unwrap());
         assert!(sync.flush().await.is_err());
         linkat(CWD, unnamed, CWD, folder.path().join("file"), AtFlags::SYMLINK_FOLLOW).unwrap();
         sync.target.flush().unwrap();

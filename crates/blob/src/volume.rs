@@ -16,11 +16,18 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+/// The file which says what the folder is; the last that is made in a new one.
+const FORMAT_FILE: &str = "format";
+
 /// The text of the file `format`: what the folder is, and which version of the layout it has.
 pub(crate) const FORMAT: &str = "baleen blob volume 1\n";
+
+/// The folder of the segments.
+pub(crate) const SEGMENTS: &str = "segments";
 
 /// Folders of files of their own; an id's first byte chooses.
 pub(crate) const FOLDERS: usize = 256;
@@ -54,8 +61,16 @@ pub(crate) struct Shared {
     /// Files of their own that no record names yet, and which a sweep must leave alone.
     pub(crate) drafts: Mutex<HashSet<BlobId>>,
     pub(crate) doubtful: Mutex<Vec<Extent>>,
-    /// Holds the lock until the volume is dropped.
-    _lock: File,
+    pub(crate) standing: Mutex<Standing>,
+    pub(crate) is_away: AtomicBool,
+}
+
+/// How the folder is held.
+pub(crate) struct Standing {
+    /// Holds the lock until the volume is dropped; `None` while the folder is away.
+    pub(crate) lock: Option<File>,
+    /// Whether a file system is mounted there.
+    pub(crate) is_mount: bool,
 }
 
 impl Blobs {
@@ -67,8 +82,9 @@ impl Blobs {
         settings.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
         let lock = lock(dir)?;
-        make_folders(dir, FORMAT, &["segments"])?;
-        let segments = Segments::open(dir.join("segments"), &settings)?;
+        make_folders(dir, FORMAT, &[SEGMENTS])?;
+        let is_mount = is_mount(dir).map_err(Error::io("looking at the volume's folder"))?;
+        let segments = Segments::open(dir.join(SEGMENTS), &settings)?;
         let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
         let shared = Shared {
             dir: dir.to_owned(),
@@ -81,7 +97,11 @@ impl Blobs {
             holds: HoldTable::default(),
             drafts: Mutex::default(),
             doubtful: Mutex::default(),
-            _lock: lock,
+            standing: Mutex::new(Standing {
+                lock: Some(lock),
+                is_mount,
+            }),
+            is_away: AtomicBool::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -154,6 +174,11 @@ impl Shared {
         available(&self.dir)
     }
 
+    /// Whether the folder has gone, so that what is in its place is not to be touched.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check_space(&self, bytes: u64) -> Result<(), Error> {
         let needed = bytes.saturating_add(self.settings.reserve_bytes);
         if self.available()? < needed {
@@ -175,9 +200,16 @@ impl Shared {
 
     /// The file which holds an extent. Blocks if it has to be opened.
     pub(crate) fn file_of(&self, extent: &Extent) -> io::Result<Arc<File>> {
-        match extent.place {
-            Place::Segment { segment, .. } => Ok(Arc::clone(&self.segments.handle(segment)?.file)),
-            Place::File => Ok(Arc::new(File::open(self.file_path(extent.id))?)),
+        let file = match extent.place {
+            Place::Segment { segment, .. } => self.segments.handle(segment).map(|segment| Arc::clone(&segment.file)),
+            Place::File => File::open(self.file_path(extent.id)).map(Arc::new),
+        };
+        match file {
+            // Where nothing is, nothing is damaged: it may come back as it was.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.dir.join(FORMAT_FILE).exists() => {
+                Err(io::Error::other("the folder of the volume is not there"))
+            }
+            file => file,
         }
     }
 
@@ -214,8 +246,11 @@ impl Shared {
         }
         let this = Arc::clone(self);
         let remove = move || {
-            for path in files {
-                remove_file(&path);
+            // If it is, the next sweep and the next start will find them.
+            if !this.is_away() {
+                for path in files {
+                    remove_file(&path);
+                }
             }
             let mut drafts = this.drafts.lock();
             for id in own {
@@ -247,6 +282,17 @@ pub(crate) fn file_path_in(dir: &Path, id: BlobId) -> PathBuf {
 
 pub(crate) fn folder_path(dir: &Path, folder: u8) -> PathBuf {
     dir.join("files").join(format!("{folder:02x}"))
+}
+
+/// Makes those of the folders that are not there.
+fn make_missing(dir: &Path, more: &[&str]) -> io::Result<()> {
+    for folder in more {
+        std::fs::create_dir_all(dir.join(folder))?;
+    }
+    for folder in 0..=u8::MAX {
+        std::fs::create_dir_all(folder_path(dir, folder))?;
+    }
+    Target::Folder(dir.join("files")).flush()
 }
 
 /// Bytes that the file system has left in a folder.
@@ -282,6 +328,14 @@ pub(crate) fn allocated_in(dir: &Path) -> Result<u64, Error> {
     count().map_err(Error::io("counting what is on the volume"))
 }
 
+/// Whether another file system than that of the folder above is mounted in a folder.
+///
+/// # Errors
+/// It cannot be looked at.
+pub fn is_mount(dir: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(dir)?.dev() != std::fs::metadata(dir.join(".."))?.dev())
+}
+
 /// Takes a folder for this process.
 pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     let doing = "locking the volume";
@@ -302,24 +356,23 @@ pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
 /// one is made again.
 pub(crate) fn make_folders(dir: &Path, text: &str, more: &[&str]) -> Result<(), Error> {
     let doing = "making the volume's folders";
-    let format = dir.join("format");
+    let format = dir.join(FORMAT_FILE);
     match std::fs::read_to_string(&format) {
-        Ok(found) if found == text => return Ok(()),
+        Ok(found) if found == text => {
+            // What was lost of them since, by who removed it and did not come to an end.
+            if let Err(error) = make_missing(dir, more) {
+                warn!(folder = %dir.display(), %error, "not all folders of a volume are there");
+            }
+            return Ok(());
+        }
         Ok(found) if !found.is_empty() => return Err(Error::NotAVolume(dir.to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("reading the format")(error)),
         Ok(_) | Err(_) => {}
     }
-    for folder in more {
-        std::fs::create_dir_all(dir.join(folder)).map_err(Error::io(doing))?;
-    }
-    for folder in 0..=u8::MAX {
-        std::fs::create_dir_all(folder_path(dir, folder)).map_err(Error::io(doing))?;
-    }
-    Target::Folder(dir.join("files")).flush().map_err(Error::io(doing))?;
+    make_missing(dir, more).map_err(Error::io(doing))?;
     std::fs::write(&format, text).map_err(Error::io(doing))?;
-    Target::File(Arc::new(File::open(&format).map_err(Error::io(doing))?))
-        .flush()
-        .map_err(Error::io(doing))?;
+    let written = File::open(&format).map_err(Error::io(doing))?;
+    written.sync_data().map_err(Error::io(doing))?;
     Target::Folder(dir.to_owned()).flush().map_err(Error::io(doing))
 }
 

@@ -9,6 +9,7 @@ use crate::volume::Shared;
 use crate::{BlobId, Error, Extent, OwnerTag, Place, Written};
 use bytes::Bytes;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -64,6 +65,10 @@ pub struct Writer {
 
 impl Writer {
     pub(crate) async fn begin(shared: Arc<Shared>, new: NewBlob) -> Result<Self, Error> {
+        if shared.is_away() {
+            let away = io::Error::other("the folder of the volume has gone");
+            return Err(Error::io("making a blob")(away));
+        }
         let id = BlobId::from_bytes(shared.entropy.bytes());
         let (reservation, file, sync) = match new.length {
             Some(length) if new.placement == Placement::BySize && length <= shared.settings.segment_body_bytes_max => {
@@ -273,7 +278,7 @@ async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> R
     };
     let reservation = Reservation::new(Arc::clone(shared), extent);
     let (this, held) = (Arc::clone(shared), Arc::clone(&reservation));
-    let file = shared
+    let (file, sync) = shared
         .run(move || {
             let _reservation = held;
             let doing = "making a blob's file";
@@ -283,13 +288,14 @@ async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> R
             let file = File::options()
                 .write(true)
                 .create_new(true)
-                .open(path)
+                .open(&path)
                 .map_err(Error::io(doing))?;
             preallocate(&file, 0, bytes).map_err(Error::io(doing))?;
-            Ok(Arc::new(file))
+            let file = Arc::new(file);
+            let target = Target::file(Arc::clone(&file), path).map_err(Error::io(doing))?;
+            Ok((file, GroupSync::new(target)))
         })
         .await?;
-    let sync = GroupSync::new(Target::File(Arc::clone(&file)));
     Ok((reservation, file, sync))
 }
 

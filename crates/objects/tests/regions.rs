@@ -8,65 +8,15 @@ use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{FjallSettings, Meta, Scan};
 use baleen_objects::{CreateBucket, NewSettings, ObjectError, Reconciled, ReplicationPolicy, Selection};
 use baleen_runtime::Shutdown;
-use baleen_types::{ByteRange, Classify, FaultKind, RegionName};
+use baleen_types::{ByteRange, Classify, FaultKind};
 use bytes::Bytes;
+use common::regions::{SIZES, assert_all, files, heal, open, pass, put_all, region, status, try_pass, two};
 use common::tmpfs::on_tmpfs;
 use common::{Store, account, at, bucket, pattern, read, with_regions};
 use parking_lot::Mutex;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// One in the keyspace, two in segments, two in files of their own.
-const SIZES: [usize; 5] = [100, 5000, 200_000, 300_000, 900_000];
-
-fn region(name: &str) -> RegionName {
-    RegionName::parse(name).unwrap()
-}
-
-/// A store of this folder, as after a restart.
-async fn open(dir: &Path, seed: u64, regions: &[&str]) -> Store {
-    let meta = Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap();
-    with_regions(dir, meta, seed, regions).recovered().await
-}
-
-/// A store in memory, with `west` beside home.
-async fn two(dir: &Path) -> Store {
-    with_regions(dir, Meta::open_model(), 1, &["west"])
-        .recovered()
-        .await
-        .with_bucket()
-        .await
-}
-
-async fn try_pass(store: &Store, name: Option<&str>) -> (Result<(), ObjectError>, Reconciled) {
-    let done = Mutex::new(Reconciled::default());
-    let name = name.map(region);
-    let tell = |told: &Reconciled| *done.lock() = *told;
-    let outcome = store.objects.reconcile(name.as_ref(), &Shutdown::new(), &tell).await;
-    (outcome, done.into_inner())
-}
-
-async fn pass(store: &Store, name: Option<&str>) -> Reconciled {
-    let (outcome, done) = try_pass(store, name).await;
-    outcome.unwrap();
-    assert_eq!((done.failed, done.left), (0, 0), "{done:?}");
-    done
-}
-
-/// Passes over home and all others.
-async fn heal(store: &Store) {
-    let names: Vec<_> = store.objects.regions().map(ToString::to_string).collect();
-    for name in names {
-        pass(store, Some(&name)).await;
-    }
-    pass(store, None).await;
-}
-
-async fn status(store: &Store, key: &str) -> Vec<String> {
-    let names = store.objects.regions_with(&at(key)).await.unwrap();
-    names.iter().map(ToString::to_string).collect()
-}
 
 /// As [`two`], with a body of several units, and its file in each.
 async fn two_with_a_body(dir: &Path) -> (Store, Bytes, [PathBuf; 2]) {
@@ -76,38 +26,6 @@ async fn two_with_a_body(dir: &Path) -> (Store, Bytes, [PathBuf; 2]) {
     heal(&store).await;
     let files = [store.own_files().remove(0), files(&dir.join("west")).remove(0)];
     (store, bytes, files)
-}
-
-async fn put_all(store: &Store) {
-    for (seed, size) in SIZES.into_iter().enumerate() {
-        store.put(&size.to_string(), &pattern(size, seed)).await.unwrap();
-    }
-}
-
-async fn assert_all(store: &Store) {
-    for (seed, size) in SIZES.into_iter().enumerate() {
-        let bytes = store.get(&size.to_string()).await.unwrap();
-        assert!(bytes == pattern(size, seed), "{size}");
-    }
-}
-
-/// The files below a folder that hold bytes of bodies.
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for folder in ["files", "segments"] {
-        let Ok(entries) = std::fs::read_dir(dir.join(folder)) else {
-            continue;
-        };
-        for entry in entries.map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                files.extend(std::fs::read_dir(entry).unwrap().map(|entry| entry.unwrap().path()));
-            } else {
-                files.push(entry);
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 /// Changes one byte in the middle of a file's bytes that are not zero, and says where.

@@ -35,6 +35,8 @@ enum Op {
     LoseWest,
     /// The process dies, and then home is gone.
     LoseHome,
+    /// Home is gone while the process runs, and is made anew.
+    LoseHomeRunning,
     Crash,
 }
 
@@ -49,6 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<u16>().prop_map(Op::Remove),
         1 => Just(Op::LoseWest),
         1 => Just(Op::LoseHome),
+        1 => Just(Op::LoseHomeRunning),
         1 => Just(Op::Crash),
     ]
 }
@@ -185,6 +188,16 @@ impl World {
                 std::fs::remove_dir_all(self.dir.join("blob")).unwrap();
                 self.doubt_home();
                 self.start().await;
+            }
+            Op::LoseHomeRunning => {
+                std::fs::remove_dir_all(self.dir.join("blob")).unwrap();
+                self.doubt_home();
+                assert!(self.pass(None).await.is_err());
+                self.store().clock.advance(Duration::from_secs(6));
+                let healed = self.pass(None).await.is_ok();
+                for kept in self.keys.values_mut().filter(|kept| kept.in_west) {
+                    kept.at_home |= healed;
+                }
             }
             Op::Crash => {
                 self.store = None;

@@ -27,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -71,6 +71,8 @@ struct State {
     copies: Option<Copies>,
     /// What its stamp says since it was taken into use: with any other, or none, it is another folder.
     stamp: Option<String>,
+    /// Since when its folder is missed. Only for home.
+    away_since: Option<Duration>,
     /// Whether nothing is missing but what is noted.
     is_whole: bool,
     /// When it was looked last for copies of what is gone.
@@ -92,6 +94,8 @@ impl State {
 struct Other {
     of: RegionFolder,
     spot: Spot,
+    /// Whether a file system was mounted in its folder.
+    was_mount: AtomicBool,
 }
 
 impl Regions {
@@ -100,6 +104,7 @@ impl Regions {
         let other = |of| Other {
             of,
             spot: Spot::default(),
+            was_mount: AtomicBool::new(false),
         };
         let home = Spot::default();
         home.state.lock().is_whole = true;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod gated;
+pub mod regions;
 pub mod tmpfs;
 
 use baleen_blob::{Blobs, Settings as BlobSettings};

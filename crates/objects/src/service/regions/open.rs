@@ -8,10 +8,12 @@
 use super::{Other, Regions, key_name};
 use crate::service::Objects;
 use crate::{ObjectError, keys};
-use baleen_blob::{Blobs, Copies};
+use baleen_blob::{Blobs, Copies, is_mount};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_types::{RegionName, causes};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Notes that are removed in one commit.
 const NOTES_REMOVED_AT_ONCE: usize = 1000;
@@ -39,6 +41,19 @@ impl Standing {
         }
     }
 }
+
+/// How long home may be away before another folder takes its place: who moves or removes one takes a while.
+const ANEW_AFTER: Duration = Duration::from_secs(5);
+
+/// Home is not where it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder of home has gone; if it is not back in a few seconds, another takes its place")]
+struct HomeAway;
+
+/// A folder in which a file system was mounted, and is not.
+#[derive(Debug, thiserror::Error)]
+#[error("the file system of the region is not mounted")]
+struct NotMounted;
 
 /// A folder that is not to be touched.
 #[derive(Debug, thiserror::Error)]
@@ -150,13 +165,77 @@ impl Objects {
         }
         // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
         *other.spot.state.lock() = super::State::default();
+        if other.was_mount.load(Ordering::Relaxed) && !is_mount(&other.of.folder).unwrap_or(false) {
+            // What it should hold must not fill up another file system.
+            return Err(ObjectError::Storage(Box::new(NotMounted)));
+        }
         let copies = Copies::open(&other.of.folder, self.blobs.settings())?;
+        other
+            .was_mount
+            .store(is_mount(&other.of.folder).unwrap_or(false), Ordering::Relaxed);
         let stamp = self.enter(Some(&other.of.name), copies.stamp()?).await?;
         copies.set_stamp(&stamp.text())?;
         let mut state = other.spot.state.lock();
         (state.copies, state.stamp) = (Some(copies.clone()), Some(stamp.text()));
         drop(state);
         Ok(copies)
+    }
+
+    /// Sees to it that home is the folder that was taken into use. If it stays away, the one in its place is taken into use, or one is
+    /// made; what is missing in that is then for a comparison to find.
+    ///
+    /// # Errors
+    /// There is none that could be used: until there is, bodies are read from elsewhere, and none is written.
+    pub(super) async fn open_home(&self) -> Result<(), ObjectError> {
+        let spot = &self.regions.home;
+        let found = self.blobs.stamp();
+        let (is_left, away_since) = {
+            let state = spot.state.lock();
+            let is_left = found.as_ref().is_ok_and(|found| state.is_of(Ok(found.clone())));
+            (is_left, state.away_since)
+        };
+        if is_left {
+            if away_since.is_some() {
+                self.blobs.come_back()?;
+                spot.state.lock().away_since = None;
+                tracing::warn!("the folder of home is there again, as it was");
+            }
+            return Ok(());
+        }
+        let now = self.clock.monotonic();
+        let since = away_since.unwrap_or_else(|| {
+            tracing::error!("the folder of home has gone; bodies are read from other regions, and none is written");
+            spot.state.lock().away_since = Some(now);
+            self.blobs.leave();
+            now
+        });
+        let found = found?;
+        if now.saturating_sub(since) < ANEW_AFTER {
+            return Err(ObjectError::Storage(Box::new(HomeAway)));
+        }
+        self.refuse_foreign(None, found.as_deref().and_then(Stamp::read).as_ref())
+            .await?;
+        self.blobs.begin_anew().await?;
+        let stamp = self.enter(None, found).await?;
+        self.blobs.set_stamp(&stamp.text())?;
+        let mut state = spot.state.lock();
+        (state.stamp, state.away_since) = (Some(stamp.text()), None);
+        Ok(())
+    }
+
+    /// Refuses a folder that another store or region has stamped.
+    async fn refuse_foreign(&self, region: Option<&RegionName>, found: Option<&Stamp>) -> Result<(), ObjectError> {
+        let Some(Stamp {
+            store, region: name, ..
+        }) = found
+        else {
+            return Ok(());
+        };
+        if *store == self.store_id().await? && name == key_name(region) {
+            return Ok(());
+        }
+        let whose = region.map_or("home", RegionName::as_str).to_owned();
+        Err(ObjectError::Storage(Box::new(ForeignFolder(whose))))
     }
 
     /// Decides whether a folder with this stamp is as it was left, and gives the stamp that it gets.
@@ -172,13 +251,7 @@ impl Objects {
             .transpose()?;
         let store = self.store_id().await?;
         let found = found.as_deref().and_then(Stamp::read);
-        if found
-            .as_ref()
-            .is_some_and(|found| found.store != store || found.region != name)
-        {
-            let whose = region.map_or("home", RegionName::as_str).to_owned();
-            return Err(ObjectError::Storage(Box::new(ForeignFolder(whose))));
-        }
+        self.refuse_foreign(region, found.as_ref()).await?;
         let opened = found.map_or(0, |found| found.opened);
         let is_whole = match known {
             Some(known) => known.is_whole && known.opened == opened,
@@ -285,7 +358,7 @@ impl Regions {
     }
 
     /// Whether the folder of home is still the one that was taken into use.
-    pub(super) fn is_home_there(&self, blobs: &Blobs) -> bool {
+    pub(in crate::service) fn is_home_there(&self, blobs: &Blobs) -> bool {
         let found = blobs.stamp();
         self.home.state.lock().is_of(found)
     }

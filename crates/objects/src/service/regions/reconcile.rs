@@ -161,6 +161,7 @@ impl Objects {
         let holder = match region {
             // Last: of what is damaged at home, other blocks may be whole.
             None => {
+                self.open_home().await?;
                 sources.push(home.clone());
                 home
             }

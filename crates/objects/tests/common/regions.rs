@@ -1,0 +1,92 @@
+//! Stores in several regions, and passes over them.
+
+use super::{Store, at, pattern, with_regions};
+use baleen_meta::{FjallSettings, Meta};
+use baleen_objects::{ObjectError, Reconciled};
+use baleen_runtime::Shutdown;
+use baleen_types::RegionName;
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
+
+/// One in the keyspace, two in segments, two in files of their own.
+pub const SIZES: [usize; 5] = [100, 5000, 200_000, 300_000, 900_000];
+
+pub fn region(name: &str) -> RegionName {
+    RegionName::parse(name).unwrap()
+}
+
+/// A store of this folder, as after a restart.
+pub async fn open(dir: &Path, seed: u64, regions: &[&str]) -> Store {
+    let meta = Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap();
+    with_regions(dir, meta, seed, regions).recovered().await
+}
+
+/// A store in memory, with `west` beside home.
+pub async fn two(dir: &Path) -> Store {
+    with_regions(dir, Meta::open_model(), 1, &["west"])
+        .recovered()
+        .await
+        .with_bucket()
+        .await
+}
+
+pub async fn try_pass(store: &Store, name: Option<&str>) -> (Result<(), ObjectError>, Reconciled) {
+    let done = Mutex::new(Reconciled::default());
+    let name = name.map(region);
+    let tell = |told: &Reconciled| *done.lock() = *told;
+    let outcome = store.objects.reconcile(name.as_ref(), &Shutdown::new(), &tell).await;
+    (outcome, done.into_inner())
+}
+
+pub async fn pass(store: &Store, name: Option<&str>) -> Reconciled {
+    let (outcome, done) = try_pass(store, name).await;
+    outcome.unwrap();
+    assert_eq!((done.failed, done.left), (0, 0), "{done:?}");
+    done
+}
+
+/// Passes over home and all others.
+pub async fn heal(store: &Store) {
+    let names: Vec<_> = store.objects.regions().map(ToString::to_string).collect();
+    for name in names {
+        pass(store, Some(&name)).await;
+    }
+    pass(store, None).await;
+}
+
+pub async fn status(store: &Store, key: &str) -> Vec<String> {
+    let names = store.objects.regions_with(&at(key)).await.unwrap();
+    names.iter().map(ToString::to_string).collect()
+}
+
+pub async fn put_all(store: &Store) {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        store.put(&size.to_string(), &pattern(size, seed)).await.unwrap();
+    }
+}
+
+pub async fn assert_all(store: &Store) {
+    for (seed, size) in SIZES.into_iter().enumerate() {
+        let bytes = store.get(&size.to_string()).await.unwrap();
+        assert!(bytes == pattern(size, seed), "{size}");
+    }
+}
+
+/// The files below a folder that hold bytes of bodies.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in ["files", "segments"] {
+        let Ok(entries) = std::fs::read_dir(dir.join(folder)) else {
+            continue;
+        };
+        for entry in entries.map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                files.extend(std::fs::read_dir(entry).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                files.push(entry);
+            }
+        }
+    }
+    files.sort();
+    files
+}
