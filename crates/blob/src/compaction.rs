@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Draining {
     shared: Arc<Shared>,
     segments: BTreeSet<u64>,
+    /// Those that may hold something yet.
+    left: BTreeSet<u64>,
 }
 
 impl Draining {
@@ -25,6 +27,12 @@ impl Draining {
     /// Their numbers.
     pub fn segments(&self) -> &BTreeSet<u64> {
         &self.segments
+    }
+
+    /// Whether nothing is in them any more. However often it is asked, each segment that is empty is looked at once.
+    pub fn is_done(&mut self) -> bool {
+        self.shared.segments.skip_gone(&mut self.left);
+        self.left.is_empty()
     }
 
     /// Those that hold something yet.
@@ -81,8 +89,10 @@ impl Blobs {
     /// Chooses segments `among` these that are worth emptying: at most half of each lives, all of that fits into what is free
     /// elsewhere, and it is about `live_max` bytes at most.
     pub fn drain(&self, live_max: u64, among: &BTreeSet<u64>) -> Draining {
+        let segments = self.shared.segments.drain(live_max, among);
         Draining {
-            segments: self.shared.segments.drain(live_max, among),
+            left: segments.clone(),
+            segments,
             shared: Arc::clone(&self.shared),
         }
     }
@@ -125,24 +135,21 @@ impl Blobs {
             return Ok(given);
         }
         // Each once: writers take back what they need meanwhile.
-        let mut among = self.segments();
-        loop {
+        for segment in self.shared.segments.to_give_back() {
             // One segment at a time, so that writers who need room do not wait long.
             // The lock goes with the work, which does not end with who waits for it.
             let growing = Arc::clone(&self.shared.segments.growth).lock_owned().await;
             let shared = Arc::clone(&self.shared);
             let one = move || {
                 let _growing = growing;
-                let bytes = shared.segments.give_back(keep, &mut among)?;
-                Ok((bytes, among))
+                shared.segments.give_back(keep, segment)
             };
-            let (bytes, rest) = self.shared.jobs.run(one).await?;
-            if bytes == 0 {
-                return Ok(given);
+            match self.shared.jobs.run(one).await? {
+                Some(bytes) => given += bytes,
+                None => break,
             }
-            given += bytes;
-            among = rest;
         }
+        Ok(given)
     }
 
     /// Bytes of segments that were handed out to writers since the last call: what the next while may need again.

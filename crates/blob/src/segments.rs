@@ -1,6 +1,9 @@
 //! The segment files: handles, growth, and which of their ranges are free.
 
 mod anew;
+mod emptying;
+#[cfg(test)]
+mod tests;
 
 use crate::format::{ALIGNMENT, allocated_bytes};
 use crate::settings::{OPEN_SEGMENTS_MAX, SPARE_SEGMENTS_MAX};
@@ -11,7 +14,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -117,74 +120,6 @@ impl Segments {
             Err(error) => return Err(error),
         }
         Ok(true)
-    }
-
-    /// Gives the free space of one of these segments back to the file system, if more than `keep` bytes are free that it has not
-    /// got, and takes it off them; tells how many, and 0 when there is nothing to do or the file system cannot. Blocks; the caller holds
-    /// [`Segments::growth`], since what is given back must not be taken back meanwhile.
-    pub(crate) fn give_back(&self, keep: u64, among: &mut BTreeSet<u64>) -> Result<u64, Error> {
-        let doing = "giving space of a segment back";
-        let (number, ranges) = {
-            let mut state = self.state.lock();
-            if state.space.sums().ready() <= keep {
-                return Ok(0);
-            }
-            let Some(number) = state.space.fullest_of_ready(among) else {
-                return Ok(0);
-            };
-            among.remove(&number);
-            let Sums { bytes, free, .. } = state.space.of(number);
-            if free == bytes {
-                state.space.retire(number);
-                drop(state);
-                self.open.lock().pop(&number);
-                std::fs::remove_file(self.path(number)).map_err(Error::io(doing))?;
-                return Ok(bytes);
-            }
-            (number, state.space.turn(number, true))
-        };
-        let segment = self.handle(number).map_err(Error::io(doing))?;
-        for range in &ranges {
-            match punch(&segment.file, range.offset, range.bytes) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                    self.state.lock().space.turn(number, false);
-                    return Ok(0);
-                }
-                Err(error) => return Err(Error::io(doing)(error)),
-            }
-        }
-        Ok(ranges.iter().map(|range| range.bytes).sum())
-    }
-
-    /// Chooses segments that are worth emptying, and lets them hand out nothing any more.
-    pub(crate) fn drain(&self, live_max: u64, among: &BTreeSet<u64>) -> BTreeSet<u64> {
-        let mut state = self.state.lock();
-        let chosen = state.space.sparse(live_max, among);
-        for segment in &chosen {
-            state.space.drain(*segment, true);
-        }
-        chosen.into_iter().collect()
-    }
-
-    /// Lets segments hand out ranges again.
-    pub(crate) fn undrain(&self, segments: &BTreeSet<u64>) {
-        let mut state = self.state.lock();
-        for segment in segments {
-            state.space.drain(*segment, false);
-        }
-    }
-
-    /// The segments in use.
-    pub(crate) fn numbers(&self) -> BTreeSet<u64> {
-        self.state.lock().space.numbers()
-    }
-
-    /// Which of the segments are still there.
-    pub(crate) fn left_of(&self, segments: &BTreeSet<u64>) -> BTreeSet<u64> {
-        let state = self.state.lock();
-        let is_there = |segment: &&u64| state.space.of(**segment).bytes > 0;
-        segments.iter().filter(is_there).copied().collect()
     }
 
     /// Bytes that were handed out since the last call.

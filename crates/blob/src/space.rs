@@ -30,6 +30,9 @@ pub(crate) struct Space {
     /// Segments that are wholly free, so that finding them does not cost a walk over all at each release.
     empty: BTreeSet<u64>,
     sums: Sums,
+    /// How often a segment was looked at, to give space back.
+    #[cfg(test)]
+    pub(crate) looks: std::cell::Cell<usize>,
 }
 
 /// How full segments are.
@@ -224,13 +227,25 @@ impl Space {
         chosen
     }
 
-    /// The segment `among` these with the most ready bytes.
-    pub(crate) fn fullest_of_ready(&self, among: &BTreeSet<u64>) -> Option<u64> {
+    /// The segments that hand out ready bytes, those with the most of them first.
+    pub(crate) fn by_ready(&self) -> Vec<u64> {
         let ready = |(number, segment): (&u64, &Segment)| {
+            #[cfg(test)]
+            self.looked();
             let ready = segment.sums.ready();
-            (ready > 0 && !segment.drained && among.contains(number)).then_some((ready, *number))
+            (ready > 0 && !segment.drained).then_some((ready, *number))
         };
-        self.segments.iter().filter_map(ready).max().map(|(_, segment)| segment)
+        let mut segments: Vec<_> = self.segments.iter().filter_map(ready).collect();
+        segments.sort_unstable_by(|a, b| b.cmp(a));
+        segments.into_iter().map(|(_, segment)| segment).collect()
+    }
+
+    /// What a segment hands out: ready bytes, unless it is drained.
+    pub(crate) fn ready_in(&self, segment: u64) -> u64 {
+        #[cfg(test)]
+        self.looked();
+        let handing_out = self.segments.get(&segment).filter(|segment| !segment.drained);
+        handing_out.map_or(0, |segment| segment.sums.ready())
     }
 
     /// Makes all free ranges of a segment hollow, or ready; returns those that were not. The caller makes it so on disk, and
@@ -285,6 +300,8 @@ impl Space {
 
     /// How full a segment is.
     pub(crate) fn of(&self, segment: u64) -> Sums {
+        #[cfg(test)]
+        self.looked();
         self.segments
             .get(&segment)
             .map(|segment| segment.sums)
@@ -294,6 +311,12 @@ impl Space {
     /// How full all are.
     pub(crate) fn sums(&self) -> Sums {
         self.sums
+    }
+
+    /// Counts a look at a segment, where somebody asks how many they are.
+    #[cfg(test)]
+    fn looked(&self) {
+        self.looks.set(self.looks.get() + 1);
     }
 
     fn ranges(&self, segment: u64) -> Vec<(u64, Free)> {

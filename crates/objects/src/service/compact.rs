@@ -87,11 +87,11 @@ impl Objects {
             if self.blobs.is_held() {
                 return Ok(());
             }
-            let draining = self.blobs.drain((live / WALKS).max(MOVED_IN_WALK_MIN), &among);
+            let mut draining = self.blobs.drain((live / WALKS).max(MOVED_IN_WALK_MIN), &among);
             if draining.segments().is_empty() {
                 return Ok(());
             }
-            let walked = self.walk(&draining, &mut mover, done).await;
+            let walked = self.walk(&mut draining, &mut mover, done).await;
             let left = draining.left();
             done.segments += (draining.segments().len() - left.len()) as u64;
             walked?;
@@ -102,7 +102,7 @@ impl Objects {
     /// Moves all that records name in the segments, or nearly all.
     async fn walk(
         self: &Arc<Self>,
-        draining: &Draining,
+        draining: &mut Draining,
         mover: &mut Mover<'_>,
         done: &mut Compacted,
     ) -> Result<(), ObjectError> {
@@ -115,7 +115,7 @@ impl Objects {
                 for entry in &page {
                     mover.row(table, entry, draining, done).await?;
                 }
-                if draining.left().is_empty() {
+                if draining.is_done() {
                     return Ok(());
                 }
                 mover
