@@ -6,7 +6,10 @@ mod common;
 
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{FjallSettings, Meta, Scan};
-use baleen_objects::{CreateBucket, NewSettings, ObjectError, Reconciled, ReplicationPolicy, Selection};
+use baleen_objects::{
+    Compact, CompactProgress, CreateBucket, NewSettings, ObjectError, Reconciled, ReplicationPolicy, Selection,
+    Settings,
+};
 use baleen_runtime::Shutdown;
 use baleen_types::{ByteRange, Classify, FaultKind};
 use bytes::Bytes;
@@ -16,7 +19,9 @@ use common::{Store, account, at, bucket, pattern, read, with_regions};
 use parking_lot::Mutex;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// As [`two`], with a body of several units, and its file in each.
 async fn two_with_a_body(dir: &Path) -> (Store, Bytes, [PathBuf; 2]) {
@@ -517,6 +522,84 @@ async fn what_is_gone_is_removed_when_what_is_new_is_there() {
     }
     assert_eq!(notes(&store).await, 0);
     assert_eq!(files(&dir.path().join("west")).len(), 300);
+}
+
+/// A move is a new body and an old one that goes. Nothing of the old ones goes as long as one of the new ones cannot be written.
+#[tokio::test]
+async fn nothing_goes_from_a_region_where_something_new_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    for n in 0..600 {
+        store.put(&n.to_string(), &pattern(5000, n)).await.unwrap();
+    }
+    heal(&store).await;
+    for n in 0..600 {
+        store.put(&n.to_string(), &pattern(5000, n + 1)).await.unwrap();
+    }
+    // A few folders are in the way, then so many that the passes give up and go on in turns.
+    for blocked in [5, 0xf0] {
+        let folder = |n: u8| dir.path().join(format!("west/files/{n:02x}"));
+        let away = |n: u8| dir.path().join(format!("west/{n:02x}"));
+        for n in 0..blocked {
+            std::fs::rename(folder(n), away(n)).unwrap();
+            std::fs::write(folder(n), "x").unwrap();
+        }
+        for _ in 0..4 {
+            let (outcome, done) = try_pass(&store, Some("west")).await;
+            assert_eq!(done.removed, 0, "{done:?} {outcome:?}");
+        }
+        for n in 0..blocked {
+            std::fs::remove_file(folder(n)).unwrap();
+            std::fs::rename(away(n), folder(n)).unwrap();
+        }
+    }
+    for _ in 0..2 {
+        try_pass(&store, Some("west")).await.0.unwrap();
+    }
+    assert_eq!(notes(&store).await, 0);
+    assert_eq!(files(&dir.path().join("west")).len(), 600);
+}
+
+/// The sweep comes at the end of a pass, and what goes meanwhile is not for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_leaves_what_is_moved_during_its_pass_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    // A segment with one survivor, and one with room for it.
+    for n in 0..15 {
+        store.put(&n.to_string(), &pattern(120_000, n)).await.unwrap();
+    }
+    for n in 1..8 {
+        store.objects.delete(&at(&n.to_string())).await.unwrap();
+    }
+    heal(&store).await;
+    let west = dir.path().join("west");
+    let old = files(&west);
+    let left = || old.iter().filter(|copy| copy.exists()).count();
+    store.clock.advance(Duration::from_hours(7));
+    store.put("more", &pattern(50_000, 9)).await.unwrap();
+    let is_moved = AtomicBool::new(false);
+    let tell = |_: &Reconciled| {
+        if is_moved.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let all = Compact {
+            bytes_per_second: None,
+            free_percent_max: 0,
+        };
+        store.blobs.taken();
+        let progress = CompactProgress::default();
+        let compacted = store.objects.compact(all, &progress);
+        let done = tokio::task::block_in_place(|| Handle::current().block_on(compacted));
+        assert_eq!(done.unwrap().moved, 1);
+    };
+    let name = region("west");
+    let outcome = store.objects.reconcile(Some(&name), &Shutdown::new(), &tell).await;
+    outcome.unwrap();
+    assert!(is_moved.into_inner());
+    assert_eq!(left(), 8, "the new copy is not there yet");
+    pass(&store, Some("west")).await;
+    assert_eq!((left(), files(&west).len()), (7, 9));
 }
 
 #[tokio::test]

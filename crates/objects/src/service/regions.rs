@@ -9,6 +9,7 @@ mod compare;
 mod open;
 mod reading;
 mod reconcile;
+mod removing;
 mod status;
 
 pub use reconcile::Reconciled;

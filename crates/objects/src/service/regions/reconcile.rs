@@ -2,29 +2,25 @@
 
 use super::{NOTICED_MAX, key_name};
 use crate::records::{CopyDue, LiveExtent};
-use crate::service::{Objects, Pages};
+use crate::service::Objects;
 use crate::{ObjectError, keys};
-use baleen_blob::{Copies, Extent, Found, Holder};
-use baleen_meta::{Entry, Request, Scan, Snapshot, record};
+use baleen_blob::{Extent, Holder};
+use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Extents that are looked at at once: each holds a unit of 256 KiB in memory, and they share the flushes of their folders.
 const AT_ONCE: usize = 8;
 
 /// Notes that are in memory at a time.
-const NOTES_AT_ONCE: usize = 256;
+pub(super) const NOTES_AT_ONCE: usize = 256;
 
 /// Failures after which a pass gives up, what is whole nowhere left out: what they have in common will keep the others from succeeding
 /// too. In case they have nothing in common, the next pass goes on from there.
 const FAILURES_MAX: u64 = 256;
-
-/// How often it is looked for copies of what is gone. Notes have them removed before; this finds what no note told of.
-const SWEEP_EVERY: Duration = Duration::from_hours(6);
 
 /// Notes that are counted as left; of more it is told that there are as many at least.
 pub(super) const LEFT_COUNTED_MAX: usize = 10_000;
@@ -55,7 +51,7 @@ pub(super) struct Target {
     /// Where copies come from.
     pub(super) sources: Vec<Holder>,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
-    is_full: AtomicBool,
+    pub(super) is_full: AtomicBool,
 }
 
 /// What a pass met on its way.
@@ -67,6 +63,8 @@ struct Met {
     stuck: u64,
     /// Whether copies can go.
     has_gone: bool,
+    /// Whether it began with the first note, and not where one that gave up had come to.
+    has_begun_anew: bool,
 }
 
 /// How a note was dealt with.
@@ -120,11 +118,13 @@ impl Objects {
         }
         let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
         let spot = self.regions.spot(region)?;
-        let mut met = Met::default();
+        let mut met = Met {
+            has_begun_anew: true,
+            ..Met::default()
+        };
         if let Some(last) = spot.state.lock().resume.take() {
             scan = scan.after(last);
-            // Before that there may be some.
-            met.has_gone = true;
+            met.has_begun_anew = false;
         }
         // What came since is for the next pass: so all that has to be there before something goes is written in this one.
         let snapshot = self.meta.snapshot().await?;
@@ -138,18 +138,24 @@ impl Objects {
             tell(done);
             if met.stuck >= FAILURES_MAX && !target.is_full.load(Ordering::Relaxed) {
                 spot.state.lock().resume = Some(last);
-                met.has_gone = false;
                 break;
             }
         }
-        if met.has_gone
-            && let Err(error) = self.remove_gone(&target, &snapshot, stop, done).await
-        {
-            met.failure.get_or_insert(error);
-        }
-        drop(snapshot);
-        if let Holder::Copies(copies) = &target.holder {
-            self.sweep_copies(&target, copies, stop, done).await?;
+        // A body that was moved is noted twice, under its old id and its new one, and its old copy stays until there is a new one. Where
+        // there is no room for that, it makes room.
+        let is_all_tried = met.has_begun_anew && (met.stuck == 0 || target.is_full.load(Ordering::Relaxed));
+        if is_all_tried {
+            if met.has_gone
+                && let Err(error) = self.remove_gone(&target, &snapshot, stop, done).await
+            {
+                met.failure.get_or_insert(error);
+            }
+            if let Holder::Copies(copies) = &target.holder {
+                self.sweep_copies(&target, copies, &snapshot, stop, done).await?;
+            }
+        } else if !met.has_begun_anew {
+            // What was tried by the pass before may go when it is tried once more.
+            spot.hint.notify_one();
         }
         met.failure.map_or(Ok(()), Err)
     }
@@ -314,111 +320,10 @@ impl Objects {
         }
         Ok(written?)
     }
-
-    /// Removes the copies of extents that were gone when the pass began, and their notes. Where nothing more fits, the next pass
-    /// follows at once.
-    async fn remove_gone(
-        &self,
-        target: &Target,
-        snapshot: &Snapshot,
-        stop: &Shutdown,
-        done: &mut Reconciled,
-    ) -> Result<(), ObjectError> {
-        let region = target.region.as_ref();
-        let notes = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
-        let mut pages = Pages::of(snapshot, notes);
-        while !stop.is_stopping()
-            && let Some(page) = pages.next().await?
-        {
-            let mut noted = Vec::new();
-            for entry in page {
-                // One that cannot be read has been told of.
-                if let Ok(note) = CopyDue::decode(&entry.value) {
-                    let extent = note.extent(keys::blob_due_of(&entry.key)?);
-                    noted.push((entry, extent));
-                }
-            }
-            let mark = |(_, extent): &(Entry, Extent)| keys::extent(extent.place, extent.id);
-            let marks = snapshot.get_many(&noted.iter().map(mark).collect::<Vec<_>>()).await?;
-            let is_gone = |((_, extent), mark): &((Entry, Extent), Option<Bytes>)| {
-                !is_mark_of(mark.as_ref(), extent) && !self.blobs.is_pinned(extent)
-            };
-            let gone = noted.into_iter().zip(marks).filter(is_gone).map(|(noted, _)| noted);
-            let gone: Vec<_> = gone.collect();
-            if gone.is_empty() {
-                continue;
-            }
-            if let Holder::Copies(copies) = &target.holder {
-                // A deletion may be visible before it is durable. If it were lost, its bytes would be needed again.
-                self.barrier().await?;
-                for (_, extent) in &gone {
-                    copies.remove(Found::from(*extent)).await?;
-                    done.removed += 1;
-                }
-            }
-            // An id is never used again, so that what is gone stays so.
-            let forget = |request: Request, entry: &Entry| request.delete(entry.key.to_vec());
-            let request = gone
-                .iter()
-                .fold(Request::new(), |request, (entry, _)| forget(request, entry));
-            self.meta.commit(request).await?;
-            if target.is_full.load(Ordering::Relaxed) {
-                self.regions.spot(region)?.hint.notify_one();
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes copies of what is gone that no note told of.
-    async fn sweep_copies(
-        &self,
-        target: &Target,
-        copies: &Copies,
-        stop: &Shutdown,
-        done: &mut Reconciled,
-    ) -> Result<(), ObjectError> {
-        let spot = self.regions.spot(target.region.as_ref())?;
-        let now = self.clock.monotonic();
-        let swept = spot.state.lock().swept;
-        if swept.is_some_and(|swept| now.saturating_sub(swept) < SWEEP_EVERY) {
-            return Ok(());
-        }
-        for folder in 0..=u8::MAX {
-            if stop.is_stopping() {
-                return Ok(());
-            }
-            let found = copies.list(folder).await?;
-            let marks: Vec<_> = found.iter().map(|copy| keys::extent(copy.place, copy.id)).collect();
-            let stored = self.meta.get_many(&marks).await?;
-            let is_left = |(copy, mark): &(Found, Option<Bytes>)| {
-                let extent = extent_of(*copy);
-                !is_mark_of(mark.as_ref(), &extent) && !self.blobs.is_pinned(&extent)
-            };
-            let left: Vec<_> = found.into_iter().zip(stored).filter(is_left).collect();
-            if !left.is_empty() {
-                self.barrier().await?;
-            }
-            for (copy, _) in left {
-                copies.remove(copy).await?;
-                done.removed += 1;
-            }
-        }
-        spot.state.lock().swept = Some(now);
-        Ok(())
-    }
-}
-
-/// The extent of a copy, whose length nobody asks for here.
-fn extent_of(copy: Found) -> Extent {
-    Extent {
-        id: copy.id,
-        place: copy.place,
-        length: 0,
-    }
 }
 
 /// Whether a mark says that the extent is live. One that cannot be read is nobody else's.
-fn is_mark_of(mark: Option<&Bytes>, extent: &Extent) -> bool {
+pub(super) fn is_mark_of(mark: Option<&Bytes>, extent: &Extent) -> bool {
     let names = |mark: &Bytes| record::decode::<LiveExtent>(mark).map_or(true, |live| live.id == *extent.id.as_bytes());
     mark.is_some_and(names)
 }
