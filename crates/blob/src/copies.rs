@@ -10,7 +10,7 @@ use crate::jobs::Jobs;
 use crate::segments::preallocate;
 use crate::sync::{GroupSync, Target};
 use crate::volume::{allocated_in, available, folder_path, lock, make_folders, remove_file};
-use crate::{BlobId, Error, Extent, Holder, Place, Settings};
+use crate::{BlobId, Error, Extent, Holder, Paced, Place, Settings};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,10 +79,10 @@ impl Copies {
     ///
     /// # Errors
     /// [`Error::NoSpace`]; [`Error::Corrupt`] if a block is nowhere what was written. What was there before is there then.
-    pub async fn put(&self, extent: Extent, from: &[Holder]) -> Result<(), Error> {
+    pub async fn put(&self, extent: Extent, from: &[Holder], pace: &impl Paced) -> Result<(), Error> {
         let path = self.copied.path_of(&extent);
         let space = || check_space(&self.copied.dir, self.copied.reserve_bytes, extent.length);
-        replace(&self.copied.jobs, extent, from, (path, space)).await?;
+        replace(&self.copied.jobs, extent, (from, pace), (path, space)).await?;
         self.settle(extent.id).await
     }
 
@@ -233,7 +233,7 @@ pub(crate) fn check_space(dir: &Path, reserve_bytes: u64, length: u64) -> Result
 pub(crate) async fn replace(
     jobs: &Jobs,
     extent: Extent,
-    from: &[Holder],
+    from: (&[Holder], &impl Paced),
     (path, space): (PathBuf, impl FnOnce() -> Result<(), Error>),
 ) -> Result<(), Error> {
     let draft = draft_of(&path);

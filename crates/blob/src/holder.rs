@@ -130,12 +130,23 @@ pub async fn verify_among(extent: Extent, from: &[Holder]) -> Result<(), Error> 
     Ok(())
 }
 
+/// How fast copies are made.
+pub trait Paced: Send + Sync {
+    /// Takes note that so many bytes were written, and waits until more may be.
+    fn pass(&self, bytes: u64) -> impl Future<Output = ()> + Send;
+}
+
+/// As fast as the disks allow.
+impl Paced for () {
+    async fn pass(&self, _: u64) {}
+}
+
 /// Copies the stored bytes of an extent into a file at `base`, unit by unit, each from the first of the sources where it is what was
 /// written: so an extent that is damaged here and there in every place is whole again as long as no block is lost in all.
 pub(crate) async fn transfer(
     jobs: &Jobs,
     extent: Extent,
-    from: &[Holder],
+    (from, pace): (&[Holder], &impl Paced),
     (file, base): (&Arc<File>, u64),
 ) -> Result<(), Error> {
     let sources: Vec<_> = from.iter().map(Holder::source).collect();
@@ -158,6 +169,7 @@ pub(crate) async fn transfer(
                 .map_err(Error::io("writing a copy"))
         };
         jobs.run(write).await?;
+        pace.pass(range.length).await;
         first += unit;
     }
     Ok(())

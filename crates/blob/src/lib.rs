@@ -51,7 +51,7 @@ pub use export::{NewVolume, check_copy, copy_bytes, extent_of_copy};
 pub use extent::{BlobId, Extent, OwnerTag, Place};
 pub use format::BLOCK_BYTES;
 pub use hold::Hold;
-pub use holder::{Holder, verify_among};
+pub use holder::{Holder, Paced, verify_among};
 pub use pins::Pins;
 pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};

@@ -5,7 +5,7 @@ use crate::copies::{check_space, replace};
 use crate::format::allocated_bytes;
 use crate::holder::transfer;
 use crate::volume::{FORMAT, SEGMENTS, is_mount, lock, make_folders};
-use crate::{Blobs, Error, Extent, Holder, Place};
+use crate::{Blobs, Error, Extent, Holder, Paced, Place};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ impl Blobs {
     ///
     /// # Errors
     /// [`Error::NoSpace`]; [`Error::Corrupt`] if a block is nowhere what was written.
-    pub async fn restore(&self, extent: Extent, from: &[Holder]) -> Result<(), Error> {
+    pub async fn restore(&self, extent: Extent, from: &[Holder], pace: &impl Paced) -> Result<(), Error> {
         let shared = &self.shared;
         match extent.place {
             Place::Segment { segment, offset } => {
@@ -25,14 +25,14 @@ impl Blobs {
                 let end = offset.saturating_add(allocated_bytes(extent.length));
                 let open = move || opened.segments.to_write_again(segment, end);
                 let handle = shared.jobs.run(open).await?;
-                transfer(&shared.jobs, extent, from, (&handle.file, offset)).await?;
+                transfer(&shared.jobs, extent, (from, pace), (&handle.file, offset)).await?;
                 let flushed = handle.sync.flush().await;
                 flushed.inspect_err(|_| shared.segments.retire(segment))
             }
             Place::File => {
                 let space = || check_space(&shared.dir, shared.settings.reserve_bytes, extent.length);
                 let path = shared.file_path(extent.id);
-                replace(&shared.jobs, extent, from, (path, space)).await?;
+                replace(&shared.jobs, extent, (from, pace), (path, space)).await?;
                 shared.folders[usize::from(extent.id.folder())].flush().await
             }
         }

@@ -89,7 +89,7 @@ async fn copies_are_what_was_written_and_go_when_they_are_removed() {
         assert!(!world.west().has(extent).await.unwrap());
         assert!(matches!(world.west().verify(extent).await, Err(Error::Corrupt { .. })));
         for _ in 0..2 {
-            world.west.put(extent, &[world.home()]).await.unwrap();
+            world.west.put(extent, &[world.home()], &()).await.unwrap();
             assert_eq!(read(&world.west(), extent).await.unwrap(), bytes, "{length}");
         }
         assert!(world.west().has(extent).await.unwrap());
@@ -107,7 +107,7 @@ async fn copies_are_what_was_written_and_go_when_they_are_removed() {
 async fn a_copy_of_what_is_damaged_is_none_and_leaves_the_old_one() {
     let world = World::new();
     let (extent, bytes) = world.write(1_100_000).await;
-    world.west.put(extent, &[world.home()]).await.unwrap();
+    world.west.put(extent, &[world.home()], &()).await.unwrap();
     let own = world.files("home").remove(0);
     std::fs::File::options()
         .write(true)
@@ -115,14 +115,25 @@ async fn a_copy_of_what_is_damaged_is_none_and_leaves_the_old_one() {
         .unwrap()
         .write_all_at(b"???", 900_000)
         .unwrap();
-    let refused = world.west.put(extent, &[world.home()]).await;
+    let refused = world.west.put(extent, &[world.home()], &()).await;
     assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
     assert_eq!(read(&world.west(), extent).await.unwrap(), bytes);
     assert_eq!(world.files("west").len(), 1, "nothing half-written is left");
-    assert!(matches!(world.west.put(extent, &[]).await, Err(Error::Corrupt { .. })));
+    assert!(matches!(
+        world.west.put(extent, &[], &()).await,
+        Err(Error::Corrupt { .. })
+    ));
     // What is whole somewhere is put together, and written anew where it was.
-    world.west.put(extent, &[world.home(), world.west()]).await.unwrap();
-    world.home.restore(extent, &[world.home(), world.west()]).await.unwrap();
+    world
+        .west
+        .put(extent, &[world.home(), world.west()], &())
+        .await
+        .unwrap();
+    world
+        .home
+        .restore(extent, &[world.home(), world.west()], &())
+        .await
+        .unwrap();
     assert_eq!(read(&world.home(), extent).await.unwrap(), bytes);
 }
 
@@ -132,7 +143,7 @@ async fn a_range_of_a_segment_is_restored_and_its_neighbours_are_not_touched() {
     let (before, before_bytes) = world.write(5000).await;
     let (extent, bytes) = world.write(700_000).await;
     let (after, after_bytes) = world.write(5000).await;
-    world.west.put(extent, &[world.home()]).await.unwrap();
+    world.west.put(extent, &[world.home()], &()).await.unwrap();
     let segment = std::fs::read_dir(world.dir.path().join("home/segments"))
         .unwrap()
         .next()
@@ -145,7 +156,7 @@ async fn a_range_of_a_segment_is_restored_and_its_neighbours_are_not_touched() {
     let file = std::fs::File::options().write(true).open(segment).unwrap();
     file.write_all_at(&vec![0; 700_000], offset).unwrap();
     assert!(read(&world.home(), extent).await.is_err());
-    world.home.restore(extent, &[world.west()]).await.unwrap();
+    world.home.restore(extent, &[world.west()], &()).await.unwrap();
     for (extent, bytes) in [(before, before_bytes), (extent, bytes), (after, after_bytes)] {
         assert_eq!(read(&world.home(), extent).await.unwrap(), bytes);
     }
@@ -155,7 +166,7 @@ async fn a_range_of_a_segment_is_restored_and_its_neighbours_are_not_touched() {
 async fn a_segment_that_is_gone_is_made_again_and_its_number_is_not_given_out() {
     let world = World::new();
     let (extent, bytes) = world.write(5000).await;
-    world.west.put(extent, &[world.home()]).await.unwrap();
+    world.west.put(extent, &[world.home()], &()).await.unwrap();
     let World { dir, home, west } = world;
     drop(home);
     std::fs::remove_dir_all(dir.path().join("home")).unwrap();
@@ -172,7 +183,7 @@ async fn a_segment_that_is_gone_is_made_again_and_its_number_is_not_given_out() 
     let world = World { dir, home, west };
     let (other, other_bytes) = world.write(5000).await;
     assert_ne!(other.place, extent.place);
-    world.home.restore(extent, &[world.west()]).await.unwrap();
+    world.home.restore(extent, &[world.west()], &()).await.unwrap();
     assert_eq!(read(&world.home(), extent).await.unwrap(), bytes);
     assert_eq!(read(&world.home(), other).await.unwrap(), other_bytes);
 }
@@ -187,7 +198,10 @@ async fn a_full_disk_and_strange_folders_are_refused() {
         ..SETTINGS
     };
     let full = Copies::open(&dir.join("full"), &full).unwrap();
-    assert!(matches!(full.put(extent, &[world.home()]).await, Err(Error::NoSpace)));
+    assert!(matches!(
+        full.put(extent, &[world.home()], &()).await,
+        Err(Error::NoSpace)
+    ));
     assert_eq!(world.files("full"), [] as [PathBuf; 0]);
     let open = |name: &str| Copies::open(&dir.join(name), &SETTINGS).err().unwrap();
     assert!(matches!(open("west"), Error::InUse(_)));

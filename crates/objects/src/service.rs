@@ -54,6 +54,7 @@ use baleen_sealing::Sealer;
 use baleen_types::{BucketName, UploadId};
 use baleen_usage::Usage;
 use bytes::Bytes;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub usage: baleen_usage::Settings,
     /// How long the day of lifecycle rules is; less than 24 hours to try them out.
     pub lifecycle_day: Duration,
+    /// Most bytes that are copied to each region in a second, home too; `None` copies as fast as the disks allow.
+    pub copied_bytes_per_second: Option<NonZeroU64>,
 }
 
 impl Default for Settings {
@@ -82,6 +85,7 @@ impl Default for Settings {
             inline_bytes_max: 4096,
             usage: baleen_usage::Settings::default(),
             lifecycle_day: Duration::from_hours(24),
+            copied_bytes_per_second: None,
         }
     }
 }

@@ -15,8 +15,9 @@ use baleen_types::{ByteRange, Classify, FaultKind};
 use bytes::Bytes;
 use common::regions::{SIZES, assert_all, files, heal, open, pass, put_all, region, status, try_pass, two};
 use common::tmpfs::on_tmpfs;
-use common::{Store, account, at, bucket, pattern, read, with_regions};
+use common::{Store, account, at, bucket, pattern, read, with_regions, with_settings};
 use parking_lot::Mutex;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -626,6 +627,47 @@ async fn a_folder_swapped_while_running_is_compared() {
     // At home too, which comes back with a restart alone.
     std::fs::write(store.dir.join("stamp"), "another\n").unwrap();
     assert_eq!(status(&store, "900000").await, ["west"]);
+}
+
+#[tokio::test]
+async fn copies_are_made_as_fast_as_they_may_be_and_nobody_waits_for_them_at_the_end() {
+    let settings = Settings {
+        copied_bytes_per_second: NonZeroU64::new(100_000),
+        ..Settings::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let store = with_settings(dir.path(), settings, &["west"])
+        .recovered()
+        .await
+        .with_bucket()
+        .await;
+    for is_stopped in [false, true] {
+        put_all(&store).await;
+        let (stop, west) = (Shutdown::new(), region("west"));
+        let mut pass = std::pin::pin!(store.objects.reconcile(Some(&west), &stop, &|_| {}));
+        let mut seconds = 0;
+        loop {
+            let asleep = async {
+                while store.clock.sleepers() == 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                outcome = pass.as_mut() => break outcome.unwrap(),
+                () = asleep => {}
+            }
+            if is_stopped {
+                stop.stop();
+                pass.as_mut().await.unwrap();
+                break;
+            }
+            seconds += 1;
+            store.clock.advance(Duration::from_secs(1));
+        }
+        // 1,405,000 bytes.
+        assert!(is_stopped || seconds >= 15, "{seconds}");
+        assert_eq!(status(&store, "900000").await, ["local", "west"]);
+    }
 }
 
 #[tokio::test]

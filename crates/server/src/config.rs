@@ -23,7 +23,7 @@ use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) region: RegionName,
     /// The other regions.
     pub(crate) regions: Vec<RegionFolder>,
+    /// Most bytes that are copied to each region in a second.
+    pub(crate) copied_bytes_per_second: Option<NonZeroU64>,
     /// The domain below which buckets are host names (`bucket.domain`).
     pub(crate) domain: Option<String>,
     /// Whether S3 requests may be signed with Signature Version 2.

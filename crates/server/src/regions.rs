@@ -1,9 +1,11 @@
 //! The passes that keep what is in each region in line with what has to be there.
 
+use crate::config::Config;
 use baleen_objects::{Objects, Reconciled};
 use baleen_runtime::{Clock, Supervisor};
-use baleen_types::{RegionName, causes, format_bytes};
+use baleen_types::{causes, format_bytes};
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::warn;
@@ -19,7 +21,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Lets passes over home and all other regions begin now, and then whenever there is something to do. A store of one region has none.
-pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: &Arc<dyn Clock>, home: &RegionName) {
+pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: &Arc<dyn Clock>, config: &Config) {
+    let (home, most) = (&config.region, config.copied_bytes_per_second);
     let others: Vec<_> = objects.regions().cloned().collect();
     if others.is_empty() {
         return;
@@ -38,7 +41,7 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
             let (name, region, progress) = (name.clone(), region.clone(), progress.clone());
             async move {
                 let tell = |done: &Reconciled| {
-                    progress.tell(Told(done).to_string());
+                    progress.tell(Told { done, most }.to_string());
                     // A gauge holds all of a number that fits into 53 bits.
                     #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
                     metrics::gauge!("baleen_region_extents_left", "region" => name.to_string()).set(done.left as f64);
@@ -58,7 +61,11 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
 }
 
 /// What a pass did, in words.
-struct Told<'a>(&'a Reconciled);
+struct Told<'a> {
+    done: &'a Reconciled,
+    /// The limit of bytes in a second.
+    most: Option<NonZeroU64>,
+}
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +77,7 @@ impl fmt::Display for Told<'_> {
             removed,
             failed,
             left,
-        } = self.0;
+        } = self.done;
         if *compared > 0 {
             write!(f, "{compared} extents compared; ")?;
         }
@@ -78,6 +85,10 @@ impl fmt::Display for Told<'_> {
             f,
             "{written} written with {}, {found} found, {removed} removed, {failed} failed; {left} left",
             format_bytes(*bytes)
-        )
+        )?;
+        match self.most {
+            Some(most) => write!(f, "; at most {}/s", format_bytes(most.get())),
+            None => Ok(()),
+        }
     }
 }

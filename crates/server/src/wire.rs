@@ -115,6 +115,7 @@ pub(crate) fn open_objects(
     let settings = baleen_objects::Settings {
         usage: config.usage,
         lifecycle_day: config.lifecycle_day,
+        copied_bytes_per_second: config.copied_bytes_per_second,
         ..baleen_objects::Settings::default()
     };
     let parts = baleen_objects::Parts {
@@ -221,7 +222,7 @@ pub(crate) async fn build(
         .recover()
         .await
         .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
-    regions::supervise(&supervisor, &objects, &clock, &config.region);
+    regions::supervise(&supervisor, &objects, &clock, config);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     compaction::supervise(&supervisor, &objects, &meta, config.compaction);
     let backup = baleen_backup::Parts {

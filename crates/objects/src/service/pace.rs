@@ -1,6 +1,7 @@
 //! Leaving the disk to others.
 
-use baleen_runtime::Clock;
+use baleen_blob::Paced;
+use baleen_runtime::{Clock, Shutdown};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,21 @@ impl Pace {
             if !early.is_zero() {
                 self.clock.sleep(early).await;
             }
+        }
+    }
+}
+
+/// A pace that nobody waits for once the store is to stop.
+pub(super) struct StoppedPace {
+    pub(super) pace: Pace,
+    pub(super) stop: Shutdown,
+}
+
+impl Paced for StoppedPace {
+    async fn pass(&self, bytes: u64) {
+        tokio::select! {
+            () = self.pace.pass(bytes) => {}
+            () = self.stop.stopping() => {}
         }
     }
 }

@@ -71,7 +71,22 @@ pub fn with_regions(dir: &Path, meta: Meta, seed: u64, regions: &[&str]) -> Stor
     build(dir, meta, (seed, VOLUME), sealer(), regions)
 }
 
+/// The same in memory, with settings of its own.
+pub fn with_settings(dir: &Path, settings: Settings, regions: &[&str]) -> Store {
+    build_with(dir, Meta::open_model(), (1, VOLUME, settings), sealer(), regions)
+}
+
 fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Arc<Sealer>, regions: &[&str]) -> Store {
+    build_with(dir, meta, (seed, volume, Settings::default()), sealer, regions)
+}
+
+fn build_with(
+    dir: &Path,
+    meta: Meta,
+    (seed, volume, settings): (u64, BlobSettings, Settings),
+    sealer: Arc<Sealer>,
+    regions: &[&str],
+) -> Store {
     let entropy = SeededEntropy::new(seed);
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
     let blobs = Blobs::open(&dir.join("blob"), volume, entropy.clone()).unwrap();
@@ -86,7 +101,7 @@ fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Ar
         name: RegionName::parse(name).unwrap(),
         folder: dir.join(name),
     };
-    let objects = Objects::with_regions(Settings::default(), parts, regions.iter().map(folder).collect());
+    let objects = Objects::with_regions(settings, parts, regions.iter().map(folder).collect());
     Store {
         objects,
         blobs,

@@ -2,7 +2,7 @@
 
 use super::parse::{
     address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, region_folder,
-    size, size_within, text,
+    size, size_within, text, zero_or,
 };
 use super::reader::{Reader, Setting};
 use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
@@ -81,6 +81,15 @@ pub(super) fn read(from: &mut Reader) -> Config {
                  of their bucket says, which is everywhere unless it says otherwise.",
             ),
             region_folder,
+        ),
+        copied_bytes_per_second: from.value(
+            &setting(
+                "replication.bytes_per_second",
+                "size",
+                "0",
+                "Most bytes that are copied to each region in a second, `region` too when it is healed; `0` is as many as the disks allow.",
+            ),
+            zero_or(size_within(1 << 10, 64 << 30)),
         ),
         domain: from.optional(
             &setting(

@@ -3,6 +3,7 @@
 use baleen_objects::RegionFolder;
 use baleen_types::{RegionName, format_bytes};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,6 +73,16 @@ pub(crate) fn size_within(least: u64, most: u64) -> impl Fn(&str) -> Result<u64,
                 format_bytes(most)
             ))
         }
+    }
+}
+
+/// The same where `0` is no limit.
+pub(crate) fn zero_or(
+    parse: impl Fn(&str) -> Result<u64, String>,
+) -> impl Fn(&str) -> Result<Option<NonZeroU64>, String> {
+    move |text| match text {
+        "0" => Ok(None),
+        text => parse(text).map(NonZeroU64::new),
     }
 }
 

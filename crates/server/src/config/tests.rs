@@ -212,6 +212,27 @@ fn the_reference_lists_every_setting() {
 }
 
 #[test]
+fn copies_between_regions_have_no_limit_until_one_is_set() {
+    for (set, wanted) in [
+        ("", Some(None)),
+        ("\"0\"", Some(None)),
+        ("\"8MiB\"", Some(Some(8 << 20))),
+        ("\"1KiB\"", Some(Some(1 << 10))),
+        ("\"1023\"", None),
+        ("\"-1\"", None),
+        ("\"none\"", None),
+    ] {
+        let file = match set {
+            "" => String::new(),
+            set => format!("replication.bytes_per_second = {set}"),
+        };
+        let loaded = load(&file, &[], &[]).ok();
+        let limit = loaded.map(|loaded| loaded.config.copied_bytes_per_second.map(NonZeroU64::get));
+        assert_eq!(limit, wanted, "{set}");
+    }
+}
+
+#[test]
 fn there_are_at_most_eight_regions_beside_home() {
     for (regions, is_accepted) in [(8, true), (9, false)] {
         let names: Vec<_> = (0..regions).map(|n| format!("\"r{n}=/mnt/{n}\"")).collect();

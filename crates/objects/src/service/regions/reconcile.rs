@@ -3,6 +3,7 @@
 use super::{NOTICED_MAX, key_name};
 use crate::records::{CopyDue, LiveExtent};
 use crate::service::Objects;
+use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
 use baleen_blob::{Extent, Holder};
 use baleen_meta::{Entry, Request, Scan, record};
@@ -50,6 +51,7 @@ pub(super) struct Target {
     pub(super) holder: Holder,
     /// Where copies come from.
     pub(super) sources: Vec<Holder>,
+    pace: StoppedPace,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
     pub(super) is_full: AtomicBool,
 }
@@ -103,7 +105,7 @@ impl Objects {
         done: &mut Reconciled,
         tell: &(dyn Fn(&Reconciled) + Send + Sync),
     ) -> Result<(), ObjectError> {
-        let target = self.target(region).await?;
+        let target = self.target(region, stop).await?;
         self.note_noticed().await?;
         let is_whole = self.regions.spot(region)?.state.lock().is_whole;
         if !is_whole
@@ -161,7 +163,7 @@ impl Objects {
     }
 
     /// What a pass over a region works on.
-    pub(super) async fn target(&self, region: Option<&RegionName>) -> Result<Target, ObjectError> {
+    pub(super) async fn target(&self, region: Option<&RegionName>, stop: &Shutdown) -> Result<Target, ObjectError> {
         let home = Holder::Volume(self.blobs.clone());
         let mut sources = self.regions.copies_but_of(region);
         let holder = match region {
@@ -183,6 +185,10 @@ impl Objects {
             region: region.cloned(),
             holder,
             sources,
+            pace: StoppedPace {
+                pace: Pace::new(&self.clock, self.settings.copied_bytes_per_second),
+                stop: stop.clone(),
+            },
             is_full: AtomicBool::new(false),
         })
     }
@@ -305,8 +311,8 @@ impl Objects {
             baleen_blob::verify_among(extent, &target.sources).await?;
         }
         let written = match &target.holder {
-            Holder::Volume(blobs) => blobs.restore(extent, &target.sources).await,
-            Holder::Copies(copies) => copies.put(extent, &target.sources).await,
+            Holder::Volume(blobs) => blobs.restore(extent, &target.sources, &target.pace).await,
+            Holder::Copies(copies) => copies.put(extent, &target.sources, &target.pace).await,
         };
         let mut state = spot.state.lock();
         match &written {
