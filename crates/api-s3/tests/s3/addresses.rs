@@ -1,9 +1,13 @@
 //! Path-style, virtual hosts, preflights, and the spellings that would turn one operation into another (G8).
 
-use baleen_signing::encode_path;
+use std::time::Duration;
+
+use baleen_signing::{PayloadMode, encode_path};
 use http::Method;
 
-use crate::harness::{Server, ask, delete, get, key, post, put};
+use crate::harness::{Ask, OWNER, Server, ask, delete, get, key, post, put};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn virtual_hosts_and_paths_are_one_store() {
@@ -125,6 +129,20 @@ async fn pages_of_other_origins() {
         ("access-control-expose-headers", "ETag"),
     ] {
         assert_eq!(told.headers[name], value);
+    }
+    // That of a link has the signature of what it asks about, and tells the same.
+    let link = put(&key("k")).presigned(OWNER, PayloadMode::Unsigned, server.now(), HOUR);
+    let link_v2 = put(&key("k")).presigned_v2(OWNER, server.now(), HOUR);
+    for link in [link, link_v2] {
+        let of_link = |origin: &str| Ask {
+            target: link.target.clone(),
+            ..preflight(origin, "PUT", "x-amz-date")
+        };
+        let told = server.raw(of_link("https://example.com")).await;
+        assert_eq!(told.status.as_u16(), 200, "{told:?}");
+        assert_eq!(told.headers["access-control-allow-origin"], "https://example.com");
+        let refused = server.raw(of_link("https://example.com.evil")).await;
+        assert_eq!(refused.code(), "AccessForbidden");
     }
     for refused in [
         preflight("https://example.com.evil", "PUT", "x-amz-date"),

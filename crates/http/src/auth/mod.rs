@@ -16,6 +16,7 @@ use baleen_policy::{Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_signing::KeyCache;
 use baleen_types::Timestamp;
+use http::Method;
 use http::request::Parts;
 
 pub use credentials::{Credentials, KeyRecord, Lookup, SessionTokenRule, Unavailable};
@@ -165,6 +166,11 @@ impl Authenticator {
             sigv4::refuse_duplicates(&head.headers)?;
         }
         match door.scheme() {
+            // A preflight has the address of the request to come, with its signature if that is a link: it is made over another
+            // method, and a browser signs nothing itself (Fetch, "CORS-preflight fetch"). Nobody asks, and is told no more.
+            Scheme::SigV4 { .. } if head.method == Method::OPTIONS => {
+                Ok(Authenticated::without_payload_rules(Principal::Nobody))
+            }
             Scheme::SigV4 { services, version_2 } if is_form(head) => self.form(services, version_2, head, body).await,
             Scheme::SigV4 { services, version_2 } => {
                 match version_2.then(|| sigv2::find(head)).transpose()?.flatten() {
