@@ -51,6 +51,17 @@ test_needs() {
   need python3-venv "keeps the Python clients (boto3, AWS CLI, cloudflare) in a folder of their own" has_venv
 }
 
+# Not every distribution has these as packages: where there cannot be any, BALEEN_WITHOUT_BROWSER says why, and the tests in a
+# browser are left out and say so.
+browser_needs() {
+  if [ -n "${BALEEN_WITHOUT_BROWSER:-}" ]; then
+    say "no tests in a browser, since BALEEN_WITHOUT_BROWSER is set: $BALEEN_WITHOUT_BROWSER"
+    return
+  fi
+  need chromium "a real browser, which uploads from pages" command -v chromium
+  need chromium-driver "drives it" command -v chromedriver
+}
+
 rust_is_there() {
   command -v cargo >/dev/null || return 1
   local found
@@ -87,7 +98,7 @@ fi
 case "${1:-}" in
   build) build_needs ;;
   demo) demo_needs ;;
-  test) test_needs ;;
+  test) test_needs; browser_needs ;;
   *) say "usage: scripts/deps.sh build|demo|test"; exit 2 ;;
 esac
 [ ${#packages[@]} -eq 0 ] || install
