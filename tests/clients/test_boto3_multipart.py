@@ -146,3 +146,30 @@ def test_the_checksum_of_parts(s3, bucket):
     done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
     assert done["ChecksumSHA256"].endswith("-1")
     assert read(s3, bucket, "k", ChecksumMode="ENABLED") == b"body"
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_the_checksums_of_finished_parts(s3, bucket, algorithm):
+    """boto3 checks each part that it reads alone by the checksum that is told of it."""
+    name = f"Checksum{algorithm}"
+    upload = begin(s3, bucket, ChecksumAlgorithm=algorithm)
+    bodies = {1: pattern(PART), 3: pattern(PART + 1, seed=1), 4: b"end"}
+    sent = {
+        number: s3.upload_part(**upload, PartNumber=number, Body=body, ChecksumAlgorithm=algorithm)
+        for number, body in bodies.items()
+    }
+    parts = [{"PartNumber": number, "ETag": part["ETag"], name: part[name]} for number, part in sent.items()]
+    done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    named = {"Bucket": bucket, "Key": "k"}
+    told = s3.get_object_attributes(**named, ObjectAttributes=["Checksum", "ObjectParts"])
+    assert (told["Checksum"][name], told["Checksum"]["ChecksumType"]) == (done[name], "COMPOSITE")
+    listed = [(part["PartNumber"], part["Size"], part[name]) for part in told["ObjectParts"]["Parts"]]
+    assert listed == [(number, len(bodies[number]), sent[number][name]) for number in bodies]
+    rest = s3.get_object_attributes(**named, ObjectAttributes=["ObjectParts"], MaxParts=1, PartNumberMarker=1)["ObjectParts"]
+    assert (rest["IsTruncated"], [part[name] for part in rest["Parts"]]) == (True, [sent[3][name]])
+    for number, body in bodies.items():
+        answer = s3.get_object(**named, PartNumber=number, ChecksumMode="ENABLED")
+        assert (answer[name], answer["ChecksumType"], answer["PartsCount"]) == (sent[number][name], "COMPOSITE", 3)
+        assert answer["Body"].read() == body
+        head = s3.head_object(**named, PartNumber=number, ChecksumMode="ENABLED")
+        assert (head[name], head["ContentLength"]) == (sent[number][name], len(body))

@@ -159,7 +159,7 @@ pub struct ObjectHead {
     pub acl: Acl,
     /// How it is kept.
     pub encrypted: Encrypted,
-    /// The checksum stored with it.
+    /// The checksum stored with it; where a part is wanted alone, that of the part, if it has one.
     pub checksum: Option<StoredChecksum>,
     /// How many parts it was made of; `None` if it was put at once.
     pub parts: Option<u16>,
@@ -168,12 +168,14 @@ pub struct ObjectHead {
 }
 
 /// One of the parts that an object was made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectPart {
     /// Its number in the upload.
     pub number: PartNumber,
     /// Bytes.
     pub size: u64,
+    /// Its checksum, where the object's is made of those of its parts.
+    pub checksum: Option<Checksum>,
 }
 
 /// Which bytes of an object to read.

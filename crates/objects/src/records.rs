@@ -163,27 +163,31 @@ pub(crate) struct ObjectRecord {
     pub(crate) lock: LockRecord,
     pub(crate) encryption: EncryptionRecord,
     pub(crate) body: BodyRecord,
+    /// The checksums of the pieces that stand in `body`, one behind the other, where the object's own is made of those of its
+    /// parts; else none.
+    pub(crate) part_digests: Vec<u8>,
 }
 
 impl Record for ObjectRecord {
     const NAME: &'static str = "object";
-    const VERSION: u8 = 2;
-    type Before = v1::ObjectRecord;
-    fn migrate(before: v1::ObjectRecord) -> Self {
+    const VERSION: u8 = 3;
+    type Before = v2::ObjectRecord;
+    fn migrate(before: v2::ObjectRecord) -> Self {
         Self {
             version: before.version,
-            // Buckets kept no versions then.
-            is_null: true,
+            is_null: before.is_null,
             size: before.size,
             modified_ns: before.modified_ns,
             etag: before.etag,
             checksum: before.checksum,
             headers: before.headers,
-            tags: TagsRecord::new(),
-            acl: AclRecord::default(),
-            lock: LockRecord::default(),
-            encryption: EncryptionRecord::No,
+            tags: before.tags,
+            acl: before.acl,
+            lock: before.lock,
+            encryption: before.encryption,
             body: before.body,
+            // They were not kept.
+            part_digests: Vec::new(),
         }
     }
 }

@@ -5,7 +5,8 @@
 mod common;
 
 use baleen_objects::{
-    BucketUsage, DeleteObject, ObjectError, ObjectHead, PutObject, RenameObject, Selection, Tags, WriteCondition,
+    BucketUsage, Checksum, ChecksumAlgorithm, CreateUpload, DeleteObject, Encrypt, Lock, ObjectError, ObjectHead,
+    ObjectHeaders, PutObject, RenameObject, Selection, Tags, WriteCondition,
 };
 use baleen_types::{Acl, ETag, Grant, Grantee, ObjectKey, Permission};
 use bytes::Bytes;
@@ -29,9 +30,19 @@ async fn head(store: &Store, key: &str) -> ObjectHead {
     store.objects.head(&at(key), Selection::Whole).await.unwrap().0
 }
 
-/// An object of more parts than its record takes, in pages of their own.
+/// An object of more parts than its record takes, in pages of their own, with checksums of the parts.
 async fn put_in_pages(store: &Store, key: &str) -> Bytes {
-    let upload = store.begin(key).await;
+    let create = CreateUpload {
+        at: at(key),
+        headers: ObjectHeaders::default(),
+        lock: Lock::default(),
+        tags: Tags::default(),
+        checksum_algorithm: Some(ChecksumAlgorithm::Crc32c),
+        checksum_kind: None,
+        acl: Acl::default(),
+        encrypt: Encrypt::AsBucket,
+    };
+    let upload = store.objects.create_upload(create).await.unwrap().path;
     let (mut parts, mut all) = (Vec::new(), Vec::new());
     for part in 1..=17_u32 {
         let bytes = pattern(if part == 17 { 100 } else { 5 * MIB }, part as usize);
@@ -39,7 +50,15 @@ async fn put_in_pages(store: &Store, key: &str) -> Bytes {
         all.extend_from_slice(&bytes);
     }
     store.complete(&upload, &parts).await.unwrap();
+    let kept = checksums(store, key).await;
+    let sent: Vec<_> = parts.into_iter().map(|part| Some(part.checksum)).collect();
+    assert_eq!(kept, sent);
     all.into()
+}
+
+async fn checksums(store: &Store, key: &str) -> Vec<Option<Checksum>> {
+    let (_, parts) = store.objects.parts_of(&at(key).into(), None).await.unwrap();
+    parts.into_iter().map(|part| part.checksum).collect()
 }
 
 #[tokio::test]
@@ -66,6 +85,8 @@ async fn bytes_of_every_layout_get_another_key() {
         last = bytes;
     }
     let pages = put_in_pages(&store, "pages").await;
+    let of_parts = checksums(&store, "pages").await;
+    assert!(of_parts.len() == 17 && of_parts.iter().all(Option::is_some));
     store.objects.rename(rename("pages", "a/../b")).await.unwrap();
     assert_eq!(store.get("a/../b").await.unwrap(), pages);
     assert_eq!(store.keys().await, ["a/../b", "to"]);
@@ -74,6 +95,7 @@ async fn bytes_of_every_layout_get_another_key() {
     let store = durable(dir.path(), 2).recovered().await;
     store.objects.sweep().await.unwrap();
     assert_eq!(store.get("a/../b").await.unwrap(), pages);
+    assert_eq!(checksums(&store, "a/../b").await, of_parts);
     assert_eq!(store.get("to").await.unwrap(), last);
     // Over pages, whose pieces are freed with it.
     store.objects.rename(rename("to", "a/../b")).await.unwrap();

@@ -1,11 +1,13 @@
 //! GetObject: whole, range or part, conditional.
 
 use baleen_objects::{OpenObject, Selection};
-use s3s::dto::{ChecksumMode, GetObjectInput, GetObjectOutput};
+use s3s::dto::{GetObjectInput, GetObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, is_of_another, other_headers, selection, unserved};
+use super::reading::{
+    check, content_range, describe, is_of_another, other_headers, selection, unserved, wants_checksum,
+};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::{body_out, size};
@@ -57,10 +59,7 @@ pub(super) async fn run(
         ..Default::default()
     };
     let whole = selection == Selection::Whole;
-    let checksum_wanted = whole
-        && input
-            .checksum_mode
-            .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let checksum_wanted = wants_checksum(selection, input.checksum_mode.as_ref());
     let headers = other_headers(services, &head, (&request.headers, whole)).await?;
     put_encryption!(
         output,

@@ -98,10 +98,15 @@ impl Page {
         let left: Vec<_> = parts.iter().filter(|part| part.number.get() > self.after).collect();
         let shown = &left[..left.len().min(self.most)];
         let last = shown.last().map_or(self.after, |part| part.number.get());
-        let entry = |part: &&ObjectPart| dto::ObjectPart {
-            part_number: Some(i32::from(part.number.get())),
-            size: Some(size(part.size)),
-            ..Default::default()
+        let entry = |part: &&ObjectPart| {
+            let mut entry = dto::ObjectPart {
+                part_number: Some(i32::from(part.number.get())),
+                size: Some(size(part.size)),
+                ..Default::default()
+            };
+            let checksum = part.checksum.clone().map(StoredChecksum::full);
+            put_checksum!(entry, checksum.as_ref());
+            entry
         };
         GetObjectAttributesParts {
             is_truncated: Some(shown.len() < left.len()),

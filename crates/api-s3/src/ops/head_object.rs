@@ -2,11 +2,13 @@
 
 use baleen_objects::Selection;
 use http::StatusCode;
-use s3s::dto::{ChecksumMode, HeadObjectInput, HeadObjectOutput};
+use s3s::dto::{HeadObjectInput, HeadObjectOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::reading::{check, content_range, describe, is_of_another, other_headers, selection, unserved};
+use super::reading::{
+    check, content_range, describe, is_of_another, other_headers, selection, unserved, wants_checksum,
+};
 use crate::access::Call;
 use crate::conditions::{AskedRange, Conditions};
 use crate::convert::size;
@@ -41,10 +43,7 @@ pub(super) async fn run(
     };
     call.confirm(&head)?;
     let whole = selection == Selection::Whole;
-    let checksum_wanted = whole
-        && input
-            .checksum_mode
-            .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let checksum_wanted = wants_checksum(selection, input.checksum_mode.as_ref());
     if checksum_wanted {
         // A checksum tells of the bytes, all else does not (AWS, HeadObject, `x-amz-checksum-mode`).
         call.decide_decryption(services, &head.encrypted)?;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use s3s::dto::ChecksumMode;
 
 use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::{http_date, part_number};
@@ -62,6 +63,12 @@ pub(super) async fn unserved(
         }
     }
     error.into()
+}
+
+/// Whether a checksum is told: it is asked for, and one of these bytes may be known, as that of the whole or of a part is.
+pub(super) fn wants_checksum(selection: Selection, mode: Option<&ChecksumMode>) -> bool {
+    let is_asked = mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    is_asked && !matches!(selection, Selection::Range(_))
 }
 
 /// `Content-Range` of an answer that is not the whole.

@@ -1,6 +1,6 @@
 //! GetObjectAttributes.
 
-use crate::harness::{Ask, CLERK, Server, delete, get, key, policy, post, put};
+use crate::harness::{Ask, CLERK, Server, delete, get, head, key, policy, post, put};
 
 fn asking(name: &str, query: &str, attributes: &str) -> Ask {
     get(&format!("{}?attributes{query}", key(name))).header("x-amz-object-attributes", attributes)
@@ -138,4 +138,86 @@ async fn versions_and_who_may() {
             "MethodNotAllowed",
         )
         .await;
+}
+
+/// As AWS has it: parts have checksums of their own where that of the object is made of them.
+#[tokio::test]
+async fn checksums_of_parts() {
+    let server = Server::with_bucket().await;
+    for (algorithm, kind, header, element) in [
+        ("CRC32", "COMPOSITE", "x-amz-checksum-crc32", "ChecksumCRC32"),
+        ("CRC32C", "COMPOSITE", "x-amz-checksum-crc32c", "ChecksumCRC32C"),
+        ("SHA1", "COMPOSITE", "x-amz-checksum-sha1", "ChecksumSHA1"),
+        ("SHA256", "COMPOSITE", "x-amz-checksum-sha256", "ChecksumSHA256"),
+        ("CRC32", "FULL_OBJECT", "x-amz-checksum-crc32", "ChecksumCRC32"),
+        (
+            "CRC64NVME",
+            "FULL_OBJECT",
+            "x-amz-checksum-crc64nvme",
+            "ChecksumCRC64NVME",
+        ),
+    ] {
+        let begun = post(&format!("{}?uploads", key("k")))
+            .header("x-amz-checksum-algorithm", algorithm)
+            .header("x-amz-checksum-type", kind);
+        let begun = server.ok(begun).await.element("UploadId");
+        let (mut list, mut sent) = (String::new(), Vec::new());
+        for (number, bytes) in [(2, 5 << 20), (7, 3)] {
+            let part = put(&format!("{}?partNumber={number}&uploadId={begun}", key("k")));
+            let answer = server
+                .ok(part
+                    .header("x-amz-sdk-checksum-algorithm", algorithm)
+                    .body(vec![number; bytes]))
+                .await;
+            let tag = answer.header("etag");
+            list = format!("{list}<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
+            sent.push(answer.header(header));
+        }
+        let finish = post(&format!("{}?uploadId={begun}", key("k")));
+        let done = finish.body(format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>"));
+        let whole = server.ok(done).await.element(element);
+        let is_composite = kind == "COMPOSITE";
+        assert!(sent.iter().all(|checksum| !checksum.is_empty()), "{algorithm}");
+        let expected = if is_composite { sent.clone() } else { Vec::new() };
+
+        let answer = server.ok(asking("k", "", "ObjectParts")).await;
+        assert_eq!(answer.elements(element), expected, "{algorithm} {kind}");
+        assert_eq!(answer.elements("Size"), ["5242880", "3"], "{algorithm} {kind}");
+        let page = asking("k", "", "ObjectParts").header("x-amz-part-number-marker", "2");
+        let page = server.ok(page).await.elements(element);
+        assert_eq!(page, expected.get(1..).unwrap_or_default(), "{algorithm} {kind}");
+
+        for (at, number) in [(0, 2), (1, 7)] {
+            let target = format!("{}?partNumber={number}", key("k"));
+            for ask in [get(&target), head(&target)] {
+                let plain = server.ok(ask.clone()).await;
+                assert_eq!(plain.header(header), "", "{algorithm} {kind}");
+                let answer = server.ok(ask.header("x-amz-checksum-mode", "ENABLED")).await;
+                let own = expected.get(at).cloned().unwrap_or_default();
+                assert_eq!(answer.header(header), own, "{algorithm} {kind} {number}");
+                let told = if is_composite { kind } else { "" };
+                assert_eq!(
+                    answer.header("x-amz-checksum-type"),
+                    told,
+                    "{algorithm} {kind} {number}"
+                );
+                assert_eq!(answer.header("x-amz-mp-parts-count"), "2");
+            }
+        }
+        let all = server.ok(get(&key("k")).header("x-amz-checksum-mode", "ENABLED")).await;
+        assert_eq!(all.header(header), whole, "{algorithm} {kind}");
+        // A copy is of one piece.
+        server
+            .ok(put(&key("copy")).header("x-amz-copy-source", "/bucket/k"))
+            .await;
+        let copy = server.ok(asking("copy", "", ALL)).await;
+        assert!(!copy.text().contains("ObjectParts"), "{}", copy.text());
+    }
+    // Of what was put at once the one part is the whole.
+    let stored = server
+        .ok(put(&key("k")).header("x-amz-checksum-algorithm", "SHA256").body("data"))
+        .await;
+    let part = head(&format!("{}?partNumber=1", key("k"))).header("x-amz-checksum-mode", "ENABLED");
+    let told = server.ok(part).await.header("x-amz-checksum-sha256");
+    assert_eq!(told, stored.header("x-amz-checksum-sha256"));
 }

@@ -46,7 +46,7 @@ tables! {
     Upload = b'M' Hanging,
     /// `P` upload id, part number: a part of an open upload.
     Part = b'P' Hanging,
-    /// `X` object id, page: extent pages of objects above about 1,000 parts.
+    /// `X` object id, page: extent pages of objects above 16 parts.
     ExtentPage = b'X' Hanging,
     /// `E` place (segment and offset, or blob id): an extent that a record names; what is not here is free.
     Extent = b'E' Hanging,

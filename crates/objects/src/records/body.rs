@@ -1,8 +1,9 @@
 //! Where the bytes of objects and parts are.
 
+use super::v1;
 use crate::ObjectError;
 use baleen_blob::{BlobId, Extent, Place};
-use baleen_meta::record::first_version;
+use baleen_meta::record::{Record, first_version};
 use baleen_sealing::blocks::{Salt, sealed_length};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -24,15 +25,29 @@ pub(crate) enum BodyRecord {
 /// Most pieces inside an object's record; more go to pages, so that listings read short records.
 pub(crate) const RECORD_PIECES_MAX: usize = 16;
 
-/// Pieces in one page: at most 61 bytes each, so that a page is below the value limit of 64 KiB.
-pub(crate) const PAGE_PIECES_MAX: usize = 1000;
+/// Pieces in one page: at most 61 bytes each and 32 of a checksum, so that a page is below the value limit of 64 KiB. Until
+/// checksums were kept a page had up to 1,000.
+pub(crate) const PAGE_PIECES_MAX: usize = 640;
 
 /// One page of pieces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExtentPage {
     pub(crate) pieces: Vec<Piece>,
+    /// Their checksums, as in an object's record.
+    pub(crate) digests: Vec<u8>,
 }
-first_version!(ExtentPage, "extent page");
+
+impl Record for ExtentPage {
+    const NAME: &'static str = "extent page";
+    const VERSION: u8 = 2;
+    type Before = v1::ExtentPage;
+    fn migrate(before: v1::ExtentPage) -> Self {
+        Self {
+            pieces: before.pieces,
+            digests: Vec::new(),
+        }
+    }
+}
 
 /// Bytes that were put at once: a body or a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

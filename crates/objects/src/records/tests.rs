@@ -48,6 +48,7 @@ fn object() -> ObjectRecord {
                 },
             },
         ]),
+        part_digests: Vec::new(),
     }
 }
 
@@ -63,22 +64,30 @@ const BODY: &str = "000201030103030303030303030303030303030303020402040404040404
 #[test]
 fn stored_bytes_stay_as_they_are() {
     let bytes = record::encode(&object()).unwrap();
-    let (null, no_tags, no_acl, no_lock, no_key) = ("00", "00", "00", "0000", "00");
+    let (null, no_tags, no_acl, no_lock, no_key, no_digests) = ("00", "00", "00", "0000", "00", "00");
     let rest = REST.replace(' ', "");
-    assert_eq!(
-        hex::encode(&bytes),
-        format!(
-            "02{}{null}{rest}{no_tags}{no_acl}{no_lock}{no_key}{BODY}",
-            &VERSION_1[2..]
-        )
+    let second = format!(
+        "{}{null}{rest}{no_tags}{no_acl}{no_lock}{no_key}{BODY}",
+        &VERSION_1[2..]
     );
+    assert_eq!(hex::encode(&bytes), format!("03{second}{no_digests}"));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
+    // As it was before the checksums of parts were kept.
+    let bytes = hex::decode(format!("02{second}")).unwrap();
+    assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), object());
+    let with_digests = ObjectRecord {
+        part_digests: vec![7; 8],
+        ..object()
+    };
+    let bytes = record::encode(&with_digests).unwrap();
+    assert!(hex::encode(&bytes).ends_with(&format!("{BODY}080707070707070707")));
+    assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), with_digests);
     let tagged = ObjectRecord {
         tags: vec![("k".into(), "v".into())],
         ..object()
     };
     let bytes = record::encode(&tagged).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_acl}{no_lock}{no_key}{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!("{rest}01016b0176{no_acl}{no_lock}{no_key}{BODY}{no_digests}")));
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), tagged);
     let lock = Lock {
         retention: Some(Retention {
@@ -92,7 +101,9 @@ fn stored_bytes_stay_as_they_are() {
         ..object()
     };
     let bytes = record::encode(&locked).unwrap();
-    assert!(hex::encode(&bytes).ends_with(&format!("{rest}{no_tags}{no_acl}010180010101{no_key}{BODY}")));
+    assert!(hex::encode(&bytes).ends_with(&format!(
+        "{rest}{no_tags}{no_acl}010180010101{no_key}{BODY}{no_digests}"
+    )));
     assert_eq!(Lock::from(record::decode::<ObjectRecord>(&bytes).unwrap().lock), lock);
 }
 
@@ -150,7 +161,7 @@ fn how_bytes_are_kept_is_kept() {
                 ..object()
             };
             let bytes = record::encode(&sealed).unwrap();
-            assert!(hex::encode(&bytes).ends_with(&format!("0000{kept}00010103{place}")));
+            assert!(hex::encode(&bytes).ends_with(&format!("0000{kept}00010103{place}00")));
             assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap(), sealed);
         }
     }
@@ -187,7 +198,7 @@ fn a_list_is_kept_as_it_is() {
     let bytes = record::encode(&listed).unwrap();
     let shown = hex::encode(&bytes);
     assert!(
-        shown.ends_with(&format!("0500ac0200010302040301010200 0000{BODY}").replace(' ', "")),
+        shown.ends_with(&format!("0500ac0200010302040301010200 0000{BODY}00").replace(' ', "")),
         "{shown}"
     );
     assert_eq!(record::decode::<ObjectRecord>(&bytes).unwrap().acl.acl().unwrap(), acl);
@@ -200,7 +211,8 @@ fn a_list_is_kept_as_it_is() {
 #[test]
 fn a_lock_that_cannot_be_read_makes_its_record_unreadable() {
     let stored = record::encode(&object()).unwrap().to_vec();
-    let lock = stored.len() - BODY.len() / 2 - 3;
+    // Behind it are how it is encrypted, the body, and that there are no checksums of parts.
+    let lock = stored.len() - 1 - BODY.len() / 2 - 3;
     for (byte, value) in [(lock, 2), (lock, 255), (lock + 1, 2), (lock + 1, 255)] {
         let mut damaged = stored.clone();
         damaged[byte] = value;
@@ -339,8 +351,27 @@ fn a_page_of_the_longest_pieces_fits_into_a_value() {
         };
         PAGE_PIECES_MAX
     ];
-    let bytes = record::encode(&ExtentPage { pieces }).unwrap();
+    let page = ExtentPage {
+        pieces,
+        digests: vec![255; 32 * PAGE_PIECES_MAX],
+    };
+    let bytes = record::encode(&page).unwrap();
     assert!(bytes.len() <= baleen_meta::VALUE_BYTES_MAX, "{}", bytes.len());
+}
+
+#[test]
+fn a_page_from_before_checksums_has_none() {
+    let piece = Piece {
+        part: 1,
+        size: 3,
+        at: PieceAt::Empty,
+    };
+    let page = ExtentPage {
+        pieces: vec![piece],
+        digests: Vec::new(),
+    };
+    assert_eq!(record::decode::<ExtentPage>(b"\x01\x01\x01\x03\0").unwrap(), page);
+    assert_eq!(&record::encode(&page).unwrap()[..], b"\x02\x01\x01\x03\0\0");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Shapes of the first release, from before buckets kept versions and objects had tags.
 
-use super::{AlgorithmRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord};
+use super::{AlgorithmRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, HeadersRecord, Piece};
 use baleen_meta::record::first_version;
 use serde::{Deserialize, Serialize};
 
@@ -49,3 +49,10 @@ pub(crate) struct CompletedRecord {
     pub(crate) modified_ns: i64,
 }
 first_version!(CompletedRecord, "completed upload");
+
+/// One page of pieces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExtentPage {
+    pub(crate) pieces: Vec<Piece>,
+}
+first_version!(ExtentPage, "extent page");

@@ -1,6 +1,9 @@
-//! Shapes from before a bucket said whether it has a key.
+//! Shapes from before a bucket said whether it has a key, and an object what the checksums of its parts are.
 
-use super::{BucketId, ObjectLockRecord, VersioningRecord, v1};
+use super::{
+    AclRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, EncryptionRecord, HeadersRecord, LockRecord,
+    ObjectLockRecord, TagsRecord, VersionBytes, VersioningRecord, v1,
+};
 use baleen_meta::record::Record;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,46 @@ impl Record for BucketRecord {
             object_lock: None,
             settings: 0,
             revision: 0,
+        }
+    }
+}
+
+/// One version of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ObjectRecord {
+    pub(crate) version: VersionBytes,
+    pub(crate) is_null: bool,
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+    pub(crate) etag: ETagRecord,
+    pub(crate) checksum: Option<ChecksumRecord>,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) tags: TagsRecord,
+    pub(crate) acl: AclRecord,
+    pub(crate) lock: LockRecord,
+    pub(crate) encryption: EncryptionRecord,
+    pub(crate) body: BodyRecord,
+}
+
+impl Record for ObjectRecord {
+    const NAME: &'static str = "object";
+    const VERSION: u8 = 2;
+    type Before = v1::ObjectRecord;
+    fn migrate(before: v1::ObjectRecord) -> Self {
+        Self {
+            version: before.version,
+            // Buckets kept no versions then.
+            is_null: true,
+            size: before.size,
+            modified_ns: before.modified_ns,
+            etag: before.etag,
+            checksum: before.checksum,
+            headers: before.headers,
+            tags: TagsRecord::new(),
+            acl: AclRecord::default(),
+            lock: LockRecord::default(),
+            encryption: EncryptionRecord::No,
+            body: before.body,
         }
     }
 }

@@ -174,12 +174,12 @@ fn object_of(
     completed: &CompletedRecord,
     path: &UploadPath,
 ) -> ObjectRecord {
-    let body = match pages_of(&assembled.pieces) {
-        0 => BodyRecord::Pieces(assembled.pieces.clone()),
-        pages => BodyRecord::Pages {
-            id: *path.upload.as_bytes(),
-            pages,
-        },
+    let (body, part_digests) = match pages_of(&assembled.pieces) {
+        0 => (BodyRecord::Pieces(assembled.pieces.clone()), assembled.digests.clone()),
+        pages => {
+            let id = *path.upload.as_bytes();
+            (BodyRecord::Pages { id, pages }, Vec::new())
+        }
     };
     ObjectRecord {
         // Both are given by the change.
@@ -195,6 +195,7 @@ fn object_of(
         acl: upload.record.acl.clone(),
         encryption: upload.record.encryption.clone(),
         body,
+        part_digests,
     }
 }
 
@@ -207,9 +208,14 @@ fn completion(
 ) -> Result<(Request, Vec<baleen_blob::Extent>), ObjectError> {
     let mut request = upload.end(path)?;
     if pages_of(&assembled.pieces) > 0 {
+        let digest_bytes = assembled.digests.len() / assembled.pieces.len();
+        let mut digests = assembled.digests.as_slice();
         for (page, pieces) in (0..).zip(assembled.pieces.chunks(PAGE_PIECES_MAX)) {
+            let (own, rest) = digests.split_at(digest_bytes * pieces.len());
+            digests = rest;
             let value = ExtentPage {
                 pieces: pieces.to_vec(),
+                digests: own.to_vec(),
             };
             request = request.put(
                 keys::extent_page(*path.upload.as_bytes(), page),

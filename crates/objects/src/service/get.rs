@@ -10,8 +10,8 @@ use crate::records::{
     decode_inline,
 };
 use crate::{
-    Body, BodyError, CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectPart, ObjectVersion, OpenObject, Selection,
-    SettingKind, Tags, Version,
+    Body, BodyError, Checksum, ChecksumKind, CustomerKey, Encrypted, ObjectError, ObjectHead, ObjectPart,
+    ObjectVersion, OpenObject, Selection, SettingKind, StoredChecksum, Tags, Version,
 };
 use baleen_blob::{Blobs, Extent, Pins};
 use baleen_meta::{Snapshot, record};
@@ -37,7 +37,42 @@ pub(super) struct FoundObject {
 #[derive(Default)]
 pub(super) struct Named {
     pub(super) pieces: Vec<Piece>,
+    /// Their checksums, one behind the other; none where that of the object is not made of them, or they were not kept.
+    digests: Vec<u8>,
     pages: Vec<(Vec<u8>, Bytes)>,
+}
+
+impl Named {
+    /// The checksum of a piece, of an object whose own is made of those of its parts.
+    fn checksum(&self, at: usize, whole: Option<&StoredChecksum>) -> Result<Option<Checksum>, ObjectError> {
+        let Some(whole) = whole.filter(|whole| whole.kind == ChecksumKind::Composite) else {
+            return Ok(None);
+        };
+        let algorithm = whole.checksum.algorithm();
+        let bytes = algorithm.digest_bytes();
+        if self.digests.len() != bytes * self.pieces.len() {
+            return Ok(None);
+        }
+        let digest = self.digests.chunks(bytes).nth(at).map(<[u8]>::to_vec);
+        let checksum = digest.map(|digest| Checksum::new(algorithm, digest)).transpose();
+        checksum.map_err(ObjectError::corrupt)
+    }
+
+    /// Puts the checksum of a part that is wanted alone into the place of the object's, which is not of these bytes (AWS,
+    /// GetObject, `partNumber`).
+    fn tell_of(&self, selection: Selection, mut head: ObjectHead) -> Result<ObjectHead, ObjectError> {
+        let (Selection::Part(part), Some(_)) = (selection, head.parts) else {
+            return Ok(head);
+        };
+        let at = self.pieces.iter().position(|piece| piece.part == part.get());
+        let own = at.map(|at| self.checksum(at, head.checksum.as_ref())).transpose()?;
+        head.checksum = own.flatten().map(|checksum| StoredChecksum {
+            checksum,
+            kind: ChecksumKind::Composite,
+            parts: None,
+        });
+        Ok(head)
+    }
 }
 
 /// A run of bytes of an answer.
@@ -100,13 +135,14 @@ impl Objects {
             let current = self.find(&bucket, of).await?;
             let record = &current.record;
             may_know(&record.encryption.encrypted()?)?;
-            let pieces = match selection {
+            let named = match selection {
                 Selection::Whole | Selection::Range(_) => Some(Named::default()),
                 Selection::Part(_) => self.pieces(record).await?,
             };
-            if let Some(Named { pieces, .. }) = pieces {
-                let range = select(selection, record, &pieces)?;
-                return Ok((self.head_of(&bucket, &of.at, current).await?, range));
+            if let Some(named) = named {
+                let range = select(selection, record, &named.pieces)?;
+                let head = self.head_of(&bucket, &of.at, current).await?;
+                return Ok((named.tell_of(selection, head)?, range));
             }
         }
         Err(ObjectError::Contended)
@@ -125,20 +161,21 @@ impl Objects {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let record = self.find(&bucket, of).await?.record;
             record.encryption.encrypted()?.unlock(key)?;
-            let Some(Named { pieces, .. }) = self.pieces(&record).await? else {
+            let Some(named) = self.pieces(&record).await? else {
                 continue;
             };
-            let part = |piece: Piece| {
-                let number = PartNumber::new(u32::from(piece.part)).map_err(ObjectError::corrupt)?;
+            let head = head_of(&bucket, &of.at, record)?;
+            let part = |(at, piece): (usize, &Piece)| {
                 Ok(ObjectPart {
-                    number,
+                    number: PartNumber::new(u32::from(piece.part)).map_err(ObjectError::corrupt)?,
                     size: piece.size,
+                    checksum: named.checksum(at, head.checksum.as_ref())?,
                 })
             };
-            let is_of_parts = record.etag.parts.is_some();
-            let parts = pieces.into_iter().filter(|_| is_of_parts).map(part);
+            let is_of_parts = head.parts.is_some();
+            let parts = named.pieces.iter().enumerate().filter(|_| is_of_parts).map(part);
             let parts = parts.collect::<Result<Vec<_>, ObjectError>>()?;
-            return Ok((head_of(&bucket, &of.at, record)?, parts));
+            return Ok((head, parts));
         }
         Err(ObjectError::Contended)
     }
@@ -200,7 +237,7 @@ impl Objects {
             };
             let range = select(selection, &current.record, &named.pieces)?;
             if let Some(body) = self.body(&current, (&named, range), base).await? {
-                let head = self.head_of(bucket, &of.at, current).await?;
+                let head = named.tell_of(selection, self.head_of(bucket, &of.at, current).await?)?;
                 return Ok(OpenObject { head, range, body });
             }
         }
@@ -280,6 +317,7 @@ impl Objects {
         let (id, pages) = match &object.body {
             BodyRecord::Pieces(pieces) => {
                 named.pieces.clone_from(pieces);
+                named.digests.clone_from(&object.part_digests);
                 return Ok(Some(named));
             }
             BodyRecord::Pages { id, pages } => (*id, *pages),
@@ -287,7 +325,9 @@ impl Objects {
         let keys: Vec<_> = (0..pages).map(|page| keys::extent_page(id, page)).collect();
         for (key, stored) in keys.iter().zip(self.meta.get_many(&keys).await?) {
             let Some(stored) = stored else { return Ok(None) };
-            named.pieces.extend(record::decode::<ExtentPage>(&stored)?.pieces);
+            let page: ExtentPage = record::decode(&stored)?;
+            named.pieces.extend(page.pieces);
+            named.digests.extend(page.digests);
             named.pages.push((key.clone(), stored));
         }
         Ok(Some(named))

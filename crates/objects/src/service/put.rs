@@ -98,6 +98,7 @@ impl Objects {
             acl: new.acl,
             encryption: new.encryption,
             body: BodyRecord::Pieces(vec![piece]),
+            part_digests: Vec::new(),
         };
         let mut stored = Stored {
             etag: record.etag.etag(),

@@ -14,6 +14,8 @@ pub(crate) struct Assembled {
     pub(crate) size: u64,
     pub(crate) etag: ETagRecord,
     pub(crate) checksum: StoredChecksum,
+    /// Those of the parts, one behind the other, of which a composite one is made; else none.
+    pub(crate) digests: Vec<u8>,
 }
 
 /// Checks a completion against the parts that are stored, and puts them together.
@@ -33,7 +35,7 @@ pub(crate) fn assemble(
     if let Some(expected) = request.size.filter(|expected| *expected != size) {
         return Err(ObjectError::SizeMismatch { expected, got: size });
     }
-    let checksum = whole_checksum(upload, &parts)?;
+    let (checksum, digests) = whole_checksum(upload, &parts)?;
     if let Some(said) = &request.checksum {
         let (ours, theirs) = (checksum.checksum.algorithm(), said.algorithm());
         if ours != theirs {
@@ -51,6 +53,7 @@ pub(crate) fn assemble(
         pieces: parts.iter().map(|part| part.piece).collect(),
         size,
         checksum,
+        digests,
     })
 }
 
@@ -123,8 +126,8 @@ fn check_sizes(parts: &[&PartRecord]) -> Result<(), ObjectError> {
     }
 }
 
-/// The checksum of the whole, from those of the parts.
-fn whole_checksum(upload: &UploadRecord, parts: &[&PartRecord]) -> Result<StoredChecksum, ObjectError> {
+/// The checksum of the whole, from those of the parts; and these, if it is made of them as they are.
+fn whole_checksum(upload: &UploadRecord, parts: &[&PartRecord]) -> Result<(StoredChecksum, Vec<u8>), ObjectError> {
     let algorithm = ChecksumAlgorithm::from(upload.algorithm);
     let mut checksums = Vec::with_capacity(parts.len());
     for part in parts {
@@ -139,7 +142,7 @@ fn whole_checksum(upload: &UploadRecord, parts: &[&PartRecord]) -> Result<Stored
             let parts: Vec<_> = checksums.iter().map(|(checksum, size)| (checksum, *size)).collect();
             let joined = join_crcs(algorithm, &parts);
             joined
-                .map(StoredChecksum::full)
+                .map(|joined| (StoredChecksum::full(joined), Vec::new()))
                 .ok_or_else(|| ObjectError::corrupt("an upload's checksum cannot be joined"))
         }
         ChecksumKind::Composite => {
@@ -148,11 +151,12 @@ fn whole_checksum(upload: &UploadRecord, parts: &[&PartRecord]) -> Result<Stored
                 .flat_map(|(checksum, _)| checksum.digest())
                 .copied()
                 .collect();
-            Ok(StoredChecksum {
+            let whole = StoredChecksum {
                 checksum: digest(algorithm, &all),
                 kind: ChecksumKind::Composite,
                 parts: Some(u16::try_from(parts.len()).map_err(ObjectError::corrupt)?),
-            })
+            };
+            Ok((whole, all))
         }
     }
 }
