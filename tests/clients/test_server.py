@@ -10,6 +10,7 @@ import urllib.parse
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from conftest import boto, keys_of, pattern
 from harness import Baleen
@@ -55,6 +56,27 @@ def test_what_was_acknowledged_survives_kill(start):
     second = send(s3, upload, 2, b"after the restart")
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [first, second]})
     assert read(s3, "kept", "parts") == pattern(PART, 1) + b"after the restart"
+    assert again.stop() == 0
+
+
+def test_a_renaming_is_known_again_after_a_kill(start):
+    """boto3 sends a token by itself, the same with each try: whose answer was lost finds that it was done."""
+    server = start()
+    s3 = boto(server)
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="old", Body=b"data")
+    rename = {"Bucket": "kept", "Key": "new", "RenameSource": "/kept/old", "ClientToken": "try"}
+    s3.rename_object(**rename)
+    server.kill()
+
+    again = start()
+    s3 = boto(again)
+    s3.rename_object(**rename)
+    with pytest.raises(ClientError, match="IdempotencyParameterMismatch"):
+        s3.rename_object(**{**rename, "Key": "other"})
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.rename_object(**{**rename, "ClientToken": "another"})
+    assert keys_of(s3, "kept") == ["new"]
     assert again.stop() == 0
 
 

@@ -9,6 +9,7 @@ mod source;
 
 pub(crate) use call::{Call, HiddenSource, PinnedSource, SourceKept, UnreadableTags};
 pub(crate) use encryption_keys::may_use;
+pub(crate) use source::Source;
 
 use std::sync::Arc;
 

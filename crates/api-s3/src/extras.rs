@@ -25,7 +25,6 @@ use crate::ops::{Extent, Query, Row};
 use crate::prepare::prepare;
 use crate::routed::RoutedTo;
 use crate::services::Services;
-use rename::Renames;
 use speed::SpeedTests;
 
 const fn row(name: &'static str, action: Action, extent: Extent, query: Query) -> Row {
@@ -180,7 +179,6 @@ pub(crate) struct Extras {
     access: Access,
     credentials: Arc<dyn Credentials>,
     tests: SpeedTests,
-    renames: Renames,
 }
 
 impl Extras {
@@ -188,7 +186,6 @@ impl Extras {
     pub(crate) fn new(services: Services, credentials: Arc<dyn Credentials>, seed: u64) -> Self {
         Self {
             tests: SpeedTests::new(Arc::clone(&services.clock), seed),
-            renames: Renames::new(Arc::clone(&services.clock)),
             access: Access::new(services.clone()),
             services,
             credentials,

@@ -192,6 +192,7 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::Locked | ObjectError::KeyWrong => ("AccessDenied", StatusCode::FORBIDDEN),
         ObjectError::NoSuchUpload(_) => ("NoSuchUpload", StatusCode::NOT_FOUND),
         ObjectError::InvalidPart { .. } => ("InvalidPart", StatusCode::BAD_REQUEST),
+        ObjectError::RenameTokenMismatch => ("IdempotencyParameterMismatch", StatusCode::BAD_REQUEST),
         ObjectError::InvalidPartOrder => ("InvalidPartOrder", StatusCode::BAD_REQUEST),
         ObjectError::NoParts => ("MalformedXML", StatusCode::BAD_REQUEST),
         ObjectError::PartTooSmall { .. } => ("EntityTooSmall", StatusCode::BAD_REQUEST),

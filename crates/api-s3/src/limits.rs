@@ -43,11 +43,5 @@ pub const SPEED_TEST_PIECE_BYTES: usize = 256 << 10;
 /// Speed tests at once. One alone fills the line, and two tell each other's half.
 pub const SPEED_TESTS_MAX: usize = 4;
 
-/// Renamings whose tokens are remembered: with the longest bucket, key and token of a few hundred bytes each in memory.
-pub const RENAMES_REMEMBERED_MAX: usize = 4096;
-
-/// How long a renaming is remembered: longer than clients try again.
-pub const RENAMES_REMEMBERED_TIME: Duration = Duration::from_mins(15);
-
 /// The form of a new bucket: names of regions.
 pub const REPLICATION_FORM_BYTES_MAX: usize = 4 << 10;

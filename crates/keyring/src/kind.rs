@@ -145,6 +145,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::Extent
         | Table::InlineBody
         | Table::CompletedUpload
+        | Table::RenameToken
         | Table::PartChanges
         | Table::Counter
         | Table::Feed

@@ -120,6 +120,9 @@ pub enum ObjectError {
     /// An object is to get the key that it has.
     #[error("an object cannot be renamed to the name that it has")]
     RenameOntoItself,
+    /// The token of a renaming was that of another.
+    #[error("parameters on this idempotent request are inconsistent with parameters used in previous requests")]
+    RenameTokenMismatch,
     /// `Content-MD5` is not the body's.
     #[error("the body's MD5 is not the one given in Content-MD5")]
     BadDigest,
@@ -295,6 +298,7 @@ impl Classify for ObjectError {
             | Self::InvalidPartNumber { .. }
             | Self::CopyOntoItself
             | Self::RenameOntoItself
+            | Self::RenameTokenMismatch
             | Self::BadDigest
             | Self::BadChecksum { .. }
             | Self::ChecksumNotAllowed(_)

@@ -310,6 +310,17 @@ pub(crate) fn completed_upload(upload: UploadId) -> Vec<u8> {
     KeyWriter::new(Table::CompletedUpload).fixed(upload.as_bytes()).finish()
 }
 
+/// A renaming of an account, by the digest of its token. The slot is first, so that an account is not found by its number: the
+/// rows go by themselves.
+pub(crate) fn rename_token(account: AccountId, token: &[u8; 32]) -> Vec<u8> {
+    const _: () = assert!(crate::limits::RENAME_TOKENS_PER_ACCOUNT_MAX == 1 << 16);
+    let slot = u16::from_be_bytes([token[0], token[1]]);
+    KeyWriter::new(Table::RenameToken)
+        .u16(slot)
+        .u64(account.as_u64())
+        .finish()
+}
+
 /// The extent pages of an object that is gone.
 pub(crate) fn dead_pages(object: [u8; 16]) -> Vec<u8> {
     KeyWriter::new(Table::Garbage).u8(1).fixed(&object).finish()

@@ -57,7 +57,7 @@ pub use logging::BucketLogging;
 pub use marks::live_extent;
 pub use object::{
     CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
-    RenameObject, Selection, Stored, WriteCondition,
+    RenameObject, RenameToken, Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};

@@ -85,6 +85,13 @@ pub const UPLOADS_ABORTED_WITH_BUCKET_MAX: usize = 64;
 /// How long the answer to a completed upload is kept for a client which repeats the call.
 pub const COMPLETED_UPLOAD_KEPT: Duration = Duration::from_hours(24);
 
+/// How long a renaming is remembered by the token of its client: longer than clients try again.
+pub const RENAME_TOKEN_KEPT: Duration = Duration::from_mins(15);
+
+/// Renamings that are remembered of an account, each in a slot that its token gives it: below 8 MiB. One that takes the slot of
+/// another makes that forgotten sooner, after half as many on the average.
+pub const RENAME_TOKENS_PER_ACCOUNT_MAX: u32 = 1 << 16;
+
 /// Damages that a scrub tells by name; it counts all.
 pub const DAMAGES_TOLD_MAX: usize = 1000;
 

@@ -4,7 +4,7 @@ use crate::{
     Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Expiry, Governance, LateChecksum, Lock,
     ObjectHeaders, StoredChecksum, Tags, Version,
 };
-use baleen_types::{Acl, ByteRange, ETag, ObjectKey, ObjectPath, PartNumber, ServedRange, Timestamp};
+use baleen_types::{AccountId, Acl, ByteRange, ETag, ObjectKey, ObjectPath, PartNumber, ServedRange, Timestamp};
 
 /// An object, or one version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,4 +251,17 @@ pub struct RenameObject {
     pub meant: Option<Box<ObjectHead>>,
     /// What must be true at the new key.
     pub condition: WriteCondition,
+    /// By what it is known again, if its client wants that.
+    pub token: Option<RenameToken>,
+}
+
+/// By what a renaming is known when it is sent again, since its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenameToken {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The SHA-256 of what the client calls it.
+    pub token: [u8; 32],
+    /// The SHA-256 of all that is asked for.
+    pub asked: [u8; 32],
 }

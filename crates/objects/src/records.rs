@@ -411,5 +411,16 @@ impl Record for CompletedRecord {
     }
 }
 
+/// A renaming that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RenamedRecord {
+    /// The digest of its token.
+    pub(crate) token: [u8; 32],
+    /// The digest of all that was asked for.
+    pub(crate) asked: [u8; 32],
+    pub(crate) done_ns: i64,
+}
+first_version!(RenamedRecord, "renaming");
+
 #[cfg(test)]
 mod tests;

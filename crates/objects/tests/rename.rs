@@ -4,11 +4,14 @@
 
 mod common;
 
+use baleen_meta::Scan;
+use baleen_meta::keys::{KeyWriter, Table};
+use baleen_objects::limits::RENAME_TOKEN_KEPT;
 use baleen_objects::{
     BucketUsage, Checksum, ChecksumAlgorithm, CreateUpload, DeleteObject, Encrypt, Lock, ObjectError, ObjectHead,
-    ObjectHeaders, PutObject, RenameObject, Selection, Tags, WriteCondition,
+    ObjectHeaders, PutObject, RenameObject, RenameToken, Selection, Tags, WriteCondition,
 };
-use baleen_types::{Acl, ETag, Grant, Grantee, ObjectKey, Permission};
+use baleen_types::{AccountId, Acl, ETag, Grant, Grantee, ObjectKey, Permission};
 use bytes::Bytes;
 use common::{MIB, Store, at, bucket, durable, model, pattern, put_of, small};
 use std::time::Duration;
@@ -19,7 +22,75 @@ fn rename(from: &str, to: &str) -> RenameObject {
         to: ObjectKey::parse(to).unwrap(),
         meant: None,
         condition: WriteCondition::None,
+        token: None,
     }
+}
+
+/// A renaming with a token of an account, and all that it asks for.
+fn named(from: &str, to: &str, (number, token, asked): (u64, u8, u8)) -> RenameObject {
+    RenameObject {
+        token: Some(RenameToken {
+            account: AccountId::from_entropy(number),
+            token: [token; 32],
+            asked: [asked; 32],
+        }),
+        ..rename(from, to)
+    }
+}
+
+/// The same renaming, sent again since its answer was lost, is done: also after a restart, and whoever was first. It is the
+/// commit of the renaming that remembers it.
+#[tokio::test]
+async fn a_renaming_is_known_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = durable(dir.path(), 1).with_bucket().await;
+    store.put("a", &pattern(10, 1)).await.unwrap();
+    let first = || named("a", "b", (1, 7, 1));
+    // What is refused is not remembered.
+    let refused = RenameObject {
+        condition: WriteCondition::IfMatch(ETag::from_md5([0; 16])),
+        ..first()
+    };
+    assert!(store.objects.rename(refused).await.is_err());
+    assert!(!store.objects.is_renamed(&first().token.unwrap()).await.unwrap());
+    let (one, other) = tokio::join!(store.objects.rename(first()), store.objects.rename(first()));
+    one.unwrap();
+    other.unwrap();
+    drop(store);
+
+    let store = durable(dir.path(), 2).recovered().await;
+    store.objects.sweep().await.unwrap();
+    assert!(store.objects.is_renamed(&first().token.unwrap()).await.unwrap());
+    store.objects.rename(first()).await.unwrap();
+    let other = store.objects.rename(named("b", "c", (1, 7, 2))).await;
+    assert!(matches!(other, Err(ObjectError::RenameTokenMismatch)), "{other:?}");
+    assert_eq!(store.keys().await, ["b"]);
+    // Of another account it is another token; and so is one that has the same slot.
+    assert!(
+        !store
+            .objects
+            .is_renamed(&named("a", "b", (2, 7, 1)).token.unwrap())
+            .await
+            .unwrap()
+    );
+    let mut neighbour = named("b", "c", (1, 7, 1));
+    neighbour.token.as_mut().unwrap().token[31] = 0;
+    store.objects.rename(neighbour).await.unwrap();
+    let gone = store.objects.rename(first()).await;
+    assert!(matches!(gone, Err(ObjectError::NoSuchKey(_))), "{gone:?}");
+    assert_eq!(store.keys().await, ["c"]);
+
+    let of_slots = |store: &Store| {
+        let scan = Scan::prefix(&KeyWriter::new(Table::RenameToken).finish());
+        let meta = store.meta.clone();
+        async move { meta.scan(scan).await.unwrap().len() }
+    };
+    assert_eq!(of_slots(&store).await, 1);
+    store.clock.advance(RENAME_TOKEN_KEPT);
+    assert!(!store.objects.is_renamed(&first().token.unwrap()).await.unwrap());
+    store.clock.advance(Duration::from_secs(1));
+    store.objects.sweep().await.unwrap();
+    assert_eq!(of_slots(&store).await, 0);
 }
 
 async fn usage(store: &Store) -> BucketUsage {

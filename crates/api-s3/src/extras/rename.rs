@@ -3,27 +3,19 @@
 //! As there, in buckets that keep no versions: nothing is copied, and one commit takes the object from one key to the other. To
 //! rename is to read at the old key and to delete there, and to write at the new one, and needs the permissions for all of it.
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-
 use baleen_http::Response;
-use baleen_objects::{ObjectError, ObjectHead, ObjectVersion, RenameObject, Selection, WriteCondition};
+use baleen_objects::{ObjectError, ObjectHead, ObjectVersion, RenameObject, RenameToken, Selection, WriteCondition};
 use baleen_policy::Action;
-use baleen_runtime::Clock;
 use baleen_signing::sha256;
 use baleen_types::{AccountId, ObjectKey, ObjectPath};
+use http::HeaderMap;
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
-use http::{HeaderMap, StatusCode};
-use lru::LruCache;
-use parking_lot::Mutex;
-use std::time::Duration;
 
 use super::Extras;
-use crate::access::{Call, HiddenSource};
+use crate::access::{Call, HiddenSource, Source};
 use crate::conditions::{Conditions, Verdict};
 use crate::convert::header_condition;
 use crate::fault::Fault;
-use crate::limits::{RENAMES_REMEMBERED_MAX, RENAMES_REMEMBERED_TIME};
 
 const SOURCE: &str = "x-amz-rename-source";
 const TOKEN: &str = "x-amz-client-token";
@@ -51,7 +43,7 @@ const HEADERS: [&str; 14] = [
 pub(super) async fn run(
     extras: &Extras,
     call: &Call,
-    mut headers: HeaderMap,
+    headers: HeaderMap,
     hidden: &mut Option<HiddenSource>,
 ) -> Result<Response, Fault> {
     let to = call.path()?;
@@ -66,10 +58,32 @@ pub(super) async fn run(
     let found = extras.access.source(call, &of, &headers).await?;
     *hidden = found.hidden;
     call.decide_key(Action::S3DeleteObject, &of.at.key)?;
-    let ticket = extras.renames.ticket(call.account()?, &headers, &to)?;
-    if ticket.as_ref().is_some_and(|ticket| extras.renames.is_done(ticket)) {
+    let token = token(call.account()?, &headers, &to)?;
+    if is_done(extras, token.as_ref()).await? {
         return Ok(Response::default());
     }
+    let done = rename(extras, call, headers, (&found, of, to), token).await;
+    // Or the same was done meanwhile, and so there is no source any more.
+    if done.is_err() && is_done(extras, token.as_ref()).await? {
+        return Ok(Response::default());
+    }
+    done.map(|()| Response::default())
+}
+
+async fn is_done(extras: &Extras, token: Option<&RenameToken>) -> Result<bool, Fault> {
+    match token {
+        Some(token) => Ok(extras.services.objects.is_renamed(token).await?),
+        None => Ok(false),
+    }
+}
+
+async fn rename(
+    extras: &Extras,
+    call: &Call,
+    mut headers: HeaderMap,
+    (found, of, to): (&Source, ObjectVersion, ObjectPath),
+    token: Option<RenameToken>,
+) -> Result<(), Fault> {
     // One under a customer's key is not renamed: who has not the key learns nothing of it, and this takes none.
     let (head, _) = extras.services.objects.head_with(&of, Selection::Whole, None).await?;
     found.confirm(&head)?;
@@ -85,12 +99,9 @@ pub(super) async fn run(
         to: to.key,
         meant: Some(Box::new(head)),
         condition,
+        token,
     };
-    extras.services.objects.rename(request).await?;
-    if let Some(ticket) = ticket {
-        extras.renames.done(ticket);
-    }
-    Ok(Response::default())
+    Ok(extras.services.objects.rename(request).await?)
 }
 
 /// The object that a renaming names: `/key` or, as AWS's model of the call has it, `/bucket/key`, each also without the first
@@ -171,87 +182,33 @@ async fn destination(
     }
 }
 
-/// Renamings by the tokens of their clients: one that is sent again, since its answer was lost, has been done (AWS, RenameObject,
-/// `x-amz-client-token`). For some minutes and in this process only: later it finds no source, which changes nothing.
-pub(super) struct Renames {
-    clock: Arc<dyn Clock>,
-    done: Mutex<LruCache<(AccountId, String), Done>>,
-}
-
-/// What was asked, and when it was done.
-#[derive(Clone, Copy)]
-struct Done {
-    asked: [u8; 32],
-    at: Duration,
-}
-
-/// A renaming with a token.
-pub(super) struct Ticket {
-    key: (AccountId, String),
-    asked: [u8; 32],
-}
-
-impl Renames {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let entries = NonZeroUsize::new(RENAMES_REMEMBERED_MAX).unwrap_or(NonZeroUsize::MIN);
-        Self {
-            clock,
-            done: Mutex::new(LruCache::new(entries)),
+/// By what the renaming is known when its client sends it again, since its answer was lost (AWS, RenameObject,
+/// `x-amz-client-token`).
+fn token(account: AccountId, headers: &HeaderMap, to: &ObjectPath) -> Result<Option<RenameToken>, Fault> {
+    let Some(token) = headers.get(TOKEN) else {
+        return Ok(None);
+    };
+    let token = token.as_bytes();
+    if token.is_empty() || token.len() > 64 || !token.iter().all(u8::is_ascii_graphic) {
+        let message = format!("The header {TOKEN} is 1 to 64 characters of ASCII, without spaces.");
+        return Err(Fault::invalid_argument(message));
+    }
+    let mut asked = format!("{}\0{}", to.bucket, to.key).into_bytes();
+    let conditions = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+    let of_source = headers.keys().filter(|name| name.as_str().starts_with(SOURCE)).cloned();
+    let mut names: Vec<_> = conditions.into_iter().chain(of_source).collect();
+    names.sort_by(|left, right| left.as_str().cmp(right.as_str()));
+    for name in names {
+        for value in headers.get_all(&name) {
+            asked.push(0);
+            asked.extend_from_slice(name.as_str().as_bytes());
+            asked.push(0);
+            asked.extend_from_slice(value.as_bytes());
         }
     }
-
-    /// The ticket of a request, if it has a token; refused if that has been another's.
-    fn ticket(&self, account: AccountId, headers: &HeaderMap, to: &ObjectPath) -> Result<Option<Ticket>, Fault> {
-        let Some(token) = headers.get(TOKEN) else {
-            return Ok(None);
-        };
-        let token = token.as_bytes();
-        if token.is_empty() || token.len() > 64 || !token.iter().all(u8::is_ascii_graphic) {
-            let message = format!("The header {TOKEN} is 1 to 64 characters of ASCII, without spaces.");
-            return Err(Fault::invalid_argument(message));
-        }
-        let mut asked = format!("{}\0{}", to.bucket, to.key).into_bytes();
-        let conditions = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
-        let of_source = headers.keys().filter(|name| name.as_str().starts_with(SOURCE)).cloned();
-        let mut names: Vec<_> = conditions.into_iter().chain(of_source).collect();
-        names.sort_by(|left, right| left.as_str().cmp(right.as_str()));
-        for name in names {
-            for value in headers.get_all(&name) {
-                asked.push(0);
-                asked.extend_from_slice(name.as_str().as_bytes());
-                asked.push(0);
-                asked.extend_from_slice(value.as_bytes());
-            }
-        }
-        let ticket = Ticket {
-            key: (account, String::from_utf8_lossy(token).into_owned()),
-            asked: sha256(&asked),
-        };
-        match self.found(&ticket) {
-            Some(done) if done.asked != ticket.asked => Err(Fault::new(
-                "IdempotencyParameterMismatch",
-                StatusCode::BAD_REQUEST,
-                "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
-            )),
-            Some(_) | None => Ok(Some(ticket)),
-        }
-    }
-
-    fn found(&self, ticket: &Ticket) -> Option<Done> {
-        let now = self.clock.monotonic();
-        let found = self.done.lock().get(&ticket.key).copied();
-        found.filter(|done| now < done.at + RENAMES_REMEMBERED_TIME)
-    }
-
-    fn is_done(&self, ticket: &Ticket) -> bool {
-        self.found(ticket).is_some()
-    }
-
-    fn done(&self, ticket: Ticket) {
-        let done = Done {
-            asked: ticket.asked,
-            at: self.clock.monotonic(),
-        };
-        self.done.lock().put(ticket.key, done);
-    }
+    Ok(Some(RenameToken {
+        account,
+        token: sha256(token),
+        asked: sha256(&asked),
+    }))
 }

@@ -55,6 +55,8 @@ tables! {
     InlineBody = b'I' Hanging,
     /// `m` upload id: the answer to a completed upload, for a client that repeats the call.
     CompletedUpload = b'm' Passing,
+    /// `+` slot, account id: a renaming that was done, for a client that repeats the call.
+    RenameToken = b'+' Passing,
     /// `p` upload id: a counter of part changes, by which a completion sees that none came in between.
     PartChanges = b'p' Hanging,
     /// `C` bucket id, committer, what: objects and bytes added by that committer; the value is a counter, reading sums.

@@ -5,11 +5,22 @@ use super::commit::{Becomes, check_condition};
 use super::get::head_of;
 use super::put::in_own_task;
 use super::step::{Guard, Step};
-use crate::limits::COMMIT_ATTEMPTS_MAX;
-use crate::{Governance, ObjectError, ObjectHead, RenameObject};
-use baleen_meta::Outcome;
-use baleen_types::ObjectPath;
+use crate::keys;
+use crate::limits::{COMMIT_ATTEMPTS_MAX, RENAME_TOKEN_KEPT};
+use crate::records::RenamedRecord;
+use crate::{Governance, ObjectError, ObjectHead, RenameObject, RenameToken};
+use baleen_meta::{Outcome, record};
+use baleen_types::{ObjectPath, Timestamp};
+use bytes::Bytes;
 use std::sync::Arc;
+
+/// A place for a renaming that is remembered, as it was read.
+struct Slot {
+    key: Vec<u8>,
+    stored: Option<Bytes>,
+    /// Whether it has the renaming that was looked for.
+    is_done: bool,
+}
 
 impl Objects {
     /// Gives an object another key of its bucket, in the place of what is there, with all that it has but its access control
@@ -19,7 +30,7 @@ impl Objects {
     /// So nothing that is renamed or replaced can be under a lock.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::RenameOntoItself`],
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::NoSuchKey`], [`ObjectError::RenameOntoItself`], [`ObjectError::RenameTokenMismatch`],
     /// [`ObjectError::RenameNeedsNoVersions`], [`ObjectError::PreconditionFailed`]; [`ObjectError::Contended`] also if the object
     /// is not the one that is meant any more.
     pub async fn rename(self: &Arc<Self>, request: RenameObject) -> Result<(), ObjectError> {
@@ -30,12 +41,46 @@ impl Objects {
         in_own_task(async move { this.rename_in_turn(&request).await }).await
     }
 
+    /// Whether a renaming was done, of an account that may still be told. It is remembered in the commit that does it, for
+    /// [`RENAME_TOKEN_KEPT`].
+    ///
+    /// # Errors
+    /// [`ObjectError::RenameTokenMismatch`] if it was another that had this token.
+    pub async fn is_renamed(&self, token: &RenameToken) -> Result<bool, ObjectError> {
+        Ok(self.slot(token).await?.is_done)
+    }
+
+    /// Where a renaming is remembered.
+    async fn slot(&self, token: &RenameToken) -> Result<Slot, ObjectError> {
+        let key = keys::rename_token(token.account, &token.token);
+        let stored = self.meta.get(&key).await?;
+        let mut is_done = false;
+        if let Some(stored) = &stored {
+            let renamed: RenamedRecord = record::decode(stored)?;
+            let is_kept = self.clock.now().since(Timestamp::from_nanos(renamed.done_ns)) < RENAME_TOKEN_KEPT;
+            if is_kept && renamed.token == token.token {
+                if renamed.asked != token.asked {
+                    return Err(ObjectError::RenameTokenMismatch);
+                }
+                is_done = true;
+            }
+        }
+        Ok(Slot { key, stored, is_done })
+    }
+
     async fn rename_in_turn(&self, request: &RenameObject) -> Result<(), ObjectError> {
         let mut turn = None;
         // When it expires is not its own.
         let meant = request.meant.as_deref().cloned();
         let meant = meant.map(|meant| ObjectHead { expiry: None, ..meant });
         for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let slot = match &request.token {
+                Some(token) => Some(self.slot(token).await?),
+                None => None,
+            };
+            if slot.as_ref().is_some_and(|slot| slot.is_done) {
+                return Ok(());
+            }
             let bucket = self.open_bucket(&request.from.bucket).await?;
             if bucket.keeps_versions() {
                 return Err(ObjectError::RenameNeedsNoVersions);
@@ -68,13 +113,23 @@ impl Objects {
             self.add_object(&mut step, &present, &object).await?;
             step.hand_over(source.key, source.stored, &source.record);
             // Nothing came in, so that it is no upload; what was at the key goes as in any overwriting.
-            let commit = self.count(
+            let mut commit = self.count(
                 present.unchanged().and(step.request),
                 &present,
                 step.tally,
                 None,
                 step.removed,
             )?;
+            if let (Some(slot), Some(token)) = (slot, &request.token) {
+                let renamed = RenamedRecord {
+                    token: token.token,
+                    asked: token.asked,
+                    done_ns: now.as_nanos(),
+                };
+                commit = commit
+                    .unchanged(slot.key.clone(), slot.stored)
+                    .put(slot.key, record::encode(&renamed)?);
+            }
             if self.meta.commit(commit).await? == Outcome::Committed {
                 self.blobs.release(step.freed);
                 self.regions.hint();

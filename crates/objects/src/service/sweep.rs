@@ -5,8 +5,8 @@
 
 use super::{Objects, scan_all};
 use crate::keys::{self, Dead};
-use crate::limits::{COMPLETED_UPLOAD_KEPT, UPLOADS_ABORTED_WITH_BUCKET_MAX};
-use crate::records::{BucketId, CompletedRecord, ExtentPage, LiveExtent};
+use crate::limits::{COMPLETED_UPLOAD_KEPT, RENAME_TOKEN_KEPT, UPLOADS_ABORTED_WITH_BUCKET_MAX};
+use crate::records::{BucketId, CompletedRecord, ExtentPage, LiveExtent, RenamedRecord};
 use crate::service::step::detach;
 use crate::{ObjectError, UploadPath};
 use baleen_blob::{BlobId, Extent};
@@ -14,6 +14,7 @@ use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan, record};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, Timestamp};
 use bytes::Bytes;
+use std::time::Duration;
 
 /// What a sweep found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Objects {
             garbage_collected: self.collect_garbage().await?,
         };
         self.settle_doubtful().await?;
-        self.forget_completed().await?;
+        self.forget_answers().await?;
         tracing::debug!(?swept, "the volume was swept");
         Ok(swept)
     }
@@ -174,24 +175,43 @@ impl Objects {
         Ok(())
     }
 
-    /// Forgets the answers to completed uploads which no client will ask for again.
-    async fn forget_completed(&self) -> Result<(), ObjectError> {
+    /// Forgets the answers to what no client will ask for again: completed uploads, and renamings with a token.
+    async fn forget_answers(&self) -> Result<(), ObjectError> {
+        self.forget(Table::CompletedUpload, COMPLETED_UPLOAD_KEPT, |value| {
+            Ok(record::decode::<CompletedRecord>(value)?.modified_ns)
+        })
+        .await?;
+        self.forget(Table::RenameToken, RENAME_TOKEN_KEPT, |value| {
+            Ok(record::decode::<RenamedRecord>(value)?.done_ns)
+        })
+        .await
+    }
+
+    /// Deletes the rows of a table that are older than is said. One that is written anew meanwhile stays.
+    async fn forget(
+        &self,
+        table: Table,
+        kept: Duration,
+        written_ns: fn(&[u8]) -> Result<i64, ObjectError>,
+    ) -> Result<(), ObjectError> {
         let now = self.clock.now();
         let mut last: Option<Vec<u8>> = None;
         loop {
-            let mut scan = Scan::prefix(&KeyWriter::new(Table::CompletedUpload).finish()).limit(1000);
+            let mut scan = Scan::prefix(&KeyWriter::new(table).finish()).limit(1000);
             if let Some(last) = last {
                 scan = scan.after(last);
             }
             let page = self.meta.scan(scan).await?;
-            let mut request = Request::new();
+            let mut requests = Vec::new();
             for entry in &page {
-                let completed: CompletedRecord = record::decode(&entry.value)?;
-                if now.since(Timestamp::from_nanos(completed.modified_ns)) > COMPLETED_UPLOAD_KEPT {
-                    request = request.delete(entry.key.to_vec());
+                if now.since(Timestamp::from_nanos(written_ns(&entry.value)?)) > kept {
+                    let key = entry.key.to_vec();
+                    let request = Request::new().unchanged(key.clone(), Some(entry.value.clone()));
+                    requests.push(request.delete(key));
                 }
             }
-            self.meta.commit(request).await?;
+            // At once, so that they share their syncs.
+            futures::future::try_join_all(requests.into_iter().map(|request| self.meta.commit(request))).await?;
             match page.last() {
                 Some(entry) => last = Some(entry.key.to_vec()),
                 None => return Ok(()),
