@@ -56,6 +56,10 @@ const TRIES: usize = 25;
 /// Closed snapshots after which fjall forgets which were open (`snapshot_tracker.rs`).
 const SNAPSHOTS_PER_FORGETTING: usize = 10_000;
 
+/// Tables that are made to be dropped. Each is one more in the first level while others write; if they always come in between, the
+/// dead files go with the next merge.
+const MARKS_MAX: usize = 3;
+
 const COMPACTING: &str = "compacting";
 
 /// Compacts, one thread at a time.
@@ -165,7 +169,7 @@ impl Run<'_> {
 
     /// Has fjall see that nothing lives in a file any more, which it does when a table is dropped: so one is made for that.
     fn drop_dead_files(&self) -> Result<()> {
-        for _ in 0..TRIES {
+        for _ in 0..MARKS_MAX {
             settle(self.slot)?;
             let is_dropped = self.slot.work_on(|keyspace, _| {
                 let tables = keyspace.table_count();
