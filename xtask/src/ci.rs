@@ -3,7 +3,8 @@
 //! A broken step does not stop those after it, so that one run shows all that is wrong; only what cannot work without an
 //! earlier step is left out.
 
-use anyhow::{Context, Result, bail};
+use crate::step::Runner;
+use anyhow::{Result, bail};
 use std::env;
 use std::path::Path;
 use std::process::Command;
@@ -138,6 +139,7 @@ fn cargo(name: &'static str, arguments: &[&'static str]) -> Step {
 }
 
 fn run(root: &Path, steps: &[Step]) -> Result<()> {
+    let mut runner = Runner::new()?;
     let start = Instant::now();
     let mut results: Vec<(&str, Outcome, f64)> = Vec::new();
     for step in steps {
@@ -150,7 +152,7 @@ fn run(root: &Path, steps: &[Step]) -> Result<()> {
             Outcome::LeftOut
         } else {
             eprintln!("\n=== {}: {} {}", step.name, step.program, step.arguments.join(" "));
-            execute(root, step)?
+            execute(root, step, &mut runner)?
         };
         let seconds = begun.elapsed().as_secs_f64();
         eprintln!("=== {}: {} in {seconds:.1} s", step.name, word(&outcome));
@@ -172,7 +174,7 @@ fn run(root: &Path, steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-fn execute(root: &Path, step: &Step) -> Result<Outcome> {
+fn execute(root: &Path, step: &Step, runner: &mut Runner) -> Result<Outcome> {
     // A relative program name would be looked up from wherever cargo was called.
     let program = if step.program.contains('/') {
         root.join(step.program).into_os_string()
@@ -193,7 +195,7 @@ fn execute(root: &Path, step: &Step) -> Result<Outcome> {
             command.env_remove(name);
         }
     }
-    let status = command.status().with_context(|| format!("start {}", step.program))?;
+    let status = runner.run(command)?;
     Ok(if status.success() {
         Outcome::Passed
     } else {

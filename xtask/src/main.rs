@@ -1,6 +1,7 @@
 //! Project chores: `cargo xtask tidy` holds the tree against its own rules, `cargo xtask ci` runs every check there is.
 
 mod ci;
+mod step;
 mod tidy;
 
 use anyhow::{Context as _, Result, bail};
