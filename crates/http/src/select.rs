@@ -89,7 +89,12 @@ pub(crate) fn choose<'s>(others: &'s [Seat], last: &'s Seat, names: &DoorNames, 
 /// a signature is said by the door that its parts point to.
 fn signed_service(head: &Head) -> Option<&str> {
     let in_header = head.headers.get(AUTHORIZATION).and_then(|value| {
-        let (_, rest) = value.to_str().ok()?.split_once("Credential=")?;
+        let value = value.to_str().ok()?;
+        // Where nearly all have it, it need not be searched for.
+        let rest = match value.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
+            Some(rest) => rest,
+            None => value.split_once("Credential=")?.1,
+        };
         let credential = rest.split([',', ' ']).next()?;
         credential.split('/').nth(3)
     });

@@ -182,8 +182,14 @@ fn push_query(query: &[u8], out: &mut Vec<u8>) {
 
 /// Strips the ends and makes each run of spaces one space.
 fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
+    let value = value.trim_ascii();
+    // Hardly any value has such a run.
+    if !value.windows(2).any(|pair| pair == b"  ") {
+        out.extend_from_slice(value);
+        return;
+    }
     let mut pending_space = false;
-    for &byte in value.trim_ascii() {
+    for &byte in value {
         if byte == b' ' {
             pending_space = true;
             continue;

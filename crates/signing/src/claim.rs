@@ -217,6 +217,11 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// The scope as it stands in the text that is signed: what follows the access key id.
+    fn scope_text(&self) -> &str {
+        &self.credential[self.ends[0] + 1..]
+    }
+
     /// When the request says it was signed.
     #[must_use]
     pub fn date(&self) -> AmzDate {
@@ -244,7 +249,10 @@ impl<'a> Claim<'a> {
     /// Whether the header of this lower-case name is signed.
     #[must_use]
     pub fn signs(&self, name: &str) -> bool {
-        self.signed_headers().any(|signed| signed == name)
+        self.signed_headers
+            .as_bytes()
+            .split(|byte| *byte == b';')
+            .any(|signed| signed == name.as_bytes())
     }
 
     /// Compares with the signature that `key` makes over `request`, in constant time.
@@ -256,7 +264,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// [`Error::Mismatch`].
     pub fn verify(&self, request: &CanonicalRequest<'_>, key: &SigningKey) -> Result<Verified, Error> {
-        let scope = self.scope().to_string();
+        let scope = self.scope_text();
         let spellings: &[PathSpelling] = match request.style {
             PathStyle::S3 => &[PathSpelling::AsReceived, PathSpelling::Recoded],
             PathStyle::Generic => &[PathSpelling::Recoded],
@@ -268,13 +276,13 @@ impl<'a> Claim<'a> {
                 break;
             }
             tried = Some(digest);
-            let expected = key.0.sign(string_to_sign(self.date, &scope, &digest).as_bytes());
+            let expected = key.0.sign(string_to_sign(self.date, scope, &digest).as_bytes());
             if equal_in_constant_time(&expected, &self.signature) {
                 return Ok(Verified {
                     seed: expected,
                     key: key.clone(),
                     date: self.date,
-                    scope,
+                    scope: scope.to_owned(),
                 });
             }
         }
@@ -381,7 +389,7 @@ fn split_credential(credential: &str) -> Result<[usize; 4], Error> {
     const FORM: Error = Error::Malformed("the credential is not id/day/region/service/aws4_request");
     let mut ends = [0; 4];
     let mut at = 0;
-    let mut parts = credential.split('/');
+    let mut parts = credential.as_bytes().split(|byte| *byte == b'/');
     for (index, end) in ends.iter_mut().enumerate() {
         let part = parts.next().ok_or(FORM)?;
         let bytes_max = if index == 0 {
@@ -389,27 +397,28 @@ fn split_credential(credential: &str) -> Result<[usize; 4], Error> {
         } else {
             SCOPE_WORD_BYTES_MAX
         };
-        if part.is_empty() || part.len() > bytes_max || !part.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if part.is_empty() || part.len() > bytes_max || !part.iter().all(u8::is_ascii_graphic) {
             return Err(FORM);
         }
         *end = at + part.len();
         at = *end + 1;
     }
     match (parts.next(), parts.next()) {
-        (Some("aws4_request"), None) => Ok(ends),
+        (Some(b"aws4_request"), None) => Ok(ends),
         _ => Err(FORM),
     }
 }
 
 fn check_signed_headers(list: &str) -> Result<(), Error> {
-    let mut previous = "";
-    for (index, name) in list.split(';').enumerate() {
+    // By bytes: of what is not ASCII nothing passes.
+    let mut previous: &[u8] = b"";
+    for (index, name) in list.as_bytes().split(|byte| *byte == b';').enumerate() {
         if index >= SIGNED_HEADERS_MAX {
             return Err(Error::Malformed("too many signed headers"));
         }
         let lower_case_token = !name.is_empty()
             && name
-                .bytes()
+                .iter()
                 .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase());
         if !lower_case_token {
             return Err(Error::Malformed(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::digest::{Hmac, equal_in_constant_time, sha256};
 use crate::limits::CACHED_KEYS_MAX;
@@ -24,9 +24,9 @@ impl fmt::Display for Scope<'_> {
     }
 }
 
-/// A key derived from a secret for one [`Scope`].
+/// A key derived from a secret for one [`Scope`]. Clones share it, since what an HMAC prepares is large.
 #[derive(Clone)]
-pub struct SigningKey(pub(crate) Hmac);
+pub struct SigningKey(pub(crate) Arc<Hmac>);
 
 impl SigningKey {
     /// Derives the key: four HMACs over the parts of the scope.
@@ -39,7 +39,7 @@ impl SigningKey {
         for part in [scope.day, scope.region, scope.service, "aws4_request"] {
             key = Hmac::new(&key.sign(part.as_bytes()));
         }
-        Self(key)
+        Self(Arc::new(key))
     }
 }
 

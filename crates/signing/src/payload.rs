@@ -80,9 +80,51 @@ impl PayloadMode {
     }
 }
 
-/// Reads 64 hexadecimal digits.
+/// Reads 64 hexadecimal digits, in either case.
 pub(crate) fn parse_hex32(text: &[u8]) -> Option<[u8; 32]> {
+    let text: &[u8; 64] = text.try_into().ok()?;
     let mut out = [0; 32];
-    hex::decode_to_slice(text, &mut out).ok()?;
-    Some(out)
+    let mut seen = 0;
+    for (byte, pair) in out.iter_mut().zip(text.as_chunks::<2>().0) {
+        let [high, low] = pair.map(|digit| DIGITS[usize::from(digit)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    (seen < 16).then_some(out)
+}
+
+/// The value of each hexadecimal digit, and 255 for what is none. Each signed request has 128 of them, which are read at once
+/// and judged together.
+const DIGITS: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_digits_are_read_as_others_read_them() {
+        for at in 0..64 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"0123456789abcdefFEDCBA98765432100123456789ABCDEFfedcba9876543210";
+                text[at] = byte;
+                assert_eq!(
+                    parse_hex32(&text).map(hex::encode),
+                    hex::decode(text).ok().map(hex::encode),
+                    "{at} {byte}"
+                );
+            }
+        }
+        for length in (0..64).chain(65..130) {
+            assert_eq!(parse_hex32(&vec![b'0'; length]), None, "{length}");
+        }
+    }
 }
