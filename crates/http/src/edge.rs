@@ -9,9 +9,9 @@ use baleen_policy::{Origin, Principal};
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RequestId, Timestamp};
 use futures::FutureExt as _;
-use http::HeaderValue;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts as Head;
+use http::{HeaderValue, Method, Uri};
 use http_body_util::BodyExt as _;
 use tracing::error;
 
@@ -322,13 +322,15 @@ impl About {
 
 /// The door's work and its mark in the audit log, as one: whoever sees the first through sees the second through.
 async fn perform(door: Arc<dyn Door>, audit: Arc<dyn Recorder>, request: Request, about: About) -> Response {
-    let fallback = head_of(&request, about.id);
+    // What a refusal would need of the head, which the door takes.
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let head = || head_of(method.clone(), uri.clone(), about.id);
     let served = AssertUnwindSafe(door.serve(request)).catch_unwind().await;
     let mut response = match served {
         Ok(served) => served,
         Err(panic) => {
             error!(id = %about.id, cause = panic_text(&*panic), "a request panicked");
-            return door.refuse(&Refusal::Panicked, &fallback);
+            return door.refuse(&Refusal::Panicked, &head());
         }
     };
     let deed: Option<Deed> = response.extensions_mut().remove();
@@ -338,7 +340,7 @@ async fn perform(door: Arc<dyn Door>, audit: Arc<dyn Recorder>, request: Request
     };
     if (event.deed.is_some() || event.is_refused()) && audit.record(event).await.is_err() {
         let operation = operation_of(&response);
-        response = door.refuse(&Refusal::Unaudited, &fallback);
+        response = door.refuse(&Refusal::Unaudited, &head());
         response.extensions_mut().insert(operation);
     }
     response
@@ -348,11 +350,11 @@ fn operation_of(response: &Response) -> OperationName {
     response.extensions().get().copied().unwrap_or(OperationName("unknown"))
 }
 
-/// A copy of the head as far as a refusal needs it.
-fn head_of(request: &Request, id: RequestId) -> Head {
+/// A head as far as a refusal needs it.
+fn head_of(method: Method, uri: Uri, id: RequestId) -> Head {
     let mut head = Request::new(RequestBody::empty()).into_parts().0;
-    head.method = request.method().clone();
-    head.uri = request.uri().clone();
+    head.method = method;
+    head.uri = uri;
     head.extensions.insert(id);
     head
 }

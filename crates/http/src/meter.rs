@@ -19,11 +19,18 @@ use crate::{Door, OperationName};
 const ACCESS: &str = "baleen::access";
 
 /// The handles of one operation and status. Kept, because looking them up by label costs more than the request's routing.
-#[derive(Clone)]
 struct Handles {
     requests: Counter,
     seconds: Histogram,
     sent_bytes: Counter,
+}
+
+impl Handles {
+    fn count(&self, elapsed: Duration, bytes: u64) {
+        self.requests.increment(1);
+        self.seconds.record(elapsed.as_secs_f64());
+        self.sent_bytes.increment(bytes);
+    }
 }
 
 /// The numbers of one door.
@@ -40,10 +47,10 @@ impl Meters {
         }
     }
 
-    fn handles(&self, operation: &'static str, status: StatusCode) -> Handles {
+    fn count(&self, (operation, status): (&'static str, StatusCode), elapsed: Duration, bytes: u64) {
         let outcome = (operation, status.as_u16());
         if let Some(handles) = self.by_outcome.read().get(&outcome) {
-            return handles.clone();
+            return handles.count(elapsed, bytes);
         }
         let labels = [
             ("door", self.door.to_owned()),
@@ -55,9 +62,9 @@ impl Meters {
             seconds: metrics::histogram!("baleen_request_seconds", &labels),
             sent_bytes: metrics::counter!("baleen_sent_bytes_total", &labels),
         };
+        handles.count(elapsed, bytes);
         // Bounded: operations are a fixed table, and status codes few.
-        self.by_outcome.write().insert(outcome, handles.clone());
-        handles
+        self.by_outcome.write().insert(outcome, handles);
     }
 }
 
@@ -139,10 +146,7 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         let elapsed = self.clock.monotonic().saturating_sub(self.begun);
-        let handles = self.meters.handles(self.operation.0, self.status);
-        handles.requests.increment(1);
-        handles.seconds.record(elapsed.as_secs_f64());
-        handles.sent_bytes.increment(self.bytes);
+        self.meters.count((self.operation.0, self.status), elapsed, self.bytes);
         if let Some(Witnessed(witness)) = &self.witness {
             witness.ended(&Ended {
                 at: self.at,

@@ -41,9 +41,11 @@ impl Credentials for IamCredentials {
         found.map_err(|error| report(&error)).ok().flatten()
     }
 
-    fn signed(&self, id: &str, service: &str, region: &str) {
-        if let Ok(id) = AccessKeyId::parse(id) {
-            self.0.note_use(&id, service, region);
+    fn signed(&self, by: &Principal, service: &str, region: &str) {
+        match by.caller().map(|caller| &caller.credential) {
+            Some(Credential::AccessKey(id)) => self.0.note_use(id, service, region),
+            // Of sessions nothing is noted.
+            Some(Credential::Session(_) | Credential::ApiToken(_)) | None => {}
         }
     }
 

@@ -1,16 +1,18 @@
 //! Text that must not be seen.
 
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A secret text: wiped when dropped, never printed. It is read only where it is used, by [`Secret::expose`].
+/// A secret text: never printed, and wiped when the last who has it drops it. Clones share the one text, so that it stands in
+/// memory once. It is read only where it is used, by [`Secret::expose`].
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Takes a text into keeping.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Arc::new(Zeroizing::new(text.into())))
     }
 
     /// The text itself, for signing, sealing or showing it once to its owner.

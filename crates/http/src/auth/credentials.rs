@@ -34,9 +34,9 @@ pub trait Credentials: Send + Sync + 'static {
         None
     }
 
-    /// Learns that a key has signed a request rightly, for a service in a region as the signature names them. Called for
-    /// each such request, so it must be cheap.
-    fn signed(&self, _id: &str, _service: &str, _region: &str) {}
+    /// Learns that the key of a principal has signed a request rightly, for a service in a region as the signature names them.
+    /// Called for each such request, so it must be cheap.
+    fn signed(&self, _by: &Principal, _service: &str, _region: &str) {}
 
     /// Learns that an API token has let in a request from an address, which is the client's and not a trusted proxy's. As
     /// cheap as [`Self::signed`].

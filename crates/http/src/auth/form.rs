@@ -81,8 +81,7 @@ impl Authenticator {
         claim
             .verify(policy.as_bytes(), &key)
             .map_err(|_| record.reject(AuthError::Mismatch))?;
-        self.credentials
-            .signed(claim.access_key_id(), scope.service, scope.region);
+        self.credentials.signed(&record.principal, scope.service, scope.region);
         Ok(believed(
             record.principal,
             Signed {
@@ -114,7 +113,7 @@ impl Authenticator {
             })
         })?;
         let service = services.first().copied().unwrap_or_default();
-        self.credentials.signed(access_key_id, service, REGION);
+        self.credentials.signed(&record.principal, service, REGION);
         Ok(believed(
             record.principal,
             Signed {

@@ -96,7 +96,7 @@ impl Authenticator {
         })?;
         let payload = payload::read(mode, headers, None).map_err(|error| record.reject(error))?;
         let service = services.first().copied().unwrap_or_default();
-        self.credentials.signed(claim.access_key_id(), service, REGION);
+        self.credentials.signed(&record.principal, service, REGION);
         Ok(Authenticated {
             principal: record.principal,
             signed: Some(Signed {

@@ -217,8 +217,7 @@ impl Authenticator {
             .verify(&request, &key)
             .map_err(|_| claimed.reject(AuthError::Mismatch))?;
         let scope = claim.scope();
-        self.credentials
-            .signed(claim.access_key_id(), scope.service, scope.region);
+        self.credentials.signed(&record.principal, scope.service, scope.region);
         Ok(verified)
     }
 }

@@ -5,7 +5,7 @@ mod chunked;
 mod fault;
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ impl RequestBody {
         match payload {
             Payload::Unchecked => {}
             Payload::Sha256(expected) if self.is_empty() => {
-                if expected != baleen_signing::sha256(b"") {
+                if expected != *OF_NOTHING {
                     return Err(BodyFault::ContentSha256);
                 }
             }
@@ -326,6 +326,9 @@ impl std::fmt::Debug for RequestBody {
         f.debug_struct("RequestBody").finish_non_exhaustive()
     }
 }
+
+/// The hash of no bytes, which nearly all requests without a body announce.
+static OF_NOTHING: LazyLock<[u8; 32]> = LazyLock::new(|| baleen_signing::sha256(b""));
 
 struct Sha256Check {
     hasher: Sha256,
