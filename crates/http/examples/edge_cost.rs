@@ -4,19 +4,20 @@
 //! `cargo run --release -p baleen-http --example edge_cost [rounds]`. On a machine that is not quiet the number of instructions
 //! tells more: `valgrind --tool=callgrind target/release/examples/edge_cost 1000`.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use baleen_http::{
-    Credentials, Door, DoorNames, Edge, KeyRecord, Lookup, Parts, Refusal, Request, RequestBody, Response, Scheme,
-    SessionTokenRule, Unavailable, is_query_protocol,
+    Credentials, Door, DoorNames, Edge, KeyRecord, Listener, Lookup, Parts, Refusal, Request, RequestBody, Response,
+    Scheme, ServerSettings, SessionTokenRule, Unavailable, is_query_protocol,
 };
 use baleen_policy::{
     Action, Ask, BucketFacts, Caller, Context, DocumentKind, Origin, Policy, Principal, Resource, Role, User, authorize,
 };
-use baleen_runtime::{Clock, ManualClock, SeededEntropy};
+use baleen_runtime::{Clock, ManualClock, SeededEntropy, Shutdown};
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, PathStyle, PayloadMode};
 use baleen_types::{
@@ -24,6 +25,8 @@ use baleen_types::{
 };
 use http::HeaderMap;
 use http::request::Parts as Head;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Rounds of each measurement, if nothing else is asked for.
 const ROUNDS: u32 = 200_000;
@@ -242,10 +245,41 @@ async fn main() {
             report.push(format!("{name}: {:.2} us", each.as_secs_f64() * 1e6));
         }
     }
+    report.push(format!(
+        "over a connection: {:.2} us",
+        connection(edge(false), &template, rounds).await
+    ));
     #[allow(clippy::print_stdout, reason = "it is what the example is for")]
     {
         println!("{}", report.join("\n"));
     }
+}
+
+/// The same through a listener, with its client in the same thread.
+async fn connection(edge: Arc<Edge>, template: &Head, rounds: u32) -> f64 {
+    let listener = Listener::bind(ServerSettings::default()).await.expect("a port");
+    let address = listener.address().expect("a port");
+    let shutdown = Shutdown::new();
+    let served = tokio::spawn(listener.serve(edge, shutdown.clone()));
+    let mut text = format!("GET {} HTTP/1.1\r\n", template.uri);
+    for (name, value) in &template.headers {
+        let value = value.to_str().expect("it is text");
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    text.push_str("\r\n");
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let mut answer = [0; 4096];
+    let begun = Instant::now();
+    for _ in 0..rounds {
+        stream.write_all(text.as_bytes()).await.expect("it reads");
+        // A head comes in one piece.
+        let bytes = stream.read(&mut answer).await.expect("it answers");
+        assert!(answer[..bytes].starts_with(b"HTTP/1.1 200"));
+    }
+    let each = begun.elapsed() / rounds;
+    shutdown.stop();
+    served.await.expect("it ends");
+    each.as_secs_f64() * 1e6
 }
 
 /// The log as the server has it, to nowhere.

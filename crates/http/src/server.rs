@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baleen_runtime::Shutdown;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -22,8 +24,10 @@ use crate::limits::{
 use crate::origin::Peer;
 use crate::{Edge, RequestBody};
 use socket::Socket;
+use timer::HeadTimer;
 
 mod socket;
+mod timer;
 
 /// Settings of one listener.
 #[derive(Debug, Clone)]
@@ -163,14 +167,20 @@ impl Connection {
             }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeadTimer::default())
             .header_read_timeout(self.head_timeout)
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .max_header_size(REQUEST_HEAD_BYTES_MAX)
             .max_headers(REQUEST_HEADERS_MAX)
             .serve_connection(TokioIo::new(Socket::new(stream, stall_timeout)), service);
         let mut connection = std::pin::pin!(connection);
-        let mut stopping = false;
+        // Each has its own waker, so that a wake of the connection does not ask them: they are shared by all connections, with
+        // their locks.
+        let told = |of, is_cut| async move {
+            Shutdown::stopping(of).await;
+            is_cut
+        };
+        let mut signals = FuturesUnordered::from_iter([told(&self.shutdown, false), told(&self.cut, true)]);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -179,11 +189,12 @@ impl Connection {
                     }
                     return;
                 }
-                () = self.shutdown.stopping(), if !stopping => {
-                    stopping = true;
+                Some(is_cut) = signals.next() => {
+                    if is_cut {
+                        return;
+                    }
                     connection.as_mut().graceful_shutdown();
                 }
-                () = self.cut.stopping() => return,
             }
         }
     }

@@ -202,6 +202,12 @@ async fn an_unfinished_head_and_a_huge_one_end() {
     let running = start(settings).await;
     let text = until_closed(send(running.address, "GET / HTTP/1.1\r\nhost: h\r\n").await).await;
     assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
+    // Also that of a later request, and the wait for one.
+    let one = "GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+    for rest in ["", "GET ", "GET / HTTP/1.1\r\nhost: h\r\n"] {
+        let text = until_closed(send(running.address, &[one, one, rest].concat()).await).await;
+        assert_eq!(text.matches("HTTP/1.1 200").count(), 2, "{text}");
+    }
     let huge = format!(
         "GET / HTTP/1.1\r\nhost: h\r\nx: {}\r\n\r\n",
         "y".repeat(REQUEST_HEAD_BYTES_MAX)
