@@ -1,13 +1,16 @@
 //! The log: structured lines on standard error.
 
 mod gathered;
+mod lines;
 
 pub(crate) use gathered::Flusher;
 
 use crate::config::{Log, LogFormat};
 use gathered::Gathered;
+use lines::{Json, Text, Time};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The stores' engine tells of every table it makes, which is for its authors. Directives of the operator win.
@@ -27,9 +30,13 @@ pub(crate) fn start(log: &Log) -> Flusher {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(gathered);
+    let time = Time::of_the_machine();
     let started = match log.format {
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
-        LogFormat::Text => lines.finish().try_init(),
+        LogFormat::Json => {
+            let lines = lines.with_ansi(false).fmt_fields(JsonFields::new());
+            lines.event_format(Json::new(time)).finish().try_init()
+        }
+        LogFormat::Text => lines.event_format(Text::new(time)).finish().try_init(),
     };
     if started.is_err() {
         tracing::debug!("logging was started before");
