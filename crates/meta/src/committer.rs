@@ -8,6 +8,7 @@ mod group;
 
 use crate::engine::Engine;
 use crate::limits::{GROUP_REQUESTS_MAX, QUEUE_BYTES_MAX, QUEUE_UNIT_BYTES};
+use crate::rows::Rows;
 use crate::{BATCH_BYTES_MAX, CommitterId, Error, Outcome, Request, Result, feed};
 use group::{Decision, FeedCursor, Group};
 use parking_lot::Mutex;
@@ -46,7 +47,7 @@ fn units(bytes: usize) -> u32 {
 
 impl Committer {
     /// Starts the thread.
-    pub(crate) fn start(engine: Arc<dyn Engine>, id: CommitterId) -> Result<Self> {
+    pub(crate) fn start(engine: Arc<dyn Engine>, rows: Arc<Rows>, id: CommitterId) -> Result<Self> {
         let (queue, requests) = unbounded_channel();
         let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
         // Without drivers: parking is then a condition variable instead of a poll of the network.
@@ -55,6 +56,7 @@ impl Committer {
             .map_err(|error| Error::io("starting the committer", error))?;
         let worker = Worker {
             engine,
+            rows,
             id,
             requests,
             room: room.clone(),
@@ -109,6 +111,8 @@ impl Drop for Committer {
 /// The thread's side of the committer.
 struct Worker {
     engine: Arc<dyn Engine>,
+    /// What readers know, which has to be forgotten before it changes.
+    rows: Arc<Rows>,
     id: CommitterId,
     requests: UnboundedReceiver<Pending>,
     room: Arc<Semaphore>,
@@ -184,11 +188,17 @@ impl Worker {
             None => FeedCursor::unknown(self.id),
         };
         let mut decision = Decision::default();
+        let mut closing = None;
         let mut decide = |read: &[Option<bytes::Bytes>]| {
             decision = group.decide(read, start);
-            std::mem::take(&mut decision.batch)
+            let batch = std::mem::take(&mut decision.batch);
+            closing = Some(self.rows.close(&batch));
+            batch
         };
-        self.engine.commit(group.keys(), &mut decide).await?;
+        let committed = self.engine.commit(group.keys(), &mut decide).await;
+        // Before anyone is told: who knows of the commit reads what it wrote.
+        drop(closing);
+        committed?;
         if group.feeds() {
             self.feed = Some(decision.feed.unwrap_or(start));
         }

@@ -1,6 +1,6 @@
 //! The metadata store: one ordered keyspace, conditional commits, one fsync for all who wait.
 //!
-//! [`Meta`] is the handle that services hold. Reads go straight to the [`Engine`]; writes are [`Request`]s, which one group
+//! [`Meta`] is the handle that services hold. Reads go to the [`Engine`], unless the row is known; writes are [`Request`]s, which one group
 //! committer drains, judges in order and applies together, so that the price of durability is shared by all who wait.
 //! There are no open-ended transactions: nothing holds a lock while a client thinks. What must not have changed since it
 //! was read is said in the request, and a request that lost the race comes back as [`Outcome::Conflict`].
@@ -27,6 +27,7 @@ mod model;
 pub mod record;
 mod removal;
 mod request;
+mod rows;
 mod scan;
 
 pub use compact::{Compact, CompactProgress, Compacted, Usage};

@@ -26,6 +26,13 @@ pub(crate) const QUEUE_UNIT_BYTES: usize = 1024;
 /// Most entries that one scan returns, whatever was asked for: a page, never a table.
 pub const SCAN_ENTRIES_MAX: usize = 10_000;
 
+/// Memory for rows as they were last read. With those that ask for the same again, as of one bucket or one small object, a little
+/// does much; for the rest there is the engine's own cache of blocks.
+pub(crate) const ROW_CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest row that is kept there: one with a small object's body in it.
+pub(crate) const CACHED_ROW_BYTES_MAX: usize = 8 * 1024;
+
 /// Keys of a prefix that are removed in one commit, each with at most [`REMOVED_HANGING_MAX`] others.
 pub(crate) const REMOVED_AT_ONCE: usize = 100;
 

@@ -4,6 +4,7 @@ use crate::committer::Committer;
 use crate::engine::{Engine, View};
 use crate::model::ModelEngine;
 use crate::request::check_key;
+use crate::rows::{Known, Rows};
 use crate::{
     Compact, CompactProgress, Compacted, Entry, FjallSettings, Outcome, Request, Result, SCAN_ENTRIES_MAX, Scan, Usage,
 };
@@ -27,6 +28,7 @@ impl CommitterId {
 #[derive(Clone)]
 pub struct Meta {
     engine: Arc<dyn Engine>,
+    rows: Arc<Rows>,
     committer: Arc<Committer>,
 }
 
@@ -48,14 +50,19 @@ impl Meta {
         Self::with_engine(ModelEngine::default(), CommitterId::EMBEDDED).expect("a thread for the committer")
     }
 
-    /// Puts the group committer above an engine.
+    /// Puts the group committer above an engine that nobody else writes to.
     ///
     /// # Errors
     /// `Unavailable` when the system has no thread left for the committer.
     pub fn with_engine(engine: impl Engine, id: CommitterId) -> Result<Self> {
         let engine: Arc<dyn Engine> = Arc::new(engine);
-        let committer = Arc::new(Committer::start(engine.clone(), id)?);
-        Ok(Self { engine, committer })
+        let rows = Arc::new(Rows::new());
+        let committer = Arc::new(Committer::start(engine.clone(), rows.clone(), id)?);
+        Ok(Self {
+            engine,
+            rows,
+            committer,
+        })
     }
 
     /// The id under which this store commits.
@@ -68,7 +75,15 @@ impl Meta {
     /// # Errors
     /// `Corrupt` when the stored bytes do not match their checksum; `Unavailable` when the disk refuses.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        Ok(self.get_many(&[key.to_vec()]).await?.pop().flatten())
+        check_key(key)?;
+        match self.rows.get(key) {
+            Known::Row(value) => Ok(value),
+            Known::Unknown(ticket) => {
+                let value = self.engine.get_many(&[key.to_vec()]).await?.pop().flatten();
+                self.rows.keep(key, ticket, value.as_ref());
+                Ok(value)
+            }
+        }
     }
 
     /// Reads the latest committed values of some keys at one moment, in their order.
@@ -77,7 +92,15 @@ impl Meta {
     /// As [`Meta::get`].
     pub async fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>> {
         keys.iter().try_for_each(|key| check_key(key))?;
-        self.engine.get_many(keys).await
+        let tickets = match self.rows.get_all(keys) {
+            Ok(values) => return Ok(values),
+            Err(tickets) => tickets,
+        };
+        let values = self.engine.get_many(keys).await?;
+        for ((key, ticket), value) in keys.iter().zip(tickets).zip(&values) {
+            self.rows.keep(key, ticket, value.as_ref());
+        }
+        Ok(values)
     }
 
     /// Reads a counter; one that was never added to is zero.

@@ -3,6 +3,8 @@
 
 use baleen_meta::{Direction, FjallSettings, Meta, Outcome, Request, Scan, feed};
 use baleen_types::{Classify, FaultKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The engines under test; the folder is kept as long as the store.
 fn stores() -> Vec<(&'static str, Meta, Option<tempfile::TempDir>)> {
@@ -251,4 +253,48 @@ async fn a_store_is_opened_once() {
     let error = Meta::open_fjall(folder.path(), FjallSettings::default()).unwrap_err();
     assert_eq!(error.kind(), FaultKind::Unavailable);
     assert!(error.to_string().contains("in use by another process"), "{error}");
+}
+
+/// Two rows always change together, and readers ask again and again: they see both as of one moment, never what was there before
+/// a commit that was acknowledged when they began to ask, and time never goes back. (One key by itself may show a commit a moment
+/// before several do.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_is_read_is_what_was_committed_last() {
+    const ROUNDS: u64 = 400;
+    let number = |value: &Option<bytes::Bytes>| {
+        let text = value.as_ref().map_or("0", |value| std::str::from_utf8(value).unwrap());
+        text.parse::<u64>().unwrap()
+    };
+    for (engine, meta, _folder) in stores() {
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let mut readers = tokio::task::JoinSet::new();
+        for reader in 0..2 {
+            let (meta, acknowledged) = (meta.clone(), Arc::clone(&acknowledged));
+            readers.spawn(async move {
+                let keys = [b"left".to_vec(), b"right".to_vec()];
+                let (mut last, mut alone) = (0, 0);
+                while last < ROUNDS {
+                    let least = acknowledged.load(Ordering::SeqCst);
+                    let pair = meta.get_many(&keys).await.unwrap();
+                    assert_eq!(pair[0], pair[1], "{engine}, reader {reader}");
+                    let now = number(&pair[0]);
+                    assert!(now >= least.max(last), "{engine}: {now} after {least} and {last}");
+                    let now_alone = number(&meta.get(b"left").await.unwrap());
+                    assert!(
+                        now_alone >= now.max(alone),
+                        "{engine}: {now_alone} after {now} and {alone}"
+                    );
+                    (last, alone) = (now, now_alone);
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        for round in 1..=ROUNDS {
+            let value = round.to_string();
+            let both = Request::new().put("left", value.clone()).put("right", value);
+            assert_eq!(meta.commit(both).await.unwrap(), Outcome::Committed);
+            acknowledged.store(round, Ordering::SeqCst);
+        }
+        readers.join_all().await;
+    }
 }
