@@ -18,7 +18,7 @@ use baleen_http::{Barred, Signed, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion, SettingKind};
 use baleen_policy::{Action, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{CopyObjectInput, UploadPartCopyInput};
@@ -36,6 +36,8 @@ use crate::rules::Rules;
 use crate::services::Services;
 use crate::unsupported;
 
+static EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+
 /// Only a codec that routes otherwise than our table says gets here.
 fn misrouted() -> Fault {
     Fault::invalid_request("The address does not fit the operation.")
@@ -51,13 +53,13 @@ pub(crate) struct Who {
 }
 
 impl Who {
-    pub(crate) fn of(extensions: &http::Extensions) -> Self {
+    pub(crate) fn new(extensions: &http::Extensions, routed: &RoutedTo) -> Self {
         Self {
             principal: extensions.get().cloned().unwrap_or(Principal::Nobody),
             origin: extensions.get().copied(),
             signed: extensions.get().copied(),
             id: extensions.get().copied(),
-            routed: extensions.get().cloned().unwrap_or_default(),
+            routed: routed.clone(),
         }
     }
 
@@ -114,7 +116,8 @@ impl Access {
     }
 
     async fn decide(&self, cx: &mut S3AccessContext<'_>) -> Result<(), Fault> {
-        let who = Who::of(cx.extensions_mut());
+        let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
+        let who = Who::new(cx.extensions_mut(), &routed);
         let Some(row) = ops::row(cx.s3_op().name()) else {
             return Err(who.not_implemented(format!("The operation {} is not implemented.", cx.s3_op().name())));
         };
@@ -254,7 +257,7 @@ impl Access {
             (_, decided) => Some(decided?),
         };
         if let Some(bucket) = &bucket {
-            check_expected_owner(asked.headers, "x-amz-expected-bucket-owner", bucket)?;
+            check_expected_owner(asked.headers, &EXPECTED_OWNER, bucket)?;
         } else if let (Extent::Bucket | Extent::Keys | Extent::Object, Some(name)) = (row.extent, &name) {
             return Err(ObjectError::NoSuchBucket(name.clone()).into());
         }
@@ -358,7 +361,7 @@ fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
     })
 }
 
-fn check_expected_owner(headers: &HeaderMap, header: &str, bucket: &Bucket) -> Result<(), Fault> {
+fn check_expected_owner(headers: &HeaderMap, header: &HeaderName, bucket: &Bucket) -> Result<(), Fault> {
     match headers.get(header) {
         Some(expected) if expected.as_bytes() != bucket.owner.to_string().as_bytes() => Err(Fault::access_denied()),
         _ => Ok(()),

@@ -4,6 +4,9 @@ use baleen_types::BucketName;
 use http::Uri;
 use http::header::HOST;
 use http::request::Parts;
+use s3s::path::S3Path;
+
+use crate::fault::Fault;
 
 /// Base domains under which a bucket may be the first label of the host name.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +76,29 @@ impl Domains {
             head.uri = uri;
         }
     }
+}
+
+/// The bucket and the key of an address, as the codec would read it.
+///
+/// # Errors
+/// One that is no text.
+pub(crate) fn path_of(uri: &Uri) -> Result<S3Path, Fault> {
+    let decoded = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
+    let malformed = |_| {
+        Fault::new(
+            "InvalidURI",
+            http::StatusCode::BAD_REQUEST,
+            "The address could not be parsed.",
+        )
+    };
+    let decoded = decoded.map_err(malformed)?;
+    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    Ok(match (bucket, key) {
+        ("", "") => S3Path::root(),
+        (bucket, "") => S3Path::bucket(bucket),
+        (bucket, key) => S3Path::object(bucket, key),
+    })
 }
 
 fn is_of_host(byte: u8) -> bool {

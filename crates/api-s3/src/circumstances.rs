@@ -7,7 +7,6 @@ use baleen_http::{SignaturePlace, SignatureVersion, Signed};
 use baleen_policy::{Context, Key, Value};
 use baleen_types::RegionName;
 use http::HeaderMap;
-use http::header::{IF_MATCH, IF_NONE_MATCH, REFERER, USER_AGENT};
 use std::borrow::Cow;
 
 use crate::locking::{header_lock, tell};
@@ -22,7 +21,11 @@ const PARAMETERS: [(&str, Key); 4] = [
 ];
 
 /// Headers with their keys.
-const HEADERS: [(&str, Key); 12] = [
+const HEADERS: [(&str, Key); 16] = [
+    ("if-match", Key::S3IfMatch),
+    ("if-none-match", Key::S3IfNoneMatch),
+    ("referer", Key::AwsReferer),
+    ("user-agent", Key::AwsUserAgent),
     ("x-amz-acl", Key::S3XAmzAcl),
     ("x-amz-grant-read", Key::S3XAmzGrantRead),
     ("x-amz-grant-write", Key::S3XAmzGrantWrite),
@@ -51,11 +54,16 @@ pub(crate) fn circumstances(
     region: &RegionName,
 ) -> Context<'static> {
     context.set(Key::AwsRequestedRegion, Some(region.to_string()));
-    for (name, key) in PARAMETERS {
-        context.set(key, parameter(query, name));
+    if !query.is_empty() {
+        for (name, key) in PARAMETERS {
+            context.set(key, parameter(query, name));
+        }
     }
-    for (name, key) in HEADERS {
-        context.set(key, header(headers, name));
+    // Each request has few headers, of which few are looked at: so they are walked once, instead of searched for each key.
+    for name in headers.keys().map(http::HeaderName::as_str) {
+        if let Some((_, key)) = HEADERS.iter().find(|(known, _)| *known == name) {
+            context.set(*key, header(headers, name));
+        }
     }
     // Elsewhere the lock is said by a document, or by nothing. One that cannot be read is refused by the operation.
     if row.makes_as_headers_say()
@@ -63,10 +71,6 @@ pub(crate) fn circumstances(
     {
         tell(&mut context, &lock);
     }
-    context.set(Key::AwsUserAgent, header(headers, USER_AGENT.as_str()));
-    context.set(Key::AwsReferer, header(headers, REFERER.as_str()));
-    context.set(Key::S3IfMatch, header(headers, IF_MATCH.as_str()));
-    context.set(Key::S3IfNoneMatch, header(headers, IF_NONE_MATCH.as_str()));
     context
 }
 
@@ -90,6 +94,9 @@ pub(crate) fn signature(context: &mut Context<'static>, signed: &Signed) {
 
 /// The value of a parameter, decoded as the codec does. One that stands twice has no value there, and so none here.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    if query.is_empty() {
+        return None;
+    }
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced)

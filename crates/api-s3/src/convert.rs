@@ -8,16 +8,13 @@ use baleen_objects::{
 use baleen_types::{AccountId, BucketName, ETag, FaultKind, ObjectKey, ObjectPath, PartNumber, Timestamp, UploadId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use futures::{Stream, StreamExt as _};
-use http::header::{IF_MATCH, IF_NONE_MATCH};
+use futures::StreamExt as _;
+use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::S3Request;
-use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob, TimestampFormat};
-use s3s::stream::{ByteStream, RemainingLength};
-use std::pin::Pin;
-use std::sync::Mutex;
-use std::task::{Context, Poll};
+use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
+
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::fault::Fault;
 
@@ -25,11 +22,10 @@ pub(crate) fn timestamp(at: Timestamp) -> dto::Timestamp {
     at.to_datetime().into()
 }
 
-/// The form of dates in HTTP headers.
+/// The form of dates in HTTP headers; of a time before 1970 none.
 pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
-    let mut text = Vec::new();
-    timestamp(at).format(TimestampFormat::HttpDate, &mut text).ok()?;
-    HeaderValue::try_from(text).ok()
+    let since = Duration::from_secs(u64::try_from(at.as_secs()).ok()?);
+    HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + since)).ok()
 }
 
 pub(crate) fn etag(tag: &ETag) -> dto::ETag {
@@ -182,7 +178,10 @@ pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata
 }
 
 /// The value of a header that may stand once; an empty one is none, as for the codec.
-pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Fault> {
+pub(crate) fn single<N>(headers: &HeaderMap, name: N) -> Result<Option<&str>, Fault>
+where
+    N: AsHeaderName + std::fmt::Display + Copy,
+{
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
@@ -298,39 +297,5 @@ pub(crate) fn body_in(blob: Option<StreamingBlob>) -> Body {
             // The fault itself is found again through the body's outcome: see `door`.
             piece.map_err(|source| BodyError::new(FaultKind::Invalid, source))
         })),
-    }
-}
-
-/// A body of the object service for an answer.
-pub(crate) fn body_out(body: Body, bytes: u64) -> StreamingBlob {
-    StreamingBlob::new(Outgoing {
-        body: Mutex::new(body),
-        remaining: usize::try_from(bytes).unwrap_or(usize::MAX),
-    })
-}
-
-/// The codec wants its streams `Sync`; a mutex which is only ever entered through `&mut` gives that for nothing.
-struct Outgoing {
-    body: Mutex<Body>,
-    remaining: usize,
-}
-
-impl Stream for Outgoing {
-    type Item = Result<Bytes, s3s::StdError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let body = this.body.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let piece = std::task::ready!(body.as_mut().poll_next(cx));
-        if let Some(Ok(bytes)) = &piece {
-            this.remaining = this.remaining.saturating_sub(bytes.len());
-        }
-        Poll::Ready(piece.map(|piece| piece.map_err(|error| Box::new(error) as s3s::StdError)))
-    }
-}
-
-impl ByteStream for Outgoing {
-    fn remaining_length(&self) -> RemainingLength {
-        RemainingLength::new_exact(self.remaining)
     }
 }

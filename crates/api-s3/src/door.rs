@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use s3s::service::S3Service;
 use tokio::sync::Notify;
 
+use crate::access::Access;
 use crate::address::Domains;
 use crate::cors::{Page, preflight};
 use crate::documents::{self, is_put_logging};
@@ -27,6 +28,7 @@ use crate::fault::Fault;
 use crate::form;
 use crate::logging::{About, Heard, Logged, Logs, Undelivered};
 use crate::prepare::prepare;
+use crate::reads::Read;
 use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
@@ -63,6 +65,7 @@ pub struct Parts {
 /// The S3 door; put behind a [`baleen_http::Edge`].
 pub struct S3Door {
     codec: S3Service,
+    access: Access,
     extras: Extras,
     services: Services,
     objects: Arc<Objects>,
@@ -95,6 +98,7 @@ impl S3Door {
         Arc::new(Self {
             extras: Extras::new(services.clone(), parts.credentials, entropy.number()),
             codec: crate::codec::build(services.clone()),
+            access: Access::new(services.clone()),
             services,
             objects: parts.objects,
             secure_keys_only: settings.secure_keys_only,
@@ -171,6 +175,9 @@ impl S3Door {
         let is_secure = head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure);
         if self.secure_keys_only && !is_secure {
             refuse_in_the_clear(&head.headers)?;
+        }
+        if let Some(read) = Read::of(&head) {
+            return read.answer((&self.services, &self.access), head, routed).await;
         }
         documents::check(&head, &mut body)?;
         let body = PolicyForm::set_aside(&mut head, body);

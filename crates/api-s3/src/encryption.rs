@@ -224,7 +224,7 @@ pub(crate) fn refuse_choice(headers: &HeaderMap) -> Result<(), Fault> {
 /// The first of the names that a header has.
 fn single_of(headers: &HeaderMap, names: &[&'static str]) -> Result<Option<&'static str>, Fault> {
     for name in names {
-        if single(headers, name)?.is_some() {
+        if single(headers, *name)?.is_some() {
             return Ok(Some(name));
         }
     }

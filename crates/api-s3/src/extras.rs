@@ -20,6 +20,7 @@ use s3s::path::S3Path;
 use serde::Serialize;
 
 use crate::access::{Access, Asked, Who};
+use crate::address::path_of;
 use crate::fault::Fault;
 use crate::ops::{Extent, Query, Row};
 use crate::prepare::prepare;
@@ -200,9 +201,8 @@ impl Extras {
         routed: &RoutedTo,
     ) -> Result<Response, Fault> {
         prepare(&mut head)?;
-        head.extensions.insert(routed.clone());
-        let who = Who::of(&head.extensions);
-        let path = path_of(&given, &head.uri)?;
+        let who = Who::new(&head.extensions, routed);
+        let path = subject_of(&given, &head.uri)?;
         let query = match given.call {
             Extra::Link | Extra::Rename | Extra::GetBlock | Extra::PutBlock | Extra::DeleteBlock => {
                 head.uri.query().unwrap_or_default()
@@ -252,29 +252,14 @@ impl Extras {
     }
 }
 
-/// What a call is about, as the codec would read it.
-fn path_of(given: &Given, uri: &Uri) -> Result<S3Path, Fault> {
+/// What a call is about.
+fn subject_of(given: &Given, uri: &Uri) -> Result<S3Path, Fault> {
     match given.call {
         Extra::Stats | Extra::Download | Extra::Upload | Extra::GetBlock | Extra::PutBlock | Extra::DeleteBlock => {
-            return Ok(S3Path::root());
+            Ok(S3Path::root())
         }
-        Extra::Info | Extra::Link | Extra::Rename => {}
+        Extra::Info | Extra::Link | Extra::Rename => path_of(uri),
     }
-    let decoded = percent_encoding::percent_decode_str(uri.path()).decode_utf8();
-    let malformed = |_| {
-        Fault::new(
-            "InvalidURI",
-            http::StatusCode::BAD_REQUEST,
-            "The address could not be parsed.",
-        )
-    };
-    let decoded = decoded.map_err(malformed)?;
-    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
-    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    Ok(match key {
-        "" => S3Path::bucket(bucket),
-        key => S3Path::object(bucket, key),
-    })
 }
 
 /// An answer in JSON, as the source document has those of its calls.

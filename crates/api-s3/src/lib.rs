@@ -2,7 +2,8 @@
 //!
 //! A request comes from the edge already authenticated. [`S3Door`] settles its address (virtual host or path), mends or
 //! refuses the spellings that would turn one operation into another, takes off everything that was about the signature,
-//! and hands it to s3s, which knows routes, headers and XML and nothing else. s3s asks [`access`] before it
+//! and hands it to s3s, which knows routes, headers and XML and nothing else; but for what reads an object, which [`reads`] does by
+//! itself. s3s asks [`access`] before it
 //! reads a body: the row of the operation in [`ops`] names the IAM action, crate `policy` decides, and the proof travels
 //! on to the operation. The answer goes back through one place which gives errors their full XML.
 //!
@@ -32,6 +33,7 @@ mod locking;
 mod logging;
 mod ops;
 mod prepare;
+mod reads;
 mod replication;
 mod routed;
 mod rules;

@@ -10,7 +10,9 @@ use crate::conditions::{AskedRange, Conditions};
 use crate::convert::single;
 use crate::fault::Fault;
 
-static DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+pub(crate) static DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+
+static CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum");
 
 /// Headers that were about the signature or the framing, and are settled.
 static SETTLED: [HeaderName; 6] = [
@@ -255,7 +257,7 @@ fn settle_form_type(head: &mut Parts) -> Result<(), Fault> {
 
 /// `x-amz-checksum` with the name of an algorithm beside it (seed 004, "PUT Object") is the header of that algorithm.
 fn settle_checksum(head: &mut Parts) -> Result<(), Fault> {
-    let Some(value) = single(&head.headers, "x-amz-checksum")?.map(HeaderValue::try_from) else {
+    let Some(value) = single(&head.headers, &CHECKSUM)?.map(HeaderValue::try_from) else {
         return Ok(());
     };
     let value = value.map_err(|_| Fault::invalid_request("Value for x-amz-checksum header is invalid."))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baleen_objects::{Bucket, Encrypted, ObjectError, ObjectHead, ObjectVersion, Selection};
 use baleen_policy::{Action, BucketFacts, Resource};
 use baleen_types::{Classify as _, ETag, FaultKind, RequestId};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use s3s::dto::CopySource;
 use s3s::{S3Request, S3Result};
 
@@ -14,6 +14,8 @@ use crate::asker::Asker;
 use crate::fault::Fault;
 use crate::routed::RoutedTo;
 use crate::rules::Rules;
+
+static SOURCE_OWNER: HeaderName = HeaderName::from_static("x-amz-source-expected-bucket-owner");
 
 /// What was found of a source that may be read.
 pub(crate) struct Source {
@@ -132,7 +134,7 @@ impl Access {
             Some(seen) => Some(seen.etag.clone().ok_or_else(gone)?),
             None => None,
         };
-        check_expected_owner(headers, "x-amz-source-expected-bucket-owner", &bucket)?;
+        check_expected_owner(headers, &SOURCE_OWNER, &bucket)?;
         Ok(Source {
             asker: Arc::clone(&asker),
             bucket,

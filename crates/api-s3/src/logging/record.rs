@@ -12,11 +12,12 @@ use baleen_signing::encode_path;
 use baleen_types::Timestamp;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, REFERER, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::queue::{LogQueue, Source};
 use crate::circumstances::parameter;
 use crate::limits::LOG_REFUSED_TEXT_BYTES_MAX;
+use crate::prepare::DECODED_LENGTH;
 use crate::xml::{ErrorCode, RequestIdText};
 
 /// What is noted of a request before it is served.
@@ -28,20 +29,20 @@ pub(crate) struct Heard {
     /// Bytes of the body, without their framing.
     length: Option<HeaderValue>,
     signed: Option<Signed>,
-    requester: Option<String>,
+    principal: Option<Principal>,
 }
 
 impl Heard {
     pub(crate) fn of(head: &Parts) -> Self {
-        let header = |name: &str| head.headers.get(name).cloned();
+        let header = |name: &HeaderName| head.headers.get(name).cloned();
         Self {
             method: head.method.clone(),
             uri: head.uri.clone(),
-            referer: header(REFERER.as_str()),
-            user_agent: header(USER_AGENT.as_str()),
-            length: header("x-amz-decoded-content-length").or_else(|| header(CONTENT_LENGTH.as_str())),
+            referer: header(&REFERER),
+            user_agent: header(&USER_AGENT),
+            length: header(&DECODED_LENGTH).or_else(|| header(&CONTENT_LENGTH)),
             signed: head.extensions.get().copied(),
-            requester: head.extensions.get::<Principal>().and_then(key_of),
+            principal: head.extensions.get().cloned(),
         }
     }
 }
@@ -134,7 +135,7 @@ impl Logged {
             self.source.name.to_string(),
             time(ended.at),
             quoted(&remote(&ended.origin)),
-            quoted(heard.requester.as_deref().unwrap_or("-")),
+            quoted(heard.principal.as_ref().and_then(key_of).as_deref().unwrap_or("-")),
             quoted(&RequestIdText(ended.id).to_string()),
             format!("s3:{}", self.operation),
             quoted(

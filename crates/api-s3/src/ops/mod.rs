@@ -11,13 +11,13 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto};
 
 use crate::access::{Call, HiddenSource};
 use crate::fault::Fault;
+use crate::reads::{GET_OBJECT, HEAD_OBJECT};
 use crate::services::Services;
 
 mod acls;
 mod copying;
 mod listing;
 mod policing;
-mod reading;
 pub(crate) mod tagging;
 
 // Written out, not made by the table: what a macro declares is not found by rustfmt.
@@ -51,7 +51,6 @@ mod get_bucket_policy_status;
 mod get_bucket_request_payment;
 mod get_bucket_tagging;
 mod get_bucket_versioning;
-mod get_object;
 mod get_object_acl;
 mod get_object_attributes;
 mod get_object_legal_hold;
@@ -60,7 +59,6 @@ mod get_object_retention;
 mod get_object_tagging;
 mod get_public_access_block;
 mod head_bucket;
-mod head_object;
 mod list_buckets;
 mod list_multipart_uploads;
 mod list_object_versions;
@@ -188,9 +186,12 @@ pub(crate) type Answer<T> = Result<S3Response<T>, Fault>;
 
 macro_rules! operations {
     ($($module:ident: $name:literal, $action:ident, $extent:ident, $query:expr, $input:ident => $output:ident;)*) => {
-        /// The table.
-        pub const OPERATIONS: &[Row] =
-            &[$(Row { name: $name, action: Action::$action, extent: Extent::$extent, query: $query },)*];
+        /// The table: those that the codec reads, and those that go round it.
+        pub const OPERATIONS: &[Row] = &[
+            $(Row { name: $name, action: Action::$action, extent: Extent::$extent, query: $query },)*
+            GET_OBJECT,
+            HEAD_OBJECT,
+        ];
 
         #[async_trait]
         impl S3 for Operations {
@@ -252,8 +253,6 @@ operations! {
     list_objects: "ListObjects", S3ListBucket, Bucket, Query::Any, ListObjectsInput => ListObjectsOutput;
     list_objects_v2: "ListObjectsV2", S3ListBucket, Bucket, Query::Any, ListObjectsV2Input => ListObjectsV2Output;
     list_object_versions: "ListObjectVersions", S3ListBucketVersions, Bucket, Query::Any, ListObjectVersionsInput => ListObjectVersionsOutput;
-    get_object: "GetObject", S3GetObject, Object, Query::Any, GetObjectInput => GetObjectOutput;
-    head_object: "HeadObject", S3GetObject, Object, Query::Any, HeadObjectInput => HeadObjectOutput;
     get_object_attributes: "GetObjectAttributes", S3GetObjectAttributes, Object, Query::Any, GetObjectAttributesInput => GetObjectAttributesOutput;
     get_object_tagging: "GetObjectTagging", S3GetObjectTagging, Object, Query::Any, GetObjectTaggingInput => GetObjectTaggingOutput;
     put_object_tagging: "PutObjectTagging", S3PutObjectTagging, Object, Query::Only(&["tagging", "versionId"]), PutObjectTaggingInput => PutObjectTaggingOutput;
