@@ -2,7 +2,8 @@
 //!
 //! Each copy is a file of its own, named by the extent's id and, if it is in a segment, by where: so that who finds a copy can look
 //! up whether its extent is live. It holds the same header, blocks and checksums, and these cover the id, so that no other bytes
-//! are ever taken for it. A copy gets its name when it is whole and on disk.
+//! are ever taken for it. A long copy gets its name when it is whole and on disk; small
+//! ones are flushed together with their names, and are there when the call returns.
 
 use crate::format::stored_bytes;
 use crate::holder::transfer;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 /// The text of the file `format`.
 const FORMAT: &str = "baleen copies of blobs 1\n";
 
+/// Longest body whose copy is flushed together with others: of longer ones the bytes take more time than the flush.
+pub const TOGETHER_BYTES_MAX: u64 = 256 << 10;
+
 /// Behind the name of a copy that is being written.
 const DRAFT: &str = ".part";
 
@@ -33,6 +37,8 @@ pub(crate) struct Copied {
     pub(crate) jobs: Jobs,
     reserve_bytes: u64,
     folders: Vec<Arc<GroupSync>>,
+    /// Flushes everything at once.
+    together: Arc<GroupSync>,
     /// Holds the lock until the folder is no longer used.
     _lock: File,
 }
@@ -63,12 +69,14 @@ impl Copies {
         let lock = lock(dir)?;
         make_folders(dir, FORMAT, &[])?;
         let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
+        let opened = File::open(dir).map_err(Error::io("opening the folder of copies"))?;
         Ok(Self {
             copied: Arc::new(Copied {
                 dir: dir.to_owned(),
                 jobs: Jobs::new(settings.io_jobs_max),
                 reserve_bytes: settings.reserve_bytes,
                 folders: (0..=u8::MAX).map(folder_sync).collect(),
+                together: GroupSync::new(Target::FileSystem(opened)),
                 _lock: lock,
             }),
         })
@@ -81,17 +89,61 @@ impl Copies {
     /// [`Error::NoSpace`]; [`Error::Corrupt`] if a block is nowhere what was written. What was there before is there then.
     pub async fn put(&self, extent: Extent, from: &[Holder], pace: &impl Paced) -> Result<(), Error> {
         let path = self.copied.path_of(&extent);
+        if extent.length <= TOGETHER_BYTES_MAX && !path.exists() {
+            return self.put_with_others(extent, from, pace, path).await;
+        }
         let space = || check_space(&self.copied.dir, self.copied.reserve_bytes, extent.length);
         replace(&self.copied.jobs, extent, (from, pace), (path, space)).await?;
-        self.settle(extent.id).await
+        self.copied.folders[usize::from(extent.id.folder())].flush().await
     }
 
-    /// Returns when the names of copies in the extent's folder are on disk: also of those that an earlier run wrote.
+    /// Writes a small copy that is flushed with all others that are being written, its name too: a flush for each would take longer than
+    /// all else. Its name may be on disk before its bytes are, and so before this returns; nothing is lost by it, since there was none.
+    async fn put_with_others(
+        &self,
+        extent: Extent,
+        from: &[Holder],
+        pace: &impl Paced,
+        path: PathBuf,
+    ) -> Result<(), Error> {
+        let copied = &self.copied;
+        check_space(&copied.dir, copied.reserve_bytes, extent.length)?;
+        let doing = "writing a copy";
+        let (draft, at) = (draft_of(&path), path.clone());
+        let made = draft.clone();
+        let make = move || Ok(Arc::new(File::create(made).map_err(Error::io(doing))?));
+        let written = async {
+            let file = copied.jobs.run(make).await?;
+            transfer(&copied.jobs, extent, (from, pace), (&file, 0)).await?;
+            let named = (draft.clone(), path.clone());
+            let name = move || std::fs::rename(named.0, named.1).map_err(Error::io(doing));
+            copied.jobs.run(name).await?;
+            self.settle().await?;
+            // Else the folder was moved away meanwhile.
+            std::fs::metadata(&path).map(drop).map_err(Error::io(doing))
+        };
+        let outcome = written.await;
+        if outcome.is_err() {
+            // What is in memory may look right, and not be on disk.
+            remove_file(&draft);
+            remove_file(&at);
+        }
+        outcome
+    }
+
+    /// Whether the file system failed to write something, so that nothing can be said of what is written until the folder is opened
+    /// anew.
+    pub fn has_failed(&self) -> bool {
+        self.copied.together.has_failed()
+    }
+
+    /// Returns when all copies that were written are on disk with their names: also those that an earlier run wrote, or a call that was
+    /// given up. One flush serves all who wait.
     ///
     /// # Errors
     /// The file system does not say so.
-    pub async fn settle(&self, id: BlobId) -> Result<(), Error> {
-        self.copied.folders[usize::from(id.folder())].flush().await
+    pub async fn settle(&self) -> Result<(), Error> {
+        self.copied.together.flush().await
     }
 
     /// Which of some extents have a copy here.

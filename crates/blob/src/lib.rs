@@ -45,7 +45,7 @@ mod volume;
 mod writer;
 
 pub use compaction::{Copying, Draining};
-pub use copies::{Copies, Found};
+pub use copies::{Copies, Found, TOGETHER_BYTES_MAX};
 pub use error::Error;
 pub use export::{NewVolume, check_copy, copy_bytes, extent_of_copy};
 pub use extent::{BlobId, Extent, OwnerTag, Place};

@@ -16,6 +16,9 @@ pub(crate) enum Target {
     File(Named),
     /// The names in a folder. It is opened for each flush, since there are 256 of them and few flushes.
     Folder(PathBuf),
+    /// Everything in the file system of a folder, which has been open since before anything was written: it tells of no failure that was
+    /// earlier.
+    FileSystem(File),
 }
 
 /// A file, and where it has to be found.
@@ -60,6 +63,7 @@ impl Target {
                 }
             }
             Self::Folder(path) => File::open(path)?.sync_all(),
+            Self::FileSystem(folder) => Ok(rustix::fs::syncfs(folder)?),
         }
     }
 }
@@ -128,8 +132,13 @@ impl GroupSync {
     pub(crate) fn is_in_place(&self) -> bool {
         match &self.target {
             Target::File(named) => named.is_in_place().unwrap_or(false),
-            Target::Folder(_) => true,
+            Target::Folder(_) | Target::FileSystem(_) => true,
         }
+    }
+
+    /// Whether it fails from now on.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.lock().failed.is_some()
     }
 
     /// Takes note of a flush that failed here or elsewhere: of a file, all later ones fail. The names in a folder are not lost by it,
@@ -137,7 +146,7 @@ impl GroupSync {
     pub(crate) fn fail(&self, error: io::Error) -> Failed {
         let failed = Failed(Arc::new(error));
         match self.target {
-            Target::File(_) => self.state.lock().failed.get_or_insert(failed).clone(),
+            Target::File(_) | Target::FileSystem(_) => self.state.lock().failed.get_or_insert(failed).clone(),
             Target::Folder(_) => failed,
         }
     }

@@ -24,6 +24,11 @@ impl CopyDue {
         }
     }
 
+    /// Bytes of the body.
+    pub(crate) fn length(self) -> u64 {
+        self.length
+    }
+
     /// The extent of this id.
     pub(crate) fn extent(self, id: BlobId) -> Extent {
         Extent {

@@ -159,7 +159,7 @@ impl Objects {
         if let Some(copies) = open {
             // One that was removed has taken its stamp with it, and one in its place has its own.
             let found = copies.stamp()?;
-            if other.spot.state.lock().is_of(Ok(found)) {
+            if other.spot.state.lock().is_of(Ok(found)) && !copies.has_failed() {
                 return Ok(copies);
             }
         }

@@ -5,7 +5,7 @@ use crate::records::{CopyDue, LiveExtent};
 use crate::service::Objects;
 use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
-use baleen_blob::{Extent, Holder};
+use baleen_blob::{Extent, Holder, TOGETHER_BYTES_MAX};
 use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
@@ -13,8 +13,11 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Extents that are looked at at once: each holds a unit of 256 KiB in memory, and they share the flushes of their folders.
+/// Extents that are looked at at once: each holds a unit of 256 KiB in memory.
 const AT_ONCE: usize = 8;
+
+/// The same of small ones, which share a flush: as much in memory for each at most, and mostly a few KiB.
+const SMALL_AT_ONCE: usize = 64;
 
 /// Notes that are in memory at a time.
 pub(super) const NOTES_AT_ONCE: usize = 256;
@@ -236,11 +239,13 @@ impl Objects {
 
     /// Deals with a page of notes.
     async fn settle_page(&self, target: &Target, page: Vec<Entry>, done: &mut Reconciled, met: &mut Met) {
-        let work: Vec<_> = page
-            .into_iter()
-            .map(|entry| async move { self.settle_note(target, &entry).await })
-            .collect();
-        let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
+        // One that cannot be read is told of when it is tried.
+        let is_small =
+            |entry: &Entry| CopyDue::decode(&entry.value).is_ok_and(|note| note.length() <= TOGETHER_BYTES_MAX);
+        let (small, large): (Vec<_>, Vec<_>) = page.into_iter().partition(is_small);
+        let settle = |entry| async move { self.settle_note(target, &entry).await };
+        let small = stream::iter(small).map(settle).buffer_unordered(SMALL_AT_ONCE);
+        let mut outcomes = std::pin::pin!(small.chain(stream::iter(large).map(settle).buffer_unordered(AT_ONCE)));
         while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Ok(Done::Written(bytes)) => {
@@ -281,8 +286,8 @@ impl Objects {
         }
         let done = if target.holder.verify(extent).await.is_ok() {
             if let Holder::Copies(copies) = &target.holder {
-                // It may be of a run that ended before its name was on disk.
-                copies.settle(extent.id).await?;
+                // It may be of a run that ended before it was on disk.
+                copies.settle().await?;
             }
             Done::Found
         } else if target.is_full.load(Ordering::Relaxed) {
