@@ -1,6 +1,7 @@
 //! Authorization, between routing and the body.
 //!
-//! s3s calls [`Access::check`] with the operation it routed to, before it reads a byte of the body. The operation's row
+//! s3s calls [`Access::check`] with the operation it routed to, before it reads a byte of the body; what goes round it calls
+//! [`Access::call`], which is the same. The operation's row
 //! names the action, the policy crate decides, and the [`Call`] with the proof is put where the operation finds it.
 
 mod call;
@@ -63,11 +64,17 @@ impl Who {
         }
     }
 
+    /// Whether it is somebody.
+    pub(crate) fn is_known(&self) -> bool {
+        self.principal.user().is_some()
+    }
+
     /// Nobody learns less than anybody: not what exists, not what is implemented.
     fn not_implemented(&self, message: String) -> Fault {
-        match self.principal.user() {
-            Some(_) => Fault::not_implemented(message),
-            None => Fault::access_denied(),
+        if self.is_known() {
+            Fault::not_implemented(message)
+        } else {
+            Fault::access_denied()
         }
     }
 }
@@ -354,7 +361,7 @@ fn versioned(action: Action, query: &str) -> Action {
     }
 }
 
-fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
+pub(crate) fn parse_key(key: &str) -> Result<ObjectKey, Fault> {
     ObjectKey::parse(key).map_err(|invalid| {
         let message = format!("Your key is too long: {}.", invalid.why);
         Fault::new("KeyTooLongError", http::StatusCode::BAD_REQUEST, message)

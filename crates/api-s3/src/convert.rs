@@ -13,7 +13,6 @@ use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::S3Request;
 use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
-
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::fault::Fault;

@@ -14,7 +14,7 @@ use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::request::Parts as Head;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use s3s::service::S3Service;
 use tokio::sync::Notify;
 
@@ -193,7 +193,7 @@ impl S3Door {
         let answer = self.codec.call(http::Request::from_parts(head, body)).await;
 
         let fault = outcome.as_ref().and_then(BodyOutcome::fault);
-        let mut response = match (answer, fault) {
+        let response = match (answer, fault) {
             // Whatever the operation made of a body that broke off: what is wrong is what the body says.
             (Ok(answer), Some(fault)) if !answer.status().is_success() => return Err(fault.into()),
             (Ok(answer), _) => answer.map(|body| match body.bytes() {
@@ -208,19 +208,12 @@ impl S3Door {
                 return Err((&Refusal::Panicked).into());
             }
         };
-        if let Some(StatusOverride(status)) = response.extensions().get() {
-            *response.status_mut() = *status;
-        }
         Ok(match form {
             Some(form) => form.dress(response),
             None => response,
         })
     }
 }
-
-/// The status of an answer whose codec knows only one; an extension of the answer.
-#[derive(Clone, Copy)]
-pub(crate) struct StatusOverride(pub(crate) StatusCode);
 
 #[async_trait]
 impl Door for S3Door {
@@ -280,12 +273,7 @@ impl Door for S3Door {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
                 complete_error(response, &cx).await
             }
-            Ok(mut response) => {
-                if response.status() == StatusCode::NOT_MODIFIED {
-                    set_error(&mut response, "", "", &cx);
-                }
-                response
-            }
+            Ok(response) => response,
             Err(fault) => error_response(fault, &cx),
         };
         if let Some(page) = page {

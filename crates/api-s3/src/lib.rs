@@ -3,12 +3,12 @@
 //! A request comes from the edge already authenticated. [`S3Door`] settles its address (virtual host or path), mends or
 //! refuses the spellings that would turn one operation into another, takes off everything that was about the signature,
 //! and hands it to s3s, which knows routes, headers and XML and nothing else; but for what reads an object, which [`reads`] does by
-//! itself. s3s asks [`access`] before it
-//! reads a body: the row of the operation in [`ops`] names the IAM action, crate `policy` decides, and the proof travels
-//! on to the operation. The answer goes back through one place which gives errors their full XML.
+//! itself (decision 0023). s3s asks [`access`] before it reads a body: the row of the operation in [`ops`] names the IAM action,
+//! crate `policy` decides, and the proof travels on to the operation. The answer goes back through one place which gives errors
+//! their full XML.
 //!
-//! It fails closed twice over: s3s runs with a key provider which refuses every signature, and the access hook refuses
-//! every request without a principal, so an edge wired past authentication serves nobody.
+//! It fails closed: the access hook, which [`reads`] and [`extras`] ask too, refuses every request without a principal, so an
+//! edge wired past authentication serves nobody; and s3s runs with a key provider which refuses every signature.
 //!
 //! What is left out: no rule of S3 about objects lives here (crate `objects`), and no type of s3s leaves this crate.
 

@@ -1,4 +1,4 @@
-//! Between the edge and the codec: refuse what the codec would misread, take off what it must not see.
+//! Between the edge and who reads the request: refuse what would be misread, take off what is settled.
 
 use baleen_http::{ChecksumAlgorithm, ChecksumHasher, SignatureVersion, Signed};
 use baleen_signing::v2;

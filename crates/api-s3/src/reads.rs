@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use s3s::path::S3Path;
 
-use crate::access::{Access, Asked, Call, Who};
+use crate::access::{Access, Asked, Call, Who, parse_key};
 use crate::address::path_of;
 use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::part_number;
@@ -70,12 +70,17 @@ impl Read {
         routed: &RoutedTo,
     ) -> Result<Response, Fault> {
         let query = head.uri.query().unwrap_or_default();
+        let who = Who::new(&head.extensions, routed);
+        if who.is_known() {
+            // No resource of a policy has such a key. Nobody is told even that.
+            self.path.get_object_key().map(parse_key).transpose()?;
+        }
         let asked = Asked {
             path: &self.path,
             query,
             headers: &head.headers,
         };
-        let decided = access.call(self.row, &asked, &Who::new(&head.extensions, routed)).await;
+        let decided = access.call(self.row, &asked, &who).await;
         routed.judge(&decided);
         let call = decided?;
         let done = self
@@ -102,6 +107,13 @@ impl Read {
             None
         };
         let wanted = Wanted::read(query, headers)?;
+        // Whoever may make links to what everybody reads would make pages of it (AWS, GetObject, "Overriding response header
+        // values through the request": such a request must be signed).
+        if call.is_of_nobody() && !wanted.instead.is_empty() {
+            return Err(Fault::invalid_request(
+                "Request specific response headers cannot be used for anonymous GET requests.",
+            ));
+        }
         let conditions = extensions.remove::<Conditions>().unwrap_or_default();
         let asked = extensions.remove::<AskedRange>().unwrap_or_default();
         let of = call.version(wanted.version.as_deref())?;
@@ -122,7 +134,13 @@ impl Read {
         }
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) => return Err(source.unserved(&conditions, error).await),
+            Err(error) => {
+                // How a key is, and how long an object, is not for who may not use that key.
+                if source.with_body && !matches!(error, ObjectError::NoSuchKey(_)) {
+                    source.decide(call).await?;
+                }
+                return Err(source.unserved(&conditions, error).await);
+            }
         };
         call.confirm(&opened.head)?;
         // Its bytes, and a checksum which tells of them, are for who may use its key (AWS, HeadObject, `x-amz-checksum-mode`).
@@ -182,6 +200,13 @@ impl Source<'_> {
             .head_with(self.of, Selection::Whole, self.key)
             .await;
         found.map(|(head, _)| head)
+    }
+
+    /// Decides about what cannot be opened, as far as it can be known without.
+    async fn decide(&self, call: &Call) -> Result<(), Fault> {
+        let Ok(head) = self.head().await else { return Ok(()) };
+        call.confirm(&head)?;
+        call.decide_decryption(self.services, &head.encrypted)
     }
 
     /// Whether a range was found in, or does not fit, another object than the one that it is asked of.

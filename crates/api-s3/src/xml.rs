@@ -41,7 +41,8 @@ pub(crate) fn with_plain_tag(document: &str) -> String {
 
 /// Gives an error of the codec the whole document. `code` and `message` are already escaped.
 pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: &ErrorContext<'_>) {
-    if !code.is_empty() {
+    // That nothing has changed is no error.
+    if response.status() != StatusCode::NOT_MODIFIED {
         response.extensions_mut().insert(ErrorCode(code.to_owned()));
     }
     let headers = response.headers_mut();

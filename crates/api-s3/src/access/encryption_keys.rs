@@ -83,17 +83,21 @@ impl Call {
 
     fn decide_key_use(&self, services: &Services, action: Action, name: &KeyName) -> Result<(), Fault> {
         let key = (self.bucket_owner()?, name);
-        self.told(may_use(&self.asker, &services.region, action, key))
+        let decided = may_use(&self.asker, &services.region, action, key);
+        if decided.is_err() {
+            self.routed
+                .decided_by(statement(&self.asker, &services.region, action, key));
+        }
+        self.told(decided)
     }
 }
 
-/// Decides whether an asker may use a key of an account.
-pub(crate) fn may_use(
+/// Who asks by way of S3, and for which key.
+fn question<'k>(
     asker: &Asker,
-    region: &RegionName,
-    action: Action,
-    (account, name): (AccountId, &KeyName),
-) -> Result<(), Fault> {
+    region: &'k RegionName,
+    (account, name): (AccountId, &'k KeyName),
+) -> (Asker, Resource<'k>) {
     let mut asker = asker.clone();
     let service = format!("s3.{region}.amazonaws.com");
     asker.context.set(Key::KmsViaService, Some(service));
@@ -103,6 +107,23 @@ pub(crate) fn may_use(
         name: name.as_str(),
         is_managed: name.is_reserved(),
     });
+    (asker, key)
+}
+
+/// The statement that decides about it, for the audit log.
+fn statement(asker: &Asker, region: &RegionName, action: Action, key: (AccountId, &KeyName)) -> Option<String> {
+    let (asker, key) = question(asker, region, key);
+    asker.deciding(action, key)
+}
+
+/// Decides whether an asker may use a key of an account.
+pub(crate) fn may_use(
+    asker: &Asker,
+    region: &RegionName,
+    action: Action,
+    (account, name): (AccountId, &KeyName),
+) -> Result<(), Fault> {
+    let (asker, key) = question(asker, region, (account, name));
     if asker.ask(action, key).is_ok() {
         return Ok(());
     }

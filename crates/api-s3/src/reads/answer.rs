@@ -234,8 +234,8 @@ pub(super) fn validators(head: &ObjectHead) -> HeaderMap {
     if let Some(modified) = http_date(head.modified) {
         told.0.insert(LAST_MODIFIED, modified);
     }
-    told.put(&CACHE_CONTROL, head.headers.cache_control.as_deref());
-    told.put(&EXPIRES, head.headers.expires.as_deref());
+    told.put(&CACHE_CONTROL, head.headers.cache_control.clone());
+    told.put(&EXPIRES, head.headers.expires.clone());
     told.0
 }
 

@@ -148,6 +148,7 @@ async fn each_request_leaves_a_line() {
     server.ok(get(&key("a b"))).await;
     server.ok(get(&key("a b")).header("range", "bytes=1-2")).await;
     server.ok(head(&key("a b"))).await;
+    server.send(get(&key("a b")).header("if-none-match", "*")).await;
     server.fails(get(&key("none")), 404, "NoSuchKey").await;
     server.send_as(CLERK, get(&key("a b"))).await;
     server.raw(get(&key("a b"))).await;
@@ -184,6 +185,7 @@ async fn each_request_leaves_a_line() {
         ],
         [&*own, "s3:GetObject", "\"a%20b\"", "\"206\" \"-\" 2 4 ", "AuthHeader"],
         [&*own, "s3:HeadObject", "\"a%20b\"", "\"200\" \"-\" 4 4 ", "AuthHeader"],
+        [&*own, "s3:GetObject", "\"a%20b\"", "\"304\" \"-\" ", "AuthHeader"],
         [&*own, "s3:GetObject", "\"none\"", "\"404\" \"NoSuchKey\"", "AuthHeader"],
         [
             &*clerk,
@@ -219,7 +221,7 @@ async fn each_request_leaves_a_line() {
         }
         assert!(line.contains(" bucket [02/Jan/2026:03:04:05 +0000] "), "{line}");
     }
-    assert_eq!(lines.len(), 9);
+    assert_eq!(lines.len(), 10);
     // Nothing waits any more, and the deliveries leave no line.
     server.door.deliver_logs().await.unwrap();
     assert_eq!(self::logs(&server).await.len(), 1);

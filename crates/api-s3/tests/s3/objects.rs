@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::harness::{Ask, Server, delete, get, head, key, post, put};
+use crate::harness::{Ask, By, Server, delete, get, head, key, post, put};
 
 #[tokio::test]
 async fn what_is_put_is_got() {
@@ -58,6 +58,16 @@ async fn headers_and_metadata_come_back() {
     assert_eq!(overridden.header("content-type"), "image/png");
     assert_eq!(overridden.header("cache-control"), "no-store");
     assert_eq!(overridden.header("expires"), "Thu, 01 Dec 2033 16:00:01 GMT");
+    // Of what everybody may read nobody makes a page.
+    let open = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}}"#;
+    server.ok(put("/bucket?policy").body(open)).await;
+    let page = format!("{}?response-content-type=text%2Fhtml", key("k"));
+    for make in [get, head] {
+        let seen = server.ok(make(&page)).await;
+        assert_eq!(seen.header("content-type"), "text/html");
+        assert_eq!(server.send_by(By::Nobody, make(&key("k"))).await.status.as_u16(), 200);
+        assert_eq!(server.send_by(By::Nobody, make(&page)).await.status.as_u16(), 400);
+    }
 }
 
 #[tokio::test]
