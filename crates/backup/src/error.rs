@@ -15,14 +15,22 @@ pub enum Error {
     #[error("{0} is not a folder of backups that this release can read")]
     NotBackups(PathBuf),
     /// The folder has backups of another store.
-    #[error("{0} has the backups of another store; name a folder of its own for this one")]
+    #[error(
+        "{0} has the backups of another store (one that was restored is another); name a folder of its own for this one"
+    )]
     Foreign(PathBuf),
+    /// The backups of the store were in this folder, and are not: its disk is not mounted, for instance.
+    #[error("the backups of this store that were in {0} are not there")]
+    Gone(PathBuf),
     /// There is no whole backup, or none of that number.
     #[error("there is no such backup in {0}")]
     NoBackup(PathBuf),
     /// A store is to be made where something is.
     #[error("{0} is not empty: a store is restored into a new folder only")]
     Occupied(PathBuf),
+    /// A store is to be made where a file system is mounted, whose folder cannot be given another name.
+    #[error("{0} is a mount point: a store is restored into a folder below it")]
+    Mounted(PathBuf),
     /// The backup is not what was written.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
@@ -96,8 +104,8 @@ fn lacks(error: &io::Error) -> bool {
 impl Classify for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::InUse(_) | Self::Io { .. } | Self::Stopped => FaultKind::Unavailable,
-            Self::NotBackups(_) | Self::Foreign(_) | Self::Occupied(_) => FaultKind::Invalid,
+            Self::InUse(_) | Self::Gone(_) | Self::Io { .. } | Self::Stopped => FaultKind::Unavailable,
+            Self::NotBackups(_) | Self::Foreign(_) | Self::Occupied(_) | Self::Mounted(_) => FaultKind::Invalid,
             Self::NoBackup(_) => FaultKind::NotFound,
             Self::Damaged(_) | Self::DamagedExtents(_) | Self::TooMuchDamage(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),

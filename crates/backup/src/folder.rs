@@ -43,24 +43,24 @@ impl BackupFolder {
     /// Opens the folder of a store's backups, or makes one.
     ///
     /// # Errors
-    /// `InUse`, `NotBackups`, `Foreign`.
-    pub fn open_for(path: &Path, store: &str) -> Result<Self, Error> {
+    /// `InUse`, `NotBackups`, `Foreign`, `Gone`.
+    pub(crate) fn open_for(path: &Path, store: &str, vacant: Vacant) -> Result<Self, Error> {
+        let is_vacant = is_vacant(path)?;
+        if is_vacant && vacant == Vacant::IsWrong {
+            return Err(Error::Gone(path.to_owned()));
+        }
         make_private(path)?;
-        let is_empty = std::fs::read_dir(path)
-            .map_err(Error::io("listing", path))?
-            .flatten()
-            .all(|entry| entry.file_name() == "lock");
         let lock = lock(path)?;
         let folder = Self {
             path: path.to_owned(),
             _lock: lock,
         };
-        if is_empty {
-            for name in ["extents", "backups", "new"] {
+        if is_vacant {
+            for name in FOLDERS {
                 make_private(&path.join(name))?;
             }
             write_synced(&path.join("store"), format!("{store}\n").as_bytes())?;
-            // Last, so that a half-made one is told.
+            // Last, so that a half-made one is told, and made once more.
             write_synced(&path.join("format"), FORMAT.as_bytes())?;
             folder.sync("")?;
         }
@@ -243,7 +243,7 @@ impl BackupFolder {
                     Ok(())
                 })?;
             }
-            self.each_file(|id, path| {
+            self.each_named(|id, path| {
                 if is_due(&id) && !needed.contains(&id) {
                     std::fs::remove_file(path).map_err(Error::io("removing", path))?;
                 }
@@ -264,10 +264,18 @@ impl BackupFolder {
 
     /// Shows the files of all extents; what has no name of one is left alone.
     pub(crate) fn each_file(&self, mut show: impl FnMut(BlobId, &Path) -> Result<(), Error>) -> Result<(), Error> {
+        self.each_named(|id, path| match path.extension() {
+            None => show(id, path),
+            Some(_) => Ok(()),
+        })
+    }
+
+    /// The same, and those that were found to be damaged and are kept beside.
+    fn each_named(&self, mut show: impl FnMut(BlobId, &Path) -> Result<(), Error>) -> Result<(), Error> {
         for high in children(&self.path.join("extents"))? {
             for low in children(&high)? {
                 for path in children(&low)? {
-                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
                     let mut id = [0; 16];
                     if hex::decode_to_slice(name, &mut id).is_ok() {
                         show(BlobId::from_bytes(id), &path)?;
@@ -294,6 +302,39 @@ pub(crate) fn each_mark(
         }
     }
     Ok(())
+}
+
+/// What it means that a folder has no backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vacant {
+    /// The first is to be made in it.
+    IsNew,
+    /// There were some.
+    IsWrong,
+}
+
+/// The folders in a folder of backups.
+const FOLDERS: [&str; 3] = ["extents", "backups", "new"];
+
+/// Whether there is nothing in a folder but what is left of one who was stopped when it was made.
+fn is_vacant(path: &Path) -> Result<bool, Error> {
+    let inside = match std::fs::read_dir(path) {
+        Ok(inside) => inside,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(Error::io("listing", path)(error)),
+    };
+    for entry in inside {
+        let name = entry.map_err(Error::io("listing", path))?.file_name();
+        let is_left = match name.to_str() {
+            Some("lock" | "store") => true,
+            Some(name) if FOLDERS.contains(&name) => children(&path.join(name))?.is_empty(),
+            _ => false,
+        };
+        if !is_left {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The newest backup of a folder that can be read, and what is wrong with one that is newer.

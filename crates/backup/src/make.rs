@@ -3,11 +3,12 @@
 //! The volume is held first, then the keyspace is shown as it is, and written down; the extents that it names are copied after
 //! that, however long it takes, and with no snapshot open. So a backup is of one moment, the one of the snapshot.
 
+use crate::folder::Vacant;
 use crate::folder::{MASTER_KEY, Number};
 use crate::limits::{BATCH_BYTES, BATCH_EXTENTS, COPIES_AT_ONCE, DAMAGED_MAX, ROWS_AT_ONCE};
 use crate::manifest::{Manifest, RecordFile};
 use crate::records::{RowReader, RowWriter};
-use crate::store::identity;
+use crate::store::{identity, is_last_folder, remember_folder};
 use crate::{BackupFolder, Error};
 use baleen_blob::{Blobs, Extent, copy_bytes};
 use baleen_keyring::needed_keys;
@@ -45,6 +46,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// How many are kept, with this one; `None` keeps all.
     pub keep: Option<NonZeroUsize>,
+    /// Whether to begin again in a folder that has no backups, though those of the store were there.
+    pub anew: bool,
     /// The file of the master keys, if it is to be in it: who has such a backup can read everything.
     pub master_key: Option<PathBuf>,
 }
@@ -119,8 +122,14 @@ impl Backup {
     /// Dropping the future ends it at any place; what was copied need not be copied again.
     pub async fn make(&self, options: &Options, progress: &Progress) -> Result<Made, Error> {
         let store = identity(&self.0.meta, &*self.0.entropy).await?;
+        let is_known = is_last_folder(&self.0.meta, &options.folder).await?;
+        let vacant = if is_known && !options.anew {
+            Vacant::IsWrong
+        } else {
+            Vacant::IsNew
+        };
         let (path, of) = (options.folder.clone(), store.clone());
-        let folder = Arc::new(blocking(move || BackupFolder::open_for(&path, &of)).await?);
+        let folder = Arc::new(blocking(move || BackupFolder::open_for(&path, &of, vacant)).await?);
         let opened = Arc::clone(&folder);
         let (number, dir) = blocking(move || opened.begin()).await?;
 
@@ -162,6 +171,9 @@ impl Backup {
             end.end((number, &dir), &ended)
         })
         .await?;
+        if !is_known {
+            remember_folder(&self.0.meta, &options.folder).await?;
+        }
         let keep = options.keep;
         let removed = match keep {
             Some(keep) => blocking(move || folder.prune(keep.get())).await?,

@@ -7,6 +7,7 @@ use crate::limits::COMMIT_BYTES;
 use crate::make::{Progress, blocking};
 use crate::manifest::{Manifest, RecordFile};
 use crate::records::RowReader;
+use crate::store::is_of_backups;
 use crate::{BackupFolder, Error};
 use baleen_blob::{Extent, NewVolume, Settings as VolumeSettings};
 use baleen_meta::keys::Table;
@@ -63,6 +64,7 @@ pub async fn restore(restore: Restore, progress: &Arc<Progress>) -> Result<Resto
         meta,
         volume,
     } = restore;
+    let to = blocking(move || place_of(&to)).await?;
     let (target, draft) = (to.clone(), draft_of(&to));
     let making = draft.clone();
     let (folder, number, manifest) = blocking(move || {
@@ -182,6 +184,7 @@ async fn rows(store: &Meta, dir: &Path, file: &RecordFile, progress: &Progress) 
         .await?;
         reader = rest;
         let Some(rows) = rows else { return Ok(()) };
+        let rows: Vec<_> = rows.into_iter().filter(|row| !is_of_backups(&row.key)).collect();
         for row in &rows {
             if row.key.first() == Some(&(Table::Extent as u8)) {
                 live_extent(&row.key, &row.value)?;
@@ -204,6 +207,19 @@ async fn put(store: &Meta, rows: Vec<Entry>) -> Result<(), Error> {
     }
     store.commit(request).await?;
     Ok(())
+}
+
+/// The folder that is meant, by a name which can be given to another: without a slash at its end, and no link.
+fn place_of(to: &Path) -> Result<PathBuf, Error> {
+    let to: PathBuf = to.components().collect();
+    if !to.is_dir() {
+        return Ok(to);
+    }
+    let to = std::fs::canonicalize(&to).map_err(Error::io("looking at", &to))?;
+    if baleen_blob::is_mount(&to).map_err(Error::io("looking at", &to))? {
+        return Err(Error::Mounted(to));
+    }
+    Ok(to)
 }
 
 /// Where a store is made before it gets its name.

@@ -552,7 +552,76 @@ async fn folders_that_are_something_else() {
     std::fs::write(draft.join("thesis.tex"), "mine").unwrap();
     assert!(matches!(restored(&backups, &to).await, Err(Error::Occupied(_))));
     std::fs::remove_dir_all(&draft).unwrap();
-    // An empty folder may be there.
+    // An empty folder may be there, by whatever name it is called.
     std::fs::create_dir(&to).unwrap();
+    std::os::unix::fs::symlink(&to, dir.path().join("link")).unwrap();
+    for name in ["to/", "./to/.", "link", "new/"] {
+        restored(&backups, &dir.path().join(name)).await.unwrap();
+        let place = dir.path().join(name.replace("link", "to"));
+        assert!(place.join("meta").is_dir(), "{name}");
+        std::fs::remove_dir_all(place.join("meta")).unwrap();
+        std::fs::remove_dir_all(place.join("blobs")).unwrap();
+    }
+}
+
+/// A store made of a backup is another one: beside the first it would remove its backups.
+#[tokio::test]
+async fn a_restored_store_has_backups_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    make(&store, &backups).await.unwrap();
+    let to = dir.path().join("to");
     restored(&backups, &to).await.unwrap();
+    let clone = open(&to, 2).await;
+    assert!(matches!(make(&clone, &backups).await, Err(Error::Foreign(_))));
+    make(&clone, &dir.path().join("others")).await.unwrap();
+    assert_eq!(make(&store, &backups).await.unwrap().number, Number(2));
+}
+
+#[tokio::test]
+async fn a_folder_whose_disk_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let (backups, disk) = (dir.path().join("backups"), dir.path().join("disk"));
+    make(&store, &backups).await.unwrap();
+    std::fs::rename(&backups, &disk).unwrap();
+    for is_there in [false, true] {
+        let made = make(&store, &backups).await;
+        assert!(matches!(made, Err(Error::Gone(_))), "{made:?}");
+        assert_eq!(backups.exists(), is_there, "nothing is made in its place");
+        if !is_there {
+            std::fs::create_dir(&backups).unwrap();
+        }
+    }
+    std::fs::remove_dir(&backups).unwrap();
+    std::fs::rename(&disk, &backups).unwrap();
+    assert_eq!(make(&store, &backups).await.unwrap().number, Number(2));
+    // Another folder is begun as the first was, and this one again by who says so.
+    make(&store, &dir.path().join("others")).await.unwrap();
+    make(&store, &backups).await.unwrap();
+    std::fs::remove_dir_all(&backups).unwrap();
+    assert!(matches!(make(&store, &backups).await, Err(Error::Gone(_))));
+    let anew = baleen_backup::Options {
+        anew: true,
+        ..options(&backups)
+    };
+    let made = store.backup().make(&anew, &Progress::default()).await.unwrap();
+    assert_eq!(made.number, Number(1));
+}
+
+/// Whoever was stopped when the folder was made has left some of it.
+#[tokio::test]
+async fn a_folder_that_is_half_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"), 1).await.with_bucket().await;
+    let backups = dir.path().join("backups");
+    std::fs::create_dir_all(backups.join("extents")).unwrap();
+    std::fs::write(backups.join("lock"), "").unwrap();
+    std::fs::write(backups.join("store"), "ab").unwrap();
+    make(&store, &backups).await.unwrap();
+    // One with something in it is somebody's.
+    let theirs = dir.path().join("theirs");
+    std::fs::create_dir_all(theirs.join("backups/of mine")).unwrap();
+    assert!(matches!(make(&store, &theirs).await, Err(Error::NotBackups(_))));
 }

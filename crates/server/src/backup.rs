@@ -38,11 +38,14 @@ pub(crate) struct Arguments {
     /// Remove the oldest backups, so that so many are left.
     #[arg(long, value_name = "N")]
     keep: Option<NonZeroUsize>,
+    /// Begin again in a folder that has no backups, though those of this store were there.
+    #[arg(long)]
+    anew: bool,
     /// Put the master keys in too. Whoever can read such a backup can read every secret and every body in it.
     #[arg(long)]
     with_master_key: bool,
     /// Make no backup: read every byte of those in DIR, and end with 1 if anything is damaged. The next backup copies that again.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "keep", "with_master_key"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "keep", "anew", "with_master_key"])]
     verify: Option<PathBuf>,
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let options = Options {
         folder: to.clone(),
         keep: arguments.keep,
+        anew: arguments.anew,
         master_key: arguments.with_master_key.then(|| key.clone()),
     };
     let made = runtime()?.block_on(async {
@@ -119,6 +123,7 @@ pub(crate) fn failed(error: &Error) -> Failure {
     match error {
         Error::Damaged(_) => failure.advise("baleen backup --verify DIR names everything that is damaged"),
         Error::DamagedExtents(_) => failure.advise("baleen restore --skip-damaged makes a store of the rest"),
+        Error::Gone(_) => failure.advise("is its disk mounted? --anew begins there again"),
         Error::Occupied(_) => failure.advise("name a folder that is not there, or is empty, with --data DIR"),
         _ => failure,
     }

@@ -86,6 +86,7 @@ pub fn options(folder: &Path) -> Options {
     Options {
         folder: folder.to_owned(),
         keep: None,
+        anew: false,
         master_key: None,
     }
 }

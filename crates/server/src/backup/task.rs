@@ -26,6 +26,8 @@ pub(crate) fn supervise(supervisor: &Supervisor, backup: Backup, clock: &Arc<dyn
     let options = Options {
         folder,
         keep: Some(settings.keep),
+        // Whoever takes its disk away would get backups on another.
+        anew: false,
         master_key: None,
     };
     let told = supervisor.progress(TASK);
