@@ -73,15 +73,18 @@ async fn each_backup_is_the_store_of_its_moment() {
         assert_eq!((made.number, made.manifest.damaged.len()), (Number(number), 0));
         let store = open(&to, 100 + number).await;
         assert_is(&store, model).await;
-        // It can be used, and is the same store to its backups.
+        // It can be used, and has backups of its own.
         let mut model = model.clone();
         change(&store, &mut model, 77).await;
         assert_is(&store, &model).await;
-        make(&store, &backups).await.unwrap();
+        let made = make(&store, &dir.path().join(format!("backups of {number}")))
+            .await
+            .unwrap();
+        assert_eq!(made.number, Number(1));
     }
     let folder = BackupFolder::open(&backups).unwrap();
     let checked = check(&folder, &Progress::default()).unwrap();
-    assert_eq!((checked.backups, checked.damaged.len()), (9, 0), "{checked:?}");
+    assert_eq!((checked.backups, checked.damaged.len()), (5, 0), "{checked:?}");
 }
 
 /// What is deleted and overwritten meanwhile is in the backup as it was, or not at all; and nothing is lost or left over.
