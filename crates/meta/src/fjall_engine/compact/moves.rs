@@ -16,6 +16,7 @@ use std::num::NonZeroU64;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// The number of a value file, which is also its name.
@@ -35,7 +36,12 @@ const PRESSING_TABLES: usize = 8;
 const NAP: Duration = Duration::from_millis(20);
 
 /// What the compaction filter is told; one for each open database, also for those after the first.
-pub(in super::super) struct Moves(AssertUnwindSafe<Mutex<Option<Arc<Pass>>>>);
+///
+/// fjall makes the filter on the thread that compacts, and its own workers compact until our merge begins and as soon as it has
+/// ended. So a pass is for its own thread only: a worker that were told to end would take the whole database for broken.
+pub(in super::super) struct Moves(AssertUnwindSafe<Mutex<Option<Given>>>);
+
+type Given = (ThreadId, Arc<Pass>);
 
 impl Moves {
     pub(in super::super) fn new() -> Arc<Self> {
@@ -47,7 +53,7 @@ impl Moves {
         Arc::new(Filters(Arc::clone(self)))
     }
 
-    /// Has `work` compact under a pass.
+    /// Has `work` compact under a pass, on this thread.
     pub(super) fn during<T>(&self, pass: Arc<Pass>, work: impl FnOnce() -> T) -> T {
         struct End<'a>(&'a Moves);
         impl Drop for End<'_> {
@@ -55,9 +61,18 @@ impl Moves {
                 *self.0.0.lock() = None;
             }
         }
-        *self.0.lock() = Some(pass);
+        *self.0.lock() = Some((thread::current().id(), pass));
         let _end = End(self);
         work()
+    }
+
+    /// The pass of this thread.
+    pub(super) fn mine(&self) -> Option<Arc<Pass>> {
+        let passes = self.0.lock();
+        let (_, pass) = passes
+            .as_ref()
+            .filter(|(thread, _)| *thread == thread::current().id())?;
+        Some(Arc::clone(pass))
     }
 }
 
@@ -169,7 +184,7 @@ impl Pace {
             if early.is_zero() || keyspace.l0_table_count() >= PRESSING_TABLES {
                 return Ok(());
             }
-            std::thread::sleep(early.min(NAP));
+            thread::sleep(early.min(NAP));
         }
     }
 }
@@ -182,7 +197,7 @@ impl Factory for Filters {
     }
 
     fn make_filter(&self, _context: &Context) -> Box<dyn CompactionFilter> {
-        Box::new(Filter(self.0.0.lock().clone()))
+        Box::new(Filter(self.0.mine()))
     }
 }
 

@@ -193,6 +193,27 @@ async fn one_that_is_stopped_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_pass_is_for_its_own_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Slot::open(folder.path(), settings()).unwrap();
+    let has_pass = || slot.moves().mine().is_some();
+    slot.work_on(|keyspace, closing| {
+        let pass = Pass {
+            keyspace: keyspace.clone(),
+            aim: Aim::Survey(Arc::default()),
+            pace: Pace::new(None, &Arc::default(), closing),
+        };
+        slot.moves().during(Arc::new(pass), || {
+            assert!(has_pass());
+            std::thread::scope(|scope| assert!(!scope.spawn(has_pass).join().unwrap()));
+        });
+        assert!(!has_pass());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn files_of_which_little_lives_are_chosen() {
     let files = HashMap::from([(1, 1_000_000), (2, 1_000_000), (3, 1_000_000), (4, 5_000)]);
     let live = HashMap::from([(1, 995_000), (2, 800_000), (4, 1_500), (9, 7)]);
