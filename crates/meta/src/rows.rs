@@ -16,8 +16,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Enough that threads seldom meet, and that a commit closes few rows besides its own.
 const SHARDS: usize = 64;
 
-/// What a row costs besides its key and its value: the nodes of the list and of the table, and the counts of the value.
-const ROW_OVERHEAD_BYTES: usize = 128;
+/// What a row costs besides its key and its value: the list's entry (64 bytes), its place in the table, of which up to half is free,
+/// the box of the key, what the owners of the value's bytes share, and what the allocator rounds up: some 180 bytes.
+const ROW_OVERHEAD_BYTES: usize = 192;
 
 /// The rows that are kept.
 pub(crate) struct Rows {
