@@ -26,7 +26,7 @@ impl CompactProgress {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// Asks a compaction to end soon. What it has written so far is removed when the store is opened the next time.
+    /// Asks a compaction to end soon. What it has written so far is removed when nobody has a snapshot any more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }

@@ -8,11 +8,14 @@
 //!   database opened again, which takes some milliseconds in a store that is so small that its journal matters.
 //!
 //! fjall replaces its list of files as a whole when new ones have been synced, and a kill leaves files that are in no list,
-//! which it removes when it is opened. So does a compaction that fails; then the database is opened again at once.
+//! which it removes when it is opened. So does a compaction that fails; then the database is opened again as soon as nobody has a
+//! snapshot, and nothing is compacted before ([`setback`] has the rest).
 
 mod moves;
+mod setback;
 
 pub(super) use moves::Moves;
+pub(super) use setback::Setback;
 
 use self::moves::{Aim, Pace, Pass, ValueFile};
 use super::slot::{Slot, classify};
@@ -23,7 +26,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -64,17 +66,36 @@ const COMPACTING: &str = "compacting";
 
 /// Compacts, one thread at a time.
 pub(super) fn compact(slot: &Slot, wanted: Compact, progress: &Arc<CompactProgress>) -> Result<Compacted> {
-    let _one = slot.compaction.lock();
+    let mut setback = slot.compaction.lock();
+    if !tidy(slot, &setback)? {
+        return Ok(Compacted::default());
+    }
     let keep = slot.written.swap(0, Ordering::Relaxed);
     let before = space(slot.path())?.0;
-    let rewritten = Run { slot, wanted, progress }.rewrite();
-    let cut = shrink_journal(slot, wanted, keep);
+    let rewritten = match setback.pass_over() {
+        Some(why) => Err(why),
+        None => Run { slot, wanted, progress }.rewrite_after(&mut setback),
+    };
+    tidy(slot, &setback)?;
+    let cut = match setback.damage() {
+        None => shrink_journal(slot, wanted, keep),
+        Some(_) => Ok(()),
+    };
     let after = space(slot.path())?.0;
     cut?;
     Ok(Compacted {
         rewritten: rewritten?,
         returned_bytes: before.saturating_sub(after),
     })
+}
+
+/// Has what a failure left go; false if it has to wait. After damage it stays until the next start: what is damaged may keep the
+/// database from being opened again, and until then most of it can be read.
+fn tidy(slot: &Slot, setback: &Setback) -> Result<bool> {
+    match setback.damage() {
+        Some(why) if slot.littered.load(Ordering::Relaxed) => Err(why.clone()),
+        _ => slot.tidy(),
+    }
 }
 
 /// Counts all rows, and what the files take.
@@ -107,6 +128,18 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn rewrite_after(&self, setback: &mut Setback) -> Result<bool> {
+        let rewritten = self.rewrite();
+        match &rewritten {
+            Ok(true) => setback.succeeded(),
+            // Whether there is room is seen at once, and a stop is no failure.
+            Ok(false) | Err(Error::NoSpace { .. }) => {}
+            Err(_) if self.progress.is_stopped() => {}
+            Err(why) => setback.failed(why),
+        }
+        rewritten
+    }
+
     /// Writes anew what is worth it; tells whether anything was.
     fn rewrite(&self) -> Result<bool> {
         if !self.is_due()? || !settle_all(self.slot)? {
@@ -163,7 +196,9 @@ impl Run<'_> {
                 pace: Pace::new(self.wanted.bytes_per_second, self.progress, closing),
             });
             let moves = self.slot.moves();
-            moves.during(pass, || guarded(|| keyspace.major_compact()))
+            moves
+                .during(pass, || keyspace.major_compact())
+                .map_err(|e| classify(COMPACTING, e))
         })
     }
 
@@ -173,7 +208,8 @@ impl Run<'_> {
             settle(self.slot)?;
             let is_dropped = self.slot.work_on(|keyspace, _| {
                 let tables = keyspace.table_count();
-                guarded(|| Ok(keyspace.tree.drop_range(..=MARK)?))?;
+                let dropped = keyspace.tree.drop_range(..=MARK);
+                dropped.map_err(|error| classify(COMPACTING, error.into()))?;
                 Ok(keyspace.table_count() < tables)
             })?;
             // Somebody wrote at the same moment, and his rows are in the table too.
@@ -182,17 +218,6 @@ impl Run<'_> {
             }
         }
         settle(self.slot)
-    }
-}
-
-/// Runs what may panic in fjall, which would leave its locks unusable.
-fn guarded(work: impl FnOnce() -> fjall::Result<()>) -> Result<()> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| classify(COMPACTING, error)),
-        Err(_) => Err(Error::Corrupt {
-            doing: COMPACTING,
-            why: "the engine came upon what it did not expect".to_owned(),
-        }),
     }
 }
 

@@ -9,13 +9,14 @@
 //! because a failed attempt costs closing and opening.
 
 mod open;
+mod work;
 
-use super::compact::Moves;
+use super::compact::{Moves, Setback};
 use super::{FjallSettings, audit, journal};
 use crate::engine::{Batch, Change};
 use crate::{BATCH_BYTES_MAX, Error, Result};
 use bytes::Bytes;
-use fjall::{AbstractTree as _, Keyspace, PersistMode};
+use fjall::PersistMode;
 use parking_lot::{Mutex, RwLock};
 use std::fs::File;
 use std::io::Write as _;
@@ -52,12 +53,14 @@ pub(super) struct Slot {
     /// Held by who writes: the committer, and now and then a compaction.
     writing: Mutex<()>,
     /// Held by a compaction.
-    pub(super) compaction: Mutex<()>,
+    pub(super) compaction: Mutex<Setback>,
     /// Held, also, by a compaction while it has a handle of the database that is not in `state`.
     working: Mutex<()>,
     /// Set while somebody waits for that handle to be gone.
     closing: Arc<AtomicBool>,
     moves: Arc<Moves>,
+    /// Whether work that failed has left files that go when the database is opened again.
+    pub(super) littered: AtomicBool,
     /// Snapshots that somebody has.
     pub(super) views: AtomicUsize,
     /// Rows that were written or removed since all were last written anew; very many before that, since nobody knows.
@@ -113,10 +116,11 @@ impl Slot {
             state: RwLock::new(State::Open(open)),
             trouble: Mutex::new(None),
             writing: Mutex::new(()),
-            compaction: Mutex::new(()),
+            compaction: Mutex::default(),
             working: Mutex::new(()),
             closing: Arc::default(),
             moves,
+            littered: AtomicBool::new(false),
             views: AtomicUsize::new(0),
             changed: AtomicU64::new(u64::MAX / 2),
             stale_kept: AtomicU64::new(0),
@@ -135,66 +139,6 @@ impl Slot {
     pub(super) fn count(&self, written: Written) {
         self.changed.fetch_add(written.rows, Ordering::Relaxed);
         self.written.fetch_add(written.bytes, Ordering::Relaxed);
-    }
-
-    /// Lends a handle for work that takes long; for a compaction, of which there is one. The work ends soon when the flag is set
-    /// that it is given. If it fails, the database is opened again: what the work had written is removed then.
-    pub(super) fn work_on<T>(&self, work: impl FnOnce(&Keyspace, &Arc<AtomicBool>) -> Result<T>) -> Result<T> {
-        // The lock is taken while the database is in its place, so whoever closes it either comes before or waits.
-        let (keyspace, generation, working) =
-            self.read(|open| Ok((open.keyspace.clone(), open.generation, self.working.lock())))?;
-        let done = work(&keyspace, &self.closing);
-        drop(keyspace);
-        drop(working);
-        if done.is_err() {
-            let mut state = self.state.write();
-            if matches!(&*state, State::Open(open) if open.generation == generation) {
-                self.open_again(&mut state, None)?;
-            }
-        }
-        done
-    }
-
-    /// Closes the database, cuts its journal to nothing, and opens it again; but not while anybody has a snapshot, or
-    /// something is not in tables yet: then it tells so.
-    pub(super) fn start_journal_anew(&self) -> Result<bool> {
-        let mut state = self.state.write();
-        let State::Open(open) = &*state else { return Ok(false) };
-        let is_at_rest = self.views.load(Ordering::Relaxed) == 0
-            && open.keyspace.tree.get_highest_memtable_seqno().is_none()
-            && open.db.outstanding_flushes() == 0
-            && open.db.active_compactions() == 0;
-        if is_at_rest {
-            self.open_again(&mut state, Some(0))?;
-        }
-        Ok(is_at_rest)
-    }
-
-    /// Closes the database and opens it, when nothing has failed.
-    fn open_again(&self, state: &mut State, cut_from: Option<u64>) -> Result<()> {
-        let generation = state.generation();
-        *state = State::Closed {
-            why: Error::Closed,
-            cut_from,
-            since: Instant::now(),
-            generation,
-        };
-        let (why, cut_from) = match self.cut_and_open(cut_from, generation) {
-            Ok(open) => {
-                *state = State::Open(open);
-                return Ok(());
-            }
-            Err(CannotOpen::Cut(error)) => (Error::io("cutting the journal", error), cut_from),
-            Err(CannotOpen::Open(error)) => (error, None),
-        };
-        tracing::error!(error = %why, "the metadata store cannot be opened again");
-        *state = State::Closed {
-            why: why.clone(),
-            cut_from,
-            since: Instant::now(),
-            generation,
-        };
-        Err(why)
     }
 
     /// Runs a short read on the open database.
@@ -335,7 +279,9 @@ impl Slot {
         if let Some(seqno) = cut_from {
             journal::cut(&self.path, seqno).map_err(CannotOpen::Cut)?;
         }
-        open::open(&self.path, &self.settings, &self.moves, generation + 1).map_err(CannotOpen::Open)
+        let opened = open::open(&self.path, &self.settings, &self.moves, generation + 1);
+        self.littered.fetch_and(opened.is_err(), Ordering::Relaxed);
+        opened.map_err(CannotOpen::Open)
     }
 }
 

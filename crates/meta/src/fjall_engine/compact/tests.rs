@@ -192,6 +192,74 @@ async fn one_that_is_stopped_leaves_nothing_behind() {
     world.assert_same().await;
 }
 
+#[tokio::test]
+async fn a_snapshot_outlives_a_compaction_that_fails() {
+    let mut world = World::new();
+    world.put(0..1000, 1).await;
+    world.remove(0..500).await;
+    let progress = Arc::new(CompactProgress::default());
+    let never_done = Compact {
+        bytes_per_second: Some(std::num::NonZeroU64::MIN),
+        ..ALL
+    };
+    let meanwhile = async {
+        while progress.rows() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let snapshot = world.meta().snapshot().await.unwrap();
+        progress.stop();
+        snapshot
+    };
+    let (stopped, snapshot) = tokio::join!(world.meta().compact(never_done, &progress), meanwhile);
+    assert!(stopped.is_err());
+    let then = world.rows.clone();
+    assert!(all_of(&snapshot).await == then);
+    world.remove(500..900).await;
+    assert_eq!(
+        world.compact().await,
+        Compacted::default(),
+        "what is left has to go first"
+    );
+    assert!(all_of(&snapshot).await == then);
+    drop(snapshot);
+    assert!(world.compact().await.rewritten);
+    let after = world.meta().usage().await.unwrap();
+    assert!(after.allocated_bytes * 100 <= after.live_bytes * 120, "{after:?}");
+    world.assert_same().await;
+}
+
+/// Wherever in a table: what is damaged might keep the database from being opened, so it is not closed for that.
+#[tokio::test]
+async fn a_damaged_table_is_read_once_and_the_rest_can_be_read_on() {
+    for part in [1, 2, 3] {
+        a_table_is_damaged(part).await;
+    }
+}
+
+async fn a_table_is_damaged(quarter: usize) {
+    let mut world = World::new();
+    world.put(0..1000, 1).await;
+    world.compact().await;
+    for entry in fs::read_dir(world.folder.path().join("keyspaces/1/tables")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.len() / 4 * quarter;
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    for round in 0..4 {
+        world.put(2000 + round..2001 + round, 2).await;
+        let progress = Arc::new(CompactProgress::default());
+        let error = world.meta().compact(ALL, &progress).await.unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error:?}");
+        assert_eq!(progress.rows() > 0, round == 0, "{quarter}/{round}");
+    }
+    for [key, _] in (2000..2004).map(keys) {
+        let value = world.meta().get(&key).await.unwrap();
+        assert_eq!(value.as_deref(), world.rows.get(&key).map(Vec::as_slice));
+    }
+}
+
 #[test]
 fn a_pass_is_for_its_own_thread() {
     let folder = tempfile::tempdir().unwrap();

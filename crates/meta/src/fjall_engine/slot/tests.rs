@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::Change;
+use crate::fjall_engine::FjallView;
 use bytes::Bytes;
 use std::io::ErrorKind;
 
@@ -61,6 +62,33 @@ fn trouble_is_answered_from_memory_until_there_is_room() {
     slot.write(|_| Ok(batch("later"))).unwrap();
     assert!(slot.trouble.lock().is_none() && !has(&slot, "early") && has(&slot, "later"));
     assert!(!folder.path().join(PROBE_FILE).exists());
+}
+
+#[test]
+fn work_that_fails_takes_no_snapshot_from_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Arc::new(Slot::open(folder.path(), FjallSettings::default()).unwrap());
+    slot.write(|_| Ok(batch("kept"))).unwrap();
+    let generation = || slot.read(|open| Ok(open.generation)).unwrap();
+    let view = FjallView::open(&slot).unwrap();
+    assert!(slot.tidy().unwrap(), "nothing is left yet");
+    let failed = slot.work_on::<()>(|_, _| Err(no_space()));
+    assert!(matches!(failed, Err(Error::NoSpace { .. })));
+    assert!(!slot.tidy().unwrap());
+    assert_eq!(generation(), 0);
+    assert_eq!(view.sizes(None).unwrap().rows, 1);
+    drop(view);
+    assert!(slot.tidy().unwrap());
+    assert_eq!(generation(), 1);
+    assert!(slot.tidy().unwrap());
+    assert_eq!(generation(), 1);
+    // After a panic there is nothing to be read from any more.
+    let view = FjallView::open(&slot).unwrap();
+    let failed = slot.work_on::<()>(|_, _| panic!("as the engine may"));
+    assert!(matches!(failed, Err(Error::Corrupt { .. })));
+    assert_eq!(generation(), 2);
+    assert!(matches!(view.sizes(None), Err(Error::SnapshotLost)));
+    assert!(slot.tidy().unwrap() && has(&slot, "kept"));
 }
 
 #[test]
