@@ -354,13 +354,10 @@ async fn pages_change_under_readers_and_collectors() {
     for n in 0..7 {
         store.objects.delete(&at(&format!("filler-{n}"))).await.unwrap();
     }
-    // The reader has the bucket, the record and the page; what the page names is moved, and others are written there.
-    let mut bucket_read = gates.stop_at(Point::Read);
+    // The reader has the record and the page; what the page names is moved, and others are written there. The bucket is known.
+    let mut record_read = gates.stop_at(Point::Read);
     let objects = store.objects.clone();
     let reading = tokio::spawn(async move { objects.open(&at("paged"), Selection::Whole).await });
-    bucket_read.reached().await;
-    let mut record_read = gates.stop_at(Point::Read);
-    bucket_read.go();
     record_read.reached().await;
     let mut page_read = gates.stop_at(Point::Read);
     record_read.go();
