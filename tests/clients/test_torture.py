@@ -329,7 +329,12 @@ def test_kills_under_writers(tmp_path):
     chance = random.Random(seed)
     writers = [Writer(number, seed) for number in range(WRITERS)]
     # Beside the writers, so that kills fall into them too; how fast matters only for how long this takes.
-    settings = {"COMPACTION_EVERY": "1s", "COMPACTION_BYTES_PER_SECOND": "1GiB", "COMPACTION_FREE_PERCENT": "0"}
+    settings = {
+        "COMPACTION_EVERY": "1s",
+        "COMPACTION_BYTES_PER_SECOND": "1GiB",
+        "COMPACTION_FREE_PERCENT": "0",
+        "COMPACTION_METADATA": "on",
+    }
     server = Baleen.start(tmp_path / "data", **settings)
     try:
         s3 = boto(server)

@@ -24,6 +24,7 @@ const PAGE_KEYS: usize = 5;
 fn settings() -> FjallSettings {
     FjallSettings {
         write_buffer_bytes: 1024 * 1024,
+        compacts: true,
         ..FjallSettings::default()
     }
 }

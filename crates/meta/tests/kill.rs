@@ -24,6 +24,7 @@ fn settings() -> FjallSettings {
     FjallSettings {
         write_buffer_bytes: 1024 * 1024,
         journal_bytes: 64 * 1024 * 1024,
+        compacts: true,
         ..FjallSettings::default()
     }
 }

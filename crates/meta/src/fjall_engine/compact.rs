@@ -66,6 +66,9 @@ const COMPACTING: &str = "compacting";
 
 /// Compacts, one thread at a time.
 pub(super) fn compact(slot: &Slot, wanted: Compact, progress: &Arc<CompactProgress>) -> Result<Compacted> {
+    if !slot.compacts() {
+        return Ok(Compacted::default());
+    }
     let mut setback = slot.compaction.lock();
     if !tidy(slot, &setback)? {
         return Ok(Compacted::default());

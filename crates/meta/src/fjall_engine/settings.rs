@@ -11,6 +11,9 @@ pub struct FjallSettings {
     pub journal_bytes: u64,
     /// Threads for flushing and compaction, at least one.
     pub worker_threads: usize,
+    /// Whether [`crate::Meta::compact`] does anything. Not by default: after many compactions of small tables fjall was once seen
+    /// to miss a value file that a table names (decision 0020).
+    pub compacts: bool,
 }
 
 impl Default for FjallSettings {
@@ -20,6 +23,7 @@ impl Default for FjallSettings {
             write_buffer_bytes: 16 * 1024 * 1024,
             journal_bytes: 128 * 1024 * 1024,
             worker_threads: 2,
+            compacts: false,
         }
     }
 }

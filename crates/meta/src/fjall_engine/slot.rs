@@ -132,6 +132,10 @@ impl Slot {
         &self.path
     }
 
+    pub(super) fn compacts(&self) -> bool {
+        self.settings.compacts
+    }
+
     pub(super) fn moves(&self) -> &Moves {
         &self.moves
     }

@@ -379,7 +379,7 @@ fn compaction(from: &mut Reader) -> Compaction {
                 "compaction.every",
                 "time",
                 "10m",
-                "How long after one compaction the next begins; `0s` is never. It moves what lives in sparse segments together, hands free space to the file system, but for as much as was written since the last one, and writes the metadata anew without what is dead.",
+                "How long after one compaction the next begins; `0s` is never. It moves what lives in sparse segments together, hands free space to the file system, but for as much as was written since the last one, and, if `compaction.metadata` says so, writes the metadata anew without what is dead.",
             ),
             duration_with_unit,
         ),
@@ -391,6 +391,15 @@ fn compaction(from: &mut Reader) -> Compaction {
                 "Most bytes that it moves in a second, and most bytes of metadata that it reads in one.",
             ),
             size_within(1 << 10, 64 << 30),
+        ),
+        metadata: from.value(
+            &setting(
+                "compaction.metadata",
+                "switch",
+                "off",
+                "Whether the metadata is compacted too. On trial: keep backups where it is on.",
+            ),
+            on_or_off,
         ),
         free_percent_max: from.value(
             &setting(

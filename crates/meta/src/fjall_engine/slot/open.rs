@@ -78,7 +78,7 @@ fn open_engine(
         }
         error => unreadable(path, &error.to_string()),
     };
-    let filters = moves.factory();
+    let filters = settings.compacts.then(|| moves.factory());
     let db = Database::builder(path)
         .cache_size(settings.cache_bytes)
         .max_journaling_size(settings.journal_bytes.max(JOURNAL_BYTES_MIN))
@@ -88,7 +88,7 @@ fn open_engine(
         .journal_compression(CompressionType::None)
         // Each batch says itself how it is made durable.
         .manual_journal_persist(true)
-        .with_compaction_filter_factories(Arc::new(move |_| Some(Arc::clone(&filters))))
+        .with_compaction_filter_factories(Arc::new(move |_| filters.clone()))
         .open()
         .map_err(fail)?;
     // An engine that lost its own catalogue would show an empty store.
