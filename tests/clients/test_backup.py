@@ -83,6 +83,10 @@ def test_a_store_moves(tmp_path):
     assert s3.get_object(Bucket="kept", Key="more")["Body"].read() == pattern(50_000)
     assert server.stop() == 0
 
+    # It is another store: beside the first it would remove its backups.
+    beside = command("backup", "--data", moved, "--to", backups, "--keep", "1")
+    assert beside.returncode == 1 and "another store" in beside.stderr, beside.stderr
+    backups = tmp_path / "backups of its own"
     with_key = command("backup", "--data", moved, "--to", backups, "--with-master-key", "--keep", "1")
     assert with_key.returncode == 0 and "whoever can read" in with_key.stderr, with_key.stderr
     assert len(list((backups / "backups").iterdir())) == 1

@@ -11,8 +11,7 @@ pub struct FjallSettings {
     pub journal_bytes: u64,
     /// Threads for flushing and compaction, at least one.
     pub worker_threads: usize,
-    /// Whether [`crate::Meta::compact`] does anything. Not by default: after many compactions of small tables fjall was once seen
-    /// to miss a value file that a table names (decision 0020).
+    /// Whether [`crate::Meta::compact`] does anything. For tests alone: a random test has seen it lose a value (decision 0020).
     pub compacts: bool,
 }
 
