@@ -28,10 +28,11 @@ use s3s::{S3Request, S3Result};
 
 use crate::asker::Asker;
 use crate::besides::besides;
-use crate::circumstances::{circumstances, parameter, signature};
+use crate::circumstances::{circumstances, signature};
 use crate::fault::Fault;
 use crate::ops::tagging::given_tags;
 use crate::ops::{self, Extent, Query, Row};
+use crate::query::parameter;
 use crate::routed::RoutedTo;
 use crate::rules::Rules;
 use crate::services::Services;

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use crate::locking::{header_lock, tell};
 use crate::ops::Row;
+use crate::query::parameter;
 
 /// Parameters of the query with their keys.
 const PARAMETERS: [(&str, Key); 4] = [
@@ -54,10 +55,8 @@ pub(crate) fn circumstances(
     region: &RegionName,
 ) -> Context<'static> {
     context.set(Key::AwsRequestedRegion, Some(region.to_string()));
-    if !query.is_empty() {
-        for (name, key) in PARAMETERS {
-            context.set(key, parameter(query, name));
-        }
+    for (name, key) in PARAMETERS {
+        context.set(key, parameter(query, name));
     }
     // Each request has few headers, of which few are looked at: so they are walked once, instead of searched for each key.
     for name in headers.keys().map(http::HeaderName::as_str) {
@@ -92,24 +91,6 @@ pub(crate) fn signature(context: &mut Context<'static>, signed: &Signed) {
     context.set(Key::S3SignatureAge, age);
 }
 
-/// The value of a parameter, decoded as the codec does. One that stands twice has no value there, and so none here.
-pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
-    if query.is_empty() {
-        return None;
-    }
-    let decode = |text: &str| {
-        let spaced = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let mut found = query.split('&').filter_map(|pair| {
-        let (known, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(known) == name).then(|| decode(value))
-    });
-    found.next().filter(|_| found.next().is_none())
-}
-
 /// The value of a header; several of a name are joined, as the definition of a list of fields has it.
 fn header(headers: &HeaderMap, name: &str) -> Option<Value<'static>> {
     let mut values = headers.get_all(name).iter();
@@ -123,26 +104,4 @@ fn header(headers: &HeaderMap, name: &str) -> Option<Value<'static>> {
         }
         _ => joined,
     })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_read_as_the_codec_reads_them() {
-        for (query, value) in [
-            ("prefix=a", Some("a")),
-            ("list-type=2&prefix=a%2Fb", Some("a/b")),
-            ("prefix=a+b", Some("a b")),
-            ("pre%66ix=a", Some("a")),
-            ("prefix=", Some("")),
-            ("prefix", Some("")),
-            ("Prefix=a", None),
-            ("prefix=a&prefix=b", None),
-            ("", None),
-        ] {
-            assert_eq!(parameter(query, "prefix").as_deref(), value, "{query}");
-        }
-    }
 }

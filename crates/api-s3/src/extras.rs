@@ -224,7 +224,7 @@ impl Extras {
             Extra::Stats => stats::run(&self.services, &call).await,
             Extra::Link => {
                 let veil = call.veil();
-                let version = crate::circumstances::parameter(asked.query, "versionId");
+                let version = crate::query::parameter(asked.query, "versionId");
                 let made = link::run(self, &call, (&given, version), body).await;
                 made.map_err(|fault| veil.over(fault, None))
             }

@@ -33,6 +33,7 @@ mod locking;
 mod logging;
 mod ops;
 mod prepare;
+mod query;
 mod reads;
 mod replication;
 mod routed;

@@ -13,9 +13,9 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 
-use crate::circumstances::parameter;
 use crate::fault::Fault;
 use crate::limits::REPLICATION_FORM_BYTES_MAX;
+use crate::query::parameter;
 use crate::services::Services;
 
 /// The parameter.

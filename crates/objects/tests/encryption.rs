@@ -13,7 +13,7 @@ use baleen_objects::{
 use baleen_runtime::SeededEntropy;
 use baleen_types::{ByteRange, ETag};
 use bytes::Bytes;
-use common::{MIB, Store, at, body, bucket, listed, model, number, pattern, put_of, read};
+use common::{MIB, Store, at, body, bucket, copy_of, listed, model, number, pattern, put_of, read};
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
@@ -334,18 +334,10 @@ async fn check_copy(from: Mode, to: Mode, versions: bool, size: usize) {
         ("from", Directive::Replace(ObjectHeaders::default())),
     ] {
         let copy = CopyObject {
-            source: at("from").into(),
-            to: at(key),
             headers,
-            tags: Directive::Copy,
-            lock: baleen_objects::Lock::default(),
-            acl: baleen_types::Acl::default(),
-            checksum_algorithm: None,
-            source_if_match: Vec::new(),
-            condition: baleen_objects::WriteCondition::None,
             source_key: from.key(),
-            source_kept: None,
             encrypt: to.encrypt(),
+            ..copy_of(at("from"), key)
         };
         let without = CopyObject {
             source_key: None,
@@ -378,18 +370,8 @@ async fn a_copy_onto_itself_may_change_the_encryption_alone() {
     let store = store_of(folder.path(), Mode::Plain).await;
     store.put("k", &pattern(5000, 1)).await.unwrap();
     let copy = |encrypt| CopyObject {
-        source: at("k").into(),
-        to: at("k"),
-        headers: Directive::Copy,
-        tags: Directive::Copy,
-        lock: baleen_objects::Lock::default(),
-        acl: baleen_types::Acl::default(),
-        checksum_algorithm: None,
-        source_if_match: Vec::new(),
-        condition: baleen_objects::WriteCondition::None,
-        source_key: None,
-        source_kept: None,
         encrypt,
+        ..copy_of(at("k"), "k")
     };
     for as_bucket in [Encrypt::AsBucket, Encrypt::AsFound(None)] {
         let same = store.objects.copy(copy(as_bucket)).await;
@@ -654,18 +636,8 @@ async fn what_was_decided_about_is_what_is_used() {
         ("named", Encrypted::Managed, false),
     ] {
         let copy = CopyObject {
-            source: at(source).into(),
-            to: at("to"),
-            headers: Directive::Copy,
-            tags: Directive::Copy,
-            lock: baleen_objects::Lock::default(),
-            acl: baleen_types::Acl::default(),
-            checksum_algorithm: None,
-            source_if_match: Vec::new(),
-            condition: baleen_objects::WriteCondition::None,
-            source_key: None,
             source_kept: Some(decided),
-            encrypt: Encrypt::AsBucket,
+            ..copy_of(at(source), "to")
         };
         let done = store.objects.copy(copy).await;
         assert!(

@@ -9,11 +9,11 @@ use baleen_meta::{Request, Scan};
 use baleen_objects::{
     CopyObject, CreateBucket, CreateUpload, DefaultRetention, DeleteObject, Directive, Governance, LegalHold, Lock,
     ObjectError, ObjectHeaders, ObjectLock, ObjectVersion, PutObject, Retention, RetentionMode, RetentionPeriod,
-    Selection, Tags, Version, WriteCondition,
+    Selection, Tags, Version,
 };
 use baleen_types::{RegionName, Timestamp};
 use bytes::Bytes;
-use common::{Store, account, at, bucket, durable, model, pattern, put_of, small};
+use common::{Store, account, at, bucket, copy_of, durable, model, pattern, put_of, small};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -142,18 +142,8 @@ async fn no_way_removes_a_protected_version() {
 
 fn copy_onto(key: &str, version: Version) -> CopyObject {
     CopyObject {
-        encrypt: baleen_objects::Encrypt::AsBucket,
-        source_key: None,
-        source_kept: None,
-        source: of(key, version),
-        source_if_match: Vec::new(),
-        to: at(key),
         headers: Directive::Replace(ObjectHeaders::default()),
-        tags: Directive::Copy,
-        lock: Lock::default(),
-        checksum_algorithm: None,
-        condition: WriteCondition::None,
-        acl: baleen_types::Acl::default(),
+        ..copy_of(of(key, version), key)
     }
 }
 

@@ -437,18 +437,8 @@ async fn copies() {
             .await
             .unwrap();
         let copy = |to: &str, headers| CopyObject {
-            encrypt: baleen_objects::Encrypt::AsBucket,
-            source_key: None,
-            source_kept: None,
-            source: at("a").into(),
-            to: at(to),
             headers,
-            lock: baleen_objects::Lock::default(),
-            tags: Directive::Copy,
-            checksum_algorithm: None,
-            source_if_match: Vec::new(),
-            condition: WriteCondition::None,
-            acl: baleen_types::Acl::default(),
+            ..copy_of(at("a"), to)
         };
         store.objects.copy(copy("b", Directive::Copy)).await.unwrap();
         store

@@ -7,9 +7,9 @@ mod common;
 
 use baleen_objects::{
     BucketTagging, CopyObject, CreateUpload, Directive, ObjectError, ObjectHeaders, ObjectVersion, PutObject,
-    Selection, Tags, Version, WriteCondition,
+    Selection, Tags, Version,
 };
-use common::{Store, at, bucket, model, pattern, put_of, small};
+use common::{Store, at, bucket, copy_of, model, pattern, put_of, small};
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
     let pairs = pairs
@@ -39,18 +39,9 @@ async fn put_tagged(store: &Store, key: &str, tags: Tags) {
 
 fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>, tags: Directive<Tags>) -> CopyObject {
     CopyObject {
-        encrypt: baleen_objects::Encrypt::AsBucket,
-        source_key: None,
-        source_kept: None,
-        source: at(from).into(),
-        source_if_match: Vec::new(),
-        to: at(to),
         headers,
-        lock: baleen_objects::Lock::default(),
         tags,
-        checksum_algorithm: None,
-        condition: WriteCondition::None,
-        acl: baleen_types::Acl::default(),
+        ..copy_of(at(from), to)
     }
 }
 

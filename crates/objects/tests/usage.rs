@@ -10,7 +10,7 @@ use baleen_objects::{
 use baleen_runtime::Clock;
 use baleen_types::{ByteRange, Timestamp};
 use baleen_usage::{BillingQuery, Day, DayTransfer};
-use common::{Store, account, at, bucket, model, number, pattern, put_of, read, small};
+use common::{Store, account, at, bucket, copy_of, model, number, pattern, put_of, read, small};
 use futures::StreamExt;
 use std::time::Duration;
 
@@ -55,18 +55,8 @@ async fn objects(store: &Store) -> (u64, u64) {
 
 fn copy(from: &str, to: &str, headers: Directive<ObjectHeaders>) -> CopyObject {
     CopyObject {
-        encrypt: baleen_objects::Encrypt::AsBucket,
-        source_key: None,
-        source_kept: None,
-        source: at(from).into(),
-        source_if_match: Vec::new(),
-        to: at(to),
         headers,
-        lock: baleen_objects::Lock::default(),
-        tags: Directive::Copy,
-        checksum_algorithm: None,
-        condition: WriteCondition::None,
-        acl: baleen_types::Acl::default(),
+        ..copy_of(at(from), to)
     }
 }
 

@@ -7,10 +7,10 @@ mod common;
 
 use baleen_objects::{
     BucketUsage, DeleteObject, Directive, ListVersions, ObjectError, ObjectHeaders, ObjectVersion, Selection, Tags,
-    Version, VersionMarker, WriteCondition,
+    Version, VersionMarker,
 };
 use bytes::Bytes;
-use common::{Store, at, bucket, model, pattern, read};
+use common::{Store, at, bucket, copy_of, model, pattern, read};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,18 +170,8 @@ async fn apply(store: &Store, model: &mut Model, step: Step, seed: usize) {
         Step::Restore(n) => {
             let Some((key, known)) = model.nth(n) else { return };
             let copy = baleen_objects::CopyObject {
-                encrypt: baleen_objects::Encrypt::AsBucket,
-                source_key: None,
-                source_kept: None,
-                source: version(&key, known.name),
-                to: at(&key),
                 headers: Directive::Replace(ObjectHeaders::default()),
-                lock: baleen_objects::Lock::default(),
-                tags: Directive::Copy,
-                checksum_algorithm: None,
-                source_if_match: Vec::new(),
-                condition: WriteCondition::None,
-                acl: baleen_types::Acl::default(),
+                ..copy_of(version(&key, known.name), &key)
             };
             match (store.objects.copy(copy).await, known.bytes) {
                 (Ok(stored), Some(bytes)) => {

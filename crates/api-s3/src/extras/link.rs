@@ -120,7 +120,7 @@ async fn read(mut body: RequestBody) -> Result<Vec<u8>, Fault> {
 /// The end that a form asks for.
 fn expiration(form: &[u8]) -> Result<Timestamp, Fault> {
     let form = std::str::from_utf8(form).unwrap_or_default();
-    let date = crate::circumstances::parameter(form, "ExpirationDate");
+    let date = crate::query::parameter(form, "ExpirationDate");
     let date = date.ok_or_else(|| Fault::invalid_argument("The form needs one ExpirationDate."))?;
     Timestamp::parse_rfc3339(&date)
         .map_err(|invalid| Fault::invalid_argument(format!("ExpirationDate is no time: {}.", invalid.why)))

@@ -15,9 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::queue::{LogQueue, Source};
-use crate::circumstances::parameter;
 use crate::limits::LOG_REFUSED_TEXT_BYTES_MAX;
 use crate::prepare::DECODED_LENGTH;
+use crate::query::parameter;
 use crate::xml::{ErrorCode, RequestIdText};
 
 /// What is noted of a request before it is served.

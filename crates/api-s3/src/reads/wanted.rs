@@ -5,10 +5,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 use s3s::dto::{ChecksumMode, Timestamp, TimestampFormat};
-use std::borrow::Cow;
 
 use crate::convert::single;
 use crate::fault::Fault;
+use crate::query::pairs;
 
 /// What the query and the headers say. Conditions and the range were taken off before.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ const INSTEAD: [(&str, HeaderName); 6] = [
 
 /// Whether a GET of an object with this query is none of its bytes.
 pub(super) fn names_another(query: &str) -> bool {
-    !query.is_empty() && pairs(query).any(|(name, _)| OTHERS.contains(&&*name))
+    pairs(query).any(|(name, _)| OTHERS.contains(&&*name))
 }
 
 impl Wanted {
@@ -54,9 +54,6 @@ impl Wanted {
             checksum: single(headers, &CHECKSUM_MODE)? == Some(ChecksumMode::ENABLED),
             ..Self::default()
         };
-        if query.is_empty() {
-            return Ok(wanted);
-        }
         for (name, value) in pairs(query) {
             let is_again = match &*name {
                 "partNumber" => {
@@ -95,23 +92,6 @@ fn chosen(header: &HeaderName, value: &str) -> Result<HeaderValue, Fault> {
         return HeaderValue::try_from(text).map_err(|_| malformed());
     }
     HeaderValue::try_from(value).map_err(|_| malformed())
-}
-
-/// The parameters of a query, decoded as the codec decodes them.
-fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
-    })
-}
-
-fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['+', '%']) {
-        return Cow::Borrowed(text);
-    }
-    let spaced = text.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy();
-    Cow::Owned(decoded.into_owned())
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ pub mod tmpfs;
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    Body, CompleteUpload, CompletedPart, CreateBucket, CreateUpload, Encrypt, Expect, ListObjects, ListPage,
-    ObjectError, ObjectHeaders, Objects, OpenObject, Part, Parts, PutObject, PutPart, RegionFolder, Scrub,
-    ScrubProgress, Scrubbed, Selection, Settings, Stored, Tags, UploadPath, WriteCondition, body_from_bytes,
+    Body, CompleteUpload, CompletedPart, CopyObject, CreateBucket, CreateUpload, Directive, Encrypt, Expect,
+    ListObjects, ListPage, ObjectError, ObjectHeaders, ObjectVersion, Objects, OpenObject, Part, Parts, PutObject,
+    PutPart, RegionFolder, Scrub, ScrubProgress, Scrubbed, Selection, Settings, Stored, Tags, UploadPath,
+    WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::{MasterKey, Sealer};
@@ -172,6 +173,24 @@ pub fn put_of(key: &str, bytes: &Bytes) -> PutObject {
         expect: Expect::default(),
         condition: WriteCondition::None,
         acl: baleen_types::Acl::default(),
+        encrypt: Encrypt::AsBucket,
+    }
+}
+
+/// A copy of an object or a version with all that it has.
+pub fn copy_of(source: impl Into<ObjectVersion>, to: &str) -> CopyObject {
+    CopyObject {
+        source: source.into(),
+        source_if_match: Vec::new(),
+        source_key: None,
+        source_kept: None,
+        to: at(to),
+        headers: Directive::Copy,
+        tags: Directive::Copy,
+        lock: baleen_objects::Lock::default(),
+        acl: baleen_types::Acl::default(),
+        checksum_algorithm: None,
+        condition: WriteCondition::None,
         encrypt: Encrypt::AsBucket,
     }
 }
