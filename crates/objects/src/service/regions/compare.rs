@@ -4,7 +4,7 @@ use super::reconcile::Target;
 use crate::records::{BodyRecord, BucketRecord, ExtentPage, ObjectRecord, PartRecord, Piece, VersionRecord};
 use crate::service::{Objects, Pages};
 use crate::{ObjectError, keys};
-use baleen_blob::Extent;
+use baleen_blob::{Extent, Holder};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Entry, Scan, Snapshot, record};
 use baleen_runtime::Shutdown;
@@ -45,6 +45,10 @@ impl Objects {
         };
         if !comparison.buckets().await? {
             return Ok(false);
+        }
+        if let Holder::Copies(copies) = &target.holder {
+            // Names and lengths say nothing of what is on disk.
+            copies.settle().await?;
         }
         self.set_whole(target.region.as_ref()).await?;
         Ok(true)

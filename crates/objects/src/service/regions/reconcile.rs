@@ -5,7 +5,7 @@ use crate::records::{CopyDue, LiveExtent};
 use crate::service::Objects;
 use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
-use baleen_blob::{Extent, Holder, TOGETHER_BYTES_MAX};
+use baleen_blob::{Copies, Extent, Found, Holder, TOGETHER_BYTES_MAX};
 use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
@@ -52,11 +52,18 @@ pub struct Reconciled {
 pub(super) struct Target {
     pub(super) region: Option<RegionName>,
     pub(super) holder: Holder,
-    /// Where copies come from.
+    /// Where copies come from; the place itself is the last.
     pub(super) sources: Vec<Holder>,
     pace: StoppedPace,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
     pub(super) is_full: AtomicBool,
+}
+
+impl Target {
+    /// Where copies come from, but for the place itself.
+    fn elsewhere(&self) -> &[Holder] {
+        self.sources.split_last().map_or(&[], |(_, elsewhere)| elsewhere)
+    }
 }
 
 /// What a pass met on its way.
@@ -287,7 +294,7 @@ impl Objects {
         let done = if target.holder.verify(extent).await.is_ok() {
             if let Holder::Copies(copies) = &target.holder {
                 // It may be of a run that ended before it was on disk.
-                copies.settle().await?;
+                Self::settle_found(target, copies, extent).await?;
             }
             Done::Found
         } else if target.is_full.load(Ordering::Relaxed) {
@@ -306,6 +313,18 @@ impl Objects {
         } else {
             Done::Later
         })
+    }
+
+    /// Returns when a copy that was found is on disk. If the file system does not say so, the copy goes, as far as the extent is whole
+    /// elsewhere: it may be right in memory alone, and a flush after the next start tells of no failure that was before.
+    async fn settle_found(target: &Target, copies: &Copies, extent: Extent) -> Result<(), ObjectError> {
+        let Err(error) = copies.settle().await else {
+            return Ok(());
+        };
+        if baleen_blob::verify_among(extent, target.elsewhere()).await.is_ok() {
+            copies.remove(Found::from(extent)).await?;
+        }
+        Err(error.into())
     }
 
     /// Writes an extent. One that is whole nowhere is written once, up to what is lost, and then read alone until it is whole again.
