@@ -5,13 +5,15 @@
 //! are ever taken for it. A long copy gets its name when it is whole and on disk; small
 //! ones are flushed together with their names, and are there when the call returns.
 
+use crate::folder::{Folder, Root};
 use crate::format::stored_bytes;
 use crate::holder::transfer;
 use crate::jobs::Jobs;
 use crate::segments::preallocate;
 use crate::sync::{GroupSync, Target};
-use crate::volume::{allocated_in, available, folder_path, lock, make_folders, remove_file};
-use crate::{BlobId, Error, Extent, Holder, Paced, Place, Settings};
+use crate::volume::{allocated_in, folder_name, make_folders, remove_file};
+use crate::{BlobId, Error, Extent, Holder, Identity, Paced, Place, Settings};
+use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,12 +35,12 @@ pub struct Copies {
 }
 
 pub(crate) struct Copied {
-    pub(crate) dir: PathBuf,
+    pub(crate) folder: Arc<Folder>,
     pub(crate) jobs: Jobs,
     reserve_bytes: u64,
     folders: Vec<Arc<GroupSync>>,
-    /// Flushes everything at once.
-    together: Arc<GroupSync>,
+    /// Flushes everything at once; another one after it failed.
+    together: Mutex<Arc<GroupSync>>,
     /// Holds the lock until the folder is no longer used.
     _lock: File,
 }
@@ -53,30 +55,28 @@ pub struct Found {
 }
 
 impl Copies {
-    /// Opens the folder, and makes it in the one above if it is not there. Blocks for some milliseconds.
+    /// Opens the folder, and makes it in the one above if it is not there. Blocks for some milliseconds. `was_mount` says that a file
+    /// system has to be mounted there, unless there is a file `plain`.
     ///
     /// # Errors
-    /// [`Error::InUse`] when another process has it, [`Error::NotAVolume`] when it holds something else, and what the file system
-    /// says.
-    pub fn open(dir: &Path, settings: &Settings) -> Result<Self, Error> {
-        match std::fs::create_dir(dir) {
-            // Not with all above it: a mount that is not there must not be filled up in its place.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::io("making the folder of copies")(error));
-            }
-            _ => {}
-        }
-        let lock = lock(dir)?;
-        make_folders(dir, FORMAT, &[])?;
-        let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
-        let opened = File::open(dir).map_err(Error::io("opening the folder of copies"))?;
+    /// [`Error::InUse`] when another process has it, [`Error::NotAVolume`] when it holds something else, [`Error::NotMounted`], and
+    /// what the file system says.
+    pub fn open(dir: &Path, was_mount: bool, settings: &Settings) -> Result<Self, Error> {
+        let folder = Folder::enter(dir, was_mount)?;
+        let lock = folder.lock()?;
+        make_folders(&folder, FORMAT, &[])?;
+        let together = together(&folder)?;
+        let root = Root::of(folder);
+        let doing = "opening the folder of copies";
+        let folder = root.get().map_err(Error::io(doing))?;
+        let folder_sync = |n| GroupSync::new(Target::Folder(root.clone(), folder_name(n)));
         Ok(Self {
             copied: Arc::new(Copied {
-                dir: dir.to_owned(),
+                folder,
                 jobs: Jobs::new(settings.io_jobs_max),
                 reserve_bytes: settings.reserve_bytes,
                 folders: (0..=u8::MAX).map(folder_sync).collect(),
-                together: GroupSync::new(Target::FileSystem(opened)),
+                together: Mutex::new(together),
                 _lock: lock,
             }),
         })
@@ -88,13 +88,15 @@ impl Copies {
     /// # Errors
     /// [`Error::NoSpace`]; [`Error::Corrupt`] if a block is nowhere what was written. What was there before is there then.
     pub async fn put(&self, extent: Extent, from: &[Holder], pace: &impl Paced) -> Result<(), Error> {
-        let path = self.copied.path_of(&extent);
-        if extent.length <= TOGETHER_BYTES_MAX && !path.exists() {
-            return self.put_with_others(extent, from, pace, path).await;
+        let copied = &self.copied;
+        let name = Found::from(extent).name();
+        let is_there = copied.folder.exists(&name).unwrap_or(true);
+        if extent.length <= TOGETHER_BYTES_MAX && !is_there {
+            return self.put_with_others(extent, from, pace, name).await;
         }
-        let space = || check_space(&self.copied.dir, self.copied.reserve_bytes, extent.length);
-        replace(&self.copied.jobs, extent, (from, pace), (path, space)).await?;
-        self.copied.folders[usize::from(extent.id.folder())].flush().await
+        let at = (&copied.folder, name, copied.reserve_bytes);
+        replace(&copied.jobs, extent, (from, pace), at).await?;
+        copied.folders[usize::from(extent.id.folder())].flush().await
     }
 
     /// Writes a small copy that is flushed with all others that are being written, its name too: a flush for each would take longer than
@@ -104,46 +106,70 @@ impl Copies {
         extent: Extent,
         from: &[Holder],
         pace: &impl Paced,
-        path: PathBuf,
+        name: PathBuf,
     ) -> Result<(), Error> {
         let copied = &self.copied;
-        check_space(&copied.dir, copied.reserve_bytes, extent.length)?;
+        check_space(&copied.folder, copied.reserve_bytes, extent.length)?;
         let doing = "writing a copy";
-        let (draft, at) = (draft_of(&path), path.clone());
-        let made = draft.clone();
-        let make = move || Ok(Arc::new(File::create(made).map_err(Error::io(doing))?));
+        let draft = draft_of(&name);
+        let (folder, made) = (Arc::clone(&copied.folder), draft.clone());
+        let make = move || Ok(Arc::new(folder.create(&made).map_err(Error::io(doing))?));
         let written = async {
             let file = copied.jobs.run(make).await?;
             transfer(&copied.jobs, extent, (from, pace), (&file, 0)).await?;
-            let named = (draft.clone(), path.clone());
-            let name = move || std::fs::rename(named.0, named.1).map_err(Error::io(doing));
-            copied.jobs.run(name).await?;
-            self.settle().await?;
-            // Else the folder was moved away meanwhile.
-            std::fs::metadata(&path).map(drop).map_err(Error::io(doing))
+            let (folder, from, to) = (Arc::clone(&copied.folder), draft.clone(), name.clone());
+            let rename = move || folder.rename(&from, &to).map_err(Error::io(doing));
+            copied.jobs.run(rename).await?;
+            self.settle().await
         };
         let outcome = written.await;
         if outcome.is_err() {
             // What is in memory may look right, and not be on disk.
-            remove_file(&draft);
-            remove_file(&at);
+            remove_file(&copied.folder, &draft);
+            remove_file(&copied.folder, &name);
         }
         outcome
     }
 
-    /// Whether the file system failed to write something, so that nothing can be said of what is written until the folder is opened
-    /// anew.
+    /// Which folder it is.
+    pub fn identity(&self) -> Identity {
+        self.copied.folder.identity()
+    }
+
+    /// Whether it is still what is found under its path.
+    pub fn is_in_place(&self) -> bool {
+        self.copied.folder.is_in_place()
+    }
+
+    /// Whether a file system is mounted in it.
+    pub fn is_mount(&self) -> bool {
+        self.copied.folder.is_mount().unwrap_or(false)
+    }
+
+    /// Whether the file system failed to write something. Until [`Copies::flush_anew`] nothing is said to be on disk.
     pub fn has_failed(&self) -> bool {
-        self.copied.together.has_failed()
+        self.copied.together.lock().has_failed()
+    }
+
+    /// Believes again what the file system says from now on, after it failed. It tells nothing of what it failed to write: of short
+    /// copies that are there, and that nobody was told of, none may be taken for one any more. Blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
+    pub fn flush_anew(&self) -> Result<(), Error> {
+        *self.copied.together.lock() = together(&self.copied.folder)?;
+        Ok(())
     }
 
     /// Returns when all copies that were written are on disk with their names: also those that an earlier run wrote, or a call that was
     /// given up. One flush serves all who wait.
     ///
     /// # Errors
-    /// The file system does not say so.
+    /// The file system does not say so, or the folder is not in its place any more.
     pub async fn settle(&self) -> Result<(), Error> {
-        self.copied.together.flush().await
+        let together = Arc::clone(&self.copied.together.lock());
+        together.flush().await?;
+        self.copied.check_in_place()
     }
 
     /// Which of some extents have a copy here.
@@ -156,7 +182,7 @@ impl Copies {
             let mut found = extents;
             let mut failure = None;
             found.retain(|extent| {
-                let there = copied.path_of(extent).try_exists();
+                let there = copied.folder.exists(&Found::from(*extent).name());
                 there.unwrap_or_else(|error| {
                     failure = Some(error);
                     false
@@ -175,19 +201,21 @@ impl Copies {
     /// # Errors
     /// A part of it cannot be looked at.
     pub async fn allocated_bytes(&self) -> Result<u64, Error> {
-        let dir = self.copied.dir.clone();
+        let dir = self.copied.folder.path().to_owned();
         self.copied.jobs.run(move || allocated_in(&dir)).await
     }
 
     /// Removes the copy of an extent, if there is one, and what is left of the writing of one.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// It cannot be removed, or the folder is not in its place any more.
     pub async fn remove(&self, extent: Found) -> Result<(), Error> {
-        let path = self.copied.path(extent.id, extent.place);
+        let copied = Arc::clone(&self.copied);
         let remove = move || {
-            for path in [draft_of(&path), path] {
-                match std::fs::remove_file(&path) {
+            copied.check_in_place()?;
+            let name = extent.name();
+            for name in [draft_of(&name), name] {
+                match copied.folder.remove(&name) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(Error::io("removing a copy")(error));
                     }
@@ -205,15 +233,13 @@ impl Copies {
     /// # Errors
     /// The folder cannot be read.
     pub async fn list(&self, folder: u8) -> Result<Vec<Found>, Error> {
-        let path = folder_path(&self.copied.dir, folder);
+        let (copied, path) = (Arc::clone(&self.copied), folder_name(folder));
         let list = move || {
             let mut found = Vec::new();
-            for entry in std::fs::read_dir(&path)? {
-                let entry = entry?;
-                let name = entry.file_name();
+            for name in copied.folder.names(&path)? {
                 let Some(name) = name.to_str() else { continue };
                 if name.ends_with(DRAFT) {
-                    remove_file(&entry.path());
+                    remove_file(&copied.folder, &path.join(name));
                 } else {
                     found.extend(Found::from_file_name(name));
                 }
@@ -226,16 +252,28 @@ impl Copies {
 }
 
 impl Copied {
-    pub(crate) fn path_of(&self, extent: &Extent) -> PathBuf {
-        self.path(extent.id, extent.place)
-    }
-
-    fn path(&self, id: BlobId, place: Place) -> PathBuf {
-        folder_path(&self.dir, id.folder()).join(Found { id, place }.file_name())
+    /// What is done in a folder that was moved away or unmounted is done right, and is not what its owner believes that it is for.
+    fn check_in_place(&self) -> Result<(), Error> {
+        if self.folder.is_in_place() {
+            Ok(())
+        } else {
+            let what = "the folder of copies is not in its place any more";
+            Err(Error::io("working in a folder of copies")(io::Error::other(what)))
+        }
     }
 }
 
+fn together(folder: &Folder) -> Result<Arc<GroupSync>, Error> {
+    // Of a description of its own: it tells of failures since it was opened.
+    let opened = folder.open_again().map_err(Error::io("opening the folder of copies"))?;
+    Ok(GroupSync::new(Target::FileSystem(opened)))
+}
+
 impl Found {
+    pub(crate) fn name(self) -> PathBuf {
+        folder_name(self.id.folder()).join(self.file_name())
+    }
+
     fn file_name(self) -> String {
         match self.place {
             Place::File => self.id.to_string(),
@@ -272,44 +310,51 @@ fn draft_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-pub(crate) fn check_space(dir: &Path, reserve_bytes: u64, length: u64) -> Result<(), Error> {
+fn check_space(folder: &Folder, reserve_bytes: u64, length: u64) -> Result<(), Error> {
     let needed = stored_bytes(length).saturating_add(reserve_bytes);
-    if available(dir)? < needed {
+    if folder.available()? < needed {
         Err(Error::NoSpace)
     } else {
         Ok(())
     }
 }
 
-/// Writes a whole extent beside `path`, and puts it there when it is on disk. The name is not flushed.
+/// Writes a whole extent beside its name, and gives it that when it is on disk, as far as so many bytes are left then. The name is not
+/// flushed.
 pub(crate) async fn replace(
     jobs: &Jobs,
     extent: Extent,
     from: (&[Holder], &impl Paced),
-    (path, space): (PathBuf, impl FnOnce() -> Result<(), Error>),
+    (folder, name, reserve_bytes): (&Arc<Folder>, PathBuf, u64),
 ) -> Result<(), Error> {
-    let draft = draft_of(&path);
-    space()?;
+    let draft = draft_of(&name);
+    check_space(folder, reserve_bytes, extent.length)?;
     let doing = "writing a copy";
-    let at = draft.clone();
+    let (inside, made) = (Arc::clone(folder), draft.clone());
     let make = move || {
-        let file = File::create(&at).map_err(Error::io(doing))?;
+        let file = inside.create(&made).map_err(Error::io(doing))?;
         preallocate(&file, 0, stored_bytes(extent.length)).map_err(Error::io(doing))?;
         Ok(Arc::new(file))
     };
     let written = async {
         let file = jobs.run(make).await?;
         transfer(jobs, extent, from, (&file, 0)).await?;
-        let (draft, path) = (draft.clone(), path.clone());
+        let (folder, draft) = (Arc::clone(folder), draft.clone());
         let finish = move || {
             file.sync_data().map_err(Error::io(doing))?;
-            std::fs::rename(draft, path).map_err(Error::io(doing))
+            folder.rename(&draft, &name).map_err(Error::io(doing))?;
+            if folder.is_in_place() {
+                Ok(())
+            } else {
+                let what = "the folder is not in its place any more";
+                Err(Error::io(doing)(io::Error::other(what)))
+            }
         };
         jobs.run(finish).await
     };
     let outcome = written.await;
     if outcome.is_err() {
-        remove_file(&draft);
+        remove_file(folder, &draft);
     }
     outcome
 }
@@ -317,6 +362,47 @@ pub(crate) async fn replace(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Blobs, NewBlob, OwnerTag, Placement};
+    use baleen_runtime::SeededEntropy;
+
+    /// Nothing that is written while the file system fails is there afterwards; and it is believed again without that anybody who reads
+    /// has to let go of the folder.
+    #[tokio::test]
+    async fn a_failed_flush_ends_with_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        let home = Blobs::open(&dir.path().join("home"), settings, SeededEntropy::new(1)).unwrap();
+        let west = Copies::open(&dir.path().join("west"), false, &settings).unwrap();
+        let mut extents = Vec::new();
+        for _ in 0..2 {
+            let new = NewBlob {
+                owner: OwnerTag::default(),
+                length: Some(5000),
+                placement: Placement::OwnFile,
+            };
+            let mut writer = home.writer(new).await.unwrap();
+            writer.write(vec![7; 5000].into()).await.unwrap();
+            let written = writer.finish().await.unwrap();
+            extents.push(written.extent());
+            written.submit().keep();
+        }
+        let from = [Holder::Volume(home)];
+        west.put(extents[0], &from, &()).await.unwrap();
+        let reader = Holder::Copies(west.clone());
+        let _ = west.copied.together.lock().fail(io::Error::other("the disk"));
+        for _ in 0..2 {
+            assert!(west.put(extents[1], &from, &()).await.is_err());
+            assert!(west.settle().await.is_err() && west.has_failed());
+            assert!(!reader.has(extents[1]).await.unwrap());
+        }
+        west.flush_anew().unwrap();
+        west.put(extents[1], &from, &()).await.unwrap();
+        west.settle().await.unwrap();
+        assert!(!west.has_failed());
+        for extent in extents {
+            reader.verify(extent).await.unwrap();
+        }
+    }
 
     #[test]
     fn names_of_copies_round_trip_and_others_are_refused() {

@@ -25,6 +25,11 @@ pub enum Error {
     /// The folder holds something else, or a volume of a later version.
     #[error("the folder {0} is not a volume which this version can read")]
     NotAVolume(PathBuf),
+    /// A file system was mounted in the folder, and is not.
+    #[error(
+        "the file system of {0} is not mounted; an empty file `plain` in the folder would say that there is to be none"
+    )]
+    NotMounted(PathBuf),
     /// More bytes were written than announced: a mistake of the caller, stopped before it reaches a neighbour.
     #[error("more bytes were written than the {announced} announced")]
     Overrun {
@@ -66,7 +71,7 @@ impl Error {
 impl Classify for Error {
     fn kind(&self) -> FaultKind {
         match self {
-            Self::NoSpace | Self::InUse(_) | Self::Io { .. } => FaultKind::Unavailable,
+            Self::NoSpace | Self::InUse(_) | Self::NotMounted(_) | Self::Io { .. } => FaultKind::Unavailable,
             Self::Corrupt { .. } | Self::NotAVolume(_) => FaultKind::Corrupt,
             Self::Settings(_) => FaultKind::Invalid,
             Self::Overrun { .. } => FaultKind::Internal,

@@ -1,12 +1,13 @@
 //! Extents as they are stored, with their headers and checksums: taken out of a volume, looked at elsewhere, and put into a new
 //! one at the same places. Every block is checked each time.
 
+use crate::folder::{Folder, PLAIN};
 use crate::format::{
     self, ALIGNMENT, BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset,
     stored_bytes,
 };
 use crate::segments::preallocate;
-use crate::volume::{FORMAT, file_path_in, make_folders};
+use crate::volume::{FORMAT, file_name, make_folders};
 use crate::{Blobs, Error, Extent, Hold, Place, Settings};
 use rustix::io::Errno;
 use std::fs::File;
@@ -100,7 +101,12 @@ impl NewVolume {
     /// The folder cannot be made.
     pub fn create(dir: &Path, settings: Settings) -> Result<Self, Error> {
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
-        make_folders(dir, FORMAT, &["segments"])?;
+        let folder = Folder::enter(dir, false)?;
+        make_folders(&folder, FORMAT, &["segments"])?;
+        // The store that was copied may have had a mount there.
+        folder
+            .create(Path::new(PLAIN))
+            .map_err(Error::io("making the volume's folder"))?;
         Ok(Self {
             dir: dir.to_owned(),
             segment_bytes: settings.segment_bytes,
@@ -116,7 +122,7 @@ impl NewVolume {
         check_length(copy, extent)?;
         let Place::Segment { segment, offset } = extent.place else {
             let doing = "making a blob's file";
-            let path = file_path_in(&self.dir, extent.id);
+            let path = self.dir.join(file_name(extent.id));
             let to = File::options()
                 .write(true)
                 .create_new(true)

@@ -1,6 +1,6 @@
 //! Who holds the bytes of an extent: the volume it was written to, or a folder of copies.
 
-use crate::copies::Copied;
+use crate::copies::{Copied, Found};
 use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, block_offset, stored_bytes};
 use crate::jobs::Jobs;
 use crate::reader::{blocks_of, failure, read_stored};
@@ -42,7 +42,7 @@ impl Source {
     pub(crate) fn file_of(&self, extent: &Extent) -> io::Result<Arc<File>> {
         match self {
             Self::Volume(shared) => shared.file_of(extent),
-            Self::Copies(copied) => Ok(Arc::new(File::open(copied.path_of(extent))?)),
+            Self::Copies(copied) => Ok(Arc::new(copied.folder.open_file(&Found::from(*extent).name())?)),
         }
     }
 

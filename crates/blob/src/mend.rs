@@ -1,10 +1,11 @@
 //! Writing extents of a volume anew where they were, when their bytes are lost or damaged and are still elsewhere; and the loss of the
 //! whole folder while it is in use.
 
-use crate::copies::{check_space, replace};
+use crate::copies::replace;
+use crate::folder::Folder;
 use crate::format::allocated_bytes;
 use crate::holder::transfer;
-use crate::volume::{FORMAT, SEGMENTS, is_mount, lock, make_folders};
+use crate::volume::{FORMAT, SEGMENTS, file_name, make_folders};
 use crate::{Blobs, Error, Extent, Holder, Paced, Place};
 use std::io;
 use std::sync::Arc;
@@ -30,9 +31,9 @@ impl Blobs {
                 flushed.inspect_err(|_| shared.segments.retire(segment))
             }
             Place::File => {
-                let space = || check_space(&shared.dir, shared.settings.reserve_bytes, extent.length);
-                let path = shared.file_path(extent.id);
-                replace(&shared.jobs, extent, (from, pace), (path, space)).await?;
+                let folder = shared.root.get().map_err(Error::io("writing a blob anew"))?;
+                let at = (&folder, file_name(extent.id), shared.settings.reserve_bytes);
+                replace(&shared.jobs, extent, (from, pace), at).await?;
                 shared.folders[usize::from(extent.id.folder())].flush().await
             }
         }
@@ -58,6 +59,7 @@ impl Blobs {
         self.shared.is_away.store(true, Ordering::Release);
         self.shared.standing.lock().lock = None;
         self.shared.segments.close();
+        self.shared.root.close();
     }
 
     /// Takes the folder again that [`Blobs::leave`] let go of, as it was. Blocks.
@@ -67,7 +69,9 @@ impl Blobs {
     pub fn come_back(&self) -> Result<(), Error> {
         let mut standing = self.shared.standing.lock();
         if standing.lock.is_none() {
-            standing.lock = Some(lock(&self.shared.dir)?);
+            let folder = Folder::open(&self.shared.dir).map_err(Error::io("opening the volume's folder"))?;
+            standing.lock = Some(folder.lock()?);
+            self.shared.root.set(folder);
         }
         self.shared.is_away.store(false, Ordering::Release);
         Ok(())
@@ -78,26 +82,23 @@ impl Blobs {
     /// before the next start.
     ///
     /// # Errors
-    /// As [`Blobs::open`]; and if a file system was mounted there, as long as none is: what it should hold must not fill up another.
-    pub async fn begin_anew(&self) -> Result<(), Error> {
+    /// As [`Blobs::open`]; if it has not the stamp that was `found`, and so is one more; and [`Error::NotMounted`].
+    pub async fn begin_anew(&self, found: Option<String>) -> Result<(), Error> {
         let growing = Arc::clone(&self.shared.segments.growth).lock_owned().await;
         let shared = Arc::clone(&self.shared);
         let begin = move || {
             let _growing = growing;
-            let (dir, doing) = (&shared.dir, "making the volume's folder");
+            let doing = "making the volume's folder";
             let mut standing = shared.standing.lock();
-            if standing.is_mount && !is_mount(dir).unwrap_or(false) {
-                let what = "its file system is not mounted";
-                return Err(Error::io(doing)(io::Error::new(io::ErrorKind::NotFound, what)));
-            }
-            match std::fs::create_dir(dir) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(doing)(error)),
-                _ => {}
+            let folder = Folder::enter(&shared.dir, standing.is_mount)?;
+            if folder.stamp()? != found {
+                return Err(Error::io(doing)(io::Error::other("another folder came in between")));
             }
             standing.lock = None;
-            standing.lock = Some(lock(dir)?);
-            make_folders(dir, FORMAT, &[SEGMENTS])?;
-            standing.is_mount = is_mount(dir).map_err(Error::io(doing))?;
+            standing.lock = Some(folder.lock()?);
+            make_folders(&folder, FORMAT, &[SEGMENTS])?;
+            standing.is_mount = folder.is_mount().map_err(Error::io(doing))?;
+            shared.root.set(folder);
             shared.segments.begin_anew()?;
             shared.is_away.store(false, Ordering::Release);
             Ok(())

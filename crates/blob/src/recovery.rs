@@ -5,10 +5,11 @@
 //! released again, nor named in it and forgotten. Old files of their own stay until they are asked about, at any time:
 //! their names are never used again, so that removing one twice does no harm.
 
-use crate::volume::remove_file;
+use crate::folder::Root;
+use crate::volume::{file_name, folder_name, remove_file};
 use crate::{BlobId, Blobs, Error, Extent};
+use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Blobs {
@@ -26,7 +27,10 @@ impl Blobs {
         self.shared
             .run(move || {
                 let empty = shared.segments.adopt(segment, &live)?;
-                remove_all(&empty);
+                let folder = shared.root.get().map_err(Error::io("adopting a segment"))?;
+                for name in empty {
+                    remove_file(&folder, &name);
+                }
                 Ok(())
             })
             .await
@@ -35,10 +39,10 @@ impl Blobs {
     /// Ids of the files of their own in one of the 256 folders, without those that are being written now. Each must be
     /// looked up in the metadata *after* this call; one which no record names can be removed.
     pub async fn files(&self, folder: u8) -> Result<Vec<BlobId>, Error> {
-        let path = self.shared.folder_path(folder);
+        let root = self.shared.root.clone();
         let mut ids = self
             .shared
-            .run(move || list(path).map_err(Error::io("listing the blobs")))
+            .run(move || list(&root, folder).map_err(Error::io("listing the blobs")))
             .await?;
         // Asked after the listing: a blob which is no draft now was committed before this line, or is dead.
         let drafts = self.shared.drafts.lock();
@@ -52,10 +56,11 @@ impl Blobs {
         if self.shared.holds.is_held() {
             return Ok(());
         }
-        let path = self.shared.file_path(id);
+        let root = self.shared.root.clone();
         self.shared
             .run(move || {
-                remove_file(&path);
+                let folder = root.get().map_err(Error::io("removing a blob"))?;
+                remove_file(&folder, &file_name(id));
                 Ok(())
             })
             .await
@@ -74,16 +79,8 @@ impl Blobs {
     }
 }
 
-fn list(folder: PathBuf) -> io::Result<Vec<BlobId>> {
-    let mut ids = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        ids.extend(entry?.file_name().to_str().and_then(BlobId::from_file_name));
-    }
-    Ok(ids)
-}
-
-fn remove_all(paths: &[PathBuf]) {
-    for path in paths {
-        remove_file(path);
-    }
+fn list(root: &Root, folder: u8) -> io::Result<Vec<BlobId>> {
+    let names = root.get()?.names(&folder_name(folder))?;
+    let id = |name: OsString| BlobId::from_file_name(name.to_str()?);
+    Ok(names.into_iter().filter_map(id).collect())
 }

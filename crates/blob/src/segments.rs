@@ -5,10 +5,12 @@ mod emptying;
 #[cfg(test)]
 mod tests;
 
+use crate::folder::{Folder, Root};
 use crate::format::{ALIGNMENT, allocated_bytes};
 use crate::settings::{OPEN_SEGMENTS_MAX, SPARE_SEGMENTS_MAX};
 use crate::space::{Range, Space, Sums};
 use crate::sync::{GroupSync, Target};
+use crate::volume::SEGMENTS;
 use crate::{Error, Extent, Place, Settings};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -33,7 +35,7 @@ pub(crate) struct Segment {
 /// All segments of a volume.
 #[derive(Debug)]
 pub(crate) struct Segments {
-    folder: PathBuf,
+    root: Root,
     segment_bytes: u64,
     open: Mutex<LruCache<u64, Arc<Segment>>>,
     state: Mutex<State>,
@@ -62,16 +64,16 @@ impl State {
 
 impl Segments {
     /// Finds the segments of an earlier run; none of them is written before it is adopted.
-    pub(crate) fn open(folder: PathBuf, settings: &Settings) -> Result<Self, Error> {
+    pub(crate) fn open(root: Root, settings: &Settings) -> Result<Self, Error> {
         let doing = "listing the segments";
         let mut state = State::default();
-        for number in list(&folder).map_err(Error::io(doing))? {
+        for number in list(&root).map_err(Error::io(doing))? {
             state.not_adopted.insert(number, Vec::new());
             state.next_is_behind(number);
         }
         let capacity = NonZeroUsize::new(OPEN_SEGMENTS_MAX).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
-            folder,
+            root,
             segment_bytes: settings.segment_bytes,
             open: Mutex::new(LruCache::new(capacity)),
             state: Mutex::new(state),
@@ -134,14 +136,13 @@ impl Segments {
             state.next += 1;
             state.next - 1
         };
-        let path = self.path(number);
-        let created = create(&path, self.segment_bytes).and_then(|file| {
-            let doing = "making a segment";
-            Segment::new(file, path.clone()).map_err(Error::io(doing))
-        });
-        let segment = Arc::new(created?);
-        Target::Folder(self.folder.clone())
-            .flush()
+        let doing = "making a segment";
+        let folder = self.root.get().map_err(Error::io(doing))?;
+        let file = create(&folder, &name_of(number), self.segment_bytes)?;
+        let segment = Segment::new(file, folder.path().join(name_of(number))).map_err(Error::io(doing))?;
+        let segment = Arc::new(segment);
+        folder
+            .flush(Path::new(SEGMENTS))
             .map_err(Error::io("flushing the segments' folder"))?;
         self.open.lock().put(number, segment);
         self.state
@@ -156,13 +157,13 @@ impl Segments {
         if let Some(open) = self.open.lock().get(&segment) {
             return Ok(Arc::clone(open));
         }
-        let path = self.path(segment);
-        let file = File::options().read(true).write(true).open(&path)?;
-        let opened = Arc::new(Segment::new(file, path)?);
+        let folder = self.root.get()?;
+        let file = folder.edit(&name_of(segment))?;
+        let opened = Arc::new(Segment::new(file, folder.path().join(name_of(segment)))?);
         Ok(Arc::clone(self.open.lock().get_or_insert(segment, || opened)))
     }
 
-    /// Gives the ranges of extents back and returns segments that nothing lives in any more; their files may be removed.
+    /// Gives the ranges of extents back and returns the names of segments that nothing lives in any more, and may be removed.
     pub(crate) fn release(&self, extents: &[Extent]) -> Vec<PathBuf> {
         let mut state = self.state.lock();
         for extent in extents {
@@ -182,7 +183,7 @@ impl Segments {
             .into_iter()
             .map(|segment| {
                 open.pop(&segment);
-                self.path(segment)
+                name_of(segment)
             })
             .collect()
     }
@@ -249,13 +250,14 @@ impl Segments {
             .iter()
             .map(|&(offset, length)| offset.saturating_add(allocated_bytes(length)));
         let bytes = ends.max().unwrap_or(0).max(self.segment_bytes);
-        let path = self.path(segment);
-        if path.exists() {
+        let (doing, name) = ("making a segment", name_of(segment));
+        let folder = self.root.get().map_err(Error::io(doing))?;
+        if folder.exists(&name).map_err(Error::io(doing))? {
             return Ok(());
         }
-        create(&path, bytes)?;
-        Target::Folder(self.folder.clone())
-            .flush()
+        create(&folder, &name, bytes)?;
+        folder
+            .flush(Path::new(SEGMENTS))
             .map_err(Error::io("flushing the segments' folder"))?;
         self.state.lock().not_adopted.insert(segment, Vec::new());
         Ok(())
@@ -265,10 +267,10 @@ impl Segments {
     pub(crate) fn sums(&self) -> Sums {
         self.state.lock().space.sums()
     }
+}
 
-    fn path(&self, segment: u64) -> PathBuf {
-        self.folder.join(format!("{segment:016x}"))
-    }
+fn name_of(segment: u64) -> PathBuf {
+    Path::new(SEGMENTS).join(format!("{segment:016x}"))
 }
 
 impl Segment {
@@ -281,11 +283,10 @@ impl Segment {
     }
 }
 
-/// The numbers of the segments in a folder.
-fn list(folder: &Path) -> io::Result<Vec<u64>> {
+/// The numbers of the segments in a volume.
+fn list(root: &Root) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
+    for name in root.get()?.names(Path::new(SEGMENTS))? {
         if let Some(number) = name.to_str().and_then(|name| u64::from_str_radix(name, 16).ok()) {
             numbers.push(number);
         } else {
@@ -296,19 +297,14 @@ fn list(folder: &Path) -> io::Result<Vec<u64>> {
 }
 
 /// Makes a file with `bytes` allocated and on disk, so that writing into it later needs no space and little journal.
-fn create(path: &Path, bytes: u64) -> Result<File, Error> {
+fn create(folder: &Folder, name: &Path, bytes: u64) -> Result<File, Error> {
     let doing = "making a segment";
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(Error::io(doing))?;
+    let file = folder.create_new(name).map_err(Error::io(doing))?;
     match preallocate(&file, 0, bytes).and_then(|()| file.sync_all()) {
         Ok(()) => Ok(file),
         Err(error) => {
             // Nothing refers to the file, and the next start would find and free it.
-            let _ = std::fs::remove_file(path);
+            let _ = folder.remove(name);
             Err(Error::io(doing)(error))
         }
     }

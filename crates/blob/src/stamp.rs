@@ -1,10 +1,10 @@
 //! A note in a folder of what it is and when it was last used, by which a folder that was lost, swapped or set back is known.
 //! What is in it is its owner's business.
 
-use crate::sync::Target;
+use crate::folder::Folder;
 use crate::{Blobs, Copies, Error};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 const NAME: &str = "stamp";
@@ -17,8 +17,12 @@ const STAMP_BYTES_MAX: u64 = 4096;
 /// # Errors
 /// It cannot be read.
 pub fn stamp_of(dir: &Path) -> Result<Option<String>, Error> {
+    read(File::open(dir.join(NAME)))
+}
+
+fn read(file: io::Result<File>) -> Result<Option<String>, Error> {
     let doing = "reading the stamp of a folder";
-    let file = match File::open(dir.join(NAME)) {
+    let file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(Error::io(doing))?,
     };
@@ -29,19 +33,20 @@ pub fn stamp_of(dir: &Path) -> Result<Option<String>, Error> {
     Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// Replaces the stamp, durably and at once.
-pub(crate) fn write(dir: &Path, text: &str) -> Result<(), Error> {
-    let doing = "writing the stamp of a folder";
-    let draft = dir.join("stamp.new");
-    let mut file = File::create(&draft).map_err(Error::io(doing))?;
-    file.write_all(text.as_bytes()).map_err(Error::io(doing))?;
-    file.sync_data().map_err(Error::io(doing))?;
-    std::fs::rename(draft, dir.join(NAME)).map_err(Error::io(doing))?;
-    Target::Folder(dir.to_owned()).flush().map_err(Error::io(doing))
+impl Folder {
+    pub(crate) fn stamp(&self) -> Result<Option<String>, Error> {
+        read(self.open_file(Path::new(NAME)))
+    }
+
+    fn set_stamp(&self, text: &str) -> Result<(), Error> {
+        let doing = "writing the stamp of a folder";
+        self.replace(Path::new(NAME), text).map_err(Error::io(doing))?;
+        self.forget_plain().map_err(Error::io(doing))
+    }
 }
 
 impl Blobs {
-    /// The stamp of the volume's folder; `None` in a new one. Blocks.
+    /// The stamp of the folder that is in the volume's place now; `None` in a new one. Blocks.
     ///
     /// # Errors
     /// It cannot be read.
@@ -49,22 +54,25 @@ impl Blobs {
         stamp_of(&self.shared.dir)
     }
 
-    /// Replaces it. Blocks.
+    /// Replaces it in the folder that is in use. Blocks.
     ///
     /// # Errors
     /// It cannot be written; the old one is there then.
     pub fn set_stamp(&self, text: &str) -> Result<(), Error> {
-        write(&self.shared.dir, text)
+        let folder = self.shared.root.get();
+        folder
+            .map_err(Error::io("writing the stamp of a folder"))?
+            .set_stamp(text)
     }
 }
 
 impl Copies {
-    /// The stamp of the folder; `None` in a new one, or if it is gone. Blocks.
+    /// The stamp of the folder that was opened; `None` in a new one, or if it is gone. Blocks.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn stamp(&self) -> Result<Option<String>, Error> {
-        stamp_of(&self.copied.dir)
+        self.copied.folder.stamp()
     }
 
     /// Replaces it. Blocks.
@@ -72,6 +80,6 @@ impl Copies {
     /// # Errors
     /// It cannot be written; the old one is there then.
     pub fn set_stamp(&self, text: &str) -> Result<(), Error> {
-        write(&self.copied.dir, text)
+        self.copied.folder.set_stamp(text)
     }
 }

@@ -1,10 +1,10 @@
 //! One flush for all who wait for the same file.
 
 use crate::Error;
+use crate::folder::{Identity, Root};
 use parking_lot::Mutex;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ pub(crate) enum Target {
     /// The data of a file, and as much of its metadata as reading it back needs.
     File(Named),
     /// The names in a folder. It is opened for each flush, since there are 256 of them and few flushes.
-    Folder(PathBuf),
+    Folder(Root, PathBuf),
     /// Everything in the file system of a folder, which has been open since before anything was written: it tells of no failure that was
     /// earlier.
     FileSystem(File),
@@ -26,25 +26,20 @@ pub(crate) enum Target {
 pub(crate) struct Named {
     file: Arc<File>,
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl Named {
     /// Whether it is what is found there.
     fn is_in_place(&self) -> io::Result<bool> {
-        Ok(identity(&std::fs::metadata(&self.path)?) == self.identity)
+        Ok(Identity::of(&std::fs::metadata(&self.path)?) == self.identity)
     }
-}
-
-fn identity(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 impl Target {
     /// A file that is to be found at `path`.
     pub(crate) fn file(file: Arc<File>, path: PathBuf) -> io::Result<Self> {
-        let identity = identity(&file.metadata()?);
+        let identity = Identity::of(&file.metadata()?);
         Ok(Self::File(Named { file, path, identity }))
     }
 
@@ -62,7 +57,7 @@ impl Target {
                     Err(io::Error::new(io::ErrorKind::NotFound, what))
                 }
             }
-            Self::Folder(path) => File::open(path)?.sync_all(),
+            Self::Folder(root, name) => root.get()?.flush(name),
             Self::FileSystem(folder) => Ok(rustix::fs::syncfs(folder)?),
         }
     }
@@ -132,7 +127,7 @@ impl GroupSync {
     pub(crate) fn is_in_place(&self) -> bool {
         match &self.target {
             Target::File(named) => named.is_in_place().unwrap_or(false),
-            Target::Folder(_) | Target::FileSystem(_) => true,
+            Target::Folder(..) | Target::FileSystem(_) => true,
         }
     }
 
@@ -147,7 +142,7 @@ impl GroupSync {
         let failed = Failed(Arc::new(error));
         match self.target {
             Target::File(_) | Target::FileSystem(_) => self.state.lock().failed.get_or_insert(failed).clone(),
-            Target::Folder(_) => failed,
+            Target::Folder(..) => failed,
         }
     }
 
@@ -177,6 +172,7 @@ impl GroupSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::Folder;
 
     /// Its folder may have been moved away or unmounted: then it is on disk, and nobody will find it.
     #[tokio::test]
@@ -230,7 +226,8 @@ mod tests {
     #[tokio::test]
     async fn all_who_wait_are_answered() {
         let folder = tempfile::tempdir().unwrap();
-        let sync = GroupSync::new(Target::Folder(folder.path().to_owned()));
+        let root = Root::of(Folder::open(folder.path()).unwrap());
+        let sync = GroupSync::new(Target::Folder(root, ".".into()));
         let waits = (0..50).map(|_| sync.flush());
         for outcome in futures::future::join_all(waits).await {
             outcome.unwrap();
@@ -243,7 +240,8 @@ mod tests {
     async fn a_failure_reaches_everyone_and_the_next_flush_is_tried() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gone");
-        let sync = GroupSync::new(Target::Folder(path.clone()));
+        let root = Root::of(Folder::open(folder.path()).unwrap());
+        let sync = GroupSync::new(Target::Folder(root, "gone".into()));
         assert!(sync.flush().await.is_err());
         std::fs::create_dir(&path).unwrap();
         assert!(sync.flush().await.is_ok());

@@ -1,5 +1,6 @@
 //! The volume: one folder, held by one process.
 
+use crate::folder::{Folder, Identity, Root};
 use crate::hold::HoldTable;
 use crate::holder::Source;
 use crate::jobs::Jobs;
@@ -11,8 +12,8 @@ use baleen_runtime::Entropy;
 use baleen_types::ServedRange;
 use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::fs::{File, TryLockError};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +51,10 @@ pub struct Usage {
 }
 
 pub(crate) struct Shared {
+    /// Where its folder is to be found.
     pub(crate) dir: PathBuf,
+    /// The folder, in which all work is done.
+    pub(crate) root: Root,
     pub(crate) settings: Settings,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) jobs: Jobs,
@@ -81,13 +85,16 @@ impl Blobs {
     pub fn open(dir: &Path, settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         settings.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
-        let lock = lock(dir)?;
-        make_folders(dir, FORMAT, &[SEGMENTS])?;
-        let is_mount = is_mount(dir).map_err(Error::io("looking at the volume's folder"))?;
-        let segments = Segments::open(dir.join(SEGMENTS), &settings)?;
-        let folder_sync = |n| GroupSync::new(Target::Folder(folder_path(dir, n)));
+        let folder = Folder::enter(dir, false)?;
+        let lock = folder.lock()?;
+        make_folders(&folder, FORMAT, &[SEGMENTS])?;
+        let is_mount = folder.is_mount().map_err(Error::io("looking at the volume's folder"))?;
+        let root = Root::of(folder);
+        let segments = Segments::open(root.clone(), &settings)?;
+        let folder_sync = |n| GroupSync::new(Target::Folder(root.clone(), folder_name(n)));
         let shared = Shared {
             dir: dir.to_owned(),
+            root: root.clone(),
             settings,
             entropy,
             jobs: Jobs::new(settings.io_jobs_max),
@@ -106,6 +113,33 @@ impl Blobs {
         Ok(Self {
             shared: Arc::new(shared),
         })
+    }
+
+    /// Where the volume's folder is to be found.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// Whether the folder that is in the volume's place is the one that is in use, or was last.
+    pub fn is_in_place(&self) -> bool {
+        let found = std::fs::metadata(&self.shared.dir);
+        found.is_ok_and(|found| Identity::of(&found) == self.shared.root.identity())
+    }
+
+    /// Whether a file system is mounted in the folder that is in use.
+    pub fn is_mount(&self) -> bool {
+        self.shared.standing.lock().is_mount
+    }
+
+    /// Refuses if no file system is mounted in the folder, and no file `plain` in it says that this is meant.
+    ///
+    /// # Errors
+    /// [`Error::NotMounted`].
+    pub fn check_mounted(&self) -> Result<(), Error> {
+        let folder = self.shared.root.get();
+        folder
+            .map_err(Error::io("looking at the volume's folder"))?
+            .check_mounted()
     }
 
     /// Begins a blob; see [`Writer`].
@@ -171,7 +205,8 @@ impl Blobs {
 impl Shared {
     /// Bytes that the file system has left for us.
     fn available(&self) -> Result<u64, Error> {
-        available(&self.dir)
+        let folder = self.root.get();
+        folder.map_err(Error::io("asking for free space"))?.available()
     }
 
     /// Whether the folder has gone, so that what is in its place is not to be touched.
@@ -188,29 +223,27 @@ impl Shared {
         }
     }
 
-    /// Path of a file of its own.
-    pub(crate) fn file_path(&self, id: BlobId) -> PathBuf {
-        file_path_in(&self.dir, id)
-    }
-
-    /// Path of the folder of files of their own.
-    pub(crate) fn folder_path(&self, folder: u8) -> PathBuf {
-        folder_path(&self.dir, folder)
-    }
-
     /// The file which holds an extent. Blocks if it has to be opened.
     pub(crate) fn file_of(&self, extent: &Extent) -> io::Result<Arc<File>> {
         let file = match extent.place {
             Place::Segment { segment, .. } => self.segments.handle(segment).map(|segment| Arc::clone(&segment.file)),
-            Place::File => File::open(self.file_path(extent.id)).map(Arc::new),
+            Place::File => {
+                let folder = self.root.get()?;
+                folder.open_file(&file_name(extent.id)).map(Arc::new)
+            }
         };
         match file {
-            // Where nothing is, nothing is damaged: it may come back as it was.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.dir.join(FORMAT_FILE).exists() => {
+            // It was removed, and may be made anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.has_format() => {
                 Err(io::Error::other("the folder of the volume is not there"))
             }
             file => file,
         }
+    }
+
+    fn has_format(&self) -> bool {
+        let folder = self.root.get();
+        folder.is_ok_and(|folder| folder.exists(Path::new(FORMAT_FILE)).unwrap_or(true))
     }
 
     /// Starts blocking work on an I/O thread as soon as there is one for it.
@@ -240,16 +273,16 @@ impl Shared {
             .filter(|e| e.place == Place::File)
             .map(|e| e.id)
             .collect();
-        files.extend(own.iter().map(|id| self.file_path(*id)));
+        files.extend(own.iter().map(|id| file_name(*id)));
         if files.is_empty() {
             return;
         }
         let this = Arc::clone(self);
         let remove = move || {
-            // If it is, the next sweep and the next start will find them.
-            if !this.is_away() {
-                for path in files {
-                    remove_file(&path);
+            // If it is away, the next sweep and the next start will find them.
+            if let Ok(folder) = this.root.get() {
+                for name in files {
+                    remove_file(&folder, &name);
                 }
             }
             let mut drafts = this.drafts.lock();
@@ -266,39 +299,34 @@ impl Shared {
 }
 
 /// Removes a file that nothing names; if that fails, the sweep of the next start will try again.
-pub(crate) fn remove_file(path: &Path) {
-    match std::fs::remove_file(path) {
+pub(crate) fn remove_file(folder: &Folder, name: &Path) {
+    match folder.remove(name) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            warn!(path = %path.display(), %error, "a freed file could not be removed");
+            warn!(folder = %folder.path().display(), name = %name.display(), %error, "a freed file could not be removed");
         }
         _ => {}
     }
 }
 
-/// Path of a file of its own in a volume.
-pub(crate) fn file_path_in(dir: &Path, id: BlobId) -> PathBuf {
-    folder_path(dir, id.folder()).join(id.to_string())
+/// Name of a file of its own in a volume.
+pub(crate) fn file_name(id: BlobId) -> PathBuf {
+    folder_name(id.folder()).join(id.to_string())
 }
 
-pub(crate) fn folder_path(dir: &Path, folder: u8) -> PathBuf {
-    dir.join("files").join(format!("{folder:02x}"))
+/// Name of a folder of such files.
+pub(crate) fn folder_name(folder: u8) -> PathBuf {
+    Path::new("files").join(format!("{folder:02x}"))
 }
 
 /// Makes those of the folders that are not there.
-fn make_missing(dir: &Path, more: &[&str]) -> io::Result<()> {
-    for folder in more {
-        std::fs::create_dir_all(dir.join(folder))?;
+fn make_missing(folder: &Folder, more: &[&str]) -> io::Result<()> {
+    for name in more {
+        folder.make_folder(Path::new(name))?;
     }
-    for folder in 0..=u8::MAX {
-        std::fs::create_dir_all(folder_path(dir, folder))?;
+    for n in 0..=u8::MAX {
+        folder.make_folder(&folder_name(n))?;
     }
-    Target::Folder(dir.join("files")).flush()
-}
-
-/// Bytes that the file system has left in a folder.
-pub(crate) fn available(dir: &Path) -> Result<u64, Error> {
-    let stat = rustix::fs::statvfs(dir).map_err(|e| Error::io("asking for free space")(e.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    folder.flush(Path::new("files"))
 }
 
 /// What all in a folder takes of the file system. What goes away meanwhile is not counted.
@@ -336,44 +364,35 @@ pub fn is_mount(dir: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(dir)?.dev() != std::fs::metadata(dir.join(".."))?.dev())
 }
 
-/// Takes a folder for this process.
-pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
-    let doing = "locking the volume";
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join("lock"))
-        .map_err(Error::io(doing))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(Error::io(doing)(error)),
-    }
-}
-
 /// Makes the folders of a new volume, those for files of their own and `more`; the file `format` comes last, so that a half-made
 /// one is made again.
-pub(crate) fn make_folders(dir: &Path, text: &str, more: &[&str]) -> Result<(), Error> {
+pub(crate) fn make_folders(folder: &Folder, text: &str, more: &[&str]) -> Result<(), Error> {
     let doing = "making the volume's folders";
-    let format = dir.join(FORMAT_FILE);
-    match std::fs::read_to_string(&format) {
-        Ok(found) if found == text => {
+    let format = Path::new(FORMAT_FILE);
+    let mut found = String::new();
+    let read = folder
+        .open_file(format)
+        .and_then(|mut file| file.read_to_string(&mut found));
+    match read {
+        Ok(_) if found == text => {
             // What was lost of them since, by who removed it and did not come to an end.
-            if let Err(error) = make_missing(dir, more) {
-                warn!(folder = %dir.display(), %error, "not all folders of a volume are there");
+            if let Err(error) = make_missing(folder, more) {
+                warn!(folder = %folder.path().display(), %error, "not all folders of a volume are there");
             }
             return Ok(());
         }
-        Ok(found) if !found.is_empty() => return Err(Error::NotAVolume(dir.to_owned())),
+        Ok(_) if !found.is_empty() => return Err(Error::NotAVolume(folder.path().to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("reading the format")(error)),
         Ok(_) | Err(_) => {}
     }
-    make_missing(dir, more).map_err(Error::io(doing))?;
-    std::fs::write(&format, text).map_err(Error::io(doing))?;
-    let written = File::open(&format).map_err(Error::io(doing))?;
-    written.sync_data().map_err(Error::io(doing))?;
-    Target::Folder(dir.to_owned()).flush().map_err(Error::io(doing))
+    make_missing(folder, more).map_err(Error::io(doing))?;
+    let write = || {
+        let mut file = folder.create(format)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()?;
+        folder.flush(Path::new("."))
+    };
+    write().map_err(Error::io(doing))
 }
 
 const _: () = assert!(FOLDERS == u8::MAX as usize + 1);

@@ -5,7 +5,7 @@ use crate::reservation::Reservation;
 use crate::segments::preallocate;
 use crate::settings::UNIT_BLOCKS;
 use crate::sync::{GroupSync, Target};
-use crate::volume::Shared;
+use crate::volume::{Shared, file_name};
 use crate::{BlobId, Error, Extent, OwnerTag, Place, Written};
 use bytes::Bytes;
 use std::fs::File;
@@ -284,15 +284,12 @@ async fn in_own_file(shared: &Arc<Shared>, id: BlobId, length: Option<u64>) -> R
             let doing = "making a blob's file";
             let bytes = length.map_or(0, stored_bytes);
             this.check_space(bytes)?;
-            let path = this.file_path(id);
-            let file = File::options()
-                .write(true)
-                .create_new(true)
-                .open(&path)
-                .map_err(Error::io(doing))?;
+            let name = file_name(id);
+            let folder = this.root.get().map_err(Error::io(doing))?;
+            let file = folder.create_new(&name).map_err(Error::io(doing))?;
             preallocate(&file, 0, bytes).map_err(Error::io(doing))?;
             let file = Arc::new(file);
-            let target = Target::file(Arc::clone(&file), path).map_err(Error::io(doing))?;
+            let target = Target::file(Arc::clone(&file), this.dir.join(name)).map_err(Error::io(doing))?;
             Ok((file, GroupSync::new(target)))
         })
         .await?;

@@ -30,7 +30,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         Self {
             home: Blobs::open(&dir.path().join("home"), SETTINGS, SeededEntropy::new(1)).unwrap(),
-            west: Copies::open(&dir.path().join("west"), &SETTINGS).unwrap(),
+            west: Copies::open(&dir.path().join("west"), false, &SETTINGS).unwrap(),
             dir,
         }
     }
@@ -197,13 +197,13 @@ async fn a_full_disk_and_strange_folders_are_refused() {
         reserve_bytes: u64::MAX / 2,
         ..SETTINGS
     };
-    let full = Copies::open(&dir.join("full"), &full).unwrap();
+    let full = Copies::open(&dir.join("full"), false, &full).unwrap();
     assert!(matches!(
         full.put(extent, &[world.home()], &()).await,
         Err(Error::NoSpace)
     ));
     assert_eq!(world.files("full"), [] as [PathBuf; 0]);
-    let open = |name: &str| Copies::open(&dir.join(name), &SETTINGS).err().unwrap();
+    let open = |name: &str| Copies::open(&dir.join(name), false, &SETTINGS).err().unwrap();
     assert!(matches!(open("west"), Error::InUse(_)));
     assert!(matches!(open("not/mounted"), Error::Io { .. }));
     assert!(matches!(open("home"), Error::InUse(_)));

@@ -10,7 +10,7 @@ use baleen_meta::Meta;
 use baleen_objects::ObjectError;
 use baleen_types::{Classify, FaultKind};
 use common::regions::{SIZES, assert_all, files, heal, open, pass, put_all, status, try_pass};
-use common::tmpfs::on_tmpfs;
+use common::tmpfs::{mount, on_tmpfs};
 use common::{Store, at, pattern, with_regions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -275,11 +275,6 @@ fn a_region_that_is_unmounted_does_not_fill_up_what_is_below() {
             assert_eq!(status(&store, "5000").await, ["local", "west"]);
         },
     );
-}
-
-fn mount(program: &str, args: &[&str], folder: &Path) {
-    let status = Command::new(program).args(args).arg(folder).status().unwrap();
-    assert!(status.success(), "{program}");
 }
 
 async fn unmounted(dir: &Path) {

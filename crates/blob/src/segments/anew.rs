@@ -4,11 +4,11 @@
 //! start: an extent that died before may still be released, or wait for its reader, and to hand its range out meanwhile could give it to
 //! two owners. New bodies go to new segments.
 
-use super::{Segment, Segments, list};
+use super::{Segment, Segments, list, name_of};
 use crate::Error;
-use crate::sync::Target;
-use std::fs::File;
+use crate::volume::SEGMENTS;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use tracing::warn;
 
@@ -21,12 +21,12 @@ impl Segments {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 warn!(segment = number, "a segment is gone; it is made again");
                 self.state.lock().space.retire(number);
-                let file = File::options().write(true).create_new(true).open(self.path(number));
-                let file = file.map_err(Error::io(doing))?;
+                let folder = self.root.get().map_err(Error::io(doing))?;
+                let file = folder.create_new(&name_of(number)).map_err(Error::io(doing))?;
                 // Not allocated: no more of it is ever written than what lives.
                 file.set_len(self.segment_bytes).map_err(Error::io(doing))?;
                 file.sync_all().map_err(Error::io(doing))?;
-                Target::Folder(self.folder.clone()).flush().map_err(Error::io(doing))?;
+                folder.flush(Path::new(SEGMENTS)).map_err(Error::io(doing))?;
                 self.handle_in_place(number).map_err(Error::io(doing))?
             }
             segment => segment.map_err(Error::io(doing))?,
@@ -56,7 +56,7 @@ impl Segments {
     /// Takes a folder in the place of the one before: of what was in that nothing is written any more. Blocks; the caller holds
     /// [`Segments::growth`].
     pub(crate) fn begin_anew(&self) -> Result<(), Error> {
-        let found = list(&self.folder).map_err(Error::io("listing the segments"))?;
+        let found = list(&self.root).map_err(Error::io("listing the segments"))?;
         let mut state = self.state.lock();
         for number in state.space.numbers() {
             state.space.retire(number);

@@ -1,6 +1,6 @@
 //! Giving the space of segments back: emptying some, and making holes in the others.
 
-use super::{Segments, punch};
+use super::{Segments, name_of, punch};
 use crate::Error;
 use crate::space::Sums;
 use std::collections::BTreeSet;
@@ -30,7 +30,8 @@ impl Segments {
                 state.space.retire(number);
                 drop(state);
                 self.open.lock().pop(&number);
-                std::fs::remove_file(self.path(number)).map_err(Error::io(doing))?;
+                let folder = self.root.get().map_err(Error::io(doing))?;
+                folder.remove(&name_of(number)).map_err(Error::io(doing))?;
                 return Ok(Some(bytes));
             }
             state.space.turn(number, true)

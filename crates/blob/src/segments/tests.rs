@@ -10,10 +10,12 @@ fn half_used(dir: &Path, segments: u64) -> (Segments, Vec<Extent>) {
         segment_body_bytes_max: 1,
         ..Settings::default()
     };
-    let all = Segments::open(dir.to_owned(), &settings).unwrap();
+    std::fs::create_dir_all(dir.join(SEGMENTS)).unwrap();
+    let root = Root::of(Folder::open(dir).unwrap());
+    let all = Segments::open(root, &settings).unwrap();
     let mut extents = Vec::new();
     for number in 0..segments {
-        File::create(all.path(number)).unwrap().set_len(BYTES).unwrap();
+        File::create(dir.join(name_of(number))).unwrap().set_len(BYTES).unwrap();
         all.state.lock().not_adopted.insert(number, Vec::new());
         all.adopt(number, &[(0, 1)]).unwrap();
         // As if they had been written before.

@@ -20,7 +20,7 @@ use super::Objects;
 use super::elsewhere::Elsewhere;
 use crate::records::BucketId;
 use crate::{ObjectError, keys};
-use baleen_blob::{BlobId, Copies, Extent, Holder};
+use baleen_blob::{BlobId, Copies, Extent, Holder, Identity};
 use baleen_types::RegionName;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -95,8 +95,11 @@ impl State {
 struct Other {
     of: RegionFolder,
     spot: Spot,
-    /// Whether a file system was mounted in its folder.
-    was_mount: AtomicBool,
+    /// Which folder was taken into use last.
+    last: Mutex<Option<Identity>>,
+    /// Whether its file system failed to write something, and does not say what: short copies that are found and noted are not believed
+    /// any more in this run, but written anew.
+    is_doubtful: AtomicBool,
 }
 
 impl Regions {
@@ -105,7 +108,8 @@ impl Regions {
         let other = |of| Other {
             of,
             spot: Spot::default(),
-            was_mount: AtomicBool::new(false),
+            last: Mutex::default(),
+            is_doubtful: AtomicBool::new(false),
         };
         let home = Spot::default();
         home.state.lock().is_whole = true;

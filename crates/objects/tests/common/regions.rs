@@ -21,6 +21,13 @@ pub async fn open(dir: &Path, seed: u64, regions: &[&str]) -> Store {
     with_regions(dir, meta, seed, regions).recovered().await
 }
 
+/// Why a store does not start.
+pub async fn refused(dir: &Path, seed: u64, regions: &[&str]) -> ObjectError {
+    let meta = Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap();
+    let store = with_regions(dir, meta, seed, regions);
+    store.objects.recover().await.unwrap_err()
+}
+
 /// A store in memory, with `west` beside home.
 pub async fn two(dir: &Path) -> Store {
     with_regions(dir, Meta::open_model(), 1, &["west"])

@@ -29,3 +29,9 @@ pub fn on_tmpfs<F: Future<Output = ()>>(test: &str, mount: &str, inside: impl Fn
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
+
+/// Mounts or unmounts something, inside.
+pub fn mount(program: &str, args: &[&str], folder: &Path) {
+    let status = Command::new(program).args(args).arg(folder).status().unwrap();
+    assert!(status.success(), "{program}");
+}

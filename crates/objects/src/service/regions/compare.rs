@@ -146,11 +146,14 @@ impl Comparison<'_> {
 
     /// Notes those which are not there.
     async fn look(&mut self, extents: &[Extent]) -> Result<(), ObjectError> {
-        let holder = &self.target.holder;
+        let target = self.target;
         let looks: Vec<_> = extents
             .iter()
             // One that cannot be looked at is told of when it is to be written.
-            .map(|extent| async move { (*extent, holder.has(*extent).await.unwrap_or(false)) })
+            .map(|extent| async move {
+                let is_there = target.holder.has(*extent).await.unwrap_or(false);
+                (*extent, is_there && !target.doubts(*extent))
+            })
             .collect();
         let mut looked = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
         let mut missing = Vec::new();

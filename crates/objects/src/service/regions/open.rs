@@ -8,10 +8,11 @@
 use super::{Other, Regions, key_name};
 use crate::service::Objects;
 use crate::{ObjectError, keys};
-use baleen_blob::{Blobs, Copies, is_mount};
+use baleen_blob::{Blobs, Copies};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_types::{RegionName, causes};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,27 +20,48 @@ use std::time::Duration;
 const NOTES_REMOVED_AT_ONCE: usize = 1000;
 
 /// What the keyspace says of a region.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     /// How often its folder was taken into use.
     opened: u64,
     pub(super) is_whole: bool,
+    /// Where a file system was mounted in it, if one was.
+    mount: Option<String>,
 }
 
 impl Standing {
-    fn encode(self) -> Vec<u8> {
-        [&[1][..], &self.opened.to_be_bytes(), &[u8::from(self.is_whole)]].concat()
+    fn encode(&self) -> Vec<u8> {
+        let mount = self.mount.as_deref().unwrap_or_default();
+        let head = [&[2][..], &self.opened.to_be_bytes(), &[u8::from(self.is_whole)]];
+        [&head.concat(), mount.as_bytes()].concat()
     }
 
     fn decode(value: &[u8]) -> Result<Self, ObjectError> {
-        match value.split_first_chunk::<9>() {
-            Some(([1, opened @ ..], [is_whole])) => Ok(Self {
-                opened: u64::from_be_bytes(*opened),
-                is_whole: *is_whole == 1,
-            }),
-            _ => Err(ObjectError::corrupt("what is known of a region is not as it should be")),
-        }
+        let refuse = || ObjectError::corrupt("what is known of a region is not as it should be");
+        let Some(([version, opened @ .., is_whole], mount)) = value.split_first_chunk::<10>() else {
+            return Err(refuse());
+        };
+        let mount = match (version, mount) {
+            (1 | 2, []) => None,
+            (2, mount) => Some(String::from_utf8(mount.to_vec()).map_err(|_| refuse())?),
+            _ => return Err(refuse()),
+        };
+        Ok(Self {
+            opened: u64::from_be_bytes(*opened),
+            is_whole: *is_whole == 1,
+            mount,
+        })
     }
+
+    /// Whether a file system was mounted in this folder. Another folder for the region is another matter.
+    fn was_mount(&self, folder: &Path) -> bool {
+        self.mount == Some(place_of(folder))
+    }
+}
+
+fn place_of(folder: &Path) -> String {
+    let place = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    place.to_string_lossy().into_owned()
 }
 
 /// How long home may be away before another folder takes its place: who moves or removes one takes a while.
@@ -49,11 +71,6 @@ const ANEW_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[error("the folder of home has gone; if it is not back in a few seconds, another takes its place")]
 struct HomeAway;
-
-/// A folder in which a file system was mounted, and is not.
-#[derive(Debug, thiserror::Error)]
-#[error("the file system of the region is not mounted")]
-struct NotMounted;
 
 /// A folder that is not to be touched.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +104,14 @@ impl Stamp {
     }
 }
 
+/// A folder that is taken into use.
+struct Entered {
+    stamp: Option<String>,
+    is_mount: bool,
+    /// Whether it is another than the one that was in use before in this run, whatever its stamp says.
+    is_another: bool,
+}
+
 fn standing_key(region: &str) -> Vec<u8> {
     KeyWriter::new(Table::System).tail(format!("{STANDINGS}{region}"))
 }
@@ -104,7 +129,15 @@ impl Objects {
         if self.regions.are_none() {
             return Ok(());
         }
-        let home = self.enter(None, self.blobs.stamp()?).await?;
+        if self.standing(None).await?.was_mount(self.blobs.dir()) {
+            self.blobs.check_mounted()?;
+        }
+        let found = Entered {
+            stamp: self.blobs.stamp()?,
+            is_mount: self.blobs.is_mount(),
+            is_another: false,
+        };
+        let home = self.enter(None, self.blobs.dir(), found).await?;
         self.blobs.set_stamp(&home.text())?;
         self.regions.home.state.lock().stamp = Some(home.text());
         for other in &self.regions.others {
@@ -129,16 +162,15 @@ impl Objects {
     pub async fn look_at_regions(&self) -> Result<(), ObjectError> {
         for other in &self.regions.others {
             let name = &other.of.name;
-            let known = self.meta.get(&standing_key(name.as_str())).await?;
-            let known = known.as_deref().map(Standing::decode).transpose()?;
+            let known = self.standing(Some(name)).await?;
             let text = baleen_blob::stamp_of(&other.of.folder).ok().flatten();
             let stamp = text.as_deref().and_then(Stamp::read);
-            let is_left = |known: Standing, stamp: Stamp| known.is_whole && known.opened == stamp.opened;
-            if !known.zip(stamp).is_some_and(|(known, stamp)| is_left(known, stamp)) {
+            let is_left = |known: &Standing, stamp: &Stamp| known.is_whole && known.opened == stamp.opened;
+            if !stamp.is_some_and(|stamp| is_left(&known, &stamp)) {
                 tracing::warn!(region = %name, "a region is not as it was left; it is not looked at");
                 continue;
             }
-            match Copies::open(&other.of.folder, self.blobs.settings()) {
+            match Copies::open(&other.of.folder, false, self.blobs.settings()) {
                 Ok(copies) => {
                     *other.spot.state.lock() = super::State {
                         copies: Some(copies),
@@ -157,24 +189,34 @@ impl Objects {
     pub(super) async fn open_copies(&self, other: &Other) -> Result<Copies, ObjectError> {
         let open = other.spot.state.lock().copies.clone();
         if let Some(copies) = open {
-            // One that was removed has taken its stamp with it, and one in its place has its own.
+            // One that was removed has taken its stamp with it, and what is in its place is another.
             let found = copies.stamp()?;
-            if other.spot.state.lock().is_of(Ok(found)) && !copies.has_failed() {
+            if copies.is_in_place() && other.spot.state.lock().is_of(Ok(found)) {
+                if copies.has_failed() {
+                    other.is_doubtful.store(true, Ordering::Relaxed);
+                    copies.flush_anew()?;
+                }
                 return Ok(copies);
+            }
+            if copies.has_failed() {
+                other.is_doubtful.store(true, Ordering::Relaxed);
             }
         }
         // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
         *other.spot.state.lock() = super::State::default();
-        if other.was_mount.load(Ordering::Relaxed) && !is_mount(&other.of.folder).unwrap_or(false) {
-            // What it should hold must not fill up another file system.
-            return Err(ObjectError::Storage(Box::new(NotMounted)));
-        }
-        let copies = Copies::open(&other.of.folder, self.blobs.settings())?;
-        other
-            .was_mount
-            .store(is_mount(&other.of.folder).unwrap_or(false), Ordering::Relaxed);
-        let stamp = self.enter(Some(&other.of.name), copies.stamp()?).await?;
+        let (name, folder) = (&other.of.name, &other.of.folder);
+        let was_mount = self.standing(Some(name)).await?.was_mount(folder);
+        let copies = Copies::open(folder, was_mount, self.blobs.settings())?;
+        let identity = copies.identity();
+        let found = Entered {
+            stamp: copies.stamp()?,
+            is_mount: copies.is_mount(),
+            // A copy of the folder has the same stamp.
+            is_another: other.last.lock().is_some_and(|last| last != identity),
+        };
+        let stamp = self.enter(Some(name), folder, found).await?;
         copies.set_stamp(&stamp.text())?;
+        *other.last.lock() = Some(identity);
         let mut state = other.spot.state.lock();
         (state.copies, state.stamp) = (Some(copies.clone()), Some(stamp.text()));
         drop(state);
@@ -192,7 +234,7 @@ impl Objects {
         let (is_left, away_since) = {
             let state = spot.state.lock();
             let is_left = found.as_ref().is_ok_and(|found| state.is_of(Ok(found.clone())));
-            (is_left, state.away_since)
+            (is_left && self.blobs.is_in_place(), state.away_since)
         };
         if is_left {
             if away_since.is_some() {
@@ -215,8 +257,13 @@ impl Objects {
         }
         self.refuse_foreign(None, found.as_deref().and_then(Stamp::read).as_ref())
             .await?;
-        self.blobs.begin_anew().await?;
-        let stamp = self.enter(None, found).await?;
+        self.blobs.begin_anew(found.clone()).await?;
+        let found = Entered {
+            stamp: found,
+            is_mount: self.blobs.is_mount(),
+            is_another: true,
+        };
+        let stamp = self.enter(None, self.blobs.dir(), found).await?;
         self.blobs.set_stamp(&stamp.text())?;
         let mut state = spot.state.lock();
         (state.stamp, state.away_since) = (Some(stamp.text()), None);
@@ -238,29 +285,31 @@ impl Objects {
         Err(ObjectError::Storage(Box::new(ForeignFolder(whose))))
     }
 
-    /// Decides whether a folder with this stamp is as it was left, and gives the stamp that it gets.
-    async fn enter(&self, region: Option<&RegionName>, found: Option<String>) -> Result<Stamp, ObjectError> {
+    /// What the keyspace says of a region.
+    async fn standing(&self, region: Option<&RegionName>) -> Result<Standing, ObjectError> {
+        let known = self.meta.get(&standing_key(key_name(region))).await?;
+        Ok(known.as_deref().map(Standing::decode).transpose()?.unwrap_or_default())
+    }
+
+    /// Decides whether a folder is as it was left, and gives the stamp that it gets.
+    async fn enter(&self, region: Option<&RegionName>, folder: &Path, found: Entered) -> Result<Stamp, ObjectError> {
         let name = key_name(region);
         let key = standing_key(name);
-        let known = self
-            .meta
-            .get(&key)
-            .await?
-            .as_deref()
-            .map(Standing::decode)
-            .transpose()?;
+        let known = self.standing(region).await?;
         let store = self.store_id().await?;
-        let found = found.as_deref().and_then(Stamp::read);
-        self.refuse_foreign(region, found.as_ref()).await?;
-        let opened = found.map_or(0, |found| found.opened);
-        let is_whole = match known {
-            Some(known) => known.is_whole && known.opened == opened,
+        let stamp = found.stamp.as_deref().and_then(Stamp::read);
+        self.refuse_foreign(region, stamp.as_ref()).await?;
+        let opened = stamp.map_or(0, |stamp| stamp.opened);
+        let is_left = match known.opened {
             // What home has from before there were regions is what there is.
-            None => region.is_none() && opened == 0,
+            0 => region.is_none() && opened == 0,
+            known_opened => known.is_whole && known_opened == opened,
         };
+        let is_whole = is_left && !found.is_another;
         let standing = Standing {
-            opened: known.unwrap_or_default().opened.max(opened) + 1,
+            opened: known.opened.max(opened) + 1,
             is_whole,
+            mount: found.is_mount.then(|| place_of(folder)),
         };
         self.meta.commit(Request::new().put(key, standing.encode())).await?;
         self.regions.spot(region)?.state.lock().is_whole = is_whole;
@@ -280,8 +329,7 @@ impl Objects {
     /// Notes that a region has all that is not noted as missing.
     pub(super) async fn set_whole(&self, region: Option<&RegionName>) -> Result<(), ObjectError> {
         let key = standing_key(key_name(region));
-        let stored = self.meta.get(&key).await?;
-        let mut standing = stored.as_deref().map(Standing::decode).transpose()?.unwrap_or_default();
+        let mut standing = self.standing(region).await?;
         standing.is_whole = true;
         self.meta.commit(Request::new().put(key, standing.encode())).await?;
         self.regions.spot(region)?.state.lock().is_whole = true;
@@ -351,7 +399,7 @@ impl Regions {
         let is_there = || {
             copies.is_some_and(|copies| {
                 let found = copies.stamp();
-                spot.state.lock().is_of(found)
+                copies.is_in_place() && spot.state.lock().is_of(found)
             })
         };
         is_whole && (region.is_none() || is_there())
@@ -360,7 +408,7 @@ impl Regions {
     /// Whether the folder of home is still the one that was taken into use.
     pub(in crate::service) fn is_home_there(&self, blobs: &Blobs) -> bool {
         let found = blobs.stamp();
-        self.home.state.lock().is_of(found)
+        blobs.is_in_place() && self.home.state.lock().is_of(found)
     }
 }
 
@@ -385,12 +433,25 @@ mod tests {
 
     #[test]
     fn standings_round_trip_and_others_are_refused() {
-        for is_whole in [false, true] {
-            let standing = Standing { opened: 7, is_whole };
+        for (is_whole, mount) in [(false, None), (true, None), (true, Some("/mnt/west".to_owned()))] {
+            let opened = 7;
+            let standing = Standing {
+                opened,
+                is_whole,
+                mount,
+            };
             let value = standing.encode();
             assert_eq!(Standing::decode(&value).unwrap(), standing);
             assert!(Standing::decode(&value[1..]).is_err());
+            assert!(Standing::decode(&[&[3], &value[1..]].concat()).is_err());
+            assert!(Standing::decode(&[&value[..], b"\xff"].concat()).is_err());
         }
-        assert!(Standing::decode(b"").is_err());
+        // As it was before mounts were remembered.
+        let earlier = [1, 0, 0, 0, 0, 0, 0, 0, 7, 1];
+        let standing = Standing::decode(&earlier).unwrap();
+        assert_eq!((standing.opened, standing.is_whole, standing.mount), (7, true, None));
+        for bad in [&earlier[..9], &[&earlier[..], b"/mnt"].concat(), b""] {
+            assert!(Standing::decode(bad).is_err());
+        }
     }
 }

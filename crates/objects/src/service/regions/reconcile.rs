@@ -54,6 +54,8 @@ pub(super) struct Target {
     pub(super) holder: Holder,
     /// Where copies come from; the place itself is the last.
     pub(super) sources: Vec<Holder>,
+    /// Whether short copies that are found are not to be believed.
+    is_doubtful: bool,
     pace: StoppedPace,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
     pub(super) is_full: AtomicBool,
@@ -63,6 +65,11 @@ impl Target {
     /// Where copies come from, but for the place itself.
     fn elsewhere(&self) -> &[Holder] {
         self.sources.split_last().map_or(&[], |(_, elsewhere)| elsewhere)
+    }
+
+    /// Whether a copy that is found may be in memory alone.
+    pub(super) fn doubts(&self, extent: Extent) -> bool {
+        self.is_doubtful && extent.length <= TOGETHER_BYTES_MAX
     }
 }
 
@@ -176,6 +183,7 @@ impl Objects {
     pub(super) async fn target(&self, region: Option<&RegionName>, stop: &Shutdown) -> Result<Target, ObjectError> {
         let home = Holder::Volume(self.blobs.clone());
         let mut sources = self.regions.copies_but_of(region);
+        let mut is_doubtful = false;
         let holder = match region {
             // Last: of what is damaged at home, other blocks may be whole.
             None => {
@@ -188,6 +196,7 @@ impl Objects {
                 sources.insert(0, home);
                 let copies = Holder::Copies(self.open_copies(other).await?);
                 sources.push(copies.clone());
+                is_doubtful = other.is_doubtful.load(Ordering::Relaxed);
                 copies
             }
         };
@@ -195,6 +204,7 @@ impl Objects {
             region: region.cloned(),
             holder,
             sources,
+            is_doubtful,
             pace: StoppedPace {
                 pace: Pace::new(&self.clock, self.settings.copied_bytes_per_second),
                 stop: stop.clone(),
@@ -291,7 +301,7 @@ impl Objects {
                 Done::Gone
             });
         }
-        let done = if target.holder.verify(extent).await.is_ok() {
+        let done = if !target.doubts(extent) && target.holder.verify(extent).await.is_ok() {
             if let Holder::Copies(copies) = &target.holder {
                 // It may be of a run that ended before it was on disk.
                 Self::settle_found(target, copies, extent).await?;

@@ -1,0 +1,305 @@
+//! A folder that was opened: all work in it goes by its descriptor, and so never into another that is put in its place by a rename,
+//! a mount or an unmount.
+
+use crate::Error;
+use parking_lot::Mutex;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file in a folder where a file system was mounted: from now on the folder itself is used.
+pub(crate) const PLAIN: &str = "plain";
+
+/// Which file or folder it is: its device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(u64, u64);
+
+impl Identity {
+    pub(crate) fn of(file: &std::fs::Metadata) -> Self {
+        Self(file.dev(), file.ino())
+    }
+}
+
+/// An open folder. Names are relative to it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    opened: File,
+    identity: Identity,
+}
+
+impl Folder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?);
+        Ok(Self {
+            path: path.to_owned(),
+            identity: Identity::of(&opened.metadata()?),
+            opened,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Whether it is what is found under its path.
+    pub(crate) fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| Identity::of(&found) == self.identity)
+    }
+
+    /// Whether another file system than that of the folder above is mounted in it.
+    pub(crate) fn is_mount(&self) -> io::Result<bool> {
+        let above = retry_on_intr(|| rustix::fs::statat(&self.opened, "..", AtFlags::empty()))?;
+        Ok(self.opened.metadata()?.dev() != above.st_dev)
+    }
+
+    /// Opens it once more, as a description of its own.
+    pub(crate) fn open_again(&self) -> io::Result<File> {
+        self.open_at(Path::new("."), OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Opens the folder of a volume, and makes it in the one above if it is not there. Where a file system was mounted nothing is made, or
+    /// what it should hold would fill up another one; unless somebody says with a file that it is meant.
+    pub(crate) fn enter(path: &Path, was_mount: bool) -> Result<Self, Error> {
+        let doing = "opening the volume's folder";
+        if !was_mount {
+            match std::fs::create_dir(path) {
+                // Not with all above it: a mount that is not there must not be filled up in its place.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("making the volume's folder")(error));
+                }
+                _ => {}
+            }
+        }
+        let folder = match Self::open(path) {
+            Err(error) if was_mount && error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::NotMounted(path.to_owned()));
+            }
+            folder => folder.map_err(Error::io(doing))?,
+        };
+        if was_mount {
+            folder.check_mounted()?;
+        }
+        Ok(folder)
+    }
+
+    /// Refuses a folder in which nothing is mounted, and that has no file which says that it is meant.
+    pub(crate) fn check_mounted(&self) -> Result<(), Error> {
+        let doing = "looking at the volume's folder";
+        if self.is_mount().map_err(Error::io(doing))? || self.exists(Path::new(PLAIN)).map_err(Error::io(doing))? {
+            Ok(())
+        } else {
+            Err(Error::NotMounted(self.path.clone()))
+        }
+    }
+
+    /// Forgets what a file said about mounts: it is known by now, and must not be believed when another file system is mounted over it
+    /// and goes.
+    pub(crate) fn forget_plain(&self) -> io::Result<()> {
+        match self.remove(Path::new(PLAIN)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_at(&self, name: &Path, flags: OFlags) -> io::Result<File> {
+        let mode = Mode::from_raw_mode(0o666);
+        let opened = retry_on_intr(|| rustix::fs::openat(&self.opened, name, flags | OFlags::CLOEXEC, mode))?;
+        Ok(opened.into())
+    }
+
+    /// To read.
+    pub(crate) fn open_file(&self, name: &Path) -> io::Result<File> {
+        self.open_at(name, OFlags::RDONLY)
+    }
+
+    /// To read and write.
+    pub(crate) fn edit(&self, name: &Path) -> io::Result<File> {
+        self.open_at(name, OFlags::RDWR)
+    }
+
+    /// A new file, to read and write; it is an error if there is one.
+    pub(crate) fn create_new(&self, name: &Path) -> io::Result<File> {
+        self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    /// An empty file, in place of what is there.
+    pub(crate) fn create(&self, name: &Path) -> io::Result<File> {
+        self.open_at(name, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)
+    }
+
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(retry_on_intr(|| {
+            rustix::fs::renameat(&self.opened, from, &self.opened, to)
+        })?)
+    }
+
+    pub(crate) fn remove(&self, name: &Path) -> io::Result<()> {
+        Ok(retry_on_intr(|| {
+            rustix::fs::unlinkat(&self.opened, name, AtFlags::empty())
+        })?)
+    }
+
+    pub(crate) fn exists(&self, name: &Path) -> io::Result<bool> {
+        match retry_on_intr(|| rustix::fs::statat(&self.opened, name, AtFlags::empty())) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names in a folder of it.
+    pub(crate) fn names(&self, name: &Path) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::new(self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY)?)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Makes a folder and those above it, as far as they are not there.
+    pub(crate) fn make_folder(&self, name: &Path) -> io::Result<()> {
+        let make = || retry_on_intr(|| rustix::fs::mkdirat(&self.opened, name, Mode::from_raw_mode(0o777)));
+        match (make(), name.parent()) {
+            (Err(Errno::NOENT), Some(above)) if !above.as_os_str().is_empty() => {
+                self.make_folder(above)?;
+                Ok(make()?)
+            }
+            (Err(Errno::EXIST), _) => self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY).map(drop),
+            (made, _) => Ok(made?),
+        }
+    }
+
+    /// Flushes the names in a folder of it.
+    pub(crate) fn flush(&self, name: &Path) -> io::Result<()> {
+        self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY)?.sync_all()
+    }
+
+    /// Writes a file, durably and at once.
+    pub(crate) fn replace(&self, name: &Path, text: &str) -> io::Result<()> {
+        let draft = name.with_extension("new");
+        let mut file = self.create(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()?;
+        self.rename(&draft, name)?;
+        self.flush(Path::new("."))
+    }
+
+    /// Bytes that its file system has left.
+    pub(crate) fn available(&self) -> Result<u64, Error> {
+        let stat = rustix::fs::fstatvfs(&self.opened).map_err(|e| Error::io("asking for free space")(e.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Takes it for this process.
+    pub(crate) fn lock(&self) -> Result<File, Error> {
+        let doing = "locking the volume";
+        let file = self.open_at(Path::new("lock"), OFlags::WRONLY | OFlags::CREATE);
+        let file = file.map_err(Error::io(doing))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse(self.path.clone())),
+            Err(TryLockError::Error(error)) => Err(Error::io(doing)(error)),
+        }
+    }
+}
+
+/// The folder of a volume, which may go and come while the volume is in use. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Root(Arc<Mutex<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    /// `None` while it is away.
+    folder: Option<Arc<Folder>>,
+    /// Which one it is, or was.
+    identity: Identity,
+}
+
+impl Root {
+    pub(crate) fn of(folder: Folder) -> Self {
+        let identity = folder.identity;
+        let folder = Some(Arc::new(folder));
+        Self(Arc::new(Mutex::new(Open { folder, identity })))
+    }
+
+    pub(crate) fn get(&self) -> io::Result<Arc<Folder>> {
+        let folder = self.0.lock().folder.clone();
+        // Where nothing is, nothing is damaged: it may come back as it was.
+        folder.ok_or_else(|| io::Error::other("the folder of the volume is not there"))
+    }
+
+    /// Takes another in its place.
+    pub(crate) fn set(&self, folder: Folder) {
+        let identity = folder.identity;
+        let folder = Some(Arc::new(folder));
+        *self.0.lock() = Open { folder, identity };
+    }
+
+    /// Lets go of it.
+    pub(crate) fn close(&self) {
+        self.0.lock().folder = None;
+    }
+
+    /// Which one it is, or was.
+    pub(crate) fn identity(&self) -> Identity {
+        self.0.lock().identity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_goes_to_the_folder_that_was_opened_whatever_is_in_its_place() {
+        let outer = tempfile::tempdir().unwrap();
+        let (path, away) = (outer.path().join("folder"), outer.path().join("away"));
+        std::fs::create_dir(&path).unwrap();
+        let folder = Folder::open(&path).unwrap();
+        let (deep, file) = (Path::new("a/b"), Path::new("a/b/file"));
+        for _ in 0..2 {
+            folder.make_folder(deep).unwrap();
+        }
+        assert!(folder.is_in_place() && !folder.is_mount().unwrap() && !folder.exists(file).unwrap());
+        std::fs::rename(&path, &away).unwrap();
+        assert!(!folder.is_in_place());
+        std::fs::create_dir_all(path.join(deep)).unwrap();
+        assert!(!folder.is_in_place());
+        std::fs::write(path.join(file), "of another").unwrap();
+        folder.create_new(file).unwrap();
+        assert!(folder.create_new(file).is_err());
+        folder.replace(file, "ours").unwrap();
+        assert_eq!(folder.names(deep).unwrap(), ["file"]);
+        assert_eq!(std::fs::read_to_string(away.join(file)).unwrap(), "ours");
+        folder.rename(file, Path::new("other")).unwrap();
+        folder.remove(Path::new("other")).unwrap();
+        folder.flush(deep).unwrap();
+        assert_eq!(
+            folder.edit(file).unwrap_err().kind(),
+            io::ErrorKind::NotFound,
+            "and not that of another"
+        );
+        assert_eq!(std::fs::read_to_string(path.join(file)).unwrap(), "of another");
+        std::fs::write(away.join("a/c"), "").unwrap();
+        assert!(folder.make_folder(Path::new("a/c")).is_err(), "a file is in the way");
+        assert!(folder.make_folder(Path::new("a/c/d")).is_err());
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::rename(&away, &path).unwrap();
+        assert!(folder.is_in_place());
+    }
+}
