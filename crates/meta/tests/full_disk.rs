@@ -4,11 +4,12 @@
 //! kernel does not allow that, it says so and checks nothing.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use baleen_meta::{Error, FjallSettings, Meta, Request, Scan};
+use baleen_meta::{Compact, Error, FjallSettings, Meta, Request, Scan};
 use baleen_types::{Classify, FaultKind};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Set for the child; its value is the folder of the small file system.
@@ -137,6 +138,13 @@ async fn child_fills_its_disk() {
         let snapshot = meta.snapshot().await.unwrap();
         write_until_refused(&meta, round, &mut told).await;
         check(&meta, &told, "while the disk is full").await;
+        let all = Compact {
+            bytes_per_second: None,
+            free_percent_max: 0,
+        };
+        let compacted = meta.compact(all, &Arc::default()).await;
+        assert!(matches!(compacted, Err(Error::NoSpace { .. })), "{compacted:?}");
+        check(&meta, &told, "after what cannot be compacted").await;
         // An old view either still answers or says that it ended; it never answers wrongly.
         match snapshot.scan(Scan::prefix(format!("O{round}/").as_bytes())).await {
             Ok(entries) => assert!(entries.is_empty()),

@@ -2,12 +2,13 @@
 //! after each reopen all of that must be there and the counters exact. Kills fall into compactions too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use baleen_meta::{FjallSettings, Meta, Request, Scan, feed};
+use baleen_meta::{Compact, FjallSettings, Meta, Request, Scan, feed};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const KILLS: u64 = 50;
@@ -66,6 +67,15 @@ async fn child_writes_until_killed() {
             }
         });
     }
+    writers.spawn(async move {
+        let all = Compact {
+            bytes_per_second: None,
+            free_percent_max: 0,
+        };
+        loop {
+            meta.compact(all, &Arc::default()).await.unwrap();
+        }
+    });
     writers.join_all().await;
 }
 

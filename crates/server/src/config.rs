@@ -124,6 +124,8 @@ pub(crate) struct Compaction {
     pub(crate) every: Duration,
     /// Most bytes moved in a second.
     pub(crate) bytes_per_second: u64,
+    /// Whether the metadata is compacted too.
+    pub(crate) metadata: bool,
     /// How much of what lives in segments may be free beside it, in percent, before any is moved.
     pub(crate) free_percent_max: u8,
 }

@@ -517,6 +517,7 @@ async fn listen(door: &'static str, address: SocketAddr, drain: Duration) -> Res
 pub(crate) fn meta_settings(config: &Config) -> FjallSettings {
     FjallSettings {
         cache_bytes: config.store.cache_bytes,
+        compacts: config.compaction.metadata,
         ..FjallSettings::default()
     }
 }

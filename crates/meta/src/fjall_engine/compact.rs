@@ -11,9 +11,11 @@
 //! which it removes when it is opened. So does a compaction that fails; then the database is opened again as soon as nobody has a
 //! snapshot, and nothing is compacted before ([`setback`] has the rest).
 
+mod counts;
 mod moves;
 mod setback;
 
+pub(super) use counts::forget_gone;
 pub(super) use moves::Moves;
 pub(super) use setback::Setback;
 
@@ -22,6 +24,7 @@ use super::slot::{Slot, classify};
 use crate::engine::{Batch, Change};
 use crate::{Compact, CompactProgress, Compacted, Error, Result, Usage};
 use fjall::{AbstractTree as _, PersistMode};
+use lsm_tree::compaction::PullDown;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -57,10 +60,6 @@ const TRIES: usize = 25;
 
 /// Closed snapshots after which fjall forgets which were open (`snapshot_tracker.rs`).
 const SNAPSHOTS_PER_FORGETTING: usize = 10_000;
-
-/// Tables that are made to be dropped. Each is one more in the first level while others write; if they always come in between, the
-/// dead files go with the next merge.
-const MARKS_MAX: usize = 3;
 
 const COMPACTING: &str = "compacting";
 
@@ -173,7 +172,7 @@ impl Run<'_> {
             let tree = &open.keyspace.tree;
             let (rows, removed) = (tree.approximate_len() as u64, tree.tombstone_count());
             let (all, stale) = (tree.disk_space(), tree.stale_blob_bytes());
-            // fjall tells of what was in files that are gone, until it finds more that is dead.
+            // What the last run left was too little in each file.
             let kept = self.slot.stale_kept.fetch_min(stale, Ordering::Relaxed).min(stale);
             let stale = stale - kept;
             Ok((removed > FEW_ROWS && is_over(removed, rows, percent))
@@ -205,21 +204,15 @@ impl Run<'_> {
         })
     }
 
-    /// Has fjall see that nothing lives in a file any more, which it does when a table is dropped: so one is made for that.
+    /// Has fjall drop the value files in which nothing lives. It does so at the end of any merge, and in the same step forgets what it
+    /// had counted in them; so one of nothing is made, of two levels that are empty (and would be a good merge if they were not).
     fn drop_dead_files(&self) -> Result<()> {
-        for _ in 0..MARKS_MAX {
-            settle(self.slot)?;
-            let is_dropped = self.slot.work_on(|keyspace, _| {
-                let tables = keyspace.table_count();
-                let dropped = keyspace.tree.drop_range(..=MARK);
-                dropped.map_err(|error| classify(COMPACTING, error.into()))?;
-                Ok(keyspace.table_count() < tables)
-            })?;
-            // Somebody wrote at the same moment, and his rows are in the table too.
-            if is_dropped {
-                break;
-            }
-        }
+        self.slot.work_on(|keyspace, _| {
+            let done = keyspace.tree.compact(Arc::new(PullDown(1, 2)), 0);
+            done.map_err(|error| classify(COMPACTING, error.into()))?;
+            debug_assert_eq!(counts::gone(keyspace), 0, "a count outlived its file");
+            Ok(())
+        })?;
         settle(self.slot)
     }
 }

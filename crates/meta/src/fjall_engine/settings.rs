@@ -11,7 +11,7 @@ pub struct FjallSettings {
     pub journal_bytes: u64,
     /// Threads for flushing and compaction, at least one.
     pub worker_threads: usize,
-    /// Whether [`crate::Meta::compact`] does anything. For tests alone: a random test has seen it lose a value (decision 0020).
+    /// Whether [`crate::Meta::compact`] does anything.
     pub compacts: bool,
 }
 
@@ -22,7 +22,7 @@ impl Default for FjallSettings {
             write_buffer_bytes: 16 * 1024 * 1024,
             journal_bytes: 128 * 1024 * 1024,
             worker_threads: 2,
-            compacts: false,
+            compacts: true,
         }
     }
 }

@@ -11,7 +11,6 @@ const ALL: Compact = Compact {
 fn settings() -> FjallSettings {
     FjallSettings {
         write_buffer_bytes: 1 << 20,
-        compacts: true,
         ..FjallSettings::default()
     }
 }

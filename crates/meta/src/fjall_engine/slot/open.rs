@@ -1,7 +1,7 @@
 //! Opening fjall, and one write.
 
 use super::super::audit::{self, Found};
-use super::super::compact::Moves;
+use super::super::compact::{Moves, forget_gone};
 use super::FjallSettings;
 use crate::engine::Batch;
 use crate::{Error, Result};
@@ -105,6 +105,7 @@ fn open_engine(
             .with_kv_separation(Some(separation))
     };
     let keyspace = db.keyspace(KEYSPACE, options).map_err(fail)?;
+    forget_gone(&keyspace).map_err(|error| fail(error.into()))?;
     Ok((db, keyspace))
 }
 

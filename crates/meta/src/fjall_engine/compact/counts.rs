@@ -1,0 +1,34 @@
+//! What fjall counts as dead in each value file.
+//!
+//! A file goes as soon as its count is as high as what was written to it, and an opened store numbers new files on from the highest
+//! that is there. So no count may outlive its file: a new file with that number would have it from the start, and go while it lives.
+//! Merges drop a file and its count in one step. Only dropping a range of tables leaves counts (`Version::with_dropped` of lsm-tree
+//! 3.1.10), so nothing does that here.
+
+use fjall::{AbstractTree as _, Keyspace, LsmError};
+
+/// How many files are counted that are gone.
+pub(super) fn gone(keyspace: &Keyspace) -> usize {
+    let version = keyspace.tree.current_version();
+    let is_gone = |file: &&u64| !version.blob_files.contains_key(**file);
+    version.gc_stats().keys().filter(is_gone).count()
+}
+
+/// Forgets the counts of files that are gone, which the compactions of early builds left.
+pub(in super::super) fn forget_gone(keyspace: &Keyspace) -> Result<(), LsmError> {
+    let version = keyspace.tree.current_version();
+    let mut counts = version.gc_stats().clone();
+    counts.retain(|file, _| !version.blob_files.contains_key(*file));
+    if counts.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(
+        files = counts.len(),
+        "counts of value files that are gone are forgotten"
+    );
+    // A flush of no table with more of these counts: it adds them, and then keeps those whose files are there.
+    keyspace.tree.register_tables(&[], None, Some(counts), &[], 0)
+}
+
+#[cfg(test)]
+mod tests;
