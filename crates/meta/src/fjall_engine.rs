@@ -87,6 +87,11 @@ impl Engine for FjallEngine {
         let slot = Arc::clone(&self.slot);
         blocking("counting", move || compact::usage(&slot)).await
     }
+
+    async fn allocated_bytes(&self) -> Result<u64> {
+        let slot = Arc::clone(&self.slot);
+        blocking("counting", move || compact::allocated_bytes(&slot)).await
+    }
 }
 
 const COMPACTING: &str = "compacting";

@@ -167,6 +167,14 @@ impl Meta {
     pub async fn usage(&self) -> Result<Usage> {
         self.engine.usage().await
     }
+
+    /// What the store's files take; quickly told.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk refuses.
+    pub async fn allocated_bytes(&self) -> Result<u64> {
+        self.engine.allocated_bytes().await
+    }
 }
 
 impl std::fmt::Debug for Meta {

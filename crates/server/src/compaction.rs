@@ -7,7 +7,7 @@ use baleen_runtime::{Progress, Supervisor};
 use baleen_types::{causes, format_bytes};
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::info;
 
 /// The name of the task.
@@ -24,7 +24,7 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, meta: &
         meta: meta.clone(),
         told: supervisor.progress(TASK),
         settings,
-        is_counted: AtomicBool::new(false),
+        counted_at: AtomicU64::new(0),
     });
     let mut is_first = true;
     supervisor.every(TASK, settings.every, move || {
@@ -40,8 +40,8 @@ struct Work {
     meta: Meta,
     told: Progress,
     settings: Compaction,
-    /// Whether the rows were counted since the start.
-    is_counted: AtomicBool,
+    /// How much the metadata store took when its rows were counted last; 0 before that.
+    counted_at: AtomicU64,
 }
 
 impl Work {
@@ -67,24 +67,37 @@ impl Work {
         let Some(rows) = self.told.follow(rows, how_far).await else {
             return Ok(());
         };
+        let measured = self.measure(rows.as_ref().is_ok_and(|rows| rows.rewritten)).await;
         let (bodies, rows) = (bodies.map_err(|e| causes(&e))?, rows.map_err(|e| causes(&e))?);
         count(&bodies, rows);
-        if rows.rewritten || !self.is_counted.swap(true, Ordering::Relaxed) {
-            self.measure().await.map_err(|e| causes(&e))?;
-        }
+        measured.map_err(|e| causes(&e))?;
         self.told.tell(in_words(&bodies, rows));
         whole(&bodies)
     }
 
-    /// Tells the metrics what the metadata store holds and takes.
-    async fn measure(&self) -> Result<(), baleen_meta::Error> {
-        let usage = self.meta.usage().await?;
-        #[expect(clippy::cast_precision_loss, reason = "a number for a chart")]
-        let (live, allocated) = (usage.live_bytes as f64, usage.allocated_bytes as f64);
-        metrics::gauge!("baleen_metadata_live_bytes").set(live);
-        metrics::gauge!("baleen_metadata_allocated_bytes").set(allocated);
+    /// Tells the metrics what the metadata store holds and takes. Counting reads all its keys, so what it holds is told again only
+    /// when that may be another number.
+    async fn measure(&self, rewritten: bool) -> Result<(), baleen_meta::Error> {
+        let mut allocated = self.meta.allocated_bytes().await?;
+        if rewritten || is_another(allocated, self.counted_at.load(Ordering::Relaxed)) {
+            let usage = self.meta.usage().await?;
+            allocated = usage.allocated_bytes;
+            self.counted_at.store(allocated, Ordering::Relaxed);
+            metrics::gauge!("baleen_metadata_live_bytes").set(for_a_chart(usage.live_bytes));
+        }
+        metrics::gauge!("baleen_metadata_allocated_bytes").set(for_a_chart(allocated));
         Ok(())
     }
+}
+
+/// Whether what is taken has changed by more than 5 %.
+fn is_another(allocated: u64, before: u64) -> bool {
+    u128::from(allocated.abs_diff(before)) * 20 > u128::from(before)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number for a chart")]
+fn for_a_chart(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 /// Tells the log and the metrics of what was done, if anything was.
@@ -131,5 +144,26 @@ fn whole(done: &Compacted) -> Result<(), String> {
         damaged => Err(format!(
             "{damaged} damaged bodies were left where they are: the log names them"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_another;
+
+    #[test]
+    fn rows_are_counted_again_when_five_percent_have_changed() {
+        for (allocated, before, wanted) in [
+            (0, 0, false),
+            (1, 0, true),
+            (1000, 1000, false),
+            (1050, 1000, false),
+            (1051, 1000, true),
+            (950, 1000, false),
+            (949, 1000, true),
+            (u64::MAX, 1, true),
+        ] {
+            assert_eq!(is_another(allocated, before), wanted, "{allocated} {before}");
+        }
     }
 }

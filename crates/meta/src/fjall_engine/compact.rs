@@ -123,6 +123,11 @@ pub(super) fn usage(slot: &Arc<Slot>) -> Result<Usage> {
     })
 }
 
+/// What the files take.
+pub(super) fn allocated_bytes(slot: &Slot) -> Result<u64> {
+    Ok(space(slot.path())?.0)
+}
+
 struct Run<'a> {
     slot: &'a Slot,
     wanted: Compact,

@@ -128,6 +128,15 @@ async fn what_is_dead_is_given_back_and_what_lives_is_what_it_was() {
 }
 
 #[tokio::test]
+async fn what_is_taken_is_told_without_counting_rows() {
+    let mut world = World::new();
+    world.put(0..10, 1).await;
+    let usage = world.meta().usage().await.unwrap();
+    assert!(usage.allocated_bytes > usage.live_bytes);
+    assert_eq!(world.meta().allocated_bytes().await.unwrap(), usage.allocated_bytes);
+}
+
+#[tokio::test]
 async fn a_snapshot_from_before_keeps_everything_and_one_that_comes_meanwhile_is_whole() {
     let mut world = World::new();
     world.put(0..1000, 1).await;
