@@ -129,7 +129,8 @@ impl Asker {
             return Ok(None);
         }
         let Some(of) = of() else { return Ok(None) };
-        let seen = match objects.head(of, Selection::Whole).await {
+        // On the heap: nearly nobody is judged so, and all would carry its room.
+        let seen = match Box::pin(objects.head(of, Selection::Whole)).await {
             Ok((head, _)) => self.seen_of(&head, known),
             Err(
                 ObjectError::NoSuchBucket(_)

@@ -125,21 +125,21 @@ impl Read {
         };
         let mut selection = selection(asked.range, wanted.part)?;
         let mut opened = source.open(selection).await;
-        if source
-            .is_of_another(&asked, opened.as_ref().map(|opened| &opened.head.etag))
-            .await?
+        // What few come to is put on the heap: the others would carry its room.
+        if asked.is_conditional()
+            && Box::pin(source.is_of_another(&asked, opened.as_ref().map(|opened| &opened.head.etag))).await?
         {
             selection = Selection::Whole;
-            opened = source.open(selection).await;
+            opened = Box::pin(source.open(selection)).await;
         }
         let opened = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 // How a key is, and how long an object, is not for who may not use that key.
                 if source.with_body && !matches!(error, ObjectError::NoSuchKey(_)) {
-                    source.decide(call).await?;
+                    Box::pin(source.decide(call)).await?;
                 }
-                return Err(source.unserved(&conditions, error).await);
+                return Err(Box::pin(source.unserved(&conditions, error)).await);
             }
         };
         call.confirm(&opened.head)?;
@@ -209,11 +209,8 @@ impl Source<'_> {
         call.decide_decryption(self.services, &head.encrypted)
     }
 
-    /// Whether a range was found in, or does not fit, another object than the one that it is asked of.
+    /// Whether a range on a condition was found in, or does not fit, another object than the one that it is asked of.
     async fn is_of_another(&self, asked: &AskedRange, found: Result<&ETag, &ObjectError>) -> Result<bool, Fault> {
-        if !asked.is_conditional() {
-            return Ok(false);
-        }
         match found {
             Ok(tag) => Ok(!asked.is_of(tag)),
             Err(ObjectError::InvalidRange { .. }) => Ok(!asked.is_of(&self.head().await?.etag)),

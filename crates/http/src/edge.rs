@@ -120,6 +120,8 @@ impl Edge {
     /// # Cancel safety
     /// Dropped when the client goes away; then the operation is dropped where it stands, and the services see to it that
     /// nothing half-done stays. But for a door that [`Door::sees_through`] what it began.
+    ///
+    /// Each request moves this future into its place, whole. So what few of them come to is put on the heap by those.
     pub async fn handle(&self, request: Request) -> Response {
         let begun = self.clock.monotonic();
         let id = self.ids.next();
@@ -128,7 +130,7 @@ impl Edge {
         let unasked = request.headers().contains_key(EXPECT) && request.body().is_empty();
         let waits = request.headers().contains_key(EXPECT);
 
-        let (mut head, body) = request.into_parts();
+        let (mut head, mut body) = request.into_parts();
         // An edge in front of one door spares itself the choice.
         let seat = match self.others.as_slice() {
             [] => &self.last,
@@ -144,11 +146,12 @@ impl Edge {
             origin,
             principal: Principal::Nobody,
         };
-        let mut response = match self.admit(seat, head, body, origin).await {
-            Ok((principal, mut request)) => {
+        let mut response = match self.admit(seat, &mut head, &mut body, &origin).await {
+            Ok(principal) => {
                 about.principal = principal;
                 let leftover = Leftover::default();
-                request.body_mut().leave_to(&leftover);
+                body.leave_to(&leftover);
+                let request = Request::from_parts(head, body);
                 let work = perform(Arc::clone(&seat.door), Arc::clone(&self.audit), request, about.clone());
                 let response = if seat.door.sees_through() {
                     // Panics are caught inside, so that this fails only with the runtime.
@@ -157,17 +160,11 @@ impl Edge {
                     work.await
                 };
                 if let Some(body) = leftover.take() {
-                    read_away(waits, body).await;
+                    Box::pin(read_away(waits, body)).await;
                 }
                 response
             }
-            Err(refused) => {
-                let Refused {
-                    refusal,
-                    claimed,
-                    head,
-                    body,
-                } = *refused;
+            Err(Rejected { refusal, claimed }) => {
                 let response = seat.door.refuse(&refusal, &head);
                 if let Some(claimed) = claimed {
                     let event = Event {
@@ -177,7 +174,7 @@ impl Edge {
                     // A refusal changed nothing: it may be answered though it could not be recorded.
                     let _ = self.audit.record(event).await;
                 }
-                read_away(waits, body).await;
+                Box::pin(read_away(waits, body)).await;
                 response
             }
         };
@@ -214,29 +211,17 @@ impl Edge {
     async fn admit(
         &self,
         seat: &Seat,
-        mut head: Head,
-        mut body: RequestBody,
-        origin: Origin,
-    ) -> Result<(Principal, Request), Box<Refused>> {
-        let admitted = self.believe(seat, &head, &mut body, &origin).await;
-        let refused = |refusal, claimed, head, body| {
-            Err(Box::new(Refused {
-                refusal,
-                claimed,
-                head,
-                body,
-            }))
-        };
+        head: &mut Head,
+        body: &mut RequestBody,
+        origin: &Origin,
+    ) -> Result<Principal, Rejected> {
         let Authenticated {
             principal,
             signed,
             payload,
             share,
             form,
-        } = match admitted {
-            Ok(authenticated) => authenticated,
-            Err(Rejected { refusal, claimed }) => return refused(refusal, claimed, head, body),
-        };
+        } = self.believe(seat, head, body, origin).await?;
         head.extensions.insert(principal.clone());
         if let Some(signed) = signed {
             head.extensions.insert(signed);
@@ -257,9 +242,12 @@ impl Edge {
                 if let Some(outcome) = outcome {
                     head.extensions.insert(outcome);
                 }
-                Ok((principal, Request::from_parts(head, body)))
+                Ok(principal)
             }
-            Err(fault) => refused(Refusal::Body(fault), Some(principal), head, body),
+            Err(fault) => Err(Rejected {
+                refusal: Refusal::Body(fault),
+                claimed: Some(principal),
+            }),
         }
     }
 
@@ -286,13 +274,6 @@ impl Edge {
         }
         Ok(authenticated)
     }
-}
-
-struct Refused {
-    refusal: Refusal,
-    claimed: Option<Principal>,
-    head: Head,
-    body: RequestBody,
 }
 
 /// What is known of a request from its head on.

@@ -171,14 +171,17 @@ impl Authenticator {
             Scheme::SigV4 { .. } if head.method == Method::OPTIONS => {
                 Ok(Authenticated::without_payload_rules(Principal::Nobody))
             }
-            Scheme::SigV4 { services, version_2 } if is_form(head) => self.form(services, version_2, head, body).await,
+            // On the heap, what is of few requests: all would carry its room (see `Edge::handle`).
+            Scheme::SigV4 { services, version_2 } if is_form(head) => {
+                Box::pin(self.form(services, version_2, head, body)).await
+            }
             Scheme::SigV4 { services, version_2 } => {
                 match version_2.then(|| sigv2::find(head)).transpose()?.flatten() {
-                    Some(claim) => self.version_2((services, door.host_resource(head)), head, claim).await,
+                    Some(claim) => Box::pin(self.version_2((services, door.host_resource(head)), head, claim)).await,
                     None => self.streamed(services, head).await,
                 }
             }
-            Scheme::SigV4Whole { services } => self.whole(services, head, body).await,
+            Scheme::SigV4Whole { services } => Box::pin(self.whole(services, head, body)).await,
             Scheme::ApiToken => match token::find(&head.headers)? {
                 None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
                 Some(found) => self.by_token(&found, head).await,

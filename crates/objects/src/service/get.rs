@@ -301,7 +301,8 @@ impl Objects {
         let key = at.key.as_str();
         let is_current = bucket.record.has(SettingKind::Lifecycle) && found.key == keys::object(bucket.id, key);
         let expiry = if is_current {
-            self.expiry_of(bucket, key, &found.record).await?
+            // On the heap, which costs who has rules an allocation, and nobody else the room in each future that reads.
+            Box::pin(self.expiry_of(bucket, key, &found.record)).await?
         } else {
             None
         };
