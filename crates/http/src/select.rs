@@ -95,8 +95,10 @@ fn signed_service(head: &Head) -> Option<&str> {
             Some(rest) => rest,
             None => value.split_once("Credential=")?.1,
         };
-        let credential = rest.split([',', ' ']).next()?;
-        credential.split('/').nth(3)
+        // By bytes, which is most of what there is to do for a request.
+        let credential = rest.as_bytes().split(|byte| matches!(byte, b',' | b' ')).next()?;
+        let service = credential.split(|byte| *byte == b'/').nth(3)?;
+        std::str::from_utf8(service).ok()
     });
     in_header.or_else(|| {
         let credential = parameter(head.uri.query()?, "X-Amz-Credential")?;

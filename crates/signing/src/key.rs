@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::digest::{Hmac, equal_in_constant_time, sha256};
+use baleen_types::Secret;
+
+use crate::digest::{Hmac, equal_in_constant_time};
 use crate::limits::CACHED_KEYS_MAX;
 
 /// Where and on which day a signing key is valid.
@@ -61,7 +63,8 @@ struct Entry {
     day: String,
     region: String,
     service: String,
-    secret_sha256: [u8; 32],
+    /// The one text that all who have it share.
+    secret: Secret,
     key: SigningKey,
 }
 
@@ -77,15 +80,14 @@ impl KeyCache {
 
     /// The key for `scope`, derived now or earlier.
     #[must_use]
-    pub fn signing_key(&self, access_key_id: &str, secret: &str, scope: Scope<'_>) -> SigningKey {
-        let secret_sha256 = sha256(secret.as_bytes());
+    pub fn signing_key(&self, access_key_id: &str, secret: &Secret, scope: Scope<'_>) -> SigningKey {
         let mut by_access_key = self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entries) = by_access_key.get(access_key_id)
-            && let Some(entry) = entries.iter().find(|entry| entry.serves(&secret_sha256, scope))
+            && let Some(entry) = entries.iter().find(|entry| entry.serves(secret, scope))
         {
             return entry.key.clone();
         }
-        let key = SigningKey::derive(secret, scope);
+        let key = SigningKey::derive(secret.expose(), scope);
         // Forgetting all is simple and cheap: what is in use comes back with its next request.
         if by_access_key.len() >= CACHED_KEYS_MAX && !by_access_key.contains_key(access_key_id) {
             by_access_key.clear();
@@ -98,7 +100,7 @@ impl KeyCache {
             day: scope.day.to_owned(),
             region: scope.region.to_owned(),
             service: scope.service.to_owned(),
-            secret_sha256,
+            secret: secret.clone(),
             key: key.clone(),
         });
         key
@@ -106,11 +108,11 @@ impl KeyCache {
 }
 
 impl Entry {
-    fn serves(&self, secret_sha256: &[u8; 32], scope: Scope<'_>) -> bool {
+    fn serves(&self, secret: &Secret, scope: Scope<'_>) -> bool {
         self.day == scope.day
             && self.region == scope.region
             && self.service == scope.service
-            && equal_in_constant_time(&self.secret_sha256, secret_sha256)
+            && equal_in_constant_time(self.secret.expose().as_bytes(), secret.expose().as_bytes())
     }
 }
 
