@@ -4,6 +4,7 @@ use baleen_policy::Action;
 use http::HeaderMap;
 use http::header::IF_MATCH;
 
+use crate::header;
 use crate::locking;
 use crate::ops::Row;
 
@@ -17,7 +18,7 @@ const OF_WRITES: [(&str, Action); 4] = [
 
 /// The permissions that a request needs beside that of its row.
 pub(crate) fn besides(row: &Row, headers: &HeaderMap) -> Vec<Action> {
-    let value = |name: &str| headers.get(name).filter(|value| !value.is_empty());
+    let value = |name: &'static str| header::value(headers, name).filter(|value| !value.is_empty());
     let mut needed = Vec::new();
     match row.action {
         Action::S3PutObject => {

@@ -9,13 +9,13 @@ use baleen_types::{AccountId, BucketName, ETag, FaultKind, ObjectKey, ObjectPath
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::StreamExt as _;
-use http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use s3s::S3Request;
 use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::fault::Fault;
+use crate::header;
 
 pub(crate) fn timestamp(at: Timestamp) -> dto::Timestamp {
     at.to_datetime().into()
@@ -155,9 +155,12 @@ pub(crate) fn delete_condition(matching: Option<&dto::ETag>) -> Result<WriteCond
 }
 
 /// The headers and user metadata to store, from the request's own headers.
-pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata>) -> Result<ObjectHeaders, Fault> {
+pub(crate) fn object_headers(
+    headers: &HeaderMap,
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> Result<ObjectHeaders, Fault> {
     let text = |name: &'static str| -> Result<Option<String>, Fault> {
-        match headers.get(name) {
+        match header::value(headers, name) {
             None => Ok(None),
             Some(value) => value
                 .to_str()
@@ -172,16 +175,13 @@ pub(crate) fn object_headers(headers: &HeaderMap, metadata: Option<dto::Metadata
         content_encoding: text("content-encoding")?,
         content_language: text("content-language")?,
         expires: text("expires")?,
-        user: metadata.unwrap_or_default().into_iter().collect(),
+        user: metadata.into_iter().collect(),
     })
 }
 
 /// The value of a header that may stand once; an empty one is none, as for the codec.
-pub(crate) fn single<N>(headers: &HeaderMap, name: N) -> Result<Option<&str>, Fault>
-where
-    N: AsHeaderName + std::fmt::Display + Copy,
-{
-    let mut values = headers.get_all(name).iter();
+pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &'h str) -> Result<Option<&'h str>, Fault> {
+    let mut values = header::values(headers, name);
     let value = values.next();
     if values.next().is_some() {
         return Err(Fault::invalid_argument(format!(
@@ -195,20 +195,17 @@ where
 }
 
 /// What the request says about its body.
-pub(crate) fn expect<T>(request: &S3Request<T>) -> Result<Expect, Fault> {
-    let headers = &request.headers;
-    let md5 = headers
-        .get("content-md5")
+pub(crate) fn expect(headers: &HeaderMap, extensions: &http::Extensions) -> Result<Expect, Fault> {
+    let md5 = header::value(headers, "content-md5")
         .map(|value| content_md5(value.as_bytes()))
         .transpose()?;
     let checksum = checksum_header(headers)?;
-    let trailing = request
-        .extensions
+    let trailing = extensions
         .get::<TrailerNames>()
         .and_then(|names| names.0.first().copied());
     let named = ["x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm"]
         .into_iter()
-        .find_map(|name| headers.get(name))
+        .find_map(|name| header::value(headers, name))
         .map(|value| ChecksumAlgorithm::parse(value.to_str().unwrap_or_default()))
         .transpose()
         .map_err(|_| {
@@ -241,7 +238,7 @@ pub(crate) fn content_md5(text: &[u8]) -> Result<[u8; 16], Fault> {
 pub(crate) fn checksum_header(headers: &HeaderMap) -> Result<Option<Checksum>, Fault> {
     let mut found = None;
     for trailer in baleen_http::ChecksumAlgorithm::ALL {
-        let Some(value) = headers.get(trailer.header()) else {
+        let Some(value) = header::value(headers, trailer.header()) else {
             continue;
         };
         let checksum = Checksum::parse(from_trailer(trailer), value.to_str().unwrap_or_default())

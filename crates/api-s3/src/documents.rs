@@ -12,6 +12,7 @@ use md5::{Digest as _, Md5};
 use s3s::xml::{Deserialize, Deserializer};
 
 use crate::fault::Fault;
+use crate::header;
 use crate::limits::XML_BODY_BYTES_MAX;
 
 /// Adds the checks to the body of a request that brings a document: its size, and the digests that its headers announce.
@@ -267,7 +268,7 @@ enum Hasher {
 impl DigestCheck {
     fn announced(headers: &HeaderMap) -> Result<Vec<Self>, Fault> {
         let mut checks = Vec::new();
-        if let Some(value) = headers.get("content-md5") {
+        if let Some(value) = header::value(headers, "content-md5") {
             let expected = BASE64.encode(crate::convert::content_md5(value.as_bytes())?);
             checks.push(Self {
                 header: "Content-MD5",

@@ -33,6 +33,7 @@ use crate::replication::PolicyForm;
 use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
 use crate::services::Services;
+use crate::writes::Write;
 use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error, with_plain_tag};
 
 /// Settings of the door.
@@ -153,7 +154,7 @@ impl S3Door {
 
     async fn call(&self, mut head: Head, mut body: RequestBody, routed: &RoutedTo) -> Result<Response, Fault> {
         if head.method == Method::OPTIONS {
-            return self.preflight(&head).await;
+            return Box::pin(self.preflight(&head)).await;
         }
         let uri = head.uri.clone();
         self.domains.settle(&mut head);
@@ -169,7 +170,8 @@ impl S3Door {
             None => None,
         };
         if let Some(given) = Given::take(&uri, &mut head) {
-            return self.extras.answer(given, head, body, routed).await;
+            // On the heap, as all that few requests come to: the others would carry its room, and are moved with it.
+            return Box::pin(self.extras.answer(given, head, body, routed)).await;
         }
         prepare(&mut head)?;
         let is_secure = head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure);
@@ -178,6 +180,15 @@ impl S3Door {
         }
         if let Some(read) = Read::of(&head) {
             return read.answer((&self.services, &self.access), head, routed).await;
+        }
+        if let Some(write) = Write::of(&head) {
+            let response = write
+                .answer((&self.services, &self.access), (head, body), routed)
+                .await?;
+            return Ok(match form {
+                Some(form) => form.dress(response),
+                None => response,
+            });
         }
         documents::check(&head, &mut body)?;
         let body = PolicyForm::set_aside(&mut head, body);
@@ -208,10 +219,7 @@ impl S3Door {
                 return Err((&Refusal::Panicked).into());
             }
         };
-        Ok(match form {
-            Some(form) => form.dress(response),
-            None => response,
-        })
+        Ok(response)
     }
 }
 
@@ -277,7 +285,7 @@ impl Door for S3Door {
             Err(fault) => error_response(fault, &cx),
         };
         if let Some(page) = page {
-            page.share(&self.objects, response.headers_mut()).await;
+            Box::pin(page.share(&self.objects, response.headers_mut())).await;
         }
         let operation = OperationName(routed.name().unwrap_or("unknown"));
         response.extensions_mut().insert(operation);

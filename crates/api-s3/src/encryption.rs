@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::convert::single;
 use crate::fault::Fault;
+use crate::header;
 
 /// How a write asks for encryption by the store; where nothing is made, these headers mean nothing.
 const ALGORITHM: &str = "x-amz-server-side-encryption";
@@ -213,7 +214,7 @@ fn refuse_of_kms(name: Option<&str>) -> Result<(), Fault> {
 /// ignore them would be to promise what is not kept.
 pub(crate) fn refuse_choice(headers: &HeaderMap) -> Result<(), Fault> {
     let names = [ALGORITHM].into_iter().chain(OF_KMS);
-    match names.into_iter().find(|name| headers.contains_key(*name)) {
+    match names.into_iter().find(|name| header::value(headers, name).is_some()) {
         None => Ok(()),
         Some(name) => Err(Fault::invalid_argument(format!(
             "{name} header is not supported for this operation."
@@ -224,7 +225,7 @@ pub(crate) fn refuse_choice(headers: &HeaderMap) -> Result<(), Fault> {
 /// The first of the names that a header has.
 fn single_of(headers: &HeaderMap, names: &[&'static str]) -> Result<Option<&'static str>, Fault> {
     for name in names {
-        if single(headers, *name)?.is_some() {
+        if single(headers, name)?.is_some() {
             return Ok(Some(name));
         }
     }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::access::{Access, Asked, Who};
 use crate::address::path_of;
 use crate::fault::Fault;
+use crate::header;
 use crate::ops::{Extent, Query, Row};
 use crate::prepare::prepare;
 use crate::routed::RoutedTo;
@@ -134,7 +135,7 @@ impl Given {
             call,
             uri: uri.clone(),
             host: head.headers.get(HOST).cloned(),
-            session_token: head.headers.get("x-amz-security-token").cloned(),
+            session_token: header::value(&head.headers, "x-amz-security-token").cloned(),
             is_secure: head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure),
             is_covered: head
                 .extensions

@@ -27,6 +27,7 @@ mod encryption;
 mod extras;
 mod fault;
 mod form;
+mod header;
 mod lifecycle;
 pub mod limits;
 mod locking;
@@ -39,7 +40,9 @@ mod replication;
 mod routed;
 mod rules;
 mod services;
+mod told;
 mod unsupported;
+mod writes;
 mod xml;
 
 pub use door::{Parts, S3Door, Settings};

@@ -257,7 +257,7 @@ fn settle_form_type(head: &mut Parts) -> Result<(), Fault> {
 
 /// `x-amz-checksum` with the name of an algorithm beside it (seed 004, "PUT Object") is the header of that algorithm.
 fn settle_checksum(head: &mut Parts) -> Result<(), Fault> {
-    let Some(value) = single(&head.headers, &CHECKSUM)?.map(HeaderValue::try_from) else {
+    let Some(value) = single(&head.headers, CHECKSUM.as_str())?.map(HeaderValue::try_from) else {
         return Ok(());
     };
     let value = value.map_err(|_| Fault::invalid_request("Value for x-amz-checksum header is invalid."))?;

@@ -8,6 +8,7 @@ use s3s::dto::{self, AccessControlPolicy, Type};
 use crate::access::Call;
 use crate::convert::owner;
 use crate::fault::Fault;
+use crate::header;
 use crate::services::Services;
 
 /// What a list is of.
@@ -41,12 +42,12 @@ pub(super) fn private(owner: AccountId) -> Acl {
 
 /// Whether headers grant something one by one.
 pub(super) fn grants_by_header(headers: &HeaderMap) -> bool {
-    GRANTS.iter().any(|(name, _)| headers.contains_key(*name))
+    GRANTS.iter().any(|(name, _)| header::value(headers, name).is_some())
 }
 
 /// The list that the headers of a request give; `None` if they give none.
 pub(super) fn of_headers(headers: &HeaderMap, of: Of, owner: AccountId) -> Result<Option<Acl>, Fault> {
-    let canned = headers.get("x-amz-acl").map(|value| value.to_str().unwrap_or_default());
+    let canned = header::value(headers, "x-amz-acl").map(|value| value.to_str().unwrap_or_default());
     match (canned, grants_by_header(headers)) {
         (None, false) => Ok(None),
         (Some(name), false) => Ok(Some(canned_list(name, of, owner)?)),
@@ -248,7 +249,7 @@ pub(super) async fn check_block(services: &Services, call: &Call, acl: &Acl) -> 
 }
 
 /// The list that a request gives a new object.
-pub(super) async fn of_new_object(services: &Services, call: &Call, headers: &HeaderMap) -> Result<Acl, Fault> {
+pub(crate) async fn of_new_object(services: &Services, call: &Call, headers: &HeaderMap) -> Result<Acl, Fault> {
     let owner = call.bucket_owner()?;
     let Some(acl) = of_headers(headers, Of::Object, owner)? else {
         return Ok(Acl::default());

@@ -13,8 +13,9 @@ use crate::access::{Call, HiddenSource};
 use crate::fault::Fault;
 use crate::reads::{GET_OBJECT, HEAD_OBJECT};
 use crate::services::Services;
+use crate::writes::PUT_OBJECT;
 
-mod acls;
+pub(crate) mod acls;
 mod copying;
 mod listing;
 mod policing;
@@ -74,7 +75,6 @@ mod put_bucket_ownership_controls;
 mod put_bucket_policy;
 mod put_bucket_tagging;
 mod put_bucket_versioning;
-mod put_object;
 mod put_object_acl;
 mod put_object_legal_hold;
 mod put_object_lock_configuration;
@@ -191,6 +191,7 @@ macro_rules! operations {
             $(Row { name: $name, action: Action::$action, extent: Extent::$extent, query: $query },)*
             GET_OBJECT,
             HEAD_OBJECT,
+            PUT_OBJECT,
         ];
 
         #[async_trait]
@@ -261,7 +262,6 @@ operations! {
     get_object_retention: "GetObjectRetention", S3GetObjectRetention, Object, Query::Any, GetObjectRetentionInput => GetObjectRetentionOutput;
     put_object_legal_hold: "PutObjectLegalHold", S3PutObjectLegalHold, Object, Query::Only(&["legal-hold", "versionId"]), PutObjectLegalHoldInput => PutObjectLegalHoldOutput;
     get_object_legal_hold: "GetObjectLegalHold", S3GetObjectLegalHold, Object, Query::Any, GetObjectLegalHoldInput => GetObjectLegalHoldOutput;
-    put_object: "PutObject", S3PutObject, Object, Query::Only(&[]), PutObjectInput => PutObjectOutput;
     copy_object: "CopyObject", S3PutObject, Object, Query::Only(&[]), CopyObjectInput => CopyObjectOutput;
     delete_object: "DeleteObject", S3DeleteObject, Object, Query::Only(&["versionId"]), DeleteObjectInput => DeleteObjectOutput;
     delete_objects: "DeleteObjects", S3DeleteObject, Keys, Query::Only(&["delete"]), DeleteObjectsInput => DeleteObjectsOutput;

@@ -6,6 +6,7 @@ use s3s::dto::{Tag, TagSet, TaggingDirective};
 
 use super::Row;
 use crate::fault::Fault;
+use crate::header;
 
 /// Keys and values of a document.
 pub(crate) fn pairs(set: TagSet) -> Result<Vec<(String, String)>, Fault> {
@@ -24,7 +25,7 @@ pub(super) fn tag_set(tags: &Tags) -> TagSet {
 }
 
 /// The tags that `x-amz-tagging` gives to an object (AWS, PutObject: "encoded as URL Query parameters").
-pub(super) fn header_tags(headers: &HeaderMap) -> Result<Tags, Fault> {
+pub(crate) fn header_tags(headers: &HeaderMap) -> Result<Tags, Fault> {
     let Some(pairs) = header_pairs(headers) else {
         return Err(malformed_header());
     };
@@ -39,7 +40,7 @@ pub(super) fn header_tags(headers: &HeaderMap) -> Result<Tags, Fault> {
 /// heed the header, it gives nothing; and a header that is none is refused by the operation.
 pub(crate) fn given_tags(row: &Row, headers: &HeaderMap) -> Vec<(String, String)> {
     let replaces = || {
-        let directive = headers.get("x-amz-tagging-directive");
+        let directive = header::value(headers, "x-amz-tagging-directive");
         directive.is_some_and(|value| value == TaggingDirective::REPLACE)
     };
     let heeds = row.makes_as_headers_say() && (row.name != "CopyObject" || replaces());
@@ -55,7 +56,7 @@ fn malformed_header() -> Fault {
 
 /// The pairs of the header; `None` if it is not what it should be.
 fn header_pairs(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
-    let mut values = headers.get_all("x-amz-tagging").iter();
+    let mut values = header::values(headers, "x-amz-tagging");
     let Some(value) = values.next() else {
         return Some(Vec::new());
     };

@@ -20,7 +20,7 @@ pub(super) async fn run(
     unsupported::refuse_locks(&request.headers)?;
     encryption::refuse_choice(&request.headers)?;
     let sent_key = SentKey::of(&request.headers)?;
-    let expect = expect(&request)?;
+    let expect = expect(&request.headers, &request.extensions)?;
     let (sent, named) = (expect.checksum.clone(), expect.checksum_algorithm);
     let input = request.input;
     let upload = UploadPath {

@@ -1,7 +1,7 @@
 //! How an object is told: the headers of its answer, and its bytes.
 
 use baleen_http::{BoxError, Response, ResponseBody};
-use baleen_objects::{Body, Encrypted, ObjectHead, Selection, StoredChecksum};
+use baleen_objects::{Body, Encrypted, ObjectHead, Selection};
 use baleen_types::ServedRange;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -20,12 +20,12 @@ use super::Opened;
 use super::wanted::Wanted;
 use crate::access::Call;
 use crate::convert::{http_date, timestamp};
-use crate::encryption::{SentKey, Told};
+use crate::encryption::{self, SentKey};
 use crate::fault::Fault;
-use crate::lifecycle::expiration;
 use crate::locking::{hold_text, mode_text, readable};
 use crate::replication;
 use crate::services::Services;
+use crate::told::Told;
 
 /// What an answer is made of, besides the object.
 pub(super) struct Answer<'a> {
@@ -40,20 +40,12 @@ pub(super) struct Answer<'a> {
     pub(super) with_checksum: bool,
 }
 
-static CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 static CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
-static EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 static LEGAL_HOLD: HeaderName = HeaderName::from_static("x-amz-object-lock-legal-hold");
 static LOCK_MODE: HeaderName = HeaderName::from_static("x-amz-object-lock-mode");
 static LOCKED_UNTIL: HeaderName = HeaderName::from_static("x-amz-object-lock-retain-until-date");
 static PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
 static TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
-static VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
-static ENCRYPTION: HeaderName = HeaderName::from_static("x-amz-server-side-encryption");
-static KMS_KEY: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id");
-static BUCKET_KEY: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-bucket-key-enabled");
-static CUSTOMER_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-customer-algorithm");
-static CUSTOMER_KEY_MD5: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-customer-key-md5");
 
 /// Room for the headers that most answers have, so that the map need not grow.
 const USUAL_HEADERS: usize = 16;
@@ -61,7 +53,7 @@ const USUAL_HEADERS: usize = 16;
 impl Answer<'_> {
     pub(super) async fn of(self, opened: Opened) -> Result<Response, Fault> {
         let Opened { head, range, body } = opened;
-        let mut told = Headers(HeaderMap::with_capacity(USUAL_HEADERS));
+        let mut told = Told::with_capacity(USUAL_HEADERS);
         let content_range = content_range(self.selection, range, head.size);
         let status = match content_range {
             Some(_) => StatusCode::PARTIAL_CONTENT,
@@ -89,7 +81,7 @@ impl Answer<'_> {
             told.0.insert(&LEGAL_HOLD, HeaderValue::from_static(hold_text(hold)));
         }
         if self.headers.contains_key(&replication::STATUS) {
-            let status = replication::status(self.services, &head).await?;
+            let status = Box::pin(replication::status(self.services, &head)).await?;
             told.0.insert(&replication::STATUS, status);
         }
         tell_object(head, &mut told);
@@ -107,7 +99,7 @@ impl Answer<'_> {
         Ok(response)
     }
 
-    fn tell_digests(&self, head: &ObjectHead, told: &mut Headers) {
+    fn tell_digests(&self, head: &ObjectHead, told: &mut Told) {
         if self.selection == Selection::Whole
             && let Some(md5) = content_md5(head)
         {
@@ -116,35 +108,26 @@ impl Answer<'_> {
         if self.with_checksum
             && let Some(stored) = &head.checksum
         {
-            told.put_new(checksum_name(stored), stored.to_text());
-            told.0
-                .insert(&CHECKSUM_TYPE, HeaderValue::from_static(stored.kind.as_str()));
+            told.put_checksum(stored);
         }
     }
 
-    fn tell_encryption(&self, head: &ObjectHead, told: &mut Headers) -> Result<(), Fault> {
+    fn tell_encryption(&self, head: &ObjectHead, told: &mut Told) -> Result<(), Fault> {
         if head.encrypted == Encrypted::No {
             return Ok(());
         }
         let home = (&self.services.region, self.call.bucket_owner()?);
-        let encryption = Told::of(&head.encrypted, self.sent, home);
-        told.put(&ENCRYPTION, encryption.algorithm.map(|name| name.as_str().to_owned()));
-        told.put(&KMS_KEY, encryption.key_id);
-        told.put(&BUCKET_KEY, encryption.bucket_key.map(|is| is.to_string()));
-        told.put(&CUSTOMER_ALGORITHM, encryption.customer_algorithm);
-        told.put(&CUSTOMER_KEY_MD5, encryption.customer_key_md5);
+        told.put_encryption(encryption::Told::of(&head.encrypted, self.sent, home));
         Ok(())
     }
 }
 
 /// What is told of an object, whatever of it was asked for.
-fn tell_object(head: ObjectHead, told: &mut Headers) {
+fn tell_object(head: ObjectHead, told: &mut Told) {
     if let Some(modified) = http_date(head.modified) {
         told.0.insert(LAST_MODIFIED, modified);
     }
-    told.put(&ETAG, Some(head.etag.quoted()));
-    told.put(&VERSION_ID, head.version.map(|version| version.to_string()));
-    told.put(&EXPIRATION, head.expiry.as_ref().and_then(expiration));
+    told.put_identity(&head.etag, head.version, head.expiry.as_ref());
     if !head.tags.is_empty() {
         told.0.insert(&TAGGING_COUNT, HeaderValue::from(head.tags.len()));
     }
@@ -165,34 +148,6 @@ fn tell_object(head: ObjectHead, told: &mut Headers) {
     for (name, value) in own.user {
         told.put_new(format!("x-amz-meta-{name}"), encoded_words(value));
     }
-}
-
-/// The headers of an answer.
-struct Headers(HeaderMap);
-
-impl Headers {
-    /// What was stored was a header once; what cannot be one any more is left out.
-    fn put<V>(&mut self, name: &HeaderName, value: Option<V>)
-    where
-        HeaderValue: TryFrom<V>,
-    {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            self.0.insert(name, value);
-        }
-    }
-
-    fn put_new(&mut self, name: impl AsRef<str>, value: String) {
-        if let Ok(name) = HeaderName::try_from(name.as_ref()) {
-            self.put(&name, Some(value));
-        }
-    }
-}
-
-fn checksum_name(stored: &StoredChecksum) -> String {
-    format!(
-        "x-amz-checksum-{}",
-        stored.checksum.algorithm().as_str().to_ascii_lowercase()
-    )
 }
 
 /// A text as a header can have it: such as has no place in one is encoded (RFC 2047, section 2; AWS, "User-defined object
@@ -229,7 +184,7 @@ fn content_range(selection: Selection, served: ServedRange, size: u64) -> Option
 
 /// The headers that a 304 must carry (RFC 9110, 15.4.5).
 pub(super) fn validators(head: &ObjectHead) -> HeaderMap {
-    let mut told = Headers(HeaderMap::new());
+    let mut told = Told::with_capacity(4);
     told.put(&ETAG, Some(head.etag.quoted()));
     if let Some(modified) = http_date(head.modified) {
         told.0.insert(LAST_MODIFIED, modified);

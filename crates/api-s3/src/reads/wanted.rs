@@ -51,7 +51,7 @@ pub(super) fn names_another(query: &str) -> bool {
 impl Wanted {
     pub(super) fn read(query: &str, headers: &HeaderMap) -> Result<Self, Fault> {
         let mut wanted = Self {
-            checksum: single(headers, &CHECKSUM_MODE)? == Some(ChecksumMode::ENABLED),
+            checksum: single(headers, CHECKSUM_MODE.as_str())? == Some(ChecksumMode::ENABLED),
             ..Self::default()
         };
         for (name, value) in pairs(query) {
