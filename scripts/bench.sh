@@ -139,20 +139,36 @@ measure() { # name
   echo "peak memory of Baleen: $(peak)"
 }
 
-# Sixty-four transfers at once, of 1 GiB each: what a server keeps in memory must not grow with them. Uploads are on the disk
-# all at one time, so that BENCH_MEMORY_PUT makes them smaller where there is no room for 64 GiB.
+# Sixty-four transfers at once, of 1 GiB each: what a server keeps in memory must not grow with them. By curl, which keeps no
+# body. Uploads are on the disk all at one time, so that BENCH_MEMORY_PUT makes them smaller where there is no room for 64 GiB.
 memory() {
-  local size=${BENCH_MEMORY_SIZE:-1g} put=${BENCH_MEMORY_PUT:-${BENCH_MEMORY_SIZE:-1g}}
+  local get=${BENCH_MEMORY_SIZE:-1g} put=${BENCH_MEMORY_PUT:-${BENCH_MEMORY_SIZE:-1g}}
   need_load
   stop_peer
   pids+=("$(sed -n s/server_pid=//p "$work/baleen.target" 2>/dev/null || true)")
   [ ! -e "$work/baleen.target" ] || { kill "${pids[-1]}"; wait "${pids[-1]}" 2>/dev/null || true; rm -rf "$work"/*; }
   start_baleen
-  echo "== memory: 64 x $size; load $(cut -d' ' -f1 /proc/loadavg); at rest $(peak)"
-  "$load" fill --target "$work/baleen.target" --size "$size" -c 1 --keys 1 --prefix memory/ --verify 0 >/dev/null
-  "$load" get --target "$work/baleen.target" --size "$size" -c 64 --count 64 --warmup 0 --keys 1 --prefix memory/ --verify 0
-  echo "peak memory after 64 GETs: $(peak)"
-  "$load" put --target "$work/baleen.target" --size "$put" -c 64 --count 64 --warmup 0 --overwrite --keys 4 --prefix memory/ --verify 0
+  of() { sed -n "s/^$1=//p" "$work/baleen.target"; }
+  transfer() {
+    curl --silent --show-error --fail --output /dev/null --aws-sigv4 "aws:amz:$(of region):s3" --user "$(of access):$(of secret)" \
+      --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
+  }
+  at_once() { # what each adds to its transfer; KEY is a number
+    local each=() number
+    for number in $(seq 64); do
+      transfer "${@//KEY/$number}" &
+      each+=($!)
+    done
+    for number in "${each[@]}"; do wait "$number" || echo "bench: a transfer failed" >&2; done
+  }
+  echo "== memory: 64 transfers at once; load $(cut -d' ' -f1 /proc/loadavg); at rest $(peak)"
+  truncate -s "${get^^}" "$work/get"
+  truncate -s "${put^^}" "$work/put"
+  transfer --upload-file "$work/get" "$(of endpoint)/bench/memory"
+  echo "peak memory after one PUT of $get: $(peak)"
+  at_once "$(of endpoint)/bench/memory"
+  echo "peak memory after 64 GETs of $get: $(peak)"
+  at_once --upload-file "$work/put" "$(of endpoint)/bench/memory-KEY"
   echo "peak memory after 64 PUTs of $put: $(peak)"
 }
 
