@@ -395,7 +395,7 @@ fn compaction(from: &mut Reader) -> Compaction {
         metadata: from.value(
             &setting(
                 "compaction.metadata",
-                "switch",
+                "`on` or `off`",
                 "on",
                 "Whether the metadata is compacted too.",
             ),
