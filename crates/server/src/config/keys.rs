@@ -77,7 +77,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "list of NAME=FOLDER",
                 "",
                 "Regions beside `region`, each with the folder of its copies: `west=/mnt/west/copies`. At most eight. A folder is made in \
-                 the one above it, and belongs to one store alone. Objects are written to the data folder first, and copied where the replication policy \
+                 the one above it, and belongs to one store alone. A folder in which a file system was mounted is not used while none is, also after a restart; an empty file `plain` in it says that it is to be used itself. Objects are written to the data folder first, and copied where the replication policy \
                  of their bucket says, which is everywhere unless it says otherwise.",
             ),
             region_folder,
