@@ -3,9 +3,8 @@
 //! The volume chooses segments and keeps them from being written; its owner, who knows which record names what, moves what
 //! lives in them. A segment that has become empty is removed at once.
 
-use crate::holder::Source;
 use crate::volume::Shared;
-use crate::{Blobs, Error, Extent, ExtentReader, NewBlob, OwnerTag, Place, Placement, Writer, Written, reader};
+use crate::{Blobs, Error, Extent, ExtentReader, Holder, NewBlob, OwnerTag, Place, Placement, Writer, Written};
 use baleen_types::ServedRange;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -102,7 +101,7 @@ impl Blobs {
     /// # Errors
     /// As [`Blobs::writer`], and [`Error::Corrupt`] if the header is damaged.
     pub async fn copy(&self, extent: Extent) -> Result<Copying, Error> {
-        let owner = self.owner_of(extent).await?;
+        let owner = Holder::Volume(self.clone()).owner(extent).await?;
         let new = NewBlob {
             owner,
             length: Some(extent.length),
@@ -113,18 +112,6 @@ impl Blobs {
             reader: self.read(extent, ServedRange::whole(extent.length)),
             owner,
         })
-    }
-
-    /// Whom an extent was written for.
-    async fn owner_of(&self, extent: Extent) -> Result<OwnerTag, Error> {
-        let source = Source::Volume(Arc::clone(&self.shared));
-        let look = move || {
-            let file = source
-                .file_of(&extent)
-                .map_err(|error| reader::failure(error, extent))?;
-            reader::owner_of(&file, extent, source.base_of(&extent))
-        };
-        self.shared.jobs.run(look).await
     }
 
     /// Hands free space to the file system until about `keep` bytes are left that can be written at once; tells how many

@@ -3,10 +3,10 @@
 use crate::copies::{Copied, Found};
 use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, block_offset, stored_bytes};
 use crate::jobs::Jobs;
-use crate::reader::{blocks_of, failure, read_stored};
+use crate::reader::{blocks_of, failure, owner_of, read_stored};
 use crate::settings::UNIT_BLOCKS;
 use crate::volume::Shared;
-use crate::{Blobs, Copies, Error, Extent, ExtentReader, Place};
+use crate::{Blobs, Copies, Error, Extent, ExtentReader, OwnerTag, Place};
 use baleen_types::ServedRange;
 use bytes::Bytes;
 use std::fs::File;
@@ -90,6 +90,19 @@ impl Holder {
     pub async fn has(&self, extent: Extent) -> Result<bool, Error> {
         let source = self.source();
         let look = move || source.has(&extent).map_err(Error::io("looking for a copy"));
+        self.source().jobs().run(look).await
+    }
+
+    /// Whom an extent was written for, as its header says.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it is not there or its header not what was written; others if it cannot be read now.
+    pub async fn owner(&self, extent: Extent) -> Result<OwnerTag, Error> {
+        let source = self.source();
+        let look = move || {
+            let file = source.file_of(&extent).map_err(|error| failure(error, extent))?;
+            owner_of(&file, extent, source.base_of(&extent))
+        };
         self.source().jobs().run(look).await
     }
 

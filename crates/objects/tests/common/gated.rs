@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use baleen_meta::{Batch, CommitterId, Decide, Direction, Engine, Entry, Meta, Result, Scan, View};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
@@ -44,6 +45,7 @@ impl Stop {
 pub struct Gates {
     armed: Arc<Mutex<Option<Armed>>>,
     map: Arc<Mutex<Map>>,
+    views: Arc<AtomicUsize>,
 }
 
 struct Armed {
@@ -71,6 +73,11 @@ impl Gates {
             gates: self.clone(),
         };
         Meta::with_engine(engine, CommitterId::EMBEDDED).unwrap()
+    }
+
+    /// Snapshots that are held.
+    pub fn views(&self) -> usize {
+        self.views.load(Ordering::Relaxed)
     }
 
     async fn pass(&self, point: Point) {
@@ -103,6 +110,7 @@ impl Engine for GatedEngine {
 
     async fn snapshot(&self) -> Result<Box<dyn View>> {
         self.gates.pass(Point::Snapshot).await;
+        self.gates.views.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(GatedView {
             map: self.map.lock().unwrap().clone(),
             gates: self.gates.clone(),
@@ -129,6 +137,12 @@ impl Engine for GatedEngine {
 struct GatedView {
     map: Map,
     gates: Gates,
+}
+
+impl Drop for GatedView {
+    fn drop(&mut self) {
+        self.gates.views.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]

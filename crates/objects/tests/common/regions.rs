@@ -1,8 +1,8 @@
 //! Stores in several regions, and passes over them.
 
-use super::{Store, at, pattern, with_regions};
+use super::{Store, account, at, bucket, pattern, with_regions};
 use baleen_meta::{FjallSettings, Meta};
-use baleen_objects::{ObjectError, Reconciled};
+use baleen_objects::{CreateBucket, NewSettings, ObjectError, Reconciled, ReplicationPolicy};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use parking_lot::Mutex;
@@ -96,4 +96,19 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// Makes a bucket that is in these regions, or in all.
+pub async fn make_bucket_in(store: &Store, name: &str, regions: Option<&[&str]>) {
+    let new = CreateBucket {
+        owner: account(1),
+        name: bucket(name),
+        region: region("local"),
+        object_lock: false,
+    };
+    let settings = regions.map_or_else(NewSettings::default, |names| {
+        let names: Vec<_> = names.iter().map(|name| region(name)).collect();
+        NewSettings::default().with(&ReplicationPolicy::of(&names)).unwrap()
+    });
+    store.objects.create_bucket_with(new, settings).await.unwrap();
 }

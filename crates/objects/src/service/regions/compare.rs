@@ -1,50 +1,49 @@
 //! Comparing what is in a region with all that has to be there, when nobody can say what is missing.
+//!
+//! It goes by marks, page by page, and not by records: these move to where the walk has been, but an extent has one mark, in one place,
+//! for as long as it lives. What comes or goes meanwhile has been noted by its own commit. So no snapshot is held. For which regions
+//! an extent is meant hangs on its bucket, which its header names.
 
 use super::reconcile::Target;
-use crate::records::{BodyRecord, BucketRecord, ExtentPage, ObjectRecord, PartRecord, Piece, VersionRecord};
-use crate::service::{Objects, Pages};
-use crate::{ObjectError, keys};
-use baleen_blob::{Extent, Holder};
+use crate::service::{Objects, OpenBucket};
+use crate::{ObjectError, live_extent};
+use baleen_blob::{Error, Extent, Holder};
+use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
-use baleen_meta::{Entry, Scan, Snapshot, record};
 use baleen_runtime::Shutdown;
 use futures::{StreamExt as _, stream};
 
-/// Rows that are in memory at a time; each may have sixteen pieces.
-const ROWS_AT_ONCE: usize = 256;
+/// Marks that are in memory at a time.
+const MARKS_AT_ONCE: usize = 256;
 
 /// Extents that are looked for at once.
 const LOOKS_AT_ONCE: usize = 16;
 
-/// A comparison on its way.
-struct Comparison<'a> {
-    objects: &'a Objects,
-    snapshot: &'a Snapshot,
-    target: &'a Target,
-    stop: &'a Shutdown,
-    tell: &'a mut (dyn FnMut(u64) + Send),
-}
-
 impl Objects {
     /// Notes all that is missing in a region, and says then that nothing else is. False if it was stopped before.
-    ///
-    /// One snapshot says what has to be there: what came or went since has been noted by its own commit.
     pub(super) async fn compare(
         &self,
         target: &Target,
         stop: &Shutdown,
         tell: &mut (dyn FnMut(u64) + Send),
     ) -> Result<bool, ObjectError> {
-        let snapshot = self.meta.snapshot().await?;
-        let mut comparison = Comparison {
-            objects: self,
-            snapshot: &snapshot,
-            target,
-            stop,
-            tell,
-        };
-        if !comparison.buckets().await? {
-            return Ok(false);
+        let mut scan = Scan::prefix(&KeyWriter::new(Table::Extent).finish()).limit(MARKS_AT_ONCE);
+        loop {
+            if stop.is_stopping() {
+                return Ok(false);
+            }
+            let page = self.meta.scan(scan.clone()).await?;
+            let Some(last) = page.last() else { break };
+            scan = scan.after(last.key.to_vec());
+            let mut extents = Vec::new();
+            for entry in &page {
+                match live_extent(&entry.key, &entry.value) {
+                    Ok(extent) => extents.push(extent),
+                    // One that cannot be read names nothing that could be copied; a scrub tells of it.
+                    Err(error) => tracing::warn!(%error, "a mark is left out of the comparison of a region"),
+                }
+            }
+            tell(self.note_missing(target, &extents).await?);
         }
         if let Holder::Copies(copies) = &target.holder {
             // Names and lengths say nothing of what is on disk.
@@ -53,119 +52,53 @@ impl Objects {
         self.set_whole(target.region.as_ref()).await?;
         Ok(true)
     }
-}
 
-impl Comparison<'_> {
-    async fn buckets(&mut self) -> Result<bool, ObjectError> {
-        let buckets = Scan::prefix(&KeyWriter::new(Table::Bucket).finish()).limit(ROWS_AT_ONCE);
-        let mut pages = Pages::of(self.snapshot, buckets);
-        while let Some(page) = pages.next().await? {
-            for entry in page {
-                let bucket: BucketRecord = record::decode(&entry.value)?;
-                let is_meant = match &self.target.region {
-                    None => true,
-                    Some(region) => self.objects.elsewhere(&bucket).await?.names(region),
-                };
-                if is_meant && !self.bucket(&bucket).await? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    async fn bucket(&mut self, bucket: &BucketRecord) -> Result<bool, ObjectError> {
-        let current = |entry: &Entry| Ok(Some(record::decode::<ObjectRecord>(&entry.value)?.body));
-        let noncurrent = |entry: &Entry| {
-            Ok(match VersionRecord::decode(&entry.value)? {
-                VersionRecord::Object(object) => Some(object.body),
-                VersionRecord::Marker(_) => None,
-            })
-        };
-        Ok(self.rows(keys::object(bucket.id, ""), current).await?
-            && self.rows(keys::versions(bucket.id, ""), noncurrent).await?
-            && self.uploads(bucket).await?)
-    }
-
-    async fn uploads(&mut self, bucket: &BucketRecord) -> Result<bool, ObjectError> {
-        let uploads = Scan::prefix(&keys::uploads(bucket.id, ""))
-            .limit(ROWS_AT_ONCE)
-            .keys_only();
-        let mut pages = Pages::of(self.snapshot, uploads);
-        while let Some(page) = pages.next().await? {
-            for entry in page {
-                let (_, upload) = keys::upload_of(&entry.key)?;
-                let part = |entry: &Entry| {
-                    let part: PartRecord = record::decode(&entry.value)?;
-                    Ok(Some(BodyRecord::Pieces(vec![part.piece])))
-                };
-                if !self.rows(keys::parts(upload), part).await? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    /// Looks for what the rows of a prefix name.
-    async fn rows(
-        &mut self,
-        prefix: Vec<u8>,
-        body: impl Fn(&Entry) -> Result<Option<BodyRecord>, ObjectError> + Send,
-    ) -> Result<bool, ObjectError> {
-        let mut pages = Pages::of(self.snapshot, Scan::prefix(&prefix).limit(ROWS_AT_ONCE));
-        while let Some(page) = pages.next().await? {
-            if self.stop.is_stopping() {
-                return Ok(false);
-            }
-            let mut extents = Vec::new();
-            for entry in &page {
-                match body(entry) {
-                    Ok(Some(BodyRecord::Pieces(pieces))) => extents.extend(pieces.iter().filter_map(Piece::extent)),
-                    Ok(Some(BodyRecord::Pages { id, pages })) => self.pages(id, pages).await?,
-                    Ok(None) => {}
-                    // A row that cannot be read names nothing that could be copied; a scrub tells of it.
-                    Err(error) => tracing::warn!(%error, "a row is left out of the comparison of a region"),
-                }
-            }
-            self.look(&extents).await?;
-        }
-        Ok(true)
-    }
-
-    async fn pages(&mut self, id: [u8; 16], pages: u32) -> Result<(), ObjectError> {
-        for page in 0..pages {
-            if let Some(value) = self.snapshot.get(&keys::extent_page(id, page)).await? {
-                let page: ExtentPage = record::decode(&value)?;
-                let extents: Vec<_> = page.pieces.iter().filter_map(Piece::extent).collect();
-                self.look(&extents).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes those which are not there.
-    async fn look(&mut self, extents: &[Extent]) -> Result<(), ObjectError> {
-        let target = self.target;
+    /// Notes those which have to be there and are not; tells how many have to.
+    async fn note_missing(&self, target: &Target, extents: &[Extent]) -> Result<u64, ObjectError> {
         let looks: Vec<_> = extents
             .iter()
-            // One that cannot be looked at is told of when it is to be written.
-            .map(|extent| async move {
-                let is_there = target.holder.has(*extent).await.unwrap_or(false);
-                (*extent, is_there && !target.doubts(*extent))
+            .map(|extent| async {
+                // One that cannot be looked at is told of when it is to be written.
+                let is_there = target.holder.has(*extent).await.unwrap_or(false) && !target.doubts(*extent);
+                if is_there {
+                    return Ok((*extent, true, true));
+                }
+                Ok::<_, ObjectError>((*extent, self.is_meant(target, *extent).await?, false))
             })
             .collect();
         let mut looked = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
-        let mut missing = Vec::new();
-        while let Some((extent, is_there)) = looked.next().await {
-            if !is_there {
+        let (mut missing, mut meant) = (Vec::new(), 0);
+        while let Some(look) = looked.next().await {
+            let (extent, is_meant, is_there) = look?;
+            meant += u64::from(is_meant);
+            if is_meant && !is_there {
                 missing.push(extent);
             }
         }
-        for some in missing.chunks(ROWS_AT_ONCE) {
-            self.objects.note(self.target.region.as_ref(), some).await?;
+        if !missing.is_empty() {
+            self.note(target.region.as_ref(), &missing).await?;
         }
-        (self.tell)(extents.len() as u64);
-        Ok(())
+        Ok(meant)
+    }
+
+    /// Whether a region has to have an extent.
+    async fn is_meant(&self, target: &Target, extent: Extent) -> Result<bool, ObjectError> {
+        let Some(region) = &target.region else {
+            return Ok(true);
+        };
+        for holder in target.elsewhere() {
+            match holder.owner(extent).await {
+                Ok(owner) => {
+                    let bucket = OpenBucket::of_owner_tag(owner);
+                    return Ok(self.elsewhere_of(bucket).await?.names(region));
+                }
+                // Another may have the header.
+                Err(Error::Corrupt { .. }) => {}
+                // It may be back when the comparison is tried again, and must not be left out.
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // Nobody has it. When it is to be written, it is told of, and gone by then if it went now.
+        Ok(true)
     }
 }

@@ -5,12 +5,13 @@ use crate::records::{CopyDue, LiveExtent};
 use crate::service::Objects;
 use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
-use baleen_blob::{Copies, Extent, Found, Holder, TOGETHER_BYTES_MAX};
+use baleen_blob::{BlobId, Copies, Extent, Found, Holder, TOGETHER_BYTES_MAX};
 use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Extents that are looked at at once: each holds a unit of 256 KiB in memory.
@@ -21,6 +22,9 @@ const SMALL_AT_ONCE: usize = 64;
 
 /// Notes that are in memory at a time.
 pub(super) const NOTES_AT_ONCE: usize = 256;
+
+/// Extents of what is gone that a pass remembers, of some 50 bytes each. Of more, the next pass takes the others at once.
+const GONE_MAX: usize = 20_000;
 
 /// Failures after which a pass gives up, what is whole nowhere left out: what they have in common will keep the others from succeeding
 /// too. In case they have nothing in common, the next pass goes on from there.
@@ -63,7 +67,7 @@ pub(super) struct Target {
 
 impl Target {
     /// Where copies come from, but for the place itself.
-    fn elsewhere(&self) -> &[Holder] {
+    pub(super) fn elsewhere(&self) -> &[Holder] {
         self.sources.split_last().map_or(&[], |(_, elsewhere)| elsewhere)
     }
 
@@ -80,8 +84,10 @@ struct Met {
     failure: Option<ObjectError>,
     /// How often something did that has nothing to do with the extent.
     stuck: u64,
-    /// Whether copies can go.
-    has_gone: bool,
+    /// What is gone, with the keys of its notes: its copies can go when all that was noted by now has been tried.
+    gone: Vec<(Vec<u8>, Extent)>,
+    /// What was tried and is not there, which is not tried again in the same pass.
+    failed: HashSet<BlobId>,
     /// Whether it began with the first note, and not where one that gave up had come to.
     has_begun_anew: bool,
 }
@@ -91,7 +97,7 @@ enum Done {
     Written(u64),
     Found,
     /// The extent is gone, and its copy can go.
-    Gone,
+    Gone(Extent),
     /// It changed meanwhile, or somebody reads it; the next pass looks.
     Later,
 }
@@ -135,48 +141,71 @@ impl Objects {
         {
             return Ok(());
         }
-        let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
         let spot = self.regions.spot(region)?;
+        let resume = spot.state.lock().resume.take();
         let mut met = Met {
-            has_begun_anew: true,
+            has_begun_anew: resume.is_none(),
             ..Met::default()
         };
-        if let Some(last) = spot.state.lock().resume.take() {
-            scan = scan.after(last);
-            met.has_begun_anew = false;
+        let report = (&mut *done, tell);
+        self.settle_all(&target, resume, stop, report, &mut met).await?;
+        // A body that was moved is noted twice, under its old id and its new one, in one commit, and its old copy stays until there is a new
+        // one. So what was found to be gone goes after all has been tried that was noted by then, which may have come to where the scan
+        // had been. Where there is no room for that, it makes room.
+        let is_full = || target.is_full.load(Ordering::Relaxed);
+        let gone = std::mem::take(&mut met.gone);
+        if met.has_begun_anew && met.stuck == 0 && !gone.is_empty() {
+            let report = (&mut *done, tell);
+            self.settle_all(&target, None, stop, report, &mut met).await?;
         }
-        // What came since is for the next pass: so all that has to be there before something goes is written in this one.
-        let snapshot = self.meta.snapshot().await?;
-        while !stop.is_stopping() {
-            let page = snapshot.scan(scan.clone()).await?;
-            let Some(last) = page.last().map(|last| last.key.to_vec()) else {
-                break;
-            };
-            scan = scan.after(last.clone());
-            self.settle_page(&target, page, done, &mut met).await;
-            tell(done);
-            if met.stuck >= FAILURES_MAX && !target.is_full.load(Ordering::Relaxed) {
-                spot.state.lock().resume = Some(last);
-                break;
-            }
+        if stop.is_stopping() {
+            return met.failure.map_or(Ok(()), Err);
         }
-        // A body that was moved is noted twice, under its old id and its new one, and its old copy stays until there is a new one. Where
-        // there is no room for that, it makes room.
-        let is_all_tried = met.has_begun_anew && (met.stuck == 0 || target.is_full.load(Ordering::Relaxed));
-        if is_all_tried {
-            if met.has_gone
-                && let Err(error) = self.remove_gone(&target, &snapshot, stop, done).await
-            {
+        if met.has_begun_anew && (met.stuck == 0 || is_full()) {
+            let is_more = is_full() || gone.len() >= GONE_MAX;
+            if let Err(error) = self.remove_gone(&target, gone, stop, done).await {
                 met.failure.get_or_insert(error);
+            } else if is_more && done.removed > 0 {
+                spot.hint.notify_one();
             }
             if let Holder::Copies(copies) = &target.holder {
-                self.sweep_copies(&target, copies, &snapshot, stop, done).await?;
+                self.sweep_copies(&target, copies, stop, done).await?;
             }
         } else if !met.has_begun_anew {
             // What was tried by the pass before may go when it is tried once more.
             spot.hint.notify_one();
         }
         met.failure.map_or(Ok(()), Err)
+    }
+
+    /// Deals with all notes of a region, from one on, or up to where it gives up. What is noted meanwhile may be among them or not.
+    async fn settle_all(
+        &self,
+        target: &Target,
+        after: Option<Vec<u8>>,
+        stop: &Shutdown,
+        (done, tell): (&mut Reconciled, &(dyn Fn(&Reconciled) + Send + Sync)),
+        met: &mut Met,
+    ) -> Result<(), ObjectError> {
+        let region = target.region.as_ref();
+        let mut scan = Scan::prefix(&keys::copies_due(key_name(region)).finish()).limit(NOTES_AT_ONCE);
+        if let Some(after) = after {
+            scan = scan.after(after);
+        }
+        while !stop.is_stopping() {
+            let page = self.meta.scan(scan.clone()).await?;
+            let Some(last) = page.last().map(|last| last.key.to_vec()) else {
+                break;
+            };
+            scan = scan.after(last.clone());
+            self.settle_page(target, page, done, met).await;
+            tell(done);
+            if met.stuck >= FAILURES_MAX && !target.is_full.load(Ordering::Relaxed) {
+                self.regions.spot(region)?.state.lock().resume = Some(last);
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// What a pass over a region works on.
@@ -259,21 +288,31 @@ impl Objects {
         // One that cannot be read is told of when it is tried.
         let is_small =
             |entry: &Entry| CopyDue::decode(&entry.value).is_ok_and(|note| note.length() <= TOGETHER_BYTES_MAX);
-        let (small, large): (Vec<_>, Vec<_>) = page.into_iter().partition(is_small);
-        let settle = |entry| async move { self.settle_note(target, &entry).await };
+        let is_new = |entry: &Entry| !keys::blob_due_of(&entry.key).is_ok_and(|id| met.failed.contains(&id));
+        let (small, large): (Vec<_>, Vec<_>) = page.into_iter().filter(is_new).partition(is_small);
+        let settle = |entry: Entry| async move { (self.settle_note(target, &entry).await, entry) };
         let small = stream::iter(small).map(settle).buffer_unordered(SMALL_AT_ONCE);
         let mut outcomes = std::pin::pin!(small.chain(stream::iter(large).map(settle).buffer_unordered(AT_ONCE)));
-        while let Some(outcome) = outcomes.next().await {
+        while let Some((outcome, entry)) = outcomes.next().await {
             match outcome {
                 Ok(Done::Written(bytes)) => {
                     done.written += 1;
                     done.bytes += bytes;
                 }
                 Ok(Done::Found) => done.found += 1,
-                Ok(Done::Gone) => met.has_gone = true,
+                Ok(Done::Gone(extent)) => {
+                    if met.gone.len() < GONE_MAX {
+                        met.gone.push((entry.key.to_vec(), extent));
+                    }
+                }
                 Ok(Done::Later) => {}
                 Err(error) => {
                     done.failed += 1;
+                    if met.failed.len() < GONE_MAX
+                        && let Ok(id) = keys::blob_due_of(&entry.key)
+                    {
+                        met.failed.insert(id);
+                    }
                     met.stuck += u64::from(!matches!(error, ObjectError::Corrupt(_)));
                     if matches!(error, ObjectError::NoSpace) {
                         target.is_full.store(true, Ordering::Relaxed);
@@ -298,7 +337,7 @@ impl Objects {
             return Ok(if self.blobs.is_pinned(&extent) {
                 Done::Later
             } else {
-                Done::Gone
+                Done::Gone(extent)
             });
         }
         let done = if !target.doubts(extent) && target.holder.verify(extent).await.is_ok() {
