@@ -10,6 +10,7 @@ mod open;
 mod reading;
 mod reconcile;
 mod removing;
+mod standing;
 mod status;
 
 pub use reconcile::Reconciled;

@@ -1,11 +1,13 @@
 //! Stores in several regions, and passes over them.
 
 use super::{Store, account, at, bucket, pattern, with_regions};
-use baleen_meta::{FjallSettings, Meta};
+use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::{FjallSettings, Meta, Scan};
 use baleen_objects::{CreateBucket, NewSettings, ObjectError, Reconciled, ReplicationPolicy};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use parking_lot::Mutex;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// One in the keyspace, two in segments, two in files of their own.
@@ -111,4 +113,33 @@ pub async fn make_bucket_in(store: &Store, name: &str, regions: Option<&[&str]>)
         NewSettings::default().with(&ReplicationPolicy::of(&names)).unwrap()
     });
     store.objects.create_bucket_with(new, settings).await.unwrap();
+}
+
+/// Changes one byte in the middle of a file's bytes that are not zero, and says where.
+pub fn flip(path: &Path, at: u64) {
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+pub async fn notes(store: &Store) -> usize {
+    let notes = Scan::prefix(&KeyWriter::new(Table::CopyDue).finish());
+    store.meta.scan(notes).await.unwrap().len()
+}
+
+/// What is left of home after it was lost while the store runs: open segments are still there, and hold nothing any more.
+pub fn lose_home(store: &Store) {
+    for path in files(&store.dir.clone()) {
+        if path.parent().unwrap().ends_with("segments") {
+            let zeros = vec![0; usize::try_from(path.metadata().unwrap().len()).unwrap()];
+            std::fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .write_all_at(&zeros, 0)
+                .unwrap();
+        }
+    }
+    std::fs::remove_dir_all(&store.dir).unwrap();
 }
