@@ -154,12 +154,13 @@ memory() {
       --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$@"
   }
   at_once() { # what each adds to its transfer; KEY is a number
-    local each=() number
+    local each=() number failed=0
     for number in $(seq 64); do
       transfer "${@//KEY/$number}" &
       each+=($!)
     done
-    for number in "${each[@]}"; do wait "$number" || echo "bench: a transfer failed" >&2; done
+    for number in "${each[@]}"; do wait "$number" || failed=$((failed + 1)); done
+    [ "$failed" = 0 ] || { echo "bench: $failed transfers failed" >&2; exit 1; }
   }
   echo "== memory: 64 transfers at once; load $(cut -d' ' -f1 /proc/loadavg); at rest $(peak)"
   truncate -s "${get^^}" "$work/get"

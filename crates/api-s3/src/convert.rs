@@ -16,6 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::fault::Fault;
 use crate::header;
+use crate::metadata;
 
 pub(crate) fn timestamp(at: Timestamp) -> dto::Timestamp {
     at.to_datetime().into()
@@ -128,11 +129,11 @@ pub(crate) fn write_condition(
     }
 }
 
-/// `If-None-Match` and `If-Match` of the destination of a copy or a renaming, which the codec does not read. To write in spite of
-/// a condition would be worse than not to write.
+/// `If-None-Match` and `If-Match` of what is written: by headers alone, since of a copy and a renaming the codec does not read them,
+/// and to write in spite of a condition would be worse than not to write. An empty one is none, as for the codec.
 pub(crate) fn header_condition(headers: &HeaderMap) -> Result<WriteCondition, Fault> {
     let read = |name: HeaderName| {
-        let value = headers.get(&name)?.as_bytes();
+        let value = headers.get(&name).filter(|value| !value.is_empty())?.as_bytes();
         let malformed = |_| Fault::invalid_argument(format!("The header {name} must be * or an entity tag."));
         Some(ETagCondition::parse_http_header(value).map_err(malformed))
     };
@@ -155,10 +156,7 @@ pub(crate) fn delete_condition(matching: Option<&dto::ETag>) -> Result<WriteCond
 }
 
 /// The headers and user metadata to store, from the request's own headers.
-pub(crate) fn object_headers(
-    headers: &HeaderMap,
-    metadata: impl IntoIterator<Item = (String, String)>,
-) -> Result<ObjectHeaders, Fault> {
+pub(crate) fn object_headers(headers: &HeaderMap) -> Result<ObjectHeaders, Fault> {
     let text = |name: &'static str| -> Result<Option<String>, Fault> {
         match header::value(headers, name) {
             None => Ok(None),
@@ -175,7 +173,7 @@ pub(crate) fn object_headers(
         content_encoding: text("content-encoding")?,
         content_language: text("content-language")?,
         expires: text("expires")?,
-        user: metadata.into_iter().collect(),
+        user: metadata::of(headers)?.into_iter().collect(),
     })
 }
 

@@ -27,6 +27,7 @@ use crate::extras::{Extras, Given};
 use crate::fault::Fault;
 use crate::form;
 use crate::logging::{About, Heard, Logged, Logs, Undelivered};
+use crate::ops::listing::Rows;
 use crate::prepare::prepare;
 use crate::reads::Read;
 use crate::replication::PolicyForm;
@@ -190,6 +191,10 @@ impl S3Door {
                 None => response,
             });
         }
+        if form.is_some() {
+            // It has been made a PutObject, which nothing else can dress as the answer to a form.
+            return Err(Fault::invalid_request("The fields of the form name no object."));
+        }
         documents::check(&head, &mut body)?;
         let body = PolicyForm::set_aside(&mut head, body);
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
@@ -207,13 +212,17 @@ impl S3Door {
         let response = match (answer, fault) {
             // Whatever the operation made of a body that broke off: what is wrong is what the body says.
             (Ok(answer), Some(fault)) if !answer.status().is_success() => return Err(fault.into()),
-            (Ok(answer), _) => answer.map(|body| match body.bytes() {
-                Some(bytes) if routed.name() == Some("GetObjectAttributes") => {
-                    ResponseBody::full(with_plain_tag(&String::from_utf8_lossy(&bytes)))
-                }
-                Some(bytes) => ResponseBody::full(bytes),
-                None => ResponseBody::boxed(body),
-            }),
+            (Ok(mut answer), _) => {
+                let rows = answer.extensions_mut().remove::<Rows>();
+                answer.map(|body| match (body.bytes(), rows) {
+                    (Some(bytes), Some(rows)) => ResponseBody::full(rows.put_into(&bytes)),
+                    (Some(bytes), None) if routed.name() == Some("GetObjectAttributes") => {
+                        ResponseBody::full(with_plain_tag(&String::from_utf8_lossy(&bytes)))
+                    }
+                    (Some(bytes), None) => ResponseBody::full(bytes),
+                    (None, _) => ResponseBody::boxed(body),
+                })
+            }
             (Err(error), _) => {
                 tracing::error!(?error, "the codec failed");
                 return Err((&Refusal::Panicked).into());

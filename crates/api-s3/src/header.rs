@@ -1,7 +1,8 @@
 //! Headers by name, of which most requests have none.
 //!
 //! An operation asks for some thirty that it knows, and a request has five. To walk over those costs a tenth of making a name of
-//! a text and hashing it, once for each that might be there. The edge bounds how many there are.
+//! a text and hashing it, once for each that might be there. How many there are is bounded by the edge, and for
+//! those that come by the query by `prepare`.
 
 use http::{HeaderMap, HeaderValue};
 

@@ -1,5 +1,6 @@
 //! Between the edge and who reads the request: refuse what would be misread, take off what is settled.
 
+use baleen_http::limits::REQUEST_HEADERS_MAX;
 use baleen_http::{ChecksumAlgorithm, ChecksumHasher, SignatureVersion, Signed};
 use baleen_signing::v2;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
@@ -119,6 +120,10 @@ fn settle_query(head: &mut Parts) -> Result<(), Fault> {
     // Alone, one of them would leave a plain PUT, and the part would become the object.
     if head.method == Method::PUT && upload_ids != part_numbers {
         return Err(Fault::invalid_argument("A part needs both uploadId and partNumber."));
+    }
+    // The edge has counted those that came as headers; each is looked at more than once.
+    if hoisted.len() > REQUEST_HEADERS_MAX {
+        return Err(Fault::invalid_argument("The query has too many headers."));
     }
     for (name, value) in hoisted {
         if is_of_no_body(&name, &value) {

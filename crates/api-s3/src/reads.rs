@@ -26,6 +26,8 @@ use crate::routed::RoutedTo;
 use crate::services::Services;
 use crate::unsupported;
 use answer::Answer;
+#[cfg(test)]
+pub(crate) use answer::encoded_words;
 use wanted::Wanted;
 
 const fn row(name: &'static str) -> Row {

@@ -1,7 +1,5 @@
 //! PutObject, without the codec: see [`crate::reads`].
 
-mod metadata;
-
 use baleen_http::{BodyOutcome, RequestBody, Response, ResponseBody};
 use baleen_objects::{Body, BodyError, PutObject, Stored};
 use baleen_policy::Action;
@@ -15,6 +13,7 @@ use s3s::path::S3Path;
 
 use crate::access::{Access, Asked, Call, Who, parse_key};
 use crate::address::path_of;
+use crate::answer_headers::AnswerHeaders;
 use crate::convert::{expect, header_condition, object_headers};
 use crate::encryption::{self, SentKey};
 use crate::fault::Fault;
@@ -25,7 +24,6 @@ use crate::ops::{Extent, Query, Row, acls};
 use crate::query::pairs;
 use crate::routed::RoutedTo;
 use crate::services::Services;
-use crate::told::Told;
 use crate::unsupported;
 
 /// The row of PutObject.
@@ -111,7 +109,7 @@ async fn run(services: &Services, call: &Call, (head, body): (&Parts, RequestBod
     let new = PutObject {
         at: call.path()?,
         length: length(headers),
-        headers: object_headers(headers, metadata::of(headers)?)?,
+        headers: object_headers(headers)?,
         tags: header_tags(headers)?,
         lock: header_lock(headers)?,
         expect: expect(headers, &head.extensions)?,
@@ -122,7 +120,7 @@ async fn run(services: &Services, call: &Call, (head, body): (&Parts, RequestBod
     };
     // By itself on the heap: what is around it is held by all requests, and moved with them.
     let stored = Box::pin(services.objects.put(new)).await?;
-    told(services, call, sent.as_ref(), &stored)
+    answer(services, call, sent.as_ref(), &stored)
 }
 
 /// The length that is announced, which the edge holds the body to. A chunked body has none.
@@ -138,8 +136,8 @@ fn stream(body: RequestBody) -> Body {
     Box::pin(BodyDataStream::new(body).map_err(|fault| BodyError::new(FaultKind::Invalid, fault)))
 }
 
-fn told(services: &Services, call: &Call, sent: Option<&SentKey>, stored: &Stored) -> Result<Response, Fault> {
-    let mut told = Told::with_capacity(USUAL_HEADERS);
+fn answer(services: &Services, call: &Call, sent: Option<&SentKey>, stored: &Stored) -> Result<Response, Fault> {
+    let mut told = AnswerHeaders::with_capacity(USUAL_HEADERS);
     told.put_identity(&stored.etag, stored.version, stored.expiry.as_ref());
     if let Some(checksum) = &stored.checksum {
         told.put_checksum(checksum);
@@ -148,7 +146,7 @@ fn told(services: &Services, call: &Call, sent: Option<&SentKey>, stored: &Store
     told.put_encryption(encryption::Told::of(&stored.encrypted, sent, home));
     told.put(&KMS_CONTEXT, encryption::context_text(&stored.encrypted));
     let mut response = Response::new(ResponseBody::empty());
-    *response.headers_mut() = told.0;
+    *response.headers_mut() = told.into_map();
     Ok(response)
 }
 

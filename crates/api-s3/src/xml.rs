@@ -102,6 +102,35 @@ fn writable(character: char) -> char {
     }
 }
 
+/// Adds a text that is the name of something: escaped, and what XML 1.0 has no way to write as a reference all the same, as S3
+/// does. A parser that is strict refuses that, which is better than another name.
+pub(crate) fn push_name(name: &str, out: &mut String) {
+    let mut rest = name;
+    while let Some(at) = rest.bytes().position(is_written_otherwise) {
+        let (plain, behind) = rest.split_at(at);
+        out.push_str(plain);
+        // Each of them is one byte.
+        let (special, behind) = behind.split_at(1);
+        match special {
+            "&" => out.push_str("&amp;"),
+            "<" => out.push_str("&lt;"),
+            ">" => out.push_str("&gt;"),
+            "\"" => out.push_str("&quot;"),
+            "'" => out.push_str("&apos;"),
+            other => {
+                // Writing to a String does not fail.
+                let _ = write!(out, "&#{};", other.as_bytes()[0]);
+            }
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+}
+
+fn is_written_otherwise(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
+}
+
 /// Escapes a text for an element.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use baleen_types::Secret;
-
-use crate::digest::{Hmac, equal_in_constant_time};
+use crate::digest::{Hmac, equal_in_constant_time, sha256};
 use crate::limits::CACHED_KEYS_MAX;
 
 /// Where and on which day a signing key is valid.
@@ -63,8 +61,7 @@ struct Entry {
     day: String,
     region: String,
     service: String,
-    /// The one text that all who have it share.
-    secret: Secret,
+    secret_sha256: [u8; 32],
     key: SigningKey,
 }
 
@@ -80,14 +77,15 @@ impl KeyCache {
 
     /// The key for `scope`, derived now or earlier.
     #[must_use]
-    pub fn signing_key(&self, access_key_id: &str, secret: &Secret, scope: Scope<'_>) -> SigningKey {
+    pub fn signing_key(&self, access_key_id: &str, secret: &str, scope: Scope<'_>) -> SigningKey {
+        let secret_sha256 = sha256(secret.as_bytes());
         let mut by_access_key = self.by_access_key.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entries) = by_access_key.get(access_key_id)
-            && let Some(entry) = entries.iter().find(|entry| entry.serves(secret, scope))
+            && let Some(entry) = entries.iter().find(|entry| entry.serves(&secret_sha256, scope))
         {
             return entry.key.clone();
         }
-        let key = SigningKey::derive(secret.expose(), scope);
+        let key = SigningKey::derive(secret, scope);
         // Forgetting all is simple and cheap: what is in use comes back with its next request.
         if by_access_key.len() >= CACHED_KEYS_MAX && !by_access_key.contains_key(access_key_id) {
             by_access_key.clear();
@@ -100,7 +98,7 @@ impl KeyCache {
             day: scope.day.to_owned(),
             region: scope.region.to_owned(),
             service: scope.service.to_owned(),
-            secret: secret.clone(),
+            secret_sha256,
             key: key.clone(),
         });
         key
@@ -108,11 +106,11 @@ impl KeyCache {
 }
 
 impl Entry {
-    fn serves(&self, secret: &Secret, scope: Scope<'_>) -> bool {
+    fn serves(&self, secret_sha256: &[u8; 32], scope: Scope<'_>) -> bool {
         self.day == scope.day
             && self.region == scope.region
             && self.service == scope.service
-            && equal_in_constant_time(self.secret.expose().as_bytes(), secret.expose().as_bytes())
+            && equal_in_constant_time(&self.secret_sha256, secret_sha256)
     }
 }
 

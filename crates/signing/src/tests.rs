@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baleen_types::{Secret, Timestamp};
+use baleen_types::Timestamp;
 use proptest::prelude::*;
 
 use crate::sign::{Request, Signer};
@@ -493,11 +493,11 @@ fn a_cached_key_follows_its_secret() {
     };
     let message = b"m";
     for secret in ["one", "one", "two", "one"] {
-        let cached = cache.signing_key("AKIA", &Secret::new(secret), scope).0.sign(message);
+        let cached = cache.signing_key("AKIA", secret, scope).0.sign(message);
         assert_eq!(cached, SigningKey::derive(secret, scope).0.sign(message));
     }
     for index in 0..2 * limits::CACHED_KEYS_MAX {
-        let _ = cache.signing_key(&format!("AKIA{index}"), &Secret::new("s"), scope);
+        let _ = cache.signing_key(&format!("AKIA{index}"), "s", scope);
     }
 }
 

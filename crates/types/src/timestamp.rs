@@ -81,20 +81,64 @@ impl Timestamp {
 
     /// RFC 3339 in UTC with microseconds and `Z`, as the PCAPs door writes times (`2022-04-22T18:54:13.397413Z`).
     pub fn to_rfc3339_micros(self) -> String {
-        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-        self.to_datetime().format(&shape).unwrap_or_default()
+        self.rfc3339(Self::MICROS)
     }
 
     /// RFC 3339 in UTC with milliseconds and `Z`, as S3 and IAM write times.
     pub fn to_rfc3339_millis(self) -> String {
-        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-        self.to_datetime().format(&shape).unwrap_or_default()
+        self.rfc3339(Self::MILLIS)
+    }
+
+    /// Adds the form with microseconds to a text. Log lines and listings have thousands of them.
+    pub fn push_rfc3339_micros(self, text: &mut String) {
+        self.push_rfc3339(Self::MICROS, text);
+    }
+
+    /// Adds the form with milliseconds to a text.
+    pub fn push_rfc3339_millis(self, text: &mut String) {
+        self.push_rfc3339(Self::MILLIS, text);
     }
 
     /// RFC 3339 in UTC with whole seconds and `Z`, as billing writes times (`2020-04-23T12:35:00Z`).
     pub fn to_rfc3339_secs(self) -> String {
-        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        self.to_datetime().format(&shape).unwrap_or_default()
+        self.rfc3339(Self::SECS)
+    }
+
+    /// Bytes before the `Z` of the forms of RFC 3339.
+    const SECS: usize = 19;
+    const MILLIS: usize = 23;
+    const MICROS: usize = 26;
+
+    fn rfc3339(self, bytes: usize) -> String {
+        let mut text = String::with_capacity(bytes + 1);
+        self.push_rfc3339(bytes, &mut text);
+        text
+    }
+
+    /// By hand, which is a fifth of the work of a general formatter.
+    fn push_rfc3339(self, bytes: usize, text: &mut String) {
+        let at = self.to_datetime();
+        // Four digits always: see `to_datetime`.
+        let (year, micros) = (at.year().unsigned_abs(), at.microsecond());
+        let mut digits = *b"0000-00-00T00:00:00.000000";
+        for (place, value) in [
+            (0, year / 100),
+            (2, year % 100),
+            (5, u32::from(u8::from(at.month()))),
+            (8, u32::from(at.day())),
+            (11, u32::from(at.hour())),
+            (14, u32::from(at.minute())),
+            (17, u32::from(at.second())),
+            (20, micros / 10_000),
+            (22, micros / 100 % 100),
+            (24, micros % 100),
+        ] {
+            // Every value is below 100.
+            digits[place] = b'0' + u8::try_from(value / 10).unwrap_or(0);
+            digits[place + 1] = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        }
+        text.push_str(std::str::from_utf8(&digits[..bytes]).unwrap_or_default());
+        text.push('Z');
     }
 
     /// The basic ISO 8601 form of signatures: `20260102T030405Z`.

@@ -25,8 +25,8 @@ use std::ops::RangeInclusive;
 
 use crate::fault::Fault;
 use crate::limits::FORM_FILE_BYTES_MAX;
-use crate::ops;
 use crate::routed::RoutedTo;
+use crate::writes::PUT_OBJECT;
 use policy::PostPolicy;
 
 /// What the name of the file is put in for.
@@ -48,9 +48,7 @@ pub(crate) fn settle(
 ) -> Result<Answer, Fault> {
     let bucket = bucket(head)?;
     let key = key(form)?;
-    if let Some(row) = ops::row("PutObject") {
-        routed.is(row, &S3Path::object(&bucket, &key));
-    }
+    routed.is(&PUT_OBJECT, &S3Path::object(&bucket, &key));
     if form.get("bucket").is_some_and(|named| named != bucket) {
         return Err(Fault::invalid_argument(
             "The field bucket names another bucket than the address.",

@@ -44,9 +44,7 @@ pub(super) async fn run(
     check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Directive::Copy,
-        Some(MetadataDirective::REPLACE) => {
-            Directive::Replace(object_headers(&request.headers, input.metadata.unwrap_or_default())?)
-        }
+        Some(MetadataDirective::REPLACE) => Directive::Replace(object_headers(&request.headers)?),
         Some(_) => return Err(Fault::invalid_argument("Unknown metadata directive.")),
     };
     let tags = match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {

@@ -53,7 +53,7 @@ pub(super) async fn run(
         .objects
         .create_upload(CreateUpload {
             at: call.path()?,
-            headers: object_headers(&request.headers, input.metadata.unwrap_or_default())?,
+            headers: object_headers(&request.headers)?,
             tags: header_tags(&request.headers)?,
             lock: header_lock(&request.headers)?,
             checksum_algorithm: algorithm,

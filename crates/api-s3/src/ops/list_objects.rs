@@ -1,10 +1,10 @@
 //! ListObjects, version 1: pages by marker.
 
+use s3s::S3Request;
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
-use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::listing::{Spelling, common_prefixes, contents, max_keys};
+use super::listing::{Spelling, common_prefixes, contents, max_keys, with_rows};
 use crate::access::Call;
 use crate::services::Services;
 
@@ -27,11 +27,12 @@ pub(super) async fn run(
         })
         .await?;
     let owner = call.bucket.map(|bucket| bucket.owner);
-    Ok(S3Response::new(ListObjectsOutput {
+    let (contents, rows) = contents(&page.entries, spelling, owner);
+    let page = ListObjectsOutput {
         name: Some(input.bucket),
         is_truncated: Some(page.next.is_some()),
         next_marker: page.next.as_deref().map(|next| spelling.write(next)),
-        contents: Some(contents(page.entries, spelling, owner)),
+        contents,
         common_prefixes: common_prefixes(&page.common_prefixes, spelling),
         prefix: Some(spelling.write(input.prefix.as_deref().unwrap_or_default())),
         marker: Some(spelling.write(input.marker.as_deref().unwrap_or_default())),
@@ -39,5 +40,6 @@ pub(super) async fn run(
         max_keys: Some(max_keys.asked),
         encoding_type: input.encoding_type,
         request_charged: None,
-    }))
+    };
+    Ok(with_rows(page, rows))
 }

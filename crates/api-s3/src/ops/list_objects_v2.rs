@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use s3s::S3Request;
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
-use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::listing::{Spelling, common_prefixes, contents, max_keys};
+use super::listing::{Spelling, common_prefixes, contents, max_keys, with_rows};
 use crate::access::Call;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -38,13 +38,14 @@ pub(super) async fn run(
         .map(|bucket| bucket.owner)
         .filter(|_| input.fetch_owner == Some(true));
     let count = page.entries.len() + page.common_prefixes.len();
-    Ok(S3Response::new(ListObjectsV2Output {
+    let (contents, rows) = contents(&page.entries, spelling, owner);
+    let page = ListObjectsV2Output {
         name: Some(input.bucket),
         is_truncated: Some(page.next.is_some()),
         next_continuation_token: page.next.as_deref().map(seal_token),
         continuation_token: input.continuation_token,
         key_count: Some(i32::try_from(count).unwrap_or(i32::MAX)),
-        contents: Some(contents(page.entries, spelling, owner)),
+        contents,
         common_prefixes: common_prefixes(&page.common_prefixes, spelling),
         prefix: Some(spelling.write(input.prefix.as_deref().unwrap_or_default())),
         start_after: input.start_after.as_deref().map(|key| spelling.write(key)),
@@ -52,7 +53,8 @@ pub(super) async fn run(
         max_keys: Some(max_keys.asked),
         encoding_type: input.encoding_type,
         request_charged: None,
-    }))
+    };
+    Ok(with_rows(page, rows))
 }
 
 /// A token is the place in the listing in a form that nobody edits by accident: a version digit, then base64.

@@ -17,7 +17,7 @@ use crate::writes::PUT_OBJECT;
 
 pub(crate) mod acls;
 mod copying;
-mod listing;
+pub(crate) mod listing;
 mod policing;
 pub(crate) mod tagging;
 

@@ -19,13 +19,13 @@ use std::task::{Context, Poll, ready};
 use super::Opened;
 use super::wanted::Wanted;
 use crate::access::Call;
+use crate::answer_headers::AnswerHeaders;
 use crate::convert::{http_date, timestamp};
 use crate::encryption::{self, SentKey};
 use crate::fault::Fault;
 use crate::locking::{hold_text, mode_text, readable};
 use crate::replication;
 use crate::services::Services;
-use crate::told::Told;
 
 /// What an answer is made of, besides the object.
 pub(super) struct Answer<'a> {
@@ -53,40 +53,39 @@ const USUAL_HEADERS: usize = 16;
 impl Answer<'_> {
     pub(super) async fn of(self, opened: Opened) -> Result<Response, Fault> {
         let Opened { head, range, body } = opened;
-        let mut told = Told::with_capacity(USUAL_HEADERS);
+        let mut told = AnswerHeaders::with_capacity(USUAL_HEADERS);
         let content_range = content_range(self.selection, range, head.size);
         let status = match content_range {
             Some(_) => StatusCode::PARTIAL_CONTENT,
             None => StatusCode::OK,
         };
         told.put(&CONTENT_RANGE, content_range);
-        told.0.insert(CONTENT_LENGTH, HeaderValue::from(range.length));
-        told.0.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        told.insert(CONTENT_LENGTH, HeaderValue::from(range.length));
+        told.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if self.wanted.part.is_some()
             && let Some(parts) = head.parts
         {
-            told.0.insert(&PARTS_COUNT, HeaderValue::from(parts));
+            told.insert(&PARTS_COUNT, HeaderValue::from(parts));
         }
         self.tell_digests(&head, &mut told);
         self.tell_encryption(&head, &mut told)?;
         let lock = readable(self.call, head.lock)?;
         if let Some(kept) = lock.retention {
-            told.0
-                .insert(&LOCK_MODE, HeaderValue::from_static(mode_text(kept.mode)));
+            told.insert(&LOCK_MODE, HeaderValue::from_static(mode_text(kept.mode)));
             let mut until = Vec::new();
             let written = timestamp(kept.until).format(TimestampFormat::DateTime, &mut until);
             told.put(&LOCKED_UNTIL, written.ok().map(|()| until));
         }
         if let Some(hold) = lock.legal_hold {
-            told.0.insert(&LEGAL_HOLD, HeaderValue::from_static(hold_text(hold)));
+            told.insert(&LEGAL_HOLD, HeaderValue::from_static(hold_text(hold)));
         }
         if self.headers.contains_key(&replication::STATUS) {
             let status = Box::pin(replication::status(self.services, &head)).await?;
-            told.0.insert(&replication::STATUS, status);
+            told.insert(&replication::STATUS, status);
         }
         tell_object(head, &mut told);
         for (name, value) in &self.wanted.instead {
-            told.0.insert(name, value.clone());
+            told.insert(name, value.clone());
         }
         let mut response = Response::new(body.map_or_else(ResponseBody::empty, |body| {
             ResponseBody::boxed(Outgoing {
@@ -95,15 +94,15 @@ impl Answer<'_> {
             })
         }));
         *response.status_mut() = status;
-        *response.headers_mut() = told.0;
+        *response.headers_mut() = told.into_map();
         Ok(response)
     }
 
-    fn tell_digests(&self, head: &ObjectHead, told: &mut Told) {
+    fn tell_digests(&self, head: &ObjectHead, told: &mut AnswerHeaders) {
         if self.selection == Selection::Whole
             && let Some(md5) = content_md5(head)
         {
-            told.0.insert(&CONTENT_MD5, md5);
+            told.insert(&CONTENT_MD5, md5);
         }
         if self.with_checksum
             && let Some(stored) = &head.checksum
@@ -112,7 +111,7 @@ impl Answer<'_> {
         }
     }
 
-    fn tell_encryption(&self, head: &ObjectHead, told: &mut Told) -> Result<(), Fault> {
+    fn tell_encryption(&self, head: &ObjectHead, told: &mut AnswerHeaders) -> Result<(), Fault> {
         if head.encrypted == Encrypted::No {
             return Ok(());
         }
@@ -123,13 +122,13 @@ impl Answer<'_> {
 }
 
 /// What is told of an object, whatever of it was asked for.
-fn tell_object(head: ObjectHead, told: &mut Told) {
+fn tell_object(head: ObjectHead, told: &mut AnswerHeaders) {
     if let Some(modified) = http_date(head.modified) {
-        told.0.insert(LAST_MODIFIED, modified);
+        told.insert(LAST_MODIFIED, modified);
     }
     told.put_identity(&head.etag, head.version, head.expiry.as_ref());
     if !head.tags.is_empty() {
-        told.0.insert(&TAGGING_COUNT, HeaderValue::from(head.tags.len()));
+        told.insert(&TAGGING_COUNT, HeaderValue::from(head.tags.len()));
     }
     let own = head.headers;
     told.put(&CACHE_CONTROL, own.cache_control);
@@ -140,10 +139,7 @@ fn tell_object(head: ObjectHead, told: &mut Told) {
     told.put(&EXPIRES, own.expires);
     match own.content_type {
         Some(kind) => told.put(&CONTENT_TYPE, Some(kind)),
-        None => drop(
-            told.0
-                .insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream")),
-        ),
+        None => told.insert(CONTENT_TYPE, HeaderValue::from_static("binary/octet-stream")),
     }
     for (name, value) in own.user {
         told.put_new(format!("x-amz-meta-{name}"), encoded_words(value));
@@ -152,7 +148,7 @@ fn tell_object(head: ObjectHead, told: &mut Told) {
 
 /// A text as a header can have it: such as has no place in one is encoded (RFC 2047, section 2; AWS, "User-defined object
 /// metadata"), in words of at most 75 characters.
-fn encoded_words(text: String) -> String {
+pub(crate) fn encoded_words(text: String) -> String {
     const WORD_BYTES: usize = 45;
     if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
         return text;
@@ -184,14 +180,14 @@ fn content_range(selection: Selection, served: ServedRange, size: u64) -> Option
 
 /// The headers that a 304 must carry (RFC 9110, 15.4.5).
 pub(super) fn validators(head: &ObjectHead) -> HeaderMap {
-    let mut told = Told::with_capacity(4);
+    let mut told = AnswerHeaders::with_capacity(4);
     told.put(&ETAG, Some(head.etag.quoted()));
     if let Some(modified) = http_date(head.modified) {
-        told.0.insert(LAST_MODIFIED, modified);
+        told.insert(LAST_MODIFIED, modified);
     }
     told.put(&CACHE_CONTROL, head.headers.cache_control.clone());
     told.put(&EXPIRES, head.headers.expires.clone());
-    told.0
+    told.into_map()
 }
 
 /// The MD5 of an object's bytes, where its tag is that (seed 004, "PUT Object"). It is told whether the sender has told it or not:

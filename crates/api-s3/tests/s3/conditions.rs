@@ -80,6 +80,10 @@ async fn conditional_writes() {
         .send(put(&key("absent")).header("if-match", &tag).body("x"))
         .await;
     assert!(matches!(missing.status.as_u16(), 404 | 412), "{missing:?}");
+    // An empty one is none.
+    for name in ["if-none-match", "if-match"] {
+        server.ok(put(&key("k")).header(name, "").body("two")).await;
+    }
     for (name, value) in [("if-none-match", "\"a\""), ("if-match", "*")] {
         server
             .fails(put(&key("k")).header(name, value).body("x"), 501, "NotImplemented")

@@ -21,6 +21,45 @@ async fn what_is_put_is_got() {
 }
 
 #[tokio::test]
+async fn metadata_is_read_alike_by_all_that_write() {
+    let server = Server::with_bucket().await;
+    for (given, kept) in [
+        ("=?UTF-8?B?w6Q=?=", "=?UTF-8?B?w6Q=?="),
+        ("=?UTF-8?Q?plain_text?=", "plain text"),
+        ("=?UTF-8?B?YQ==?= =?UTF-8?B?Yg==?=", "ab"),
+        // Nothing of what is encoded in part is lost.
+        (
+            "=?UTF-8?B?YQ==?= b =?UTF-8?B?Yw==?=",
+            "=?UTF-8?B?YQ==?= b =?UTF-8?B?Yw==?=",
+        ),
+        ("=?ISO-8859-1?Q?a?=", "=?ISO-8859-1?Q?a?="),
+    ] {
+        let with = |ask: Ask| ask.header("x-amz-meta-given", given);
+        server.ok(with(put(&key("put")).body("data"))).await;
+        let copy = put(&key("copy")).header("x-amz-copy-source", &key("put"));
+        server
+            .ok(with(copy.header("x-amz-metadata-directive", "REPLACE")))
+            .await;
+        let begun = server.ok(with(post(&format!("{}?uploads", key("parts"))))).await;
+        let id = begun.element("UploadId");
+        let part = put(&format!("{}?partNumber=1&uploadId={id}", key("parts"))).body("data");
+        let tag = server.ok(part).await.header("etag");
+        let whole = format!(
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>"
+        );
+        let complete = post(&format!("{}?uploadId={id}", key("parts"))).body(whole);
+        server.ok(complete).await;
+        for name in ["put", "copy", "parts"] {
+            let seen = server.ok(head(&key(name))).await;
+            assert_eq!(seen.header("x-amz-meta-given"), kept, "{name}: {given}");
+        }
+    }
+    let never = put(&key("put")).header("expires", "never").body("data");
+    server.ok(never).await;
+    assert_eq!(server.ok(head(&key("put"))).await.header("expires"), "never");
+}
+
+#[tokio::test]
 async fn headers_and_metadata_come_back() {
     let server = Server::with_bucket().await;
     let given = [

@@ -75,7 +75,9 @@ impl Authenticator {
             return Err(self.reject(error, claim.access_key_id()).await);
         }
         let record = self.known(claim.access_key_id(), Ok(token(form))).await?;
-        let key = self.keys.signing_key(claim.access_key_id(), &record.secret, scope);
+        let key = self
+            .keys
+            .signing_key(claim.access_key_id(), record.secret.expose(), scope);
         claim
             .verify(policy.as_bytes(), &key)
             .map_err(|_| record.reject(AuthError::Mismatch))?;

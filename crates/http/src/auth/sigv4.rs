@@ -203,7 +203,7 @@ impl Authenticator {
         let Claimed { claim, record, .. } = claimed;
         let key = self
             .keys
-            .signing_key(claim.access_key_id(), &record.secret, claim.scope());
+            .signing_key(claim.access_key_id(), record.secret.expose(), claim.scope());
         let lines = signed_lines(&head.headers, claim);
         let request = CanonicalRequest {
             method: head.method.as_str(),

@@ -27,26 +27,7 @@ impl Time {
     }
 
     fn push(&self, line: &mut String) {
-        let now = self.0.now().to_datetime();
-        let (year, micros) = (now.year().unsigned_abs(), now.microsecond());
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        for (at, value) in [
-            (0, year / 100),
-            (2, year % 100),
-            (5, u32::from(u8::from(now.month()))),
-            (8, u32::from(now.day())),
-            (11, u32::from(now.hour())),
-            (14, u32::from(now.minute())),
-            (17, u32::from(now.second())),
-            (20, micros / 10_000),
-            (22, micros / 100 % 100),
-            (24, micros % 100),
-        ] {
-            // Every value is below 100.
-            text[at] = b'0' + u8::try_from(value / 10).unwrap_or(0);
-            text[at + 1] = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        }
-        line.push_str(std::str::from_utf8(&text).unwrap_or_default());
+        self.0.now().push_rfc3339_micros(line);
     }
 }
 

@@ -1,43 +1,41 @@
 //! User metadata as a write brings it: headers whose values are texts, such as have no place in a header in encoded words.
 //!
-//! Sources: AWS, "Working with object metadata"; RFC 2047, sections 2 and 6.2.
+//! A text that is not wholly of words which can be decoded is kept as it was given: nothing of it may be lost (RFC 2047, 6.2 and
+//! 6.3). Sources: AWS, "Working with object metadata"; RFC 2047, section 2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use crate::fault::Fault;
 
 const PREFIX: &str = "x-amz-meta-";
 
 /// The names, without their prefix, and the texts.
-pub(super) fn of(headers: &HeaderMap) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn of(headers: &HeaderMap) -> Result<Vec<(String, String)>, Fault> {
     let mut found = Vec::new();
-    for (name, value) in headers {
+    for name in headers.keys() {
         let Some(own) = name.as_str().strip_prefix(PREFIX).filter(|own| !own.is_empty()) else {
             continue;
         };
-        let text = std::str::from_utf8(value.as_bytes()).map_err(|_| malformed(name))?;
-        if found.iter().any(|(other, _)| other == own) {
+        let mut values = headers.get_all(name).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Fault::invalid_request(format!(
                 "The header {name} stands more than once."
             )));
-        }
-        found.push((own.to_owned(), decode(text.trim()).ok_or_else(|| malformed(name))?));
+        };
+        let text = std::str::from_utf8(value.as_bytes())
+            .map_err(|_| Fault::invalid_argument(format!("The header {name} must be text in UTF-8.")))?
+            .trim();
+        found.push((own.to_owned(), decode(text).unwrap_or_else(|| text.to_owned())));
     }
     Ok(found)
 }
 
-fn malformed(name: &HeaderName) -> Fault {
-    Fault::invalid_argument(format!(
-        "The header {name} must be text in UTF-8, or words encoded as RFC 2047 has it."
-    ))
-}
-
-/// A text of encoded words is what they stand for, without the spaces between them; any other is itself.
+/// What a text of encoded words stands for, without the spaces between them.
 fn decode(text: &str) -> Option<String> {
-    if !text.split_ascii_whitespace().all(is_encoded) || text.is_empty() {
-        return Some(text.to_owned());
+    if text.is_empty() || !text.split_ascii_whitespace().all(is_encoded) {
+        return None;
     }
     let mut bytes = Vec::with_capacity(text.len());
     for word in text.split_ascii_whitespace() {
@@ -98,29 +96,28 @@ fn decode_quoted(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::reads::encoded_words;
 
     #[test]
     fn words_are_decoded() {
         for (text, decoded) in [
-            ("plain", Some("plain")),
-            ("", Some("")),
-            ("grün", Some("grün")),
+            ("plain", None),
+            ("", None),
+            ("grün", None),
             ("=?UTF-8?B?w6Q=?=", Some("ä")),
             ("=?utf-8?q?gr=C3=BCn_und=20=3D?=", Some("grün und =")),
             ("=?UTF-8*de?Q?ja?=", Some("ja")),
             // A character in two words, and the space between them.
             ("=?UTF-8?B?w6TD?= =?UTF-8?B?pA==?=", Some("ää")),
-            // Half encoded is not encoded: nothing of it may be lost.
-            ("a =?UTF-8?B?w6Q=?=", Some("a =?UTF-8?B?w6Q=?=")),
-            (
-                "=?UTF-8?B?w6Q=?= b =?UTF-8?B?w6Q=?=",
-                Some("=?UTF-8?B?w6Q=?= b =?UTF-8?B?w6Q=?="),
-            ),
-            ("=?=", Some("=?=")),
-            ("=??=", Some("=??=")),
+            // Half encoded is not encoded.
+            ("a =?UTF-8?B?w6Q=?=", None),
+            ("=?UTF-8?B?w6Q=?= b =?UTF-8?B?w6Q=?=", None),
+            ("=?=", None),
+            ("=??=", None),
             ("=?UTF-8?B?w6?=", None),
             ("=?UTF-8?B?/w==?=", None),
             ("=?UTF-8?Q?=C3?=", None),
@@ -152,15 +149,34 @@ mod tests {
         ]);
         let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         assert_eq!(found.unwrap(), [pair("a", "1"), pair("b-c", "ü")]);
+        let kept = of(&[("x-amz-meta-a", b"=?latin1?Q?=E4?=")]).unwrap();
+        assert_eq!(kept, [pair("a", "=?latin1?Q?=E4?=")]);
         for (headers, code) in [
             (
                 &[("x-amz-meta-a", &b"1"[..]), ("x-amz-meta-a", b"1")][..],
                 "InvalidRequest",
             ),
             (&[("x-amz-meta-a", b"\xff")], "InvalidArgument"),
-            (&[("x-amz-meta-a", b"=?UTF-8?B?!?=")], "InvalidArgument"),
         ] {
             assert_eq!(of(headers).unwrap_err().code, code);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(=\\?(UTF-8|x)?\\?[BQ]\\?[=A-F0-9_ä]{0,6}\\?= ?|.{0,3}){0,4}") {
+            let value = HeaderValue::from_bytes(text.as_bytes());
+            if let Ok(value) = value {
+                let headers: HeaderMap = [(HeaderName::from_static("x-amz-meta-a"), value)].into_iter().collect();
+                prop_assert_eq!(super::of(&headers).unwrap().len(), 1);
+            }
+        }
+
+        #[test]
+        fn what_answers_encode_is_decoded(text in ".{1,80}") {
+            let encoded = encoded_words(text.clone());
+            let expected = if encoded == text { decode(&text) } else { Some(text) };
+            prop_assert_eq!(decode(&encoded), expected);
         }
     }
 }

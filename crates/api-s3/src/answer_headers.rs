@@ -2,7 +2,7 @@
 
 use baleen_objects::{Expiry, StoredChecksum, Version};
 use baleen_types::ETag;
-use http::header::{ETAG, HeaderName};
+use http::header::{ETAG, HeaderName, IntoHeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use crate::encryption;
@@ -18,12 +18,20 @@ static CUSTOMER_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-server-si
 static CUSTOMER_KEY_MD5: HeaderName = HeaderName::from_static("x-amz-server-side-encryption-customer-key-md5");
 
 /// The headers of an answer.
-pub(crate) struct Told(pub(crate) HeaderMap);
+pub(crate) struct AnswerHeaders(HeaderMap);
 
-impl Told {
+impl AnswerHeaders {
     /// Room for so many headers, so that the map need not grow.
     pub(crate) fn with_capacity(headers: usize) -> Self {
         Self(HeaderMap::with_capacity(headers))
+    }
+
+    pub(crate) fn into_map(self) -> HeaderMap {
+        self.0
+    }
+
+    pub(crate) fn insert(&mut self, name: impl IntoHeaderName, value: HeaderValue) {
+        self.0.insert(name, value);
     }
 
     /// What was stored was a header once; what cannot be one any more is left out.
