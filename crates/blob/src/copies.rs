@@ -11,8 +11,8 @@ use crate::holder::transfer;
 use crate::jobs::Jobs;
 use crate::segments::preallocate;
 use crate::sync::{GroupSync, Target};
-use crate::volume::{allocated_in, folder_name, make_folders, remove_file};
-use crate::{BlobId, Error, Extent, Holder, Identity, Paced, Place, Settings};
+use crate::volume::{FILES, allocated_in, folder_name, make_folders, remove_file};
+use crate::{BlobId, Error, Extent, Holder, Paced, Place, Seen, Settings};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
@@ -62,9 +62,11 @@ impl Copies {
     /// [`Error::InUse`] when another process has it, [`Error::NotAVolume`] when it holds something else, [`Error::NotMounted`], and
     /// what the file system says.
     pub fn open(dir: &Path, was_mount: bool, settings: &Settings) -> Result<Self, Error> {
-        let folder = Folder::enter(dir, was_mount)?;
+        let mut folder = Folder::enter(dir, was_mount)?;
         let lock = folder.lock()?;
         make_folders(&folder, FORMAT, &[])?;
+        let watched = folder.watch(Path::new(FILES));
+        watched.map_err(Error::io("opening the folder of copies"))?;
         let together = together(&folder)?;
         let root = Root::of(folder);
         let doing = "opening the folder of copies";
@@ -132,8 +134,8 @@ impl Copies {
     }
 
     /// Which folder it is.
-    pub fn identity(&self) -> Identity {
-        self.copied.folder.identity()
+    pub fn seen(&self) -> Seen {
+        self.copied.folder.seen().clone()
     }
 
     /// Whether it is still what is found under its path.

@@ -18,11 +18,26 @@ pub(crate) const PLAIN: &str = "plain";
 
 /// Which file or folder it is: its device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity(u64, u64);
+pub(crate) struct Identity(u64, u64);
+
+/// Which folder of a volume it is, with those in it that could be others by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen(Vec<(PathBuf, Identity)>);
+
+impl Seen {
+    /// Whether all of them are what is found under their paths.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.0.iter().all(|(path, identity)| identity.is_at(path))
+    }
+}
 
 impl Identity {
     pub(crate) fn of(file: &std::fs::Metadata) -> Self {
         Self(file.dev(), file.ino())
+    }
+
+    fn is_at(self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|found| Self::of(&found) == self)
     }
 }
 
@@ -31,7 +46,7 @@ impl Identity {
 pub(crate) struct Folder {
     path: PathBuf,
     opened: File,
-    identity: Identity,
+    seen: Seen,
 }
 
 impl Folder {
@@ -40,7 +55,7 @@ impl Folder {
         let opened = File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?);
         Ok(Self {
             path: path.to_owned(),
-            identity: Identity::of(&opened.metadata()?),
+            seen: Seen(vec![(path.to_owned(), Identity::of(&opened.metadata()?))]),
             opened,
         })
     }
@@ -49,13 +64,34 @@ impl Folder {
         &self.path
     }
 
-    pub(crate) fn identity(&self) -> Identity {
-        self.identity
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Remembers which folder in it this is.
+    pub(crate) fn watch(&mut self, name: &Path) -> io::Result<()> {
+        let found = self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY)?.metadata()?;
+        self.seen.0.push((self.path.join(name), Identity::of(&found)));
+        Ok(())
     }
 
     /// Whether it is what is found under its path.
     pub(crate) fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|found| Identity::of(&found) == self.identity)
+        self.seen.is_in_place()
+    }
+
+    /// Whether a folder in it that is watched is still there, wherever it is itself.
+    pub(crate) fn has_part(&self, name: &Path) -> bool {
+        let found = self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY);
+        let seen = self.seen.0.iter().find(|(path, _)| path.ends_with(name));
+        let found = found.and_then(|found| found.metadata());
+        found.is_ok_and(|found| seen.is_some_and(|(_, seen)| Identity::of(&found) == *seen))
+    }
+
+    /// Whether a folder in it that is watched is what is found under its path.
+    pub(crate) fn has_in_place(&self, name: &Path) -> bool {
+        let seen = self.seen.0.iter().find(|(path, _)| path.ends_with(name));
+        seen.is_some_and(|(path, identity)| identity.is_at(path))
     }
 
     /// Whether another file system than that of the folder above is mounted in it.
@@ -227,14 +263,14 @@ struct Open {
     /// `None` while it is away.
     folder: Option<Arc<Folder>>,
     /// Which one it is, or was.
-    identity: Identity,
+    seen: Seen,
 }
 
 impl Root {
     pub(crate) fn of(folder: Folder) -> Self {
-        let identity = folder.identity;
+        let seen = folder.seen.clone();
         let folder = Some(Arc::new(folder));
-        Self(Arc::new(Mutex::new(Open { folder, identity })))
+        Self(Arc::new(Mutex::new(Open { folder, seen })))
     }
 
     pub(crate) fn get(&self) -> io::Result<Arc<Folder>> {
@@ -245,9 +281,9 @@ impl Root {
 
     /// Takes another in its place.
     pub(crate) fn set(&self, folder: Folder) {
-        let identity = folder.identity;
+        let seen = folder.seen.clone();
         let folder = Some(Arc::new(folder));
-        *self.0.lock() = Open { folder, identity };
+        *self.0.lock() = Open { folder, seen };
     }
 
     /// Lets go of it.
@@ -256,8 +292,8 @@ impl Root {
     }
 
     /// Which one it is, or was.
-    pub(crate) fn identity(&self) -> Identity {
-        self.0.lock().identity
+    pub(crate) fn seen(&self) -> Seen {
+        self.0.lock().seen.clone()
     }
 }
 
@@ -275,6 +311,16 @@ mod tests {
         for _ in 0..2 {
             folder.make_folder(deep).unwrap();
         }
+        assert!(!folder.has_in_place(Path::new("a")), "nobody watches it");
+        let mut watched = Folder::open(&path).unwrap();
+        watched.watch(Path::new("a")).unwrap();
+        assert!(watched.is_in_place() && watched.has_in_place(Path::new("a")));
+        std::fs::rename(path.join("a"), path.join("b")).unwrap();
+        std::fs::create_dir(path.join("a")).unwrap();
+        assert!(!watched.is_in_place() && !watched.has_in_place(Path::new("a")));
+        std::fs::remove_dir(path.join("a")).unwrap();
+        std::fs::rename(path.join("b"), path.join("a")).unwrap();
+        assert!(watched.is_in_place());
         assert!(folder.is_in_place() && !folder.is_mount().unwrap() && !folder.exists(file).unwrap());
         std::fs::rename(&path, &away).unwrap();
         assert!(!folder.is_in_place());

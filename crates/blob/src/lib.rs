@@ -50,7 +50,7 @@ pub use copies::{Copies, Found, TOGETHER_BYTES_MAX};
 pub use error::Error;
 pub use export::{NewVolume, check_copy, copy_bytes, extent_of_copy};
 pub use extent::{BlobId, Extent, OwnerTag, Place};
-pub use folder::Identity;
+pub use folder::Seen;
 pub use format::BLOCK_BYTES;
 pub use hold::Hold;
 pub use holder::{Holder, Paced, verify_among};

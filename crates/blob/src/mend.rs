@@ -69,7 +69,8 @@ impl Blobs {
     pub fn come_back(&self) -> Result<(), Error> {
         let mut standing = self.shared.standing.lock();
         if standing.lock.is_none() {
-            let folder = Folder::open(&self.shared.dir).map_err(Error::io("opening the volume's folder"))?;
+            let mut folder = Folder::open(&self.shared.dir).map_err(Error::io("opening the volume's folder"))?;
+            folder.watch_parts()?;
             standing.lock = Some(folder.lock()?);
             self.shared.root.set(folder);
         }
@@ -90,13 +91,14 @@ impl Blobs {
             let _growing = growing;
             let doing = "making the volume's folder";
             let mut standing = shared.standing.lock();
-            let folder = Folder::enter(&shared.dir, standing.is_mount)?;
+            let mut folder = Folder::enter(&shared.dir, standing.is_mount)?;
             if folder.stamp()? != found {
                 return Err(Error::io(doing)(io::Error::other("another folder came in between")));
             }
             standing.lock = None;
             standing.lock = Some(folder.lock()?);
             make_folders(&folder, FORMAT, &[SEGMENTS])?;
+            folder.watch_parts()?;
             standing.is_mount = folder.is_mount().map_err(Error::io(doing))?;
             shared.root.set(folder);
             shared.segments.begin_anew()?;

@@ -1,6 +1,6 @@
 //! The volume: one folder, held by one process.
 
-use crate::folder::{Folder, Identity, Root};
+use crate::folder::{Folder, Root};
 use crate::hold::HoldTable;
 use crate::holder::Source;
 use crate::jobs::Jobs;
@@ -29,6 +29,9 @@ pub(crate) const FORMAT: &str = "baleen blob volume 1\n";
 
 /// The folder of the segments.
 pub(crate) const SEGMENTS: &str = "segments";
+
+/// The folder of those of files of their own.
+pub(crate) const FILES: &str = "files";
 
 /// Folders of files of their own; an id's first byte chooses.
 pub(crate) const FOLDERS: usize = 256;
@@ -85,9 +88,10 @@ impl Blobs {
     pub fn open(dir: &Path, settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         settings.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
-        let folder = Folder::enter(dir, false)?;
+        let mut folder = Folder::enter(dir, false)?;
         let lock = folder.lock()?;
         make_folders(&folder, FORMAT, &[SEGMENTS])?;
+        folder.watch_parts()?;
         let is_mount = folder.is_mount().map_err(Error::io("looking at the volume's folder"))?;
         let root = Root::of(folder);
         let segments = Segments::open(root.clone(), &settings)?;
@@ -122,8 +126,7 @@ impl Blobs {
 
     /// Whether the folder that is in the volume's place is the one that is in use, or was last.
     pub fn is_in_place(&self) -> bool {
-        let found = std::fs::metadata(&self.shared.dir);
-        found.is_ok_and(|found| Identity::of(&found) == self.shared.root.identity())
+        self.shared.root.seen().is_in_place()
     }
 
     /// Whether a file system is mounted in the folder that is in use.
@@ -267,22 +270,30 @@ impl Shared {
         if extents.is_empty() {
             return;
         }
-        let mut files = self.segments.release(extents);
+        let segments = self.segments.release(extents);
         let own: Vec<_> = extents
             .iter()
             .filter(|e| e.place == Place::File)
             .map(|e| e.id)
             .collect();
-        files.extend(own.iter().map(|id| file_name(*id)));
-        if files.is_empty() {
+        if segments.is_empty() && own.is_empty() {
             return;
         }
         let this = Arc::clone(self);
         let remove = move || {
-            // If it is away, the next sweep and the next start will find them.
+            // If it is away, or another is in its place, the next sweep and the next start will find them.
             if let Ok(folder) = this.root.get() {
-                for name in files {
-                    remove_file(&folder, &name);
+                if folder.has_part(Path::new(SEGMENTS)) {
+                    for name in segments {
+                        remove_file(&folder, &name);
+                    }
+                }
+                let has_files = folder.has_part(Path::new(FILES));
+                for id in &own {
+                    // One that was just made was made there.
+                    if has_files || this.drafts.lock().contains(id) {
+                        remove_file(&folder, &file_name(*id));
+                    }
                 }
             }
             let mut drafts = this.drafts.lock();
@@ -308,6 +319,18 @@ pub(crate) fn remove_file(folder: &Folder, name: &Path) {
     }
 }
 
+impl Folder {
+    /// Remembers which folders of a volume are in it.
+    pub(crate) fn watch_parts(&mut self) -> Result<(), Error> {
+        let mut watch = |name| {
+            self.watch(Path::new(name))
+                .map_err(Error::io("opening the volume's folder"))
+        };
+        watch(FILES)?;
+        watch(SEGMENTS)
+    }
+}
+
 /// Name of a file of its own in a volume.
 pub(crate) fn file_name(id: BlobId) -> PathBuf {
     folder_name(id.folder()).join(id.to_string())
@@ -315,7 +338,7 @@ pub(crate) fn file_name(id: BlobId) -> PathBuf {
 
 /// Name of a folder of such files.
 pub(crate) fn folder_name(folder: u8) -> PathBuf {
-    Path::new("files").join(format!("{folder:02x}"))
+    Path::new(FILES).join(format!("{folder:02x}"))
 }
 
 /// Makes those of the folders that are not there.
@@ -326,7 +349,7 @@ fn make_missing(folder: &Folder, more: &[&str]) -> io::Result<()> {
     for n in 0..=u8::MAX {
         folder.make_folder(&folder_name(n))?;
     }
-    folder.flush(Path::new("files"))
+    folder.flush(Path::new(FILES))
 }
 
 /// What all in a folder takes of the file system. What goes away meanwhile is not counted.

@@ -5,12 +5,13 @@ use crate::reservation::Reservation;
 use crate::segments::preallocate;
 use crate::settings::UNIT_BLOCKS;
 use crate::sync::{GroupSync, Target};
-use crate::volume::{Shared, file_name};
+use crate::volume::{FILES, SEGMENTS, Shared, file_name};
 use crate::{BlobId, Error, Extent, OwnerTag, Place, Written};
 use bytes::Bytes;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -166,10 +167,29 @@ impl Writer {
                 futures::future::try_join(self.sync.flush(), folder.flush()).await?;
             }
         }
+        self.check_in_place(extent.place)?;
         Ok(Written {
             extent,
             reservation: self.reservation,
         })
+    }
+
+    /// What is under its name may be so in another folder, which came in the place of one in the volume.
+    fn check_in_place(&self, place: Place) -> Result<(), Error> {
+        let doing = "writing a blob";
+        let folder = self.shared.root.get().map_err(Error::io(doing))?;
+        let part = match place {
+            Place::Segment { .. } => SEGMENTS,
+            Place::File => FILES,
+        };
+        if folder.has_in_place(Path::new(part)) {
+            return Ok(());
+        }
+        if let Place::Segment { segment, .. } = place {
+            self.shared.segments.retire(segment);
+        }
+        let what = "another folder is in the place of one of the volume";
+        Err(Error::io(doing)(io::Error::other(what)))
     }
 
     fn header(&self, length: u64) -> [u8; HEADER_LEN] {

@@ -3,8 +3,10 @@
 use super::{Segments, name_of, punch};
 use crate::Error;
 use crate::space::Sums;
+use crate::volume::SEGMENTS;
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 
 impl Segments {
     /// The segments that have something to give back, those with the most first.
@@ -31,6 +33,9 @@ impl Segments {
                 drop(state);
                 self.open.lock().pop(&number);
                 let folder = self.root.get().map_err(Error::io(doing))?;
+                if !folder.has_part(Path::new(SEGMENTS)) {
+                    return Err(Error::io(doing)(io::Error::other("another folder is in its place")));
+                }
                 folder.remove(&name_of(number)).map_err(Error::io(doing))?;
                 return Ok(Some(bytes));
             }

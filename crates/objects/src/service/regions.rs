@@ -21,7 +21,7 @@ use super::Objects;
 use super::elsewhere::Elsewhere;
 use crate::records::BucketId;
 use crate::{ObjectError, keys};
-use baleen_blob::{BlobId, Copies, Extent, Holder, Identity};
+use baleen_blob::{BlobId, Copies, Extent, Holder, Seen};
 use baleen_types::RegionName;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -97,7 +97,7 @@ struct Other {
     of: RegionFolder,
     spot: Spot,
     /// Which folder was taken into use last.
-    last: Mutex<Option<Identity>>,
+    last: Mutex<Option<Seen>>,
     /// Whether its file system failed to write something, and does not say what: short copies that are found and noted are not believed
     /// any more in this run, but written anew.
     is_doubtful: AtomicBool,

@@ -136,16 +136,16 @@ impl Objects {
         let (name, folder) = (&other.of.name, &other.of.folder);
         let was_mount = self.standing(Some(name)).await?.was_mount(folder);
         let copies = Copies::open(folder, was_mount, self.blobs.settings())?;
-        let identity = copies.identity();
+        let seen = copies.seen();
         let found = Entered {
             stamp: copies.stamp()?,
             is_mount: copies.is_mount(),
             // A copy of the folder has the same stamp.
-            is_another: other.last.lock().is_some_and(|last| last != identity),
+            is_another: other.last.lock().as_ref().is_some_and(|last| *last != seen),
         };
         let stamp = self.enter(Some(name), folder, found).await?;
         copies.set_stamp(&stamp.text())?;
-        *other.last.lock() = Some(identity);
+        *other.last.lock() = Some(seen);
         let mut state = other.spot.state.lock();
         (state.copies, state.stamp) = (Some(copies.clone()), Some(stamp.text()));
         drop(state);
