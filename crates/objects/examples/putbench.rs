@@ -1,7 +1,9 @@
 //! What the object service does without HTTP above it: durable puts, gets and listing pages, at 16 and 64 tasks.
 //!
 //! `cargo run --release -p baleen-objects --example putbench -- FOLDER [SECONDS [--encrypt]]`; the folder should be on the disk that
-//! is meant, and is filled with up to some GiB. Figures of one machine compare with figures of the same minute only.
+//! is meant, and is filled with up to some GiB. `putbench FOLDER --keys 100000 10000000` fills it with so many keys, one number
+//! after the other, and measures pages of 1000 from any key on at each. Figures of one machine compare with figures of the same
+//! minute only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark for developers")]
 
@@ -28,8 +30,19 @@ const TICKS_PER_SECOND: u64 = 100;
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "target/putbench".into()));
-    let seconds = arguments.next().map_or(5, |text| text.parse().unwrap());
     let objects = open(&folder).await;
+    let mut arguments = arguments.peekable();
+    if arguments.next_if_eq("--keys").is_some() {
+        let mut keys = 0;
+        for more in arguments {
+            let more = more.parse().unwrap();
+            fill(&objects, keys..more).await;
+            keys = more;
+            pages(&objects, keys).await;
+        }
+        return;
+    }
+    let seconds = arguments.next().map_or(5, |text| text.parse().unwrap());
     println!(
         "{:>8} {:>6} {:>5} {:>10} {:>9} {:>9} {:>9} {:>8}",
         "size", "tasks", "what", "per s", "p50 us", "p99 us", "CPU us", "MiB/s"
@@ -171,6 +184,56 @@ async fn measure<W: Future<Output = ()> + Send + 'static>(
     let mib = (per_second * size as u64) >> 20;
     println!(
         "{size:>8} {tasks:>6} {what:>5} {per_second:>10} {:>9} {:>9} {cpu_micros:>9} {mib:>8}",
+        at(50),
+        at(99)
+    );
+}
+
+/// Bytes of the objects that are put to be listed.
+const TINY: usize = 16;
+
+/// Puts so many tiny objects, as fast as it goes.
+async fn fill(objects: &Arc<Objects>, numbers: std::ops::Range<u64>) {
+    let (begun, end) = (Instant::now(), numbers.end);
+    let count = numbers.end - numbers.start;
+    let next = Arc::new(AtomicU64::new(numbers.start));
+    let tasks = (0..512).map(|_| {
+        let (objects, next) = (objects.clone(), next.clone());
+        tokio::spawn(async move {
+            // Each of the tasks takes the number that is next, and the last ones a few too many.
+            while next.load(Relaxed) < end {
+                put(objects.clone(), next.clone(), TINY).await;
+            }
+        })
+    });
+    for done in futures::future::join_all(tasks).await {
+        done.unwrap();
+    }
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap().max(1);
+    println!("{count} keys put, {}/s", count * 1000 / millis);
+}
+
+/// Measures pages of 1000 that begin anywhere among so many keys.
+async fn pages(objects: &Arc<Objects>, keys: u64) {
+    let mut micros = Vec::new();
+    for round in 0..500_u64 {
+        let from = at(TINY, round.wrapping_mul(0x9E37_79B9_7F4A_7C15) % keys);
+        let request = ListObjects {
+            bucket: bucket(),
+            prefix: String::new(),
+            delimiter: String::new(),
+            after: Some(from.key.as_str().to_owned()),
+            max_keys: 1000,
+        };
+        let begun = Instant::now();
+        let page = objects.list(request).await.unwrap();
+        micros.push(begun.elapsed().as_micros());
+        assert!(page.entries.len() == 1000 || page.next.is_none());
+    }
+    micros.sort_unstable();
+    let at = |percent: usize| micros[micros.len() * percent / 100];
+    println!(
+        "{keys} keys: a page of 1000 takes {} us (p50), {} us (p99)",
         at(50),
         at(99)
     );
