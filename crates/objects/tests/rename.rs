@@ -13,7 +13,8 @@ use baleen_objects::{
 };
 use baleen_types::{AccountId, Acl, ETag, Grant, Grantee, ObjectKey, Permission};
 use bytes::Bytes;
-use common::{MIB, Store, at, bucket, durable, model, pattern, put_of, small};
+use common::gated::{Point, gated};
+use common::{MIB, Store, at, bucket, durable, model, on, pattern, put_of, small};
 use std::time::Duration;
 
 fn rename(from: &str, to: &str) -> RenameObject {
@@ -35,6 +36,31 @@ fn named(from: &str, to: &str, (number, token, asked): (u64, u8, u8)) -> RenameO
             asked: [asked; 32],
         }),
         ..rename(from, to)
+    }
+}
+
+/// Sent twice at a time, a renaming is done for both: also when one has looked for it before the other did it, and finds no source.
+#[tokio::test]
+async fn a_renaming_that_its_twin_has_done_is_done() {
+    for condition in [WriteCondition::None, WriteCondition::IfAbsent] {
+        let dir = tempfile::tempdir().unwrap();
+        let (meta, gates) = gated();
+        let store = on(dir.path(), meta, 1).with_bucket().await;
+        store.put("a", &pattern(10, 1)).await.unwrap();
+        let asked = || RenameObject {
+            condition: condition.clone(),
+            ..named("a", "b", (1, 7, 1))
+        };
+        let mut looked = gates.stop_at(Point::Read);
+        let (objects, twin) = (store.objects.clone(), asked());
+        let late = tokio::spawn(async move { objects.rename(twin).await });
+        looked.reached().await;
+        store.objects.rename(asked()).await.unwrap();
+        looked.go();
+        late.await.unwrap().unwrap();
+        assert_eq!(store.keys().await, ["b"]);
+        let other = store.objects.rename(rename("a", "b")).await;
+        assert!(matches!(other, Err(ObjectError::NoSuchKey(_))), "{other:?}");
     }
 }
 
