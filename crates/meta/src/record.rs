@@ -169,6 +169,28 @@ pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, RecordError> {
     decode_version(version, body)
 }
 
+/// Decodes the first fields of a record, for who needs no more of it: `F` is a struct of them. `None` of a record older than `since`,
+/// the first version that begins with them. What follows is not looked at.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_front<'b, R: Record, F: serde::Deserialize<'b>>(
+    bytes: &'b [u8],
+    since: u8,
+) -> Result<Option<F>, RecordError> {
+    match bytes.split_first() {
+        Some((&version, body)) if (since..=R::VERSION).contains(&version) => match postcard::take_from_bytes(body) {
+            Ok((front, _)) => Ok(Some(front)),
+            Err(error) => Err(RecordError::Malformed {
+                name: R::NAME,
+                version,
+                why: error.to_string(),
+            }),
+        },
+        _ => Ok(None),
+    }
+}
+
 fn decode_version<R: Record>(version: u8, body: &[u8]) -> Result<R, RecordError> {
     if version < R::VERSION {
         return decode_version::<R::Before>(version, body).map(R::migrate);

@@ -27,6 +27,7 @@ mod acl;
 mod body;
 mod copies;
 mod encryption;
+mod listed;
 mod lock;
 mod v1;
 mod v2;
@@ -40,6 +41,7 @@ pub(crate) use body::{
 pub(crate) use copies::CopyDue;
 pub use encryption::SEALED;
 pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord, KmsRecord};
+pub(crate) use listed::{ListedChecksum, ListedObject};
 pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 

@@ -58,7 +58,7 @@ fn hex_of(digest: [u8; 16]) -> String {
     // The room is right and digits are ASCII, so that neither step fails.
     let written = hex::encode_to_slice(digest, &mut digits);
     debug_assert!(written.is_ok());
-    String::from_utf8_lossy(&digits).into_owned()
+    String::from_utf8(digits.to_vec()).unwrap_or_default()
 }
 
 impl fmt::Display for ETag {

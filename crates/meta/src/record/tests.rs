@@ -105,6 +105,35 @@ fn other_bytes_are_refused() {
     }
 }
 
+#[test]
+fn a_front_is_read_without_the_rest() {
+    #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+    struct Front<'b> {
+        name: &'b str,
+        bytes: Option<u64>,
+    }
+    let catch = Catch {
+        name: "krill".to_owned(),
+        bytes: Some(300),
+        tags: vec!["a".to_owned()],
+    };
+    let stored = encode(&catch).unwrap();
+    let read = |bytes| decode_front::<Catch, Front<'_>>(bytes, 3);
+    let front = Front {
+        name: "krill",
+        bytes: Some(300),
+    };
+    assert_eq!(read(&stored).unwrap(), Some(front));
+    // What is older, or of no version that is known, is for who decodes it whole.
+    for bytes in [&b""[..], b"\x00", b"\x02\x05krill\x00", b"\x04\x05krill\x00"] {
+        assert_eq!(read(bytes).unwrap(), None, "{bytes:?}");
+    }
+    for bytes in [&b"\x03"[..], b"\x03\x05kril", b"\x03\x01\xff\x00", b"\x03\x01a\x02"] {
+        let error = read(bytes).unwrap_err();
+        assert!(matches!(error, RecordError::Malformed { version: 3, .. }), "{bytes:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn records_come_back(name: String, bytes: Option<u64>, tags: Vec<String>) {

@@ -60,6 +60,28 @@ const REST: &str = "070a0202020202020202020202020202020201020100040102030401020\
 
 const BODY: &str = "00020103010303030303030303030303030303030302040204040404040404040404040404040404098020";
 
+/// What a listing reads is the front of each version that has it, and no other.
+#[test]
+fn a_listing_reads_the_front() {
+    for checksum in [object().checksum, None] {
+        let whole = ObjectRecord { checksum, ..object() };
+        let third = record::encode(&whole).unwrap().to_vec();
+        // The last byte was not there.
+        let second = [&[2], &third[1..third.len() - 1]].concat();
+        assert_eq!(record::decode::<ObjectRecord>(&second).unwrap(), whole);
+        for bytes in [&third, &second] {
+            let front = ListedObject::decode(bytes).unwrap().unwrap();
+            assert_eq!((front.size, front.modified_ns, front.etag), (7, 5, whole.etag));
+            let checksum = front.checksum.map(|listed| listed.stored().unwrap());
+            assert_eq!(checksum, whole.checksum.as_ref().map(|kept| kept.stored().unwrap()));
+        }
+    }
+    let first = hex::decode(format!("{VERSION_1}{}{BODY}", REST.replace(' ', ""))).unwrap();
+    assert_eq!(ListedObject::decode(&first).unwrap(), None);
+    let cut = &record::encode(&object()).unwrap()[..20];
+    assert!(ListedObject::decode(cut).is_err());
+}
+
 /// The stored bytes are a format: a change of these is a change of the version.
 #[test]
 fn stored_bytes_stay_as_they_are() {
