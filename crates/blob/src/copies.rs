@@ -153,6 +153,12 @@ impl Copies {
         self.copied.together.lock().has_failed()
     }
 
+    /// As if the file system had failed to write something. For tests.
+    #[doc(hidden)]
+    pub fn fail(&self) {
+        let _ = self.copied.together.lock().fail(io::Error::other("a test has it fail"));
+    }
+
     /// Believes again what the file system says from now on, after it failed. It tells nothing of what it failed to write: of short
     /// copies that are there, and that nobody was told of, none may be taken for one any more. Blocks.
     ///
@@ -266,9 +272,7 @@ impl Copied {
 }
 
 fn together(folder: &Folder) -> Result<Arc<GroupSync>, Error> {
-    // Of a description of its own: it tells of failures since it was opened.
-    let opened = folder.open_again().map_err(Error::io("opening the folder of copies"))?;
-    Ok(GroupSync::new(Target::FileSystem(opened)))
+    GroupSync::of_file_system(folder).map_err(Error::io("opening the folder of copies"))
 }
 
 impl Found {
@@ -391,7 +395,7 @@ mod tests {
         let from = [Holder::Volume(home)];
         west.put(extents[0], &from, &()).await.unwrap();
         let reader = Holder::Copies(west.clone());
-        let _ = west.copied.together.lock().fail(io::Error::other("the disk"));
+        west.fail();
         for _ in 0..2 {
             assert!(west.put(extents[1], &from, &()).await.is_err());
             assert!(west.settle().await.is_err() && west.has_failed());

@@ -1,7 +1,7 @@
 //! Who holds the bytes of an extent: the volume it was written to, or a folder of copies.
 
 use crate::copies::{Copied, Found};
-use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, block_offset, stored_bytes};
+use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, allocated_bytes, block_offset, stored_bytes};
 use crate::jobs::Jobs;
 use crate::reader::{blocks_of, failure, owner_of, read_stored};
 use crate::settings::UNIT_BLOCKS;
@@ -9,8 +9,10 @@ use crate::volume::Shared;
 use crate::{Blobs, Copies, Error, Extent, ExtentReader, OwnerTag, Place};
 use baleen_types::ServedRange;
 use bytes::Bytes;
+use rustix::fs::Advice;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -104,6 +106,35 @@ impl Holder {
             owner_of(&file, extent, source.base_of(&extent))
         };
         self.source().jobs().run(look).await
+    }
+
+    /// Returns when all that was written here is on disk, by whom and in which run ever.
+    ///
+    /// # Errors
+    /// The file system does not say so, or the folder is not in its place any more.
+    pub async fn settle(&self) -> Result<(), Error> {
+        match self {
+            Self::Volume(blobs) => blobs.settle().await,
+            Self::Copies(copies) => copies.settle().await,
+        }
+    }
+
+    /// Reads all of an extent as [`Holder::verify`] does, but from the disk, as far as the kernel lets go of what it has in memory: after a
+    /// write that failed it has what is not on the disk, and calls it clean. What was not flushed it keeps.
+    ///
+    /// # Errors
+    /// As [`Holder::verify`].
+    pub async fn verify_on_disk(&self, extent: Extent) -> Result<(), Error> {
+        let source = self.source();
+        let forget = move || {
+            let file = source.file_of(&extent).map_err(|error| failure(error, extent))?;
+            let bytes = NonZeroU64::new(allocated_bytes(extent.length));
+            // Where it cannot be, there is nothing to let go of.
+            let _ = rustix::fs::fadvise(&file, source.base_of(&extent), bytes, Advice::DontNeed);
+            Ok(())
+        };
+        self.source().jobs().run(forget).await?;
+        self.verify(extent).await
     }
 
     /// Reads all of an extent.

@@ -5,7 +5,7 @@ use crate::copies::replace;
 use crate::folder::Folder;
 use crate::format::allocated_bytes;
 use crate::holder::transfer;
-use crate::volume::{FORMAT, SEGMENTS, file_name, make_folders};
+use crate::volume::{FORMAT, SEGMENTS, file_name, make_folders, together};
 use crate::{Blobs, Error, Extent, Holder, Paced, Place};
 use std::io;
 use std::sync::Arc;
@@ -28,14 +28,70 @@ impl Blobs {
                 let handle = shared.jobs.run(open).await?;
                 transfer(&shared.jobs, extent, (from, pace), (&handle.file, offset)).await?;
                 let flushed = handle.sync.flush().await;
-                flushed.inspect_err(|_| shared.segments.retire(segment))
+                flushed.inspect_err(|error| {
+                    shared.segments.retire(segment);
+                    self.has_not_written(error);
+                })
             }
             Place::File => {
                 let folder = shared.root.get().map_err(Error::io("writing a blob anew"))?;
                 let at = (&folder, file_name(extent.id), shared.settings.reserve_bytes);
                 replace(&shared.jobs, extent, (from, pace), at).await?;
-                shared.folders[usize::from(extent.id.folder())].flush().await
+                let flushed = shared.folders[usize::from(extent.id.folder())].flush().await;
+                flushed.inspect_err(|error| self.has_not_written(error))
             }
+        }
+    }
+
+    /// Returns when all that was written to the volume is on disk with its names: also what an earlier run wrote, or a call that was given
+    /// up. One flush serves all who wait.
+    ///
+    /// # Errors
+    /// The file system does not say so, or the folder is not in its place any more.
+    pub async fn settle(&self) -> Result<(), Error> {
+        let doing = "flushing the volume";
+        let together = self.shared.standing.lock().together.clone();
+        let away = || {
+            Error::io(doing)(io::Error::other(
+                "the folder of the volume is not in its place any more",
+            ))
+        };
+        together.ok_or_else(away)?.flush().await?;
+        if self.is_in_place() { Ok(()) } else { Err(away()) }
+    }
+
+    /// Whether the file system failed to write something that was to be settled or restored. Until [`Blobs::flush_anew`] nothing is
+    /// settled any more.
+    pub fn has_failed(&self) -> bool {
+        let standing = self.shared.standing.lock();
+        standing.together.as_ref().is_some_and(|together| together.has_failed())
+    }
+
+    /// Believes again what the file system says from now on, after it failed. It tells nothing of what it failed to write, which may be in
+    /// memory alone: what is found and was not settled has to be restored. Blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be opened, or is away.
+    pub fn flush_anew(&self) -> Result<(), Error> {
+        let folder = self
+            .shared
+            .root
+            .get()
+            .map_err(Error::io("opening the volume's folder"))?;
+        self.shared.standing.lock().together = Some(together(&folder)?);
+        Ok(())
+    }
+
+    /// As if the file system had failed to write something, and all segments that are open could not be flushed. For tests.
+    #[doc(hidden)]
+    pub fn fail(&self) {
+        self.has_not_written(&Error::stopped("a test"));
+        self.shared.segments.fail();
+    }
+
+    fn has_not_written(&self, error: &Error) {
+        if let Some(together) = &self.shared.standing.lock().together {
+            let _ = together.fail(io::Error::other(error.to_string()));
         }
     }
 
@@ -57,7 +113,9 @@ impl Blobs {
     /// is removed, until it comes back or another takes its place. Blocks.
     pub fn leave(&self) {
         self.shared.is_away.store(true, Ordering::Release);
-        self.shared.standing.lock().lock = None;
+        let mut standing = self.shared.standing.lock();
+        (standing.lock, standing.together) = (None, None);
+        drop(standing);
         self.shared.segments.close();
         self.shared.root.close();
     }
@@ -71,7 +129,8 @@ impl Blobs {
         if standing.lock.is_none() {
             let mut folder = Folder::open(&self.shared.dir).map_err(Error::io("opening the volume's folder"))?;
             folder.watch_parts()?;
-            standing.lock = Some(folder.lock()?);
+            let lock = folder.lock()?;
+            (standing.together, standing.lock) = (Some(together(&folder)?), Some(lock));
             self.shared.root.set(folder);
         }
         self.shared.is_away.store(false, Ordering::Release);
@@ -95,10 +154,11 @@ impl Blobs {
             if folder.stamp()? != found {
                 return Err(Error::io(doing)(io::Error::other("another folder came in between")));
             }
-            standing.lock = None;
+            (standing.lock, standing.together) = (None, None);
             standing.lock = Some(folder.lock()?);
             make_folders(&folder, FORMAT, &[SEGMENTS])?;
             folder.watch_parts()?;
+            standing.together = Some(together(&folder)?);
             standing.is_mount = folder.is_mount().map_err(Error::io(doing))?;
             shared.root.set(folder);
             shared.segments.begin_anew()?;

@@ -1,7 +1,7 @@
 //! One flush for all who wait for the same file.
 
 use crate::Error;
-use crate::folder::{Identity, Root};
+use crate::folder::{Folder, Identity, Root};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
@@ -100,6 +100,12 @@ impl GroupSync {
         })
     }
 
+    /// Flushes all that is in the file system of a folder.
+    pub(crate) fn of_file_system(folder: &Folder) -> io::Result<Arc<Self>> {
+        // Of a description of its own: it tells of failures since it was opened.
+        Ok(Self::new(Target::FileSystem(folder.open_again()?)))
+    }
+
     /// Returns when everything written before the call is on disk.
     ///
     /// # Cancel safety
@@ -172,8 +178,6 @@ impl GroupSync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::Folder;
-
     /// Its folder may have been moved away or unmounted: then it is on disk, and nobody will find it.
     #[tokio::test]
     async fn a_file_that_is_not_in_its_place_is_not_flushed() {

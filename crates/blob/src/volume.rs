@@ -78,6 +78,8 @@ pub(crate) struct Standing {
     pub(crate) lock: Option<File>,
     /// Whether a file system is mounted there.
     pub(crate) is_mount: bool,
+    /// Flushes everything at once; `None` while the folder is away, and another one after it failed.
+    pub(crate) together: Option<Arc<GroupSync>>,
 }
 
 impl Blobs {
@@ -93,6 +95,7 @@ impl Blobs {
         make_folders(&folder, FORMAT, &[SEGMENTS])?;
         folder.watch_parts()?;
         let is_mount = folder.is_mount().map_err(Error::io("looking at the volume's folder"))?;
+        let together = together(&folder)?;
         let root = Root::of(folder);
         let segments = Segments::open(root.clone(), &settings)?;
         let folder_sync = |n| GroupSync::new(Target::Folder(root.clone(), folder_name(n)));
@@ -111,6 +114,7 @@ impl Blobs {
             standing: Mutex::new(Standing {
                 lock: Some(lock),
                 is_mount,
+                together: Some(together),
             }),
             is_away: AtomicBool::new(false),
         };
@@ -307,6 +311,11 @@ impl Shared {
             Err(_) => remove(),
         }
     }
+}
+
+/// What flushes all that is in the file system of a volume.
+pub(crate) fn together(folder: &Folder) -> Result<Arc<GroupSync>, Error> {
+    GroupSync::of_file_system(folder).map_err(Error::io("opening the volume's folder"))
 }
 
 /// Removes a file that nothing names; if that fails, the sweep of the next start will try again.

@@ -38,14 +38,22 @@ impl Segments {
         Ok(segment)
     }
 
-    /// The open segment, of the file that is there now.
+    /// The open segment, of the file that is there now. One whose flush failed is opened once more: of what is written by that one, its
+    /// flush tells the truth.
     fn handle_in_place(&self, number: u64) -> io::Result<Arc<Segment>> {
         let segment = self.handle(number)?;
-        if segment.sync.is_in_place() {
+        if segment.sync.is_in_place() && !segment.sync.has_failed() {
             return Ok(segment);
         }
         self.open.lock().pop(&number);
         self.handle(number)
+    }
+
+    /// As if no segment that is open could be flushed. For tests.
+    pub(crate) fn fail(&self) {
+        for (_, segment) in self.open.lock().iter() {
+            let _ = segment.sync.fail(io::Error::other("a test has it fail"));
+        }
     }
 
     /// Closes all files, for their folder has gone.

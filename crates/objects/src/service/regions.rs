@@ -65,6 +65,9 @@ struct Spot {
     /// Told when there may be something to do.
     hint: Arc<Notify>,
     state: Mutex<State>,
+    /// Whether its file system failed to write something, and does not say what: what is found and noted is not believed any more in this
+    /// run, but written anew, long copies left out.
+    is_doubtful: AtomicBool,
 }
 
 #[derive(Default)]
@@ -98,9 +101,6 @@ struct Other {
     spot: Spot,
     /// Which folder was taken into use last.
     last: Mutex<Option<Seen>>,
-    /// Whether its file system failed to write something, and does not say what: short copies that are found and noted are not believed
-    /// any more in this run, but written anew.
-    is_doubtful: AtomicBool,
 }
 
 impl Regions {
@@ -110,7 +110,6 @@ impl Regions {
             of,
             spot: Spot::default(),
             last: Mutex::default(),
-            is_doubtful: AtomicBool::new(false),
         };
         let home = Spot::default();
         home.state.lock().is_whole = true;
@@ -209,6 +208,16 @@ impl Objects {
     /// There is no such region.
     pub fn region_hint(&self, region: Option<&RegionName>) -> Result<Arc<Notify>, ObjectError> {
         Ok(Arc::clone(&self.regions.spot(region)?.hint))
+    }
+
+    /// As if the file system of a region failed to write something, `None` being home. For tests.
+    #[doc(hidden)]
+    pub fn fail_flushes(&self, region: Option<&RegionName>) {
+        match region.map(|region| self.regions.copies_of(region)) {
+            None => self.blobs.fail(),
+            Some(Some(Holder::Copies(copies))) => copies.fail(),
+            Some(_) => {}
+        }
     }
 
     /// How often an extent was read elsewhere, at least to a part, since home did not give what was written.

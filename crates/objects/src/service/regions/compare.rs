@@ -7,7 +7,7 @@
 use super::reconcile::Target;
 use crate::service::{Objects, OpenBucket};
 use crate::{ObjectError, live_extent};
-use baleen_blob::{Error, Extent, Holder};
+use baleen_blob::{Error, Extent};
 use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_runtime::Shutdown;
@@ -45,10 +45,8 @@ impl Objects {
             }
             tell(self.note_missing(target, &extents).await?);
         }
-        if let Holder::Copies(copies) = &target.holder {
-            // Names and lengths say nothing of what is on disk.
-            copies.settle().await?;
-        }
+        // Names and lengths say nothing of what is on disk.
+        target.holder.settle().await?;
         self.set_whole(target.region.as_ref()).await?;
         Ok(true)
     }

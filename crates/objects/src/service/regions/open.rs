@@ -122,13 +122,13 @@ impl Objects {
             let found = copies.stamp()?;
             if copies.is_in_place() && other.spot.state.lock().is_of(Ok(found)) {
                 if copies.has_failed() {
-                    other.is_doubtful.store(true, Ordering::Relaxed);
+                    other.spot.is_doubtful.store(true, Ordering::Relaxed);
                     copies.flush_anew()?;
                 }
                 return Ok(copies);
             }
             if copies.has_failed() {
-                other.is_doubtful.store(true, Ordering::Relaxed);
+                other.spot.is_doubtful.store(true, Ordering::Relaxed);
             }
         }
         // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
@@ -159,6 +159,10 @@ impl Objects {
     /// There is none that could be used: until there is, bodies are read from elsewhere, and none is written.
     pub(super) async fn open_home(&self) -> Result<(), ObjectError> {
         let spot = &self.regions.home;
+        let has_failed = self.blobs.has_failed();
+        if has_failed {
+            spot.is_doubtful.store(true, Ordering::Relaxed);
+        }
         let found = self.blobs.stamp();
         let (is_left, away_since) = {
             let state = spot.state.lock();
@@ -170,6 +174,9 @@ impl Objects {
                 self.blobs.come_back()?;
                 spot.state.lock().away_since = None;
                 tracing::warn!("the folder of home is there again, as it was");
+            }
+            if has_failed {
+                self.blobs.flush_anew()?;
             }
             return Ok(());
         }
@@ -187,6 +194,7 @@ impl Objects {
         self.refuse_foreign(None, found.as_deref().and_then(Stamp::read).as_ref())
             .await?;
         self.blobs.begin_anew(found.clone()).await?;
+        spot.is_doubtful.store(false, Ordering::Relaxed);
         let found = Entered {
             stamp: found,
             is_mount: self.blobs.is_mount(),

@@ -5,7 +5,7 @@ use crate::records::{CopyDue, LiveExtent};
 use crate::service::Objects;
 use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
-use baleen_blob::{BlobId, Copies, Extent, Found, Holder, TOGETHER_BYTES_MAX};
+use baleen_blob::{BlobId, Extent, Found, Holder, TOGETHER_BYTES_MAX};
 use baleen_meta::{Entry, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
@@ -58,7 +58,7 @@ pub(super) struct Target {
     pub(super) holder: Holder,
     /// Where copies come from; the place itself is the last.
     pub(super) sources: Vec<Holder>,
-    /// Whether short copies that are found are not to be believed.
+    /// Whether what is found is not to be believed, long copies left out.
     is_doubtful: bool,
     pace: StoppedPace,
     /// Whether something did not fit, so that nothing more is written; what is gone still makes room.
@@ -71,9 +71,9 @@ impl Target {
         self.sources.split_last().map_or(&[], |(_, elsewhere)| elsewhere)
     }
 
-    /// Whether a copy that is found may be in memory alone.
+    /// Whether what is found may be in memory alone. A long copy has its name when it is on disk; at home, names and ranges were there before.
     pub(super) fn doubts(&self, extent: Extent) -> bool {
-        self.is_doubtful && extent.length <= TOGETHER_BYTES_MAX
+        self.is_doubtful && (self.region.is_none() || extent.length <= TOGETHER_BYTES_MAX)
     }
 }
 
@@ -212,7 +212,6 @@ impl Objects {
     pub(super) async fn target(&self, region: Option<&RegionName>, stop: &Shutdown) -> Result<Target, ObjectError> {
         let home = Holder::Volume(self.blobs.clone());
         let mut sources = self.regions.copies_but_of(region);
-        let mut is_doubtful = false;
         let holder = match region {
             // Last: of what is damaged at home, other blocks may be whole.
             None => {
@@ -225,7 +224,6 @@ impl Objects {
                 sources.insert(0, home);
                 let copies = Holder::Copies(self.open_copies(other).await?);
                 sources.push(copies.clone());
-                is_doubtful = other.is_doubtful.load(Ordering::Relaxed);
                 copies
             }
         };
@@ -233,7 +231,7 @@ impl Objects {
             region: region.cloned(),
             holder,
             sources,
-            is_doubtful,
+            is_doubtful: self.regions.spot(region)?.is_doubtful.load(Ordering::Relaxed),
             pace: StoppedPace {
                 pace: Pace::new(&self.clock, self.settings.copied_bytes_per_second),
                 stop: stop.clone(),
@@ -340,11 +338,7 @@ impl Objects {
                 Done::Gone(extent)
             });
         }
-        let done = if !target.doubts(extent) && target.holder.verify(extent).await.is_ok() {
-            if let Holder::Copies(copies) = &target.holder {
-                // It may be of a run that ended before it was on disk.
-                Self::settle_found(target, copies, extent).await?;
-            }
+        let done = if Self::is_found(target, extent).await? {
             Done::Found
         } else if target.is_full.load(Ordering::Relaxed) {
             return Err(ObjectError::NoSpace);
@@ -364,13 +358,19 @@ impl Objects {
         })
     }
 
-    /// Returns when a copy that was found is on disk. If the file system does not say so, the copy goes, as far as the extent is whole
-    /// elsewhere: it may be right in memory alone, and a flush after the next start tells of no failure that was before.
-    async fn settle_found(target: &Target, copies: &Copies, extent: Extent) -> Result<(), ObjectError> {
-        let Err(error) = copies.settle().await else {
-            return Ok(());
+    /// Whether an extent is there, and on disk: it may have been written by a run that ended before it was flushed. If the file system does
+    /// not say so, a copy goes, as far as the extent is whole elsewhere: it may be right in memory alone, and a flush after the next start
+    /// tells of no failure that was before. At home it is in the way of nobody; it is written over.
+    async fn is_found(target: &Target, extent: Extent) -> Result<bool, ObjectError> {
+        if target.doubts(extent) || target.holder.verify(extent).await.is_err() {
+            return Ok(false);
+        }
+        let Err(error) = target.holder.settle().await else {
+            return Ok(target.holder.verify_on_disk(extent).await.is_ok());
         };
-        if baleen_blob::verify_among(extent, target.elsewhere()).await.is_ok() {
+        if let Holder::Copies(copies) = &target.holder
+            && baleen_blob::verify_among(extent, target.elsewhere()).await.is_ok()
+        {
             copies.remove(Found::from(extent)).await?;
         }
         Err(error.into())
