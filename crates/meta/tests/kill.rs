@@ -2,7 +2,7 @@
 //! after each reopen all of that must be there and the counters exact. Kills fall into compactions too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use baleen_meta::{Compact, FjallSettings, Meta, Request, Scan, feed};
+use baleen_meta::{Compact, Error, FjallSettings, Meta, Request, Scan, feed};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt;
@@ -73,7 +73,11 @@ async fn child_writes_until_killed() {
             free_percent_max: 0,
         };
         loop {
-            meta.compact(all, &Arc::default()).await.unwrap();
+            match meta.compact(all, &Arc::default()).await {
+                // There may be little room on this machine; writers need less.
+                Ok(_) | Err(Error::NoSpace { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("compacting: {error}"),
+            }
         }
     });
     writers.join_all().await;

@@ -163,9 +163,13 @@ async fn writers_and_readers_go_on_meanwhile() {
         bytes_per_second: std::num::NonZeroU64::new(4 << 20),
         ..ALL
     };
-    let progress = Arc::default();
+    let progress = Arc::new(CompactProgress::default());
     let compaction = meta.compact(slow, &progress);
     let others = async {
+        // One that has a snapshot before has it begin nothing.
+        while progress.rows() == 0 {
+            tokio::task::yield_now().await;
+        }
         for round in 0..20 {
             let snapshot = world.meta().snapshot().await.unwrap();
             let wanted = world.rows.clone();

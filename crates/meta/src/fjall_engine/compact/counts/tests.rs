@@ -12,6 +12,9 @@ use std::time::SystemTime;
 /// Values of 1 KiB and more are in value files.
 const APART: usize = 1500;
 
+/// fjall's work ends soon after the last write, so a copy that meets none of it comes long before.
+const COPIES_MAX: usize = 200;
+
 fn open(folder: &Path) -> Slot {
     Slot::open(folder, FjallSettings::default()).unwrap()
 }
@@ -113,7 +116,7 @@ impl World {
     /// The store as a kill at this moment would leave it.
     fn killed(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        loop {
+        let copied = (0..COPIES_MAX).any(|_| {
             // fjall may be moving tables to another level, after what was written last.
             let before = listing(self.folder.path());
             let copy = Command::new("cp")
@@ -121,11 +124,13 @@ impl World {
                 .args([&self.folder.path().join("."), folder.path()])
                 .output();
             if copy.unwrap().status.success() && listing(self.folder.path()) == before {
-                break;
+                return true;
             }
             fs::remove_dir_all(folder.path()).unwrap();
             fs::create_dir(folder.path()).unwrap();
-        }
+            false
+        });
+        assert!(copied, "the files changed during each of {COPIES_MAX} copies");
         Self {
             slot: Some(open(folder.path())),
             rows: self.rows.clone(),
