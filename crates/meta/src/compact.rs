@@ -43,7 +43,7 @@ impl CompactProgress {
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
-    /// Whether rows were written anew; else little enough was dead.
+    /// Whether rows were written anew; else little enough was dead, or somebody would have waited for it.
     pub rewritten: bool,
     /// Bytes that the file system has back.
     pub returned_bytes: u64,

@@ -19,7 +19,7 @@ pub(super) use counts::forget_gone;
 pub(super) use moves::Moves;
 pub(super) use setback::Setback;
 
-use self::moves::{Aim, Pace, Pass, ValueFile};
+use self::moves::{Aim, Pace, Pass, Pressure, ValueFile};
 use super::slot::{Slot, classify};
 use crate::engine::{Batch, Change};
 use crate::{Compact, CompactProgress, Compacted, Error, Result, Usage};
@@ -31,7 +31,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A key below all others; no table has it. Its removal is written to give everything before it an end: fjall lets old
@@ -76,7 +76,7 @@ pub(super) fn compact(slot: &Slot, wanted: Compact, progress: &Arc<CompactProgre
     let before = space(slot.path())?.0;
     let rewritten = match setback.pass_over() {
         Some(why) => Err(why),
-        None => Run { slot, wanted, progress }.rewrite_after(&mut setback),
+        None => Run::new(slot, wanted, progress).rewrite_after(&mut setback),
     };
     tidy(slot, &setback)?;
     let cut = match setback.damage() {
@@ -132,16 +132,35 @@ struct Run<'a> {
     slot: &'a Slot,
     wanted: Compact,
     progress: &'a Arc<CompactProgress>,
+    /// Whether a pass gave way to writers.
+    gave_way: Arc<AtomicBool>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(slot: &'a Slot, wanted: Compact, progress: &'a Arc<CompactProgress>) -> Self {
+        Self {
+            slot,
+            wanted,
+            progress,
+            gave_way: Arc::default(),
+        }
+    }
+
     fn rewrite_after(&self, setback: &mut Setback) -> Result<bool> {
-        let rewritten = self.rewrite();
+        self.note(self.rewrite(), setback)
+    }
+
+    fn note(&self, rewritten: Result<bool>, setback: &mut Setback) -> Result<bool> {
         match &rewritten {
             Ok(true) => setback.succeeded(),
             // Whether there is room is seen at once, and a stop is no failure.
             Ok(false) | Err(Error::NoSpace { .. }) => {}
             Err(_) if self.progress.is_stopped() => {}
+            // Nor is this; the next run tries again.
+            Err(_) if self.gave_way.load(Ordering::Relaxed) => {
+                tracing::info!("metadata is not compacted now: writers would have waited");
+                return Ok(false);
+            }
             Err(why) => setback.failed(why),
         }
         rewritten
@@ -149,7 +168,7 @@ impl Run<'_> {
 
     /// Writes anew what is worth it; tells whether anything was.
     fn rewrite(&self) -> Result<bool> {
-        if !self.is_due()? || !settle_all(self.slot)? {
+        if !self.is_due()? || !settle_all(self.slot)? || self.would_crowd()? {
             return Ok(false);
         }
         let (tables, files) = self
@@ -186,6 +205,12 @@ impl Run<'_> {
         })
     }
 
+    /// Whether a pass would give way before it has begun.
+    fn would_crowd(&self) -> Result<bool> {
+        self.slot
+            .read(|open| Ok(Pressure::on(&open.keyspace) == Pressure::Crowded))
+    }
+
     fn has_room(&self, needed: u64) -> Result<()> {
         let stat = rustix::fs::statvfs(self.slot.path()).map_err(|e| Error::io(COMPACTING, e.into()))?;
         if stat.f_bavail.saturating_mul(stat.f_frsize) < needed.saturating_add(ROOM_LEFT_BYTES) {
@@ -200,7 +225,7 @@ impl Run<'_> {
             let pass = Arc::new(Pass {
                 keyspace: keyspace.clone(),
                 aim,
-                pace: Pace::new(self.wanted.bytes_per_second, self.progress, closing),
+                pace: Pace::new(self.wanted.bytes_per_second, self.progress, closing, &self.gave_way),
             });
             let moves = self.slot.moves();
             moves

@@ -9,7 +9,7 @@ pub struct FjallSettings {
     pub write_buffer_bytes: u64,
     /// Most bytes of journals on disk before writes are forced into tables, at least 64 MiB; the time to open grows with it.
     pub journal_bytes: u64,
-    /// Threads for flushing and compaction, at least one.
+    /// Threads for flushing and compaction, at least two.
     pub worker_threads: usize,
     /// Whether [`crate::Meta::compact`] does anything.
     pub compacts: bool,

@@ -36,10 +36,10 @@ const PROBE_FILE: &str = "probe";
 
 /// Sealed write buffers at which a commit waits. fjall itself waits at four, but without looking whether the thread that
 /// it waits for has failed, which is for ever on a full disk.
-const SEALED_BUFFERS_MAX: usize = 2;
+pub(super) const SEALED_BUFFERS_MAX: usize = 2;
 
 /// Tables in the first level at which a commit waits; fjall itself waits at 30 runs, likewise without looking.
-const FIRST_LEVEL_TABLES_MAX: usize = 26;
+pub(super) const FIRST_LEVEL_TABLES_MAX: usize = 26;
 
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(2);
 

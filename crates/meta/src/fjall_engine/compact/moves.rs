@@ -6,6 +6,7 @@
 //! looked up by its key, since the filter is not told. Should the key have a newer version, that one is looked up, and a file is
 //! taken for fuller or emptier than it is; nothing else depends on it.
 
+use super::super::slot::{FIRST_LEVEL_TABLES_MAX, SEALED_BUFFERS_MAX};
 use crate::CompactProgress;
 use fjall::compaction::filter::{CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict};
 use fjall::{AbstractTree as _, Keyspace, LsmError, SeqNo};
@@ -28,9 +29,16 @@ const VALUE_HEADER_BYTES: u64 = 38;
 /// fjall's tag of an entry whose value is in a value file.
 const INDIRECTION: u8 = 4;
 
-/// Tables in the first level at which the pace is given up: writers wait at 26, and no other compaction can make them fewer
-/// while ours goes on.
-const PRESSING_TABLES: usize = 8;
+/// Tables in the first level, and write buffers that wait to be one, above which the pace is given up: no other compaction can make
+/// the tables fewer while ours goes on.
+const PRESSING_TABLES: usize = 7;
+const PRESSING_BUFFERS: usize = 1;
+
+/// The same, above which the pass gives way to writers: a little before commits wait for the one, and when they wait for the other.
+const CROWDED_TABLES: usize = 19;
+const CROWDED_BUFFERS: usize = SEALED_BUFFERS_MAX;
+const _: () = assert!(PRESSING_TABLES < CROWDED_TABLES && CROWDED_TABLES < FIRST_LEVEL_TABLES_MAX);
+const _: () = assert!(PRESSING_BUFFERS < CROWDED_BUFFERS);
 
 /// The longest sleep, after which is looked whether to go on.
 const NAP: Duration = Duration::from_millis(20);
@@ -144,21 +152,49 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Leaves the disk to others, and ends when it is told to.
+/// What writers have of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pressure {
+    None,
+    /// They wait if the pass does not end soon.
+    Pressing,
+    /// They wait.
+    Crowded,
+}
+
+impl Pressure {
+    pub(super) fn on(keyspace: &Keyspace) -> Self {
+        Self::of(keyspace.l0_table_count(), keyspace.sealed_memtable_count())
+    }
+
+    fn of(tables: usize, buffers: usize) -> Self {
+        if tables > CROWDED_TABLES || buffers > CROWDED_BUFFERS {
+            Self::Crowded
+        } else if tables > PRESSING_TABLES || buffers > PRESSING_BUFFERS {
+            Self::Pressing
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// Leaves the disk to others, and ends when it is told to, or when writers would wait for it.
 pub(super) struct Pace {
     bytes_per_second: Option<NonZeroU64>,
     begun: Instant,
     passed: AtomicU64,
     progress: Arc<CompactProgress>,
     closing: Arc<AtomicBool>,
+    gave_way: Arc<AtomicBool>,
 }
 
 impl Pace {
-    /// `closing` is set while the database is to be closed.
+    /// `closing` is set while the database is to be closed; `gave_way` will be if the pass gives way to writers.
     pub(super) fn new(
         bytes_per_second: Option<NonZeroU64>,
         progress: &Arc<CompactProgress>,
         closing: &Arc<AtomicBool>,
+        gave_way: &Arc<AtomicBool>,
     ) -> Self {
         Self {
             bytes_per_second,
@@ -166,6 +202,7 @@ impl Pace {
             passed: AtomicU64::new(0),
             progress: Arc::clone(progress),
             closing: Arc::clone(closing),
+            gave_way: Arc::clone(gave_way),
         }
     }
 
@@ -173,7 +210,9 @@ impl Pace {
         self.progress.row();
         let passed = self.passed.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         loop {
-            if self.progress.is_stopped() || self.closing.load(Ordering::Relaxed) {
+            let pressure = Pressure::on(keyspace);
+            self.gave_way.fetch_or(pressure == Pressure::Crowded, Ordering::Relaxed);
+            if pressure == Pressure::Crowded || self.progress.is_stopped() || self.closing.load(Ordering::Relaxed) {
                 return Err(LsmError::Io(ErrorKind::Interrupted.into()));
             }
             let Some(rate) = self.bytes_per_second else {
@@ -181,7 +220,7 @@ impl Pace {
             };
             let due = Duration::from_millis(passed.saturating_mul(1000) / rate);
             let early = due.saturating_sub(self.begun.elapsed());
-            if early.is_zero() || keyspace.l0_table_count() >= PRESSING_TABLES {
+            if early.is_zero() || pressure == Pressure::Pressing {
                 return Ok(());
             }
             thread::sleep(early.min(NAP));
@@ -215,7 +254,23 @@ impl CompactionFilter for Filter {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{Pressure, number};
+
+    #[test]
+    fn writers_press() {
+        let cases = [
+            (0, 0, Pressure::None),
+            (7, 1, Pressure::None),
+            (8, 0, Pressure::Pressing),
+            (0, 2, Pressure::Pressing),
+            (19, 2, Pressure::Pressing),
+            (20, 0, Pressure::Crowded),
+            (0, 3, Pressure::Crowded),
+        ];
+        for (tables, buffers, wanted) in cases {
+            assert_eq!(Pressure::of(tables, buffers), wanted, "{tables} {buffers}");
+        }
+    }
 
     #[test]
     fn numbers() {

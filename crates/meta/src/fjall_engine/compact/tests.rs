@@ -282,7 +282,7 @@ fn a_pass_is_for_its_own_thread() {
         let pass = Pass {
             keyspace: keyspace.clone(),
             aim: Aim::Survey(Arc::default()),
-            pace: Pace::new(None, &Arc::default(), closing),
+            pace: Pace::new(None, &Arc::default(), closing, &Arc::default()),
         };
         slot.moves().during(Arc::new(pass), || {
             assert!(has_pass());
@@ -292,6 +292,64 @@ fn a_pass_is_for_its_own_thread() {
         Ok(())
     })
     .unwrap();
+}
+
+/// Tables of the first level that a pass meets which stood still until they were there, and whether it ends before it is through.
+#[test]
+fn a_pass_gives_way_to_writers() {
+    for (tables, gives_way) in [(5, false), (19, false), (20, true), (24, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let slot = &Slot::open(folder.path(), settings()).unwrap();
+        // The first is in a table, the others are in a value file.
+        let rows: BTreeMap<_, _> = (b'A'..=b'Z')
+            .map(|key| (vec![key], vec![key; if key == b'A' { 3 } else { 2000 }]))
+            .collect();
+        let change = |(key, value): (&Vec<u8>, &Vec<u8>)| Change {
+            key: key.clone(),
+            value: Some(value.clone().into()),
+        };
+        let changes = rows.iter().map(change).collect();
+        slot.write(|_| Ok(Batch { changes })).unwrap();
+        assert!(settle_all(slot).unwrap());
+        let count = || slot.read(|open| Ok(open.keyspace.l0_table_count())).unwrap();
+
+        let (progress, live) = (&Arc::new(CompactProgress::default()), &Arc::default());
+        let held = parking_lot::Mutex::lock(live);
+        let (done, setback) = std::thread::scope(|scope| {
+            let pass = scope.spawn(|| {
+                let (run, mut setback) = (Run::new(slot, ALL, progress), Setback::default());
+                let done = run.pass(Aim::Survey(Arc::clone(live)));
+                (run.note(done.map(|()| true), &mut setback), setback)
+            });
+            while progress.rows() == 0 && !pass.is_finished() {
+                std::thread::yield_now();
+            }
+            while count() < tables && !pass.is_finished() {
+                settle(slot).unwrap();
+            }
+            assert!(!pass.is_finished(), "it was to stand still");
+            drop(held);
+            pass.join().unwrap()
+        });
+        assert_eq!(done.unwrap(), !gives_way, "{tables}");
+        assert_eq!(
+            progress.rows(),
+            if gives_way { 2 } else { rows.len() as u64 },
+            "{tables}"
+        );
+        assert!({ setback }.pass_over().is_none(), "{tables}: it is no failure");
+
+        // What it left goes, and as soon as fjall has made the tables fewer there is another.
+        assert!(slot.tidy().unwrap());
+        while count() >= 8 {
+            std::thread::yield_now();
+        }
+        assert!(compact(slot, ALL, progress).unwrap().rewritten, "{tables}");
+        for (key, value) in rows {
+            let found = slot.read(|open| Ok(open.keyspace.get(key).unwrap())).unwrap();
+            assert_eq!(found.as_deref(), Some(value.as_slice()), "{tables}");
+        }
+    }
 }
 
 #[test]

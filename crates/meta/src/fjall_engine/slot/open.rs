@@ -19,6 +19,9 @@ const SEPARATED_VALUE_BYTES: u32 = 1024;
 /// fjall panics below; a journal is made with this size.
 const JOURNAL_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
+/// One waits while we merge all tables, and the other one flushes meanwhile.
+const WORKER_THREADS_MIN: usize = 2;
+
 /// An open database. The keyspace is dropped first.
 pub(in super::super) struct Open {
     pub(in super::super) keyspace: Keyspace,
@@ -82,7 +85,7 @@ fn open_engine(
     let db = Database::builder(path)
         .cache_size(settings.cache_bytes)
         .max_journaling_size(settings.journal_bytes.max(JOURNAL_BYTES_MIN))
-        .worker_threads(settings.worker_threads.max(1))
+        .worker_threads(settings.worker_threads.max(WORKER_THREADS_MIN))
         // Bodies are as a rule compressed or small; compressing each in the journal costs more than it saves. The audit
         // of the journal relies on it.
         .journal_compression(CompressionType::None)

@@ -88,11 +88,7 @@ impl World {
             bytes_per_second: None,
             free_percent_max: 0,
         };
-        work(Run {
-            slot: self.slot(),
-            wanted,
-            progress: &Arc::default(),
-        });
+        work(Run::new(self.slot(), wanted, &Arc::default()));
     }
 
     fn on<T>(&self, work: impl FnOnce(&fjall::Keyspace) -> T) -> T {
