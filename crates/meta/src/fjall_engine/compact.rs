@@ -15,7 +15,7 @@ mod counts;
 mod moves;
 mod setback;
 
-pub(super) use counts::forget_gone;
+pub(super) use counts::forget_gone_in;
 pub(super) use moves::Moves;
 pub(super) use setback::Setback;
 
@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
         self.slot.work_on(|keyspace, _| {
             let done = keyspace.tree.compact(Arc::new(PullDown(1, 2)), 0);
             done.map_err(|error| classify(COMPACTING, error.into()))?;
-            debug_assert_eq!(counts::gone(keyspace), 0, "a count outlived its file");
+            debug_assert_eq!(counts::gone(&keyspace.tree), 0, "a count outlived its file");
             Ok(())
         })?;
         settle(self.slot)

@@ -1,11 +1,12 @@
 //! Opening fjall, and one write.
 
 use super::super::audit::{self, Found};
-use super::super::compact::{Moves, forget_gone};
+use super::super::compact::{Moves, forget_gone_in};
 use super::FjallSettings;
 use crate::engine::Batch;
 use crate::{Error, Result};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
+use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +57,9 @@ pub(super) fn open(path: &Path, settings: &FjallSettings, moves: &Arc<Moves>, ge
     let found = audit::check(path)?;
     audit::forget_clean_stop(path)?;
     // fjall expects what it stored to be well-formed, and panics where it is not.
-    let opened = catch_unwind(AssertUnwindSafe(|| open_engine(path, settings, moves, found)));
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        open_engine(path, settings, moves, found, generation == 0)
+    }));
     let (db, keyspace) = opened.unwrap_or_else(|_| Err(unreadable(path, "it is malformed")))?;
     if found == Found::New {
         audit::mark_complete(path)?;
@@ -73,6 +76,7 @@ fn open_engine(
     settings: &FjallSettings,
     moves: &Arc<Moves>,
     found: Found,
+    is_first: bool,
 ) -> Result<(Database, Keyspace)> {
     let fail = |error| match error {
         fjall::Error::Locked => Error::InUse { path: path.to_owned() },
@@ -82,6 +86,8 @@ fn open_engine(
         error => unreadable(path, &error.to_string()),
     };
     let filters = settings.compacts.then(|| moves.factory());
+    let forgetting = Arc::new(Mutex::new(None));
+    let (unopened, kept_from) = (Mutex::new(is_first.then(|| path.to_owned())), Arc::clone(&forgetting));
     let db = Database::builder(path)
         .cache_size(settings.cache_bytes)
         .max_journaling_size(settings.journal_bytes.max(JOURNAL_BYTES_MIN))
@@ -91,9 +97,20 @@ fn open_engine(
         .journal_compression(CompressionType::None)
         // Each batch says itself how it is made durable.
         .manual_journal_persist(true)
-        .with_compaction_filter_factories(Arc::new(move |_| filters.clone()))
+        .with_compaction_filter_factories(Arc::new(move |_| {
+            // fjall asks after it has taken its lock, and before it opens a keyspace. No count is left by what we do since then.
+            if let Some(store) = unopened.lock().take()
+                && let Err(error) = forget_gone_in(&store)
+            {
+                *kept_from.lock() = Some(error);
+            }
+            filters.clone()
+        }))
         .open()
         .map_err(fail)?;
+    if let Some(error) = forgetting.lock().take() {
+        return Err(fail(error.into()));
+    }
     // An engine that lost its own catalogue would show an empty store.
     if found == Found::Store && !db.keyspace_exists(KEYSPACE) {
         return Err(unreadable(path, "its catalogue does not know the records any more"));
@@ -108,7 +125,6 @@ fn open_engine(
             .with_kv_separation(Some(separation))
     };
     let keyspace = db.keyspace(KEYSPACE, options).map_err(fail)?;
-    forget_gone(&keyspace).map_err(|error| fail(error.into()))?;
     Ok((db, keyspace))
 }
 

@@ -232,7 +232,7 @@ fn counts_that_an_early_build_left_are_forgotten() {
     ] {
         world.take(step);
     }
-    assert_eq!(world.on(gone), 1);
+    assert_eq!(world.on(|keyspace| gone(&keyspace.tree)), 1);
     let mut killed = world.killed();
     for world in [&mut world, &mut killed] {
         world.take(Reopen);
@@ -241,7 +241,7 @@ fn counts_that_an_early_build_left_are_forgotten() {
             world.take(step);
             world.check_counts();
         }
-        world.on(forget_gone).unwrap();
+        world.on(|keyspace| forget_gone(&keyspace.tree)).unwrap();
         world.check_counts();
     }
 }
