@@ -83,15 +83,21 @@ impl Folder {
     /// Whether a folder in it that is watched is still there, wherever it is itself.
     pub(crate) fn has_part(&self, name: &Path) -> bool {
         let found = self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY);
-        let seen = self.seen.0.iter().find(|(path, _)| path.ends_with(name));
         let found = found.and_then(|found| found.metadata());
+        let seen = self.seen_of(name);
         found.is_ok_and(|found| seen.is_some_and(|(_, seen)| Identity::of(&found) == *seen))
     }
 
     /// Whether a folder in it that is watched is what is found under its path.
     pub(crate) fn has_in_place(&self, name: &Path) -> bool {
-        let seen = self.seen.0.iter().find(|(path, _)| path.ends_with(name));
+        let seen = self.seen_of(name);
         seen.is_some_and(|(path, identity)| identity.is_at(path))
+    }
+
+    fn seen_of(&self, name: &Path) -> Option<&(PathBuf, Identity)> {
+        // By all of the path: it may itself be called as a folder in it is.
+        let path = self.path.join(name);
+        self.seen.0.iter().find(|(seen, _)| *seen == path)
     }
 
     /// Whether another file system than that of the folder above is mounted in it.
@@ -300,6 +306,23 @@ impl Root {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_may_be_called_as_one_in_it() {
+        let outer = tempfile::tempdir().unwrap();
+        let (path, name) = (outer.path().join("files"), Path::new("files"));
+        std::fs::create_dir_all(path.join(name)).unwrap();
+        let mut folder = Folder::open(&path).unwrap();
+        assert!(
+            !folder.has_part(name) && !folder.has_in_place(name),
+            "nobody watches it"
+        );
+        folder.watch(name).unwrap();
+        assert!(folder.has_part(name) && folder.has_in_place(name));
+        std::fs::rename(path.join(name), path.join("other")).unwrap();
+        std::fs::create_dir(path.join(name)).unwrap();
+        assert!(!folder.has_part(name) && !folder.has_in_place(name));
+    }
 
     #[test]
     fn work_goes_to_the_folder_that_was_opened_whatever_is_in_its_place() {
