@@ -106,6 +106,34 @@ async fn a_copy_that_went_into_a_folder_that_was_moved_away_is_not_taken_for_one
     }
 }
 
+/// Its disk may have died, and a fresh one be in its place.
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_is_let_go_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let (west, away) = (dir.path().join("west"), dir.path().join("away"));
+    let store = two(dir.path()).await;
+    put_all(&store).await;
+    heal(&store).await;
+    std::fs::remove_file(west.join("stamp")).unwrap();
+    std::fs::create_dir(west.join("stamp")).unwrap();
+    for _ in 0..2 {
+        let refused = try_pass(&store, Some("west")).await.0.unwrap_err();
+        assert_eq!(refused.kind(), FaultKind::Unavailable);
+        assert_eq!(status(&store, "5000").await, ["local"]);
+    }
+    std::fs::remove_dir(west.join("stamp")).unwrap();
+    let done = pass(&store, Some("west")).await;
+    assert_eq!((done.compared, done.written), (4, 0));
+    // Also in the middle of its use.
+    std::fs::remove_file(west.join("stamp")).unwrap();
+    std::fs::create_dir(west.join("stamp")).unwrap();
+    std::fs::rename(&west, &away).unwrap();
+    std::fs::create_dir(&west).unwrap();
+    let done = pass(&store, Some("west")).await;
+    assert_eq!((done.compared, done.written), (4, 4));
+    assert_eq!(status(&store, "5000").await, ["local", "west"]);
+}
+
 #[tokio::test]
 async fn a_folder_that_comes_back_as_it_was_is_gone_on_with() {
     let dir = tempfile::tempdir().unwrap();

@@ -118,9 +118,13 @@ impl Objects {
     pub(super) async fn open_copies(&self, other: &Other) -> Result<Copies, ObjectError> {
         let open = other.spot.state.lock().copies.clone();
         if let Some(copies) = open {
-            // One that was removed has taken its stamp with it, and what is in its place is another.
-            let found = copies.stamp()?;
-            if copies.is_in_place() && other.spot.state.lock().is_of(Ok(found)) {
+            // By its path first: of a disk that died nothing can be read, and another may be mounted there by now. One that was removed has
+            // taken its stamp with it, and what is in its place is another.
+            let is_left = copies.is_in_place() && {
+                let found = copies.stamp();
+                other.spot.state.lock().is_of(found)
+            };
+            if is_left {
                 if copies.has_failed() {
                     other.spot.is_doubtful.store(true, Ordering::Relaxed);
                     copies.flush_anew()?;
