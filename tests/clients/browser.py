@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def required():
         f"{' and '.join(missing)}: not found. scripts/deps.sh test installs them; where there is no such package, set "
         "BALEEN_WITHOUT_BROWSER to the reason"
     )
+
+
+class NotThere(AssertionError):
+    """What was looked for is not on the page, or not any more."""
 
 
 @dataclass
@@ -67,6 +72,8 @@ class Browser:
 
     def call(self, method, path, body=None):
         answer = requests.request(method, self.session + path, json=body, timeout=SECONDS).json()["value"]
+        if isinstance(answer, dict) and answer.get("error") in ("stale element reference", "no such element"):
+            raise NotThere(answer)
         assert not (isinstance(answer, dict) and "error" in answer), answer
         return answer
 
@@ -82,6 +89,16 @@ class Browser:
 
     def text(self):
         return self.call("get", f"/element/{self.find('body')}/text")
+
+    def wait_for(self, text):
+        """Until this is on the page: the driver may think that a page is there while it is still being left for another."""
+        end, seen = time.monotonic() + SECONDS, ""
+        while text not in seen:
+            assert time.monotonic() < end, f"{seen!r} instead of {text!r}"
+            try:
+                seen = self.text()
+            except NotThere as gone:
+                seen = str(gone.args[0]["error"])
 
     def type(self, selector, text):
         """Into a file's field: chooses the file."""

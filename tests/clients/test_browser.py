@@ -72,7 +72,7 @@ def test_a_form_of_a_page(s3, signer, bucket, browser, site, tmp_path, size):
     browser.open(f"{site.origin}/form")
     browser.type("input[type=file]", file)
     browser.click("button")
-    assert browser.text() == "thank you"
+    browser.wait_for("thank you")
     at = urlsplit(browser.address())
     key = f"from/{file.name}"
     stored = s3.get_object(Bucket=bucket, Key=key)
@@ -94,7 +94,7 @@ def test_a_form_that_is_refused_says_so(s3, signer, bucket, browser, site, tmp_p
     browser.open(f"{site.origin}/form")
     browser.type("input[type=file]", file)
     browser.click("button")
-    assert "EntityTooSmall" in browser.text()
+    browser.wait_for("EntityTooSmall")
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
