@@ -19,6 +19,7 @@ use baleen_http::{Barred, Signed, Weight};
 use baleen_objects::{Bucket, ObjectError, ObjectVersion, SettingKind};
 use baleen_policy::{Action, BucketFacts, Context, Denied, Origin, Principal, Resource};
 use baleen_types::{BucketName, ObjectKey, ObjectPath, RequestId};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -134,12 +135,40 @@ impl Access {
             query: cx.uri().query().unwrap_or_default(),
             headers: cx.headers(),
         };
-        let call = self.call(row, &asked, &who).await?;
-        if row.query != Query::Any {
-            unsupported::refuse_unknown(cx.headers())?;
-        }
+        let call = self.known_call(row, &asked, &who).await?;
         cx.extensions_mut().insert(call);
         Ok(())
+    }
+
+    /// Decides about a request of an object that goes round the codec (decision 0023), and notes how.
+    pub(crate) async fn round_the_codec(
+        &self,
+        (row, path): (&'static Row, &S3Path),
+        head: &Parts,
+        routed: &RoutedTo,
+    ) -> Result<Call, Fault> {
+        let who = Who::new(&head.extensions, routed);
+        if who.is_known() {
+            // No resource of a policy has such a key. Nobody is told even that.
+            path.get_object_key().map(parse_key).transpose()?;
+        }
+        let asked = Asked {
+            path,
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+        };
+        let decided = self.known_call(row, &asked, &who).await;
+        routed.judge(&decided);
+        decided
+    }
+
+    /// Decides about a request, of which a change has no header that nobody knows.
+    async fn known_call(&self, row: &'static Row, asked: &Asked<'_>, who: &Who) -> Result<Call, Fault> {
+        let call = self.call(row, asked, who).await?;
+        if row.query != Query::Any {
+            unsupported::refuse_unknown(asked.headers)?;
+        }
+        Ok(call)
     }
 
     /// Decides about a request of an operation, and tells what the audit log is to know of it.

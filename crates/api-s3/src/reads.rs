@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use s3s::path::S3Path;
 
-use crate::access::{Access, Asked, Call, Who, parse_key};
+use crate::access::{Access, Call};
 use crate::address::path_of;
 use crate::conditions::{AskedRange, Conditions, Verdict};
 use crate::convert::part_number;
@@ -71,20 +71,8 @@ impl Read {
         mut head: Parts,
         routed: &RoutedTo,
     ) -> Result<Response, Fault> {
+        let call = access.round_the_codec((self.row, &self.path), &head, routed).await?;
         let query = head.uri.query().unwrap_or_default();
-        let who = Who::new(&head.extensions, routed);
-        if who.is_known() {
-            // No resource of a policy has such a key. Nobody is told even that.
-            self.path.get_object_key().map(parse_key).transpose()?;
-        }
-        let asked = Asked {
-            path: &self.path,
-            query,
-            headers: &head.headers,
-        };
-        let decided = access.call(self.row, &asked, &who).await;
-        routed.judge(&decided);
-        let call = decided?;
         let done = self
             .run(services, &call, (query, &head.headers), &mut head.extensions)
             .await;

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http_body_util::BodyDataStream;
 use s3s::path::S3Path;
 
-use crate::access::{Access, Asked, Call, Who, parse_key};
+use crate::access::{Access, Call};
 use crate::address::path_of;
 use crate::answer_headers::AnswerHeaders;
 use crate::convert::{expect, header_condition, object_headers};
@@ -69,9 +69,7 @@ impl Write {
         (head, body): (Parts, RequestBody),
         routed: &RoutedTo,
     ) -> Result<Response, Fault> {
-        let decided = self.decide(access, &head, routed).await;
-        routed.judge(&decided);
-        let call = decided?;
+        let call = access.round_the_codec((&PUT_OBJECT, &self.path), &head, routed).await?;
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
         match run(services, &call, (&head, body)).await {
             Ok(response) => Ok(response),
@@ -81,22 +79,6 @@ impl Write {
                 None => call.veil().over(fault, None),
             }),
         }
-    }
-
-    async fn decide(&self, access: &Access, head: &Parts, routed: &RoutedTo) -> Result<Call, Fault> {
-        let who = Who::new(&head.extensions, routed);
-        if who.is_known() {
-            // No resource of a policy has such a key. Nobody is told even that.
-            self.path.get_object_key().map(parse_key).transpose()?;
-        }
-        let asked = Asked {
-            path: &self.path,
-            query: head.uri.query().unwrap_or_default(),
-            headers: &head.headers,
-        };
-        let call = access.call(&PUT_OBJECT, &asked, &who).await?;
-        unsupported::refuse_unknown(&head.headers)?;
-        Ok(call)
     }
 }
 
