@@ -79,11 +79,7 @@ pub(crate) struct RequestIdText(pub(crate) RequestId);
 
 impl std::fmt::Display for RequestIdText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut digits = [0; 2 * RequestId::BYTES];
-        // The room is right and digits are ASCII, so that neither step fails.
-        hex::encode_to_slice(self.0.as_bytes(), &mut digits).map_err(|_| std::fmt::Error)?;
-        digits.make_ascii_uppercase();
-        f.write_str(std::str::from_utf8(&digits).map_err(|_| std::fmt::Error)?)
+        f.write_str(&self.0.to_string().to_ascii_uppercase())
     }
 }
 

@@ -265,15 +265,18 @@ impl ChecksumRecord {
     }
 
     pub(crate) fn stored(&self) -> Result<StoredChecksum, ObjectError> {
-        let kind = match self.composite_of {
+        Ok(stored_checksum(self.checksum()?, self.composite_of))
+    }
+}
+
+fn stored_checksum(checksum: Checksum, composite_of: Option<u16>) -> StoredChecksum {
+    StoredChecksum {
+        checksum,
+        kind: match composite_of {
             Some(_) => ChecksumKind::Composite,
             None => ChecksumKind::FullObject,
-        };
-        Ok(StoredChecksum {
-            checksum: self.checksum()?,
-            kind,
-            parts: self.composite_of,
-        })
+        },
+        parts: composite_of,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first fields of the record of an object, which are what a listing tells.
 
-use super::{AlgorithmRecord, ETagRecord, ObjectRecord, VersionBytes};
-use crate::{Checksum, ChecksumKind, ObjectError, StoredChecksum};
+use super::{AlgorithmRecord, ETagRecord, ObjectRecord, VersionBytes, stored_checksum};
+use crate::{Checksum, ObjectError, StoredChecksum};
 use baleen_meta::record;
 use serde::Deserialize;
 
@@ -38,14 +38,6 @@ impl<'b> ListedObject<'b> {
 impl ListedChecksum<'_> {
     pub(crate) fn stored(self) -> Result<StoredChecksum, ObjectError> {
         let checksum = Checksum::new(self.algorithm.into(), self.digest.to_vec()).map_err(ObjectError::corrupt)?;
-        let kind = match self.composite_of {
-            Some(_) => ChecksumKind::Composite,
-            None => ChecksumKind::FullObject,
-        };
-        Ok(StoredChecksum {
-            checksum,
-            kind,
-            parts: self.composite_of,
-        })
+        Ok(stored_checksum(checksum, self.composite_of))
     }
 }
