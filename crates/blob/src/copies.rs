@@ -177,7 +177,7 @@ impl Copies {
     pub async fn settle(&self) -> Result<(), Error> {
         let together = Arc::clone(&self.copied.together.lock());
         together.flush().await?;
-        self.copied.check_in_place()
+        self.copied.folder.check_in_place("flushing copies")
     }
 
     /// Which of some extents have a copy here.
@@ -220,7 +220,7 @@ impl Copies {
     pub async fn remove(&self, extent: Found) -> Result<(), Error> {
         let copied = Arc::clone(&self.copied);
         let remove = move || {
-            copied.check_in_place()?;
+            copied.folder.check_in_place("removing a copy")?;
             let name = extent.name();
             for name in [draft_of(&name), name] {
                 match copied.folder.remove(&name) {
@@ -256,18 +256,6 @@ impl Copies {
         };
         let list = move || list().map_err(Error::io("listing copies"));
         self.copied.jobs.run(list).await
-    }
-}
-
-impl Copied {
-    /// What is done in a folder that was moved away or unmounted is done right, and is not what its owner believes that it is for.
-    fn check_in_place(&self) -> Result<(), Error> {
-        if self.folder.is_in_place() {
-            Ok(())
-        } else {
-            let what = "the folder of copies is not in its place any more";
-            Err(Error::io("working in a folder of copies")(io::Error::other(what)))
-        }
     }
 }
 
@@ -349,12 +337,7 @@ pub(crate) async fn replace(
         let finish = move || {
             file.sync_data().map_err(Error::io(doing))?;
             folder.rename(&draft, &name).map_err(Error::io(doing))?;
-            if folder.is_in_place() {
-                Ok(())
-            } else {
-                let what = "the folder is not in its place any more";
-                Err(Error::io(doing)(io::Error::other(what)))
-            }
+            folder.check_in_place(doing)
         };
         jobs.run(finish).await
     };

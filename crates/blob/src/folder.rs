@@ -80,6 +80,17 @@ impl Folder {
         self.seen.is_in_place()
     }
 
+    /// What is done in a folder that was moved away or unmounted is done right, and is not what its owner believes that it is for.
+    pub(crate) fn check_in_place(&self, doing: &'static str) -> Result<(), Error> {
+        if self.is_in_place() {
+            Ok(())
+        } else {
+            Err(Error::io(doing)(io::Error::other(
+                "the folder is not in its place any more",
+            )))
+        }
+    }
+
     /// Whether a folder in it that is watched is still there, wherever it is itself.
     pub(crate) fn has_part(&self, name: &Path) -> bool {
         let found = self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY);

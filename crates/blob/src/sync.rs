@@ -178,6 +178,7 @@ impl GroupSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// Its folder may have been moved away or unmounted: then it is on disk, and nobody will find it.
     #[tokio::test]
     async fn a_file_that_is_not_in_its_place_is_not_flushed() {

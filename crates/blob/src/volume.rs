@@ -393,7 +393,7 @@ pub(crate) fn allocated_in(dir: &Path) -> Result<u64, Error> {
 /// # Errors
 /// It cannot be looked at.
 pub fn is_mount(dir: &Path) -> io::Result<bool> {
-    Ok(std::fs::metadata(dir)?.dev() != std::fs::metadata(dir.join(".."))?.dev())
+    Folder::open(dir)?.is_mount()
 }
 
 /// Makes the folders of a new volume, those for files of their own and `more`; the file `format` comes last, so that a half-made
