@@ -13,7 +13,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file in a folder where a file system was mounted: from now on the folder itself is used.
+/// A file by which somebody says that a folder is meant as it is: though a file system was mounted there and none is, and though it
+/// holds bodies and no stamp.
 pub(crate) const PLAIN: &str = "plain";
 
 /// Which file or folder it is: its device and inode.

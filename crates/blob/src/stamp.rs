@@ -1,11 +1,12 @@
 //! A note in a folder of what it is and when it was last used, by which a folder that was lost, swapped or set back is known.
 //! What is in it is its owner's business.
 
-use crate::folder::Folder;
+use crate::folder::{Folder, PLAIN};
+use crate::volume::{SEGMENTS, folder_name};
 use crate::{Blobs, Copies, Error};
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NAME: &str = "stamp";
 
@@ -38,6 +39,26 @@ impl Folder {
         read(self.open_file(Path::new(NAME)))
     }
 
+    /// Whether it holds bodies, and no file says that it is meant whatever it holds.
+    fn holds_unclaimed(&self) -> Result<bool, Error> {
+        let names = |name: &Path| match self.names(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names.map_err(Error::io("looking for bodies in a folder")),
+        };
+        if self
+            .exists(Path::new(PLAIN))
+            .map_err(Error::io("looking at a folder"))?
+        {
+            return Ok(false);
+        }
+        for folder in std::iter::once(PathBuf::from(SEGMENTS)).chain((0..=u8::MAX).map(folder_name)) {
+            if !names(&folder)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn set_stamp(&self, text: &str) -> Result<(), Error> {
         let doing = "writing the stamp of a folder";
         self.replace(Path::new(NAME), text).map_err(Error::io(doing))?;
@@ -52,6 +73,19 @@ impl Blobs {
     /// It cannot be read.
     pub fn stamp(&self) -> Result<Option<String>, Error> {
         stamp_of(&self.shared.dir)
+    }
+
+    /// Whether the folder that is in the volume's place now holds bodies, and no file `plain` says that it is meant whatever it holds. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn holds_unclaimed(&self) -> Result<bool, Error> {
+        match Folder::open(&self.shared.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            folder => folder
+                .map_err(Error::io("opening the volume's folder"))?
+                .holds_unclaimed(),
+        }
     }
 
     /// Replaces it in the folder that is in use. Blocks.
@@ -73,6 +107,14 @@ impl Copies {
     /// It cannot be read.
     pub fn stamp(&self) -> Result<Option<String>, Error> {
         self.copied.folder.stamp()
+    }
+
+    /// Whether the folder that was opened holds copies, and no file `plain` says that it is meant whatever it holds. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn holds_unclaimed(&self) -> Result<bool, Error> {
+        self.copied.folder.holds_unclaimed()
     }
 
     /// Replaces it. Blocks.

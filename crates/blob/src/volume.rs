@@ -90,7 +90,22 @@ impl Blobs {
     pub fn open(dir: &Path, settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         settings.check()?;
         std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
-        let mut folder = Folder::enter(dir, false)?;
+        Self::open_mounted(dir, false, settings, entropy)
+    }
+
+    /// The same, but only the last folder of the path is made; and if a file system `was_mount`ed in it, nothing is made and nothing is
+    /// opened unless one is, or a file `plain` in it says that it is meant.
+    ///
+    /// # Errors
+    /// As there, and [`Error::NotMounted`].
+    pub fn open_mounted(
+        dir: &Path,
+        was_mount: bool,
+        settings: Settings,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        let mut folder = Folder::enter(dir, was_mount)?;
         let lock = folder.lock()?;
         make_folders(&folder, FORMAT, &[SEGMENTS])?;
         folder.watch_parts()?;

@@ -61,7 +61,9 @@ pub use object::{
 };
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};
-pub use service::{Expired, ExpiryWitness, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept};
+pub use service::{
+    Expired, ExpiryWitness, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept, home_was_mount,
+};
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, ReplicationPolicy,
     SettingKind, Settled,

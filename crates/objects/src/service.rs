@@ -37,7 +37,7 @@ mod usage;
 
 pub use expire::{Expired, ExpiryWitness};
 pub use purge::Purged;
-pub use regions::{Reconciled, RegionFolder};
+pub use regions::{Reconciled, RegionFolder, home_was_mount};
 pub use sweep::Swept;
 
 use self::lifecycle::Compiled;

@@ -20,6 +20,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A store whose bucket `bucket` has object lock.
 async fn locking(store: Store) -> Store {
+    let store = store.recovered().await;
     let new = CreateBucket {
         owner: account(1),
         name: bucket("bucket"),

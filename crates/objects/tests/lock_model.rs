@@ -351,7 +351,7 @@ impl World {
 async fn run(steps: Vec<Step>) {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World {
-        store: model(dir.path()),
+        store: model(dir.path()).recovered().await,
         model: Model::default(),
         made: Timestamp::EPOCH,
     };

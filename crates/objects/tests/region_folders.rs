@@ -4,11 +4,9 @@
 
 mod common;
 
-use baleen_meta::{FjallSettings, Meta};
-use baleen_types::{Classify, FaultKind};
-use common::regions::{SIZES, assert_all, files, heal, lose_home, open, pass, put_all, status, try_pass, two};
-use common::{at, pattern, with_regions};
-use std::path::Path;
+use baleen_types::{Classify, FaultKind, causes};
+use common::regions::{SIZES, assert_all, files, heal, lose_home, open, pass, put_all, refused, status, try_pass, two};
+use common::{at, pattern};
 
 #[tokio::test]
 async fn home_lost_while_running_is_read_from_elsewhere_and_never_written() {
@@ -135,18 +133,72 @@ async fn a_folder_of_another_store_or_region_is_refused() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     drop(open(dir.path(), 1, &["west"]).await);
     drop(open(other.path(), 2, &["west", "east"]).await);
-    let refused = async |seed, dir: &Path, regions: &[&str]| {
-        let meta = Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap();
-        with_regions(dir, meta, seed, regions).objects.recover().await.is_err()
-    };
     std::fs::remove_dir_all(dir.path().join("west")).unwrap();
     std::fs::rename(other.path().join("west"), dir.path().join("west")).unwrap();
-    assert!(refused(3, dir.path(), &["west"]).await);
+    refused(dir.path(), 3, &["west"]).await;
     std::fs::rename(other.path().join("east"), other.path().join("west")).unwrap();
-    assert!(refused(4, other.path(), &["west"]).await);
+    refused(other.path(), 4, &["west"]).await;
     // And with nothing in its place the region is new.
     std::fs::remove_dir_all(other.path().join("west")).unwrap();
     drop(open(other.path(), 5, &["west"]).await);
+}
+
+/// To take it into use would be to remove all that is in it, from a store of one region as from one of many.
+#[tokio::test]
+async fn a_home_of_another_store_is_refused_and_left_as_it_is() {
+    let one: &[&str] = &[];
+    let many: &[&str] = &["west"];
+    for (ours, theirs) in [(one, one), (one, many), (many, one), (many, many)] {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (seed, dir, regions) in [(1, dir.path(), ours), (2, other.path(), theirs)] {
+            let store = open(dir, seed, regions).await.with_bucket().await;
+            put_all(&store).await;
+        }
+        let (home, theirs) = (dir.path().join("blob"), other.path().join("blob"));
+        std::fs::rename(&home, dir.path().join("away")).unwrap();
+        std::fs::rename(&theirs, &home).unwrap();
+        let held = files(&home);
+        let stamp = std::fs::read(home.join("stamp")).unwrap();
+        for (seed, text) in [(3, Some(&stamp[..])), (4, None), (5, Some(b"store"))] {
+            match text {
+                Some(text) => std::fs::write(home.join("stamp"), text).unwrap(),
+                None => std::fs::remove_file(home.join("stamp")).unwrap(),
+            }
+            let told = causes(&refused(dir.path(), seed, ours).await);
+            assert!(told.contains("the folder of home"), "{told}");
+            assert_eq!(told.contains("plain"), text != Some(&stamp[..]), "{told}");
+            assert_eq!(files(&home), held, "{told}");
+        }
+        // A keyspace that is new knows none of it either.
+        std::fs::rename(dir.path().join("meta"), dir.path().join("meta.away")).unwrap();
+        if !ours.is_empty() {
+            std::fs::remove_dir_all(dir.path().join("west")).unwrap();
+        }
+        refused(dir.path(), 6, ours).await;
+        assert_eq!(files(&home), held);
+        // Unless somebody says that it is meant.
+        std::fs::write(home.join("plain"), "").unwrap();
+        let store = open(dir.path(), 7, ours).await;
+        assert!(!home.join("plain").exists());
+        store.objects.sweep().await.unwrap();
+        assert!(files(&home).len() < held.len());
+    }
+}
+
+/// As a store that was copied from a backup is, whose home has no stamp yet.
+#[tokio::test]
+async fn a_home_without_a_stamp_is_taken_when_it_is_meant_and_nothing_of_it_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), 1, &[]).await.with_bucket().await;
+    put_all(&store).await;
+    drop(store);
+    let home = dir.path().join("blob");
+    std::fs::remove_file(home.join("stamp")).unwrap();
+    std::fs::write(home.join("plain"), "").unwrap();
+    let store = open(dir.path(), 2, &[]).await;
+    store.objects.sweep().await.unwrap();
+    assert_all(&store).await;
+    store.assert_whole().await;
 }
 
 #[tokio::test]

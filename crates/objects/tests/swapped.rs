@@ -123,7 +123,7 @@ async fn a_folder_that_cannot_be_read_is_let_go_of() {
     }
     std::fs::remove_dir(west.join("stamp")).unwrap();
     let done = pass(&store, Some("west")).await;
-    assert_eq!((done.compared, done.written), (4, 0));
+    assert_eq!((done.compared, done.written), (4, 0), "it is the same without a stamp");
     // Also in the middle of its use.
     std::fs::remove_file(west.join("stamp")).unwrap();
     std::fs::create_dir(west.join("stamp")).unwrap();

@@ -14,8 +14,8 @@ use crate::keys::master_key_file;
 use crate::output;
 use crate::serve::runtime;
 use crate::store::Store;
+use crate::wire::open_volume;
 use baleen_backup::{Backup, BackupFolder, Error, Made, Options, Parts, Progress, check};
-use baleen_blob::Blobs;
 use baleen_types::format_bytes;
 use clap::Args;
 use serde_json::json;
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         master_key: arguments.with_master_key.then(|| key.clone()),
     };
     let made = runtime()?.block_on(async {
-        let backup = open(&loaded.config, folder.path())?;
+        let backup = open(&loaded.config, folder.path()).await?;
         let progress = Progress::default();
         let making = backup.make(&options, &progress);
         watched(making, &progress).await.map_err(|error| failed(&error))
@@ -84,13 +84,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
 }
 
 /// The store in a folder, of which nothing is opened that is sealed.
-fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
+async fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
     let Store {
         meta, clock, entropy, ..
     } = Store::open(config, folder)?;
-    let volume = baleen_blob::Settings::default();
-    let blobs = Blobs::open(&folder.join("blobs"), volume, Arc::clone(&entropy))
-        .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
+    let blobs = open_volume(folder, &meta, baleen_blob::Settings::default(), &entropy).await?;
     Ok(Backup::new(Parts {
         meta,
         blobs,

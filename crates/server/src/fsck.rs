@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let (found, areas) = runtime()?.block_on(async {
         let store = Store::open(&loaded.config, folder.path())?;
         let keyring = store.keyring().await?;
-        let objects = store.objects(&keyring)?;
+        let objects = store.objects(&keyring).await?;
         objects
             .look_at_regions()
             .await

@@ -46,8 +46,8 @@ impl<'a> Store<'a> {
     }
 
     /// Its objects, as they were left.
-    pub(crate) fn objects(&self, keyring: &Keyring) -> Result<Arc<Objects>, Failure> {
+    pub(crate) async fn objects(&self, keyring: &Keyring) -> Result<Arc<Objects>, Failure> {
         let effects = (&self.clock, &self.entropy);
-        open_objects(self.config, self.folder, &self.meta, effects, keyring)
+        open_objects(self.config, self.folder, &self.meta, effects, keyring).await
     }
 }

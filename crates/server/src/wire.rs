@@ -26,7 +26,7 @@ use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, 
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
 use baleen_keyring::Keyring;
 use baleen_meta::{FjallSettings, Meta};
-use baleen_objects::Objects;
+use baleen_objects::{Objects, home_was_mount};
 use baleen_remote::Connections;
 use baleen_runtime::{Clock, Entropy, Shutdown, Supervisor, SystemClock, SystemEntropy};
 use baleen_tenancy::Tenancy;
@@ -98,8 +98,21 @@ struct Bound {
     edge: Arc<Edge>,
 }
 
+/// The volume in a data folder. Where a file system has to be mounted for it and is not, nothing is made.
+pub(crate) async fn open_volume(
+    folder: &Path,
+    meta: &Meta,
+    settings: baleen_blob::Settings,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Blobs, Failure> {
+    let folder = folder.join("blobs");
+    let failed = |error: &dyn std::error::Error| Failure::because("the volume of objects cannot be opened", error);
+    let was_mount = home_was_mount(meta, &folder).await.map_err(|error| failed(&error))?;
+    Blobs::open_mounted(&folder, was_mount, settings, Arc::clone(entropy)).map_err(|error| failed(&error))
+}
+
 /// The objects in a data folder, as they were left.
-pub(crate) fn open_objects(
+pub(crate) async fn open_objects(
     config: &Config,
     folder: &Path,
     meta: &Meta,
@@ -110,8 +123,7 @@ pub(crate) fn open_objects(
         reserve_bytes: config.store.reserve_bytes,
         ..baleen_blob::Settings::default()
     };
-    let blobs = Blobs::open(&folder.join("blobs"), volume, Arc::clone(entropy))
-        .map_err(|error| Failure::because("the volume of objects cannot be opened", &error))?;
+    let blobs = open_volume(folder, meta, volume, entropy).await?;
     let settings = baleen_objects::Settings {
         usage: config.usage,
         lifecycle_day: config.lifecycle_day,
@@ -216,7 +228,7 @@ pub(crate) async fn build(
         async move { audit.upkeep().await }
     });
 
-    let objects = open_objects(config, folder.path(), &meta, (&clock, &entropy), &keyring)?;
+    let objects = open_objects(config, folder.path(), &meta, (&clock, &entropy), &keyring).await?;
     // Before anybody is served: it has to know what is live before the first deletion.
     objects
         .recover()

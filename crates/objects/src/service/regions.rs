@@ -13,6 +13,7 @@ mod removing;
 mod standing;
 mod status;
 
+pub use open::home_was_mount;
 pub use reconcile::Reconciled;
 
 pub(super) use reading::RegionReader;

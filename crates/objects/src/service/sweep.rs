@@ -41,7 +41,7 @@ impl Objects {
 
     async fn remove_orphans(&self) -> Result<usize, ObjectError> {
         // What is in another folder may be another store's.
-        if !self.regions.are_none() && !self.regions.is_home_there(&self.blobs) {
+        if !self.regions.is_home_there(&self.blobs) {
             return Err(ObjectError::Storage("the folder of home has gone".into()));
         }
         let mut orphans: Vec<BlobId> = Vec::new();

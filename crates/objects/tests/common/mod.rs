@@ -202,7 +202,9 @@ impl Store {
         self
     }
 
+    /// For a store in a new folder, which it takes into use.
     pub async fn with_bucket(self) -> Self {
+        self.objects.recover().await.unwrap();
         self.make_bucket("bucket").await;
         self
     }

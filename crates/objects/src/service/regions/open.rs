@@ -2,8 +2,9 @@
 //!
 //! A folder has a stamp: whose it is, and how often it was taken into use. The keyspace has the same number, and whether the region
 //! was whole. If they differ, the folder is new, was lost or swapped or set back, or the keyspace was, and what is in it has to be
-//! compared with what is live before the region is whole again. A folder that another store stamped is refused: to bring it in line
-//! would be to remove all that is in it.
+//! compared with what is live before the region is whole again. A folder that another store stamped is refused, and one that nobody
+//! stamped and that holds bodies is too: to bring it in line would be to remove all that is in it. A store of one region stamps its
+//! only folder in the same way, so that it is known wherever it is put.
 
 use super::standing::{Stamp, Standing, place_of};
 use super::{Other, Regions, key_name};
@@ -11,7 +12,7 @@ use crate::service::Objects;
 use crate::{ObjectError, keys};
 use baleen_blob::{Blobs, Copies};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::{Request, Scan};
+use baleen_meta::{Meta, Request, Scan};
 use baleen_types::{RegionName, causes};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -30,15 +31,43 @@ struct HomeAway;
 
 /// A folder that is not to be touched.
 #[derive(Debug, thiserror::Error)]
-#[error("the folder of the region {0} was that of another store or another region; name another one")]
-struct ForeignFolder(String);
+enum ForeignFolder {
+    #[error("the folder of {0} was that of another store or another region; name another one")]
+    Stamped(String),
+    #[error(
+        "the folder of {0} holds bodies, and nothing in it says of which store they are; name another one, or, if all that this store does \
+         not know may be removed from it, put an empty file `plain` into it"
+    )]
+    Unknown(String),
+}
 
 /// A folder that is taken into use.
 struct Entered {
-    stamp: Option<String>,
+    whose: Whose,
     is_mount: bool,
     /// Whether it is another than the one that was in use before in this run, whatever its stamp says.
     is_another: bool,
+}
+
+/// What a folder says of whose it is.
+enum Whose {
+    /// It has a stamp.
+    Stamped(Stamp),
+    /// It has none that can be read, and holds bodies.
+    Unknown,
+    /// It holds nothing, or is meant whatever it holds.
+    Free,
+}
+
+impl Whose {
+    /// `holds` says whether there are bodies that nobody said are meant.
+    fn of(text: Option<&str>, holds: impl FnOnce() -> Result<bool, baleen_blob::Error>) -> Result<Self, ObjectError> {
+        Ok(match text.and_then(Stamp::read) {
+            Some(stamp) => Self::Stamped(stamp),
+            None if holds()? => Self::Unknown,
+            None => Self::Free,
+        })
+    }
 }
 
 fn standing_key(region: &str) -> Vec<u8> {
@@ -46,6 +75,20 @@ fn standing_key(region: &str) -> Vec<u8> {
 }
 
 const STANDINGS: &str = "objects/region/";
+
+async fn standing_of(meta: &Meta, region: Option<&RegionName>) -> Result<Standing, ObjectError> {
+    let known = meta.get(&standing_key(key_name(region))).await?;
+    Ok(known.as_deref().map(Standing::decode).transpose()?.unwrap_or_default())
+}
+
+/// Whether a file system was mounted in the folder of home when it was taken into use last, so that nothing is to be made in it while
+/// none is; see [`Blobs::open_mounted`].
+///
+/// # Errors
+/// The keyspace cannot be read.
+pub async fn home_was_mount(meta: &Meta, folder: &Path) -> Result<bool, ObjectError> {
+    Ok(standing_of(meta, None).await?.was_mount(folder))
+}
 
 impl Objects {
     /// Takes the folders of all regions into use, before the first operation. One that cannot be opened now is tried again by each
@@ -55,14 +98,11 @@ impl Objects {
     /// A folder is that of another store or region.
     pub(in crate::service) async fn open_regions(&self) -> Result<(), ObjectError> {
         self.forget_regions().await?;
-        if self.regions.are_none() {
-            return Ok(());
-        }
         if self.standing(None).await?.was_mount(self.blobs.dir()) {
             self.blobs.check_mounted()?;
         }
         let found = Entered {
-            stamp: self.blobs.stamp()?,
+            whose: Whose::of(self.blobs.stamp()?.as_deref(), || self.blobs.holds_unclaimed())?,
             is_mount: self.blobs.is_mount(),
             is_another: false,
         };
@@ -141,11 +181,14 @@ impl Objects {
         let was_mount = self.standing(Some(name)).await?.was_mount(folder);
         let copies = Copies::open(folder, was_mount, self.blobs.settings())?;
         let seen = copies.seen();
+        let last = other.last.lock().clone();
+        // One that lost its stamp while it was in use is known all the same.
+        let is_same = last.as_ref() == Some(&seen);
         let found = Entered {
-            stamp: copies.stamp()?,
+            whose: Whose::of(copies.stamp()?.as_deref(), || Ok(!is_same && copies.holds_unclaimed()?))?,
             is_mount: copies.is_mount(),
             // A copy of the folder has the same stamp.
-            is_another: other.last.lock().as_ref().is_some_and(|last| *last != seen),
+            is_another: last.is_some() && !is_same,
         };
         let stamp = self.enter(Some(name), folder, found).await?;
         copies.set_stamp(&stamp.text())?;
@@ -195,12 +238,13 @@ impl Objects {
         if now.saturating_sub(since) < ANEW_AFTER {
             return Err(ObjectError::Storage(Box::new(HomeAway)));
         }
-        self.refuse_foreign(None, found.as_deref().and_then(Stamp::read).as_ref())
-            .await?;
-        self.blobs.begin_anew(found.clone()).await?;
+        let is_same = self.blobs.is_in_place();
+        let whose = Whose::of(found.as_deref(), || Ok(!is_same && self.blobs.holds_unclaimed()?))?;
+        self.refuse_foreign(None, &whose).await?;
+        self.blobs.begin_anew(found).await?;
         spot.is_doubtful.store(false, Ordering::Relaxed);
         let found = Entered {
-            stamp: found,
+            whose,
             is_mount: self.blobs.is_mount(),
             is_another: true,
         };
@@ -211,25 +255,23 @@ impl Objects {
         Ok(())
     }
 
-    /// Refuses a folder that another store or region has stamped.
-    async fn refuse_foreign(&self, region: Option<&RegionName>, found: Option<&Stamp>) -> Result<(), ObjectError> {
-        let Some(Stamp {
-            store, region: name, ..
-        }) = found
-        else {
-            return Ok(());
+    /// Refuses a folder that another store or region has stamped, or that holds what nobody knows.
+    async fn refuse_foreign(&self, region: Option<&RegionName>, whose: &Whose) -> Result<(), ObjectError> {
+        let place = || region.map_or_else(|| "home".to_owned(), |name| format!("the region {name}"));
+        let foreign = match whose {
+            Whose::Stamped(stamp) if stamp.store == self.store_id().await? && stamp.region == key_name(region) => {
+                return Ok(());
+            }
+            Whose::Free => return Ok(()),
+            Whose::Stamped(_) => ForeignFolder::Stamped(place()),
+            Whose::Unknown => ForeignFolder::Unknown(place()),
         };
-        if *store == self.store_id().await? && name == key_name(region) {
-            return Ok(());
-        }
-        let whose = region.map_or("home", RegionName::as_str).to_owned();
-        Err(ObjectError::Storage(Box::new(ForeignFolder(whose))))
+        Err(ObjectError::Storage(Box::new(foreign)))
     }
 
     /// What the keyspace says of a region.
     async fn standing(&self, region: Option<&RegionName>) -> Result<Standing, ObjectError> {
-        let known = self.meta.get(&standing_key(key_name(region))).await?;
-        Ok(known.as_deref().map(Standing::decode).transpose()?.unwrap_or_default())
+        standing_of(&self.meta, region).await
     }
 
     /// Decides whether a folder is as it was left, and gives the stamp that it gets.
@@ -238,11 +280,13 @@ impl Objects {
         let key = standing_key(name);
         let known = self.standing(region).await?;
         let store = self.store_id().await?;
-        let stamp = found.stamp.as_deref().and_then(Stamp::read);
-        self.refuse_foreign(region, stamp.as_ref()).await?;
-        let opened = stamp.map_or(0, |stamp| stamp.opened);
+        self.refuse_foreign(region, &found.whose).await?;
+        let opened = match found.whose {
+            Whose::Stamped(stamp) => stamp.opened,
+            Whose::Unknown | Whose::Free => 0,
+        };
         let is_left = match known.opened {
-            // What home has from before there were regions is what there is.
+            // A new store lacks nothing at home.
             0 => region.is_none() && opened == 0,
             known_opened => known.is_whole && known_opened == opened,
         };
