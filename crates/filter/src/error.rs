@@ -1,6 +1,6 @@
 //! Why a filter is refused.
 
-use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_WORDS_MAX, INSTRUCTIONS_MAX};
+use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_WORDS_MAX, INSTRUCTIONS_MAX, RULES_CHARACTERS_MAX};
 use baleen_types::{Classify, FaultKind, LinkType};
 
 /// A filter that cannot be used.
@@ -17,6 +17,17 @@ pub enum Error {
     /// The expression is too long to be looked at.
     #[error("the filter expression is longer than {EXPRESSION_BYTES_MAX} bytes or {EXPRESSION_WORDS_MAX} words")]
     ExpressionTooLong,
+    /// A text in the Rules language is wrong.
+    #[error("{message} (at byte {position})")]
+    Rules {
+        /// What is wrong.
+        message: String,
+        /// Byte offset of the mistake, from 0; the length of the text when something is missing at its end.
+        position: usize,
+    },
+    /// The text in the Rules language is too long to be looked at.
+    #[error("the filter is longer than {RULES_CHARACTERS_MAX} characters")]
+    RulesTooLong,
     /// The expression looks at something that the kernel cannot see before a packet is captured.
     #[error("{what} cannot be tested while capturing")]
     NotInKernel {
@@ -35,6 +46,9 @@ pub enum Error {
     /// Five-tuples need to know where the network header is.
     #[error("five-tuple filters are not possible on links of type {0}")]
     TupleLink(LinkType),
+    /// Fields of the Rules language need to know it too.
+    #[error("filters in the Rules language are not possible on links of type {0}")]
+    RulesLink(LinkType),
     /// A program that the kernel would refuse.
     #[error("the filter program is not valid: {why} (instruction {at})")]
     Program {
@@ -50,6 +64,7 @@ impl Error {
     pub fn position(&self) -> Option<usize> {
         match self {
             Self::Expression { position, .. } => *position,
+            Self::Rules { position, .. } => Some(*position),
             _ => None,
         }
     }
@@ -59,12 +74,14 @@ impl Classify for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Self::Expression { .. }
+            | Self::Rules { .. }
             | Self::NotInKernel { .. }
             | Self::TooComplex { .. }
             | Self::Tuple(_)
             | Self::TupleLink(_)
+            | Self::RulesLink(_)
             | Self::Program { .. } => FaultKind::Invalid,
-            Self::ExpressionTooLong => FaultKind::TooLarge,
+            Self::ExpressionTooLong | Self::RulesTooLong => FaultKind::TooLarge,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Capture filters: tcpdump expressions and five-tuples, compiled to classic BPF, and a safe interpreter of the result.
+//! Capture filters: tcpdump expressions, five-tuples and the Rules language, compiled to classic BPF, and a safe interpreter of the result.
 //!
 //! A [`Filter`] is what a person asked for; [`Filter::compile`] makes the [`Program`] for one link type, which the kernel
 //! runs before a packet reaches us. [`Program::matches`] runs the same program over a packet from a file and comes to the
@@ -7,7 +7,8 @@
 //! tcpdump expressions are compiled by libpcap, so that they mean what they mean to tcpdump. Two things are ours: the
 //! VLAN tag, which the kernel keeps beside the packet and which libpcap looks for there only on a live handle that needs
 //! privileges (`expression.rs` has the rewriting that comes to the same verdict without one); and five-tuples, for whose
-//! rules on extension headers and fragments libpcap's language has no words.
+//! rules on extension headers and fragments libpcap's language has no words. The Rules language is ours too, for the same
+//! rules, and since a field that a packet does not have makes a comparison false there and not the whole.
 //!
 //! Pure: no sockets, no clock. One exception is libpcap's: a host name in an expression is looked up while compiling, so
 //! `Filter::expression` and `compile` may block; call them where blocking is allowed.
@@ -16,18 +17,23 @@ mod assembler;
 mod error;
 mod exclusion;
 mod expression;
+mod headers;
 mod interpreter;
 mod limits;
 mod locate;
 mod opcode;
 mod program;
+mod rules;
 mod tuple;
 mod view;
 
 pub use error::Error;
 pub use expression::Expression;
-pub use limits::{END_ITEMS_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_WORDS_MAX, INSTRUCTIONS_MAX};
+pub use limits::{
+    END_ITEMS_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_WORDS_MAX, INSTRUCTIONS_MAX, RULES_CHARACTERS_MAX, RULES_TERMS_MAX,
+};
 pub use program::Program;
+pub use rules::Rules;
 pub use tuple::{End, FiveTuple};
 pub use view::View;
 
@@ -44,6 +50,8 @@ pub enum Filter {
     Expression(Expression),
     /// What a five-tuple says.
     Tuple(FiveTuple),
+    /// What a text in the Rules language says.
+    Rules(Rules),
 }
 
 impl Filter {
@@ -64,6 +72,23 @@ impl Filter {
         Expression::parse(text).map(Self::Expression)
     }
 
+    /// Reads a text in the Rules language; nothing but blanks means every packet.
+    ///
+    /// ```
+    /// use baleen_filter::Filter;
+    /// assert!(Filter::rules("ip.dst == 10.0.0.1 and tcp.dstport in {80 443}").is_ok());
+    /// assert_eq!(Filter::rules("tcp.dstport = 80").unwrap_err().position(), Some(12));
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` with the byte where the mistake is; `TooLarge` for a text that is too long.
+    pub fn rules(text: &str) -> Result<Self, Error> {
+        if text.trim().is_empty() {
+            return Ok(Self::All);
+        }
+        Rules::parse(text).map(Self::Rules)
+    }
+
     /// Compiles for packets as the kernel shows them to the filter of a socket on a link of this type.
     ///
     /// # Errors
@@ -73,6 +98,7 @@ impl Filter {
             Self::All => Program::accept_all(link),
             Self::Expression(expression) => expression.compile(link),
             Self::Tuple(tuple) => tuple.compile(link),
+            Self::Rules(rules) => rules.compile(link),
         }
     }
 }
@@ -84,6 +110,7 @@ impl fmt::Display for Filter {
             Self::All => Ok(()),
             Self::Expression(expression) => f.write_str(expression.text()),
             Self::Tuple(tuple) => tuple.fmt(f),
+            Self::Rules(rules) => f.write_str(rules.text()),
         }
     }
 }

@@ -14,7 +14,16 @@ pub const INSTRUCTIONS_MAX: usize = 4096 - 6;
 /// The most address blocks, and the most port ranges, at one end of a five-tuple.
 pub const END_ITEMS_MAX: usize = 64;
 
-/// How many IPv6 extension headers a five-tuple looks behind. Hosts drop longer chains (RFC 9098, section 6).
+/// The longest text in the Rules language, in characters (capture contract, A.2, `filter_v2`).
+pub const RULES_CHARACTERS_MAX: usize = 4096;
+
+/// The most comparisons, and values in sets, of a text in the Rules language, as for the words of an expression.
+pub const RULES_TERMS_MAX: usize = EXPRESSION_WORDS_MAX;
+
+/// How deep parentheses may stand in each other in the Rules language, since they are read by recursion.
+pub(crate) const RULES_DEPTH_MAX: usize = 64;
+
+/// How many IPv6 extension headers a hand-made program looks behind. Hosts drop longer chains (RFC 9098, section 6).
 pub(crate) const EXTENSION_HEADERS_MAX: usize = 8;
 
 /// The most words among which the position of a mistake is searched, and how often libpcap is asked for it.

@@ -6,6 +6,7 @@
 use super::{End, Family, FiveTuple};
 use crate::assembler::{Assembler, Label};
 use crate::error::Error;
+use crate::headers::{AUTHENTICATION, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EXTENSIONS, FRAGMENT, TAG_PROTOCOLS};
 use crate::limits::{ACCEPT, EXTENSION_HEADERS_MAX};
 use crate::opcode::{
     ADD, AND, ASIDE_PROTOCOL, ASIDE_VLAN_PRESENT, JEQ, JGE, JGT, JSET, LD_B_ABS, LD_B_IND, LD_H_ABS, LD_H_IND, LD_MEM,
@@ -18,31 +19,6 @@ use ipnet::IpNet;
 const NETWORK: u32 = 0;
 const TRANSPORT: u32 = 1;
 const NEXT: u32 = 2;
-
-const ETHERTYPE_IPV4: u32 = 0x0800;
-const ETHERTYPE_IPV6: u32 = 0x86dd;
-/// 802.1Q, 802.1ad, and the older number for a second tag: those that libpcap takes for a VLAN.
-const TAG_PROTOCOLS: [u32; 3] = [0x8100, 0x88a8, 0x9100];
-
-// IPv6 extension headers (RFC 8200 section 4, and the IANA registry "IPv6 Extension Header Types").
-const HOP_BY_HOP: u32 = 0;
-const ROUTING: u32 = 43;
-const FRAGMENT: u32 = 44;
-const AUTHENTICATION: u32 = 51;
-const DESTINATION_OPTIONS: u32 = 60;
-const MOBILITY: u32 = 135;
-const HIP: u32 = 139;
-const SHIM6: u32 = 140;
-const EXTENSIONS: [u32; 8] = [
-    HOP_BY_HOP,
-    ROUTING,
-    FRAGMENT,
-    AUTHENTICATION,
-    DESTINATION_OPTIONS,
-    MOBILITY,
-    HIP,
-    SHIM6,
-];
 
 /// Where an address of an end stands.
 #[derive(Clone, Copy)]
