@@ -1,5 +1,7 @@
 """Captures and the end of the process: killed, and asked to stop."""
 
+import subprocess
+import time
 from contextlib import closing
 
 import cloudflare
@@ -7,8 +9,11 @@ import pytest
 
 from conftest import boto, may_capture
 from harness import Baleen
-from pcaps import Pcaps, fetch
-from traffic import Traffic, numbers_in
+from pcaps import OVER_SECONDS, Pcaps, fetch
+from traffic import Traffic, about, numbers_in
+
+# A part of a capture file, see the engine.
+PART_BYTES = 8 << 20
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def start(tmp_path):
             server.kill()
 
 
-def test_a_capture_whose_server_was_killed(start, tmp_path):
+def test_a_capture_whose_server_was_killed_before_a_part_was_stored(start, tmp_path):
     server, pcaps, s3 = start()
     s3.create_bucket(Bucket="kept")
     destination = pcaps.prove(s3, "s3://kept/in")
@@ -57,6 +62,49 @@ def test_a_capture_whose_server_was_killed(start, tmp_path):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="kept")
     assert [found.id for found in pcaps.calls.list(account_id=pcaps.account)] == [again.id, asked.id]
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("form", ["pcap", "pcapng"])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_capture_whose_server_was_killed_after_whole_parts(start, tmp_path, form, parts):
+    server, pcaps, s3 = start()
+    s3.create_bucket(Bucket="kept")
+    destination = pcaps.prove(s3, "s3://kept/in")
+    with closing(Traffic(size=60_000)) as traffic:
+        asked = pcaps.create(destination, filter_v1=traffic.filter, extra_body={"format": form})
+        pcaps.running(asked)
+        # A part is sent when the one before it is noted, so one more has to be there.
+        deadline = time.monotonic() + OVER_SECONDS
+        while stored_parts(s3, "kept") <= parts:
+            assert time.monotonic() < deadline
+            traffic.send(20, per_second=1000)
+        server.kill()
+
+        server, pcaps, s3 = start()
+        done = pcaps.over(asked)
+    assert done.status == "success"
+    assert f"its first {int(done.packets_captured)} packets" in done.error_message
+    assert done.packets_captured >= parts * (PART_BYTES // traffic.frame)
+
+    whole, cut = tmp_path / f"whole.{form}", tmp_path / f"cut.{form}"
+    s3.download_file("kept", f"in/pcap_{asked.id}.{form}", str(whole))
+    kind, packets, size = about(whole)
+    assert (kind.split(" ")[0].endswith("pcapng"), packets) == (form == "pcapng", done.packets_captured)
+    assert size == packets * traffic.frame
+    # The numbers are at the front of what the packets carry.
+    subprocess.run(["editcap", "-s", "64", str(whole), str(cut)], check=True, timeout=60)
+    assert numbers_in(cut, traffic.port) == list(range(packets))
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="kept")
+    assert server.stop() == 0
+
+
+def stored_parts(s3, bucket):
+    """How many parts the one upload of a bucket has."""
+    uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    if not uploads:
+        return 0
+    found = s3.list_parts(Bucket=bucket, Key=uploads[0]["Key"], UploadId=uploads[0]["UploadId"])
+    return len(found.get("Parts", []))
 
 
 def test_a_capture_whose_server_is_asked_to_stop(start, tmp_path):

@@ -11,7 +11,8 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
+    Table::CapturePart,
     Table::CaptureActive,
     Table::CaptureTaskByTime,
     Table::CaptureTask,

@@ -87,11 +87,26 @@ impl Format {
     }
 }
 
+/// A piece of a capture file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Of which file of the capture, from 0.
+    pub file: u16,
+    /// Its bytes; there are some.
+    pub bytes: Bytes,
+    /// Whether it is known to be the file's last piece. The end of the pieces ends a file as well.
+    pub ends_file: bool,
+    /// What the capture's files hold with this piece, and what was dropped until then.
+    pub after: Counts,
+}
+
 /// A capture that is going on.
 pub struct Catch {
-    /// The file in pieces, in order: each 5 MiB or more but the last. A file without packets still has one, which is
-    /// valid by itself. Dropping the stream ends the capture.
-    pub parts: BoxStream<'static, Bytes>,
+    /// The file in pieces, in order: each 5 MiB or more but the last. They are cut between packets, so that any run of them
+    /// from the first is a valid file. A file without packets still has one. Dropping the stream ends the capture.
+    pub pieces: BoxStream<'static, Piece>,
+    /// How many network interfaces the file is of, if that is known.
+    pub interfaces: Option<u16>,
     /// The rest.
     pub running: Arc<dyn Running>,
 }

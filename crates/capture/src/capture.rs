@@ -2,8 +2,11 @@
 
 mod record;
 
+#[cfg(test)]
+pub(crate) use record::tests::old_record;
 pub(crate) use record::{
-    End, StoredCapture, StoredState, active_key, by_time_key, by_time_prefix, key, unfinished_key,
+    End, StoredCapture, StoredKind, StoredOrigin, StoredState, active_key, by_time_key, by_time_prefix, key,
+    unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 
@@ -62,7 +65,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The larger of each, so that what was shown never goes down.
+    /// The larger of each, so that what was shown does not go down.
     #[must_use]
     pub(crate) fn at_least(self, other: Self) -> Self {
         Self {

@@ -8,13 +8,17 @@
 //!   nothing is decided: the record says what is to be done, and the next start goes on.
 
 use crate::capture::{self, End, StoredCapture};
+use crate::journal::Kept;
 use crate::limits::{FINISH_PATIENCE, FINISH_PAUSE_MAX, STORE_PAUSE};
 use crate::ownership::StoredOwnership;
 use crate::run::{Delivered, Failure};
-use crate::sink::{Completion, Sink, SinkError, Upload};
+use crate::sink::{Completion, SentPart, Sink, SinkError, Upload};
 use crate::{CaptureError, Captures, store};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, Classify as _, OwnershipId};
+use baleen_objects::limits::PART_BYTES_MIN;
+use baleen_pcapfile::ng::{self, Statistics};
+use baleen_types::{AccountId, CaptureId, Classify as _, Invalid, OwnershipId, PartNumber, Timestamp};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, warn};
@@ -117,29 +121,79 @@ impl Captures {
         }
     }
 
-    /// Completes the upload of a capture that an earlier process had wholly uploaded.
-    pub(crate) async fn finish_interrupted(self: &Arc<Self>, owner: (AccountId, CaptureId), record: StoredCapture) {
-        let delivered = Delivered {
-            parts: record.parts.clone(),
-            message: record.message.clone(),
-        };
-        let end = match self.reopen(owner.0, &record).await {
-            Ok((sink, upload)) => self.complete(owner.1, (&*sink, &upload), delivered, true).await,
+    /// Completes the upload of a capture whose process died. `again`: its completion may have been asked for before.
+    pub(crate) async fn finish_interrupted(
+        self: &Arc<Self>,
+        owner: (AccountId, CaptureId),
+        record: StoredCapture,
+        kept: Vec<Kept>,
+        again: bool,
+    ) {
+        let end = match self.try_finish(owner, &record, &kept, again).await {
+            Ok(end) => end,
             Err(Failure::Stopping) => None,
-            Err(failure) => Some(End::Failed(joined(Some(failure.message()), MAY_BE_THERE))),
+            Err(failure) if again => Some(End::Failed(joined(Some(failure.message()), MAY_BE_THERE))),
+            Err(failure) => Some(End::Failed(failure.message())),
         };
         if let Some(end) = end {
             self.store_end(owner, end).await;
         }
     }
 
-    /// Gives up the upload of a failed capture, and then forgets that there is something to do.
+    async fn try_finish(
+        &self,
+        owner: (AccountId, CaptureId),
+        record: &StoredCapture,
+        kept: &[Kept],
+        again: bool,
+    ) -> Result<Option<End>, Failure> {
+        let upload = record.upload()?;
+        let upload = upload.ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
+        let sink = self.reopen(owner.0, record).await?;
+        let mut parts = record.parts_v1.clone();
+        parts.extend(kept.iter().map(|kept| kept.part.clone()));
+        if let Some((number, tail)) = tail(record, kept, self.parts.clock.now()) {
+            parts.extend(self.send_tail(owner.1, (&*sink, &upload), number, tail).await?);
+        }
+        let message = record.message.clone();
+        let delivered = Delivered { parts, message };
+        Ok(self.complete(owner.1, (&*sink, &upload), delivered, again).await)
+    }
+
+    /// Sends the last part of a file that was cut. It is not noted: it holds no packet, and the file is valid without it, as
+    /// when the upload is completed already. So a start after this one just sends it again.
+    async fn send_tail(
+        &self,
+        id: CaptureId,
+        (sink, upload): (&dyn Sink, &Upload),
+        number: PartNumber,
+        tail: Bytes,
+    ) -> Result<Option<SentPart>, Failure> {
+        let mut patience = Patience::new(self);
+        loop {
+            let error = match sink.part(upload, number, tail.clone()).await {
+                Ok(part) => return Ok(Some(part)),
+                Err(error) => error,
+            };
+            warn!(capture = %id, %error, "statistics of a cut file not stored");
+            if !error.kind().is_transient() {
+                return Ok(None);
+            }
+            match patience.wait().await {
+                Waited::Elapsed => {}
+                Waited::Exhausted => return Ok(None),
+                Waited::Stopping => return Err(Failure::Stopping),
+            }
+        }
+    }
+
+    /// Gives up the uploads of a failed capture, and then forgets that there is something to do.
     pub(crate) async fn abort_interrupted(&self, owner: (AccountId, CaptureId), record: StoredCapture) {
         let id = owner.1;
         let mut patience = Patience::new(self);
         match self.reopen(owner.0, &record).await {
-            Ok((sink, upload)) => {
-                while let Err(error) = sink.abort(&upload).await {
+            Ok(sink) => {
+                while let Err(error) = abort_all(&*sink, &record).await {
                     not_aborted(id, &error);
                     if !error.kind().is_transient() {
                         break;
@@ -175,15 +229,12 @@ impl Captures {
             .spawn(&format!("abort of capture {}", owner.1), abort);
     }
 
-    /// The sink and the upload of a capture whose process died.
-    async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<(Box<dyn Sink>, Upload), Failure> {
-        let upload = record
-            .upload()?
-            .ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
+    /// The sink of a capture whose process died.
+    async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
         let mut patience = Patience::new(self);
         loop {
             match self.reopen_now(account, record.ownership()).await {
-                Ok(sink) => return Ok((sink, upload)),
+                Ok(sink) => return Ok(sink),
                 Err(Failure::Transient(reason)) => {
                     warn!(%reason, "the store of an interrupted upload cannot be opened yet");
                     match patience.wait().await {
@@ -226,7 +277,55 @@ pub(crate) fn joined(message: Option<String>, more: &str) -> String {
     }
 }
 
+/// Gives up the upload of a capture, and those of its name that no record knows: killed between the store's answer and the
+/// note of it, or begun twice for an answer that was lost. The name has the capture's id in it, so they are nobody else's.
+async fn abort_all(sink: &dyn Sink, record: &StoredCapture) -> Result<(), SinkError> {
+    let key = record
+        .object_key()
+        .map_err(|_| SinkError::Damaged(Invalid::new("key", "it is no key")))?;
+    let known = record.upload.iter().map(|id| Upload {
+        key: key.clone(),
+        id: id.clone(),
+    });
+    for upload in known.chain(sink.begun(&key).await?) {
+        sink.abort(&upload).await?;
+    }
+    Ok(())
+}
+
+/// What ends a pcapng file that was cut, as the part behind those that are kept: statistics with a comment that says how
+/// much is in it. None where it cannot be, as a part behind one that is too small not to be the last (S3, "Multipart upload
+/// limits"), and for classic pcap, which has no place for it.
+fn tail(record: &StoredCapture, kept: &[Kept], now: Timestamp) -> Option<(PartNumber, Bytes)> {
+    let last = kept.last()?;
+    let is_cut = record.packets_seen.is_some() && !last.ends_file;
+    if !is_cut || !record.is_pcapng || last.part_bytes < PART_BYTES_MIN {
+        return None;
+    }
+    let number = PartNumber::new(u32::from(last.part.number) + 1).ok()?;
+    let nanos = |at: i64| u64::try_from(at).ok();
+    let is_of_one = record.interfaces == Some(1);
+    let statistics = Statistics {
+        stamp_nanos: nanos(last.taken.min(now).as_nanos())?,
+        start_nanos: record.started_ns.and_then(nanos),
+        os_dropped: is_of_one.then_some(last.after.dropped),
+        delivered: is_of_one.then_some(last.after.packets),
+        ..Statistics::default()
+    };
+    let comment = format!(
+        "cut here, since the process that captured was killed: {} packets are in this file, and {} had been dropped by the \
+         kernel",
+        last.after.packets, last.after.dropped
+    );
+    let mut bytes = Vec::new();
+    ng::put_statistics_with_comment(&mut bytes, &statistics, &comment);
+    Some((number, bytes.into()))
+}
+
 fn not_aborted(id: CaptureId, error: &SinkError) {
     // A store which lets us put objects alone keeps the upload until its lifecycle rule.
     warn!(capture = %id, %error, "upload of a failed capture not aborted");
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,9 @@
 //! * an account has at most one capture that is pending or running, by a conditional commit;
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
 //! * memory is bounded: the agent's pool of part buffers is all there is of a file here;
-//! * a terminal state never changes, counts never go down, and a failure says why;
-//! * a capture that the process did not live to finish is settled by the next start, see `recover.rs`;
+//! * a terminal state never changes, and a failure says why;
+//! * counts never go down, but for those of a capture that the process did not live to finish: its next start settles it,
+//!   with the packets of the parts that were stored and not one more, see `recover.rs`;
 //! * a capture belongs to its account, not to who asked for it, and ends with the account, see `accounts.rs`.
 //!
 //! Requests arrive already authorized. Left out: sample (`simple`) captures, which need a look-back store; captures on
@@ -25,6 +26,7 @@ mod destination;
 pub mod engine;
 mod error;
 mod finish;
+mod journal;
 pub mod limits;
 mod live;
 mod meter;
@@ -38,7 +40,9 @@ mod store;
 mod tasks;
 
 pub use accounts::Purged;
-pub use agent::{Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Running};
+pub use agent::{
+    Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Piece, Running,
+};
 pub use capture::{Capture, Counts, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
 pub use error::{CaptureError, Limited};

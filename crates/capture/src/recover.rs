@@ -1,15 +1,18 @@
 //! Settling what an earlier process left.
 //!
-//! A capture whose process died cannot go on: its packets since the last part were in that process's memory. So it fails
-//! with a message that says so, and its upload is aborted. One whose parts were all uploaded is completed instead, since
-//! nothing of it is missing.
+//! A capture whose process died cannot go on: its packets since the last part were in that process's memory. What its store
+//! had taken by then is a valid file, and becomes its object: a success whose counts are those of the file, whose message
+//! says that the rest is lost, and which goes on to be completed as any other (decision 0024). With no part in the store
+//! it fails, and its upload is aborted.
 
 use crate::capture::{self, End, StoredCapture, StoredState};
+use crate::journal::{self, Kept};
 use crate::meter;
+use crate::run::FILE;
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
-use baleen_meta::{SCAN_ENTRIES_MAX, Scan};
-use baleen_types::{AccountId, CaptureId};
+use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
+use baleen_types::{AccountId, CaptureId, Timestamp};
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,22 +23,27 @@ use tracing::info;
 pub struct Recovered {
     /// Failed; their uploads are being aborted in the background.
     pub failed: usize,
-    /// Being completed in the background.
+    /// Being completed in the background, with what their stores had taken.
     pub completing: usize,
 }
 
 /// What was decided about one unfinished capture.
 enum Settled {
-    /// All parts are in the store.
-    Complete,
+    /// Its parts in the store are to become its object. `again`: that may have been asked for before.
+    Complete { again: bool },
     /// It has failed just now.
     Fail,
     /// It had failed, and its upload is still to be aborted.
     Abort,
 }
 
-const INTERRUPTED: &str =
-    "the server ended unexpectedly while this capture ran; what it had caught was not kept, start it again";
+const NOTHING_KEPT: &str = "the server ended unexpectedly while this capture ran, before a part of its file was stored; what it \
+                            had caught is lost, start it again";
+
+const NOTHING_CAUGHT: &str =
+    "the server ended unexpectedly while this capture ran; no packet had been caught, start it again";
+
+const ALL_KEPT: &str = "the server ended unexpectedly at the end of this capture; all that was caught is in the file";
 
 impl Captures {
     /// Settles the captures of an earlier process. To be called once, before requests are taken; running it again after
@@ -74,31 +82,18 @@ impl Captures {
     ) -> Result<(), CaptureError> {
         let (account, id) = owner;
         let now = self.parts.clock.now();
-        // Decided and failed in one change, so that a second start in between finds one state or the other.
-        let fail = |record: &mut StoredCapture| {
-            if record.state == StoredState::ConversionRunning {
-                return Ok(Change::Leave(Settled::Complete));
-            }
-            if record.status().is_terminal() {
-                return Ok(Change::Leave(Settled::Abort));
-            }
-            let message = INTERRUPTED.to_owned();
-            let end = match record.upload {
-                Some(_) => End::Abandoned(message),
-                None => End::Failed(message),
-            };
-            let further = record.end(end, owner, now);
-            Ok(Change::Store(further, Settled::Fail))
-        };
+        let kept = journal::read(&self.parts.meta, owner, FILE).await?;
+        // Decided and stored in one change, so that a second start in between finds one state or the other.
+        let decide = |record: &mut StoredCapture| Ok(decide(record, owner, &kept, now));
         let missing = || CaptureError::NoSuchCapture(id);
         let key = capture::key(account, id);
-        let (record, settled) = store::update(&self.parts.meta, &key, missing, fail).await?;
+        let (record, settled) = store::update(&self.parts.meta, &key, missing, decide).await?;
         match settled {
-            Settled::Complete => {
+            Settled::Complete { again } => {
                 recovered.completing += 1;
                 let captures = Arc::clone(self);
                 let finish = async move {
-                    let finish = captures.finish_interrupted(owner, record);
+                    let finish = captures.finish_interrupted(owner, record, kept, again);
                     if AssertUnwindSafe(finish).catch_unwind().await.is_err() {
                         captures.end_broken(owner).await;
                     }
@@ -110,12 +105,60 @@ impl Captures {
             Settled::Fail => {
                 recovered.failed += 1;
                 meter::ended(record.status(), record.counts());
-                if record.upload.is_some() {
-                    self.spawn_abort(owner, record);
-                }
+                self.spawn_abort(owner, record);
             }
             Settled::Abort => self.spawn_abort(owner, record),
         }
         Ok(())
     }
 }
+
+/// Decides about a capture whose process died, by what is kept of its file.
+fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kept], now: Timestamp) -> Change<Settled> {
+    if record.state == StoredState::ConversionRunning {
+        return Change::Leave(Settled::Complete { again: true });
+    }
+    if record.status().is_terminal() {
+        return Change::Leave(Settled::Abort);
+    }
+    let last = match kept.last() {
+        Some(last) if last.after.packets > 0 => last,
+        // A stop that was asked for makes an empty file a success (capture contract, A.2).
+        Some(last) if record.stop_requested_ns.is_some() => last,
+        kept => {
+            let why = kept.map_or(NOTHING_KEPT, |_| NOTHING_CAUGHT);
+            // Abandoned also where no upload is known of: one may have been begun.
+            let further = record.end(End::Abandoned(why.to_owned()), owner, now);
+            return Change::Store(further, Settled::Fail);
+        }
+    };
+    let further = if record.is_active() {
+        Request::new().delete(capture::active_key(owner.0))
+    } else {
+        Request::new()
+    };
+    record.cut_counts(last.after);
+    record.message = Some(kept_in_words(record, last));
+    record.state = StoredState::ConversionRunning;
+    record.modified_ns = now.as_nanos();
+    Change::Store(further, Settled::Complete { again: false })
+}
+
+/// What the file of a killed capture has, and what it has not.
+fn kept_in_words(record: &StoredCapture, last: &Kept) -> String {
+    if last.ends_file {
+        return ALL_KEPT.to_owned();
+    }
+    let packets = last.after.packets;
+    let lost = match record.packets_seen.unwrap_or_default().saturating_sub(packets) {
+        0 => "what was caught after them is lost".to_owned(),
+        lost => format!("at least {lost} more had been caught and are lost"),
+    };
+    format!(
+        "the server ended unexpectedly before all of this capture was stored: the file holds its first {packets} packets, \
+         and {lost}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

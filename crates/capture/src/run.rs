@@ -1,16 +1,23 @@
 //! The life of one capture, from its admission to its terminal state.
 //!
 //! Order of things, and what a kill behind each leaves to the next start (`recover.rs`):
-//! 1. the multipart upload is begun, which also tells at once of a bucket that vanished (an upload nobody knows of);
+//! 1. the multipart upload is begun, which also tells at once of a bucket that vanished (the capture fails; our own store is
+//!    asked for uploads of that name, another keeps the upload until its lifecycle rule);
 //! 2. its id is stored (the upload is aborted, the capture fails);
-//! 3. the agent begins: `running`; parts are uploaded as packets come in, counts are stored every few seconds (the same);
+//! 3. the agent begins: `running`; parts are uploaded as packets come in, and each is noted before the next is sent; counts
+//!    are stored every few seconds (the same while no part is noted; then those that are become the object);
 //! 4. the agent ends: `conversion_pending`, and the account may start another capture (the same);
-//! 5. all parts are in the store: `conversion_running`, with their list (the upload is completed);
-//! 6. the upload is completed: `success`.
+//! 5. all parts are in the store: `conversion_running` (the upload is completed);
+//! 6. the upload is completed: `success`, and the notes go.
+
+mod upload;
+
+pub(crate) use upload::FILE;
 
 use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::finish::joined;
+use crate::journal;
 use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
@@ -20,10 +27,7 @@ use crate::tasks::Admitted;
 use crate::{CaptureError, Captures};
 use baleen_filter::Filter;
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, Classify as _, ObjectKey, PartNumber};
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use baleen_types::{AccountId, CaptureId, ObjectKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -204,14 +208,7 @@ impl Captures {
     pub(crate) async fn store_end(self: &Arc<Self>, owner: (AccountId, CaptureId), end: End) {
         let mut pause = STORE_PAUSE;
         loop {
-            let set = |record: &mut StoredCapture| {
-                if record.status().is_terminal() {
-                    return Ok(Change::Leave(()));
-                }
-                let further = record.end(end.clone(), owner, self.parts.clock.now());
-                Ok(Change::Store(further, ()))
-            };
-            match self.change(owner, set).await {
+            match self.try_end(owner, &end).await {
                 Ok(record) => {
                     let counts = record.counts();
                     meter::ended(record.status(), counts);
@@ -235,6 +232,19 @@ impl Captures {
         }
     }
 
+    /// Stores how a capture ended; what was noted of its parts goes with it.
+    async fn try_end(&self, owner: (AccountId, CaptureId), end: &End) -> Result<StoredCapture, CaptureError> {
+        let forget = journal::forget(&self.parts.meta, owner).await?;
+        let set = |record: &mut StoredCapture| {
+            if record.status().is_terminal() {
+                return Ok(Change::Leave(()));
+            }
+            let further = record.end(end.clone(), owner, self.parts.clock.now());
+            Ok(Change::Store(further.and(forget.clone()), ()))
+        };
+        self.change(owner, set).await
+    }
+
     async fn change(
         &self,
         (account, id): (AccountId, CaptureId),
@@ -255,13 +265,18 @@ impl Run<'_> {
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
         let begun = self.captures.unless_ended(self.live, agent.begin(order)).await?;
-        let Catch { parts, running } = begun.map_err(|e| Failure::Final(e.to_string()))?;
+        let Catch {
+            pieces,
+            interfaces,
+            running,
+        } = begun.map_err(|e| Failure::Final(e.to_string()))?;
         self.live.set_running(&running);
         let started = self.captures.parts.clock.now();
         let noted = self
             .note(|record| {
                 record.state = StoredState::Running;
                 record.started_ns = Some(started.as_nanos());
+                record.interfaces = interfaces;
             })
             .await;
         match noted {
@@ -274,7 +289,7 @@ impl Run<'_> {
             }
         }
         let upload = async {
-            let sent = self.upload_all(parts).await;
+            let sent = self.upload_all(pieces).await;
             if sent.is_err() {
                 running.stop();
             }
@@ -288,19 +303,6 @@ impl Run<'_> {
         }
         self.note_delivered(&delivered).await?;
         Ok(delivered)
-    }
-
-    /// Sends parts in their order, one at a time: what waits is in the agent's pool, which is bounded.
-    async fn upload_all(&self, mut parts: BoxStream<'static, Bytes>) -> Result<Vec<SentPart>, SinkError> {
-        let mut sent = Vec::new();
-        while let Some(bytes) = parts.next().await {
-            let next = u32::try_from(sent.len() + 1).unwrap_or(u32::MAX);
-            let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
-            let length = bytes.len();
-            sent.push(self.sink.part(&self.upload, number, bytes).await?);
-            meter::uploaded(length);
-        }
-        Ok(sent)
     }
 
     /// Passes on the wish to stop, stores progress, and waits for the end of capturing.
@@ -383,40 +385,15 @@ impl Run<'_> {
         noted.is_ok()
     }
 
-    /// Stores the list of parts. Nothing is completed before: a start that finds no list fails the capture, and then there
-    /// must not be an object.
-    async fn note_delivered(&self, delivered: &Delivered) -> Result<(), Failure> {
-        let parts = &self.captures.parts;
-        let mut pause = STORE_PAUSE;
-        loop {
-            let noted = self
-                .note(|record| {
-                    record.state = StoredState::ConversionRunning;
-                    record.parts.clone_from(&delivered.parts);
-                    record.message.clone_from(&delivered.message);
-                })
-                .await;
-            match noted {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind().is_transient() => {
-                    warn!(capture = %self.owner.1, %error, "list of parts not stored yet");
-                }
-                Err(error) => return Err(error.into()),
-            }
-            tokio::select! {
-                () = parts.clock.sleep(pause) => {}
-                () = parts.supervisor.shutdown().stopping() => return Err(Failure::Stopping),
-            }
-            pause = (pause * 2).min(END_PAUSE_MAX);
-        }
-    }
-
     /// Edits the record while the capture runs, and lets the account go when the edit ends its active phase.
     async fn note(&self, edit: impl Fn(&mut StoredCapture)) -> Result<StoredCapture, CaptureError> {
         let account = self.owner.0;
         let change = |record: &mut StoredCapture| {
-            let was_active = record.is_active();
+            let (was_active, state) = (record.is_active(), record.state);
             edit(record);
+            if record.state != state {
+                record.modified_ns = self.captures.parts.clock.now().as_nanos();
+            }
             let request = if was_active && !record.is_active() {
                 Request::new().delete(capture::active_key(account))
             } else {

@@ -34,6 +34,10 @@ pub(crate) trait Sink: Send + Sync {
     /// Gives an upload up; one that is not there any more is no error.
     async fn abort(&self, upload: &Upload) -> Result<(), SinkError>;
 
+    /// The uploads that were begun under a name, as far as the store lets us look: for one whose id was lost with the process
+    /// that began it.
+    async fn begun(&self, key: &ObjectKey) -> Result<Vec<Upload>, SinkError>;
+
     /// The packets of this sink itself, which a capture must not catch; known once something was sent.
     async fn own_traffic(&self) -> Vec<FiveTuple>;
 }

@@ -1,7 +1,7 @@
 //! Requests about captures: create, get, list, stop.
 
 use crate::agent::{Format, Limits, Order};
-use crate::capture::{self, StoredCapture, StoredState};
+use crate::capture::{self, StoredCapture, StoredKind, StoredOrigin, StoredState};
 use crate::limits::{
     BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, SENT_FILTER_BYTES_MAX, TIME_LIMIT_MAX,
     TIME_LIMIT_MIN,
@@ -181,6 +181,7 @@ impl Captures {
                 return Err(CaptureError::NotStoppable(id));
             }
             record.stop_requested_ns = Some(now.as_nanos());
+            record.modified_ns = now.as_nanos();
             Ok(Change::Store(Request::new(), ()))
         };
         let missing = || CaptureError::NoSuchCapture(id);
@@ -263,6 +264,9 @@ fn new_record(
     let destination = proof.destination()?;
     let object = destination.key(&order.file_name());
     Ok(StoredCapture {
+        origin: StoredOrigin::Pcaps,
+        kind: StoredKind::Full,
+        task: None,
         site: request.site.to_string(),
         destination: destination.shown().to_owned(),
         ownership: *ownership.as_bytes(),
@@ -271,20 +275,32 @@ fn new_record(
         packet_limit: request.limits.packets,
         byte_limit: request.limits.bytes,
         is_pcapng: request.format == Format::PcapNg,
+        snaplen: None,
+        mask: None,
+        rotation: None,
+        merge: false,
+        offset_ns: None,
         sent_tuple: request.sent_filter.tuple.clone(),
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),
+        sent_rules: None,
+        asked_sha256: None,
+        agents: Vec::new(),
+        generation: 0,
+        interfaces: None,
         state: StoredState::Pending,
         submitted_ns: now.as_nanos(),
         started_ns: None,
         ended_ns: None,
         stop_requested_ns: None,
+        modified_ns: now.as_nanos(),
         packets: 0,
         bytes: 0,
         dropped: 0,
+        packets_seen: None,
         message: None,
         upload: None,
-        parts: Vec::new(),
+        parts_v1: Vec::new(),
     })
 }
 

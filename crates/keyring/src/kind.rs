@@ -184,6 +184,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureUnfinished
         | Table::CaptureTaskByTime
         | Table::CaptureActive
+        | Table::CapturePart
         | Table::EncryptionKeyName
         | Table::OwnershipByDestination
         | Table::OwnershipNewest => false,

@@ -155,8 +155,13 @@ fn options_bytes(record: &Record<'_>) -> usize {
 }
 
 /// Appends interface statistics (section 4.6).
-#[expect(clippy::cast_possible_truncation, reason = "the stamp is split into two words")]
 pub fn put_statistics(out: &mut Vec<u8>, statistics: &Statistics) {
+    put_statistics_with_comment(out, statistics, "");
+}
+
+/// The same with a comment, if it is not empty.
+#[expect(clippy::cast_possible_truncation, reason = "the stamp is split into two words")]
+pub fn put_statistics_with_comment(out: &mut Vec<u8>, statistics: &Statistics, comment: &str) {
     let stamp = |nanos: u64| {
         let mut words = [0u8; 8];
         words[..4].copy_from_slice(&((nanos >> 32) as u32).to_le_bytes());
@@ -166,6 +171,7 @@ pub fn put_statistics(out: &mut Vec<u8>, statistics: &Statistics) {
     put_block(out, STATISTICS, |out| {
         out.extend_from_slice(&statistics.interface.to_le_bytes());
         out.extend_from_slice(&stamp(statistics.stamp_nanos));
+        put_text(out, COMMENT, comment);
         for (code, time) in [(2, statistics.start_nanos), (3, statistics.end_nanos)] {
             if let Some(time) = time {
                 put_option(out, code, &stamp(time));

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use baleen_api_capture::PcapsDoor;
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Running, Settings, Site, Sites,
+    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Piece, Running, Settings, Site, Sites,
 };
 use baleen_http::{
     BodyFault, Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, Unavailable, Unrecorded,
@@ -298,13 +298,19 @@ impl Agent for PatientAgent {
 
     async fn begin(&self, _: Order) -> Result<Catch, AgentError> {
         let (stop, stopped) = watch::channel(false);
-        let part = async move {
+        let piece = async move {
             let mut stopped = stopped;
             let _ = stopped.wait_for(|s| *s).await;
-            Bytes::from_static(EMPTY_FILE)
+            Piece {
+                file: 0,
+                bytes: Bytes::from_static(EMPTY_FILE),
+                ends_file: true,
+                after: Counts::default(),
+            }
         };
         Ok(Catch {
-            parts: futures::stream::once(part).boxed(),
+            pieces: futures::stream::once(piece).boxed(),
+            interfaces: Some(1),
             running: Arc::new(Waiting(stop)),
         })
     }

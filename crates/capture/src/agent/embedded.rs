@@ -1,8 +1,8 @@
 //! The agent inside the server, over the engine.
 
-use super::{Agent, AgentError, Catch, Ended, Format, Order, Running};
+use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running};
 use crate::Counts;
-use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome};
+use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome, Part};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_types::LinkType;
@@ -85,11 +85,26 @@ impl Agent for EmbeddedAgent {
             Ok(Err(error)) => return Err(AgentError(in_words(&error))),
             Err(_) => return Err(AgentError("the capture could not be started".to_owned())),
         };
+        let interfaces = u16::try_from(capture.interfaces().len()).ok();
         let (parts, handle) = capture.split();
         Ok(Catch {
-            parts: parts.map(|part| part.bytes).boxed(),
+            pieces: parts.map(piece).boxed(),
+            interfaces,
             running: Arc::new(EmbeddedRunning(handle)),
         })
+    }
+}
+
+fn piece(part: Part) -> Piece {
+    Piece {
+        file: 0,
+        bytes: part.bytes,
+        ends_file: part.is_last,
+        after: Counts {
+            packets: part.packets_until,
+            bytes: part.bytes_until,
+            dropped: part.dropped_until,
+        },
     }
 }
 

@@ -1,7 +1,10 @@
 //! What is stored of a capture.
 //!
 //! Four keys go together: the record itself; an entry by time, for the list; an entry while it is unfinished, for the next
-//! start; and while packets may still be taken, the account's one active capture.
+//! start; and while packets may still be taken, the account's one active capture. Beside them, until it is over, there is a
+//! row for each part of its file (`journal.rs`).
+
+mod v1;
 
 use super::{Capture, Counts, SentFilter, Status};
 use crate::CaptureError;
@@ -10,14 +13,20 @@ use crate::limits::MESSAGE_BYTES_MAX;
 use crate::sink::{SentPart, Upload};
 use baleen_meta::Request;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::record::first_version;
+use baleen_meta::record::Record;
 use baleen_types::{AccountId, CaptureId, ObjectKey, OwnershipId, SiteName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A capture as it is stored, under its account and id.
+///
+/// What nobody can ask for yet has its plain value: nothing of it, or one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredCapture {
+    pub(crate) origin: StoredOrigin,
+    pub(crate) kind: StoredKind,
+    /// What only capture tasks have.
+    pub(crate) task: Option<StoredTask>,
     pub(crate) site: String,
     pub(crate) destination: String,
     pub(crate) ownership: [u8; OwnershipId::BYTES],
@@ -26,24 +35,109 @@ pub(crate) struct StoredCapture {
     pub(crate) packet_limit: u64,
     pub(crate) byte_limit: u64,
     pub(crate) is_pcapng: bool,
+    /// The most bytes kept of a packet, if that was asked for.
+    pub(crate) snaplen: Option<u32>,
+    pub(crate) mask: Option<StoredMask>,
+    pub(crate) rotation: Option<StoredRotation>,
+    /// Whether the files of several agents become one.
+    pub(crate) merge: bool,
+    /// The time that a sample is about.
+    pub(crate) offset_ns: Option<i64>,
     pub(crate) sent_tuple: Option<String>,
     pub(crate) sent_bidirectional: bool,
     pub(crate) sent_expression: Option<String>,
+    /// The display rules of the filter, as they were sent.
+    pub(crate) sent_rules: Option<String>,
+    /// The digest of the request, by which a repeated one is known.
+    pub(crate) asked_sha256: Option<[u8; 32]>,
+    /// The agents that capture, where it is not the server itself.
+    pub(crate) agents: Vec<[u8; 16]>,
+    /// How often it was ordered from agents.
+    pub(crate) generation: u32,
+    /// How many network interfaces the file is of, if that is known.
+    pub(crate) interfaces: Option<u16>,
     pub(crate) state: StoredState,
     pub(crate) submitted_ns: i64,
     pub(crate) started_ns: Option<i64>,
     pub(crate) ended_ns: Option<i64>,
     pub(crate) stop_requested_ns: Option<i64>,
+    /// When it last came to another state, or was asked to.
+    pub(crate) modified_ns: i64,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,
+    /// The packets that were counted before the process was killed; then those above are what the file holds, which may be
+    /// fewer.
+    pub(crate) packets_seen: Option<u64>,
     pub(crate) message: Option<String>,
     /// The store's id of the multipart upload, from before the first packet on.
     pub(crate) upload: Option<String>,
-    /// The parts, from when all of them are in the store.
-    pub(crate) parts: Vec<SentPart>,
+    /// The parts of a capture that an older release had wholly uploaded; those of today's are rows, see `journal.rs`.
+    pub(crate) parts_v1: Vec<SentPart>,
 }
-first_version!(StoredCapture, "capture");
+
+impl Record for StoredCapture {
+    const NAME: &'static str = "capture";
+    const VERSION: u8 = 2;
+    type Before = v1::StoredCaptureV1;
+    fn migrate(before: v1::StoredCaptureV1) -> Self {
+        before.into()
+    }
+}
+
+/// By which way a capture was asked for; a door shows its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StoredOrigin {
+    Pcaps,
+    Task,
+    Schedule,
+    Stream,
+}
+
+/// Whether packets are taken as they come, or out of what was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StoredKind {
+    Full,
+    Sample,
+}
+
+/// What a capture task has beside its capture, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredTask {
+    pub(crate) name: String,
+    pub(crate) instance: String,
+    pub(crate) source: StoredAddress,
+    pub(crate) destination: StoredAddress,
+    pub(crate) protocol: i16,
+    pub(crate) source_port: String,
+    pub(crate) destination_port: String,
+    pub(crate) duration_minutes: u32,
+    pub(crate) hold_days: u8,
+}
+
+/// An address of a capture task, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredAddress {
+    pub(crate) address: String,
+    pub(crate) address_type: u8,
+}
+
+/// What of packets is not kept as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMask {
+    pub(crate) headers_only: bool,
+    pub(crate) zero_payload: bool,
+    pub(crate) hardware_addresses: bool,
+    /// The key under which addresses are made others, sealed.
+    pub(crate) sealed_address_key: Option<Vec<u8>>,
+}
+
+/// When a further file begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredRotation {
+    pub(crate) file_bytes: Option<u64>,
+    pub(crate) file_ns: Option<u64>,
+}
 
 /// A status as it is stored; its own type, so that [`Status`] may be ordered otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +222,7 @@ impl StoredCapture {
         self.state.into()
     }
 
-    /// Takes over counts, which never go down.
+    /// Takes over counts, which do not go down while the capture runs.
     pub(crate) fn set_counts(&mut self, counts: Counts) {
         let counts = counts.at_least(self.counts());
         (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
@@ -142,6 +236,12 @@ impl StoredCapture {
         }
     }
 
+    /// Makes the counts those of the file that a killed process left, and keeps how many packets it had counted.
+    pub(crate) fn cut_counts(&mut self, counts: Counts) {
+        self.packets_seen = Some(self.packets.max(counts.packets));
+        (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
+    }
+
     /// Ends the capture; answers the further writes that belong to it.
     pub(crate) fn end(&mut self, end: End, owner: (AccountId, CaptureId), now: Timestamp) -> Request {
         let was_active = self.is_active();
@@ -153,7 +253,8 @@ impl StoredCapture {
         self.state = state;
         self.message = message.map(cut);
         self.ended_ns = Some(now.as_nanos());
-        self.parts = Vec::new();
+        self.modified_ns = now.as_nanos();
+        self.parts_v1 = Vec::new();
         let mut request = Request::new();
         if is_finished {
             request = request.delete(unfinished_key(owner.0, owner.1));
@@ -179,7 +280,7 @@ impl StoredCapture {
         Ok(Some(Upload { key, id }))
     }
 
-    fn object_key(&self) -> Result<ObjectKey, CaptureError> {
+    pub(crate) fn object_key(&self) -> Result<ObjectKey, CaptureError> {
         ObjectKey::parse(self.object.as_str()).map_err(|_| CaptureError::Damaged("capture"))
     }
 
@@ -244,3 +345,6 @@ fn cut(mut message: String) -> String {
     message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
     message
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -10,6 +10,14 @@ pub struct Part {
     pub number: u32,
     /// The bytes; there are some.
     pub bytes: Bytes,
+    /// Packets in the file with this part.
+    pub packets_until: u64,
+    /// Bytes kept of them.
+    pub bytes_until: u64,
+    /// Packets known to be lost in the kernel when the part was full.
+    pub dropped_until: u64,
+    /// Whether this is known to be the last one. A file whose end finds nothing to be written has none that says so.
+    pub is_last: bool,
 }
 
 /// The size from which on a part is full. It doubles every 2,000 parts when their number is limited.

@@ -429,8 +429,11 @@ fn parts_are_full_and_each_run_of_them_is_a_file() {
     while let Some(part) = running.parts.blocking_next() {
         assert!(!is_last);
         is_last = part.bytes.len() < PART_BYTES_MIN;
+        assert_eq!(part.is_last, is_last);
         file.extend_from_slice(&part.bytes);
         let now = packets(&file).len();
+        // What is said of a part is what a file that ends with it holds, to the packet.
+        assert_eq!((part.packets_until, part.bytes_until), (now as u64, 1000 * now as u64));
         assert!(now > seen || is_last);
         seen = now;
     }

@@ -195,7 +195,7 @@ impl Writer {
             return Err(Taken::Ended(EndReason::Abandoned));
         }
         if let Some(full) = self.buffer.take() {
-            self.send(full).map_err(Taken::Ended)?;
+            self.send(full, false).map_err(Taken::Ended)?;
         }
         match self.fresh_buffer() {
             Some(buffer) => {
@@ -206,11 +206,15 @@ impl Writer {
         }
     }
 
-    fn send(&mut self, buffer: Vec<u8>) -> Result<(), EndReason> {
+    fn send(&mut self, buffer: Vec<u8>, is_last: bool) -> Result<(), EndReason> {
         self.sent_bytes += buffer.len() as u64;
         let part = Part {
             number: self.number,
             bytes: self.pool.freeze(buffer),
+            packets_until: self.packets,
+            bytes_until: self.bytes,
+            dropped_until: self.counters.dropped.load(Ordering::Relaxed),
+            is_last,
         };
         // The channel holds as many parts as there are buffers and the last one, so that it is never full.
         match &self.parts {
@@ -270,7 +274,7 @@ impl Writer {
             self.number -= 1;
         } else {
             // Who has gone does not want it; the outcome says so already.
-            let _ = self.send(buffer);
+            let _ = self.send(buffer, true);
         }
         self.parts = None;
         self.publish();

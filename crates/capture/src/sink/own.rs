@@ -4,9 +4,10 @@ use super::{Completion, SentPart, Sink, SinkError, Upload};
 use crate::limits::{STORE_ATTEMPTS_MAX, STORE_PAUSE};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
+use baleen_objects::limits::LIST_UPLOADS_MAX;
 use baleen_objects::{
-    CompleteUpload, CompletedPart, CreateUpload, Encrypt, Expect, ObjectError, ObjectHeaders, Objects, PutObject,
-    PutPart, Selection, Tags, UploadPath, WriteCondition, body_from_bytes,
+    CompleteUpload, CompletedPart, CreateUpload, Encrypt, Expect, ListUploads, ObjectError, ObjectHeaders, Objects,
+    PutObject, PutPart, Selection, Tags, UploadPath, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::Clock;
 use baleen_types::{AccountId, BucketName, Classify, ETag, ObjectKey, ObjectPath, PartNumber, UploadId};
@@ -183,6 +184,31 @@ impl Sink for OwnSink {
             Err(SinkError::BucketGone(_) | SinkError::Own(ObjectError::NoSuchUpload(_))) => Ok(()),
             answer => answer,
         }
+    }
+
+    async fn begun(&self, key: &ObjectKey) -> Result<Vec<Upload>, SinkError> {
+        match self.check_owner().await {
+            // They went with the bucket.
+            Err(SinkError::BucketGone(_)) => return Ok(Vec::new()),
+            owned => owned?,
+        }
+        let list = || {
+            self.objects.list_uploads(ListUploads {
+                bucket: self.bucket.clone(),
+                prefix: key.to_string(),
+                delimiter: String::new(),
+                after: None,
+                max_uploads: LIST_UPLOADS_MAX,
+            })
+        };
+        let page = self.patiently(list).await?;
+        let of_key = page.uploads.into_iter().filter(|upload| upload.path.at.key == *key);
+        Ok(of_key
+            .map(|upload| Upload {
+                key: key.clone(),
+                id: upload.path.upload.to_string(),
+            })
+            .collect())
     }
 
     async fn own_traffic(&self) -> Vec<FiveTuple> {

@@ -1,7 +1,7 @@
 //! An agent that does what the test says.
 
 use async_trait::async_trait;
-use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Running};
+use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Piece, Running};
 use baleen_runtime::Shutdown;
 use baleen_types::LinkType;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ pub struct SimAgent {
 /// The test's side of a capture: it says what is caught and when it ends.
 pub struct SimCatch {
     pub order: Order,
-    parts: mpsc::Sender<Bytes>,
+    pieces: mpsc::Sender<Piece>,
     state: Arc<SimState>,
 }
 
@@ -70,7 +70,7 @@ impl Agent for SimAgent {
         if let Some(why) = self.refuse.lock().clone() {
             return Err(AgentError(why));
         }
-        let (parts, received) = mpsc::channel(1);
+        let (pieces, received) = mpsc::channel(1);
         let state = Arc::new(SimState {
             counts: Mutex::new(Counts::default()),
             stop: Shutdown::new(),
@@ -78,27 +78,39 @@ impl Agent for SimAgent {
         });
         let catch = SimCatch {
             order,
-            parts,
+            pieces,
             state: Arc::clone(&state),
         };
         self.begun
             .send(catch)
             .map_err(|_| AgentError("the test is over".to_owned()))?;
         let stream = futures::stream::unfold(received, |mut received| async move {
-            let part = received.recv().await?;
-            Some((part, received))
+            let piece = received.recv().await?;
+            Some((piece, received))
         });
         Ok(Catch {
-            parts: stream.boxed(),
+            pieces: stream.boxed(),
+            interfaces: Some(1),
             running: state,
         })
     }
 }
 
 impl SimCatch {
-    /// Delivers a part; false when nobody takes parts any more.
+    /// Delivers a part, with which the file holds what is counted by now; false when nobody takes parts any more.
     pub async fn part(&self, bytes: impl Into<Bytes>) -> bool {
-        self.parts.send(bytes.into()).await.is_ok()
+        self.piece(bytes, false).await
+    }
+
+    /// The same; says whether it ends the file.
+    pub async fn piece(&self, bytes: impl Into<Bytes>, ends_file: bool) -> bool {
+        let piece = Piece {
+            file: 0,
+            bytes: bytes.into(),
+            ends_file,
+            after: *self.state.counts.lock(),
+        };
+        self.pieces.send(piece).await.is_ok()
     }
 
     pub fn counts(&self, packets: u64, bytes: u64) {
@@ -133,7 +145,7 @@ impl SimCatch {
     /// Ends capturing and delivers the last part.
     pub async fn finish(self, last: impl Into<Bytes>) {
         self.end(None);
-        self.part(last).await;
+        self.piece(last, true).await;
     }
 }
 

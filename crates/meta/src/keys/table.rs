@@ -143,6 +143,8 @@ tables! {
     CaptureTaskByTime = b'h' Account,
     /// `r` account id: the id of the account's one full capture that is pending or running.
     CaptureActive = b'r' Account,
+    /// `%` account id, capture id, file, part number: a part of a capture's file that its store has taken.
+    CapturePart = b'%' Account,
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D' Account,
     /// `d` account id, destination: the ownership id in force.
