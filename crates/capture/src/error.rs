@@ -79,8 +79,8 @@ pub enum CaptureError {
     /// The capture is over, or was asked to stop before.
     #[error("the capture {0} is over, or was asked to stop before")]
     NotStoppable(CaptureId),
-    /// No site of ours has that name.
-    #[error("no capture agent serves {0}")]
+    /// No site of ours has that name, or it is not for this account.
+    #[error("no capture agent serves {0} for this account")]
     NoSite(SiteName),
     /// As many captures run or are being uploaded as this server takes.
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]

@@ -50,7 +50,7 @@ pub use ownership::{Ownership, Proof, SEALED};
 pub use place::{DestinationSettings, S3Credentials, S3Destination};
 pub use recover::Recovered;
 pub use sink::SinkError;
-pub use site::{Site, Sites};
+pub use site::{Accounts, Site, Sites};
 pub use tasks::{CaptureFilter, CreateCapture};
 
 use baleen_meta::Meta;

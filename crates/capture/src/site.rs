@@ -1,7 +1,7 @@
 //! Sites: the names under which requests find agents.
 
 use crate::agent::Agent;
-use baleen_types::SiteName;
+use baleen_types::{AccountId, SiteName};
 use std::sync::Arc;
 
 /// A place where packets are captured.
@@ -11,8 +11,29 @@ pub struct Site {
     pub name: SiteName,
     /// Further groups it belongs to.
     pub groups: Vec<SiteName>,
+    /// Whose captures it takes. To others it is not there.
+    pub accounts: Accounts,
     /// Who captures there.
     pub agent: Arc<dyn Agent>,
+}
+
+/// Whose captures a site takes: who captures there sees the traffic of everybody there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Accounts {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Those of these accounts.
+    Only(Vec<AccountId>),
+}
+
+impl Accounts {
+    fn have(&self, account: AccountId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(accounts) => accounts.contains(&account),
+        }
+    }
 }
 
 /// All sites of this server.
@@ -25,14 +46,11 @@ impl Sites {
         Self(sites)
     }
 
-    /// The site a request means, by its name or one of its groups, without case. A name goes before a group.
-    pub(crate) fn find(&self, wanted: &SiteName) -> Option<&Site> {
-        let by_name = self.0.iter().find(|site| site.name == *wanted);
-        by_name.or_else(|| {
-            self.0
-                .iter()
-                .find(|site| site.name.answers_to(wanted) || site.groups.contains(wanted))
-        })
+    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group.
+    pub(crate) fn find(&self, wanted: &SiteName, account: AccountId) -> Option<&Site> {
+        let open = || self.0.iter().filter(|site| site.accounts.have(account));
+        let by_name = open().find(|site| site.name == *wanted);
+        by_name.or_else(|| open().find(|site| site.name.answers_to(wanted) || site.groups.contains(wanted)))
     }
 }
 
@@ -41,3 +59,6 @@ impl std::fmt::Debug for Sites {
         f.debug_list().entries(self.0.iter().map(|s| s.name.as_str())).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ impl Captures {
         if self.parts.supervisor.shutdown().is_stopping() {
             return Err(CaptureError::Stopping);
         }
-        let site = self.parts.sites.find(&request.site).cloned();
+        let site = self.parts.sites.find(&request.site, request.account).cloned();
         let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
         self.proven(request.account, &request.destination).await?;

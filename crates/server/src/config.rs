@@ -18,7 +18,7 @@ use baleen_capture::DestinationSettings;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_objects::{PublicAccessBlock, RegionFolder};
-use baleen_types::{CustomerName, RegionName, SiteName};
+use baleen_types::{AccountId, CustomerName, RegionName, SiteName};
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -163,6 +163,8 @@ pub(crate) struct Capture {
     pub(crate) site: SiteName,
     /// The interfaces it captures from; empty: that of the default route.
     pub(crate) interfaces: Vec<String>,
+    /// The accounts whose captures it takes; empty: all.
+    pub(crate) accounts: Vec<AccountId>,
     /// Captures at work at once, over all accounts.
     pub(crate) running_max: usize,
     /// Kernel memory per ring, in bytes.

@@ -21,7 +21,7 @@ use baleen_audit::Audit;
 use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
-use baleen_capture::{Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
+use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
 use baleen_keyring::Keyring;
@@ -41,7 +41,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How often recorded samples are folded into their histograms; between two of them they take memory.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -294,6 +294,10 @@ pub(crate) async fn build(
     let site = Site {
         name: config.capture.site.clone(),
         groups: Vec::new(),
+        accounts: match &config.capture.accounts[..] {
+            [] => Accounts::All,
+            only => Accounts::Only(only.to_vec()),
+        },
         agent: EmbeddedAgent::new(
             engine,
             EmbeddedSettings {
@@ -302,6 +306,15 @@ pub(crate) async fn build(
             },
         ),
     };
+    let several = tenancy.has_several().await;
+    if config.capture.accounts.is_empty()
+        && several.map_err(|error| Failure::because("customers cannot be counted", &error))?
+    {
+        warn!(
+            site = %config.capture.site,
+            "every customer may capture at this site, and sees the traffic of the others there; capture.accounts names those who may"
+        );
+    }
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,

@@ -28,6 +28,11 @@ pub(crate) fn by_name(name: &CustomerName) -> Vec<u8> {
     KeyWriter::new(Table::CustomerByName).tail(name.as_str())
 }
 
+/// The prefix of all names.
+pub(crate) fn names() -> Vec<u8> {
+    KeyWriter::new(Table::CustomerByName).finish()
+}
+
 pub(crate) fn by_reseller(reseller: AccountId, customer: AccountId) -> Vec<u8> {
     KeyWriter::new(Table::CustomerByReseller)
         .u64(reseller.as_u64())

@@ -111,6 +111,12 @@ impl Tenancy {
         self.indexed(keys::by_name(name)).await
     }
 
+    /// Whether there is more than one customer, resellers and deleted ones among them.
+    pub async fn has_several(&self) -> Result<bool, Error> {
+        let two = Scan::prefix(&keys::names()).keys_only().limit(2);
+        Ok(self.meta.scan(two).await?.len() > 1)
+    }
+
     /// The customer of a 32-hex project id.
     pub async fn by_project(&self, project: ProjectId) -> Result<Option<Arc<Customer>>, Error> {
         self.indexed(keys::by_project(project)).await

@@ -129,6 +129,7 @@ impl World {
                 sites: Sites::new(vec![Site {
                     name: SiteName::parse("local").unwrap(),
                     groups: Vec::new(),
+                    accounts: baleen_capture::Accounts::All,
                     agent: Arc::new(PatientAgent),
                 }]),
                 sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),

@@ -9,7 +9,7 @@ pub mod s3;
 use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Agent, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination, DestinationSettings,
+    Accounts, Agent, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination, DestinationSettings,
     EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings, Site, Sites, Status,
 };
 use baleen_meta::{Meta, Scan};
@@ -135,6 +135,7 @@ impl World {
             sites: Sites::new(vec![Site {
                 name: SiteName::parse("lab01").unwrap(),
                 groups: vec![SiteName::parse("everywhere").unwrap()],
+                accounts: Accounts::All,
                 agent: at_site,
             }]),
             sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),

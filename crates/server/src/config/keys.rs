@@ -12,7 +12,7 @@ use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_objects::{PublicAccessBlock, RegionFolder};
 use baleen_ring::RING_BYTES_MAX;
-use baleen_types::{CustomerName, Invalid, RegionName, Secret, SiteName};
+use baleen_types::{AccountId, CustomerName, Invalid, RegionName, Secret, SiteName};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -521,6 +521,16 @@ fn capture(from: &mut Reader) -> Capture {
                 "The interfaces to capture from; `any` is all of them. Without it: the one of the default route.",
             ),
             interface,
+        ),
+        accounts: from.list(
+            &setting(
+                "capture.accounts",
+                "list of accounts",
+                "",
+                "The accounts that may capture at this site, by their 12 digits; to others it is not there. Who captures sees the \
+                 traffic of everybody at the site. Without it: all accounts.",
+            ),
+            worded(AccountId::parse),
         ),
         running_max: from.value(
             &setting(

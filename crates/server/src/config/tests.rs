@@ -89,6 +89,7 @@ apy = \"127.0.0.1:9001\"
 
 [capture]
 interfaces = [\"eth0\", \"a/b\", \"any\"]
+accounts = [\"000000000001\", \"1\"]
 part_bytes = \"1MiB\"
 
 [destinations.s3]
@@ -104,8 +105,9 @@ access_key_id = \"AKIAEXAMPLE\"
         "listen.apy (baleen.toml:7): there is no such setting; did you mean listen.api?",
         "capture.interfaces (baleen.toml:10): \"a/b\": the name of a network interface",
         "capture.interfaces (baleen.toml:10): any already means all",
-        "capture.part_bytes (baleen.toml:11): a size from 5.0 MiB to 128.0 MiB",
-        "destinations.s3.endpoint (baleen.toml:14): user info is not allowed",
+        "capture.accounts (baleen.toml:11): \"1\": 12 decimal digits are expected",
+        "capture.part_bytes (baleen.toml:12): a size from 5.0 MiB to 128.0 MiB",
+        "destinations.s3.endpoint (baleen.toml:15): user info is not allowed",
         "destinations.s3.secret_access_key: it is missing",
         "log.format (BALEEN_LOG_FORMAT): text or json",
     ] {
@@ -114,7 +116,7 @@ access_key_id = \"AKIAEXAMPLE\"
             "{wanted:?} is not in {found:#?}"
         );
     }
-    assert_eq!(found.len(), 11, "{found:#?}");
+    assert_eq!(found.len(), 12, "{found:#?}");
     assert!(
         !found.iter().any(|line| line.contains("user:secret")),
         "a secret is repeated: {found:#?}"

@@ -152,6 +152,7 @@ impl World {
         let site = Site {
             name: SiteName::parse(SITE).unwrap(),
             groups: Vec::new(),
+            accounts: baleen_capture::Accounts::All,
             agent: Arc::new(Nowhere),
         };
         let captures = Captures::new(

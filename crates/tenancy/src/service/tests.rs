@@ -143,6 +143,17 @@ async fn a_customer_is_found_by_all_its_names() {
 }
 
 #[tokio::test]
+async fn several_are_more_than_one() {
+    let meta = Meta::open_model();
+    let tenancy = tenancy(&meta, &ManualClock::new(Timestamp::from_secs(1_800_000_000)), 1);
+    for (text, before) in [("lyve", false), ("rival", false), ("third", true)] {
+        assert_eq!(tenancy.has_several().await.unwrap(), before, "{text}");
+        let prepared = tenancy.prepare_reseller(&name(text)).await.unwrap();
+        assert!(meta.commit(prepared.request).await.unwrap().is_committed());
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_given_once_over_all_resellers() {
     let world = World::new().await;
     world.make(new("newcorp")).await.unwrap();
