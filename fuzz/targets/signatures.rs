@@ -1,7 +1,7 @@
 //! Signatures in headers and queries: no text makes a claim that panics, and none is believed.
 #![no_main]
 
-use baleen_signing::{AmzDate, Claim, PayloadMode, PolicyClaim, v2};
+use baleen_signing::{AmzDate, Claim, PayloadMode, PolicyClaim, sdk, v2};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&str, &str, &str)| {
@@ -12,6 +12,20 @@ fuzz_target!(|input: (&str, &str, &str)| {
     let _ = Claim::from_query("GET", one);
     if let Ok(date) = AmzDate::parse(one.as_bytes()) {
         let _ = Claim::from_authorization(two, date);
+        if let Ok(claim) = sdk::Claim::from_authorization(two, date) {
+            let request = sdk::Request {
+                method: "GET",
+                path: three,
+                query: three,
+                headers: &[("host", one.as_bytes())],
+                body: [0; 32],
+            };
+            assert!(
+                claim
+                    .verify(&request, &baleen_types::Secret::new("a secret that is in no input"))
+                    .is_err()
+            );
+        }
     }
     let query = v2::Claim::from_query(one).ok().flatten();
     let header = v2::Claim::from_authorization(two).ok().flatten();

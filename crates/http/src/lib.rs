@@ -13,8 +13,8 @@
 //! * A body that was announced signed, hashed or with a checksum behind it never ends well unless all of it was true;
 //!   its last piece is withheld until then, so that even a reader which stops at the announced length learns of it.
 //! * Nothing of a body is read before a door asks for it, so `100 Continue` is sent after authorization only.
-//!   The exceptions are [`Scheme::SigV4Whole`], whose signatures cover what is in the body: bounded, and for keys that exist; and
-//!   forms, whose fields say who sends them: bounded, and without the file.
+//!   The exceptions are [`Scheme::SigV4Whole`] and [`Scheme::SdkHmac`], whose signatures cover what is in the body: bounded, and
+//!   for keys that exist; and forms, whose fields say who sends them: bounded, and without the file.
 //! * Where a request comes from is established once, by [`TrustedProxies`], for all who want to know.
 //! * Secrets, signatures and query strings are never logged.
 

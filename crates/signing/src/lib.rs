@@ -8,7 +8,8 @@
 //! the edge (crate `http`), not of the arithmetic.
 //!
 //! Source: AWS General Reference "Signature Version 4", and for S3 "Authenticating Requests (AWS Signature Version 4)"
-//! with its pages on query parameters, chunked uploads and trailers. Version 2 has a module to itself, [`v2`].
+//! with its pages on query parameters, chunked uploads and trailers. Version 2 has a module to itself, [`v2`], and so has the
+//! signature of the capture-task API, [`sdk`].
 
 mod canonical;
 mod chunk;
@@ -20,6 +21,7 @@ mod error;
 mod key;
 pub mod limits;
 mod payload;
+pub mod sdk;
 pub mod sign;
 pub mod v2;
 

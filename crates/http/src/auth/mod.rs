@@ -4,6 +4,7 @@ mod credentials;
 mod error;
 mod form;
 mod payload;
+mod sdk;
 mod session;
 mod sigv2;
 mod sigv4;
@@ -49,6 +50,12 @@ pub enum Scheme {
     },
     /// An API token: `Authorization: Bearer`, `X-Auth-Email` with `X-Auth-Key`, or `X-Auth-Token`. No token is nobody.
     ApiToken,
+    /// An API token in `X-Auth-Token`, or else a signature of [`baleen_signing::sdk`] in the `Authorization` header, whose body
+    /// is read first as that of [`Scheme::SigV4Whole`]. With both the token counts; neither is nobody.
+    SdkHmac {
+        /// The service that keys are noted to have been used for.
+        service: &'static str,
+    },
     /// Everyone is nobody (the operations door).
     None,
 }
@@ -58,12 +65,13 @@ impl Scheme {
     pub(crate) fn services(self) -> &'static [&'static str] {
         match self {
             Self::SigV4 { services, .. } | Self::SigV4Whole { services } => services,
-            Self::ApiToken | Self::None => &[],
+            Self::ApiToken | Self::SdkHmac { .. } | Self::None => &[],
         }
     }
 }
 
-/// The signature by which a request was believed; an extension of signed requests.
+/// The signature by which a request was believed; an extension of requests that are signed as S3 or AWS's other services have
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signed {
     /// The service that it was made for.
@@ -186,9 +194,11 @@ impl Authenticator {
                 None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
                 Some(found) => self.by_token(&found, head).await,
             },
+            Scheme::SdkHmac { service } => Box::pin(self.sdk(service, head, body)).await,
             Scheme::None => Ok(Authenticated::without_payload_rules(Principal::Nobody)),
         }
     }
+
     async fn by_token(&self, found: &token::Found<'_>, head: &Parts) -> Result<Authenticated, Rejected> {
         let looked_up = self.credentials.api_token(found.token).await.map_err(AuthError::from)?;
         let error = match looked_up {

@@ -42,6 +42,12 @@ pub(super) fn find(headers: &HeaderMap) -> Result<Option<Found<'_>>, AuthError> 
     Ok(found)
 }
 
+/// The token in `X-Auth-Token` alone.
+pub(super) fn in_auth_token(headers: &HeaderMap) -> Result<Option<Found<'_>>, AuthError> {
+    let token = once(headers, "x-auth-token")?;
+    Ok(token.map(|token| Found { token, email: None }))
+}
+
 impl Found<'_> {
     /// Refuses a key which belongs to somebody else than the address beside it.
     pub(super) fn check_owner(&self, principal: &Principal) -> Result<(), AuthError> {

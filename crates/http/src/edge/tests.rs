@@ -16,6 +16,7 @@ use super::*;
 use crate::{AuthError, BodyFault, KeyRecord, Lookup, ResponseBody, Scheme, SessionTokenRule, Unavailable};
 
 mod identity;
+mod sdk;
 mod tokens;
 mod version_2;
 
