@@ -4,12 +4,12 @@
 //! row's action for the account in its path, decoded, run and encoded. Who is not of that account gets "not found".
 //!
 //! Ours, beyond the vendor's members (clients keep members they do not know):
-//! * on input: `bidirectional`, `filter_expression` (tcpdump's language), `format` (`pcap` or `pcapng`);
-//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and the three
+//! * on input: `bidirectional`, `filter_v2` (the Rules language), `filter_expression` (tcpdump's language), `format` (`pcap` or
+//!   `pcapng`);
+//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and the four
 //!   above where they were given.
 //!
-//! Left out: sample captures (`"type": "simple"`) and their download, which need a look-back store; `filter_v2`, which is
-//! refused rather than ignored, since ignoring a filter would capture what nobody asked for.
+//! Left out: sample captures (`"type": "simple"`) and their download, which need a look-back store.
 
 mod account;
 mod envelope;

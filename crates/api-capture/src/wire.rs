@@ -45,6 +45,9 @@ pub(crate) fn capture(capture: &Capture) -> Value {
     if let Some(expression) = &capture.sent_filter.expression {
         put("filter_expression", json!(expression));
     }
+    if let Some(rules) = &capture.sent_filter.rules {
+        put("filter_v2", json!(rules));
+    }
     if capture.format != Format::Pcap {
         put("format", json!(capture.format.suffix()));
     }

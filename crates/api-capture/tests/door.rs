@@ -248,6 +248,32 @@ async fn wrong_proofs() {
     assert_eq!((answer.status.as_u16(), answer.code()), (404, 1002));
 }
 
+/// As it was sent, with its blanks; and members that were not given are not there.
+#[tokio::test]
+async fn filters_are_echoed_as_they_were_sent() {
+    let world = World::new();
+    world.proven(URI).await;
+    for (given, absent) in [
+        (
+            json!({ "filter_v2": "  ip.src in { 10.0.0.0/8 }\n&& tcp.dstport==443" }),
+            "filter_expression",
+        ),
+        (json!({ "filter_expression": " tcp  port 443" }), "filter_v2"),
+    ] {
+        let created = world.call(Method::POST, "/pcaps", full_with(&given)).await;
+        let id = created.result()["id"].as_str().unwrap().to_owned();
+        let running = world.until(&id, "running").await;
+        for capture in [created.result(), &running] {
+            for (name, value) in given.as_object().unwrap() {
+                assert_eq!(capture[name], *value);
+            }
+            assert_eq!((&capture["filter_v1"], capture.get(absent)), (&json!({}), None));
+        }
+        world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
+        world.until(&id, "success").await;
+    }
+}
+
 #[tokio::test]
 async fn the_life_of_a_capture() {
     let world = World::new();
@@ -449,8 +475,31 @@ async fn limits_under_at_and_over() {
             json!({ "filter_v1": { "x".repeat(9000): null, "protocol": 6 } }),
             Some("/filter_v1"),
         ),
-        (json!({ "filter_v2": "ip.src == 1.2.3.4" }), Some("/filter_v2")),
-        (json!({ "filter_v2": "" }), None),
+        (json!({ "filter_v2": "ip.src == 1.2.3.4" }), None),
+        (json!({ "filter_v2": " " }), None),
+        (json!({ "filter_v2": null, "filter_v1": { "protocol": 6 } }), None),
+        (json!({ "filter_v2": "ip.ttl > 1", "filter_v1": {} }), None),
+        (json!({ "filter_v2": "ip.ttl > 1", "filter_expression": "" }), None),
+        (json!({ "filter_v2": "ip.src = 1.2.3.4" }), Some("/filter_v2")),
+        (json!({ "filter_v2": {} }), Some("/filter_v2")),
+        (json!({ "filter_v2": 1 }), Some("/filter_v2")),
+        (
+            json!({ "filter_v2": format!("ip.ttl > 1{}", " ".repeat(4087)) }),
+            Some("/filter_v2"),
+        ),
+        (
+            json!({ "filter_v2": "ip.ttl > 1", "filter_v1": { "protocol": 6 } }),
+            Some("/filter_v2"),
+        ),
+        (
+            json!({ "filter_v2": "ip.ttl > 1", "filter_expression": "tcp" }),
+            Some("/filter_expression"),
+        ),
+        // It is understood, but the kernel takes no program as long.
+        (
+            json!({ "filter_v2": vec!["ip.src!=::"; 300].join("||") }),
+            Some("/filter_v2"),
+        ),
         (json!({ "bidirectional": "yes" }), Some("/bidirectional")),
         (json!({ "format": "pcapng" }), None),
         (json!({ "format": "erf" }), Some("/format")),
@@ -494,6 +543,15 @@ async fn all_mistakes_at_once_and_where_an_expression_is_wrong() {
     let asked = full_with(&json!({ "filter_expression": "udp and prt 53" }));
     let answer = world.call(Method::POST, "/pcaps", asked).await;
     assert!(answer.message().contains("character 9"), "{}", answer.message());
+    let rules = "ip.proto == tcp and (tcp.dstport == 80 or tcp.dstprt == 443)";
+    let asked = full_with(&json!({ "filter_v2": rules, "time_limit": 0 }));
+    let answer = world.call(Method::POST, "/pcaps", asked).await;
+    assert_eq!(answer.pointers(), ["/time_limit", "/filter_v2"]);
+    let messages = answer.body["errors"].to_string();
+    assert!(
+        messages.contains("filter_v2: unknown field \\\"tcp.dstprt\\\" (at byte 42)"),
+        "{messages}"
+    );
 }
 
 #[tokio::test]

@@ -85,6 +85,8 @@ pub struct SentFilter {
     pub bidirectional: bool,
     /// The tcpdump expression.
     pub expression: Option<String>,
+    /// The text in the Rules language.
+    pub rules: Option<String>,
 }
 
 /// The life of a full capture (capture contract, A.2, "Life cycle").

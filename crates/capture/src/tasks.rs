@@ -10,7 +10,7 @@ use crate::ownership::StoredOwnership;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, SentFilter};
-use baleen_filter::{Filter, FiveTuple};
+use baleen_filter::{Filter, FiveTuple, Rules};
 use baleen_meta::{Outcome, Request, Scan};
 use baleen_types::{AccountId, CaptureId, LinkType, OwnershipId, SiteName, Timestamp};
 use bytes::Bytes;
@@ -50,6 +50,8 @@ pub enum CaptureFilter {
     Tuple(FiveTuple),
     /// A tcpdump expression.
     Expression(String),
+    /// A text in the Rules language.
+    Rules(Rules),
 }
 
 /// A capture that was let in: what its run needs.
@@ -283,7 +285,7 @@ fn new_record(
         sent_tuple: request.sent_filter.tuple.clone(),
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),
-        sent_rules: None,
+        sent_rules: request.sent_filter.rules.clone(),
         asked_sha256: None,
         agents: Vec::new(),
         generation: 0,
@@ -318,7 +320,7 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
         return refuse(Limited::Bytes, format!("1 to {BYTE_LIMIT_MAX} bytes are allowed"));
     }
     let sent = &request.sent_filter;
-    let sent_bytes = [&sent.tuple, &sent.expression]
+    let sent_bytes = [&sent.tuple, &sent.expression, &sent.rules]
         .into_iter()
         .flatten()
         .map(String::len)
@@ -338,6 +340,7 @@ fn compile(filter: CaptureFilter, site: &SiteName, links: &[LinkType]) -> Result
             Filter::Tuple(tuple)
         }
         CaptureFilter::Expression(text) => Filter::expression(&text).map_err(CaptureError::Filter)?,
+        CaptureFilter::Rules(rules) => Filter::Rules(rules),
     };
     for link in links {
         filter.compile(*link).map_err(|source| CaptureError::FilterAtSite {

@@ -6,7 +6,7 @@ mod common;
 
 use baleen_capture::limits::{LISTED_CAPTURES_MAX, PROGRESS_SAVED_EVERY};
 use baleen_capture::{CaptureError, CaptureFilter, Counts, Format, Limits, Status};
-use baleen_filter::{End, FiveTuple};
+use baleen_filter::{End, FiveTuple, Rules};
 use baleen_types::{CaptureId, LinkType, ObjectPath, SiteName};
 use common::{World, account, big_part, request, to};
 use std::time::Duration;
@@ -518,12 +518,13 @@ async fn limits_and_filters() {
             Err(CaptureError::Filter(_))
         ));
     }
-    // libpcap knows no Ethernet address on `any`, and five-tuples none of radiotap's headers.
+    // libpcap knows no Ethernet address on `any`, and neither five-tuples nor rules know radiotap's headers.
     let addressed = CaptureFilter::Expression("ether host 02:00:00:00:00:01".to_owned());
     let tuple = CaptureFilter::Tuple(FiveTuple {
         protocol: Some(17),
         ..FiveTuple::default()
     });
+    let rules = CaptureFilter::Rules(Rules::parse("ip.ttl == 1").unwrap());
     for (links, filter, why) in [
         (&[LinkType::LINUX_SLL2][..], addressed.clone(), "at site lab01"),
         (
@@ -532,6 +533,7 @@ async fn limits_and_filters() {
             "LINUX_SLL2",
         ),
         (&[LinkType::RADIOTAP], tuple, "five-tuple"),
+        (&[LinkType::RADIOTAP], rules, "Rules language"),
     ] {
         world.agent.set_links(links);
         let mut asked = request(account(1), URI);

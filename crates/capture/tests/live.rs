@@ -598,3 +598,63 @@ fn received_packets_are_judged_as_tcpdump_judges_them() {
 fn sent_packets_are_judged_as_tcpdump_judges_them() {
     compare_with_tcpdump("tx0", false);
 }
+
+/// The kernel runs the programs of the Rules language as our interpreter does, also beside what is excluded, on an interface
+/// and on `any`.
+#[test]
+fn rules_are_judged_by_the_kernel_as_they_are_alone() {
+    let Some(_ns) = laboratory() else { return };
+    let frames = frames();
+    for text in [
+        "ip.src == 10.0.0.1 and tcp.dstport in {22 80..90}",
+        "ip.src in {10.0.0.0/30 2001:db8::/126} xor ip.proto == udp",
+        "not tcp.dstport == 80",
+        "ip.ver == 6 and ip.proto == tcp and not tcp.flags.syn",
+        "tcp.flags & 0x12 and ip.ttl >= 64 or ip.frag_offset > 0 or ip.opt.type == 1",
+        "udp.srcport != 53 or icmp.type eq 8 or ip.dst in {2001:db8::3..2001:db8::ffff}",
+        "not (ip.ver == 4 xor ip.len > 100 xor ip.dont_frag)",
+    ] {
+        let filter = Filter::rules(text).unwrap();
+        let excluded = FiveTuple {
+            source: End {
+                addresses: vec!["10.0.0.77/32".parse().unwrap()],
+                ..End::default()
+            },
+            ..FiveTuple::default()
+        };
+        let start = |interface: &str| {
+            let request = CaptureRequest {
+                filter: filter.clone(),
+                exclude: vec![excluded.clone()],
+                ..on(interface)
+            };
+            engine(8).start(&request).unwrap()
+        };
+        let (wire, any) = (start("rx0"), start("any"));
+        let sender = Injector::open("tx0").unwrap();
+        for frame in &frames {
+            sender.send(frame).unwrap();
+        }
+        wire.handle().stop();
+        any.handle().stop();
+        let on = |link| {
+            let program = filter.compile(link).unwrap();
+            program.excluding(&[excluded.compile(link).unwrap()]).unwrap()
+        };
+        let (ethernet, cooked) = (on(LinkType::ETHERNET), on(LinkType::LINUX_SLL2));
+        let expected: Vec<&Vec<u8>> = frames.iter().filter(|frame| ethernet.matches(frame)).collect();
+        assert!((1..frames.len()).contains(&expected.len()), "{text}");
+        let got = packets(&finish(wire).0);
+        assert!(
+            got.iter().map(|(_, bytes)| bytes).eq(expected.iter().copied()),
+            "{text}: {} live, {} alone",
+            got.len(),
+            expected.len()
+        );
+        // What was received; on its way out an injected tag is in the frame.
+        let got = packets(&finish(any).0);
+        let received: Vec<&Vec<u8>> = got.iter().map(|(_, bytes)| bytes).filter(|b| b[10] != 4).collect();
+        assert_eq!(received.len(), expected.len(), "{text}");
+        assert!(received.iter().all(|frame| cooked.matches(frame)), "{text}");
+    }
+}

@@ -40,6 +40,11 @@ pub(super) fn decode_destination(fields: &mut Fields<'_>) -> Option<(&'static st
 /// Where errors of the service about these members point.
 pub(super) fn pointers(body: &Map<String, Value>) -> Pointers<'static> {
     let has = |name| body.get(name).is_some_and(|value: &Value| !value.is_null());
+    let gives = |name| {
+        body.get(name)
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.trim().is_empty())
+    };
     Pointers {
         destination: Some(if has("destination_conf") {
             "/destination_conf"
@@ -47,8 +52,11 @@ pub(super) fn pointers(body: &Map<String, Value>) -> Pointers<'static> {
             "/destinaton_conf"
         }),
         site: Some(if has("colo_name") { "/colo_name" } else { "/colo" }),
-        filter: Some(if has("filter_expression") {
+        // Who gives two of them is told before, but one of them may say nothing.
+        filter: Some(if gives("filter_expression") {
             "/filter_expression"
+        } else if gives("filter_v2") {
+            "/filter_v2"
         } else {
             "/filter_v1"
         }),

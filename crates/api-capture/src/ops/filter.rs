@@ -3,7 +3,7 @@
 use crate::fields::Fields;
 use baleen_capture::limits::EXPRESSION_BYTES_MAX;
 use baleen_capture::{CaptureFilter, SentFilter};
-use baleen_filter::{End, FiveTuple};
+use baleen_filter::{End, FiveTuple, Rules};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -11,48 +11,55 @@ use std::net::IpAddr;
 /// Reads the members that say which packets; what is wrong is noted in `fields`.
 pub(super) fn decode(fields: &mut Fields<'_>) -> (CaptureFilter, SentFilter) {
     let tuple = fields.object("filter_v1").filter(|object| !object.is_empty());
+    let rules = fields.text("filter_v2").filter(|text| !text.trim().is_empty());
     let expression = fields.text("filter_expression").filter(|text| !text.trim().is_empty());
     let bidirectional = fields.boolean("bidirectional").unwrap_or(false);
-    if is_given(fields.get("filter_v2")) {
-        fields.refuse(
-            "filter_v2",
-            "filter_v2 is not supported yet; use filter_v1, or filter_expression with a tcpdump expression",
-        );
-    }
     let sent = SentFilter {
         tuple: tuple.map(|object| Value::Object(object.clone()).to_string()),
         bidirectional,
         expression: expression.map(str::to_owned),
+        rules: rules.map(str::to_owned),
     };
-    let filter = match (tuple, expression) {
-        (Some(_), Some(_)) => {
-            fields.refuse(
-                "filter_expression",
-                "filter_v1 and filter_expression cannot be given together",
-            );
+    let filter = match (tuple, rules, expression) {
+        (None, None, None) => CaptureFilter::All,
+        (Some(object), None, None) => decode_tuple(fields, object, bidirectional),
+        // Both say themselves which directions they take.
+        (None, Some(text), None) => decode_rules(fields, text),
+        (None, None, Some(text)) => decode_expression(fields, text),
+        _ => {
+            let given = [
+                ("filter_v1", tuple.is_some()),
+                ("filter_v2", rules.is_some()),
+                ("filter_expression", expression.is_some()),
+            ];
+            let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+            let message = format!("{} cannot be given together", given.join(" and "));
+            fields.refuse(given.last().copied().unwrap_or_default(), message);
             CaptureFilter::All
         }
-        (Some(object), None) => decode_tuple(fields, object, bidirectional),
-        (None, Some(text)) if text.len() > EXPRESSION_BYTES_MAX => {
-            let message = format!("filter_expression has at most {EXPRESSION_BYTES_MAX} bytes");
-            fields.refuse("filter_expression", message);
-            CaptureFilter::All
-        }
-        // An expression says itself which directions it takes.
-        (None, Some(text)) => CaptureFilter::Expression(text.to_owned()),
-        (None, None) => CaptureFilter::All,
     };
     (filter, sent)
 }
 
-/// Whether a filter that we do not know says anything.
-fn is_given(value: Option<&Value>) -> bool {
-    match value {
-        None => false,
-        Some(Value::String(text)) => !text.trim().is_empty(),
-        Some(Value::Object(object)) => !object.is_empty(),
-        Some(_) => true,
+/// Reads a text in the Rules language, at once: its mistakes are told with the others of the body.
+fn decode_rules(fields: &mut Fields<'_>, text: &str) -> CaptureFilter {
+    match Rules::parse(text) {
+        Ok(rules) => CaptureFilter::Rules(rules),
+        Err(error) => {
+            fields.refuse("filter_v2", format!("filter_v2: {error}"));
+            CaptureFilter::All
+        }
     }
+}
+
+/// Compiling an expression takes time, and is left to the service.
+fn decode_expression(fields: &mut Fields<'_>, text: &str) -> CaptureFilter {
+    if text.len() > EXPRESSION_BYTES_MAX {
+        let message = format!("filter_expression has at most {EXPRESSION_BYTES_MAX} bytes");
+        fields.refuse("filter_expression", message);
+        return CaptureFilter::All;
+    }
+    CaptureFilter::Expression(text.to_owned())
 }
 
 /// Reads a five-tuple (capture contract, A.2, `filter_v1`). One whose members are all

@@ -316,6 +316,7 @@ impl StoredCapture {
                 tuple: self.sent_tuple.clone(),
                 bidirectional: self.sent_bidirectional,
                 expression: self.sent_expression.clone(),
+                rules: self.sent_rules.clone(),
             },
             status: self.status(),
             submitted: at(self.submitted_ns),
