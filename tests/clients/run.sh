@@ -41,7 +41,7 @@ packages() { # packages NAME WHAT
   echo "$folder"
 }
 BALEEN_TEST_IDP=$(packages idp "the pinned identity provider that logins are tested against")
-BALEEN_TEST_SDK_JS=$(packages sdkjs "the pinned AWS SDK for JavaScript")
+BALEEN_TEST_SDK_JS=$(packages sdkjs "the pinned SDKs of AWS and Cloudflare for JavaScript")
 export BALEEN_TEST_IDP BALEEN_TEST_SDK_JS
 flock -u 9
 
