@@ -58,6 +58,6 @@ pub use pins::Pins;
 pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};
 pub use settings::Settings;
-pub use stamp::stamp_of;
+pub use stamp::{Held, stamp_of};
 pub use volume::{Blobs, Usage, is_mount};
 pub use writer::{NewBlob, Placement, Writer};

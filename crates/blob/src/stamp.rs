@@ -13,6 +13,17 @@ const NAME: &str = "stamp";
 /// Longest stamp; what is longer is none of ours.
 const STAMP_BYTES_MAX: u64 = 4096;
 
+/// What a folder holds, whose stamp says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// No bodies.
+    Nothing,
+    /// Bodies of nobody knows whom.
+    Bodies,
+    /// A file `plain`, which says that it is meant whatever it holds.
+    Meant,
+}
+
 /// The stamp of a folder that is not opened; `None` if it has none. Blocks.
 ///
 /// # Errors
@@ -39,8 +50,7 @@ impl Folder {
         read(self.open_file(Path::new(NAME)))
     }
 
-    /// Whether it holds bodies, and no file says that it is meant whatever it holds.
-    fn holds_unclaimed(&self) -> Result<bool, Error> {
+    fn held(&self) -> Result<Held, Error> {
         let names = |name: &Path| match self.names(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             names => names.map_err(Error::io("looking for bodies in a folder")),
@@ -49,14 +59,14 @@ impl Folder {
             .exists(Path::new(PLAIN))
             .map_err(Error::io("looking at a folder"))?
         {
-            return Ok(false);
+            return Ok(Held::Meant);
         }
         for folder in std::iter::once(PathBuf::from(SEGMENTS)).chain((0..=u8::MAX).map(folder_name)) {
             if !names(&folder)?.is_empty() {
-                return Ok(true);
+                return Ok(Held::Bodies);
             }
         }
-        Ok(false)
+        Ok(Held::Nothing)
     }
 
     fn set_stamp(&self, text: &str) -> Result<(), Error> {
@@ -75,16 +85,14 @@ impl Blobs {
         stamp_of(&self.shared.dir)
     }
 
-    /// Whether the folder that is in the volume's place now holds bodies, and no file `plain` says that it is meant whatever it holds. Blocks.
+    /// What the folder holds that is in the volume's place now. Blocks.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn holds_unclaimed(&self) -> Result<bool, Error> {
+    pub fn held(&self) -> Result<Held, Error> {
         match Folder::open(&self.shared.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            folder => folder
-                .map_err(Error::io("opening the volume's folder"))?
-                .holds_unclaimed(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Held::Nothing),
+            folder => folder.map_err(Error::io("opening the volume's folder"))?.held(),
         }
     }
 
@@ -109,12 +117,12 @@ impl Copies {
         self.copied.folder.stamp()
     }
 
-    /// Whether the folder that was opened holds copies, and no file `plain` says that it is meant whatever it holds. Blocks.
+    /// What the folder holds that was opened. Blocks.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn holds_unclaimed(&self) -> Result<bool, Error> {
-        self.copied.folder.holds_unclaimed()
+    pub fn held(&self) -> Result<Held, Error> {
+        self.copied.folder.held()
     }
 
     /// Replaces it. Blocks.

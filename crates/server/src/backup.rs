@@ -88,7 +88,7 @@ async fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
     let Store {
         meta, clock, entropy, ..
     } = Store::open(config, folder)?;
-    let blobs = open_volume(folder, &meta, baleen_blob::Settings::default(), &entropy).await?;
+    let blobs = open_volume(config, folder, &meta, baleen_blob::Settings::default(), &entropy).await?;
     Ok(Backup::new(Parts {
         meta,
         blobs,

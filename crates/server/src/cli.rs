@@ -37,7 +37,8 @@ pub(crate) enum Command {
     Doctor(Box<Settings>),
     /// Check whether everything in a data folder is whole, while no server runs.
     ///
-    /// Compares the records with each other and reads every stored byte; changes nothing. Ends with 1 if anything is damaged.
+    /// Compares the records with each other and reads every stored byte; mends nothing, and notes what it found for `/background`.
+    /// Ends with 1 if anything is damaged.
     Fsck(crate::fsck::Arguments),
     /// Copy a store into a folder of backups, while no server runs; a running one does so by itself (backup.folder).
     ///

@@ -1,12 +1,14 @@
 //! The operations door: is it alive, is it ready, what are the numbers, what goes on in the background.
 //!
-//! Ready means that the metadata store commits: a probe is written and flushed, as a client's write would be. The door
+//! Ready means that the metadata store commits: a probe is written and flushed, as a client's write would be; and that the folder
+//! of bodies is where it was, since nothing is written while it is not. The door
 //! asks for no credentials, so the probe is made at most once a second however often it is asked for.
 
 use async_trait::async_trait;
 use baleen_http::{Door, OperationName, Refusal, Request, Response, ResponseBody, Scheme};
 use baleen_meta::Meta;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_objects::Objects;
 use baleen_runtime::{Clock, Supervisor, TaskReport};
 use baleen_types::{RequestId, Timestamp};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -31,6 +33,7 @@ const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 /// What the door is built from.
 pub(crate) struct Parts {
     pub(crate) meta: Meta,
+    pub(crate) objects: Arc<Objects>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: PrometheusHandle,
     /// Knows the background tasks. Its token stops when the other doors begin to drain: from then on the server is not ready.
@@ -64,9 +67,28 @@ impl Operations {
         {
             return answer.clone();
         }
-        let answer = self.commit_probe().await;
+        let answer = match self.commit_probe().await {
+            Ok(()) => self.look_at_home().await,
+            failed => failed,
+        };
         *last = Some((self.parts.clock.monotonic(), answer.clone()));
         answer
+    }
+
+    async fn look_at_home(&self) -> Result<(), String> {
+        let objects = Arc::clone(&self.parts.objects);
+        // Of a disk that hangs no answer comes.
+        let looking = tokio::task::spawn_blocking(move || objects.is_home_there());
+        tokio::select! {
+            looked = looking => if looked.unwrap_or(false) {
+                Ok(())
+            } else {
+                let folder = self.parts.objects.volume().dir().display();
+                tracing::error!(%folder, "the folder of bodies is not where it was, or is another; nothing is written until it is back");
+                Err("the folder of bodies is not where it was; the log says which".to_owned())
+            },
+            () = self.parts.clock.sleep(PROBE_PATIENCE) => Err("the folder of bodies does not answer in time".to_owned()),
+        }
     }
 
     async fn commit_probe(&self) -> Result<(), String> {

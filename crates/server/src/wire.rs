@@ -100,15 +100,23 @@ struct Bound {
 
 /// The volume in a data folder. Where a file system has to be mounted for it and is not, nothing is made.
 pub(crate) async fn open_volume(
+    config: &Config,
     folder: &Path,
     meta: &Meta,
     settings: baleen_blob::Settings,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Blobs, Failure> {
+    const WHAT: &str = "the volume of objects cannot be opened";
     let folder = folder.join("blobs");
-    let failed = |error: &dyn std::error::Error| Failure::because("the volume of objects cannot be opened", error);
-    let was_mount = home_was_mount(meta, &folder).await.map_err(|error| failed(&error))?;
-    Blobs::open_mounted(&folder, was_mount, settings, Arc::clone(entropy)).map_err(|error| failed(&error))
+    let was_mount = home_was_mount(meta, &folder, !config.regions.is_empty()).await;
+    let was_mount = was_mount.map_err(|error| objects_failed(WHAT, &error))?;
+    Blobs::open_mounted(&folder, was_mount, settings, Arc::clone(entropy))
+        .map_err(|error| Failure::because(WHAT, &error))
+}
+
+/// What the store says to clients is no word for who starts it, unless there is no other.
+fn objects_failed(what: &str, error: &baleen_objects::ObjectError) -> Failure {
+    Failure::because(what, std::error::Error::source(error).unwrap_or(error))
 }
 
 /// The objects in a data folder, as they were left.
@@ -123,7 +131,7 @@ pub(crate) async fn open_objects(
         reserve_bytes: config.store.reserve_bytes,
         ..baleen_blob::Settings::default()
     };
-    let blobs = open_volume(folder, meta, volume, entropy).await?;
+    let blobs = open_volume(config, folder, meta, volume, entropy).await?;
     let settings = baleen_objects::Settings {
         usage: config.usage,
         lifecycle_day: config.lifecycle_day,
@@ -233,7 +241,7 @@ pub(crate) async fn build(
     objects
         .recover()
         .await
-        .map_err(|error| Failure::because("the objects of the last run cannot be taken up", &error))?;
+        .map_err(|error| objects_failed("the objects of the last run cannot be taken up", &error))?;
     regions::supervise(&supervisor, &objects, &clock, config);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     compaction::supervise(&supervisor, &objects, &meta, config.compaction);
@@ -366,7 +374,7 @@ pub(crate) async fn build(
     let identity_door = IdentityDoor::new(baleen_api_iam::Parts {
         iam: Arc::clone(&iam),
         tenancy,
-        objects,
+        objects: Arc::clone(&objects),
         audit: Arc::clone(&audit),
         region: config.region.clone(),
         public_url: public_url(config, addresses.s3),
@@ -381,6 +389,7 @@ pub(crate) async fn build(
     });
     let operations = Operations::new(ops::Parts {
         meta,
+        objects: Arc::clone(&objects),
         clock: Arc::clone(&clock),
         metrics,
         supervisor: supervisor.clone(),

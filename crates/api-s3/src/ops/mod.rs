@@ -143,7 +143,8 @@ impl Row {
 /// the bucket. So an operation which changes something names all of its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
-    /// An operation that only reads.
+    /// An operation that only reads: all names but those of other operations that are not here, or it would be taken for the answer of
+    /// one of them.
     Any,
     /// These, and `x-id`, in which SDKs repeat the name of the operation.
     Only(&'static [&'static str]),
@@ -152,17 +153,36 @@ pub enum Query {
 impl Query {
     /// The first name which may not stand in a query.
     pub(crate) fn stranger(self, query: &str) -> Option<String> {
-        let Self::Only(known) = self else { return None };
+        if query.is_empty() {
+            return None;
+        }
+        let is_stranger = |name: &str| match self {
+            Self::Any => NOT_HERE.contains(&name),
+            Self::Only(known) => name != "x-id" && !known.contains(&name),
+        };
         query
             .split('&')
             .filter(|parameter| !parameter.is_empty())
             .map(|parameter| parameter.split('=').next().unwrap_or_default())
             // Compared decoded, since the codec decodes them.
             .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy())
-            .find(|name| name != "x-id" && !known.contains(&&**name))
+            .find(|name| is_stranger(name))
             .map(std::borrow::Cow::into_owned)
     }
 }
+
+/// Sub-resources which AWS reads by a GET, and which neither this door nor its codec knows.
+const NOT_HERE: [&str; 9] = [
+    "abac",
+    "annotation",
+    "annotations",
+    "metadataAnnotationTable",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "session",
+];
 
 /// What an operation acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! How an object is told: the headers of its answer, and its bytes.
 
 use baleen_http::{BoxError, Response, ResponseBody};
-use baleen_objects::{Body, Encrypted, ObjectHead, Selection};
-use baleen_types::ServedRange;
+use baleen_objects::{Body, BodyError, Encrypted, ObjectError, ObjectHead, Selection};
+use baleen_types::{Classify as _, FaultKind, ServedRange};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED,
@@ -53,6 +54,11 @@ const USUAL_HEADERS: usize = 16;
 impl Answer<'_> {
     pub(super) async fn of(self, opened: Opened) -> Result<Response, Fault> {
         let Opened { head, range, body } = opened;
+        // Before the answer says that all is well: what cannot be read at all is an error, not a body that breaks off.
+        let body = match body {
+            Some(body) => Some(Outgoing::begin(body, range.length).await?),
+            None => None,
+        };
         let mut told = AnswerHeaders::with_capacity(USUAL_HEADERS);
         let content_range = content_range(self.selection, range, head.size);
         let status = match content_range {
@@ -87,12 +93,7 @@ impl Answer<'_> {
         for (name, value) in &self.wanted.instead {
             told.insert(name, value.clone());
         }
-        let mut response = Response::new(body.map_or_else(ResponseBody::empty, |body| {
-            ResponseBody::boxed(Outgoing {
-                body,
-                left: range.length,
-            })
-        }));
+        let mut response = Response::new(body.map_or_else(ResponseBody::empty, ResponseBody::boxed));
         *response.status_mut() = status;
         *response.headers_mut() = told.into_map();
         Ok(response)
@@ -204,8 +205,33 @@ fn content_md5(head: &ObjectHead) -> Option<HeaderValue> {
 
 /// The bytes of an object as an answer's body, whose length is known.
 struct Outgoing {
+    /// Read already, and not given yet.
+    first: Option<Bytes>,
     body: Body,
     left: u64,
+}
+
+impl Outgoing {
+    /// Reads the first piece.
+    async fn begin(mut body: Body, length: u64) -> Result<Self, Fault> {
+        let first = if length == 0 { None } else { body.next().await };
+        Ok(Self {
+            first: first.transpose().map_err(unread)?,
+            body,
+            left: length,
+        })
+    }
+}
+
+/// Why there is nothing of a body.
+fn unread(error: BodyError) -> Fault {
+    let is_damaged = error.kind() == FaultKind::Corrupt;
+    let of = if is_damaged {
+        ObjectError::Corrupt
+    } else {
+        ObjectError::Storage
+    };
+    of(error.source).into()
 }
 
 impl http_body::Body for Outgoing {
@@ -213,7 +239,10 @@ impl http_body::Body for Outgoing {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let piece = ready!(self.body.as_mut().poll_next(cx));
+        let piece = match self.first.take() {
+            Some(first) => Some(Ok(first)),
+            None => ready!(self.body.as_mut().poll_next(cx)),
+        };
         Poll::Ready(piece.map(|piece| match piece {
             Ok(bytes) => {
                 self.left = self.left.saturating_sub(bytes.len() as u64);

@@ -409,3 +409,33 @@ async fn tags_are_none() {
         .fails(get(&format!("{}?tagging", key("absent"))), 404, "NoSuchKey")
         .await;
 }
+
+/// An answer does not say that all is well before there is a byte of the body.
+#[tokio::test]
+async fn what_cannot_be_read_at_all_is_an_error_and_no_body_that_breaks_off() {
+    let server = Server::with_bucket().await;
+    server.objects.recover().await.unwrap();
+    server.ok(put(&key("file")).body(vec![7; 300_000])).await;
+    let dir = server.objects.volume().dir().to_owned();
+    let files = |dir: &std::path::Path| {
+        std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()
+    };
+    for file in files(&dir.join("files")).iter().flat_map(|folder| files(folder)) {
+        std::fs::remove_file(file).unwrap();
+    }
+    for asked in [get(&key("file")), get(&key("file")).header("range", "bytes=70000-")] {
+        let answer = server.send(asked).await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.code()),
+            (500, "InternalError"),
+            "{answer:?}"
+        );
+    }
+    // Nothing of it is read for who asks for its head.
+    server.ok(head(&key("file"))).await;
+    std::fs::rename(dir.join("files"), dir.join("away")).unwrap();
+    server.fails(get(&key("file")), 503, "ServiceUnavailable").await;
+}

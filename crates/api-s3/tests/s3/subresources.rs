@@ -44,6 +44,28 @@ async fn unknown_sub_resources_change_nothing() {
     assert_eq!(server.stored("k").await.as_deref(), Some(&b"data"[..]));
 }
 
+/// What was asked for a setting or an annotation is not answered with an object or a listing.
+#[tokio::test]
+async fn what_aws_reads_and_this_door_does_not_is_not_taken_for_a_read() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    for (target, query) in [
+        ("/bucket/k", "annotation&annotationName=x"),
+        ("/bucket/k", "annotations"),
+        ("/bucket/k", "torrent"),
+        ("/bucket", "abac"),
+        ("/bucket", "metadata%43onfiguration"),
+        ("/bucket", "metadataTable="),
+        ("/bucket", "session"),
+    ] {
+        let asked = ask(Method::GET, &format!("{target}?{query}"));
+        server.fails(asked, 501, "NotImplemented").await;
+    }
+    // Others are ignored, as AWS does.
+    server.ok(ask(Method::GET, "/bucket/k?cache=7")).await;
+    server.ok(ask(Method::GET, "/bucket?cache=7")).await;
+}
+
 /// The name of the operation, which SDKs add, is no sub-resource.
 #[tokio::test]
 async fn known_queries_pass() {

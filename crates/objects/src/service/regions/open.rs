@@ -10,7 +10,7 @@ use super::standing::{Stamp, Standing, place_of};
 use super::{Other, Regions, key_name};
 use crate::service::Objects;
 use crate::{ObjectError, keys};
-use baleen_blob::{Blobs, Copies};
+use baleen_blob::{Blobs, Copies, Held};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Meta, Request, Scan};
 use baleen_types::{RegionName, causes};
@@ -32,10 +32,15 @@ struct HomeAway;
 /// A folder that is not to be touched.
 #[derive(Debug, thiserror::Error)]
 enum ForeignFolder {
-    #[error("the folder of {0} was that of another store or another region; name another one")]
+    #[error("{0} was the folder of another store or another region; put that of this one there")]
     Stamped(String),
     #[error(
-        "the folder of {0} holds bodies, and nothing in it says of which store they are; name another one, or, if all that this store does \
+        "{0} is empty or not there, and is where the bodies of this store were; put that folder back, or mount it, or, if it is lost, make one \
+         with an empty file `plain` in it"
+    )]
+    Lost(String),
+    #[error(
+        "{0} holds bodies, and nothing in it says of which store they are; put the folder of this one there, or, if all that this store does \
          not know may be removed from it, put an empty file `plain` into it"
     )]
     Unknown(String),
@@ -55,17 +60,22 @@ enum Whose {
     Stamped(Stamp),
     /// It has none that can be read, and holds bodies.
     Unknown,
-    /// It holds nothing, or is meant whatever it holds.
-    Free,
+    /// It has none, and holds nothing.
+    Empty,
+    /// It has none, and is meant whatever it holds.
+    Meant,
 }
 
 impl Whose {
-    /// `holds` says whether there are bodies that nobody said are meant.
-    fn of(text: Option<&str>, holds: impl FnOnce() -> Result<bool, baleen_blob::Error>) -> Result<Self, ObjectError> {
-        Ok(match text.and_then(Stamp::read) {
-            Some(stamp) => Self::Stamped(stamp),
-            None if holds()? => Self::Unknown,
-            None => Self::Free,
+    /// `held` is asked if there is no stamp.
+    fn of(text: Option<&str>, held: impl FnOnce() -> Result<Held, baleen_blob::Error>) -> Result<Self, ObjectError> {
+        if let Some(stamp) = text.and_then(Stamp::read) {
+            return Ok(Self::Stamped(stamp));
+        }
+        Ok(match held()? {
+            Held::Bodies => Self::Unknown,
+            Held::Nothing => Self::Empty,
+            Held::Meant => Self::Meant,
         })
     }
 }
@@ -85,12 +95,33 @@ async fn standing_of(meta: &Meta, region: Option<&RegionName>) -> Result<Standin
 /// none is; see [`Blobs::open_mounted`].
 ///
 /// # Errors
-/// The keyspace cannot be read.
-pub async fn home_was_mount(meta: &Meta, folder: &Path) -> Result<bool, ObjectError> {
+/// The keyspace cannot be read; or bodies were in that folder, it is not there, and they are in no other region.
+pub async fn home_was_mount(meta: &Meta, folder: &Path, has_regions: bool) -> Result<bool, ObjectError> {
+    if !has_regions && !folder.exists() {
+        refuse_lost(meta, folder).await?;
+    }
     Ok(standing_of(meta, None).await?.was_mount(folder))
 }
 
+/// Refuses to go on without the bodies that are to be there and are nowhere else: they may come back, and what is written meanwhile
+/// would be lost then.
+async fn refuse_lost(meta: &Meta, folder: &Path) -> Result<(), ObjectError> {
+    let any = Scan::prefix(&KeyWriter::new(Table::Extent).finish())
+        .keys_only()
+        .limit(1);
+    if standing_of(meta, None).await?.opened == 0 || meta.scan(any).await?.is_empty() {
+        return Ok(());
+    }
+    let lost = ForeignFolder::Lost(folder.display().to_string());
+    Err(ObjectError::Storage(Box::new(lost)))
+}
+
 impl Objects {
+    /// Whether the folder of bodies is still the one that was taken into use; while it is not, nothing is written. Blocks.
+    pub fn is_home_there(&self) -> bool {
+        self.regions.is_home_there(&self.blobs)
+    }
+
     /// Takes the folders of all regions into use, before the first operation. One that cannot be opened now is tried again by each
     /// pass over its region.
     ///
@@ -102,10 +133,13 @@ impl Objects {
             self.blobs.check_mounted()?;
         }
         let found = Entered {
-            whose: Whose::of(self.blobs.stamp()?.as_deref(), || self.blobs.holds_unclaimed())?,
+            whose: Whose::of(self.blobs.stamp()?.as_deref(), || self.blobs.held())?,
             is_mount: self.blobs.is_mount(),
             is_another: false,
         };
+        if self.regions.are_none() && matches!(found.whose, Whose::Empty) {
+            refuse_lost(&self.meta, self.blobs.dir()).await?;
+        }
         let home = self.enter(None, self.blobs.dir(), found).await?;
         self.blobs.set_stamp(&home.text())?;
         self.regions.home.state.lock().stamp = Some(home.text());
@@ -185,7 +219,9 @@ impl Objects {
         // One that lost its stamp while it was in use is known all the same.
         let is_same = last.as_ref() == Some(&seen);
         let found = Entered {
-            whose: Whose::of(copies.stamp()?.as_deref(), || Ok(!is_same && copies.holds_unclaimed()?))?,
+            whose: Whose::of(copies.stamp()?.as_deref(), || {
+                if is_same { Ok(Held::Meant) } else { copies.held() }
+            })?,
             is_mount: copies.is_mount(),
             // A copy of the folder has the same stamp.
             is_another: last.is_some() && !is_same,
@@ -239,8 +275,10 @@ impl Objects {
             return Err(ObjectError::Storage(Box::new(HomeAway)));
         }
         let is_same = self.blobs.is_in_place();
-        let whose = Whose::of(found.as_deref(), || Ok(!is_same && self.blobs.holds_unclaimed()?))?;
-        self.refuse_foreign(None, &whose).await?;
+        let whose = Whose::of(found.as_deref(), || {
+            if is_same { Ok(Held::Meant) } else { self.blobs.held() }
+        })?;
+        self.refuse_foreign((None, self.blobs.dir()), &whose).await?;
         self.blobs.begin_anew(found).await?;
         spot.is_doubtful.store(false, Ordering::Relaxed);
         let found = Entered {
@@ -256,17 +294,20 @@ impl Objects {
     }
 
     /// Refuses a folder that another store or region has stamped, or that holds what nobody knows.
-    async fn refuse_foreign(&self, region: Option<&RegionName>, whose: &Whose) -> Result<(), ObjectError> {
-        let place = || region.map_or_else(|| "home".to_owned(), |name| format!("the region {name}"));
+    async fn refuse_foreign(
+        &self,
+        (region, folder): (Option<&RegionName>, &Path),
+        whose: &Whose,
+    ) -> Result<(), ObjectError> {
         let foreign = match whose {
             Whose::Stamped(stamp) if stamp.store == self.store_id().await? && stamp.region == key_name(region) => {
                 return Ok(());
             }
-            Whose::Free => return Ok(()),
-            Whose::Stamped(_) => ForeignFolder::Stamped(place()),
-            Whose::Unknown => ForeignFolder::Unknown(place()),
+            Whose::Empty | Whose::Meant => return Ok(()),
+            Whose::Stamped(_) => ForeignFolder::Stamped,
+            Whose::Unknown => ForeignFolder::Unknown,
         };
-        Err(ObjectError::Storage(Box::new(foreign)))
+        Err(ObjectError::Storage(Box::new(foreign(folder.display().to_string()))))
     }
 
     /// What the keyspace says of a region.
@@ -280,10 +321,10 @@ impl Objects {
         let key = standing_key(name);
         let known = self.standing(region).await?;
         let store = self.store_id().await?;
-        self.refuse_foreign(region, &found.whose).await?;
+        self.refuse_foreign((region, folder), &found.whose).await?;
         let opened = match found.whose {
             Whose::Stamped(stamp) => stamp.opened,
-            Whose::Unknown | Whose::Free => 0,
+            Whose::Unknown | Whose::Empty | Whose::Meant => 0,
         };
         let is_left = match known.opened {
             // A new store lacks nothing at home.
@@ -298,9 +339,10 @@ impl Objects {
         };
         self.meta.commit(Request::new().put(key, standing.encode())).await?;
         self.regions.spot(region)?.state.lock().is_whole = is_whole;
-        if !is_whole {
+        if !is_whole && !self.regions.are_none() {
             tracing::info!(
-                region = name,
+                region = region.map_or("home", RegionName::as_str),
+                folder = %folder.display(),
                 "a region is new or not as it was left; it will be compared"
             );
         }
