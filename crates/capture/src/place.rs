@@ -58,7 +58,10 @@ pub struct S3Credentials {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// Our own store, in process.
-    Own,
+    Own {
+        /// Whether objects are to be encrypted also where their bucket does not say so.
+        encrypt: bool,
+    },
     /// Another store.
     Remote(RemotePlace),
 }
@@ -91,12 +94,7 @@ impl Places {
             return self.named_by_request(to, endpoint).await.map(Place::Remote);
         }
         if to.keys().is_none() && self.is_own(account, to.bucket()).await? {
-            if to.encrypt() {
-                return Err(refuse(
-                    "this server's own store does not encrypt objects by itself yet; leave out sse=AES256",
-                ));
-            }
-            return Ok(Place::Own);
+            return Ok(Place::Own { encrypt: to.encrypt() });
         }
         let Some(configured) = &self.settings.s3 else {
             return Err(refuse(format!(
@@ -129,9 +127,14 @@ impl Places {
         place: &Place,
     ) -> Result<Box<dyn Sink>, CaptureError> {
         let place = match place {
-            Place::Own => {
-                let (objects, clock) = (Arc::clone(&self.objects), Arc::clone(&self.clock));
-                return Ok(Box::new(OwnSink::new(objects, clock, account, bucket.clone())));
+            Place::Own { encrypt } => {
+                return Ok(Box::new(OwnSink {
+                    objects: Arc::clone(&self.objects),
+                    clock: Arc::clone(&self.clock),
+                    account,
+                    bucket: bucket.clone(),
+                    encrypt: *encrypt,
+                }));
             }
             Place::Remote(place) => place,
         };

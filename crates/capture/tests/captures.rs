@@ -83,6 +83,35 @@ async fn from_request_to_object() {
 }
 
 #[tokio::test]
+async fn encrypted_where_that_is_asked_for() {
+    use baleen_objects::{Encrypted, Selection};
+    for (uri, expected) in [
+        ("s3://evidence/case-17?sse=AES256", Encrypted::Managed),
+        ("s3://evidence/case-17", Encrypted::No),
+    ] {
+        let world = World::new();
+        world.make_bucket(account(1), "evidence").await;
+        let ownership = world.prove(account(1), uri).await;
+        let created = world.create(account(1), uri).await.unwrap();
+        let catch = world.caught().await;
+        catch.counts(1, 60);
+        catch.part(big_part(1)).await;
+        catch.finish(&b"tail"[..]).await;
+        let done = world.until(account(1), created.id, Status::Success).await;
+        for key in [to(uri).key(&ownership.file_name), done.object] {
+            let at = ObjectPath {
+                bucket: to(uri).bucket().clone(),
+                key,
+            };
+            let (head, _) = world.disk.objects.head(&at, Selection::Whole).await.unwrap();
+            assert_eq!(head.encrypted, expected, "{uri} {}", at.key);
+        }
+        let bytes = world.read("evidence", &key(created.id)).await.unwrap();
+        assert_eq!(bytes.len(), (5 << 20) + 4);
+    }
+}
+
+#[tokio::test]
 async fn one_at_a_time() {
     let world = world().await;
     let me = account(1);

@@ -99,7 +99,7 @@ impl StoredOwnership {
     /// A pending proof of the challenge with this digest.
     pub(super) fn new(to: &Destination, place: &Place, challenge_sha256: [u8; 32], now: Timestamp) -> Self {
         let place = match place {
-            Place::Own => StoredPlace::Own,
+            Place::Own { .. } => StoredPlace::Own,
             Place::Remote(remote) => StoredPlace::Remote {
                 endpoint: remote.endpoint.as_str().to_owned(),
                 region: remote.region.as_ref().map(ToString::to_string),
@@ -148,7 +148,8 @@ impl StoredOwnership {
     /// The place where the proof was given, with its access keys opened.
     pub(crate) fn place(&self, id: OwnershipId, sealer: &Sealer) -> Result<Place, CaptureError> {
         let StoredPlace::Remote { endpoint, region } = &self.place else {
-            return Ok(Place::Own);
+            let encrypt = self.destination()?.encrypt();
+            return Ok(Place::Own { encrypt });
         };
         let keys = self.keys.as_ref().map(|keys| {
             let secret = sealer.open(context(&id.to_string()), &keys.sealed_secret);

@@ -19,22 +19,14 @@ use std::sync::Arc;
 /// The owner is compared before each write which names the bucket, since a bucket can be deleted and its name taken by
 /// another account while a capture runs. Parts and completion name the upload, which dies with its bucket.
 pub(crate) struct OwnSink {
-    objects: Arc<Objects>,
-    clock: Arc<dyn Clock>,
-    account: AccountId,
-    bucket: BucketName,
+    pub(crate) objects: Arc<Objects>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) account: AccountId,
+    pub(crate) bucket: BucketName,
+    pub(crate) encrypt: bool,
 }
 
 impl OwnSink {
-    pub(crate) fn new(objects: Arc<Objects>, clock: Arc<dyn Clock>, account: AccountId, bucket: BucketName) -> Self {
-        Self {
-            objects,
-            clock,
-            account,
-            bucket,
-        }
-    }
-
     async fn check_owner(&self) -> Result<(), SinkError> {
         let bucket = self.patiently(|| self.objects.head_bucket(&self.bucket)).await?;
         if bucket.owner == self.account {
@@ -58,6 +50,15 @@ impl OwnSink {
             pause *= 2;
         }
         call().await.map_err(fault)
+    }
+
+    /// Under keys of the store where that was asked for; else as the bucket has it, which may be more.
+    fn encryption(&self) -> Encrypt {
+        if self.encrypt {
+            Encrypt::Managed
+        } else {
+            Encrypt::AsBucket
+        }
     }
 
     fn at(&self, key: &ObjectKey) -> ObjectPath {
@@ -104,7 +105,7 @@ impl Sink for OwnSink {
                 expect: Expect::default(),
                 condition: WriteCondition::None,
                 acl: baleen_types::Acl::default(),
-                encrypt: Encrypt::AsBucket,
+                encrypt: self.encryption(),
             })
         };
         self.patiently(put).await.map(drop)
@@ -121,7 +122,7 @@ impl Sink for OwnSink {
                 checksum_algorithm: None,
                 checksum_kind: None,
                 acl: baleen_types::Acl::default(),
-                encrypt: Encrypt::AsBucket,
+                encrypt: self.encryption(),
             })
         };
         let upload = self.patiently(create).await?;
