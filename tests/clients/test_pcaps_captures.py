@@ -56,6 +56,33 @@ def test_the_byte_limit_is_exact(pcaps, s3, bucket, proven, traffic, tmp_path):
     assert limit - traffic.frame < size <= limit
 
 
+def test_packets_are_cut_where_that_is_asked_for(pcaps, s3, bucket, proven, traffic, tmp_path):
+    asked = pcaps.create(proven, packet_limit=10.0, filter_v1=traffic.filter, extra_body={"snaplen": 64})
+    assert asked.snaplen == 64
+    pcaps.running(asked)
+    traffic.send(20)
+    done = pcaps.over(asked)
+    assert (done.status, done.bytes_captured) == ("success", 640)
+    path, _, _ = download(s3, bucket, done, tmp_path)
+    lengths = tshark(path, "-T", "fields", "-e", "frame.cap_len", "-e", "frame.len")
+    assert lengths == [f"64\t{traffic.frame}"] * 10
+    assert numbers_in(path, traffic.port) == list(range(10))
+
+
+def test_a_capture_into_an_encrypted_file(pcaps, s3, bucket, traffic, tmp_path):
+    proven = pcaps.prove(s3, f"s3://{bucket}/case-17?sse=AES256")
+    asked = pcaps.create(proven, packet_limit=10.0, filter_v1=traffic.filter)
+    pcaps.running(asked)
+    traffic.send(10)
+    done = pcaps.over(asked)
+    assert done.status == "success"
+    assert s3.head_object(Bucket=bucket, Key=done.object_key)["ServerSideEncryption"] == "AES256"
+    path, packets, _ = download(s3, bucket, done, tmp_path)
+    assert packets == 10
+    assert numbers_in(path, traffic.port) == list(range(10))
+    pcaps.forget(proven)
+
+
 def test_the_time_limit_ends_it(pcaps, s3, bucket, proven, traffic, tmp_path):
     begun = time.monotonic()
     asked = pcaps.create(proven, time_limit=1.0, filter_v1=traffic.filter)

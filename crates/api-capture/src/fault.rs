@@ -25,6 +25,7 @@ pub(crate) mod code {
     pub(crate) const NO_DOWNLOAD: u32 = 1008;
     pub(crate) const UNWRITABLE: u32 = 1009;
     pub(crate) const NO_SITE: u32 = 1010;
+    pub(crate) const NOT_CONNECTED: u32 = 1011;
     // The vendor has none for these; ours follow its last one.
     pub(crate) const INTERNAL: u32 = 1012;
     pub(crate) const UNAVAILABLE: u32 = 1013;
@@ -172,6 +173,9 @@ impl Fault {
             E::Active(_) => conflict(code::ACTIVE),
             E::NotStoppable(_) => conflict(code::NOT_STOPPABLE),
             E::NoSite(_) => bad(code::NO_SITE, pointers.site),
+            E::NoAgentConnected(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
+            }
             E::Stopping | E::Busy | E::Contended => Self::unavailable(error.to_string()),
             E::Meta(_) | E::Objects(_) if error.kind().is_transient() => Self::unavailable(error.to_string()),
             E::Meta(_) | E::Objects(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
@@ -226,6 +230,7 @@ impl<'a> Pointers<'a> {
             Limited::Time => Some("/time_limit"),
             Limited::Packets => Some("/packet_limit"),
             Limited::Bytes => Some("/byte_limit"),
+            Limited::Snaplen => Some("/snaplen"),
             Limited::Filter => self.filter,
         }
     }

@@ -5,8 +5,8 @@
 //!
 //! Ours, beyond the vendor's members (clients keep members they do not know):
 //! * on input: `bidirectional`, `filter_v2` (the Rules language), `filter_expression` (tcpdump's language), `format` (`pcap` or
-//!   `pcapng`);
-//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and the four
+//!   `pcapng`), `snaplen`;
+//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and those
 //!   above where they were given.
 //!
 //! Left out: sample captures (`"type": "simple"`) and their download, which need a look-back store.
@@ -60,6 +60,7 @@ impl PcapsDoor {
             Ok(authorized) => authorized,
             Err(fault) => return (Some(told), Err(fault)),
         };
+        let is_repeated = is_repeated(request.headers());
         let body = match found.row.body {
             ops::BodyRule::Ignored => serde_json::Map::new(),
             ops::BodyRule::Json => match fields::read_object(request.into_body()).await {
@@ -72,6 +73,7 @@ impl PcapsDoor {
             authorized,
             id: found.id,
             body,
+            is_repeated,
         };
         let answer = (found.row.run)(call).await;
         // What was made is named by its id, which the path did not have.
@@ -162,6 +164,16 @@ impl Door for PcapsDoor {
     fn loggable<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
         Some(uri.path())
     }
+}
+
+/// The header in which the vendor's SDKs count how often they sent a request before, 0 at first.
+const RETRY_COUNT: &str = "x-stainless-retry-count";
+
+fn is_repeated(headers: &HeaderMap) -> bool {
+    let count = headers.get(RETRY_COUNT).and_then(|value| value.to_str().ok());
+    count
+        .and_then(|text| text.parse::<u32>().ok())
+        .is_some_and(|count| count > 0)
 }
 
 /// 6003 for credentials that cannot be read, 10000 for ones that prove nothing (capture contract, A.1).

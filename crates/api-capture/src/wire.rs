@@ -51,6 +51,9 @@ pub(crate) fn capture(capture: &Capture) -> Value {
     if capture.format != Format::Pcap {
         put("format", json!(capture.format.suffix()));
     }
+    if let Some(bytes) = capture.snaplen {
+        put("snaplen", json!(bytes));
+    }
     Value::Object(object)
 }
 

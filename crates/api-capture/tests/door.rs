@@ -298,8 +298,26 @@ async fn the_life_of_a_capture() {
     );
 
     // A client which repeats the request after a lost answer starts no second capture, and does not go on trying.
-    let again = world.call(Method::POST, "/pcaps", asked).await;
+    let again = world.call(Method::POST, "/pcaps", asked.clone()).await;
     assert_eq!((again.status.as_u16(), again.code()), (409, 1005));
+    // One that counts its tries gets the capture that it began.
+    let path = format!("/client/v4/accounts/{}/pcaps", project(ACCOUNT));
+    for (count, status) in [
+        ("0", 409),
+        ("", 409),
+        ("-1", 409),
+        ("99999999999", 409),
+        ("1", 200),
+        ("2", 200),
+    ] {
+        let headers = [("authorization", "Bearer root-1"), ("x-stainless-retry-count", count)];
+        let body = asked.to_string().into_bytes();
+        let again = world.send(Method::POST, &path, &headers, Some(body)).await;
+        assert_eq!(again.status.as_u16(), status, "{count}");
+        if status == 200 {
+            assert_eq!(again.result()["id"], id);
+        }
+    }
     assert_eq!(again.headers["x-should-retry"], "false");
     assert!(again.message().contains(&id));
 
@@ -503,6 +521,10 @@ async fn limits_under_at_and_over() {
         (json!({ "bidirectional": "yes" }), Some("/bidirectional")),
         (json!({ "format": "pcapng" }), None),
         (json!({ "format": "erf" }), Some("/format")),
+        (json!({ "snaplen": 31 }), Some("/snaplen")),
+        (json!({ "snaplen": 262_145 }), Some("/snaplen")),
+        (json!({ "snaplen": "all" }), Some("/snaplen")),
+        (json!({ "snaplen": 64.0 }), None),
     ] {
         let asked = full_with(&changes);
         let answer = world.call(Method::POST, "/pcaps", asked).await;

@@ -23,6 +23,11 @@ pub trait Agent: Send + Sync + 'static {
     /// each of them. None when there is no telling; [`begin`](Self::begin) says what is wrong then.
     async fn links(&self) -> Vec<LinkType>;
 
+    /// Whether it can be asked to capture now.
+    fn is_connected(&self) -> bool {
+        true
+    }
+
     /// Begins to capture. When it returns, packets are being taken.
     ///
     /// # Errors
@@ -46,6 +51,8 @@ pub struct Order {
     pub limits: Limits,
     /// Written as what.
     pub format: Format,
+    /// The most bytes kept of a packet; without it all of them.
+    pub snaplen: Option<u32>,
 }
 
 impl Order {

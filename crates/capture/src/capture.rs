@@ -33,6 +33,8 @@ pub struct Capture {
     pub limits: Limits,
     /// The form of the file.
     pub format: Format,
+    /// The most bytes kept of a packet, if that was asked for.
+    pub snaplen: Option<u32>,
     /// The filter as the door received it.
     pub sent_filter: SentFilter,
     /// How far it is.

@@ -12,6 +12,8 @@ pub enum Limited {
     Packets,
     /// Its number of packet bytes.
     Bytes,
+    /// The most bytes kept of a packet.
+    Snaplen,
     /// Its filter, as it was sent.
     Filter,
 }
@@ -82,6 +84,9 @@ pub enum CaptureError {
     /// No site of ours has that name, or it is not for this account.
     #[error("no capture agent serves {0} for this account")]
     NoSite(SiteName),
+    /// The agents of that site or group are enrolled, and none is connected.
+    #[error("no capture agent of {0} is connected now; try again in a moment")]
+    NoAgentConnected(SiteName),
     /// As many captures run or are being uploaded as this server takes.
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
     Busy,
@@ -123,7 +128,7 @@ impl Classify for CaptureError {
             | Self::NoSite(_) => FaultKind::Invalid,
             Self::NoSuchOwnership | Self::NoSuchCapture(_) => FaultKind::NotFound,
             Self::Active(_) | Self::NotStoppable(_) => FaultKind::Conflict,
-            Self::Stopping | Self::Busy => FaultKind::Unavailable,
+            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) => FaultKind::Unavailable,
             Self::Contended => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),

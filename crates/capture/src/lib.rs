@@ -51,7 +51,7 @@ pub use place::{DestinationSettings, S3Credentials, S3Destination};
 pub use recover::Recovered;
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
-pub use tasks::{CaptureFilter, CreateCapture};
+pub use tasks::{Asked, CaptureFilter, CreateCapture};
 
 use baleen_meta::Meta;
 use baleen_objects::Objects;

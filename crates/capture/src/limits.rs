@@ -37,6 +37,12 @@ pub const PACKET_LIMIT_MAX: u64 = 10_000;
 /// Most captured packet bytes of a full capture, and what counts when the request does not say (capture contract, A.2).
 pub const BYTE_LIMIT_MAX: u64 = 1_000_000_000;
 
+/// The fewest and the most bytes kept of a packet, where a request says how many (ours): every link header fits, and so does
+/// every packet.
+pub const SNAPLEN_MIN: u32 = crate::engine::SNAPLEN_MIN;
+/// See [`SNAPLEN_MIN`].
+pub const SNAPLEN_MAX: u32 = baleen_ring::SNAPLEN_MAX;
+
 /// Captures that run or are being uploaded at once, unless the operator says otherwise: with 8 part buffers of 8 MiB each,
 /// half a GiB when every destination is too slow.
 pub const CAPTURES_MAX_DEFAULT: usize = 8;
@@ -55,6 +61,9 @@ pub const MESSAGE_BYTES_MAX: usize = 512;
 
 /// How long a capture that was asked to stop before it began may still take to begin: the end comes within seconds.
 pub const BEGIN_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a client may repeat a request whose answer was lost (ours): its clients give up long before.
+pub const REPEATED_WITHIN: Duration = Duration::from_mins(5);
 
 /// How often the counts of a running capture are stored: what a crash can lose of them.
 pub const PROGRESS_SAVED_EVERY: Duration = Duration::from_secs(5);

@@ -304,7 +304,7 @@ pub(crate) fn file_name(id: OwnershipId) -> String {
     format!("ownership-challenge-{id}.txt")
 }
 
-fn sha256(text: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, text).as_ref());
     bytes

@@ -46,11 +46,16 @@ impl Sites {
         Self(sites)
     }
 
-    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group.
+    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group, and in a
+    /// group one whose agent is connected before others.
     pub(crate) fn find(&self, wanted: &SiteName, account: AccountId) -> Option<&Site> {
         let open = || self.0.iter().filter(|site| site.accounts.have(account));
         let by_name = open().find(|site| site.name == *wanted);
-        by_name.or_else(|| open().find(|site| site.name.answers_to(wanted) || site.groups.contains(wanted)))
+        by_name.or_else(|| {
+            let of_group = || open().filter(|site| site.name.answers_to(wanted) || site.groups.contains(wanted));
+            let connected = of_group().find(|site| site.agent.is_connected());
+            connected.or_else(|| of_group().next())
+        })
     }
 }
 

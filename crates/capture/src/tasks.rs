@@ -3,10 +3,10 @@
 use crate::agent::{Format, Limits, Order};
 use crate::capture::{self, StoredCapture, StoredKind, StoredOrigin, StoredState};
 use crate::limits::{
-    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, SENT_FILTER_BYTES_MAX, TIME_LIMIT_MAX,
-    TIME_LIMIT_MIN,
+    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, REPEATED_WITHIN, SENT_FILTER_BYTES_MAX,
+    SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
-use crate::ownership::StoredOwnership;
+use crate::ownership::{StoredOwnership, sha256};
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, SentFilter};
@@ -38,6 +38,29 @@ pub struct CreateCapture {
     pub sent_filter: SentFilter,
     /// The form of the file.
     pub format: Format,
+    /// The most bytes kept of a packet, if not all.
+    pub snaplen: Option<u32>,
+    /// What was asked, for a client that asks again.
+    pub asked: Asked,
+}
+
+/// A request for a capture as its client sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The digest of its body.
+    pub sha256: [u8; 32],
+    /// Whether the client says that it sent the same before and got no answer.
+    pub is_repeated: bool,
+}
+
+impl Asked {
+    /// What was asked by this body.
+    pub fn of(body: &[u8], is_repeated: bool) -> Self {
+        Self {
+            sha256: sha256(body),
+            is_repeated,
+        }
+    }
 }
 
 /// A filter that is still to be compiled.
@@ -73,17 +96,44 @@ impl Captures {
     ///
     /// # Errors
     /// `Limit`, `Filter`, `FilterAtSite`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
-    /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second.
+    /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second. If it
+    /// says that it repeats, and the running capture is young and was asked for by the same bytes, it gets that one.
     ///
     /// # Cancel safety
     /// Safe: once begun, the work goes on without the caller.
     pub async fn create(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
+        let (account, asked) = (request.account, request.asked);
+        match self.begin(request).await {
+            Err(CaptureError::Active(id)) if asked.is_repeated => self.repeated((account, id), asked).await,
+            begun => begun,
+        }
+    }
+
+    /// The capture that a request began whose answer was lost, if this is that request. Both have to say so: the client, since
+    /// another of the same account may send the same bytes and mean a second capture; and the bytes, since a client repeats
+    /// also what was refused.
+    async fn repeated(&self, owner: (AccountId, CaptureId), asked: Asked) -> Result<Capture, CaptureError> {
+        let (now, live) = (self.parts.clock.now(), self.live.counts(owner.1));
+        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await?;
+        let same = read.map(|read| read.record).filter(|record| {
+            let age = now.since(Timestamp::from_nanos(record.submitted_ns));
+            record.asked_sha256 == Some(asked.sha256) && age < REPEATED_WITHIN
+        });
+        let record = same.ok_or(CaptureError::Active(owner.1))?;
+        info!(capture = %owner.1, "a repeated request gets the capture that it began");
+        record.show(owner, now, live)
+    }
+
+    async fn begin(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
         if self.parts.supervisor.shutdown().is_stopping() {
             return Err(CaptureError::Stopping);
         }
         let site = self.parts.sites.find(&request.site, request.account).cloned();
         let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
+        if !site.agent.is_connected() {
+            return Err(CaptureError::NoAgentConnected(request.site));
+        }
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
         self.proven(request.account, &request.destination).await?;
         if let Some(active) = self.active(request.account).await? {
@@ -105,6 +155,7 @@ impl Captures {
             exclude: Vec::new(),
             limits: request.limits,
             format: request.format,
+            snaplen: request.snaplen,
         };
         let (answer, admitted) = oneshot::channel();
         let captures = Arc::clone(self);
@@ -277,7 +328,7 @@ fn new_record(
         packet_limit: request.limits.packets,
         byte_limit: request.limits.bytes,
         is_pcapng: request.format == Format::PcapNg,
-        snaplen: None,
+        snaplen: request.snaplen,
         mask: None,
         rotation: None,
         merge: false,
@@ -286,7 +337,7 @@ fn new_record(
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),
         sent_rules: request.sent_filter.rules.clone(),
-        asked_sha256: None,
+        asked_sha256: Some(request.asked.sha256),
         agents: Vec::new(),
         generation: 0,
         interfaces: None,
@@ -318,6 +369,13 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
     }
     if !(1..=BYTE_LIMIT_MAX).contains(&limits.bytes) {
         return refuse(Limited::Bytes, format!("1 to {BYTE_LIMIT_MAX} bytes are allowed"));
+    }
+    if request
+        .snaplen
+        .is_some_and(|snaplen| !(SNAPLEN_MIN..=SNAPLEN_MAX).contains(&snaplen))
+    {
+        let why = format!("{SNAPLEN_MIN} to {SNAPLEN_MAX} bytes of a packet can be kept");
+        return refuse(Limited::Snaplen, why);
     }
     let sent = &request.sent_filter;
     let sent_bytes = [&sent.tuple, &sent.expression, &sent.rules]

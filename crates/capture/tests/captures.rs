@@ -4,8 +4,8 @@
 
 mod common;
 
-use baleen_capture::limits::{LISTED_CAPTURES_MAX, PROGRESS_SAVED_EVERY};
-use baleen_capture::{CaptureError, CaptureFilter, Counts, Format, Limits, Status};
+use baleen_capture::limits::{LISTED_CAPTURES_MAX, PROGRESS_SAVED_EVERY, REPEATED_WITHIN};
+use baleen_capture::{Asked, CaptureError, CaptureFilter, Counts, Format, Limits, Status};
 use baleen_filter::{End, FiveTuple, Rules};
 use baleen_types::{CaptureId, LinkType, ObjectPath, SiteName};
 use common::{World, account, big_part, request, to};
@@ -324,6 +324,100 @@ async fn sites_and_groups() {
         }
     }
     assert!(world.captures.create(with_site("Everywhere")).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_agent_that_is_away() {
+    let world = world().await;
+    world.agent.set_away(true);
+    for site in ["lab01", "lab", "everywhere"] {
+        let mut asked = request(account(1), URI);
+        asked.site = SiteName::parse(site).unwrap();
+        let refused = world.captures.create(asked).await;
+        assert!(
+            matches!(refused, Err(CaptureError::NoAgentConnected(_))),
+            "{site} {refused:?}"
+        );
+    }
+    assert!(world.captures.list(account(1)).await.unwrap().is_empty());
+    world.agent.set_away(false);
+    assert!(world.create(account(1), URI).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again() {
+    let world = world().await;
+    let me = account(1);
+    let asked = |body: &str, is_repeated| baleen_capture::CreateCapture {
+        asked: Asked::of(body.as_bytes(), is_repeated),
+        ..request(me, URI)
+    };
+    let tasks = async |body: &str, is_repeated| world.captures.create(asked(body, is_repeated)).await;
+    // The first may come late: then it is the first all the same.
+    let created = tasks("a", true).await.unwrap();
+    let catch = world.caught().await;
+    world.until(me, created.id, Status::Running).await;
+    catch.counts(3, 300);
+    let is_refused = |answer| matches!(answer, Err(CaptureError::Active(id)) if id == created.id);
+    let again = tasks("a", true).await.unwrap();
+    assert_eq!(
+        (again.id, again.status, again.counts.packets),
+        (created.id, Status::Running, 3)
+    );
+    // Neither who does not say that it repeats, nor who asks for something else.
+    assert!(is_refused(tasks("a", false).await));
+    assert!(is_refused(tasks("b", true).await));
+    // Nor who comes when no client would still repeat it.
+    world
+        .disk
+        .clock
+        .advance(REPEATED_WITHIN.saturating_sub(Duration::from_millis(1)));
+    assert!(tasks("a", true).await.is_ok());
+    world.disk.clock.advance(Duration::from_millis(1));
+    assert!(is_refused(tasks("a", true).await));
+    catch.finish(&b"three"[..]).await;
+    world.until(me, created.id, Status::Success).await;
+    // What is over was answered, or is not waited for any more: this is a capture of its own.
+    let second = tasks("a", true).await.unwrap();
+    assert_ne!(second.id, created.id);
+    // Another account sends the same.
+    world.make_bucket(account(2), "other").await;
+    world.prove(account(2), "s3://other").await;
+    let theirs = baleen_capture::CreateCapture {
+        asked: Asked::of(b"a", true),
+        ..request(account(2), "s3://other")
+    };
+    let theirs = world.captures.create(theirs).await.unwrap();
+    assert!(theirs.id != second.id && theirs.account == account(2));
+    assert_eq!(world.captures.list(me).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_length_of_what_is_kept_of_a_packet() {
+    let world = world().await;
+    for (snaplen, is_taken) in [
+        (None, true),
+        (Some(31), false),
+        (Some(32), true),
+        (Some(262_144), true),
+        (Some(262_145), false),
+    ] {
+        let mut asked = request(account(1), URI);
+        asked.snaplen = snaplen;
+        match world.captures.create(asked).await {
+            Ok(created) => {
+                assert!(is_taken && created.snaplen == snaplen, "{snaplen:?}");
+                let catch = world.caught().await;
+                assert_eq!(catch.order.snaplen, snaplen);
+                catch.finish(EMPTY_FILE).await;
+                world.until(account(1), created.id, Status::Failed).await;
+            }
+            Err(error) => assert!(
+                !is_taken && matches!(error, CaptureError::Limit { .. }),
+                "{snaplen:?} {error}"
+            ),
+        }
+    }
 }
 
 #[tokio::test]

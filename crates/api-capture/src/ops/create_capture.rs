@@ -7,8 +7,10 @@ use crate::envelope::Answer;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::wire;
-use baleen_capture::limits::{BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, TIME_LIMIT_MAX, TIME_LIMIT_MIN};
-use baleen_capture::{CreateCapture, Format, Limits};
+use baleen_capture::limits::{
+    BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
+};
+use baleen_capture::{Asked, CreateCapture, Format, Limits};
 use baleen_types::{AccountId, SiteName};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -17,14 +19,19 @@ use std::time::Duration;
 const SYSTEM: &str = "magic-transit";
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
-    let request = decode(&call.body, call.authorized.account())?;
+    // Written again, which the same bytes are in the same way.
+    let asked = Asked::of(
+        Value::Object(call.body.clone()).to_string().as_bytes(),
+        call.is_repeated,
+    );
+    let request = decode(&call.body, call.authorized.account(), asked)?;
     match call.captures.create(request).await {
         Ok(capture) => Ok(Answer::Result(wire::capture(&capture))),
         Err(error) => Err(Fault::of(error, pointers(&call.body))),
     }
 }
 
-fn decode(body: &Map<String, Value>, account: AccountId) -> Result<CreateCapture, Fault> {
+fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result<CreateCapture, Fault> {
     let mut fields = Fields::new(body, "");
     if let Some(system) = fields.required_text("system")
         && system != SYSTEM
@@ -44,6 +51,7 @@ fn decode(body: &Map<String, Value>, account: AccountId) -> Result<CreateCapture
     let destination = decode_destination(&mut fields);
     let (filter, sent_filter) = filter::decode(&mut fields);
     let format = decode_format(&mut fields);
+    let snaplen = fields.whole("snaplen", &(u64::from(SNAPLEN_MIN)..=u64::from(SNAPLEN_MAX)));
     fields.finish()?;
     let (Some(time), Some(site), Some((_, destination))) = (time, site, destination) else {
         return Err(Fault::internal());
@@ -61,6 +69,8 @@ fn decode(body: &Map<String, Value>, account: AccountId) -> Result<CreateCapture
         filter,
         sent_filter,
         format,
+        snaplen: snaplen.and_then(|bytes| u32::try_from(bytes).ok()),
+        asked,
     })
 }
 

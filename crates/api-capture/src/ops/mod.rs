@@ -60,6 +60,8 @@ pub(crate) struct Call {
     /// What stands for `{id}` in the path.
     pub(crate) id: String,
     pub(crate) body: Map<String, Value>,
+    /// Whether the client says that it sent this before and got no answer.
+    pub(crate) is_repeated: bool,
 }
 
 impl Call {

@@ -61,8 +61,8 @@ impl EmbeddedAgent {
                 Format::Pcap => engine::Format::Pcap,
                 Format::PcapNg => engine::Format::PcapNg,
             },
+            snaplen: order.snaplen.unwrap_or(baleen_ring::SNAPLEN_MAX),
             comments: vec![format!("Baleen capture {} at site {}", order.capture, order.site)],
-            ..CaptureRequest::default()
         }
     }
 }

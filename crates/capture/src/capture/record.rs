@@ -312,6 +312,7 @@ impl StoredCapture {
             object: self.object_key()?,
             limits,
             format: if self.is_pcapng { Format::PcapNg } else { Format::Pcap },
+            snaplen: self.snaplen,
             sent_filter: SentFilter {
                 tuple: self.sent_tuple.clone(),
                 bidirectional: self.sent_bidirectional,

@@ -16,6 +16,7 @@ pub struct SimAgent {
     refuse: Mutex<Option<String>>,
     panic: Mutex<bool>,
     links: Mutex<Vec<LinkType>>,
+    is_away: Mutex<bool>,
 }
 
 /// The test's side of a capture: it says what is caught and when it ends.
@@ -39,6 +40,7 @@ impl SimAgent {
             refuse: Mutex::new(None),
             panic: Mutex::new(false),
             links: Mutex::new(vec![LinkType::ETHERNET]),
+            is_away: Mutex::new(false),
         };
         (Arc::new(agent), catches)
     }
@@ -46,6 +48,11 @@ impl SimAgent {
     /// Makes the agent panic at the next capture.
     pub fn panic(&self) {
         *self.panic.lock() = true;
+    }
+
+    /// Cuts the agent off, or connects it again.
+    pub fn set_away(&self, is_away: bool) {
+        *self.is_away.lock() = is_away;
     }
 
     /// Makes the agent capture on links of these types.
@@ -63,6 +70,10 @@ impl SimAgent {
 impl Agent for SimAgent {
     async fn links(&self) -> Vec<LinkType> {
         self.links.lock().clone()
+    }
+
+    fn is_connected(&self) -> bool {
+        !*self.is_away.lock()
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {

@@ -9,8 +9,9 @@ pub mod s3;
 use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Accounts, Agent, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination, DestinationSettings,
-    EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings, Site, Sites, Status,
+    Accounts, Agent, Asked, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination,
+    DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings,
+    Site, Sites, Status,
 };
 use baleen_meta::{Meta, Scan};
 use baleen_objects::{CreateBucket, ListObjects, ListUploads, Objects, Selection};
@@ -278,6 +279,8 @@ pub fn request(account: AccountId, uri: &str) -> CreateCapture {
         filter: CaptureFilter::All,
         sent_filter: SentFilter::default(),
         format: Format::Pcap,
+        snaplen: None,
+        asked: Asked::of(b"{}", false),
     }
 }
 
