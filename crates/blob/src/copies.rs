@@ -5,6 +5,7 @@
 //! are ever taken for it. A long copy gets its name when it is whole and on disk; small
 //! ones are flushed together with their names, and are there when the call returns.
 
+use crate::buffers::Buffers;
 use crate::folder::{Folder, Root};
 use crate::format::stored_bytes;
 use crate::holder::transfer;
@@ -12,7 +13,7 @@ use crate::jobs::Jobs;
 use crate::segments::preallocate;
 use crate::sync::{GroupSync, Target};
 use crate::volume::{FILES, allocated_in, folder_name, make_folders, remove_file};
-use crate::{BlobId, Error, Extent, Holder, Paced, Place, Seen, Settings};
+use crate::{BlobId, Blobs, Error, Extent, Holder, Paced, Place, Seen, Settings};
 use parking_lot::Mutex;
 use std::fs::File;
 use std::io;
@@ -37,6 +38,7 @@ pub struct Copies {
 pub(crate) struct Copied {
     pub(crate) folder: Arc<Folder>,
     pub(crate) jobs: Jobs,
+    pub(crate) buffers: Buffers,
     reserve_bytes: u64,
     folders: Vec<Arc<GroupSync>>,
     /// Flushes everything at once; another one after it failed.
@@ -62,6 +64,18 @@ impl Copies {
     /// [`Error::InUse`] when another process has it, [`Error::NotAVolume`] when it holds something else, [`Error::NotMounted`], and
     /// what the file system says.
     pub fn open(dir: &Path, was_mount: bool, settings: &Settings) -> Result<Self, Error> {
+        Self::open_with(dir, was_mount, settings, Buffers::new(settings.transfer_bytes_max))
+    }
+
+    /// The same, for copies of what is in a volume, whose settings and whose memory they share.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of(volume: &Blobs, dir: &Path, was_mount: bool) -> Result<Self, Error> {
+        Self::open_with(dir, was_mount, volume.settings(), volume.buffers().clone())
+    }
+
+    fn open_with(dir: &Path, was_mount: bool, settings: &Settings, buffers: Buffers) -> Result<Self, Error> {
         let mut folder = Folder::enter(dir, was_mount)?;
         let lock = folder.lock()?;
         make_folders(&folder, FORMAT, &[])?;
@@ -76,6 +90,7 @@ impl Copies {
             copied: Arc::new(Copied {
                 folder,
                 jobs: Jobs::new(settings.io_jobs_max),
+                buffers,
                 reserve_bytes: settings.reserve_bytes,
                 folders: (0..=u8::MAX).map(folder_sync).collect(),
                 together: Mutex::new(together),
@@ -351,7 +366,7 @@ pub(crate) async fn replace(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Blobs, NewBlob, OwnerTag, Placement};
+    use crate::{NewBlob, OwnerTag, Placement};
     use baleen_runtime::SeededEntropy;
 
     /// Nothing that is written while the file system fails is there afterwards; and it is believed again without that anybody who reads

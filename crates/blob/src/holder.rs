@@ -1,9 +1,10 @@
 //! Who holds the bytes of an extent: the volume it was written to, or a folder of copies.
 
+use crate::buffers::{Buffer, Buffers};
 use crate::copies::{Copied, Found};
 use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, allocated_bytes, block_offset, stored_bytes};
 use crate::jobs::Jobs;
-use crate::reader::{blocks_of, failure, owner_of, read_stored};
+use crate::reader::{blocks_of, failure, owner_of, read_stored, stored_len};
 use crate::settings::UNIT_BLOCKS;
 use crate::volume::Shared;
 use crate::{Blobs, Copies, Error, Extent, ExtentReader, OwnerTag, Place};
@@ -37,6 +38,13 @@ impl Source {
         match self {
             Self::Volume(shared) => &shared.jobs,
             Self::Copies(copied) => &copied.jobs,
+        }
+    }
+
+    pub(crate) fn buffers(&self) -> &Buffers {
+        match self {
+            Self::Volume(shared) => &shared.buffers,
+            Self::Copies(copied) => &copied.buffers,
         }
     }
 
@@ -226,7 +234,10 @@ fn unit_from(sources: &[Source], extent: &Extent, range: ServedRange) -> Result<
         let read = source
             .file_of(extent)
             .map_err(|error| failure(error, *extent))
-            .and_then(|file| read_stored(&file, *extent, source.base_of(extent), range))
+            .and_then(|file| {
+                let buffer = Buffer::exact(stored_len(*extent, range));
+                read_stored(&file, *extent, (source.base_of(extent), range), buffer)
+            })
             .and_then(|stored| blocks_of(*extent, range, stored.clone()).map(|_| stored));
         match read {
             Ok(stored) => return Ok(stored),

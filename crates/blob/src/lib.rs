@@ -22,6 +22,7 @@
 //!
 //! Out of here on purpose: when to compact, scrubbing, what has to be copied where, and the objects' own metadata.
 
+mod buffers;
 mod compaction;
 mod copies;
 mod error;
@@ -45,6 +46,7 @@ mod sync;
 mod volume;
 mod writer;
 
+pub use buffers::{Buffer, Buffers, Share};
 pub use compaction::{Copying, Draining};
 pub use copies::{Copies, Found, TOGETHER_BYTES_MAX};
 pub use error::Error;

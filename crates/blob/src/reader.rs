@@ -1,5 +1,6 @@
 //! Reading one extent.
 
+use crate::buffers::{Buffer, Share};
 use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
 use crate::holder::Source;
 use crate::settings::UNIT_BLOCKS;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// Gives the bytes of a range in pieces, each checked before it is given: what of one block ([`crate::BLOCK_BYTES`]) lies in the
-/// range is one piece. In memory are at most two times
-/// 256 KiB: the one that is being given and the one that is being read ahead.
+/// range is one piece. In memory are the unit of blocks that is
+/// being given, and one that is read ahead, as far as there is memory for it ([`crate::Buffers`]); where there is not, one block.
 pub struct ExtentReader {
     source: Source,
     extent: Extent,
@@ -25,6 +26,10 @@ pub struct ExtentReader {
     file: Option<Arc<File>>,
     ready: VecDeque<Bytes>,
     running: Option<JoinHandle<Result<Piece, Error>>>,
+    /// Where the range ends that is read.
+    running_to: u64,
+    /// What it holds of the memory of all.
+    share: Share,
 }
 
 struct Piece {
@@ -42,6 +47,8 @@ impl ExtentReader {
             file: None,
             ready: VecDeque::new(),
             running: None,
+            running_to: 0,
+            share: Share::default(),
         }
     }
 
@@ -57,7 +64,9 @@ impl ExtentReader {
             let running = match &mut self.running {
                 Some(running) => running,
                 None if self.next < self.end => {
-                    let job = self.job();
+                    let wanted = stored_len(self.extent, self.range_to(self.unit_end()));
+                    let buffer = self.source.buffers().take(&self.share, wanted);
+                    let job = self.job(buffer);
                     match self.source.jobs().start(job).await {
                         Ok(running) => self.running.insert(running),
                         Err(error) => return Some(Err(error)),
@@ -71,9 +80,12 @@ impl ExtentReader {
                 Ok(piece) => {
                     self.file = Some(piece.file);
                     self.ready = piece.blocks;
-                    self.next = self.unit_end();
-                    if self.next < self.end {
-                        let job = self.job();
+                    self.next = self.running_to;
+                    // Ahead only with memory that nobody needs more.
+                    if self.next < self.end
+                        && let Some(buffer) = self.source.buffers().try_unit(&self.share)
+                    {
+                        let job = self.job(buffer);
                         self.running = self.source.jobs().try_start(job);
                     }
                 }
@@ -87,22 +99,35 @@ impl ExtentReader {
 
     /// Where the unit that holds `next` ends: units lie at fixed places, so that blocks are read once.
     fn unit_end(&self) -> u64 {
-        let unit = UNIT_BLOCKS * BLOCK_BYTES;
-        ((self.next / unit + 1) * unit).min(self.end)
+        self.end_of(UNIT_BLOCKS * BLOCK_BYTES)
     }
 
-    fn job(&self) -> impl FnOnce() -> Result<Piece, Error> + Send + 'static {
-        let (source, extent, file) = (self.source.clone(), self.extent, self.file.clone());
-        let range = ServedRange {
+    fn end_of(&self, bytes: u64) -> u64 {
+        ((self.next / bytes + 1) * bytes).min(self.end)
+    }
+
+    /// From `next` on.
+    fn range_to(&self, end: u64) -> ServedRange {
+        ServedRange {
             first: self.next,
-            length: self.unit_end() - self.next,
-        };
+            length: end - self.next,
+        }
+    }
+
+    /// Reads what is next, as far as the buffer holds it: a unit, or a block.
+    fn job(&mut self, buffer: Buffer) -> impl FnOnce() -> Result<Piece, Error> + Send + 'static {
+        let (source, extent, file) = (self.source.clone(), self.extent, self.file.clone());
+        let mut range = self.range_to(self.unit_end());
+        if stored_len(extent, range) > buffer.room() {
+            range = self.range_to(self.end_of(BLOCK_BYTES));
+        }
+        self.running_to = range.end();
         move || {
             let file = match file {
                 Some(file) => file,
                 None => source.file_of(&extent).map_err(|error| failure(error, extent))?,
             };
-            let stored = read_stored(&file, extent, source.base_of(&extent), range)?;
+            let stored = read_stored(&file, extent, (source.base_of(&extent), range), buffer)?;
             let blocks = blocks_of(extent, range, stored)?;
             Ok(Piece { file, blocks })
         }
@@ -126,20 +151,36 @@ pub(crate) fn owner_of(file: &File, extent: Extent, base: u64) -> Result<OwnerTa
     owner_in(&header, extent)
 }
 
-/// Reads the blocks that hold `range` as they are stored, of an extent that begins at `base`.
-pub(crate) fn read_stored(file: &File, extent: Extent, base: u64, range: ServedRange) -> Result<Bytes, Error> {
-    let corrupt = |what| Error::Corrupt { what, extent };
+/// How many bytes the blocks are that hold `range`, as they are stored.
+pub(crate) fn stored_len(extent: Extent, range: ServedRange) -> usize {
     let first_block = range.first / BLOCK_BYTES;
     let end_block = range.end().div_ceil(BLOCK_BYTES);
     // The header lies before the first block, and is checked when that is read.
     let header_len = if first_block == 0 { HEADER_LEN } else { 0 };
+    let bytes = (end_block * BLOCK_BYTES)
+        .min(extent.length)
+        .saturating_sub(first_block * BLOCK_BYTES);
+    let len = usize::try_from(bytes).unwrap_or(usize::MAX);
+    header_len
+        .saturating_add(len)
+        .saturating_add(len.div_ceil(BLOCK_LEN) * CRC_LEN)
+}
+
+/// Reads the blocks that hold `range` as they are stored, of an extent that begins at `base`, into a buffer with room for them.
+pub(crate) fn read_stored(
+    file: &File,
+    extent: Extent,
+    (base, range): (u64, ServedRange),
+    mut buffer: Buffer,
+) -> Result<Bytes, Error> {
+    let first_block = range.first / BLOCK_BYTES;
     let from = if first_block == 0 { 0 } else { block_offset(first_block) };
-    let blocks_bytes = (end_block * BLOCK_BYTES).min(extent.length) - first_block * BLOCK_BYTES;
-    let blocks_len = usize::try_from(blocks_bytes).map_err(|_| corrupt("length"))?;
-    let mut buffer = vec![0; header_len + blocks_len + blocks_len.div_ceil(BLOCK_LEN) * CRC_LEN];
-    file.read_exact_at(&mut buffer, base + from)
+    buffer
+        .fill(stored_len(extent, range), |bytes| {
+            file.read_exact_at(bytes, base + from)
+        })
         .map_err(|error| failure(error, extent))?;
-    Ok(Bytes::from(buffer))
+    Ok(buffer.freeze())
 }
 
 /// Checks the blocks that hold `range`, as they are stored, and cuts them to it.

@@ -2,7 +2,7 @@
 
 use crate::Error;
 
-/// How much of a blob is read or written in one piece: what a stream holds in memory, twice.
+/// How much of a blob is read or written in one piece, if there is memory for it.
 pub(crate) const UNIT_BLOCKS: u64 = 4;
 
 /// Segment files kept open at once; others are opened again when needed.
@@ -22,6 +22,8 @@ pub struct Settings {
     pub reserve_bytes: u64,
     /// Reads and writes at work at once; more wait.
     pub io_jobs_max: usize,
+    /// Memory for what is read and written ahead, over all readers and writers. Who finds none of it left goes on block by block.
+    pub transfer_bytes_max: u64,
 }
 
 impl Default for Settings {
@@ -33,6 +35,8 @@ impl Default for Settings {
             segment_body_bytes_max: 16 << 20,
             reserve_bytes: 256 << 20,
             io_jobs_max: 32,
+            // Three units for each of a hundred transfers, or one for each of two hundred and fifty.
+            transfer_bytes_max: 64 << 20,
         }
     }
 }

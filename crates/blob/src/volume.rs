@@ -1,5 +1,6 @@
 //! The volume: one folder, held by one process.
 
+use crate::buffers::Buffers;
 use crate::folder::{Folder, Root};
 use crate::hold::HoldTable;
 use crate::holder::Source;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) jobs: Jobs,
+    pub(crate) buffers: Buffers,
     pub(crate) segments: Segments,
     pub(crate) folders: Vec<Arc<GroupSync>>,
     pub(crate) pins: PinTable,
@@ -120,6 +122,7 @@ impl Blobs {
             settings,
             entropy,
             jobs: Jobs::new(settings.io_jobs_max),
+            buffers: Buffers::new(settings.transfer_bytes_max),
             segments,
             folders: (0..=u8::MAX).map(folder_sync).collect(),
             pins: PinTable::default(),
@@ -194,6 +197,11 @@ impl Blobs {
     /// Refuses when less than `bytes` and our reserve are left on the file system. Does not reserve anything.
     pub fn check_space(&self, bytes: u64) -> Result<(), Error> {
         self.shared.check_space(bytes)
+    }
+
+    /// What it has of memory for bytes on their way.
+    pub fn buffers(&self) -> &Buffers {
+        &self.shared.buffers
     }
 
     /// How the volume was opened.

@@ -1,23 +1,20 @@
 //! Writing one blob.
 
-use crate::format::{self, BLOCK_LEN, HEADER_BYTES, HEADER_LEN, Header, STRIDE_LEN, stored_bytes};
+use crate::buffers::{Buffer, Share};
+use crate::format::{self, BLOCK_BYTES, BLOCK_LEN, HEADER_BYTES, HEADER_LEN, Header, STRIDE_LEN, stored_bytes};
 use crate::reservation::Reservation;
 use crate::segments::preallocate;
-use crate::settings::UNIT_BLOCKS;
 use crate::sync::{GroupSync, Target};
 use crate::volume::{FILES, SEGMENTS, Shared, file_name};
 use crate::{BlobId, Error, Extent, OwnerTag, Place, Written};
 use bytes::Bytes;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
-
-/// Bytes written in one piece, headers and checksums not counted.
-const UNIT_LEN: usize = STRIDE_LEN * 4;
-const _: () = assert!(UNIT_BLOCKS == 4);
 
 /// What is known of a blob before its bytes come.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +37,8 @@ pub enum Placement {
     OwnFile,
 }
 
-/// Takes the bytes of one blob. In memory are at most two pieces of 256 KiB. Dropped, it leaves nothing.
+/// Takes the bytes of one blob. In memory are the piece that is being filled and one that is being written, each of a unit of
+/// blocks, as far as there is memory for them ([`crate::Buffers`]), or else of one block. Dropped, it leaves nothing.
 ///
 /// # Cancel safety
 /// After a call of [`Writer::write`] that was dropped before its end, the writer can only be dropped.
@@ -56,8 +54,16 @@ pub struct Writer {
     /// Bytes taken so far.
     taken: u64,
     /// The piece that is being filled, checksums included, and where in the extent it begins.
-    piece: Vec<u8>,
+    piece: Option<Buffer>,
     piece_at: u64,
+    /// The header, if it goes out with the first piece: where the length is unknown it follows the last.
+    header: Option<[u8; HEADER_LEN]>,
+    /// What it holds of the memory of all.
+    share: Share,
+    /// Where in the piece its full blocks are.
+    closed: Vec<Range<usize>>,
+    /// Blocks of pieces that were handed to the disk, for who wants to see them.
+    sent: Option<Vec<Bytes>>,
     /// Where in the piece the open block begins, and its number in the blob.
     block_at: usize,
     block: u64,
@@ -89,20 +95,20 @@ impl Writer {
             announced: new.length,
             base,
             taken: 0,
-            piece: Vec::new(),
+            piece: None,
             piece_at: HEADER_BYTES,
+            header: None,
+            share: Share::default(),
+            closed: Vec::new(),
+            sent: None,
             block_at: 0,
             block: 0,
             running: None,
             shared,
         };
         if let Some(length) = new.length {
-            // The header goes out with the first piece; where the length is unknown it follows the last.
-            let expected = usize::try_from(stored_bytes(length)).unwrap_or(usize::MAX);
-            writer.piece = Vec::with_capacity(expected.min(HEADER_LEN + UNIT_LEN));
-            writer.piece.extend_from_slice(&writer.header(length));
+            writer.header = Some(writer.header(length));
             writer.piece_at = 0;
-            writer.block_at = HEADER_LEN;
         }
         Ok(writer)
     }
@@ -120,17 +126,39 @@ impl Writer {
         }
         self.taken = total;
         while !bytes.is_empty() {
-            let room = BLOCK_LEN - (self.piece.len() - self.block_at);
+            let piece = match self.piece.take() {
+                Some(piece) => piece,
+                None => self.open_piece(),
+            };
+            let piece = self.piece.insert(piece);
+            let room = BLOCK_LEN - (piece.len() - self.block_at);
             let part = bytes.split_to(room.min(bytes.len()));
-            self.piece.extend_from_slice(&part);
-            if self.piece.len() - self.block_at == BLOCK_LEN {
-                self.close_block();
-                if self.block.is_multiple_of(UNIT_BLOCKS) {
+            piece.push(&part);
+            if piece.len() - self.block_at == BLOCK_LEN {
+                let is_full = self.close_block();
+                if is_full {
                     self.send_piece().await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// The bytes of the blocks that were handed to the disk since the last call, of which the first begins it: what has come in, in order, and no
+    /// copy of it. Their memory is held until the disk and the caller are done with it, so that from now on this is to be called after
+    /// each [`Writer::write`].
+    pub fn take_sent(&mut self) -> Vec<Bytes> {
+        self.sent.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// What has come in since it was handed to the disk.
+    pub fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        let piece: &[u8] = self.piece.as_deref().unwrap_or_default();
+        let open = piece.get(self.block_at..).unwrap_or_default();
+        self.closed
+            .iter()
+            .map(|block| &piece[block.clone()])
+            .chain(std::iter::once(open))
     }
 
     /// Ends the blob and returns when it is on disk, with its name in the folder if it has a file of its own.
@@ -141,12 +169,17 @@ impl Writer {
         if let Some(announced) = self.announced.filter(|announced| *announced != self.taken) {
             return Err(Error::Overrun { announced });
         }
-        if self.piece.len() > self.block_at {
+        if self.header.is_some() {
+            self.piece = Some(self.open_piece());
+        }
+        if self.piece.as_ref().is_some_and(|piece| piece.len() > self.block_at) {
             self.close_block();
         }
         self.send_piece().await?;
         if self.announced.is_none() {
-            self.piece = self.header(self.taken).to_vec();
+            let mut piece = Buffer::exact(HEADER_LEN);
+            piece.push(&self.header(self.taken));
+            self.piece = Some(piece);
             self.piece_at = 0;
             self.send_piece().await?;
         }
@@ -201,21 +234,41 @@ impl Writer {
         .encode()
     }
 
-    fn close_block(&mut self) {
-        let crc = format::block_crc(self.reservation.extent().id, self.block, &self.piece[self.block_at..]);
-        self.piece.extend_from_slice(&crc);
-        self.block_at = self.piece.len();
+    /// Begins a piece: a unit of blocks, or one if there is no memory for more, or what is left of the blob.
+    fn open_piece(&mut self) -> Buffer {
+        let left = self.announced.map(|announced| announced - self.block * BLOCK_BYTES);
+        let wanted = left.and_then(|left| usize::try_from(stored_bytes(left)).ok());
+        let wanted = wanted.unwrap_or(usize::MAX);
+        let mut piece = self.shared.buffers.take(&self.share, wanted);
+        if let Some(header) = self.header.take() {
+            piece.push(&header);
+        }
+        self.block_at = piece.len();
+        piece
+    }
+
+    /// Ends the block, and tells whether the piece has room for no other.
+    fn close_block(&mut self) -> bool {
+        let Some(piece) = &mut self.piece else { return false };
+        let crc = format::block_crc(self.reservation.extent().id, self.block, &piece[self.block_at..]);
+        self.closed.push(self.block_at..piece.len());
+        piece.push(&crc);
+        self.block_at = piece.len();
         self.block += 1;
+        piece.room() < STRIDE_LEN
     }
 
     /// Hands the piece to an I/O thread, after the one before it is done.
     async fn send_piece(&mut self) -> Result<(), Error> {
         self.wait_for_disk().await?;
-        if self.piece.is_empty() {
+        let Some(piece) = self.piece.take() else {
             return Ok(());
+        };
+        let piece = piece.freeze();
+        let blocks = self.closed.drain(..);
+        if let Some(sent) = &mut self.sent {
+            sent.extend(blocks.map(|block| piece.slice(block)));
         }
-        let next = Vec::with_capacity(if self.piece.len() < UNIT_LEN { 0 } else { UNIT_LEN });
-        let piece = std::mem::replace(&mut self.piece, next);
         let at = self.base + self.piece_at;
         self.piece_at += piece.len() as u64;
         self.block_at = 0;

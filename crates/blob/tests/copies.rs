@@ -14,6 +14,7 @@ const SETTINGS: Settings = Settings {
     segment_body_bytes_max: 1 << 20,
     reserve_bytes: 0,
     io_jobs_max: 4,
+    transfer_bytes_max: 4 << 20,
 };
 
 /// Both layouts, and the ends of blocks and units.

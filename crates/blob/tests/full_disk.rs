@@ -67,6 +67,7 @@ async fn full_disk(dir: &Path) {
         segment_body_bytes_max: 512 << 10,
         reserve_bytes: 1 << 20,
         io_jobs_max: 4,
+        transfer_bytes_max: 4 << 20,
     };
     let blobs = Blobs::open(dir, settings, SeededEntropy::new(1)).unwrap();
     let bytes = Bytes::from(vec![7; 400_000]);

@@ -13,6 +13,7 @@ const SETTINGS: Settings = Settings {
     segment_body_bytes_max: 512 << 10,
     reserve_bytes: 0,
     io_jobs_max: 4,
+    transfer_bytes_max: 4 << 20,
 };
 
 fn open(dir: &Path, seed: u64) -> Blobs {

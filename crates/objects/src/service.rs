@@ -9,6 +9,7 @@ mod compact;
 mod complete;
 mod copy;
 mod create_upload;
+mod digester;
 mod elsewhere;
 mod encryption;
 mod expire;

@@ -96,7 +96,7 @@ fn is_another(allocated: u64, before: u64) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number for a chart")]
-fn for_a_chart(bytes: u64) -> f64 {
+pub(crate) fn for_a_chart(bytes: u64) -> f64 {
     bytes as f64
 }
 

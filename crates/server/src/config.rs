@@ -101,9 +101,12 @@ pub(crate) struct Listen {
 
 /// What the stores may take.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
 pub(crate) struct Store {
     /// Cache of metadata, in bytes of memory.
     pub(crate) cache_bytes: u64,
+    /// For what is read and written ahead, in bytes of memory.
+    pub(crate) transfer_bytes: u64,
     /// Space on the disk that bodies never take, in bytes.
     pub(crate) reserve_bytes: u64,
 }

@@ -50,6 +50,9 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// most: it takes the segments of the last run back into use.
 const SWEEP_PERIOD: Duration = Duration::from_hours(1);
 
+/// The gauge of the memory that is held for bytes on their way.
+const TRANSFER_BYTES: &str = "baleen_transfer_bytes";
+
 /// How often it is written what keys and tokens were used for last.
 const USES_PERIOD: Duration = Duration::from_mins(1);
 
@@ -129,6 +132,7 @@ pub(crate) async fn open_objects(
 ) -> Result<Arc<Objects>, Failure> {
     let volume = baleen_blob::Settings {
         reserve_bytes: config.store.reserve_bytes,
+        transfer_bytes_max: config.store.transfer_bytes,
         ..baleen_blob::Settings::default()
     };
     let blobs = open_volume(config, folder, meta, volume, entropy).await?;
@@ -237,6 +241,7 @@ pub(crate) async fn build(
     });
 
     let objects = open_objects(config, folder.path(), &meta, (&clock, &entropy), &keyring).await?;
+    let buffers = objects.volume().buffers().clone();
     // Before anybody is served: it has to know what is live before the first deletion.
     objects
         .recover()
@@ -383,7 +388,13 @@ pub(crate) async fn build(
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
     let beside_s3: Vec<Arc<dyn Door>> = vec![identity_door];
     let upkeep = metrics.clone();
+    metrics::describe_gauge!(
+        TRANSFER_BYTES,
+        "Memory that uploads and downloads hold for what they read and write"
+    );
     supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
+        buffers.give_back();
+        metrics::gauge!(TRANSFER_BYTES).set(compaction::for_a_chart(buffers.held_bytes() as u64));
         upkeep.run_upkeep();
         std::future::ready(Ok::<(), Infallible>(()))
     });

@@ -108,6 +108,7 @@ impl World {
             segment_body_bytes_max: 256 << 10,
             reserve_bytes: 0,
             io_jobs_max: 8,
+            transfer_bytes_max: 4 << 20,
         };
         let meta = Meta::open_model();
         let objects = Objects::new(

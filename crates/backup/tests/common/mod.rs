@@ -24,6 +24,7 @@ pub const VOLUME: VolumeSettings = VolumeSettings {
     segment_body_bytes_max: 256 << 10,
     reserve_bytes: 0,
     io_jobs_max: 8,
+    transfer_bytes_max: 4 << 20,
 };
 
 #[derive(Clone)]

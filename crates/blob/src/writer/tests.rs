@@ -10,6 +10,7 @@ const SETTINGS: Settings = Settings {
     segment_body_bytes_max: 512 << 10,
     reserve_bytes: 0,
     io_jobs_max: 4,
+    transfer_bytes_max: 4 << 20,
 };
 
 /// Who asked for room goes away while it is being made: as long as it is made, nobody may give room back.

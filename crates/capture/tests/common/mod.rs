@@ -49,6 +49,7 @@ impl Disk {
             segment_body_bytes_max: 256 << 10,
             reserve_bytes: 0,
             io_jobs_max: 8,
+            transfer_bytes_max: 4 << 20,
         };
         let meta = Meta::open_model();
         let parts = baleen_objects::Parts {

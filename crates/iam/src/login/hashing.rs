@@ -55,6 +55,9 @@ pub trait Hasher: Send + Sync + 'static {
 
     /// Compares a password with a PHC text. One that is not ours to read is [`Verdict::Wrong`].
     fn verify(&self, password: &[u8], phc: &str) -> Verdict;
+
+    /// Gives back the memory that is kept for the next hashing, if any is.
+    fn rest(&self) {}
 }
 
 /// The one that is used: argon2id, version 1.3, one lane.
@@ -181,6 +184,10 @@ impl Hasher for Argon2Hasher {
             Verdict::Wrong
         }
     }
+
+    fn rest(&self) {
+        self.memories.lock().clear();
+    }
 }
 
 /// A stored hash, taken apart.
@@ -231,6 +238,8 @@ impl Hashing {
     pub fn new(hasher: Arc<dyn Hasher>, entropy: Arc<dyn Entropy>, cores: NonZeroUsize) -> Self {
         let gate = Self::lazy(hasher, entropy, cores);
         gate.nobody.get_or_init(|| nobody(&*gate.hasher, &*gate.entropy));
+        // On many servers nobody ever logs in with a password.
+        gate.hasher.rest();
         gate
     }
 

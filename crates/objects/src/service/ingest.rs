@@ -1,22 +1,17 @@
 //! Taking a body in: where its bytes go, and whether they are what the sender said.
 
+use super::digester::Digester;
 use super::encryption::{BodySealing, Sealing};
 use super::{CHECKSUM_DEFAULT, Objects, OpenBucket};
-use crate::hasher::{Digests, Gang, Hasher};
+use crate::hasher::{Digests, Hasher};
 use crate::limits::PUT_BYTES_MAX;
 use crate::records::PieceAt;
 use crate::{Body, Checksum, ChecksumAlgorithm, Expect, ObjectError};
-use baleen_blob::{Blobs, NewBlob, OwnerTag, Placement, Writer, Written};
+use baleen_blob::{BLOCK_BYTES, Blobs, NewBlob, OwnerTag, Placement, Writer, Written};
 use baleen_sealing::blocks::{BlockSealer, sealed_length};
 use baleen_types::PartNumber;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use std::sync::Arc;
-use tokio::sync::oneshot;
-
-/// Bytes gathered before they are digested on another thread: MD5 takes 1.6 ms for a MiB, which would hold up every other
-/// request on this one. Bodies shorter than this are digested in place, which costs less than the way there.
-const DIGEST_BATCH_BYTES: usize = 256 << 10;
 
 /// A body of unknown length is held in memory up to here, so that a short one finds its place like any other; only then
 /// does it get a file of its own.
@@ -24,6 +19,10 @@ const UNKNOWN_LENGTH_BYTES_MAX: usize = 256 << 10;
 
 /// Parts longer than this go to a file of their own, since an aborted upload should give its space back at once.
 const PART_OWN_FILE_BYTES_MIN: u64 = 1 << 20;
+
+/// Written at once, so that what waits to be digested is not more than a unit of the volume.
+const BLOCK_LEN: usize = 64 << 10;
+const _: () = assert!(BLOCK_LEN as u64 == BLOCK_BYTES);
 
 /// A body and what is known of it.
 pub(super) struct Incoming {
@@ -65,6 +64,24 @@ struct ToVolume {
 }
 
 impl ToVolume {
+    /// Writes what comes in and has it digested. The volume has copied it then, and that copy is what is digested: what came is let
+    /// go of, which is a small part of a large buffer more often than not.
+    async fn take(&mut self, mut bytes: Bytes, digester: &mut Digester) -> Result<(), ObjectError> {
+        while !bytes.is_empty() {
+            let some = bytes.split_to(bytes.len().min(BLOCK_LEN));
+            if self.sealer.is_some() {
+                // What the volume has of it is sealed.
+                digester.gather(&some).await?;
+                self.write(some).await?;
+            } else {
+                self.writer.write(some).await?;
+                digester.digest(self.writer.take_sent()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was digested before.
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), ObjectError> {
         let Some(sealer) = &mut self.sealer else {
             return Ok(self.writer.write(bytes).await?);
@@ -75,6 +92,15 @@ impl ToVolume {
             }
         }
         Ok(())
+    }
+
+    /// What was taken and is not digested yet.
+    fn rest(&self) -> impl Iterator<Item = &[u8]> {
+        self.sealer
+            .is_none()
+            .then(|| self.writer.unsent())
+            .into_iter()
+            .flatten()
     }
 
     async fn finish(mut self) -> Result<Written, ObjectError> {
@@ -105,8 +131,13 @@ impl Plan {
             length: stored,
             placement: self.placement,
         });
+        let mut writer = writer.await?;
+        if self.sealing.is_none() {
+            // Shown from the first block on.
+            writer.take_sent();
+        }
         Ok(Box::new(ToVolume {
-            writer: writer.await?,
+            writer,
             sealer: self.sealing.as_ref().map(BodySealing::sealer),
         }))
     }
@@ -149,21 +180,23 @@ impl Objects {
             }),
         };
         let salt = plan.sealing.as_ref().map(|sealing| sealing.salt);
-        let mut digester = Digester::new(Hasher::new(algorithms), &self.gang);
+        let mut digester = Digester::new(Hasher::new(algorithms), &self.gang, self.blobs.buffers());
         let mut sink = self.sink_for(&plan).await?;
         let mut size = 0;
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(ObjectError::Body)?;
             size += piece.len() as u64;
             check_progress(size, length)?;
-            digester.update(piece.clone()).await?;
-            sink = self.pour(sink, piece, &plan).await?;
+            sink = self.pour(sink, piece, (&plan, &mut digester)).await?;
         }
         drop(body);
         if let Some(expected) = length.filter(|expected| *expected != size) {
             return Err(ObjectError::IncompleteBody { expected, got: size });
         }
-        let digests = digester.finish().await?;
+        let digests = match &sink {
+            Sink::Memory(bytes) => digester.finish(std::iter::once(&bytes[..])).await?,
+            Sink::Volume(volume) => digester.finish(volume.rest()).await?,
+        };
         check_digests(expect, &digests)?;
         let mut ingested = Ingested {
             size,
@@ -218,7 +251,12 @@ impl Objects {
     }
 
     /// Adds a piece; a body of unknown length leaves memory as soon as it is too long to be held there.
-    async fn pour(&self, sink: Sink, piece: Bytes, plan: &Plan) -> Result<Sink, ObjectError> {
+    async fn pour(
+        &self,
+        sink: Sink,
+        piece: Bytes,
+        (plan, digester): (&Plan, &mut Digester),
+    ) -> Result<Sink, ObjectError> {
         let inline_bytes_max = self.settings.inline_bytes_max;
         let memory_max = match plan.length {
             Some(_) => inline_bytes_max,
@@ -231,12 +269,12 @@ impl Objects {
             }
             Sink::Memory(bytes) => {
                 let mut volume = plan.to_volume(&self.blobs, plan.length).await?;
-                volume.write(bytes.freeze()).await?;
+                volume.take(bytes.freeze(), digester).await?;
                 volume
             }
             Sink::Volume(volume) => volume,
         };
-        volume.write(piece).await?;
+        volume.take(piece, digester).await?;
         Ok(Sink::Volume(volume))
     }
 }
@@ -290,56 +328,4 @@ fn check_digests(expect: Expect, digests: &Digests) -> Result<(), ObjectError> {
         }
     }
     Ok(())
-}
-
-/// Digests a body in order, long ones on another thread while the next bytes come in.
-struct Digester {
-    /// Not here while it works on another thread.
-    hasher: Option<Hasher>,
-    running: Option<oneshot::Receiver<Hasher>>,
-    waiting: Vec<Bytes>,
-    waiting_bytes: usize,
-    gang: Arc<Gang>,
-}
-
-impl Digester {
-    fn new(hasher: Hasher, gang: &Arc<Gang>) -> Self {
-        Self {
-            hasher: Some(hasher),
-            running: None,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
-            gang: Arc::clone(gang),
-        }
-    }
-
-    async fn update(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
-        self.waiting_bytes += bytes.len();
-        self.waiting.push(bytes);
-        if self.waiting_bytes >= DIGEST_BATCH_BYTES {
-            let hasher = self.hasher().await?;
-            let batch = std::mem::take(&mut self.waiting);
-            self.waiting_bytes = 0;
-            self.running = Some(self.gang.digest(hasher, batch));
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<Digests, ObjectError> {
-        let mut hasher = self.hasher().await?;
-        for bytes in &self.waiting {
-            hasher.update(bytes);
-        }
-        Ok(hasher.finish())
-    }
-
-    /// Takes the hasher back from wherever it is.
-    async fn hasher(&mut self) -> Result<Hasher, ObjectError> {
-        if let Some(running) = self.running.take() {
-            return running.await.map_err(|error| ObjectError::Storage(Box::new(error)));
-        }
-        self.hasher
-            .take()
-            .ok_or_else(|| ObjectError::Storage("the digest of a body was given up".into()))
-    }
 }

@@ -31,6 +31,7 @@ pub const VOLUME: BlobSettings = BlobSettings {
     segment_body_bytes_max: 256 << 10,
     reserve_bytes: 0,
     io_jobs_max: 8,
+    transfer_bytes_max: 4 << 20,
 };
 
 pub struct Store {

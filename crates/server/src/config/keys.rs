@@ -29,6 +29,9 @@ const PART_BUFFERS: (usize, usize) = (BUFFERS_MIN, 256);
 /// The least and the most bytes of the metadata cache.
 const CACHE_BYTES: (u64, u64) = (1 << 20, 64 << 30);
 
+/// The least and the most bytes for what is read and written ahead.
+const TRANSFER_BYTES: (u64, u64) = (1 << 20, 64 << 30);
+
 /// Stand for the other half of an access key while one half is checked.
 const ANY_KEY_ID: &str = "AKIAAAAAAAAAAAAAAAAA";
 const ANY_SECRET: &str = "aaaaaaaaaaaaaaaa";
@@ -336,6 +339,16 @@ fn store(from: &mut Reader) -> Store {
                 "Memory for the cache of metadata.",
             ),
             size_within(CACHE_BYTES.0, CACHE_BYTES.1),
+        ),
+        transfer_bytes: from.value(
+            &setting(
+                "store.transfer_bytes",
+                "size",
+                "64MiB",
+                "Memory for what uploads and downloads read and write ahead, all of them together. Who finds none of it left \
+                 goes on with 64 KiB at a time, which is slower and never refused.",
+            ),
+            size_within(TRANSFER_BYTES.0, TRANSFER_BYTES.1),
         ),
         reserve_bytes: from.value(
             &setting(

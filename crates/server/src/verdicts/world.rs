@@ -67,6 +67,7 @@ impl Volume {
             segment_body_bytes_max: 256 << 10,
             reserve_bytes: 0,
             io_jobs_max: 4,
+            transfer_bytes_max: 4 << 20,
         };
         Self {
             blobs: Blobs::open(folder.path(), settings, SeededEntropy::new(0)).unwrap(),

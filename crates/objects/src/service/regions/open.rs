@@ -173,7 +173,7 @@ impl Objects {
                 tracing::warn!(region = %name, "a region is not as it was left; it is not looked at");
                 continue;
             }
-            match Copies::open(&other.of.folder, false, self.blobs.settings()) {
+            match Copies::of(&self.blobs, &other.of.folder, false) {
                 Ok(copies) => {
                     *other.spot.state.lock() = super::State {
                         copies: Some(copies),
@@ -213,7 +213,7 @@ impl Objects {
         *other.spot.state.lock() = super::State::default();
         let (name, folder) = (&other.of.name, &other.of.folder);
         let was_mount = self.standing(Some(name)).await?.was_mount(folder);
-        let copies = Copies::open(folder, was_mount, self.blobs.settings())?;
+        let copies = Copies::of(&self.blobs, folder, was_mount)?;
         let seen = copies.seen();
         let last = other.last.lock().clone();
         // One that lost its stamp while it was in use is known all the same.
