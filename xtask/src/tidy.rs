@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["policy", "saml", "sealing", "signing", "filter", "packet", "pcapfile"],
     ),
     ("effects", &["runtime"]),
-    ("effects over runtime", &["meta", "blob", "ring", "remote"]),
+    ("effects over runtime", &["meta", "blob", "ring", "remote", "lookback"]),
     (
         "services that others count on",
         &["audit", "keyring", "tenancy", "usage"],
@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What doors and edge plumbing must not see, however low it lies: they talk to services.
-const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "iam"];
+const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "lookback", "iam"];
 const EDGE: &[&str] = &["http", "api-s3", "api-iam", "api-capture"];
 /// What one door alone may see: the identity door is made for the identity service.
 const SHOWN_TO: &[(&str, &str)] = &[("api-iam", "iam")];

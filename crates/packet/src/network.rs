@@ -12,6 +12,10 @@ pub(crate) const PROTOCOL_SCTP: u8 = 132;
 /// Extension headers looked through; more of them are an attack on parsers, not traffic.
 const EXTENSION_HEADERS_MAX: usize = 8;
 
+/// Headers that may stand between an IPv6 header and what it carries (RFC 8200 section 4, and the IANA registry "IPv6
+/// Extension Header Types").
+const EXTENSION_HEADERS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
+
 /// The network header of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -23,6 +27,9 @@ pub struct Network {
     pub protocol: u8,
     /// A fragment behind the first has no transport header.
     pub later_fragment: bool,
+    /// IPv6 extension headers stand in front of the upper-layer protocol. How far they are followed, and which of them, is
+    /// a matter of the reader: filters may come to another protocol.
+    pub has_extensions: bool,
 }
 
 /// Reads an IPv4 header (RFC 791).
@@ -53,6 +60,7 @@ pub(crate) fn ipv4(mut reader: Reader<'_>) -> Option<(Network, Reader<'_>)> {
         destination: destination.into(),
         protocol,
         later_fragment,
+        has_extensions: false,
     };
     Some((network, payload))
 }
@@ -76,6 +84,7 @@ pub(crate) fn ipv6(mut reader: Reader<'_>) -> Option<(Network, Reader<'_>)> {
         reader.limit(payload_bytes);
     }
     let mut later_fragment = false;
+    let has_extensions = EXTENSION_HEADERS.contains(&protocol);
     for _ in 0..EXTENSION_HEADERS_MAX {
         let mut ahead = reader;
         let bytes = match protocol {
@@ -109,6 +118,7 @@ pub(crate) fn ipv6(mut reader: Reader<'_>) -> Option<(Network, Reader<'_>)> {
         destination: destination.into(),
         protocol,
         later_fragment,
+        has_extensions,
     };
     Some((network, reader))
 }

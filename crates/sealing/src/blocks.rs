@@ -129,6 +129,20 @@ impl std::fmt::Debug for BaseKey {
 }
 
 impl PieceKey {
+    /// Seals one block by itself, in place; the tag comes behind it. For who keeps the order of blocks and their lengths in
+    /// another way than [`BlockSealer`]: under one key no number may come twice, and none of its blocks is the last.
+    pub fn seal_block(&self, number: u64, block: &mut Vec<u8>) {
+        self.seal(Place { number, is_last: false }, block);
+    }
+
+    /// Opens what [`PieceKey::seal_block`] sealed under that number.
+    ///
+    /// # Errors
+    /// `DoesNotOpen`: it is another block, of another piece, or damaged.
+    pub fn open_block(&self, number: u64, sealed: &[u8]) -> Result<Vec<u8>, DoesNotOpen> {
+        self.open(Place { number, is_last: false }, sealed)
+    }
+
     /// Seals a block in place: the tag comes behind it.
     fn seal(&self, at: Place, block: &mut Vec<u8>) {
         let sealed = self

@@ -155,3 +155,27 @@ fn a_block_is_what_the_documents_say() {
     let blocks = seal(base(1).piece(&[7; 16], 1), &Bytes::from_static(b"baleen"), usize::MAX);
     assert_eq!(hex::encode(&blocks[0]), "fdcb424b6a47d88c3879834ff6ba4abaa0bf0b63314f");
 }
+
+#[test]
+fn a_block_by_itself_opens_in_its_place_alone() {
+    let key = base(1).piece(&[7; 16], 0);
+    let mut sealed = b"a block".to_vec();
+    key.seal_block(5, &mut sealed);
+    assert_eq!(sealed.len(), 7 + TAG_BYTES);
+    assert_eq!(key.open_block(5, &sealed).unwrap(), b"a block");
+    let mut flipped = sealed.clone();
+    flipped[3] ^= 1;
+    let (other_salt, other_piece) = (base(1).piece(&[8; 16], 0), base(1).piece(&[7; 16], 1));
+    for (key, number, bytes) in [
+        (&key, 4, &sealed[..]),
+        (&key, 5, &flipped),
+        (&key, 5, &sealed[1..]),
+        (&key, 5, &sealed[..6]),
+        (&key, 5, &[]),
+        (&other_salt, 5, &sealed),
+        (&other_piece, 5, &sealed),
+        (&base(2).piece(&[7; 16], 0), 5, &sealed),
+    ] {
+        assert_eq!(key.open_block(number, bytes), Err(DoesNotOpen));
+    }
+}
