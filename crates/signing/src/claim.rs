@@ -59,6 +59,33 @@ impl std::fmt::Debug for Verified {
     }
 }
 
+/// The fields of an `Authorization` header behind its algorithm, in the order of their `names`: each once, and no other. `required` says
+/// which they are.
+pub(crate) fn authorization_fields<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+    required: &'static str,
+) -> Result<[&'a str; N], Error> {
+    let mut found = [None; N];
+    for field in text.split(',') {
+        let (name, value) = field
+            .trim()
+            .split_once('=')
+            .ok_or(Error::Malformed("authorization fields are name=value"))?;
+        let at = names.iter().position(|known| *known == name);
+        let slot = at.and_then(|at| found.get_mut(at));
+        let slot = slot.ok_or(Error::Malformed("unknown authorization field"))?;
+        if slot.replace(value).is_some() {
+            return Err(Error::Malformed("an authorization field stands twice"));
+        }
+    }
+    let mut values = [""; N];
+    for (value, found) in values.iter_mut().zip(found) {
+        *value = found.ok_or(Error::Malformed(required))?;
+    }
+    Ok(values)
+}
+
 impl<'a> Claim<'a> {
     /// Reads the value of an `Authorization` header; `date` is that of `x-amz-date` (or `Date`).
     ///
@@ -70,25 +97,9 @@ impl<'a> Claim<'a> {
         if !fields.starts_with([' ', '\t']) {
             return Err(Error::UnsupportedAlgorithm);
         }
-        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for field in fields.split(',') {
-            let (name, value) = field
-                .trim()
-                .split_once('=')
-                .ok_or(Error::Malformed("authorization fields are name=value"))?;
-            let slot = match name {
-                "Credential" => &mut credential,
-                "SignedHeaders" => &mut signed_headers,
-                "Signature" => &mut signature,
-                _ => return Err(Error::Malformed("unknown authorization field")),
-            };
-            if slot.replace(value).is_some() {
-                return Err(Error::Malformed("an authorization field stands twice"));
-            }
-        }
-        let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
-            return Err(Error::Malformed("Credential, SignedHeaders and Signature are required"));
-        };
+        let names = ["Credential", "SignedHeaders", "Signature"];
+        let required = "Credential, SignedHeaders and Signature are required";
+        let [credential, signed_headers, signature] = authorization_fields(fields, names, required)?;
         Self::build(
             Cow::Borrowed(credential),
             date,

@@ -6,7 +6,7 @@
 //!
 //! Source: capture contract, B.3, "Signing: SDK-HMAC-SHA256", with the vectors that were made with the vendor's SDK.
 
-use crate::claim::hex_into;
+use crate::claim::{authorization_fields, hex_into};
 use crate::digest::{Hmac, equal_in_constant_time, sha256};
 use crate::encode::{decode_percent, encode_component};
 use crate::limits::{ACCESS_KEY_ID_BYTES_MAX, SIGNED_HEADERS_MAX};
@@ -66,25 +66,9 @@ impl<'a> Claim<'a> {
             .strip_prefix(ALGORITHM)
             .and_then(|fields| fields.strip_prefix(' '))
             .ok_or(Error::Malformed("the algorithm SDK-HMAC-SHA256 is expected"))?;
-        let (mut access, mut signed_headers, mut signature) = (None, None, None);
-        for field in fields.split(',') {
-            let (name, value) = field
-                .trim()
-                .split_once('=')
-                .ok_or(Error::Malformed("authorization fields are name=value"))?;
-            let slot = match name {
-                "Access" => &mut access,
-                "SignedHeaders" => &mut signed_headers,
-                "Signature" => &mut signature,
-                _ => return Err(Error::Malformed("unknown authorization field")),
-            };
-            if slot.replace(value).is_some() {
-                return Err(Error::Malformed("an authorization field stands twice"));
-            }
-        }
-        let (Some(access_key_id), Some(signed_headers), Some(signature)) = (access, signed_headers, signature) else {
-            return Err(Error::Malformed("Access, SignedHeaders and Signature are required"));
-        };
+        let names = ["Access", "SignedHeaders", "Signature"];
+        let required = "Access, SignedHeaders and Signature are required";
+        let [access_key_id, signed_headers, signature] = authorization_fields(fields, names, required)?;
         if access_key_id.is_empty() || access_key_id.len() > ACCESS_KEY_ID_BYTES_MAX {
             return Err(Error::Malformed("the access key id is empty or too long"));
         }
