@@ -21,6 +21,7 @@ mod headers;
 mod interpreter;
 mod limits;
 mod locate;
+mod network;
 mod opcode;
 mod program;
 mod rules;

@@ -5,11 +5,11 @@
 
 use crate::assembler::{Assembler, Label};
 use crate::error::Error;
-use crate::headers::{AUTHENTICATION, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EXTENSIONS, FRAGMENT, TAG_PROTOCOLS};
+use crate::headers::{AUTHENTICATION, EXTENSIONS, FRAGMENT};
 use crate::limits::EXTENSION_HEADERS_MAX;
+use crate::network::{Exits, find_network};
 use crate::opcode::{
-    ADD, AND, ASIDE_PROTOCOL, ASIDE_VLAN_PRESENT, JEQ, JGE, JSET, LD_B_ABS, LD_B_IND, LD_H_ABS, LD_H_IND, LD_IMM,
-    LD_LEN, LD_MEM, LDX_IMM, LSH, ST, STX, SUB, TAX, TXA, X,
+    ADD, AND, JEQ, JGE, JSET, LD_B_IND, LD_H_IND, LD_IMM, LD_LEN, LD_MEM, LSH, ST, STX, SUB, TAX, TXA, X,
 };
 use baleen_types::LinkType;
 
@@ -41,7 +41,13 @@ pub(super) fn find(asm: &mut Assembler, link: LinkType, words: u16) -> Result<()
         }
     }
     let (v4, v6) = (this.asm.label(), this.asm.label());
-    this.network(link, v4, v6)?;
+    let exits = Exits {
+        v4,
+        v6,
+        other: ready,
+        guarded: true,
+    };
+    find_network(this.asm, link, exits).ok_or(Error::RulesLink(link))?;
     this.asm.here(v4);
     this.v4();
     this.asm.here(v6);
@@ -76,58 +82,6 @@ impl Finder<'_> {
 
     fn wants_protocol(&self) -> bool {
         self.wants(PROTOCOL) || self.wants_transport()
-    }
-
-    fn reach(&mut self, end: u32) {
-        self.asm.emit(LD_LEN, 0);
-        self.asm.require(JGE, end, self.ready);
-    }
-
-    /// Leaves the index register on the network header. As `tuple/compile.rs` does, but that nothing rejects.
-    fn network(&mut self, link: LinkType, v4: Label, v6: Label) -> Result<(), Error> {
-        let (load_type, network) = match link {
-            LinkType::ETHERNET => ((LD_H_ABS, 12), 14),
-            LinkType::LINUX_SLL2 => ((LD_H_ABS, ASIDE_PROTOCOL), 0),
-            LinkType::RAW => {
-                self.reach(1);
-                self.asm.emit(LDX_IMM, 0);
-                self.asm.emit(LD_B_ABS, 0);
-                self.asm.emit(AND, 0xf0);
-                self.asm.branch_if(JEQ, 0x40, v4);
-                self.asm.branch(JEQ, 0x60, v6, self.ready);
-                return Ok(());
-            }
-            other => return Err(Error::RulesLink(other)),
-        };
-        let (found, one_tag, two_tags) = (self.asm.label(), self.asm.label(), self.asm.label());
-        self.reach(network);
-        self.asm.emit(LDX_IMM, network);
-        self.asm.emit(load_type.0, load_type.1);
-        self.branch_on_tag(one_tag);
-        self.asm.goto(found);
-        self.asm.here(one_tag);
-        self.reach(network + 4);
-        self.asm.emit(LDX_IMM, network + 4);
-        self.asm.emit(LD_H_ABS, network + 2);
-        self.branch_on_tag(two_tags);
-        self.asm.goto(found);
-        self.asm.here(two_tags);
-        // With one more beside the packet this would be the third.
-        self.asm.emit(LD_B_ABS, ASIDE_VLAN_PRESENT);
-        self.asm.branch_if(JEQ, 1, self.ready);
-        self.reach(network + 8);
-        self.asm.emit(LDX_IMM, network + 8);
-        self.asm.emit(LD_H_ABS, network + 6);
-        self.asm.here(found);
-        self.asm.branch_if(JEQ, ETHERTYPE_IPV4, v4);
-        self.asm.branch(JEQ, ETHERTYPE_IPV6, v6, self.ready);
-        Ok(())
-    }
-
-    fn branch_on_tag(&mut self, tagged: Label) {
-        for protocol in TAG_PROTOCOLS {
-            self.asm.branch_if(JEQ, protocol, tagged);
-        }
     }
 
     /// Source: RFC 791 section 3.1.

@@ -6,11 +6,11 @@
 use super::{End, Family, FiveTuple};
 use crate::assembler::{Assembler, Label};
 use crate::error::Error;
-use crate::headers::{AUTHENTICATION, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EXTENSIONS, FRAGMENT, TAG_PROTOCOLS};
+use crate::headers::{AUTHENTICATION, EXTENSIONS, FRAGMENT};
 use crate::limits::{ACCEPT, EXTENSION_HEADERS_MAX};
+use crate::network::{Exits, find_network};
 use crate::opcode::{
-    ADD, AND, ASIDE_PROTOCOL, ASIDE_VLAN_PRESENT, JEQ, JGE, JGT, JSET, LD_B_ABS, LD_B_IND, LD_H_ABS, LD_H_IND, LD_MEM,
-    LD_W_IND, LDX_IMM, LDX_MEM, LSH, RET_K, ST, STX, TAX, TXA, X,
+    ADD, AND, JEQ, JGE, JGT, JSET, LD_B_IND, LD_H_IND, LD_MEM, LD_W_IND, LDX_MEM, LSH, RET_K, ST, STX, TAX, TXA, X,
 };
 use baleen_types::{BpfInstruction, LinkType};
 use ipnet::IpNet;
@@ -46,7 +46,13 @@ pub(super) fn compile(tuple: &FiveTuple, link: LinkType) -> Result<Vec<BpfInstru
         reject,
     };
     let (v4, v6) = (this.asm.label(), this.asm.label());
-    this.find_network(link, v4, v6)?;
+    let exits = Exits {
+        v4,
+        v6,
+        other: reject,
+        guarded: false,
+    };
+    find_network(&mut this.asm, link, exits).ok_or(Error::TupleLink(link))?;
     this.asm.here(v4);
     if tuple.family() == Some(Family::V6) {
         this.asm.goto(reject);
@@ -67,50 +73,6 @@ pub(super) fn compile(tuple: &FiveTuple, link: LinkType) -> Result<Vec<BpfInstru
 }
 
 impl Compiler<'_> {
-    /// Leaves the index register on the network header.
-    fn find_network(&mut self, link: LinkType, v4: Label, v6: Label) -> Result<(), Error> {
-        // The kernel shows cooked packets from the network header on, and their protocol beside it.
-        let (load_type, network) = match link {
-            LinkType::ETHERNET => ((LD_H_ABS, 12), 14),
-            LinkType::LINUX_SLL2 => ((LD_H_ABS, ASIDE_PROTOCOL), 0),
-            LinkType::RAW => {
-                self.asm.emit(LDX_IMM, 0);
-                self.asm.emit(LD_B_ABS, 0);
-                self.asm.emit(AND, 0xf0);
-                self.asm.branch_if(JEQ, 0x40, v4);
-                self.asm.branch(JEQ, 0x60, v6, self.reject);
-                return Ok(());
-            }
-            other => return Err(Error::TupleLink(other)),
-        };
-        let (found, one_tag, two_tags) = (self.asm.label(), self.asm.label(), self.asm.label());
-        self.asm.emit(LDX_IMM, network);
-        self.asm.emit(load_type.0, load_type.1);
-        self.branch_on_tag(one_tag);
-        self.asm.goto(found);
-        self.asm.here(one_tag);
-        self.asm.emit(LDX_IMM, network + 4);
-        self.asm.emit(LD_H_ABS, network + 2);
-        self.branch_on_tag(two_tags);
-        self.asm.goto(found);
-        self.asm.here(two_tags);
-        // With one more beside the packet this would be the third.
-        self.asm.emit(LD_B_ABS, ASIDE_VLAN_PRESENT);
-        self.asm.branch_if(JEQ, 1, self.reject);
-        self.asm.emit(LDX_IMM, network + 8);
-        self.asm.emit(LD_H_ABS, network + 6);
-        self.asm.here(found);
-        self.asm.branch_if(JEQ, ETHERTYPE_IPV4, v4);
-        self.asm.branch(JEQ, ETHERTYPE_IPV6, v6, self.reject);
-        Ok(())
-    }
-
-    fn branch_on_tag(&mut self, tagged: Label) {
-        for protocol in TAG_PROTOCOLS {
-            self.asm.branch_if(JEQ, protocol, tagged);
-        }
-    }
-
     /// Source: RFC 791 section 3.1.
     fn ipv4(&mut self) {
         self.asm.emit(STX, NETWORK);
