@@ -58,24 +58,21 @@ struct Entered {
 enum Whose {
     /// It has a stamp.
     Stamped(Stamp),
-    /// It has none that can be read, and holds bodies.
-    Unknown,
-    /// It has none, and holds nothing.
-    Empty,
-    /// It has none, and is meant whatever it holds.
-    Meant,
+    /// It has none that can be read.
+    Unstamped(Held),
 }
 
 impl Whose {
-    /// `held` is asked if there is no stamp.
-    fn of(text: Option<&str>, held: impl FnOnce() -> Result<Held, baleen_blob::Error>) -> Result<Self, ObjectError> {
-        if let Some(stamp) = text.and_then(Stamp::read) {
-            return Ok(Self::Stamped(stamp));
-        }
-        Ok(match held()? {
-            Held::Bodies => Self::Unknown,
-            Held::Nothing => Self::Empty,
-            Held::Meant => Self::Meant,
+    /// One that lost its stamp while it was in use `is_known` all the same: it is meant. Else `held` is asked if there is no stamp.
+    fn of(
+        text: Option<&str>,
+        is_known: bool,
+        held: impl FnOnce() -> Result<Held, baleen_blob::Error>,
+    ) -> Result<Self, ObjectError> {
+        Ok(match text.and_then(Stamp::read) {
+            Some(stamp) => Self::Stamped(stamp),
+            None if is_known => Self::Unstamped(Held::Meant),
+            None => Self::Unstamped(held()?),
         })
     }
 }
@@ -133,11 +130,11 @@ impl Objects {
             self.blobs.check_mounted()?;
         }
         let found = Entered {
-            whose: Whose::of(self.blobs.stamp()?.as_deref(), || self.blobs.held())?,
+            whose: Whose::of(self.blobs.stamp()?.as_deref(), false, || self.blobs.held())?,
             is_mount: self.blobs.is_mount(),
             is_another: false,
         };
-        if self.regions.are_none() && matches!(found.whose, Whose::Empty) {
+        if self.regions.are_none() && matches!(found.whose, Whose::Unstamped(Held::Nothing)) {
             refuse_lost(&self.meta, self.blobs.dir()).await?;
         }
         let home = self.enter(None, self.blobs.dir(), found).await?;
@@ -216,12 +213,9 @@ impl Objects {
         let copies = Copies::of(&self.blobs, folder, was_mount)?;
         let seen = copies.seen();
         let last = other.last.lock().clone();
-        // One that lost its stamp while it was in use is known all the same.
         let is_same = last.as_ref() == Some(&seen);
         let found = Entered {
-            whose: Whose::of(copies.stamp()?.as_deref(), || {
-                if is_same { Ok(Held::Meant) } else { copies.held() }
-            })?,
+            whose: Whose::of(copies.stamp()?.as_deref(), is_same, || copies.held())?,
             is_mount: copies.is_mount(),
             // A copy of the folder has the same stamp.
             is_another: last.is_some() && !is_same,
@@ -274,10 +268,7 @@ impl Objects {
         if now.saturating_sub(since) < ANEW_AFTER {
             return Err(ObjectError::Storage(Box::new(HomeAway)));
         }
-        let is_same = self.blobs.is_in_place();
-        let whose = Whose::of(found.as_deref(), || {
-            if is_same { Ok(Held::Meant) } else { self.blobs.held() }
-        })?;
+        let whose = Whose::of(found.as_deref(), self.blobs.is_in_place(), || self.blobs.held())?;
         self.refuse_foreign((None, self.blobs.dir()), &whose).await?;
         self.blobs.begin_anew(found).await?;
         spot.is_doubtful.store(false, Ordering::Relaxed);
@@ -303,9 +294,9 @@ impl Objects {
             Whose::Stamped(stamp) if stamp.store == self.store_id().await? && stamp.region == key_name(region) => {
                 return Ok(());
             }
-            Whose::Empty | Whose::Meant => return Ok(()),
+            Whose::Unstamped(Held::Nothing | Held::Meant) => return Ok(()),
             Whose::Stamped(_) => ForeignFolder::Stamped,
-            Whose::Unknown => ForeignFolder::Unknown,
+            Whose::Unstamped(Held::Bodies) => ForeignFolder::Unknown,
         };
         Err(ObjectError::Storage(Box::new(foreign(folder.display().to_string()))))
     }
@@ -324,7 +315,7 @@ impl Objects {
         self.refuse_foreign((region, folder), &found.whose).await?;
         let opened = match found.whose {
             Whose::Stamped(stamp) => stamp.opened,
-            Whose::Unknown | Whose::Empty | Whose::Meant => 0,
+            Whose::Unstamped(_) => 0,
         };
         let is_left = match known.opened {
             // A new store lacks nothing at home.
