@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_api_capture::ops::ROWS;
+use baleen_api_capture::pcaps::ops::ROWS;
 use baleen_http::{Verdict, Weight};
 use common::{ACCOUNT, EMPTY_FILE, World, project};
 use http::{Method, StatusCode};

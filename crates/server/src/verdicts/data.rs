@@ -332,7 +332,7 @@ fn with_directive(mut headers: Vec<(&'static str, String)>) -> Vec<(&'static str
 
 pub(super) fn pcaps(facts: &Arc<Facts>) -> Vec<Question> {
     let mut questions = Vec::new();
-    for row in baleen_api_capture::ops::ROWS {
+    for row in baleen_api_capture::pcaps::ops::ROWS {
         let facts = Arc::clone(facts);
         questions.push(Question {
             door: "pcaps",

@@ -1,6 +1,6 @@
 //! From the account in a path to a decision.
 
-use crate::fault::Fault;
+use crate::pcaps::fault::Fault;
 use baleen_http::{Deed, Verdict, Weight};
 use baleen_policy::{Action, Ask, Authorized, Context, Denied, Principal, Resource, authorize as decide, deciding};
 use baleen_types::ProjectId;

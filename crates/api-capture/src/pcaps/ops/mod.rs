@@ -11,8 +11,8 @@ mod list_ownerships;
 mod stop_capture;
 mod validate_ownership;
 
-use crate::envelope::Answer;
-use crate::fault::Fault;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::Fault;
 use baleen_capture::Captures;
 use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};

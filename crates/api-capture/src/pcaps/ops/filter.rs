@@ -1,6 +1,6 @@
 //! The filter of a capture request.
 
-use crate::fields::Fields;
+use crate::pcaps::fields::Fields;
 use baleen_capture::limits::EXPRESSION_BYTES_MAX;
 use baleen_capture::{CaptureFilter, SentFilter};
 use baleen_filter::{End, FiveTuple, Rules};

@@ -2,10 +2,10 @@
 
 use super::Call;
 use super::create_ownership::{decode_destination, pointers};
-use crate::envelope::Answer;
-use crate::fault::Fault;
-use crate::fields::Fields;
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::Fault;
+use crate::pcaps::fields::Fields;
+use crate::pcaps::wire;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let mut fields = Fields::new(&call.body, "");

@@ -1,9 +1,9 @@
 //! `GET /pcaps/ownership`: the buckets of an account (seed 000, "Listing Configured Buckets").
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
+use crate::pcaps::wire;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     match call.captures.list_ownerships(call.authorized.account()).await {

@@ -3,10 +3,10 @@
 use super::Call;
 use super::create_ownership::{decode_destination, pointers};
 use super::filter;
-use crate::envelope::Answer;
-use crate::fault::Fault;
-use crate::fields::Fields;
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::Fault;
+use crate::pcaps::fields::Fields;
+use crate::pcaps::wire;
 use baleen_capture::limits::{
     BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };

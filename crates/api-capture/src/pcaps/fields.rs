@@ -1,7 +1,7 @@
 //! Taking a JSON object apart, so that every mistake is told at once with its pointer.
 
-use crate::fault::{Fault, Problem, code};
 use crate::limits::BODY_BYTES_MAX;
+use crate::pcaps::fault::{Fault, Problem, code};
 use baleen_http::RequestBody;
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};

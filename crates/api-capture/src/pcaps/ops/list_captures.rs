@@ -1,9 +1,9 @@
 //! `GET /pcaps`: the newest captures of an account (capture contract, A.2: "newest first, at most 50").
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
+use crate::pcaps::wire;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     match call.captures.list(call.authorized.account()).await {

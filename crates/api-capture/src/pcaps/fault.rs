@@ -1,6 +1,6 @@
 //! Every error of this door: the only file that knows statuses and codes (capture contract, A.1, "Error codes").
 
-use crate::envelope::json_response;
+use crate::pcaps::envelope::json_response;
 use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
 use baleen_types::{Classify, FaultKind, RequestId, causes};

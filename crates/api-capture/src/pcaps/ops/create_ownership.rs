@@ -1,10 +1,10 @@
 //! `POST /pcaps/ownership`: write a challenge into a bucket (seed 000, "Validating a bucket").
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
-use crate::fields::Fields;
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
+use crate::pcaps::fields::Fields;
+use crate::pcaps::wire;
 use baleen_capture::Destination;
 use serde_json::{Map, Value};
 

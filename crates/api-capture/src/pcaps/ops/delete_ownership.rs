@@ -1,8 +1,8 @@
 //! `DELETE /pcaps/ownership/{id}`: forget a bucket; captures that run into it fail (capture contract, A.3).
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
 use baleen_types::OwnershipId;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {

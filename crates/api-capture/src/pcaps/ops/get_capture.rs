@@ -1,9 +1,9 @@
 //! `GET /pcaps/{id}`: one capture, with live progress while it runs.
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
-use crate::wire;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
+use crate::pcaps::wire;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let id = call.capture_id()?;

@@ -2,8 +2,8 @@
 //! its bucket (capture contract, A.1, code 1008).
 
 use super::Call;
-use crate::envelope::Answer;
-use crate::fault::{Fault, Pointers};
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let id = call.capture_id()?;
