@@ -108,6 +108,9 @@ pub enum CaptureError {
     /// The object store failed where no client's bucket was at fault.
     #[error("the object store could not do it now; try again")]
     Objects(#[source] baleen_objects::ObjectError),
+    /// The account's own bucket for captures is not there, and cannot be made.
+    #[error("the bucket in which this account's captures are kept cannot be made: {0}")]
+    NoHome(#[source] baleen_objects::ObjectError),
     /// Work moved off the main threads did not come back.
     #[error("an internal task broke off")]
     Task(#[source] tokio::task::JoinError),
@@ -133,6 +136,11 @@ impl Classify for CaptureError {
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),
             Self::Objects(error) => error.kind(),
+            Self::NoHome(error) => match error.kind() {
+                kind if kind.is_transient() || kind.is_ours() => kind,
+                // Its name is another account's, or there are too many: who has the account can do something about it.
+                _ => FaultKind::Invalid,
+            },
             Self::Task(_) => FaultKind::Internal,
         }
     }

@@ -26,6 +26,7 @@ mod destination;
 pub mod engine;
 mod error;
 mod finish;
+mod home;
 mod journal;
 pub mod limits;
 mod live;
@@ -57,6 +58,7 @@ use baleen_meta::Meta;
 use baleen_objects::Objects;
 use baleen_runtime::{Clock, Entropy, Supervisor};
 use baleen_sealing::Sealer;
+use baleen_types::RegionName;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -64,6 +66,7 @@ use tokio::sync::Semaphore;
 pub struct Captures {
     parts: Parts,
     places: place::Places,
+    region: RegionName,
     live: live::LiveCaptures,
     room: Arc<Semaphore>,
     compiling: Arc<Semaphore>,
@@ -75,6 +78,8 @@ pub struct Settings {
     /// Captures that run or are being uploaded at once, over all accounts. Each holds the engine's part buffers until its
     /// last part is in the store, so this bounds the memory of them all.
     pub captures_max: usize,
+    /// The region of buckets that are made for captures.
+    pub region: RegionName,
     /// Which stores captures may go to.
     pub destinations: DestinationSettings,
     /// How patient the clients of other stores are.
@@ -85,6 +90,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             captures_max: limits::CAPTURES_MAX_DEFAULT,
+            region: RegionName::parse("us-east-1").expect("the default of the settings is a region"),
             destinations: DestinationSettings::default(),
             remote: baleen_remote::Settings::default(),
         }
@@ -129,6 +135,7 @@ impl Captures {
         Arc::new(Self {
             parts,
             places,
+            region: settings.region,
             live: live::LiveCaptures::default(),
             room: Arc::new(Semaphore::new(settings.captures_max)),
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),

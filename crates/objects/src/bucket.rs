@@ -16,6 +16,20 @@ pub struct CreateBucket {
     pub object_lock: bool,
 }
 
+/// How the names begin that are kept for the captures of accounts.
+const CAPTURES_PREFIX: &str = "baleen-captures-";
+
+/// The name of the bucket in which an account's captures are kept that name no other: `baleen-captures-` and the account's
+/// digits. To other accounts it is taken, also before it is made, so that nobody waits in it for what is somebody else's.
+pub fn captures_bucket(account: AccountId) -> BucketName {
+    BucketName::parse(&format!("{CAPTURES_PREFIX}{account}")).expect("28 letters, digits and hyphens are a name")
+}
+
+/// The account for which a name is kept, if it is.
+pub(crate) fn kept_for(name: &BucketName) -> Option<AccountId> {
+    AccountId::parse(name.as_str().strip_prefix(CAPTURES_PREFIX)?).ok()
+}
+
 /// A bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {

@@ -36,7 +36,7 @@ mod upload;
 mod version;
 
 pub use body::{Body, BodyError, LateChecksum, body_from_bytes};
-pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket};
+pub use bucket::{AccountUsage, Bucket, BucketUsage, CreateBucket, captures_bucket};
 pub use checksum::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
 pub use compact::{Compact, CompactProgress, Compacted};
 pub use cors::{Cors, CorsRule};

@@ -119,6 +119,15 @@ async fn buckets() {
         Err(ObjectError::NoSuchBucket(_))
     ));
     store.assert_empty_volume().await;
+    // The names of the buckets of captures are their account's before they are made.
+    let kept = captures_bucket(account(1));
+    assert_eq!(kept.as_str(), format!("baleen-captures-{}", account(1)));
+    assert!(matches!(
+        make(2, kept.as_str()).await,
+        Err(ObjectError::BucketAlreadyExists(_))
+    ));
+    make(1, kept.as_str()).await.unwrap();
+    make(2, "baleen-captures-of-mine").await.unwrap();
     // A bucket of the same name is another bucket.
     make(2, "bucket").await.unwrap();
     assert!(matches!(

@@ -331,6 +331,7 @@ pub(crate) async fn build(
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,
+            region: config.region.clone(),
             destinations: config.destinations.clone(),
             remote: baleen_remote::Settings::default(),
         },

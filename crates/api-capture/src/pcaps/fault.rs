@@ -177,8 +177,11 @@ impl Fault {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
             }
             E::Stopping | E::Busy | E::Contended => Self::unavailable(error.to_string()),
-            E::Meta(_) | E::Objects(_) if error.kind().is_transient() => Self::unavailable(error.to_string()),
-            E::Meta(_) | E::Objects(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
+            E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {
+                Self::unavailable(error.to_string())
+            }
+            E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::INVALID, None),
+            E::Meta(_) | E::Objects(_) | E::NoHome(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
         };
         fault.cause = Some(Box::new(error));
         fault

@@ -130,6 +130,7 @@ impl World {
                 },
                 ..baleen_remote::Settings::default()
             },
+            ..Settings::default()
         };
         let parts = Parts {
             meta: disk.meta.clone(),

@@ -3,6 +3,7 @@
 use super::lifecycle::lifecycle_rows;
 use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
+use crate::bucket::kept_for;
 use crate::keys::{self, Counted};
 use crate::limits::{BUCKETS_PER_ACCOUNT_MAX, COMMIT_ATTEMPTS_MAX, UPLOADS_ABORTED_WITH_BUCKET_MAX};
 use crate::records::{BucketId, BucketRecord, ObjectLockRecord, VersioningRecord};
@@ -49,6 +50,9 @@ impl Objects {
                 } else {
                     ObjectError::BucketAlreadyExists(new.name)
                 });
+            }
+            if kept_for(&new.name).is_some_and(|account| account != new.owner) {
+                return Err(ObjectError::BucketAlreadyExists(new.name));
             }
             // Asked second: what is said of a bucket that exists does not depend on the quota.
             let of_owner = Scan::prefix(&keys::bucket_by_owner(new.owner, "")).keys_only();
