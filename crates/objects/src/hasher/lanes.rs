@@ -24,6 +24,52 @@ trait Word: Copy {
     fn not(self) -> Self;
     /// Rotates left; the two amounts make 32 together.
     fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self;
+
+    /// Any function of three bits in one instruction, if there is one for it. Bit `4 * self + 2 * c + d` of the table is its value.
+    #[inline(always)]
+    fn bits<const TABLE: i32>(self, _: Self, _: Self) -> Option<Self> {
+        None
+    }
+
+    // The four functions of RFC 1321, 3.4, each added to a sum. The step waits for `b`, which the one before it has made: the
+    // fewer instructions are between `b` and the sum, the faster all is.
+
+    /// Adds F: where `b` has a one the bit of `c`, else that of `d`.
+    #[inline(always)]
+    fn add_choose(self, b: Self, c: Self, d: Self) -> Self {
+        match b.bits::<0xCA>(c, d) {
+            Some(bits) => self.add(bits),
+            None => self.add(d.xor(b.and(c.xor(d)))),
+        }
+    }
+
+    /// Adds G: where `d` has a one the bit of `b`, else that of `c`.
+    #[inline(always)]
+    fn add_choose_by_last(self, b: Self, c: Self, d: Self) -> Self {
+        match b.bits::<0xE4>(c, d) {
+            Some(bits) => self.add(bits),
+            // No bit is in both halves, so that each is added by itself, and only one waits.
+            None => self.add(c.and(d.not())).add(b.and(d)),
+        }
+    }
+
+    /// Adds H: the bits that are odd in number.
+    #[inline(always)]
+    fn add_parity(self, b: Self, c: Self, d: Self) -> Self {
+        match b.bits::<0x96>(c, d) {
+            Some(bits) => self.add(bits),
+            None => self.add(b.xor(c.xor(d))),
+        }
+    }
+
+    /// Adds I.
+    #[inline(always)]
+    fn add_last(self, b: Self, c: Self, d: Self) -> Self {
+        match b.bits::<0x39>(c, d) {
+            Some(bits) => self.add(bits),
+            None => self.add(c.xor(b.or(d.not()))),
+        }
+    }
 }
 
 impl Word for u32 {
@@ -140,7 +186,7 @@ fn block<W: Word>(state: &mut [W; 4], words: &[W; 16]) {
             $a = $a
                 .add(words[$word % 16])
                 .add($a.splat(SINES[$i]))
-                .add($mix($b, $c, $d));
+                .$mix($b, $c, $d);
             $a = $a.rotate::<{ $turn }, { 32 - $turn }>().add($b);
         };
     }
@@ -160,34 +206,14 @@ fn block<W: Word>(state: &mut [W; 4], words: &[W; 16]) {
             four!($mix, $i + 12, $first + 12 * $stride, $stride, $turns);
         };
     }
-    round!(choose, 0, 0, 1, [7, 12, 17, 22]);
-    round!(choose_by_last, 16, 1, 5, [5, 9, 14, 20]);
-    round!(parity, 32, 5, 3, [4, 11, 16, 23]);
-    round!(last, 48, 0, 7, [6, 10, 15, 21]);
+    round!(add_choose, 0, 0, 1, [7, 12, 17, 22]);
+    round!(add_choose_by_last, 16, 1, 5, [5, 9, 14, 20]);
+    round!(add_parity, 32, 5, 3, [4, 11, 16, 23]);
+    round!(add_last, 48, 0, 7, [6, 10, 15, 21]);
     state[0] = state[0].add(a);
     state[1] = state[1].add(b);
     state[2] = state[2].add(c);
     state[3] = state[3].add(d);
-}
-
-#[inline(always)]
-fn choose<W: Word>(b: W, c: W, d: W) -> W {
-    d.xor(b.and(c.xor(d)))
-}
-
-#[inline(always)]
-fn choose_by_last<W: Word>(b: W, c: W, d: W) -> W {
-    choose(d, b, c)
-}
-
-#[inline(always)]
-fn parity<W: Word>(b: W, c: W, d: W) -> W {
-    b.xor(c).xor(d)
-}
-
-#[inline(always)]
-fn last<W: Word>(b: W, c: W, d: W) -> W {
-    c.xor(b.or(d.not()))
 }
 
 /// Mixes the first `blocks` of each stream into its state. There are as many states as streams, no more than [`LANES`], and

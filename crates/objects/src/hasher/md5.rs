@@ -1,8 +1,8 @@
 //! MD5 (RFC 1321), one body after another or several side by side.
 //!
 //! It is ours because no library hashes several streams at once: the steps of MD5 wait for each other, so that one stream
-//! leaves most of a processor idle, and it is what a store of large objects spends most of its time with. On a processor
-//! with AVX2 eight streams take 1.2 times as long as one does.
+//! leaves most of a processor idle, and it is what a store of large objects spends most of its time with. With
+//! AVX2 eight streams take 1.14 times as long as one does, with AVX-512 0.93 times.
 
 use super::lanes::{self, LANES};
 use arrayvec::ArrayVec;
