@@ -120,6 +120,8 @@ struct Plan {
     show: Show,
     /// Told on standard error after the answer.
     note: Option<&'static str>,
+    /// Told on standard error in place of an answer in which there is nothing.
+    none: Option<String>,
     /// Entries of a list after which no further page is read.
     entries_max: Option<usize>,
     /// Where the answer goes when it is lines to be taken away.
@@ -166,6 +168,7 @@ impl Plan {
             call,
             show,
             note: None,
+            none: None,
             entries_max: None,
             export: None,
             first: None,
@@ -194,6 +197,12 @@ impl Plan {
 
     fn noting(mut self, note: &'static str) -> Self {
         self.note = Some(note);
+        self
+    }
+
+    /// What was looked at, for who would not know it from an answer in which there is nothing.
+    fn or_else(mut self, none: String) -> Self {
+        self.none = Some(none);
         self
     }
 }
@@ -277,7 +286,7 @@ fn carry_out(asking: &Asking, plan: Plan, json: bool) -> Result<ExitCode, Failur
     } else if plan.export.is_some_and(|export| export.is_to_standard_output()) {
         output::note(&show.for_people(&answer, width));
     } else {
-        show.write(&answer, json, width)?;
+        show.write(&answer, json, width, plan.none.as_deref())?;
     }
     if plan
         .entries_max

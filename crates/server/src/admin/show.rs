@@ -60,14 +60,14 @@ pub(super) enum Show {
 }
 
 impl Show {
-    /// Writes the answer.
-    pub(super) fn write(&self, answer: &Value, json: bool, width: Width) -> Result<(), Failure> {
+    /// Writes the answer; where there is nothing in it, what is to be said of that.
+    pub(super) fn write(&self, answer: &Value, json: bool, width: Width, none: Option<&str>) -> Result<(), Failure> {
         if json {
             return output::json(&self.for_scripts(answer));
         }
         let text = self.for_people(answer, width);
         if text.is_empty() {
-            output::note("there are none");
+            output::note(none.unwrap_or("there are none"));
             return Ok(());
         }
         output::line(&text)

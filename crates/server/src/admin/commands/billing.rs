@@ -40,7 +40,13 @@ impl Planned for Arguments {
                 ("DELETED", "deletedBytes"),
                 ("OBJECTS", "deletedObjects"),
             ];
-            return Ok(Plan::new(call, Show::Table { list: "", columns }));
+            // Who has just uploaded something would take it that it is not counted.
+            let whose = customer.map_or("your account".to_owned(), |name| format!("the customer {name}"));
+            let none = format!(
+                "{whose} uploaded and deleted nothing from 59 to 2 minutes ago; what is newer is not told yet, and `baleen admin billing` \
+                 without --live has whole days"
+            );
+            return Ok(Plan::new(call, Show::Table { list: "", columns }).or_else(none));
         }
         let until = self.until.clone();
         let until = until.unwrap_or_else(|| Day::of(SystemClock::new().now()).to_string());

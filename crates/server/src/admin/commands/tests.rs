@@ -268,6 +268,26 @@ fn commands_become_calls() {
     assert_eq!(chain("audit --export a --since 2026-01-02"), Some(true));
     assert_eq!(chain("audit --export a --action iam:*"), Some(false));
     assert_eq!(plan("audit -n 5000").entries_max, Some(5000));
+    // A list in which there is nothing is told as that; a time in which nothing was, with the time.
+    for (words, said) in [
+        ("user list", None),
+        ("billing", None),
+        (
+            "billing --live",
+            Some("your account uploaded and deleted nothing from 59 to 2 minutes ago"),
+        ),
+        (
+            "billing --live --customer c",
+            Some("the customer c uploaded and deleted nothing"),
+        ),
+    ] {
+        let none = plan(words).none;
+        assert_eq!(none.is_some(), said.is_some(), "{words}");
+        assert!(
+            none.unwrap_or_default().starts_with(said.unwrap_or_default()),
+            "{words}"
+        );
+    }
     for (words, save) in [("customer assume c", None), ("customer assume c --save d", Some("d"))] {
         assert_eq!(plan(words).save.as_deref(), save);
     }
