@@ -80,7 +80,8 @@ impl IdentityDoor {
         sought.row = Some(found);
         sought.style = found.style();
         if !found.is_open() {
-            told.names(&params);
+            let asking = head.extensions.get::<Principal>().and_then(Principal::user);
+            told.names(&params, asking.map(|user| user.account));
         }
         check_version(found, params.get("Version"))?;
         unsupported::check(found.name, &params)?;

@@ -202,7 +202,7 @@ impl Extent {
                     return Err(Fault::access_denied());
                 }
                 let attached = asked.own_policy(asking, &arn).await?.map(|policy| policy.arn());
-                let attached = attached.unwrap_or_else(|| in_account(&arn, asking.account));
+                let attached = attached.unwrap_or_else(|| arn.in_account(asking.account));
                 let context = &context.clone().with(Key::IamPolicyArn, Some(attached));
                 let (authorized, user) = Question { context, ..asked }.user(asking, Some(name)).await?;
                 Ok((authorized, Subject::UserAndPolicy(user, arn)))
@@ -251,10 +251,4 @@ fn policy_arn(params: &Params) -> Result<PolicyArn, Fault> {
     PolicyArn::parse(text).map_err(|_| {
         Fault::invalid_input("PolicyArn must read arn:aws:iam::<account>:policy/<name>, with the path before the name.")
     })
-}
-
-/// The ARN of a policy in the account that it stands for.
-fn in_account(arn: &PolicyArn, account: AccountId) -> String {
-    let (account, path) = (arn.account.unwrap_or(account), arn.path.as_str());
-    format!("arn:aws:iam::{account}:policy{path}{}", arn.name)
 }

@@ -7,6 +7,7 @@ use baleen_iam::{PolicyArn, PolicyName};
 use baleen_policy::{Action, Principal};
 use baleen_types::{AccessKeyId, AccountId, RootName, UserName};
 use http::request::Parts as Head;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Most characters of a value that a client sent, which nobody may have checked yet.
@@ -52,18 +53,24 @@ struct Gathered {
 
 impl Told {
     /// The request names a user, a policy or a customer. Not for requests that prove themselves by what they carry: people
-    /// type passwords into the wrong field.
-    pub(crate) fn names(&self, params: &Params) {
+    /// type passwords into the wrong field. A policy is told with the account that it is in, which may be that of who asks.
+    pub(crate) fn names(&self, params: &Params, asking: Option<AccountId>) {
         let named = NAMES.iter().filter_map(|(name, may_be)| {
             let value = params.get(name).filter(|value| may_be(value))?;
             // Never the whole of a token that somebody mistook for its id.
             let end = value.char_indices().nth(TOKEN_SHORT_ID_DIGITS);
-            match (*name, end) {
-                ("ApiTokenId", Some((end, _))) => Some((*name, &value[..end])),
-                _ => Some((*name, value)),
-            }
+            let told = match (*name, end) {
+                ("ApiTokenId", Some((end, _))) => Cow::Borrowed(&value[..end]),
+                ("PolicyArn", _) => match (PolicyArn::parse(value), asking) {
+                    (Ok(arn), Some(asking)) => arn.in_account(asking).into(),
+                    _ => value.into(),
+                },
+                _ => value.into(),
+            };
+            Some((*name, told))
         });
-        self.says(named);
+        let named: Vec<_> = named.collect();
+        self.says(named.iter().map(|(name, value)| (*name, &**value)));
     }
 
     /// The request is about this.

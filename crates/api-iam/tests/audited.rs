@@ -140,3 +140,38 @@ async fn what_decided_is_told() {
         assert!(deed.resource.len() < 1_000, "what nobody has checked is bounded");
     }
 }
+
+/// In the log of an account a policy is told by the account that it is in, however who asked wrote it.
+#[tokio::test]
+async fn a_policy_is_told_with_its_account() {
+    let bench = Bench::with_login(NAME, PASSWORD).await;
+    let account = bench.root.user().unwrap().account;
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    let policy = [("PolicyName", "Red"), ("Path", "/teams/"), ("PolicyDocument", document)];
+    bench.ask(&bench.root, "CreatePolicy", &policy).await.good();
+    let short = ("PolicyArn", "arn:aws:iam::000000000000:policy/teams/Red");
+    let arn = format!("arn:aws:iam::{account}:policy/teams/Red");
+    let user = format!("arn:aws:iam::{account}:user/{NAME}");
+    for (action, params, wanted) in [
+        ("GetPolicy", &[short][..], arn.clone()),
+        (
+            "AttachUserPolicy",
+            &[("UserName", NAME), short],
+            format!("{user} PolicyArn={arn}"),
+        ),
+        // What is not there is told as what it would be.
+        (
+            "GetPolicy",
+            &[("PolicyArn", "arn:aws:iam::000000000000:policy/Blue")],
+            format!("arn:aws:iam::{account}:policy/Blue"),
+        ),
+        (
+            "GetPolicy",
+            &[("PolicyArn", "arn:aws:iam::100000999999:policy/Blue")],
+            "arn:aws:iam::100000999999:policy/Blue".to_owned(),
+        ),
+    ] {
+        let deed = bench.ask(&bench.root, action, params).await.deed.unwrap();
+        assert_eq!(deed.resource, wanted, "{action} {params:?}");
+    }
+}

@@ -155,6 +155,12 @@ impl PolicyArn {
         let name = PolicyName::parse(name).map_err(|_| wrong())?;
         Ok(Self { account, path, name })
     }
+
+    /// The ARN with the account that it stands for when this one asks.
+    pub fn in_account(&self, asking: AccountId) -> String {
+        let (account, path) = (self.account.unwrap_or(asking), self.path.as_str());
+        format!("arn:aws:iam::{account}:policy{path}{}", self.name)
+    }
 }
 
 /// A text that people read, of at most `most` characters, without control characters.
