@@ -4,10 +4,13 @@ use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
 use baleen_objects::ObjectError;
 use baleen_policy::Denied;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
-use http::header::{ALLOW, CONTENT_RANGE, LAST_MODIFIED};
+use http::header::{ALLOW, CONTENT_RANGE, LAST_MODIFIED, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, S3ErrorCode};
 use tracing::{error, warn};
+
+/// When a client may try again what is not possible now, as the other doors say too.
+const RETRY_AFTER_SECONDS: &str = "2";
 
 /// A failure as the client sees it. `message` never holds a path of the store or the chain of causes.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ impl Fault {
             code,
             status,
             message: message.into(),
-            headers: None,
+            headers: (status == StatusCode::SERVICE_UNAVAILABLE).then(|| Box::new(again_soon())),
             cause: None,
         }
     }
@@ -124,12 +127,19 @@ impl From<ObjectError> for Fault {
         let kind = error.kind();
         let (code, status) = code_of(&error);
         let mut fault = Self::new(code, status, sentence(&error.to_string()));
-        fault.headers = headers_of(&error).map(Box::new);
+        if let Some(headers) = headers_of(&error) {
+            fault.headers = Some(Box::new(headers));
+        }
         if kind.is_ours() || kind.is_transient() {
             fault.cause = Some((kind, error.into()));
         }
         fault
     }
+}
+
+/// When to try again what is not possible now (RFC 9110, 10.2.3). Clients that know nothing of it wait as long as they like.
+fn again_soon() -> HeaderMap {
+    HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))])
 }
 
 /// Headers that belong to an error.

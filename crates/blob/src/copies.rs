@@ -158,6 +158,11 @@ impl Copies {
         self.copied.folder.is_in_place()
     }
 
+    /// Whether others than its owner may look into it.
+    pub fn is_open_to_others(&self) -> bool {
+        self.copied.folder.is_open_to_others().unwrap_or(false)
+    }
+
     /// Whether a file system is mounted in it.
     pub fn is_mount(&self) -> bool {
         self.copied.folder.is_mount().unwrap_or(false)

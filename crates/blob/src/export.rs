@@ -1,7 +1,7 @@
 //! Extents as they are stored, with their headers and checksums: taken out of a volume, looked at elsewhere, and put into a new
 //! one at the same places. Every block is checked each time.
 
-use crate::folder::{Folder, PLAIN};
+use crate::folder::{FILE_MODE, Folder, PLAIN};
 use crate::format::{
     self, ALIGNMENT, BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset,
     stored_bytes,
@@ -12,7 +12,7 @@ use crate::{Blobs, Error, Extent, Hold, Place, Settings};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,7 +100,9 @@ impl NewVolume {
     /// # Errors
     /// The folder cannot be made.
     pub fn create(dir: &Path, settings: Settings) -> Result<Self, Error> {
-        std::fs::create_dir_all(dir).map_err(Error::io("making the volume's folder"))?;
+        if let Some(above) = dir.parent() {
+            std::fs::create_dir_all(above).map_err(Error::io("making the volume's folder"))?;
+        }
         let folder = Folder::enter(dir, false)?;
         make_folders(&folder, FORMAT, &["segments"])?;
         // The store that was copied may have had a mount there.
@@ -126,6 +128,7 @@ impl NewVolume {
             let to = File::options()
                 .write(true)
                 .create_new(true)
+                .mode(FILE_MODE)
                 .open(&path)
                 .map_err(Error::io(doing))?;
             preallocate(&to, 0, stored_bytes(extent.length)).map_err(Error::io(doing))?;
@@ -156,7 +159,13 @@ impl NewVolume {
         if self.open.as_ref().is_none_or(|(open, _)| *open != segment) {
             let path = self.dir.join("segments").join(format!("{segment:016x}"));
             let mut options = File::options();
-            let file = options.read(true).write(true).create(true).truncate(false).open(path);
+            options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(FILE_MODE);
+            let file = options.open(path);
             self.open = Some((segment, file.map_err(Error::io(doing))?));
         }
         let Some((_, file)) = &self.open else {

@@ -6,16 +6,20 @@ use parking_lot::Mutex;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::ffi::OsString;
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file by which somebody says that a folder is meant as it is: though a file system was mounted there and none is, and though it
 /// holds bodies and no stamp.
 pub(crate) const PLAIN: &str = "plain";
+
+/// Bodies may lie in them as clients sent them: they are for their owner alone, whatever the folder above is.
+const FOLDER_MODE: u32 = 0o700;
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// Which file or folder it is: its device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,11 @@ impl Seen {
     /// Whether all of them are what is found under their paths.
     pub(crate) fn is_in_place(&self) -> bool {
         self.0.iter().all(|(path, identity)| identity.is_at(path))
+    }
+
+    /// Whether the folder itself is what is found under a path.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.0.first().is_some_and(|(_, identity)| identity.is_at(path))
     }
 }
 
@@ -118,6 +127,11 @@ impl Folder {
         Ok(self.opened.metadata()?.dev() != above.st_dev)
     }
 
+    /// Whether others than its owner may look into it.
+    pub(crate) fn is_open_to_others(&self) -> io::Result<bool> {
+        Ok(self.opened.metadata()?.mode() & 0o077 != 0)
+    }
+
     /// Opens it once more, as a description of its own.
     pub(crate) fn open_again(&self) -> io::Result<File> {
         self.open_at(Path::new("."), OFlags::RDONLY | OFlags::DIRECTORY)
@@ -128,7 +142,7 @@ impl Folder {
     pub(crate) fn enter(path: &Path, was_mount: bool) -> Result<Self, Error> {
         let doing = "opening the volume's folder";
         if !was_mount {
-            match std::fs::create_dir(path) {
+            match DirBuilder::new().mode(FOLDER_MODE).create(path) {
                 // Not with all above it: a mount that is not there must not be filled up in its place.
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(Error::io("making the volume's folder")(error));
@@ -168,7 +182,7 @@ impl Folder {
     }
 
     fn open_at(&self, name: &Path, flags: OFlags) -> io::Result<File> {
-        let mode = Mode::from_raw_mode(0o666);
+        let mode = Mode::from_raw_mode(FILE_MODE);
         let opened = retry_on_intr(|| rustix::fs::openat(&self.opened, name, flags | OFlags::CLOEXEC, mode))?;
         Ok(opened.into())
     }
@@ -227,7 +241,7 @@ impl Folder {
 
     /// Makes a folder and those above it, as far as they are not there.
     pub(crate) fn make_folder(&self, name: &Path) -> io::Result<()> {
-        let make = || retry_on_intr(|| rustix::fs::mkdirat(&self.opened, name, Mode::from_raw_mode(0o777)));
+        let make = || retry_on_intr(|| rustix::fs::mkdirat(&self.opened, name, Mode::from_raw_mode(FOLDER_MODE)));
         match (make(), name.parent()) {
             (Err(Errno::NOENT), Some(above)) if !above.as_os_str().is_empty() => {
                 self.make_folder(above)?;
@@ -318,6 +332,7 @@ impl Root {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_folder_may_be_called_as_one_in_it() {
@@ -334,6 +349,33 @@ mod tests {
         std::fs::rename(path.join(name), path.join("other")).unwrap();
         std::fs::create_dir(path.join(name)).unwrap();
         assert!(!folder.has_part(name) && !folder.has_in_place(name));
+    }
+
+    #[test]
+    fn what_is_made_is_for_its_owner_alone() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("folder");
+        let folder = Folder::enter(&path, false).unwrap();
+        folder.make_folder(Path::new("a/b")).unwrap();
+        folder.create_new(Path::new("a/b/new")).unwrap();
+        folder.replace(Path::new("a/text"), "text").unwrap();
+        let _lock = folder.lock().unwrap();
+        for (name, mode) in [
+            ("", 0o700),
+            ("a", 0o700),
+            ("a/b", 0o700),
+            ("a/b/new", 0o600),
+            ("a/text", 0o600),
+            ("lock", 0o600),
+        ] {
+            let found = std::fs::metadata(path.join(name)).unwrap().mode() & 0o777;
+            assert_eq!(found, mode, "{name}");
+        }
+        assert!(!folder.is_open_to_others().unwrap());
+        for mode in [0o750, 0o701] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(folder.is_open_to_others().unwrap(), "{mode:o}");
+        }
     }
 
     #[test]

@@ -61,5 +61,5 @@ pub use reader::ExtentReader;
 pub use reservation::{Submitted, Written};
 pub use settings::Settings;
 pub use stamp::{Held, stamp_of};
-pub use volume::{Blobs, Usage, is_mount};
+pub use volume::{Blobs, Usage, is_mount, is_volume};
 pub use writer::{NewBlob, Placement, Writer};

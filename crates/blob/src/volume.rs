@@ -151,6 +151,11 @@ impl Blobs {
         self.shared.root.seen().is_in_place()
     }
 
+    /// Whether this is another path to the folder that is in use, or was last.
+    pub fn is_folder(&self, dir: &Path) -> bool {
+        self.shared.root.seen().is_at(dir)
+    }
+
     /// Whether a file system is mounted in the folder that is in use.
     pub fn is_mount(&self) -> bool {
         self.shared.standing.lock().is_mount
@@ -417,6 +422,11 @@ pub(crate) fn allocated_in(dir: &Path) -> Result<u64, Error> {
 /// It cannot be looked at.
 pub fn is_mount(dir: &Path) -> io::Result<bool> {
     Folder::open(dir)?.is_mount()
+}
+
+/// Whether a folder is a volume, and so no folder of copies.
+pub fn is_volume(dir: &Path) -> bool {
+    std::fs::read(dir.join(FORMAT_FILE)).is_ok_and(|text| text == FORMAT.as_bytes())
 }
 
 /// Makes the folders of a new volume, those for files of their own and `more`; the file `format` comes last, so that a half-made

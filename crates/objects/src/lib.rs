@@ -62,7 +62,8 @@ pub use object::{
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};
 pub use service::{
-    Expired, ExpiryWitness, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept, home_was_mount,
+    Expired, ExpiryWitness, HomePlace, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept, Unlooked,
+    copies_of_unserved, home_was_mount,
 };
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, ReplicationPolicy,

@@ -38,7 +38,7 @@ mod usage;
 
 pub use expire::{Expired, ExpiryWitness};
 pub use purge::Purged;
-pub use regions::{Reconciled, RegionFolder, home_was_mount};
+pub use regions::{HomePlace, Reconciled, RegionFolder, Unlooked, copies_of_unserved, home_was_mount};
 pub use sweep::Swept;
 
 use self::lifecycle::Compiled;

@@ -7,7 +7,7 @@ mod common;
 
 use baleen_blob::{NewBlob, OwnerTag, Placement};
 use baleen_meta::Meta;
-use baleen_objects::ObjectError;
+use baleen_objects::{HomePlace, ObjectError};
 use baleen_types::{Classify, FaultKind};
 use common::regions::{SIZES, assert_all, files, heal, open, pass, put_all, status, try_pass};
 use common::tmpfs::{mount, on_tmpfs};
@@ -73,17 +73,22 @@ async fn nothing_is_written_into_a_folder_that_was_moved_away_and_it_may_come_ba
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
     let away = dir.path().join("away");
+    assert_eq!(store.objects.home_place(), HomePlace::Kept);
     std::fs::rename(&store.dir, &away).unwrap();
     assert_refuses(&store).await;
+    assert_eq!(store.objects.home_place(), HomePlace::Missed);
     for _ in 0..2 {
         assert_all(&store).await;
         assert_eq!(status(&store, "5000").await, ["west"]);
         assert!(is_unavailable(try_pass(&store, None).await.0));
+        assert_eq!(store.objects.home_place(), HomePlace::Awaited);
     }
     assert!(!store.dir.exists(), "not so soon");
     let before = store.objects.reads_elsewhere();
     std::fs::rename(&away, &store.dir).unwrap();
+    assert_eq!(store.objects.home_place(), HomePlace::Back);
     assert_eq!(pass(&store, None).await.compared, 0, "it is what it was");
+    assert_eq!(store.objects.home_place(), HomePlace::Kept);
     assert_all(&store).await;
     assert_eq!(store.objects.reads_elsewhere(), before);
     assert_eq!(status(&store, "5000").await, ["local", "west"]);
@@ -97,8 +102,10 @@ async fn a_home_that_stays_away_is_made_anew_and_filled() {
     std::fs::rename(&store.dir, dir.path().join("away")).unwrap();
     assert!(is_unavailable(try_pass(&store, None).await.0));
     wait(&store);
+    assert_eq!(store.objects.home_place(), HomePlace::GivenUp);
     let done = pass(&store, None).await;
     assert_eq!((done.compared, done.written), (4, 4));
+    assert_eq!(store.objects.home_place(), HomePlace::Kept);
     assert_eq!(status(&store, "5000").await, ["local", "west"]);
     assert_home_has_all(&store, &dir.path().join("west")).await;
     drop(store);

@@ -151,6 +151,42 @@ async fn a_folder_of_another_store_or_region_is_refused() {
     drop(open(other.path(), 5, &["west"]).await);
 }
 
+/// A home is neither damaged nor in use: it is said what it is, and nothing is made or changed in it.
+#[tokio::test]
+async fn a_home_that_is_set_as_a_region_is_refused_by_its_name() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (seed, dir) in [(1, dir.path()), (2, other.path())] {
+        let store = open(dir, seed, &[]).await.with_bucket().await;
+        put_all(&store).await;
+    }
+    let west = dir.path().join("west");
+    let told = causes(&refused(dir.path(), 3, &["blob"]).await);
+    assert!(told.contains("blob is the home of this store"), "{told}");
+    std::os::unix::fs::symlink(dir.path().join("blob"), &west).unwrap();
+    let told = causes(&refused(dir.path(), 4, &["west"]).await);
+    assert!(told.contains("west is the home of this store"), "{told}");
+    std::fs::remove_file(&west).unwrap();
+    std::fs::rename(other.path().join("blob"), &west).unwrap();
+    let (held, stamp) = (files(&west), std::fs::read(west.join("stamp")).unwrap());
+    let told = causes(&refused(dir.path(), 5, &["west"]).await);
+    assert!(told.contains("west is the home of another store"), "{told}");
+    assert_eq!(
+        (files(&west), std::fs::read(west.join("stamp")).unwrap()),
+        (held, stamp)
+    );
+    std::fs::rename(&west, other.path().join("blob")).unwrap();
+    let store = open(dir.path(), 6, &["west"]).await;
+    heal(&store).await;
+    assert_all(&store).await;
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(&west).unwrap().permissions().mode();
+    assert_eq!(
+        mode & 0o777,
+        0o700,
+        "a folder of copies is for its owner alone, as home is"
+    );
+}
+
 /// To take it into use would be to remove all that is in it, from a store of one region as from one of many.
 #[tokio::test]
 async fn a_home_of_another_store_is_refused_and_left_as_it_is() {

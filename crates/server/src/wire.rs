@@ -135,6 +135,7 @@ pub(crate) async fn open_objects(
         transfer_bytes_max: config.store.transfer_bytes,
         ..baleen_blob::Settings::default()
     };
+    regions::check_folders(&config.regions, folder)?;
     let blobs = open_volume(config, folder, meta, volume, entropy).await?;
     let settings = baleen_objects::Settings {
         usage: config.usage,

@@ -345,6 +345,7 @@ async fn an_outage_is_no_unknown_key() {
         (answer.status.as_u16(), answer.code().as_str()),
         (503, "ServiceUnavailable")
     );
+    assert_eq!(answer.header("retry-after"), "2");
 }
 
 /// A policy is about keys, not about their bucket: who asks, for what, and what comes of it.

@@ -437,3 +437,24 @@ async fn what_cannot_be_read_at_all_is_an_error_and_no_body_that_breaks_off() {
     // Nothing of it is read for who asks for its head.
     server.ok(head(&key("file"))).await;
 }
+
+/// While the folder of bodies is away a client is told when to try again, by whichever way its body comes.
+#[tokio::test]
+async fn while_home_is_away_writes_are_put_off() {
+    let server = Server::with_bucket().await;
+    server.objects.recover().await.unwrap();
+    let dir = server.objects.volume().dir().to_owned();
+    let away = dir.with_extension("away");
+    std::fs::rename(&dir, &away).unwrap();
+    for ask in [
+        put(&key("k")).body(vec![7; 5_000]),
+        put(&key("k")).body(vec![7; 300_000]),
+        put(&key("k")).body(vec![7; 5_000]).header("x-amz-tagging", "a=b"),
+    ] {
+        let answer = server.send(ask).await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (503, "ServiceUnavailable"));
+        assert_eq!(answer.header("retry-after"), "2");
+    }
+    std::fs::rename(&away, &dir).unwrap();
+    server.ok(put(&key("k")).body(vec![7; 5_000])).await;
+}

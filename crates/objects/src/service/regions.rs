@@ -6,6 +6,7 @@
 //! bit and a new region are healed in one way, and what is asked for a region in between is answered from another.
 
 mod compare;
+mod look;
 mod open;
 mod reading;
 mod reconcile;
@@ -13,7 +14,8 @@ mod removing;
 mod standing;
 mod status;
 
-pub use open::home_was_mount;
+pub use look::{Unlooked, copies_of_unserved};
+pub use open::{HomePlace, home_was_mount};
 pub use reconcile::Reconciled;
 
 pub(super) use reading::RegionReader;

@@ -678,6 +678,15 @@ fn compare(config: &Config, from: &mut Reader) {
     }
     let mut seen = vec![(&config.region, None)];
     for RegionFolder { name, folder } in &config.regions {
+        if let Some(data) = &config.data
+            && (folder == data || ["blobs", "meta"].iter().any(|name| folder.starts_with(data.join(name))))
+        {
+            from.refuse(
+                "regions",
+                format!("{name} is in what the store itself keeps in data; its copies need a folder of their own"),
+            );
+            continue;
+        }
         let why = match seen
             .iter()
             .find(|(other, place)| *other == name || *place == Some(folder))

@@ -242,3 +242,24 @@ fn there_are_at_most_eight_regions_beside_home() {
         assert_eq!(loaded.is_ok(), is_accepted, "{regions}");
     }
 }
+
+#[test]
+fn a_region_is_in_no_folder_that_the_store_itself_has() {
+    for (folder, is_accepted) in [
+        ("/srv/store", false),
+        ("/srv/store/", false),
+        ("/srv/store/blobs", false),
+        ("/srv/store/blobs/files/west", false),
+        ("/srv/store/meta", false),
+        ("/srv/store/blobs-west", true),
+        ("/srv/store2", true),
+        ("/srv", true),
+    ] {
+        let loaded = load(
+            &format!("data = \"/srv/store\"\nregions = [\"west={folder}\"]"),
+            &[],
+            &[],
+        );
+        assert_eq!(loaded.is_ok(), is_accepted, "{folder}");
+    }
+}

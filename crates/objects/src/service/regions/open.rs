@@ -24,6 +24,21 @@ const NOTES_REMOVED_AT_ONCE: usize = 1000;
 /// How long home may be away before another folder takes its place: who moves or removes one takes a while.
 const ANEW_AFTER: Duration = Duration::from_secs(5);
 
+/// Where the folder of bodies is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomePlace {
+    /// Where it was.
+    Kept,
+    /// Not there, and no pass over home has missed it yet.
+    Missed,
+    /// Not there; it may come back before another takes its place.
+    Awaited,
+    /// Not there for so long that the next pass takes another, unless a file system was mounted in it.
+    GivenUp,
+    /// There again, and no pass over home has taken it up yet.
+    Back,
+}
+
 /// Home is not where it was.
 #[derive(Debug, thiserror::Error)]
 #[error("the folder of home has gone; if it is not back in a few seconds, another takes its place")]
@@ -34,6 +49,10 @@ struct HomeAway;
 enum ForeignFolder {
     #[error("{0} was the folder of another store or another region; put that of this one there")]
     Stamped(String),
+    #[error("{0} is the home of this store; the copies of a region are in a folder of their own")]
+    OwnHome(String),
+    #[error("{0} is the home of another store; the copies of a region are in a folder of their own")]
+    OtherHome(String),
     #[error(
         "{0} is empty or not there, and is where the bodies of this store were; put that folder back, or mount it, or, if it is lost, make one \
          with an empty file `plain` in it"
@@ -77,13 +96,18 @@ impl Whose {
     }
 }
 
-fn standing_key(region: &str) -> Vec<u8> {
+pub(super) fn standing_key(region: &str) -> Vec<u8> {
     KeyWriter::new(Table::System).tail(format!("{STANDINGS}{region}"))
 }
 
-const STANDINGS: &str = "objects/region/";
+/// Where it is what the store is called in stamps.
+pub(super) fn store_key() -> Vec<u8> {
+    KeyWriter::new(Table::System).tail("objects/store")
+}
 
-async fn standing_of(meta: &Meta, region: Option<&RegionName>) -> Result<Standing, ObjectError> {
+pub(super) const STANDINGS: &str = "objects/region/";
+
+pub(super) async fn standing_of(meta: &Meta, region: Option<&RegionName>) -> Result<Standing, ObjectError> {
     let known = meta.get(&standing_key(key_name(region))).await?;
     Ok(known.as_deref().map(Standing::decode).transpose()?.unwrap_or_default())
 }
@@ -117,6 +141,18 @@ impl Objects {
     /// Whether the folder of bodies is still the one that was taken into use; while it is not, nothing is written. Blocks.
     pub fn is_home_there(&self) -> bool {
         self.regions.is_home_there(&self.blobs)
+    }
+
+    /// Where the folder of bodies is, for who has a pass over home begin when there is something to do about it. Blocks.
+    pub fn home_place(&self) -> HomePlace {
+        let away_since = self.regions.home.state.lock().away_since;
+        match (self.is_home_there(), away_since) {
+            (true, None) => HomePlace::Kept,
+            (false, None) => HomePlace::Missed,
+            (true, Some(_)) => HomePlace::Back,
+            (false, Some(since)) if self.clock.monotonic().saturating_sub(since) < ANEW_AFTER => HomePlace::Awaited,
+            (false, Some(_)) => HomePlace::GivenUp,
+        }
     }
 
     /// Takes the folders of all regions into use, before the first operation. One that cannot be opened now is tried again by each
@@ -154,37 +190,6 @@ impl Objects {
         Ok(())
     }
 
-    /// Opens the folders of copies that are as they were left, for a look while nobody uses the store. The others are left alone,
-    /// and not looked at.
-    ///
-    /// # Errors
-    /// The keyspace cannot be read.
-    pub async fn look_at_regions(&self) -> Result<(), ObjectError> {
-        for other in &self.regions.others {
-            let name = &other.of.name;
-            let known = self.standing(Some(name)).await?;
-            let text = baleen_blob::stamp_of(&other.of.folder).ok().flatten();
-            let stamp = text.as_deref().and_then(Stamp::read);
-            let is_left = |known: &Standing, stamp: &Stamp| known.is_whole && known.opened == stamp.opened;
-            if !stamp.is_some_and(|stamp| is_left(&known, &stamp)) {
-                tracing::warn!(region = %name, "a region is not as it was left; it is not looked at");
-                continue;
-            }
-            match Copies::of(&self.blobs, &other.of.folder, false) {
-                Ok(copies) => {
-                    *other.spot.state.lock() = super::State {
-                        copies: Some(copies),
-                        stamp: text,
-                        is_whole: true,
-                        ..super::State::default()
-                    }
-                }
-                Err(error) => tracing::warn!(region = %name, %error, "a region cannot be looked at"),
-            }
-        }
-        Ok(())
-    }
-
     /// The folder of a region, opened if it is not, or if it is another by now.
     pub(super) async fn open_copies(&self, other: &Other) -> Result<Copies, ObjectError> {
         let open = other.spot.state.lock().copies.clone();
@@ -209,8 +214,24 @@ impl Objects {
         // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
         *other.spot.state.lock() = super::State::default();
         let (name, folder) = (&other.of.name, &other.of.folder);
+        // Before anything is made or locked in it.
+        if self.blobs.is_folder(folder) || baleen_blob::is_volume(folder) {
+            let of = if self.blobs.is_folder(folder) {
+                ForeignFolder::OwnHome
+            } else {
+                ForeignFolder::OtherHome
+            };
+            return Err(ObjectError::Storage(Box::new(of(folder.display().to_string()))));
+        }
         let was_mount = self.standing(Some(name)).await?.was_mount(folder);
         let copies = Copies::of(&self.blobs, folder, was_mount)?;
+        if copies.is_open_to_others() {
+            tracing::warn!(
+                region = %name,
+                path = %folder.display(),
+                "others may look into the folder of a region; chmod 700 keeps them out"
+            );
+        }
         let seen = copies.seen();
         let last = other.last.lock().clone();
         let is_same = last.as_ref() == Some(&seen);
@@ -356,7 +377,7 @@ impl Objects {
 
     /// What the store is called in stamps; drawn when it is needed first.
     async fn store_id(&self) -> Result<String, ObjectError> {
-        let key = KeyWriter::new(Table::System).tail("objects/store");
+        let key = store_key();
         loop {
             if let Some(id) = self.meta.get(&key).await? {
                 return Ok(hex::encode(id));
