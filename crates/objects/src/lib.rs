@@ -60,7 +60,7 @@ pub use object::{
     RenameObject, RenameToken, Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
-pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed};
+pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed, ToldDamage};
 pub use service::{
     Expired, ExpiryWitness, HomePlace, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept, Unlooked,
     copies_of_unserved, home_was_mount,

@@ -95,6 +95,14 @@ pub const RENAME_TOKENS_PER_ACCOUNT_MAX: u32 = 1 << 16;
 /// Damages that a scrub tells by name; it counts all.
 pub const DAMAGES_TOLD_MAX: usize = 1000;
 
+/// Damages of the last scrub whose names are kept: together they fit into a row.
+pub const DAMAGES_KEPT_MAX: usize = 24;
+
+/// Bytes of each of the two texts of a damage that is kept: a bucket, a key and a version fit.
+pub const DAMAGE_TEXT_BYTES_MAX: usize = 1200;
+
+const _: () = assert!(DAMAGES_KEPT_MAX * (2 * DAMAGE_TEXT_BYTES_MAX + 16) < baleen_meta::VALUE_BYTES_MAX);
+
 const _: () = assert!(PART_BYTES_MIN <= PUT_BYTES_MAX && PUT_BYTES_MAX <= OBJECT_BYTES_MAX);
 const _: () = assert!(USER_METADATA_BYTES_MAX + STANDARD_HEADERS_BYTES_MAX < 32 << 10);
 const _: () = assert!(LIFECYCLE_ROWS_MAX <= 255);

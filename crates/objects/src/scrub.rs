@@ -69,12 +69,14 @@ pub struct Scrubbed {
 impl Scrubbed {
     pub(crate) fn tell(&mut self, of: String, what: impl Into<String>) {
         self.damages += 1;
-        self.add(Damage { of, what: what.into() });
+        let (what, is_healable) = (what.into(), false);
+        self.add(Damage { of, what, is_healable });
     }
 
     pub(crate) fn tell_healable(&mut self, of: String, what: impl Into<String>) {
         self.healable += 1;
-        self.add(Damage { of, what: what.into() });
+        let (what, is_healable) = (what.into(), true);
+        self.add(Damage { of, what, is_healable });
     }
 
     fn add(&mut self, damage: Damage) {
@@ -101,4 +103,15 @@ pub struct Damage {
     pub of: String,
     /// What is wrong with it. Not for clients.
     pub what: String,
+    /// Whether it is whole in another region, from which it is healed.
+    pub is_healable: bool,
+}
+
+/// What the last scrub that read all bodies told of damage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToldDamage {
+    /// Whether it was one that somebody had by hand, and not one of those that go on by themselves: then no server's log has it.
+    pub is_by_hand: bool,
+    /// The first of what it found and cannot be healed, at most [`crate::limits::DAMAGES_KEPT_MAX`].
+    pub damages: Vec<Damage>,
 }

@@ -6,7 +6,8 @@ mod common;
 
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan};
-use baleen_objects::{Scrub, ScrubProgress};
+use baleen_objects::limits::DAMAGES_KEPT_MAX;
+use baleen_objects::{Scrub, ScrubProgress, ToldDamage};
 use baleen_runtime::Clock as _;
 use common::{MIB, Store, bucket, durable, model, pattern};
 use std::num::NonZeroU64;
@@ -48,6 +49,59 @@ async fn what_is_whole() {
     assert_eq!(progress.bytes_in_all(), bytes);
     let last = store.objects.last_scrub().await.unwrap().unwrap();
     assert_eq!((last.ended, last.damages), (store.clock.now(), 0));
+}
+
+/// What a scrub found is told by name until one finds nothing, whoever asks and however often the store is opened.
+#[tokio::test]
+async fn what_the_last_one_found_stays_told_until_one_finds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = durable(dir.path(), 1).with_bucket().await;
+    let long = "k".repeat(1024);
+    for n in 0..30 {
+        store
+            .put(&format!("{n:02}{}", &long[2..]), &pattern(300_000, n))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.objects.told_damage().await.unwrap(), ToldDamage::default());
+    for goes_on in [false, true] {
+        let files: Vec<_> = store
+            .own_files()
+            .into_iter()
+            .map(|path| (std::fs::read(&path).unwrap(), path))
+            .collect();
+        for (bytes, path) in &files {
+            let mut bad = bytes.clone();
+            bad[100_000] ^= 1;
+            std::fs::write(path, bad).unwrap();
+        }
+        let scrub = Scrub {
+            bodies: true,
+            goes_on,
+            ..Scrub::default()
+        };
+        let found = store.objects.scrub(scrub, &ScrubProgress::default()).await.unwrap();
+        assert_eq!(found.damages, 30);
+        // What only the records say of each other changes nothing of it.
+        store
+            .objects
+            .scrub(Scrub::default(), &ScrubProgress::default())
+            .await
+            .unwrap();
+        let told = store.objects.told_damage().await.unwrap();
+        assert_eq!(
+            (told.is_by_hand, told.damages.len()),
+            (!goes_on, DAMAGES_KEPT_MAX),
+            "it fits into a row"
+        );
+        assert_eq!(told.damages, found.told[..DAMAGES_KEPT_MAX]);
+        assert!(told.damages[0].of.starts_with("bucket/0") && !told.damages[0].is_healable);
+        for (bytes, path) in files {
+            std::fs::write(path, bytes).unwrap();
+        }
+        assert_eq!(store.scrub().await.damages, 0);
+        assert_eq!(store.objects.told_damage().await.unwrap(), ToldDamage::default());
+    }
 }
 
 /// Each flipped bit is told, and of which object.

@@ -8,7 +8,7 @@ use crate::folder::Folder;
 use crate::output;
 use crate::serve::runtime;
 use crate::store::Store;
-use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed};
+use baleen_objects::{ObjectError, Objects, Scrub, ScrubProgress, Scrubbed, Unlooked};
 use baleen_types::format_bytes;
 use clap::Args;
 use serde_json::{Value, json};
@@ -36,19 +36,19 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         bytes_per_second: None,
         goes_on: false,
     };
-    let (found, areas) = runtime()?.block_on(async {
+    let (found, areas, unlooked) = runtime()?.block_on(async {
         let store = Store::open(&loaded.config, folder.path())?;
         let keyring = store.keyring().await?;
         let objects = store.objects(&keyring).await?;
-        objects
+        let unlooked = objects
             .look_at_regions()
             .await
             .map_err(|error| Failure::because("the regions cannot be looked at", &error))?;
         let looked = looked(&objects, scrub).await;
         let found = looked.map_err(|error| Failure::because("the check did not come to its end", &error))?;
-        Ok::<_, Failure>((found, areas(&store, &objects).await?))
+        Ok::<_, Failure>((found, areas(&store, &objects).await?, unlooked))
     })?;
-    tell(&found, &areas, folder.path(), scrub, json)?;
+    tell(&found, (&areas, &unlooked), folder.path(), scrub, json)?;
     Ok(if found.damages == 0 && found.healable == 0 {
         ExitCode::SUCCESS
     } else {
@@ -112,12 +112,23 @@ async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError
         .await
 }
 
-fn tell(found: &Scrubbed, areas: &[Area], folder: &Path, scrub: Scrub, json: bool) -> Result<(), Failure> {
+/// A region that was not looked at, for scripts.
+pub(crate) fn unlooked_json(unlooked: &Unlooked) -> Value {
+    json!({ "region": unlooked.region, "why": unlooked.why })
+}
+
+fn tell(
+    found: &Scrubbed,
+    (areas, unlooked): (&[Area], &[Unlooked]),
+    folder: &Path,
+    scrub: Scrub,
+    json: bool,
+) -> Result<(), Failure> {
     if json {
         let told = found
             .told
             .iter()
-            .map(|damage| json!({ "of": damage.of, "what": damage.what }));
+            .map(|damage| json!({ "of": damage.of, "what": damage.what, "isHealable": damage.is_healable }));
         return output::json(&json!({
             "folder": folder,
             "buckets": found.buckets,
@@ -128,6 +139,7 @@ fn tell(found: &Scrubbed, areas: &[Area], folder: &Path, scrub: Scrub, json: boo
             "damages": found.damages,
             "healable": found.healable,
             "damaged": told.collect::<Vec<_>>(),
+            "unlooked": unlooked.iter().map(unlooked_json).collect::<Vec<_>>(),
             "areas": areas.iter().map(Area::json).collect::<Vec<_>>(),
         }));
     }
@@ -140,6 +152,12 @@ fn tell(found: &Scrubbed, areas: &[Area], folder: &Path, scrub: Scrub, json: boo
     }
     for area in areas {
         output::line(&area.line())?;
+    }
+    for Unlooked { region, why } in unlooked {
+        output::line(&format!("not looked at: region {region}: {why}"))?;
+    }
+    if !unlooked.is_empty() {
+        output::note("regions are those of the settings of the server: --config FILE, or BALEEN_REGIONS");
     }
     let read = if scrub.bodies {
         format!("{} bodies with {} read", found.bodies, format_bytes(found.bytes))

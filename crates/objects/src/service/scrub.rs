@@ -18,8 +18,9 @@ mod walk;
 pub(super) use self::bodies::is_damage;
 
 use super::Objects;
+use crate::limits::{DAMAGE_TEXT_BYTES_MAX, DAMAGES_KEPT_MAX};
 use crate::records::{BucketId, BucketRecord};
-use crate::{LastScrub, ObjectError, Scrub, ScrubProgress, Scrubbed, Version};
+use crate::{Damage, LastScrub, ObjectError, Scrub, ScrubProgress, Scrubbed, ToldDamage, Version};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::record::{self, first_version};
 use baleen_meta::{Entry, Request};
@@ -31,6 +32,33 @@ use walk::Walk;
 /// Where the last scrub with bodies is told of.
 fn last_scrub() -> Vec<u8> {
     KeyWriter::new(Table::System).tail("objects/scrubbed")
+}
+
+/// Where the names are of what it found.
+fn told_damage() -> Vec<u8> {
+    KeyWriter::new(Table::System).tail("objects/scrubbed/damage")
+}
+
+/// What the last scrub found, as far as it is kept: what is affected, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct ToldRecord {
+    is_by_hand: bool,
+    damages: Vec<(String, String)>,
+}
+first_version!(ToldRecord, "damage that the last scrub found");
+
+impl ToldRecord {
+    fn of(found: &Scrubbed, scrub: Scrub) -> Self {
+        let lost = found.told.iter().filter(|damage| !damage.is_healable);
+        let cut = |text: &str| text[..text.floor_char_boundary(DAMAGE_TEXT_BYTES_MAX)].to_owned();
+        Self {
+            is_by_hand: !scrub.goes_on,
+            damages: lost
+                .take(DAMAGES_KEPT_MAX)
+                .map(|damage| (cut(&damage.of), cut(&damage.what)))
+                .collect(),
+        }
+    }
 }
 
 /// Where a walk notes how far it is.
@@ -101,6 +129,10 @@ impl Objects {
                 damages: found.damages,
             };
             let done = Request::new().put(last_scrub(), encode(last)).delete(pass_key());
+            let done = match found.damages {
+                0 => done.delete(told_damage()),
+                _ => done.put(told_damage(), record::encode(&ToldRecord::of(&found, scrub))?),
+            };
             self.meta.commit(done).await?;
         }
         Ok(found)
@@ -135,6 +167,22 @@ impl Objects {
     /// The last scrub that read all bodies, if there was one.
     pub async fn last_scrub(&self) -> Result<Option<LastScrub>, ObjectError> {
         self.meta.get(&last_scrub()).await?.as_deref().map(decode).transpose()
+    }
+
+    /// What the last scrub that read all bodies told of damage; of one that an earlier release did, nothing.
+    pub async fn told_damage(&self) -> Result<ToldDamage, ObjectError> {
+        let kept = self.meta.get(&told_damage()).await?;
+        // What cannot be read was written by a later release, or is damaged: the next scrub writes it anew.
+        let kept = kept.and_then(|kept| record::decode::<ToldRecord>(&kept).ok());
+        let damage = |(of, what)| Damage {
+            of,
+            what,
+            is_healable: false,
+        };
+        Ok(kept.map_or_else(ToldDamage::default, |kept| ToldDamage {
+            is_by_hand: kept.is_by_hand,
+            damages: kept.damages.into_iter().map(damage).collect(),
+        }))
     }
 
     /// When the scrub was begun that has not come to its end, if there is one.
