@@ -10,10 +10,10 @@ use crate::manifest::{Manifest, RecordFile};
 use crate::records::{RowReader, RowWriter};
 use crate::store::{identity, is_last_folder, remember_folder};
 use crate::{BackupFolder, Error};
-use baleen_blob::{Blobs, Extent, copy_bytes};
+use baleen_blob::{Blobs, Exported, Extent, Holder, copy_bytes, export};
 use baleen_keyring::needed_keys;
 use baleen_meta::{Meta, Scan, Snapshot};
-use baleen_objects::live_extent;
+use baleen_objects::{live_extent, note_at_home, owners};
 use baleen_runtime::{Clock, Entropy};
 use baleen_types::Timestamp;
 use futures::{StreamExt as _, stream};
@@ -31,6 +31,8 @@ pub struct Parts {
     pub meta: Meta,
     /// Its bytes.
     pub blobs: Blobs,
+    /// The folders of other regions that are open when it is asked: what is damaged in the volume is read from there.
+    pub elsewhere: Arc<dyn Fn() -> Vec<Holder> + Send + Sync>,
     /// Time, for stamps.
     pub clock: Arc<dyn Clock>,
     /// Chance, for the store's name.
@@ -100,6 +102,8 @@ pub struct Made {
     pub copied: u64,
     /// Their bytes.
     pub copied_bytes: u64,
+    /// Those of them that are not in the volume as they were written, and came from other regions.
+    pub from_elsewhere: usize,
     /// Older backups that were removed.
     pub removed: usize,
 }
@@ -145,6 +149,9 @@ impl Backup {
         drop(snapshot);
         let copied = self.copy_extents(&folder, (&dir, &records), progress).await?;
         drop(hold);
+        // Nothing else may read them for long.
+        note_at_home(&self.0.meta, &copied.from_elsewhere).await?;
+        let damaged_of = self.name(&copied.damaged).await?;
 
         if let Some(from) = options.master_key.clone() {
             let to = dir.join(MASTER_KEY);
@@ -162,6 +169,7 @@ impl Backup {
             extents: copied.there + copied.new,
             extent_bytes: copied.there_bytes + copied.new_bytes,
             damaged: copied.damaged.iter().map(|extent| extent.id.to_string()).collect(),
+            damaged_of,
             master_keys: keys,
             has_master_key: options.master_key.is_some(),
         };
@@ -184,6 +192,7 @@ impl Backup {
             manifest,
             copied: copied.new,
             copied_bytes: copied.new_bytes,
+            from_elsewhere: copied.from_elsewhere.len(),
             removed,
         })
     }
@@ -231,13 +240,20 @@ impl Backup {
             copied.there_bytes += batch.there_bytes;
             progress.add(batch.there_bytes);
             let is_last = batch.is_last;
+            let mut places = vec![Holder::Volume(self.0.blobs.clone())];
+            places.extend((self.0.elsewhere)());
+            let places = &places[..];
             let mut copies = stream::iter(batch.new)
-                .map(|extent| self.copy(folder, extent, progress))
+                .map(|extent| self.copy(folder, (extent, places), progress))
                 .buffer_unordered(COPIES_AT_ONCE);
             let mut whole = Vec::new();
             while let Some(copy) = copies.next().await {
                 match copy? {
-                    (extent, Ok(())) => {
+                    (extent, Ok(from)) => {
+                        if from == Exported::Elsewhere {
+                            tracing::warn!(extent = %extent.id, "an extent is damaged at home; the backup has it from another region");
+                            copied.from_elsewhere.push(extent);
+                        }
                         copied.new += 1;
                         copied.new_bytes += copy_bytes(extent.length);
                         whole.push(extent.id);
@@ -260,22 +276,39 @@ impl Backup {
         }
     }
 
-    /// Copies an extent; that it is damaged is an answer.
+    /// Says whose extents are, in their order.
+    async fn name(&self, extents: &[Extent]) -> Result<Vec<String>, Error> {
+        if extents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let owners = owners(&self.0.meta, extents).await?;
+        let name = |extent: &Extent| match owners.get(&extent.id) {
+            Some(of) => of.clone(),
+            None => "nobody, since it was deleted".to_owned(),
+        };
+        let names: Vec<_> = extents.iter().map(name).collect();
+        for (extent, of) in extents.iter().zip(&names) {
+            tracing::error!(%of, extent = %extent.id, "a body is damaged, and is not in the backup");
+        }
+        Ok(names)
+    }
+
+    /// Copies an extent from the first of the places that has it; that it is damaged is an answer.
     async fn copy(
         &self,
         folder: &Arc<BackupFolder>,
-        extent: Extent,
+        (extent, places): (Extent, &[Holder]),
         progress: &Progress,
-    ) -> Result<(Extent, Result<(), baleen_blob::Error>), Error> {
+    ) -> Result<(Extent, Result<Exported, baleen_blob::Error>), Error> {
         let path = folder.new_path(extent.id);
         let to = blocking({
             let path = path.clone();
             move || File::create(&path).map_err(Error::io("making", &path))
         })
         .await?;
-        let done = self.0.blobs.export(extent, Arc::new(to), |bytes| progress.add(bytes));
-        match done.await {
-            Ok(()) => Ok((extent, Ok(()))),
+        let to = Arc::new(to);
+        match export(extent, places, &to, |bytes| progress.add(bytes)).await {
+            Ok(from) => Ok((extent, Ok(from))),
             Err(error @ baleen_blob::Error::Corrupt { .. }) => {
                 blocking(move || std::fs::remove_file(&path).map_err(Error::io("removing", &path))).await?;
                 Ok((extent, Err(error)))
@@ -299,6 +332,7 @@ struct Copied {
     there: u64,
     there_bytes: u64,
     damaged: Vec<Extent>,
+    from_elsewhere: Vec<Extent>,
 }
 
 /// The extents of a backup that is being made, as its rows have them.

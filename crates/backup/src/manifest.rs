@@ -31,6 +31,9 @@ pub struct Manifest {
     pub extent_bytes: u64,
     /// The ids of those that were damaged in the store already, and are not in the backup.
     pub damaged: Vec<String>,
+    /// Whose they were, in the same order; none of backups of earlier releases. A manifest of what is whole is as those make it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged_of: Vec<String>,
     /// The master keys that a store of it needs.
     pub master_keys: Vec<u16>,
     /// Whether the file of the master keys is in it.
@@ -50,6 +53,17 @@ pub(crate) struct RecordFile {
 }
 
 impl Manifest {
+    /// What is damaged and not in the backup, in words.
+    pub fn damages(&self) -> impl Iterator<Item = String> {
+        self.damaged
+            .iter()
+            .enumerate()
+            .map(|(at, id)| match self.damaged_of.get(at) {
+                Some(of) => format!("{of} (extent {id})"),
+                None => format!("extent {id}"),
+            })
+    }
+
     pub(crate) const FORMAT: u32 = FORMAT;
 
     /// The text of the file: a line of JSON, and a line with its SHA-256.

@@ -6,7 +6,7 @@
 //! ones are flushed together with their names, and are there when the call returns.
 
 use crate::buffers::Buffers;
-use crate::folder::{Folder, Root};
+use crate::folder::{Disk, Folder, Root};
 use crate::format::stored_bytes;
 use crate::holder::transfer;
 use crate::jobs::Jobs;
@@ -222,6 +222,12 @@ impl Copies {
             }
         };
         self.copied.jobs.run(look).await
+    }
+
+    /// The room on its file system; `None` if it is not in its place. Blocks.
+    pub fn disk(&self) -> Option<Disk> {
+        let folder = &self.copied.folder;
+        folder.is_in_place().then(|| folder.disk().ok())?
     }
 
     /// What the folder takes of the file system, names and all.

@@ -50,7 +50,15 @@ pub enum Error {
     },
 }
 
+/// What is said of an extent that has no file.
+pub(crate) const GONE: &str = "the file is gone";
+
 impl Error {
+    /// Whether it says that nothing is there under the name of an extent, rather than that other bytes are.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Corrupt { what, .. } if *what == GONE)
+    }
+
     /// Classifies an error of the operating system by what can be done about it.
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| match source.kind() {

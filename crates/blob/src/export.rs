@@ -1,17 +1,20 @@
 //! Extents as they are stored, with their headers and checksums: taken out of a volume, looked at elsewhere, and put into a new
 //! one at the same places. Every block is checked each time.
 
+use crate::error::GONE;
 use crate::folder::{FILE_MODE, Folder, PLAIN};
 use crate::format::{
     self, ALIGNMENT, BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset,
     stored_bytes,
 };
+use crate::holder::Source;
 use crate::segments::preallocate;
 use crate::volume::{FORMAT, file_name, make_folders};
-use crate::{Blobs, Error, Extent, Hold, Place, Settings};
+use crate::{Blobs, Error, Extent, Hold, Holder, Place, Settings};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,29 +37,81 @@ impl Blobs {
     pub fn is_held(&self) -> bool {
         self.shared.holds.is_held()
     }
+}
 
-    /// Writes an extent as it is stored to a file, from its beginning on. The file is not flushed. The caller keeps the extent
-    /// from being freed.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`]: what is in the file then is of no use.
-    pub async fn export(&self, extent: Extent, to: Arc<File>, told: impl Fn(u64)) -> Result<(), Error> {
-        let mut first = 0;
-        loop {
-            let (shared, to) = (Arc::clone(&self.shared), Arc::clone(&to));
-            let copied = self.shared.run(move || {
-                let from = shared.file_of(&extent).map_err(|error| failure(error, extent))?;
-                let piece = read(&from, base(extent.place), extent, first)?;
-                write(&to, 0, &piece)?;
-                Ok(piece.bytes.len())
-            });
-            told(copied.await? as u64);
-            first += PIECE_BLOCKS;
-            if first * BLOCK_BYTES >= extent.length {
-                return Ok(());
+/// Where the bytes of an exported extent came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exported {
+    /// All from the first of the places.
+    AtHome,
+    /// Some of them from another, since the first had not what was written.
+    Elsewhere,
+}
+
+/// Writes an extent as it is stored to a file, from its beginning on, each block from the first of these places that has it as it was
+/// written. The file is not flushed. The caller keeps the extent from being freed.
+///
+/// # Errors
+/// [`Error::Corrupt`] if a block is nowhere: what is in the file then is of no use. It is that of the first place.
+pub async fn export(extent: Extent, from: &[Holder], to: &Arc<File>, told: impl Fn(u64)) -> Result<Exported, Error> {
+    let sources: Arc<[Source]> = from.iter().map(Holder::source).collect();
+    let Some(home) = sources.first() else {
+        let what = "there is no place to read it from";
+        return Err(Error::Corrupt { what, extent });
+    };
+    let (mut first, mut outcome) = (0, Exported::AtHome);
+    loop {
+        let (sources, to) = (Arc::clone(&sources), Arc::clone(to));
+        let copied = home.jobs().run(move || {
+            let (piece, from) = read_from(&sources, extent, piece_at(first, extent))?;
+            write(&to, 0, &piece)?;
+            Ok((piece.bytes.len(), from))
+        });
+        let (bytes, from) = copied.await?;
+        told(bytes as u64);
+        if from == Exported::Elsewhere {
+            outcome = from;
+        }
+        first += PIECE_BLOCKS;
+        if first * BLOCK_BYTES >= extent.length {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// Reads blocks from the first source that has all of them; else each from the first that has it.
+fn read_from(sources: &[Source], extent: Extent, blocks: Range<u64>) -> Result<(Piece, Exported), Error> {
+    let mut first_error = None;
+    for (index, source) in sources.iter().enumerate() {
+        let file = source.file_of(&extent).map_err(|error| failure(error, extent));
+        match file.and_then(|file| read(&file, source.base_of(&extent), extent, blocks.clone())) {
+            Ok(piece) if index == 0 => return Ok((piece, Exported::AtHome)),
+            Ok(piece) => return Ok((piece, Exported::Elsewhere)),
+            Err(error) => {
+                first_error.get_or_insert(error);
             }
         }
     }
+    if sources.len() > 1 && blocks.end - blocks.start > 1 {
+        let mut all: Option<Piece> = None;
+        for block in blocks {
+            let (piece, _) = read_from(sources, extent, block..block + 1)?;
+            match &mut all {
+                Some(all) => all.bytes.extend(piece.bytes),
+                None => all = Some(piece),
+            }
+        }
+        if let Some(all) = all {
+            return Ok((all, Exported::Elsewhere));
+        }
+    }
+    let what = "there is no place to read it from";
+    Err(first_error.unwrap_or(Error::Corrupt { what, extent }))
+}
+
+/// The blocks of a piece that begins with this one.
+fn piece_at(first: u64, extent: Extent) -> Range<u64> {
+    first..(first + PIECE_BLOCKS).min(extent.length.div_ceil(BLOCK_BYTES))
 }
 
 /// Whether a file is a copy of the extent, to the last byte. Blocks.
@@ -191,7 +246,7 @@ struct Piece {
 fn pass(copy: &File, extent: Extent, to: Option<&File>, mut told: impl FnMut(u64)) -> Result<(), Error> {
     let mut first = 0;
     loop {
-        let piece = read(copy, 0, extent, first)?;
+        let piece = read(copy, 0, extent, piece_at(first, extent))?;
         if let Some(to) = to {
             write(to, base(extent.place), &piece)?;
         }
@@ -203,10 +258,9 @@ fn pass(copy: &File, extent: Extent, to: Option<&File>, mut told: impl FnMut(u64
     }
 }
 
-/// Reads the blocks from `first` on, with the header before the first of all, and checks them.
-fn read(from: &File, base: u64, extent: Extent, first: u64) -> Result<Piece, Error> {
+/// Reads blocks, with the header before the first of all, and checks them.
+fn read(from: &File, base: u64, extent: Extent, Range { start: first, end }: Range<u64>) -> Result<Piece, Error> {
     let corrupt = |what| Error::Corrupt { what, extent };
-    let end = (first + PIECE_BLOCKS).min(extent.length.div_ceil(BLOCK_BYTES));
     let header_len = if first == 0 { HEADER_LEN } else { 0 };
     let at = if first == 0 { 0 } else { block_offset(first) };
     let bodies = (end * BLOCK_BYTES)
@@ -259,7 +313,7 @@ fn base(place: Place) -> u64 {
 fn failure(error: io::Error, extent: Extent) -> Error {
     let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
     let what = match error.kind() {
-        io::ErrorKind::NotFound => "the file is gone",
+        io::ErrorKind::NotFound => GONE,
         io::ErrorKind::UnexpectedEof => "the file is too short",
         _ if error.raw_os_error().is_none_or(|code| lacks.contains(&code)) => {
             return Error::io("reading a blob")(error);

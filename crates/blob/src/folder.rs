@@ -21,6 +21,23 @@ pub(crate) const PLAIN: &str = "plain";
 const FOLDER_MODE: u32 = 0o700;
 pub(crate) const FILE_MODE: u32 = 0o600;
 
+/// The room on a file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that are left for us.
+    pub free_bytes: u64,
+    /// All bytes.
+    pub size_bytes: u64,
+}
+
+/// The room on the file system of a folder. Blocks.
+///
+/// # Errors
+/// There is no such folder, or the file system does not say.
+pub fn disk_of(dir: &Path) -> Result<Disk, Error> {
+    Folder::open(dir).map_err(Error::io("asking for free space"))?.disk()
+}
+
 /// Which file or folder it is: its device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity(u64, u64);
@@ -269,8 +286,17 @@ impl Folder {
 
     /// Bytes that its file system has left.
     pub(crate) fn available(&self) -> Result<u64, Error> {
-        let stat = rustix::fs::fstatvfs(&self.opened).map_err(|e| Error::io("asking for free space")(e.into()))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok(self.disk()?.free_bytes)
+    }
+
+    /// The room on its file system.
+    pub(crate) fn disk(&self) -> Result<Disk, Error> {
+        let stat = retry_on_intr(|| rustix::fs::fstatvfs(&self.opened));
+        let stat = stat.map_err(|error| Error::io("asking for free space")(error.into()))?;
+        Ok(Disk {
+            free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+            size_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        })
     }
 
     /// Takes it for this process.

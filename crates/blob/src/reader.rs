@@ -1,6 +1,7 @@
 //! Reading one extent.
 
 use crate::buffers::{Buffer, Share};
+use crate::error::GONE;
 use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
 use crate::holder::Source;
 use crate::settings::UNIT_BLOCKS;
@@ -214,7 +215,7 @@ pub(crate) fn blocks_of(extent: Extent, range: ServedRange, stored: Bytes) -> Re
 /// Bytes that should be there and are not are damage; anything else may pass.
 pub(crate) fn failure(error: io::Error, extent: Extent) -> Error {
     let what = match error.kind() {
-        io::ErrorKind::NotFound => "the file is gone",
+        io::ErrorKind::NotFound => GONE,
         io::ErrorKind::UnexpectedEof => "the file is too short",
         _ => return Error::io("reading a blob")(error),
     };

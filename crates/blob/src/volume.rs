@@ -1,7 +1,7 @@
 //! The volume: one folder, held by one process.
 
 use crate::buffers::Buffers;
-use crate::folder::{Folder, Root};
+use crate::folder::{Disk, Folder, Root};
 use crate::hold::HoldTable;
 use crate::holder::Source;
 use crate::jobs::Jobs;
@@ -225,6 +225,12 @@ impl Blobs {
                 .available()?
                 .saturating_sub(self.shared.settings.reserve_bytes),
         })
+    }
+
+    /// The room on its file system; `None` while its folder is not in its place. Blocks.
+    pub fn disk(&self) -> Option<Disk> {
+        let folder = self.shared.root.get().ok()?;
+        folder.is_in_place().then(|| folder.disk().ok())?
     }
 
     /// What the volume's folder takes of the file system, names and all.

@@ -10,12 +10,15 @@ use crate::cli::Place;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::folder::Folder;
+use crate::fsck::{tell_unlooked, unlooked_json};
 use crate::keys::master_key_file;
 use crate::output;
+use crate::regions::check_folders;
 use crate::serve::runtime;
 use crate::store::Store;
 use crate::wire::open_volume;
 use baleen_backup::{Backup, BackupFolder, Error, Made, Options, Parts, Progress, check};
+use baleen_objects::{Unlooked, copies_of_unserved};
 use baleen_types::format_bytes;
 use clap::Args;
 use serde_json::json;
@@ -69,13 +72,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         anew: arguments.anew,
         master_key: arguments.with_master_key.then(|| key.clone()),
     };
-    let made = runtime()?.block_on(async {
-        let backup = open(&loaded.config, folder.path()).await?;
+    let (made, unlooked) = runtime()?.block_on(async {
+        let (backup, unlooked) = open(&loaded.config, folder.path()).await?;
         let progress = Progress::default();
         let making = backup.make(&options, &progress);
-        watched(making, &progress).await.map_err(|error| failed(&error))
+        let made = watched(making, &progress).await.map_err(|error| failed(&error))?;
+        Ok::<_, Failure>((made, unlooked))
     })?;
-    tell(&made, (folder.path(), &to, &key), json)?;
+    tell((&made, &unlooked), (folder.path(), &to, &key), json)?;
     Ok(if made.manifest.damaged.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -83,19 +87,25 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     })
 }
 
-/// The store in a folder, of which nothing is opened that is sealed.
-async fn open(config: &Config, folder: &Path) -> Result<Backup, Failure> {
+/// The store in a folder, of which nothing is opened that is sealed; with the regions that are as they were left, and those that are not.
+async fn open(config: &Config, folder: &Path) -> Result<(Backup, Vec<Unlooked>), Failure> {
     let Store {
         meta, clock, entropy, ..
     } = Store::open(config, folder)?;
+    check_folders(&config.regions, folder)?;
     let blobs = open_volume(config, folder, &meta, baleen_blob::Settings::default(), &entropy).await?;
-    Ok(Backup::new(Parts {
+    let (copies, unlooked) = copies_of_unserved(&meta, &blobs, &config.regions)
+        .await
+        .map_err(|error| Failure::because("the regions cannot be looked at", &error))?;
+    let backup = Backup::new(Parts {
         meta,
         blobs,
+        elsewhere: Arc::new(move || copies.clone()),
         clock,
         entropy,
         release: RELEASE.to_owned(),
-    }))
+    });
+    Ok((backup, unlooked))
 }
 
 /// Waits for work, and draws how far it is.
@@ -127,12 +137,17 @@ pub(crate) fn failed(error: &Error) -> Failure {
     }
 }
 
-fn tell(made: &Made, (store, to, key): (&Path, &Path, &Path), json: bool) -> Result<(), Failure> {
+fn tell(
+    (made, unlooked): (&Made, &[Unlooked]),
+    (store, to, key): (&Path, &Path, &Path),
+    json: bool,
+) -> Result<(), Failure> {
     let Made {
         number,
         manifest,
         copied,
         copied_bytes,
+        from_elsewhere,
         removed,
     } = made;
     if json {
@@ -147,13 +162,22 @@ fn tell(made: &Made, (store, to, key): (&Path, &Path, &Path), json: bool) -> Res
             "copied": copied,
             "copiedBytes": copied_bytes,
             "removed": removed,
+            "fromElsewhere": from_elsewhere,
             "damaged": manifest.damaged,
+            "damagedOf": manifest.damaged_of,
+            "unlooked": unlooked.iter().map(unlooked_json).collect::<Vec<_>>(),
             "masterKeys": manifest.master_keys,
             "hasMasterKey": manifest.has_master_key,
         }));
     }
-    for id in &manifest.damaged {
-        output::line(&format!("damaged, and not in the backup: extent {id}"))?;
+    for damage in manifest.damages() {
+        output::line(&format!("damaged, and not in the backup: {damage}"))?;
+    }
+    tell_unlooked(unlooked)?;
+    if *from_elsewhere > 0 {
+        output::line(&format!(
+            "damaged at home, and in the backup from another region: {from_elsewhere}; the next server heals them"
+        ))?;
     }
     output::line(&format!(
         "backup {number} of {} is in {}: {} rows, {} extents with {}; copied now: {copied} with {}; older ones removed: {removed}",

@@ -112,6 +112,17 @@ async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError
         .await
 }
 
+/// Names the regions that were not looked at.
+pub(crate) fn tell_unlooked(unlooked: &[Unlooked]) -> Result<(), Failure> {
+    for Unlooked { region, why } in unlooked {
+        output::line(&format!("not looked at: region {region}: {why}"))?;
+    }
+    if !unlooked.is_empty() {
+        output::note("the regions are those of the settings of the server: --config FILE, or BALEEN_REGIONS");
+    }
+    Ok(())
+}
+
 /// A region that was not looked at, for scripts.
 pub(crate) fn unlooked_json(unlooked: &Unlooked) -> Value {
     json!({ "region": unlooked.region, "why": unlooked.why })
@@ -153,12 +164,7 @@ fn tell(
     for area in areas {
         output::line(&area.line())?;
     }
-    for Unlooked { region, why } in unlooked {
-        output::line(&format!("not looked at: region {region}: {why}"))?;
-    }
-    if !unlooked.is_empty() {
-        output::note("regions are those of the settings of the server: --config FILE, or BALEEN_REGIONS");
-    }
+    tell_unlooked(unlooked)?;
     let read = if scrub.bodies {
         format!("{} bodies with {} read", found.bodies, format_bytes(found.bytes))
     } else {

@@ -74,15 +74,14 @@ fn tell(restored: &Restored, (to, key): (&Path, &Path), json: bool) -> Result<()
             "extents": extents,
             "bytes": manifest.extent_bytes,
             "damaged": manifest.damaged,
+            "damagedOf": manifest.damaged_of,
             "skipped": skipped,
             "masterKeys": manifest.master_keys,
             "hasMasterKey": manifest.has_master_key,
         }));
     }
-    for id in &manifest.damaged {
-        output::line(&format!(
-            "damaged before it was backed up, and not restored: extent {id}"
-        ))?;
+    for damage in manifest.damages() {
+        output::line(&format!("damaged before it was backed up, and not restored: {damage}"))?;
     }
     for damage in skipped {
         output::line(&format!("damaged in the backup, and not restored: {damage}"))?;

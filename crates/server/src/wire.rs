@@ -251,9 +251,11 @@ pub(crate) async fn build(
     regions::supervise(&supervisor, &objects, &clock, config);
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     compaction::supervise(&supervisor, &objects, &meta, config.compaction);
+    let elsewhere = Arc::clone(&objects);
     let backup = baleen_backup::Parts {
         meta: meta.clone(),
         blobs: objects.volume().clone(),
+        elsewhere: Arc::new(move || elsewhere.copies()),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         release: RELEASE.to_owned(),
@@ -390,10 +392,6 @@ pub(crate) async fn build(
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
     let beside_s3: Vec<Arc<dyn Door>> = vec![identity_door];
     let upkeep = metrics.clone();
-    metrics::describe_gauge!(
-        TRANSFER_BYTES,
-        "Memory that uploads and downloads hold for what they read and write"
-    );
     supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
         buffers.give_back();
         metrics::gauge!(TRANSFER_BYTES).set(compaction::for_a_chart(buffers.held_bytes() as u64));

@@ -1,14 +1,18 @@
 //! A store on the embedded engine, with its backups.
 
-#![allow(unreachable_pub, reason = "shared by tests")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "shared by tests, each of which uses some of it"
+)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use baleen_backup::{Backup, Error, Made, Number, Options, Progress, Restore, Restored, restore};
 use baleen_blob::{Blobs, Settings as VolumeSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    CreateBucket, Encrypt, Expect, ListObjects, Lock, ObjectHeaders, Objects, Parts, PutObject, Selection, Settings,
-    Tags, WriteCondition, body_from_bytes,
+    CreateBucket, Encrypt, Expect, ListObjects, Lock, ObjectHeaders, Objects, Parts, PutObject, RegionFolder,
+    Selection, Settings, Tags, WriteCondition, body_from_bytes,
 };
 use baleen_runtime::{ManualClock, SeededEntropy};
 use baleen_sealing::{MasterKey, Sealer};
@@ -38,6 +42,11 @@ pub struct Store {
 
 /// Opens the store in a folder; `seed` must differ for each opening of one store.
 pub async fn open(dir: &Path, seed: u64) -> Store {
+    open_in(dir, seed, Vec::new()).await
+}
+
+/// The same with other regions than home.
+pub async fn open_in(dir: &Path, seed: u64, regions: Vec<RegionFolder>) -> Store {
     std::fs::create_dir_all(dir).unwrap();
     let entropy = SeededEntropy::new(seed);
     let meta = Meta::open_fjall(&dir.join("meta"), FjallSettings::default()).unwrap();
@@ -50,7 +59,7 @@ pub async fn open(dir: &Path, seed: u64) -> Store {
         entropy: entropy.clone(),
         sealer: Arc::new(Sealer::new(&MasterKey::new([42; 32]))),
     };
-    let objects = Objects::new(Settings::default(), parts);
+    let objects = Objects::with_regions(Settings::default(), parts, regions);
     objects.recover().await.unwrap();
     Store {
         objects,
@@ -130,6 +139,10 @@ impl Store {
         Backup::new(baleen_backup::Parts {
             meta: self.meta.clone(),
             blobs: self.blobs.clone(),
+            elsewhere: {
+                let objects = Arc::clone(&self.objects);
+                Arc::new(move || objects.copies())
+            },
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             release: "test".to_owned(),

@@ -16,7 +16,7 @@ mod status;
 
 pub use look::{Unlooked, copies_of_unserved};
 pub use open::{HomePlace, home_was_mount};
-pub use reconcile::Reconciled;
+pub use reconcile::{Reconciled, note_at_home};
 
 pub(super) use reading::RegionReader;
 
@@ -71,6 +71,8 @@ struct Spot {
     /// Whether its file system failed to write something, and does not say what: what is found and noted is not believed any more in this
     /// run, but written anew, long copies left out.
     is_doubtful: AtomicBool,
+    /// Extents that were written anew in place of what was damaged or lost.
+    healed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -213,6 +215,11 @@ impl Objects {
         Ok(Arc::clone(&self.regions.spot(region)?.hint))
     }
 
+    /// The folders of copies that are open now, for who reads what home has not as it was written.
+    pub fn copies(&self) -> Vec<Holder> {
+        self.regions.copies_but_of(None)
+    }
+
     /// As if the file system of a region failed to write something, `None` being home. For tests.
     #[doc(hidden)]
     pub fn fail_flushes(&self, region: Option<&RegionName>) {
@@ -221,6 +228,12 @@ impl Objects {
             Some(Some(Holder::Copies(copies))) => copies.fail(),
             Some(_) => {}
         }
+    }
+
+    /// How many extents were written anew in a region, `None` being home, since they were damaged there, or at home lost.
+    pub fn healed(&self, region: Option<&RegionName>) -> u64 {
+        let spot = self.regions.spot(region);
+        spot.map_or(0, |spot| spot.healed.load(Ordering::Relaxed))
     }
 
     /// How often an extent was read elsewhere, at least to a part, since home did not give what was written.

@@ -12,8 +12,11 @@
 mod balance;
 mod bodies;
 mod keys;
+mod owners;
 mod rows;
 mod walk;
+
+pub use self::owners::owners;
 
 pub(super) use self::bodies::is_damage;
 

@@ -2,14 +2,28 @@
 
 use super::Objects;
 use crate::{ObjectError, Space, live_extent};
-use baleen_blob::Holder;
+use baleen_blob::{Disk, Holder};
 use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_types::RegionName;
 
 /// Rows that are in memory at a time.
 const ROWS_AT_ONCE: usize = 1000;
 
 impl Objects {
+    /// The room on the file system of each region, home first; `None` where its folder is not there. Blocks.
+    pub fn disks(&self) -> Vec<(Option<RegionName>, Option<Disk>)> {
+        let other = |name: &RegionName| {
+            let disk = match self.regions.copies_of(name) {
+                Some(Holder::Copies(copies)) => copies.disk(),
+                _ => None,
+            };
+            (Some(name.clone()), disk)
+        };
+        let home = (None, self.blobs.disk());
+        std::iter::once(home).chain(self.regions.names().map(other)).collect()
+    }
+
     /// Counts what lives in each region, home first, and what it takes. Bodies that are in their records' rows are not among them.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::service::Objects;
 use crate::service::pace::{Pace, StoppedPace};
 use crate::{ObjectError, keys};
 use baleen_blob::{BlobId, Extent, Found, Holder, TOGETHER_BYTES_MAX};
-use baleen_meta::{Entry, Request, Scan, record};
+use baleen_meta::{Entry, Meta, Request, Scan, record};
 use baleen_runtime::Shutdown;
 use baleen_types::RegionName;
 use bytes::Bytes;
@@ -90,6 +90,17 @@ struct Met {
     failed: HashSet<BlobId>,
     /// Whether it began with the first note, and not where one that gave up had come to.
     has_begun_anew: bool,
+}
+
+/// What is found of an extent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    /// It, and on disk.
+    Whole,
+    /// Other bytes.
+    Damaged,
+    /// Nothing, or nothing that could be believed.
+    Not,
 }
 
 /// How a note was dealt with.
@@ -259,13 +270,7 @@ impl Objects {
         region: Option<&RegionName>,
         extents: &[Extent],
     ) -> Result<(), ObjectError> {
-        let note = |request: Request, extent: &Extent| {
-            request.put(
-                keys::copy_due(key_name(region), extent.id),
-                CopyDue::of(extent).encode(),
-            )
-        };
-        self.meta.commit(extents.iter().fold(Request::new(), note)).await?;
+        self.meta.commit(notes_of(region, extents)).await?;
         self.regions.spot(region)?.hint.notify_one();
         Ok(())
     }
@@ -338,12 +343,18 @@ impl Objects {
                 Done::Gone(extent)
             });
         }
-        let done = if Self::is_found(target, extent).await? {
+        let is_there = Self::look(target, extent).await?;
+        let done = if is_there == There::Whole {
             Done::Found
         } else if target.is_full.load(Ordering::Relaxed) {
             return Err(ObjectError::NoSpace);
         } else {
             self.write(target, extent).await?;
+            // What is at home was there when it was answered.
+            if is_there == There::Damaged || target.region.is_none() {
+                let spot = self.regions.spot(target.region.as_ref())?;
+                spot.healed.fetch_add(1, Ordering::Relaxed);
+            }
             Done::Written(extent.length)
         };
         drop(pins);
@@ -358,15 +369,21 @@ impl Objects {
         })
     }
 
-    /// Whether an extent is there, and on disk: it may have been written by a run that ended before it was flushed. If the file system does
+    /// What is there of an extent, and whether it is on disk: it may have been written by a run that ended before it was flushed. If the file system does
     /// not say so, a copy goes, as far as the extent is whole elsewhere: it may be right in memory alone, and a flush after the next start
     /// tells of no failure that was before. At home it is in the way of nobody; it is written over.
-    async fn is_found(target: &Target, extent: Extent) -> Result<bool, ObjectError> {
-        if target.doubts(extent) || target.holder.verify(extent).await.is_err() {
-            return Ok(false);
+    async fn look(target: &Target, extent: Extent) -> Result<There, ObjectError> {
+        if target.doubts(extent) {
+            return Ok(There::Not);
+        }
+        match target.holder.verify(extent).await {
+            Ok(()) => {}
+            Err(error) if error.is_gone() => return Ok(There::Not),
+            Err(_) => return Ok(There::Damaged),
         }
         let Err(error) = target.holder.settle().await else {
-            return Ok(target.holder.verify_on_disk(extent).await.is_ok());
+            let is_on_disk = target.holder.verify_on_disk(extent).await.is_ok();
+            return Ok(if is_on_disk { There::Whole } else { There::Damaged });
         };
         if let Holder::Copies(copies) = &target.holder
             && baleen_blob::verify_among(extent, target.elsewhere()).await.is_ok()
@@ -399,6 +416,28 @@ impl Objects {
         }
         Ok(written?)
     }
+}
+
+fn notes_of(region: Option<&RegionName>, extents: &[Extent]) -> Request {
+    let note = |request: Request, extent: &Extent| {
+        request.put(
+            keys::copy_due(key_name(region), extent.id),
+            CopyDue::of(extent).encode(),
+        )
+    };
+    extents.iter().fold(Request::new(), note)
+}
+
+/// Notes that extents are to be looked at at home, for who has read them and is no [`Objects`]. A pass over home of the server that runs, or
+/// of the next, takes it up.
+///
+/// # Errors
+/// The keyspace does not take it.
+pub async fn note_at_home(meta: &Meta, extents: &[Extent]) -> Result<(), ObjectError> {
+    for some in extents.chunks(NOTES_AT_ONCE) {
+        meta.commit(notes_of(None, some)).await?;
+    }
+    Ok(())
 }
 
 /// Whether a mark says that the extent is live. One that cannot be read is nobody else's.
