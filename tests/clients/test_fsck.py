@@ -2,13 +2,27 @@
 
 import json
 import subprocess
+import time
 
+import requests
 from conftest import boto, pattern
 from harness import Baleen
 
 
 def fsck(data, *flags):
     return subprocess.run([Baleen.binary(), "fsck", "--data", data, *flags], capture_output=True, text=True, timeout=60)
+
+
+def scrubbed(server):
+    """The task of the look through the store, once it has run."""
+    end = time.monotonic() + 60
+    while True:
+        tasks = {task["task"]: task for task in requests.get(f"{server.ops}/background", timeout=10).json()}
+        task = tasks.get("scrub of the store", {"runs": 0})
+        if task["runs"] > 0:
+            return task
+        assert time.monotonic() < end, tasks
+        time.sleep(0.1)
 
 
 def test_fsck(tmp_path):
@@ -43,6 +57,20 @@ def test_fsck(tmp_path):
     assert bad.stdout.startswith(f"damaged: checked/of {20 << 20} (version null): stored bytes are damaged"), bad.stdout
     assert "1 damage" in bad.stdout
     assert fsck(server.data, "--quick").returncode == 0, "the records are whole"
+
+    # What it found is in the log of the next server, which looks for it at once, and told until it is mended.
+    server = Baleen.start(server.data)
+    assert "1 damage was found" in scrubbed(server)["lastError"]
+    found = [line for line in server.log.read_text(errors="replace").splitlines() if "the last look through the store found damage" in line]
+    assert len(found) == 1 and f"checked/of {20 << 20} (version null)" in found[0], found
+    assert server.stop() == 0
+    assert fsck(server.data).returncode == 1
+    body[1 << 20] ^= 1
+    own.write_bytes(body)
+    server = Baleen.start(server.data)
+    assert scrubbed(server)["lastError"] is None
+    assert "baleen_scrub_damages 0" in requests.get(f"{server.ops}/metrics", timeout=10).text
+    assert server.stop() == 0
 
     empty = fsck(tmp_path / "nothing")
     assert empty.returncode != 0 and "there is no store in" in empty.stderr

@@ -1,6 +1,7 @@
 """Two regions: objects are copied, read when a region's folder is gone or damaged, and healed."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -102,6 +103,27 @@ def fsck(data, **settings):
     return json.loads(done.stdout)
 
 
+def test_a_folder_that_is_something_else(tmp_path):
+    other = Baleen.start(tmp_path / "other")
+    assert other.stop() == 0
+    data = tmp_path / "data"
+    for folder, said in (
+        (tmp_path / "other" / "blobs", "is the home of another store"),
+        (tmp_path / "other", "is the data folder of another store"),
+        (data / "blobs", "need a folder of their own"),
+        (data, "need a folder of their own"),
+    ):
+        refused = subprocess.run(
+            [Baleen.binary(), "serve", "--data", data, "--listen-s3", "127.0.0.1:0", "--listen-api", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"BALEEN_REGIONS": f"west={folder}"},
+        )
+        assert refused.returncode != 0 and said in refused.stderr, (folder, refused.stderr)
+    assert not (tmp_path / "other" / "files").exists()
+
+
 def test_regions(tmp_path):
     server = start(tmp_path)
     s3 = boto(server)
@@ -124,7 +146,8 @@ def test_regions(tmp_path):
     assert status(server, f"/kept/{20 << 20}") == "us-west-9"
     with pytest.raises(ClientError) as refused:
         boto(server, retries={"max_attempts": 0}).put_object(Bucket="kept", Key="refused", Body=pattern(50_000))
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    told = refused.value.response["ResponseMetadata"]
+    assert (told["HTTPStatusCode"], told["HTTPHeaders"].get("retry-after")) == (503, "2")
     # It comes back, and takes writes again.
     away.rename(blobs)
     wait_for_all(server, BOTH)
@@ -170,16 +193,29 @@ def test_regions(tmp_path):
     wait_for_all(server, BOTH)
     metrics = requests.get(f"{server.ops}/metrics", timeout=10).text
     assert f'baleen_region_extents_left{{region="{REGION}"}} 0' in metrics
+    assert f'baleen_region_healed_extents_total{{region="{REGION}"}} 0' not in metrics
+    for volume in ("blobs", "metadata", "region us-west-9"):
+        (size,) = re.findall(rf'baleen_disk_size_bytes{{volume="{volume}"}} (\d+)', metrics)
+        (free,) = re.findall(rf'baleen_disk_free_bytes{{volume="{volume}"}} (\d+)', metrics)
+        assert 0 < int(free) < int(size), volume
+    named = set(re.findall(r"^# HELP (\S+) \S", metrics, re.M))
+    assert named == set(re.findall(r"^# TYPE (\S+) ", metrics, re.M)) and len(named) > 20
     for task in tasks(server).values():
         assert task["lastError"] is None, task
     s3.delete_object(Bucket="kept", Key="parts")
     wait_for(2, lambda: len(list((tmp_path / "west" / "files").glob("*/*"))))
     assert server.stop() == 0
 
+    # Who forgets to set the other region is told so.
+    told = subprocess.run([Baleen.binary(), "fsck", "--quick", "--data", server.data], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0 and "not looked at: region us-west-9: it is not set" in told.stdout, told
+    assert fsck(server.data)["unlooked"][0]["region"] == "us-west-9"
+
     # A check of the folders finds what nobody has read, and has it healed by the next server.
     def check():
         found = fsck(server.data, REGIONS=f"us-west-9={tmp_path}/west")
         home, _, west = found["areas"]
+        assert found["unlooked"] == []
         assert west["name"] == "region us-west-9" and west["liveBytes"] == home["liveBytes"] < west["allocatedBytes"]
         return found["objects"], found["damages"], found["healable"]
 
@@ -190,6 +226,18 @@ def test_regions(tmp_path):
         body[(5 if folder.parent == blobs else 9) << 20] ^= 1
         path.write_bytes(body)
     assert check() == (3, 0, 2)
+
+    # A backup has what either of them has, by the same settings; without the other it says what it lacks, and of what.
+    def backup(to, **settings):
+        words = [Baleen.binary(), "backup", "--data", server.data, "--to", tmp_path / to, "--json"]
+        env = {f"BALEEN_{name}": value for name, value in settings.items()}
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env)
+        return done.returncode, json.loads(done.stdout)
+
+    code, made = backup("half")
+    assert (code, made["damagedOf"], made["unlooked"][0]["region"]) == (1, [f"kept/{20 << 20} (version null)"], "us-west-9")
+    code, made = backup("whole", REGIONS=f"us-west-9={tmp_path}/west")
+    assert (code, made["damagedOf"], made["unlooked"], made["fromElsewhere"]) == (0, [], [], 1)
     server = start(tmp_path)
     wait_for_all(server, BOTH, [str(20 << 20)])
     assert server.stop() == 0

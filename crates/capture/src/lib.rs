@@ -120,7 +120,7 @@ pub struct Parts {
 impl Captures {
     /// Builds the service. Call [`Captures::recover`] before requests are taken.
     pub fn new(settings: Settings, parts: Parts) -> Arc<Self> {
-        meter::describe();
+        meter::show();
         let places = place::Places {
             settings: settings.destinations,
             objects: Arc::clone(&parts.objects),

@@ -1,7 +1,6 @@
 //! The numbers of captures, for whoever watches the server.
 
 use crate::capture::{Counts, Status};
-use metrics::Unit;
 
 const ENDED: &str = "baleen_captures_total";
 const RUNNING: &str = "baleen_captures_running";
@@ -10,14 +9,8 @@ const BYTES: &str = "baleen_capture_bytes_total";
 const DROPPED: &str = "baleen_capture_dropped_packets_total";
 const UPLOADED: &str = "baleen_capture_uploaded_bytes_total";
 
-/// Says what the numbers mean, and shows them from the start rather than from the first capture on.
-pub(crate) fn describe() {
-    metrics::describe_counter!(ENDED, "Captures that ended, by their end state");
-    metrics::describe_gauge!(RUNNING, "Captures at work: pending, running or being uploaded");
-    metrics::describe_counter!(PACKETS, "Packets caught by captures that ended");
-    metrics::describe_counter!(BYTES, Unit::Bytes, "Captured bytes of these packets");
-    metrics::describe_counter!(DROPPED, "Packets that matched and that the kernel dropped");
-    metrics::describe_counter!(UPLOADED, Unit::Bytes, "Bytes of capture files that stores have taken");
+/// Shows the numbers from the start rather than from the first capture on. What they mean is said where all numbers of the server are.
+pub(crate) fn show() {
     for state in ["success", "failed"] {
         metrics::counter!(ENDED, "state" => state).absolute(0);
     }

@@ -84,6 +84,8 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
                 };
                 let outcome = objects.reconcile(region.as_ref(), &shutdown, &tell).await;
                 metrics::counter!("baleen_region_reads_elsewhere_total").absolute(objects.reads_elsewhere());
+                metrics::counter!("baleen_region_healed_extents_total", "region" => name.to_string())
+                    .absolute(objects.healed(region.as_ref()));
                 let pause = if outcome.is_ok() { PAUSE } else { PAUSE_AFTER_FAILURE };
                 tokio::select! {
                     () = clock.sleep(pause) => {}

@@ -1,5 +1,6 @@
 //! The look through everything that is stored, which a running server takes now and then.
 
+use crate::compaction::for_a_chart;
 use crate::config::Scrubbing;
 use baleen_objects::{Damage, LastScrub, ObjectError, Objects, Scrub, ScrubProgress, Scrubbed, ToldDamage};
 use baleen_runtime::{Clock, Supervisor};
@@ -42,6 +43,7 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
             let failed = |error: ObjectError| error.to_string();
             let last = objects.last_scrub().await.map_err(failed)?;
             let damages = last.map_or(0, |last| last.damages);
+            metrics::gauge!("baleen_scrub_damages").set(for_a_chart(damages));
             let mut is_by_hand = false;
             if damages > 0 {
                 let found = objects.told_damage().await.map_err(failed)?;
@@ -155,6 +157,10 @@ fn count(found: &Scrubbed) -> String {
         objects,
         bodies, bytes, damages, healable, "the store was looked through"
     );
+    metrics::gauge!("baleen_scrub_damages").set(for_a_chart(*damages));
+    for (kind, number) in [("lost", damages), ("healable", healable)] {
+        metrics::counter!("baleen_scrub_damages_found_total", "kind" => kind).increment(*number);
+    }
     let bytes = format_bytes(*bytes);
     format!(
         "{objects} versions of objects and {bodies} bodies with {bytes} looked through: {damages} damages, and {healable} to be \

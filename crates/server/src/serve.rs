@@ -4,6 +4,7 @@ use crate::cli::Settings;
 use crate::config::{Config, Loaded};
 use crate::failure::Failure;
 use crate::folder::{Folder, HOLD_PATIENCE};
+use crate::numbers;
 use crate::wire::{self, Addresses, Drained, System};
 use crate::{logs, output};
 use baleen_iam::RootStart;
@@ -170,10 +171,12 @@ pub(crate) fn finish(drained: Drained) -> ExitCode {
 /// Starts the recorder of metrics, once for the process.
 fn metrics() -> Result<PrometheusHandle, Failure> {
     use metrics_exporter_prometheus::Matcher;
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(REQUEST_SECONDS.to_owned()), &REQUEST_SECONDS_BOUNDS)
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| Failure::because("metrics cannot be recorded", &error))
+        .map_err(|error| Failure::because("metrics cannot be recorded", &error))?;
+    numbers::describe();
+    Ok(handle)
 }
 
 /// Signals within this time of one another are one: a terminal and a wrapper (`timeout`, `sudo`) often both send theirs.

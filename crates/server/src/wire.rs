@@ -12,6 +12,7 @@ use crate::lifecycle;
 use crate::logging;
 use crate::ops::{self, Operations};
 use crate::regions;
+use crate::room;
 use crate::scrub;
 use crate::tenants::Whitelists;
 use baleen_api_capture::PcapsDoor;
@@ -249,6 +250,7 @@ pub(crate) async fn build(
         .await
         .map_err(|error| objects_failed("the objects of the last run cannot be taken up", &error))?;
     regions::supervise(&supervisor, &objects, &clock, config);
+    room::supervise(&supervisor, &objects, folder.path());
     scrub::supervise(&supervisor, &objects, &clock, config.scrub);
     compaction::supervise(&supervisor, &objects, &meta, config.compaction);
     let elsewhere = Arc::clone(&objects);
