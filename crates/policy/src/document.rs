@@ -6,6 +6,7 @@
 mod principals;
 mod public;
 mod read;
+mod strangers;
 
 use crate::arn::{Arn, ArnGlob};
 use crate::condition::{Condition, Judgement};
@@ -16,6 +17,7 @@ use crate::{Action, KeyRef, TagFamily};
 use baleen_types::{BucketName, Classify, FaultKind};
 use principals::Principals;
 pub(crate) use principals::Reach;
+pub use strangers::Stranger;
 
 /// What a document is for, which decides what may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +46,8 @@ pub(crate) struct Statement {
     /// Whom it is about; everyone who has the policy, where it names no principals.
     pub(crate) principals: Option<Principals>,
     pub(crate) actions: ActionSet,
+    /// Whether it is of a bucket's policy and names an action that S3 has not.
+    names_strange_action: bool,
     /// Whether it is about all resources but the named ones.
     pub(crate) but_resources: bool,
     pub(crate) resources: Box<[ArnGlob]>,

@@ -1,6 +1,6 @@
 //! What the operations on a bucket's policy share.
 
-use baleen_policy::{DocumentKind, Malformed, Policy};
+use baleen_policy::{DocumentKind, Malformed, Policy, Stranger};
 use baleen_types::BucketName;
 use http::StatusCode;
 
@@ -37,8 +37,11 @@ pub(super) fn read(document: &str, bucket: &BucketName) -> Result<Policy, Fault>
         }
         Malformed::Syntax(why) => malformed(sentence(&why)),
     })?;
-    if !policy.stays_within(bucket) {
-        return Err(malformed("Policy has invalid resource".to_owned()));
-    }
-    Ok(policy)
+    let refused = match policy.stranger() {
+        Some(Stranger::Action) => "Policy has invalid action",
+        Some(Stranger::Key) => "Policy has an invalid condition key",
+        None if !policy.stays_within(bucket) => "Policy has invalid resource",
+        None => return Ok(policy),
+    };
+    Err(malformed(refused.to_owned()))
 }

@@ -97,6 +97,20 @@ async fn what_is_no_policy_of_the_bucket_is_refused_and_changes_nothing() {
             )),
             "Maybe",
         ),
+        (
+            &statement(&ALLOW_READ.replace("s3:GetObject", "s3:Foo")),
+            "Policy has invalid action",
+        ),
+        (
+            &statement(&ALLOW_READ.replace("s3:GetObject", "kms:Decrypt")),
+            "Policy has invalid action",
+        ),
+        (
+            &statement(&format!(
+                "{ALLOW_READ}, \"Condition\": {{\"IpAddress\": {{\"aws:SourceIpp\": \"::/0\"}}}}"
+            )),
+            "Policy has an invalid condition key",
+        ),
     ] {
         let answer = server
             .fails(put("/bucket?policy").body(document), 400, "MalformedPolicy")

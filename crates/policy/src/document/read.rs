@@ -1,6 +1,7 @@
 //! From JSON to statements.
 
 use super::principals::{Named, Principals};
+use super::strangers::is_strange_action;
 use super::{ActionSet, DocumentKind, Effect, Statement, TagFamilies};
 use crate::arn::ArnGlob;
 use crate::condition::Condition;
@@ -53,6 +54,7 @@ pub(super) fn statements(text: &str, kind: DocumentKind) -> Result<Box<[Statemen
 fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Statement> {
     let (mut sid, mut effect, mut principals, mut conditions) = (None, None, None, Vec::new());
     let (mut actions, mut resources) = (None, None);
+    let mut names_strange_action = false;
     for (key, value) in fields {
         match &key[..] {
             "Sid" => sid = Some(text(value, "Sid")?).filter(|sid| !sid.is_empty()),
@@ -69,7 +71,9 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
                 once(principals.replace(Principals { but, named }).is_none(), "Principal")?;
             }
             "Action" | "NotAction" => {
-                let set = self::actions(&texts(value, &key)?)?;
+                let patterns = texts(value, &key)?;
+                let set = self::actions(&patterns)?;
+                names_strange_action = kind == DocumentKind::Bucket && patterns.iter().any(|p| is_strange_action(p));
                 let set = if key == "NotAction" { set.inverted() } else { set };
                 once(actions.replace(set).is_none(), "Action")?;
             }
@@ -112,6 +116,7 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
         effect,
         principals,
         actions,
+        names_strange_action,
         but_resources,
         resources,
         conditions: conditions.into(),

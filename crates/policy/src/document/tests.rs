@@ -180,3 +180,60 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_s3_has_not_is_told_of_a_bucket_s_policy() {
+    let of = |action: &str, condition: &str| {
+        format!(
+            r#"{{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}, "Resource": "arn:aws:s3:::bucket",
+                "Condition": {condition}}}}}"#
+        )
+    };
+    for (action, condition, wanted) in [
+        (r#""*""#, "{}", None),
+        (r#""s3:*""#, "{}", None),
+        (r#""s3:getobject""#, "{}", None),
+        (r#""S3:GetObject""#, "{}", None),
+        // Known to AWS alone, and patterns of what may be one day.
+        (r#"["s3:ReplicateObject", "s3:GetInventoryConfiguration"]"#, "{}", None),
+        (r#""s3:Foo*""#, "{}", None),
+        (r#""s3:Foo""#, "{}", Some(Stranger::Action)),
+        (r#"["s3:GetObject", "s3:GetObjects"]"#, "{}", Some(Stranger::Action)),
+        (r#""s3:ListObjects""#, "{}", Some(Stranger::Action)),
+        (r#""kms:Decrypt""#, "{}", Some(Stranger::Action)),
+        (r#""iam:*""#, "{}", Some(Stranger::Action)),
+        (r#""s3:*""#, r#"{"StringEquals": {"aws:SourceVpce": "vpce-1"}}"#, None),
+        (r#""s3:*""#, r#"{"StringEquals": {"AWS:sourcearn": "a"}}"#, None),
+        (
+            r#""s3:*""#,
+            r#"{"StringEquals": {"s3:DataAccessPointAccount": "1"}}"#,
+            None,
+        ),
+        (r#""s3:*""#, r#"{"StringEquals": {"s3:BucketTag/Team": "a"}}"#, None),
+        (
+            r#""s3:*""#,
+            r#"{"StringEquals": {"s3:ExistingObjectTag/a": "b"}}"#,
+            None,
+        ),
+        (r#""s3:*""#, r#"{"StringEquals": {"ec2:SourceInstanceARN": "a"}}"#, None),
+        (
+            r#""s3:*""#,
+            r#"{"StringEquals": {"aws:SourceIpp": "::1"}}"#,
+            Some(Stranger::Key),
+        ),
+        (r#""s3:*""#, r#"{"Null": {"s3:prefixes": "true"}}"#, Some(Stranger::Key)),
+        (
+            r#""s3:*""#,
+            r#"{"StringEquals": {"foo:bar": "a"}}"#,
+            Some(Stranger::Key),
+        ),
+    ] {
+        let policy = Policy::parse(&of(action, condition), DocumentKind::Bucket).unwrap();
+        assert_eq!(policy.stranger(), wanted, "{action} {condition}");
+    }
+    // IAM takes them: what is unknown there may be another service's.
+    let text = r#"{"Statement": {"Effect": "Allow", "Action": ["s3:Foo", "ec2:RunInstances"], "Resource": "*"}}"#;
+    for kind in [DocumentKind::Identity, DocumentKind::Session] {
+        assert_eq!(Policy::parse(text, kind).unwrap().stranger(), None);
+    }
+}
