@@ -60,6 +60,20 @@ impl BucketName {
         }
         Ok(Self(text.to_owned()))
     }
+
+    /// Whether S3 keeps the name for itself, so that no new bucket gets it (AWS, "Bucket naming rules"). One that is there
+    /// keeps its own.
+    ///
+    /// ```
+    /// use baleen_types::BucketName;
+    /// assert!(BucketName::parse("xn--evidence").unwrap().is_reserved());
+    /// assert!(!BucketName::parse("evidence-xn--1").unwrap().is_reserved());
+    /// ```
+    pub fn is_reserved(&self) -> bool {
+        const BEGINNINGS: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+        const ENDS: [&str; 5] = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap"];
+        BEGINNINGS.iter().any(|beginning| self.0.starts_with(beginning)) || ENDS.iter().any(|end| self.0.ends_with(end))
+    }
 }
 text_face!(BucketName);
 

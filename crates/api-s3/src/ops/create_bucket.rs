@@ -31,6 +31,10 @@ pub(super) async fn run(
         check_region(wanted.as_str(), services.region.as_str())?;
     }
     let name = call.bucket_name()?.clone();
+    if name.is_reserved() {
+        let message = "The specified bucket is not valid: S3 keeps names of this beginning or end for itself.";
+        return Err(Fault::new("InvalidBucketName", StatusCode::BAD_REQUEST, message));
+    }
     let location = format!("/{name}");
     let owner = call.account()?;
     let owners = check_owner(services, owner).await?;

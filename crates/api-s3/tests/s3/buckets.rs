@@ -137,6 +137,27 @@ async fn settings_that_are_always_the_same() {
 }
 
 #[tokio::test]
+async fn names_that_s3_keeps_for_itself_are_no_new_bucket_s() {
+    let server = Server::new();
+    for name in [
+        "xn--bucket",
+        "sthree-bucket",
+        "sthree-configurator",
+        "amzn-s3-demo-bucket",
+        "bucket-s3alias",
+        "bucket--ol-s3",
+        "bucket.mrap",
+        "bucket--x-s3",
+        "bucket--table-s3",
+    ] {
+        server.fails(put(&format!("/{name}")), 400, "InvalidBucketName").await;
+    }
+    for name in ["bucket-xn--1", "sthree", "s3alias", "bucket-mrap", "x-s3"] {
+        server.ok(put(&format!("/{name}"))).await;
+    }
+}
+
+#[tokio::test]
 async fn operations_on_a_bucket_that_is_not_there() {
     let server = Server::new();
     for ask in [
