@@ -1,5 +1,7 @@
 //! Where a request goes: path-style as it stands, virtual-host brought to path-style.
 
+use baleen_policy::Origin;
+use baleen_signing::encode_path;
 use baleen_types::BucketName;
 use http::Uri;
 use http::header::HOST;
@@ -99,6 +101,40 @@ pub(crate) fn path_of(uri: &Uri) -> Result<S3Path, Fault> {
         (bucket, "") => S3Path::bucket(bucket),
         (bucket, key) => S3Path::object(bucket, key),
     })
+}
+
+/// Scheme and host, as the sender of a request has them.
+pub(crate) fn place(head: &Parts) -> String {
+    let is_secure = head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure);
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or_default())
+}
+
+/// How the sender of a request addresses the objects of its bucket. An extension of requests whose answers say where an object is.
+#[derive(Clone, Debug)]
+pub(crate) struct Addressed {
+    place: String,
+    by_host: bool,
+}
+
+impl Addressed {
+    pub(crate) fn of(head: &Parts, domains: &Domains) -> Self {
+        Self {
+            place: place(head),
+            by_host: domains.bucket_of_host(head).is_some(),
+        }
+    }
+
+    /// Where an object is.
+    pub(crate) fn location(&self, bucket: &str, key: &str) -> String {
+        let (place, key) = (&self.place, encode_path(key));
+        if self.by_host {
+            format!("{place}/{key}")
+        } else {
+            format!("{place}/{bucket}/{key}")
+        }
+    }
 }
 
 fn is_of_host(byte: u8) -> bool {

@@ -19,7 +19,8 @@ use s3s::service::S3Service;
 use tokio::sync::Notify;
 
 use crate::access::Access;
-use crate::address::Domains;
+use crate::address::{Addressed, Domains};
+use crate::codec::in_words_of_s3;
 use crate::cors::{Page, preflight};
 use crate::documents::{self, is_put_logging};
 use crate::encryption::refuse_in_the_clear;
@@ -161,6 +162,10 @@ impl S3Door {
         self.domains.settle(&mut head);
         // What stands before a key in the address of an object, by whatever name the bucket was found.
         let below = uri.path().trim_end_matches('/');
+        if head.method == Method::POST {
+            let addressed = Addressed::of(&head, &self.domains);
+            head.extensions.insert(addressed);
+        }
         let form = match head.extensions.remove::<Form>() {
             Some(form) => Some(form::settle(
                 (&mut head, &mut body),

@@ -14,15 +14,14 @@ mod policy;
 pub(crate) use answer::Answer;
 
 use baleen_http::{BodyCheck, BodyFault, Form, RequestBody};
-use baleen_policy::Origin;
 use baleen_signing::encode_path;
 use baleen_types::{BucketName, OBJECT_KEY_BYTES_MAX, Timestamp};
-use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use s3s::path::S3Path;
 use std::ops::RangeInclusive;
 
+use crate::address::place;
 use crate::fault::Fault;
 use crate::limits::FORM_FILE_BYTES_MAX;
 use crate::routed::RoutedTo;
@@ -76,17 +75,6 @@ pub(crate) fn settle(
         )
     })?;
     Ok(answer)
-}
-
-/// Scheme and host, as the sender of a request has them.
-fn place(head: &Parts) -> String {
-    let is_secure = head.extensions.get::<Origin>().is_some_and(|origin| origin.is_secure);
-    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    format!(
-        "{}://{}",
-        if is_secure { "https" } else { "http" },
-        host.unwrap_or_default()
-    )
 }
 
 /// How large the file may be, if the policy allows the rest. Without a policy nobody asks, and decides what nobody may.

@@ -7,6 +7,7 @@ use s3s::{S3Request, S3Response};
 
 use super::Answer;
 use crate::access::Call;
+use crate::address::Addressed;
 use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition};
 use crate::encryption::{self, SentKey, Told, key_of};
 use crate::fault::Fault;
@@ -24,6 +25,7 @@ pub(super) async fn run(
     encryption::refuse_choice(&request.headers)?;
     let sent = SentKey::of(&request.headers)?;
     let checksum = object_checksum(&request)?;
+    let addressed = request.extensions.get::<Addressed>().cloned();
     let input = request.input;
     let listed = input.multipart_upload.and_then(|list| list.parts).unwrap_or_default();
     let parts = listed
@@ -53,7 +55,7 @@ pub(super) async fn run(
         })
         .await?;
     let mut output = CompleteMultipartUploadOutput {
-        location: Some(format!("/{}/{}", input.bucket, baleen_signing::encode_path(&input.key))),
+        location: addressed.map(|addressed| addressed.location(&input.bucket, &input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(etag(&stored.etag)),

@@ -342,3 +342,31 @@ async fn an_empty_last_part_has_no_range() {
     let answer = server.ok(get(&format!("{}?partNumber=2", key("k")))).await;
     assert_eq!((answer.body.len(), answer.header("content-range")), (0, String::new()));
 }
+
+/// As its sender addresses it (AWS, CompleteMultipartUpload, `Location`).
+#[tokio::test]
+async fn the_address_of_what_was_uploaded_is_whole() {
+    let server = Server::with_bucket().await;
+    for (host, target, location) in [
+        (
+            "127.0.0.1:9000",
+            "/bucket/a/b%20c",
+            "http://127.0.0.1:9000/bucket/a/b%20c",
+        ),
+        (
+            "bucket.s3.example.com",
+            "/a/b%20c",
+            "http://bucket.s3.example.com/a/b%20c",
+        ),
+    ] {
+        let to = |query: &str| format!("{target}?{query}");
+        let begun = server.ok(post(&to("uploads")).header("host", host)).await;
+        let id = begun.element("UploadId");
+        let part = put(&to(&format!("partNumber=1&uploadId={id}"))).header("host", host);
+        let tag = server.ok(part.body("data")).await.header("etag");
+        let done = post(&to(&format!("uploadId={id}"))).header("host", host);
+        let answer = server.ok(done.body(list(&[(1, &tag)]))).await;
+        assert_eq!(answer.element("Location"), location);
+        assert_eq!(answer.element("Key"), "a/b c");
+    }
+}
