@@ -15,6 +15,12 @@ use crate::services::Services;
 /// The type of the grantee by whose key logs are delivered (seed 004, "Put Bucket Logging").
 pub(super) const ACCESS_KEY: &str = "AccessKey";
 
+/// What to do where AWS would deliver by a service of its own, which every tool that knows AWS alone asks for first.
+const HOW_TO_GRANT: &str = "Logs are delivered with the rights of an access key, which TargetGrants has to name: \
+    one Grant with a Grantee of xsi:type=\"AccessKey\", whose ID is an access key of the bucket's account that may put \
+    objects of the TargetPrefix into the TargetBucket. There is no log delivery service to which a bucket policy or an \
+    access control list could give that right.";
+
 /// What is put behind a prefix: the time and 16 digits.
 const NAME_BYTES: usize = "2026-01-02-03-04-05-0123456789ABCDEF".len();
 
@@ -66,18 +72,15 @@ fn read(asked: LoggingEnabled) -> Result<BucketLogging, Fault> {
         ));
     }
     let grants = asked.target_grants.unwrap_or_default();
-    let [grant] = &grants[..] else {
-        return Err(Fault::invalid_request(
-            "TargetGrants must have one Grant, whose Grantee is the AccessKey by which logs are put.",
-        ));
+    let one = if let [grant] = &grants[..] {
+        grant.grantee.as_ref()
+    } else {
+        None
     };
-    let grantee = grant
-        .grantee
-        .as_ref()
-        .filter(|grantee| grantee.type_.as_str() == ACCESS_KEY);
-    let id = grantee
+    let id = one
+        .filter(|grantee| grantee.type_.as_str() == ACCESS_KEY)
         .and_then(|grantee| grantee.id.as_deref())
-        .ok_or_else(|| Fault::invalid_request("The Grantee of a log must be of the type AccessKey and have its ID."))?;
+        .ok_or_else(|| Fault::invalid_request(HOW_TO_GRANT))?;
     let id = AccessKeyId::parse(id).map_err(|_| refusal(Undeliverable::NoKey))?;
     Ok(BucketLogging::new(&target, asked.target_prefix, &id))
 }

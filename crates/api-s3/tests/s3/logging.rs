@@ -123,7 +123,11 @@ async fn what_could_not_be_delivered_is_not_set() {
         ),
         ("<BucketLoggingStatus>".to_owned(), "MalformedXML"),
     ] {
-        server.fails(put("/bucket?logging").body(&document), 400, code).await;
+        let answer = server.fails(put("/bucket?logging").body(&document), 400, code).await;
+        if code == request {
+            let text = answer.element("Message");
+            assert!(text.contains("TargetGrants") && text.contains("AccessKey"), "{text}");
+        }
         let told = server.ok(get("/bucket?logging")).await.text();
         assert!(!told.contains("LoggingEnabled"), "{document}");
     }
