@@ -24,13 +24,50 @@ enum Tags {
     These(Vec<ETag>),
 }
 
-/// What the conditions say.
+/// What the conditions say; with the one that does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Serve,
-    NotModified,
-    /// With the name of the condition that does not hold.
-    Failed(&'static str),
+    NotModified(Condition),
+    Failed(Condition),
+}
+
+/// A condition of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    Match,
+    NoneMatch,
+    ModifiedSince,
+    UnmodifiedSince,
+}
+
+/// What a condition is on, which its header begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    /// What the request is about.
+    Target,
+    CopySource,
+    RenameSource,
+}
+
+impl Condition {
+    /// How error documents name it.
+    pub(crate) fn name(self, on: On) -> &'static str {
+        match (self, on) {
+            (Self::Match, On::Target) => "If-Match",
+            (Self::NoneMatch, On::Target) => "If-None-Match",
+            (Self::ModifiedSince, On::Target) => "If-Modified-Since",
+            (Self::UnmodifiedSince, On::Target) => "If-Unmodified-Since",
+            (Self::Match, On::CopySource) => "x-amz-copy-source-If-Match",
+            (Self::NoneMatch, On::CopySource) => "x-amz-copy-source-If-None-Match",
+            (Self::ModifiedSince, On::CopySource) => "x-amz-copy-source-If-Modified-Since",
+            (Self::UnmodifiedSince, On::CopySource) => "x-amz-copy-source-If-Unmodified-Since",
+            (Self::Match, On::RenameSource) => "x-amz-rename-source-If-Match",
+            (Self::NoneMatch, On::RenameSource) => "x-amz-rename-source-If-None-Match",
+            (Self::ModifiedSince, On::RenameSource) => "x-amz-rename-source-If-Modified-Since",
+            (Self::UnmodifiedSince, On::RenameSource) => "x-amz-rename-source-If-Unmodified-Since",
+        }
+    }
 }
 
 impl Conditions {
@@ -63,13 +100,13 @@ impl Conditions {
     pub(crate) fn judge(&self, head: &ObjectHead) -> Verdict {
         let modified = head.modified.as_secs();
         match (&self.matching, self.unmodified_since) {
-            (Some(tags), _) if !tags.match_tag(&head.etag) => return Verdict::Failed("If-Match"),
-            (None, Some(date)) if modified > date.as_secs() => return Verdict::Failed("If-Unmodified-Since"),
+            (Some(tags), _) if !tags.match_tag(&head.etag) => return Verdict::Failed(Condition::Match),
+            (None, Some(date)) if modified > date.as_secs() => return Verdict::Failed(Condition::UnmodifiedSince),
             _ => {}
         }
         match (&self.not_matching, self.modified_since) {
-            (Some(tags), _) if tags.match_tag(&head.etag) => Verdict::NotModified,
-            (None, Some(date)) if modified <= date.as_secs() => Verdict::NotModified,
+            (Some(tags), _) if tags.match_tag(&head.etag) => Verdict::NotModified(Condition::NoneMatch),
+            (None, Some(date)) if modified <= date.as_secs() => Verdict::NotModified(Condition::ModifiedSince),
             _ => Verdict::Serve,
         }
     }

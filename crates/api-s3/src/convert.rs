@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::dto::{self, CopySource, ETagCondition, Initiator, Owner, StreamingBlob};
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::conditions::{Condition, On};
 use crate::fault::Fault;
 use crate::header;
 use crate::metadata;
@@ -66,7 +67,12 @@ pub(crate) fn part_number(number: i32) -> Result<PartNumber, Fault> {
     u32::try_from(number)
         .ok()
         .and_then(|number| PartNumber::new(number).ok())
-        .ok_or_else(|| Fault::invalid_argument("Part number must be an integer between 1 and 10000, inclusive."))
+        .ok_or_else(part_number_wanted)
+}
+
+/// The refusal of what is no number of a part.
+pub(crate) fn part_number_wanted() -> Fault {
+    Fault::invalid_argument("Part number must be an integer between 1 and 10000, inclusive").of_argument("partNumber")
 }
 
 /// How answers name a version; nothing in a bucket that has never kept any.
@@ -94,7 +100,9 @@ pub(crate) fn copy_source(source: &CopySource) -> Result<ObjectVersion, Fault> {
         return Err(Fault::not_implemented("A copy source must be bucket/key."));
     };
     let version = version(version_id.as_deref())?;
-    let key = ObjectKey::parse(key.to_string())?;
+    // As the codec tells it of what else is no source (see `in_words_of_s3`).
+    let no_source = || Fault::invalid_argument(crate::codec::COPY_SOURCE_WANTED).of_argument("x-amz-copy-source");
+    let key = ObjectKey::parse(key.to_string()).map_err(|_| no_source())?;
     let at = ObjectPath {
         bucket: BucketName::parse(bucket)?,
         key,
@@ -121,7 +129,7 @@ pub(crate) fn write_condition(
         (None, Some(ETagCondition::ETag(tag))) => match ETag::parse(tag.value()) {
             Ok(tag) => Ok(WriteCondition::IfMatch(tag)),
             // A tag that is none of ours is the tag of nothing that is here.
-            Err(_) => Err(Fault::precondition("If-Match")),
+            Err(_) => Err(Fault::precondition(Condition::Match, On::Target)),
         },
         (Some(ETagCondition::ETag(_)), None) => Err(Fault::not_implemented("If-None-Match of a write must be *.")),
         (None, Some(ETagCondition::Any)) => Err(Fault::not_implemented("If-Match of a write must be an entity tag.")),
@@ -149,9 +157,9 @@ pub(crate) fn delete_condition(matching: Option<&dto::ETag>) -> Result<WriteCond
         Some(dto::ETag::Strong(tag)) if tag == "*" => Ok(WriteCondition::IfPresent),
         Some(dto::ETag::Strong(tag)) => ETag::parse(tag)
             .map(WriteCondition::IfMatch)
-            .map_err(|_| Fault::precondition("If-Match")),
+            .map_err(|_| Fault::precondition(Condition::Match, On::Target)),
         // A weak tag is the tag of nothing that is here.
-        Some(dto::ETag::Weak(_)) => Err(Fault::precondition("If-Match")),
+        Some(dto::ETag::Weak(_)) => Err(Fault::precondition(Condition::Match, On::Target)),
     }
 }
 

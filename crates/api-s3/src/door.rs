@@ -13,6 +13,7 @@ use baleen_runtime::{Clock, Entropy};
 use baleen_types::{RegionName, RequestId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::CONTENT_TYPE;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use s3s::service::S3Service;
@@ -25,7 +26,7 @@ use crate::cors::{Page, preflight};
 use crate::documents::{self, is_put_logging};
 use crate::encryption::refuse_in_the_clear;
 use crate::extras::{Extras, Given};
-use crate::fault::Fault;
+use crate::fault::{Detail, Fault};
 use crate::form;
 use crate::logging::{About, Heard, Logged, Logs, Undelivered};
 use crate::ops::listing::Rows;
@@ -36,7 +37,9 @@ use crate::routed::RoutedTo;
 use crate::rules::BucketPolicies;
 use crate::services::Services;
 use crate::writes::Write;
-use crate::xml::{ErrorContext, RequestIdText, element, error_response, set_error, with_plain_tag};
+use crate::xml::{
+    ErrorContext, RequestIdText, element, error_response, escape, set_error, with_plain_tag, with_references,
+};
 
 /// Settings of the door.
 #[derive(Debug, Clone)]
@@ -159,13 +162,13 @@ impl S3Door {
             return Box::pin(self.preflight(&head)).await;
         }
         let uri = head.uri.clone();
-        self.domains.settle(&mut head);
-        // What stands before a key in the address of an object, by whatever name the bucket was found.
-        let below = uri.path().trim_end_matches('/');
         if head.method == Method::POST {
             let addressed = Addressed::of(&head, &self.domains);
             head.extensions.insert(addressed);
         }
+        self.domains.settle(&mut head);
+        // What stands before a key in the address of an object, by whatever name the bucket was found.
+        let below = uri.path().trim_end_matches('/');
         let form = match head.extensions.remove::<Form>() {
             Some(form) => Some(form::settle(
                 (&mut head, &mut body),
@@ -219,7 +222,12 @@ impl S3Door {
             (Ok(answer), Some(fault)) if !answer.status().is_success() => return Err(fault.into()),
             (Ok(mut answer), _) => {
                 let rows = answer.extensions_mut().remove::<Rows>();
-                answer.map(|body| match (body.bytes(), rows) {
+                let is_xml = answer
+                    .headers()
+                    .get(CONTENT_TYPE)
+                    .is_some_and(|of| of == "application/xml");
+                let written = |bytes| if is_xml { with_references(bytes) } else { bytes };
+                answer.map(|body| match (body.bytes().map(written), rows) {
                     (Some(bytes), Some(rows)) => ResponseBody::full(rows.put_into(&bytes)),
                     (Some(bytes), None) if routed.name() == Some("GetObjectAttributes") => {
                         ResponseBody::full(with_plain_tag(&String::from_utf8_lossy(&bytes)))
@@ -293,7 +301,7 @@ impl Door for S3Door {
         };
         let mut response = match answer {
             Ok(response) if response.status().is_client_error() || response.status().is_server_error() => {
-                complete_error(response, &cx).await
+                complete_error(response, routed.detail(), &cx).await
             }
             Ok(response) => response,
             Err(fault) => error_response(fault, &cx),
@@ -344,7 +352,7 @@ impl Door for S3Door {
 }
 
 /// Gives an error that the codec rendered (code and message) the rest of its document.
-async fn complete_error(response: Response, cx: &ErrorContext<'_>) -> Response {
+async fn complete_error(response: Response, detail: Option<Detail>, cx: &ErrorContext<'_>) -> Response {
     use http_body_util::BodyExt as _;
     let (head, body) = response.into_parts();
     // Error documents of the codec are in memory already, so that this reads nothing from anywhere.
@@ -357,7 +365,10 @@ async fn complete_error(response: Response, cx: &ErrorContext<'_>) -> Response {
     let code = element(&document, "Code").unwrap_or("InternalError");
     let message = element(&document, "Message").unwrap_or_else(|| usual_message(code));
     let mut response = Response::from_parts(head, ResponseBody::empty());
-    set_error(&mut response, code, message, cx);
+    match in_words_of_s3(message) {
+        Some((message, of_codec)) => set_error(&mut response, (code, &escape(&message), of_codec), cx),
+        None => set_error(&mut response, (code, message, detail), cx),
+    }
     response
 }
 

@@ -1,7 +1,7 @@
 //! The one place which knows how a failure looks in S3: code, status, text.
 
 use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
-use baleen_objects::ObjectError;
+use baleen_objects::{FailedCondition, ObjectError};
 use baleen_policy::Denied;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
 use http::header::{ALLOW, CONTENT_RANGE, LAST_MODIFIED, RETRY_AFTER};
@@ -9,8 +9,13 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use s3s::{S3Error, S3ErrorCode};
 use tracing::{error, warn};
 
+use crate::conditions::{Condition, On};
+
 /// When a client may try again what is not possible now, as the other doors say too.
 const RETRY_AFTER_SECONDS: &str = "2";
+
+/// An element that the documents of some errors have besides: its name, and its text.
+pub(crate) type Detail = (&'static str, &'static str);
 
 /// A failure as the client sees it. `message` never holds a path of the store or the chain of causes.
 #[derive(Debug)]
@@ -20,6 +25,7 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     /// Boxed, since few faults have any.
     pub(crate) headers: Option<Box<HeaderMap>>,
+    pub(crate) detail: Option<Detail>,
     /// For the log.
     cause: Option<(FaultKind, BoxError)>,
 }
@@ -31,6 +37,7 @@ impl Fault {
             status,
             message: message.into(),
             headers: (status == StatusCode::SERVICE_UNAVAILABLE).then(|| Box::new(again_soon())),
+            detail: None,
             cause: None,
         }
     }
@@ -72,9 +79,20 @@ impl Fault {
         self.status == StatusCode::FORBIDDEN
     }
 
-    pub(crate) fn precondition(condition: &str) -> Self {
-        let message = format!("the condition {condition} of the request does not hold");
-        Self::new("PreconditionFailed", StatusCode::PRECONDITION_FAILED, message)
+    /// The same fault with the name of the argument that is wrong (AWS, "List of error codes", `InvalidArgument`).
+    pub(crate) fn of_argument(self, name: &'static str) -> Self {
+        Self {
+            detail: Some(("ArgumentName", name)),
+            ..self
+        }
+    }
+
+    pub(crate) fn precondition(condition: Condition, on: On) -> Self {
+        let message = "At least one of the pre-conditions you specified did not hold";
+        Self {
+            detail: Some(("Condition", condition.name(on))),
+            ..Self::new("PreconditionFailed", StatusCode::PRECONDITION_FAILED, message)
+        }
     }
 
     /// Logs what the operator has to know, once, and becomes the codec's error.
@@ -124,6 +142,13 @@ impl From<Denied> for Fault {
 
 impl From<ObjectError> for Fault {
     fn from(error: ObjectError) -> Self {
+        if let ObjectError::PreconditionFailed(which) = error {
+            return match which {
+                FailedCondition::IfAbsent => Self::precondition(Condition::NoneMatch, On::Target),
+                FailedCondition::IfMatch => Self::precondition(Condition::Match, On::Target),
+                FailedCondition::SourceIfMatch => Self::precondition(Condition::Match, On::CopySource),
+            };
+        }
         let kind = error.kind();
         let (code, status) = code_of(&error);
         let mut fault = Self::new(code, status, sentence(&error.to_string()));
@@ -209,7 +234,7 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::TooLarge { .. } => ("EntityTooLarge", StatusCode::BAD_REQUEST),
         ObjectError::InvalidRange { .. } => ("InvalidRange", StatusCode::RANGE_NOT_SATISFIABLE),
         ObjectError::InvalidPartNumber { .. } => ("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE),
-        ObjectError::PreconditionFailed => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+        ObjectError::PreconditionFailed(_) => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
         ObjectError::TooManyTags { .. } => ("BadRequest", StatusCode::BAD_REQUEST),
         ObjectError::BadTag(_) => ("InvalidTag", StatusCode::BAD_REQUEST),
         ObjectError::BadDigest | ObjectError::BadChecksum { .. } => ("BadDigest", StatusCode::BAD_REQUEST),

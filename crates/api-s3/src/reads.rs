@@ -17,7 +17,7 @@ use s3s::path::S3Path;
 
 use crate::access::{Access, Call};
 use crate::address::path_of;
-use crate::conditions::{AskedRange, Conditions, Verdict};
+use crate::conditions::{AskedRange, Conditions, On, Verdict};
 use crate::convert::part_number;
 use crate::encryption::{self, SentKey, key_of};
 use crate::fault::Fault;
@@ -239,8 +239,8 @@ fn selection(range: Option<ByteRange>, part: Option<i32>) -> Result<Selection, F
 fn check(conditions: &Conditions, head: &ObjectHead) -> Result<(), Fault> {
     match conditions.judge(head) {
         Verdict::Serve => Ok(()),
-        Verdict::Failed(condition) => Err(Fault::precondition(condition)),
-        Verdict::NotModified => {
+        Verdict::Failed(condition) => Err(Fault::precondition(condition, On::Target)),
+        Verdict::NotModified(_) => {
             let mut fault = Fault::new("NotModified", StatusCode::NOT_MODIFIED, "Not Modified");
             fault.headers = Some(Box::new(answer::validators(head)));
             Err(fault)

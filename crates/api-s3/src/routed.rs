@@ -1,4 +1,4 @@
-//! What the log and the audit log are told of a request.
+//! What the log and the audit log are told of a request, and its error document beside what the codec writes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use baleen_objects::Bucket;
 use baleen_types::AccountId;
 use s3s::path::S3Path;
 
-use crate::fault::Fault;
+use crate::fault::{Detail, Fault};
 use crate::logging::{About, Source};
 use crate::ops::Row;
 
@@ -24,6 +24,7 @@ struct Told {
     account: OnceLock<AccountId>,
     logged: OnceLock<Source>,
     key: OnceLock<String>,
+    detail: OnceLock<Detail>,
     denied: AtomicBool,
     admitted: AtomicBool,
 }
@@ -88,6 +89,18 @@ impl RoutedTo {
         }
     }
 
+    /// What the codec cannot be told of a fault.
+    pub(crate) fn failed(&self, fault: &Fault) {
+        if let Some(detail) = fault.detail {
+            // Set once: a request fails once.
+            let _ = self.0.detail.set(detail);
+        }
+    }
+
+    pub(crate) fn detail(&self) -> Option<Detail> {
+        self.0.detail.get().copied()
+    }
+
     /// Something of it was allowed: who asks may learn what else is wrong with it.
     pub(crate) fn admit(&self) {
         self.0.admitted.store(true, Ordering::Relaxed);
@@ -98,7 +111,9 @@ impl RoutedTo {
     }
 
     pub(crate) fn judge<T>(&self, decided: &Result<T, Fault>) {
-        if decided.as_ref().is_err_and(Fault::is_denial) {
+        let Err(fault) = decided else { return };
+        self.failed(fault);
+        if fault.is_denial() {
             self.0.denied.store(true, Ordering::Relaxed);
         }
     }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use baleen_http::{Response, ResponseBody};
 use baleen_types::RequestId;
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::fault::Fault;
+use crate::fault::{Detail, Fault};
 
 /// What an error document says beside code and message.
 pub(crate) struct ErrorContext<'a> {
@@ -28,7 +29,7 @@ pub(crate) fn error_response(fault: Fault, cx: &ErrorContext<'_>) -> Response {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = fault.status;
     *response.headers_mut() = fault.headers.map(|headers| *headers).unwrap_or_default();
-    set_error(&mut response, fault.code, &escape(&fault.message), cx);
+    set_error(&mut response, (fault.code, &escape(&fault.message), fault.detail), cx);
     response
 }
 
@@ -39,8 +40,32 @@ pub(crate) fn with_plain_tag(document: &str) -> String {
         .replacen("\"</ETag>", "</ETag>", 1)
 }
 
-/// Gives an error of the codec the whole document. `code` and `message` are already escaped.
-pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: &ErrorContext<'_>) {
+/// A document of the codec with the characters as references that XML 1.0 has no way to write, as [`push_name`] has it: the codec
+/// puts them in as they are. So too a carriage return, of which a parser would make a line feed.
+pub(crate) fn with_references(document: Bytes) -> Bytes {
+    let is_raw = |byte: u8| byte < b' ' && byte != b'\t' && byte != b'\n';
+    // By the piece without a way out, so that it is done for many bytes at once.
+    let mut pieces = document.chunks(64);
+    if !pieces.any(|piece| piece.iter().fold(false, |found, byte| found | is_raw(*byte))) {
+        return document;
+    }
+    let mut out = Vec::with_capacity(document.len() + 64);
+    for byte in document {
+        if is_raw(byte) {
+            out.extend_from_slice(format!("&#{byte};").as_bytes());
+        } else {
+            out.push(byte);
+        }
+    }
+    out.into()
+}
+
+/// Gives an error of the codec the whole document. Code and message are already escaped.
+pub(crate) fn set_error(
+    response: &mut Response,
+    (code, message, detail): (&str, &str, Option<Detail>),
+    cx: &ErrorContext<'_>,
+) {
     // That nothing has changed is no error.
     if response.status() != StatusCode::NOT_MODIFIED {
         response.extensions_mut().insert(ErrorCode(code.to_owned()));
@@ -58,7 +83,12 @@ pub(crate) fn set_error(response: &mut Response, code: &str, message: &str, cx: 
     document.push_str(code);
     document.push_str("</Code><Message>");
     document.extend(message.chars().map(writable));
-    document.push_str("</Message><Resource>");
+    document.push_str("</Message>");
+    if let Some((name, text)) = detail {
+        // Writing to a String does not fail.
+        let _ = write!(document, "<{name}>{text}</{name}>");
+    }
+    document.push_str("<Resource>");
     document.push_str(&escape(cx.resource));
     document.push_str("</Resource><RequestId>");
     if let Some(id) = cx.id {

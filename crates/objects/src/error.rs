@@ -1,6 +1,6 @@
 //! What can go wrong, one variant for each thing a caller handles differently.
 
-use crate::{BodyError, ChecksumAlgorithm, TagFault, Version};
+use crate::{BodyError, ChecksumAlgorithm, FailedCondition, TagFault, Version};
 use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// An error of the object service. Its text may be shown to a client; causes below it are for the log.
@@ -112,8 +112,8 @@ pub enum ObjectError {
         part: PartNumber,
     },
     /// A condition on the object which is there does not hold.
-    #[error("a condition of the request does not hold")]
-    PreconditionFailed,
+    #[error("at least one of the pre-conditions you specified did not hold")]
+    PreconditionFailed(FailedCondition),
     /// A copy onto itself which changes nothing.
     #[error("an object may be copied onto itself only with new metadata")]
     CopyOntoItself,
@@ -319,7 +319,7 @@ impl Classify for ObjectError {
             | Self::MetadataTooLarge { .. }
             | Self::HeadersTooLarge { .. }
             | Self::SettingTooLarge { .. } => FaultKind::TooLarge,
-            Self::PreconditionFailed => FaultKind::Precondition,
+            Self::PreconditionFailed(_) => FaultKind::Precondition,
             Self::Body(error) => error.kind(),
             Self::NoSpace | Self::Storage(_) => FaultKind::Unavailable,
             Self::Contended => FaultKind::Throttled,

@@ -56,8 +56,8 @@ pub use lock::{DefaultRetention, Governance, LegalHold, Lock, ObjectLock, Retent
 pub use logging::BucketLogging;
 pub use marks::live_extent;
 pub use object::{
-    CopyObject, DeleteObject, Deleted, Directive, Expect, ObjectHead, ObjectPart, ObjectVersion, OpenObject, PutObject,
-    RenameObject, RenameToken, Selection, Stored, WriteCondition,
+    CopyObject, DeleteObject, Deleted, Directive, Expect, FailedCondition, ObjectHead, ObjectPart, ObjectVersion,
+    OpenObject, PutObject, RenameObject, RenameToken, Selection, Stored, WriteCondition,
 };
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed, ToldDamage};

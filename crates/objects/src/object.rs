@@ -2,7 +2,7 @@
 
 use crate::{
     Body, Checksum, ChecksumAlgorithm, CustomerKey, Encrypt, Encrypted, Expiry, Governance, LateChecksum, Lock,
-    ObjectHeaders, StoredChecksum, Tags, Version,
+    ObjectError, ObjectHeaders, StoredChecksum, Tags, Version,
 };
 use baleen_types::{AccountId, Acl, ByteRange, ETag, ObjectKey, ObjectPath, PartNumber, ServedRange, Timestamp};
 
@@ -82,6 +82,27 @@ pub enum WriteCondition {
     IfPresent,
     /// There is one, with this tag (`If-Match`).
     IfMatch(ETag),
+}
+
+/// Which condition of a request does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailedCondition {
+    /// [`WriteCondition::IfAbsent`].
+    IfAbsent,
+    /// [`WriteCondition::IfPresent`] or [`WriteCondition::IfMatch`].
+    IfMatch,
+    /// The tag that the source of a copy must have.
+    SourceIfMatch,
+}
+
+impl WriteCondition {
+    /// What is told of it when it does not hold.
+    pub(crate) fn failed(&self) -> ObjectError {
+        ObjectError::PreconditionFailed(match self {
+            Self::IfAbsent => FailedCondition::IfAbsent,
+            Self::None | Self::IfPresent | Self::IfMatch(_) => FailedCondition::IfMatch,
+        })
+    }
 }
 
 /// The answer to a write.

@@ -465,7 +465,7 @@ async fn copies() {
         };
         assert!(matches!(
             store.objects.copy(other).await,
-            Err(ObjectError::PreconditionFailed)
+            Err(ObjectError::PreconditionFailed(_))
         ));
         store.clock.advance(std::time::Duration::from_secs(1));
         let restated = store

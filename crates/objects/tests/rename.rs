@@ -260,10 +260,10 @@ async fn what_is_refused_changes_nothing() {
             matches!(error, ObjectError::RenameOntoItself)
         }),
         (with(WriteCondition::IfAbsent), |error| {
-            matches!(error, ObjectError::PreconditionFailed)
+            matches!(error, ObjectError::PreconditionFailed(_))
         }),
         (with(WriteCondition::IfMatch(other)), |error| {
-            matches!(error, ObjectError::PreconditionFailed)
+            matches!(error, ObjectError::PreconditionFailed(_))
         }),
         (absent, |error| matches!(error, ObjectError::NoSuchKey(_))),
         // The same bytes at another time: another object.

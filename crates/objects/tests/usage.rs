@@ -83,7 +83,7 @@ async fn every_way_in_and_out_is_counted_once() {
     refused.condition = WriteCondition::IfAbsent;
     assert!(matches!(
         store.objects.put(refused).await,
-        Err(ObjectError::PreconditionFailed)
+        Err(ObjectError::PreconditionFailed(_))
     ));
     assert_eq!(transferred(&store).await, (431_000, 0, 900));
     // A copy transfers nothing, but what it replaces goes; new headers alone move nothing at all.

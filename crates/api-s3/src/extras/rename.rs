@@ -13,7 +13,7 @@ use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SIN
 
 use super::Extras;
 use crate::access::{Call, HiddenSource, Source};
-use crate::conditions::{Conditions, Verdict};
+use crate::conditions::{Condition, Conditions, On, Verdict};
 use crate::convert::header_condition;
 use crate::fault::Fault;
 
@@ -88,11 +88,7 @@ async fn rename(
     let (head, _) = extras.services.objects.head_with(&of, Selection::Whole, None).await?;
     found.confirm(&head)?;
     keep_tags(call, &head, found.may_read_tags)?;
-    judge(
-        &Conditions::take_of_source(&mut headers),
-        &head,
-        "of x-amz-rename-source",
-    )?;
+    judge(&Conditions::take_of_source(&mut headers), &head, On::RenameSource)?;
     let condition = destination(extras, call, &mut headers, &to).await?;
     let request = RenameObject {
         from: of.at,
@@ -138,11 +134,10 @@ fn keep_tags(call: &Call, head: &ObjectHead, may_read: bool) -> Result<(), Fault
     call.decide_tags(&head.tags.iter().map(pair).collect::<Vec<_>>())
 }
 
-fn judge(conditions: &Conditions, head: &ObjectHead, which: &str) -> Result<(), Fault> {
+fn judge(conditions: &Conditions, head: &ObjectHead, on: On) -> Result<(), Fault> {
     match conditions.judge(head) {
         Verdict::Serve => Ok(()),
-        Verdict::Failed(condition) => Err(Fault::precondition(&format!("{condition} {which}"))),
-        Verdict::NotModified => Err(Fault::precondition(which)),
+        Verdict::Failed(condition) | Verdict::NotModified(condition) => Err(Fault::precondition(condition, on)),
     }
 }
 
@@ -173,10 +168,10 @@ async fn destination(
         .await
     {
         Ok((head, _)) => {
-            judge(&Conditions::take(headers), &head, "of the destination")?;
+            judge(&Conditions::take(headers), &head, On::Target)?;
             Ok(WriteCondition::IfMatch(head.etag))
         }
-        Err(ObjectError::NoSuchKey(_)) if must_be => Err(Fault::precondition("If-Modified-Since of the destination")),
+        Err(ObjectError::NoSuchKey(_)) if must_be => Err(Fault::precondition(Condition::ModifiedSince, On::Target)),
         Err(ObjectError::NoSuchKey(_)) => Ok(WriteCondition::IfAbsent),
         Err(error) => Err(error.into()),
     }

@@ -5,6 +5,7 @@ use baleen_types::{ETag, Timestamp};
 use s3s::dto::{self, ETagCondition};
 
 use crate::access::PinnedSource;
+use crate::conditions::{Condition, On};
 use crate::fault::Fault;
 use crate::services::Services;
 
@@ -22,7 +23,7 @@ pub(super) fn source_tags(asked: Vec<ETag>, pinned: Option<&PinnedSource>) -> Re
     match pinned {
         None => Ok(asked),
         Some(PinnedSource(etag)) if asked.is_empty() || asked.contains(etag) => Ok(vec![etag.clone()]),
-        Some(_) => Err(Fault::precondition("x-amz-copy-source-if-match")),
+        Some(_) => Err(failed(Condition::Match)),
     }
 }
 
@@ -48,15 +49,19 @@ pub(super) async fn check_source(
         Some(ETagCondition::ETag(tag)) => ETag::parse(tag.value()).is_ok_and(|tag| tag == head.etag),
     };
     if matched {
-        return Err(Fault::precondition("x-amz-copy-source-if-none-match"));
+        return Err(failed(Condition::NoneMatch));
     }
     let modified = head.modified.as_secs();
     let seconds = |at: &dto::Timestamp| Timestamp::from_datetime(at.clone().into()).as_secs();
     if modified_since.is_some_and(|since| modified <= seconds(since)) && none_match.is_none() {
-        return Err(Fault::precondition("x-amz-copy-source-if-modified-since"));
+        return Err(failed(Condition::ModifiedSince));
     }
     if unmodified_since.is_some_and(|since| modified > seconds(since)) && !has_match {
-        return Err(Fault::precondition("x-amz-copy-source-if-unmodified-since"));
+        return Err(failed(Condition::UnmodifiedSince));
     }
     Ok(())
+}
+
+fn failed(condition: Condition) -> Fault {
+    Fault::precondition(condition, On::CopySource)
 }

@@ -23,7 +23,10 @@ pub(super) async fn run(
         Some(count) => usize::try_from(count)
             .ok()
             .filter(|count| (1..=PAGE_MAX).contains(count))
-            .ok_or_else(|| Fault::invalid_argument("max-buckets must be between 1 and 10000."))?,
+            .ok_or_else(|| {
+                Fault::invalid_argument("Argument max-buckets must be an integer between 1 and 10000")
+                    .of_argument("max-buckets")
+            })?,
     };
     let account = call.account()?;
     let prefix = input.prefix.clone().unwrap_or_default();

@@ -7,7 +7,7 @@ use s3s::dto::{self, ListMultipartUploadsInput, ListMultipartUploadsOutput, Mult
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::listing::{Spelling, common_prefixes};
+use super::listing::{Spelling, common_prefixes, out_of_range};
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, initiator, owner, timestamp};
 use crate::fault::Fault;
@@ -22,8 +22,7 @@ pub(super) async fn run(
     let spelling = Spelling::of(input.encoding_type.as_ref())?;
     let most = i32::try_from(LIST_UPLOADS_MAX).unwrap_or(i32::MAX);
     let asked = input.max_uploads.unwrap_or(most).min(most);
-    let max_uploads =
-        usize::try_from(asked).map_err(|_| Fault::invalid_argument("max-uploads must not be negative."))?;
+    let max_uploads = usize::try_from(asked).map_err(|_| out_of_range("max-uploads"))?;
     let page = services
         .objects
         .list_uploads(ListUploads {

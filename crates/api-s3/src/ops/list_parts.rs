@@ -6,9 +6,9 @@ use s3s::dto::{self, ListPartsInput, ListPartsOutput, StorageClass};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
+use super::listing::out_of_range;
 use crate::access::Call;
 use crate::convert::{checksum_algorithm, etag, initiator, owner, put_checksum, size, timestamp, upload_id};
-use crate::fault::Fault;
 use crate::lifecycle::rule_id;
 use crate::services::Services;
 
@@ -20,9 +20,9 @@ pub(super) async fn run(
     let input = request.input;
     let most = i32::try_from(LIST_PARTS_MAX).unwrap_or(i32::MAX);
     let asked = input.max_parts.unwrap_or(most).min(most);
-    let max_parts = usize::try_from(asked).map_err(|_| Fault::invalid_argument("max-parts must not be negative."))?;
+    let max_parts = usize::try_from(asked).map_err(|_| out_of_range("max-parts"))?;
     let marker = input.part_number_marker.unwrap_or(0);
-    let after = u16::try_from(marker).map_err(|_| Fault::invalid_argument("part-number-marker is out of range."))?;
+    let after = u16::try_from(marker).map_err(|_| out_of_range("part-number-marker"))?;
     let page = services
         .objects
         .list_parts(ListParts {

@@ -22,9 +22,12 @@ pub(super) enum Spelling {
 impl Spelling {
     pub(super) fn of(encoding: Option<&EncodingType>) -> Result<Self, Fault> {
         match encoding.map(EncodingType::as_str) {
-            None | Some("") => Ok(Self::AsTheyAre),
+            None => Ok(Self::AsTheyAre),
             Some("url") => Ok(Self::Url),
-            Some(_) => Err(Fault::invalid_argument("Invalid Encoding Method specified in Request.")),
+            Some(_) => {
+                Err(Fault::invalid_argument("Invalid Encoding Method specified in Request")
+                    .of_argument("encoding-type"))
+            }
         }
     }
 
@@ -45,9 +48,14 @@ pub(super) struct MaxKeys {
 pub(super) fn max_keys(asked: Option<i32>) -> Result<MaxKeys, Fault> {
     let most = i32::try_from(LIST_KEYS_MAX).unwrap_or(i32::MAX);
     let asked = asked.unwrap_or(most).min(most);
-    let effective = usize::try_from(asked)
-        .map_err(|_| Fault::invalid_argument("Argument maxKeys must be an integer between 0 and 2147483647."))?;
+    let effective = usize::try_from(asked).map_err(|_| out_of_range("maxKeys"))?;
     Ok(MaxKeys { asked, effective })
+}
+
+/// The refusal of a count that is negative.
+pub(super) fn out_of_range(argument: &'static str) -> Fault {
+    let message = format!("Argument {argument} must be an integer between 0 and 2147483647");
+    Fault::invalid_argument(message).of_argument(argument)
 }
 
 /// The objects of a page, written out. The codec would make a thousand structs of twenty fields, and write each through four

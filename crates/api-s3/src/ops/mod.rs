@@ -12,6 +12,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, dto};
 use crate::access::{Call, HiddenSource};
 use crate::fault::Fault;
 use crate::reads::{GET_OBJECT, HEAD_OBJECT};
+use crate::routed::RoutedTo;
 use crate::services::Services;
 use crate::writes::PUT_OBJECT;
 
@@ -223,8 +224,13 @@ macro_rules! operations {
                 };
                 let id = call.id;
                 let (veil, source) = (call.veil(), request.extensions.get::<HiddenSource>().copied());
+                let routed = request.extensions.get::<RoutedTo>().cloned().unwrap_or_default();
                 let answer = $module::run(&self.services, call, request).await;
-                answer.map_err(|fault| veil.over(fault, source).into_s3(id))
+                answer.map_err(|fault| {
+                    let fault = veil.over(fault, source);
+                    routed.failed(&fault);
+                    fault.into_s3(id)
+                })
             })*
         }
     };

@@ -6,7 +6,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 use s3s::dto::{ChecksumMode, Timestamp, TimestampFormat};
 
-use crate::convert::single;
+use crate::convert::{part_number_wanted, single};
 use crate::fault::Fault;
 use crate::query::pairs;
 
@@ -58,7 +58,7 @@ impl Wanted {
             let is_again = match &*name {
                 "partNumber" => {
                     let number = value.parse();
-                    let malformed = |_| Fault::invalid_argument("partNumber must be a number.");
+                    let malformed = |_| part_number_wanted();
                     wanted.part.replace(number.map_err(malformed)?).is_some()
                 }
                 "versionId" => wanted.version.replace(value.into_owned()).is_some(),

@@ -100,6 +100,53 @@ async fn conditional_writes() {
     assert!(server.stored("k").await.is_some());
 }
 
+/// Which condition it was is told, as AWS tells it.
+#[tokio::test]
+async fn what_does_not_hold_is_named() {
+    let server = Server::with_bucket().await;
+    let tag = server.ok(put(&key("k")).body("data")).await.header("etag");
+    let other = "\"00000000000000000000000000000000\"";
+    let before = "Thu, 01 Jan 2026 00:00:00 GMT";
+    let copy = || put(&key("to")).header("x-amz-copy-source", "/bucket/k");
+    server.ok(copy()).await;
+    for (ask, condition) in [
+        (get(&key("k")).header("if-match", other), "If-Match"),
+        (
+            get(&key("k")).header("if-unmodified-since", before),
+            "If-Unmodified-Since",
+        ),
+        (put(&key("k")).header("if-none-match", "*"), "If-None-Match"),
+        (put(&key("k")).header("if-match", other), "If-Match"),
+        (crate::harness::delete(&key("k")).header("if-match", other), "If-Match"),
+        (copy().header("if-none-match", "*"), "If-None-Match"),
+        (
+            copy().header("x-amz-copy-source-if-match", other),
+            "x-amz-copy-source-If-Match",
+        ),
+        (
+            copy().header("x-amz-copy-source-if-none-match", &tag),
+            "x-amz-copy-source-If-None-Match",
+        ),
+        (
+            copy().header("x-amz-copy-source-if-unmodified-since", before),
+            "x-amz-copy-source-If-Unmodified-Since",
+        ),
+        (
+            put(&format!("{}?renameObject", key("new")))
+                .header("x-amz-rename-source", "/bucket/k")
+                .header("x-amz-rename-source-if-match", other),
+            "x-amz-rename-source-If-Match",
+        ),
+    ] {
+        let answer = server.fails(ask, 412, "PreconditionFailed").await;
+        assert_eq!(answer.element("Condition"), condition);
+        assert_eq!(
+            answer.element("Message"),
+            "At least one of the pre-conditions you specified did not hold"
+        );
+    }
+}
+
 #[tokio::test]
 async fn conditional_copies() {
     let server = Server::with_bucket().await;

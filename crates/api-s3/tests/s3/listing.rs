@@ -169,12 +169,75 @@ async fn page_sizes_at_their_limits() {
             assert_eq!(answer.status.as_u16(), 400, "{wrong}: {answer:?}");
         }
     }
-    server
-        .fails(get("/bucket?encoding-type=base64"), 400, "InvalidArgument")
-        .await;
+    for wrong in ["base64", "URL", ""] {
+        for listing in ["", "&list-type=2", "&versions", "&uploads"] {
+            let answer = server
+                .fails(
+                    get(&format!("/bucket?encoding-type={wrong}{listing}")),
+                    400,
+                    "InvalidArgument",
+                )
+                .await;
+            let text = "Invalid Encoding Method specified in Request";
+            assert_eq!(answer.element("Message"), text, "{wrong}{listing}");
+        }
+    }
     for wrong in ["x", "1", "1%25", "2YQ", "1_w"] {
         let target = format!("/bucket?list-type=2&continuation-token={wrong}");
         let answer = server.send(get(&target)).await;
         assert!(answer.status.is_success() == (wrong == "1"), "{wrong}: {answer:?}");
+    }
+}
+
+/// Counts that are none are told of as AWS tells it, and not as the reader of the query does.
+#[tokio::test]
+async fn what_is_wrong_with_a_count_is_told_in_words_of_s3() {
+    let server = Server::with_bucket().await;
+    for (query, name) in [
+        ("max-keys", "max-keys"),
+        ("list-type=2&max-keys", "max-keys"),
+        ("versions&max-keys", "max-keys"),
+        ("uploads&max-uploads", "max-uploads"),
+    ] {
+        for wrong in ["x", "", "1.5", "99999999999"] {
+            let answer = server
+                .fails(get(&format!("/bucket?{query}={wrong}")), 400, "InvalidArgument")
+                .await;
+            let text = format!("Provided {name} not an integer or within integer range");
+            assert_eq!(answer.element("Message"), text, "{query}={wrong}");
+            assert_eq!(answer.element("ArgumentName"), name);
+        }
+    }
+    let answer = server.fails(get("/bucket?max-keys=-1"), 400, "InvalidArgument").await;
+    let text = "Argument maxKeys must be an integer between 0 and 2147483647";
+    assert_eq!(answer.element("Message"), text);
+}
+
+/// No name breaks the document that it stands in: what XML cannot write is a reference, wherever it is.
+#[tokio::test]
+async fn names_that_xml_cannot_write_break_no_document() {
+    let server = Server::with_bucket().await;
+    let name = "a\u{0}b\u{1}c\r\u{1f}/d";
+    server.ok(put(&key(name)).body("x")).await;
+    server.ok(crate::harness::post(&format!("{}?uploads", key(name)))).await;
+    let prefix = query("a\u{0}b");
+    for listing in [
+        "list-type=2",
+        "list-type=2&delimiter=/",
+        "list-type=2&delimiter=%01",
+        "delimiter=/",
+        "versions",
+        "versions&delimiter=/",
+        "uploads",
+        "uploads&delimiter=/",
+    ] {
+        let page = server.ok(get(&format!("/bucket?{listing}&prefix={prefix}"))).await;
+        let raw = |byte: &u8| *byte < b' ' && *byte != b'\n';
+        assert!(!page.body.iter().any(raw), "{listing}: {page:?}");
+        assert!(page.text().contains("a&#0;b"), "{listing}: {page:?}");
+        let url = server
+            .ok(get(&format!("/bucket?{listing}&prefix={prefix}&encoding-type=url")))
+            .await;
+        assert!(url.text().contains("a%00b"), "{listing}: {url:?}");
     }
 }

@@ -458,3 +458,32 @@ async fn while_home_is_away_writes_are_put_off() {
     std::fs::rename(&away, &dir).unwrap();
     server.ok(put(&key("k")).body(vec![7; 5_000])).await;
 }
+
+/// What is no source is told as AWS tells it, and without what was sent.
+#[tokio::test]
+async fn what_is_no_source_of_a_copy_is_told_in_words_of_s3() {
+    let server = Server::with_bucket().await;
+    for wrong in [
+        "nothing",
+        "/",
+        "bucket/",
+        "/bucket",
+        "arn:aws:s3:::bucket/k",
+        "bucket/%ff",
+    ] {
+        let answer = server.send(put(&key("to")).header("x-amz-copy-source", wrong)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (400, "InvalidArgument"),
+            "{wrong}"
+        );
+        let text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+        assert_eq!(answer.element("Message"), text, "{wrong}");
+        assert_eq!(answer.element("ArgumentName"), "x-amz-copy-source");
+    }
+    let no_attributes = server
+        .fails(get(&format!("{}?attributes", key("to"))), 400, "InvalidRequest")
+        .await;
+    let text = "Missing required header for this request: x-amz-object-attributes";
+    assert_eq!(no_attributes.element("Message"), text);
+}

@@ -316,7 +316,7 @@ pub(super) fn check_condition(
         (WriteCondition::None, _) | (WriteCondition::IfAbsent, None) => Ok(()),
         (WriteCondition::IfPresent, Some(old)) if is_meant(old) => Ok(()),
         (WriteCondition::IfMatch(etag), Some(old)) if is_meant(old) && old.etag.etag() == *etag => Ok(()),
-        (_, Some(_)) => Err(ObjectError::PreconditionFailed),
+        (_, Some(_)) => Err(condition.failed()),
         // AWS answers 404 when If-Match names an object that is not there.
         (WriteCondition::IfPresent | WriteCondition::IfMatch(_), None) => {
             Err(ObjectError::NoSuchKey(present.at.clone()))

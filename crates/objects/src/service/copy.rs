@@ -6,8 +6,8 @@ use super::{Objects, OpenBucket};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, PUT_BYTES_MAX};
 use crate::records::HeadersRecord;
 use crate::{
-    CopyObject, CopyPart, Directive, Encrypt, Encrypted, Expect, ObjectError, ObjectHead, ObjectHeaders, Part,
-    PutObject, PutPart, Selection, Stored, WriteCondition,
+    CopyObject, CopyPart, Directive, Encrypt, Encrypted, Expect, FailedCondition, ObjectError, ObjectHead,
+    ObjectHeaders, Part, PutObject, PutPart, Selection, Stored, WriteCondition,
 };
 use baleen_meta::{Request, record};
 use baleen_types::{ByteRange, ETag, ObjectPath};
@@ -140,7 +140,7 @@ impl Objects {
         match &request.condition {
             WriteCondition::None | WriteCondition::IfPresent => {}
             WriteCondition::IfMatch(etag) if head.etag == *etag => {}
-            WriteCondition::IfMatch(_) | WriteCondition::IfAbsent => return Err(ObjectError::PreconditionFailed),
+            failed @ (WriteCondition::IfMatch(_) | WriteCondition::IfAbsent) => return Err(failed.failed()),
         }
         let mut new = current.record;
         new.version = self.new_id();
@@ -176,6 +176,6 @@ fn check_source(source: &ObjectHead, allowed: &[ETag], kept: Option<&Encrypted>)
     if allowed.is_empty() || allowed.contains(&source.etag) {
         Ok(())
     } else {
-        Err(ObjectError::PreconditionFailed)
+        Err(ObjectError::PreconditionFailed(FailedCondition::SourceIfMatch))
     }
 }
