@@ -1,8 +1,9 @@
 //! The one place which knows how a failure looks in S3: code, status, text.
 
-use baleen_http::{AuthError, BodyFault, BoxError, Refusal};
+use baleen_http::{AuthError, BodyFault, BoxError, Refusal, SignaturePlace};
 use baleen_objects::{FailedCondition, ObjectError};
 use baleen_policy::Denied;
+use baleen_signing::Error as SignatureError;
 use baleen_types::{Classify, FaultKind, Invalid, RequestId};
 use http::header::{ALLOW, CONTENT_RANGE, LAST_MODIFIED, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -286,15 +287,37 @@ impl From<&BodyFault> for Fault {
 
 impl From<&AuthError> for Fault {
     fn from(auth: &AuthError) -> Self {
-        let malformed = |in_query: bool| {
-            if in_query {
-                "AuthorizationQueryParametersError"
-            } else {
-                "AuthorizationHeaderMalformed"
-            }
-        };
         let (code, status) = match auth {
-            AuthError::Malformed { in_query, .. } => (malformed(*in_query), StatusCode::BAD_REQUEST),
+            AuthError::Malformed {
+                place: SignaturePlace::Header,
+                reason: SignatureError::UnsupportedAlgorithm,
+            } => {
+                // What it says instead may be a secret of another service.
+                return Self::invalid_argument("Unsupported Authorization Type").of_argument("Authorization");
+            }
+            AuthError::Malformed {
+                reason: SignatureError::HeaderV2,
+                ..
+            } => {
+                return Self::invalid_argument(
+                    "AWS authorization header is invalid. Expected AwsAccessKeyId:signature",
+                )
+                .of_argument("Authorization");
+            }
+            AuthError::MissingDate
+            | AuthError::Malformed {
+                place: SignaturePlace::Header,
+                reason: SignatureError::MalformedDate,
+            } => {
+                let message = "AWS authentication requires a valid Date or x-amz-date header";
+                return Self::new("AccessDenied", StatusCode::FORBIDDEN, message);
+            }
+            AuthError::Malformed { place, .. } => match place {
+                SignaturePlace::Query => ("AuthorizationQueryParametersError", StatusCode::BAD_REQUEST),
+                SignaturePlace::Header | SignaturePlace::Form => {
+                    ("AuthorizationHeaderMalformed", StatusCode::BAD_REQUEST)
+                }
+            },
             AuthError::TwoMechanisms | AuthError::FormField(_) => ("InvalidArgument", StatusCode::BAD_REQUEST),
             AuthError::SignatureVersion2
             | AuthError::DuplicateHeader(_)
@@ -304,8 +327,7 @@ impl From<&AuthError> for Fault {
             | AuthError::UnsupportedTrailer(_)
             | AuthError::HeaderEncoding(_) => ("InvalidRequest", StatusCode::BAD_REQUEST),
             AuthError::Skewed { .. } => ("RequestTimeTooSkewed", StatusCode::FORBIDDEN),
-            AuthError::MissingDate
-            | AuthError::Expired
+            AuthError::Expired
             | AuthError::NotYetValid
             | AuthError::LinkTooLong
             | AuthError::UnsignedParameter(_)

@@ -9,6 +9,8 @@ use baleen_types::{Classify, FaultKind};
 pub enum Error {
     /// The `Authorization` header or the query parameters do not have the form of their signature version.
     Malformed(&'static str),
+    /// The `Authorization` header is not of the form that Version 2 has.
+    HeaderV2,
     /// A date that is not of the form `YYYYMMDDTHHMMSSZ` (with Version 2 also of HTTP's), or not on the calendar.
     MalformedDate,
     /// The scope names another day than the date of the request.
@@ -29,6 +31,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(what) => write!(f, "malformed signature: {what}"),
+            Self::HeaderV2 => f.write_str("the authorization header is not AWS AccessKeyId:Signature"),
             Self::MalformedDate => f.write_str("malformed date, YYYYMMDDTHHMMSSZ is expected"),
             Self::ScopeDate => f.write_str("the date in the credential scope differs from the date of the request"),
             Self::UnsupportedAlgorithm => {
@@ -48,6 +51,7 @@ impl Classify for Error {
     fn kind(&self) -> FaultKind {
         match self {
             Self::Malformed(_)
+            | Self::HeaderV2
             | Self::MalformedDate
             | Self::ScopeDate
             | Self::UnsupportedAlgorithm

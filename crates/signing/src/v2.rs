@@ -150,13 +150,12 @@ impl<'a> Claim<'a> {
     /// Reads the value of an `Authorization` header; `None` when it is of another scheme.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when it is not `AWS id:signature`.
+    /// [`Error::HeaderV2`] when it is not `AWS id:signature`, [`Error::Malformed`] when one of them cannot be.
     pub fn from_authorization(value: &'a str) -> Result<Option<Self>, Error> {
         let Some(fields) = value.strip_prefix(SCHEME) else {
             return Ok(None);
         };
-        let form = Error::Malformed("AWS AccessKeyId:Signature is expected");
-        let (id, signature) = fields.trim().rsplit_once(':').ok_or(form)?;
+        let (id, signature) = fields.trim().rsplit_once(':').ok_or(Error::HeaderV2)?;
         Ok(Some(Self {
             access_key_id: Cow::Borrowed(parse_id(id)?),
             signature: parse_signature(signature)?,

@@ -653,3 +653,58 @@ async fn a_body_fault_keeps_the_name_of_the_operation() {
         assert_eq!(response.extensions().get(), Some(&baleen_http::OperationName(name)));
     }
 }
+
+/// A header that is no signature is a mistake of who wrote it, and not a refusal.
+#[tokio::test]
+async fn an_authorization_that_cannot_be_read_is_a_bad_request() {
+    let server = Server::with_bucket().await;
+    let date = ("x-amz-date", "20260102T030405Z");
+    let sha256 = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    let unsupported = "Unsupported Authorization Type";
+    for (authorization, status, code, text) in [
+        ("garbage", 400, "InvalidArgument", unsupported),
+        ("Bearer abc.def.ghi", 400, "InvalidArgument", unsupported),
+        ("Basic dXNlcjpwYXNzd29yZA==", 400, "InvalidArgument", unsupported),
+        ("AWS4-HMAC-SHA1 Credential=a", 400, "InvalidArgument", unsupported),
+        ("AWS garbage", 400, "InvalidArgument", "AwsAccessKeyId:signature"),
+        ("AWS4-HMAC-SHA256 garbage", 400, "AuthorizationHeaderMalformed", ""),
+        (
+            "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=b",
+            400,
+            "AuthorizationHeaderMalformed",
+            "",
+        ),
+        // Nobody.
+        ("", 403, "AccessDenied", "Access Denied"),
+    ] {
+        for headers in [&[][..], &[date], &[date, sha256]] {
+            let ask = headers
+                .iter()
+                .fold(get(&key("k")), |ask, (name, value)| ask.header(name, value));
+            let answer = server.raw(ask.header("authorization", authorization)).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (status, code),
+                "{authorization}: {answer:?}"
+            );
+            assert!(answer.element("Message").contains(text), "{answer:?}");
+            // It may be a secret.
+            assert!(!answer.text().contains("abc.def"), "{answer:?}");
+        }
+    }
+    // Well formed, without a date that can be read.
+    let signature = "0".repeat(64);
+    let well = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260102/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature={signature}",
+        OWNER.access_key_id
+    );
+    for headers in [&[][..], &[("x-amz-date", "yesterday")]] {
+        let ask = headers
+            .iter()
+            .fold(get(&key("k")), |ask, (name, value)| ask.header(name, value));
+        let answer = server.raw(ask.header("authorization", &well)).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "AccessDenied"));
+        let text = "AWS authentication requires a valid Date or x-amz-date header";
+        assert_eq!(answer.element("Message"), text);
+    }
+}

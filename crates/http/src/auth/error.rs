@@ -4,7 +4,7 @@ use std::fmt;
 
 use baleen_types::{Classify, FaultKind, Timestamp};
 
-use super::Unavailable;
+use super::{SignaturePlace, Unavailable};
 
 /// A refusal of authentication. Its text may be shown to the client: it never holds a secret or a computed signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum AuthError {
     UnsignedParameter(String),
     /// A signature that cannot be understood.
     Malformed {
-        /// Whether it stands in the query rather than the header.
-        in_query: bool,
+        /// Where it stands.
+        place: SignaturePlace,
         /// What is wrong.
         reason: baleen_signing::Error,
     },

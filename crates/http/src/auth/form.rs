@@ -147,7 +147,7 @@ fn token(form: &Form) -> Option<&str> {
 
 fn malformed(reason: Error) -> AuthError {
     AuthError::Malformed {
-        in_query: false,
+        place: SignaturePlace::Form,
         reason,
     }
 }

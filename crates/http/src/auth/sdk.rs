@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::sigv4::refuse_skewed;
 use super::token;
-use super::{AuthError, Authenticated, Authenticator, KeyRecord, Payload, Rejected};
+use super::{AuthError, Authenticated, Authenticator, KeyRecord, Payload, Rejected, SignaturePlace};
 use crate::{Refusal, RequestBody};
 
 static DATE: HeaderName = HeaderName::from_static("x-sdk-date");
@@ -95,7 +95,7 @@ impl Authenticator {
 
 fn malformed(reason: Error) -> AuthError {
     AuthError::Malformed {
-        in_query: false,
+        place: SignaturePlace::Header,
         reason,
     }
 }

@@ -18,12 +18,14 @@ pub(super) const REGION: &str = "us-east-1";
 
 /// Finds the claim of a request that is signed with Version 2.
 pub(super) fn find(head: &Parts) -> Result<Option<Claim<'_>>, AuthError> {
-    let malformed = |in_query| move |reason| AuthError::Malformed { in_query, reason };
+    let malformed = |place| move |reason| AuthError::Malformed { place, reason };
     let query = head.uri.query().unwrap_or_default();
     let authorization = head.headers.get(AUTHORIZATION);
-    let in_query = Claim::from_query(query).map_err(malformed(true))?;
+    let in_query = Claim::from_query(query).map_err(malformed(SignaturePlace::Query))?;
     let in_header = match authorization.map(http::HeaderValue::to_str) {
-        Some(Ok(authorization)) => Claim::from_authorization(authorization).map_err(malformed(false))?,
+        Some(Ok(authorization)) => {
+            Claim::from_authorization(authorization).map_err(malformed(SignaturePlace::Header))?
+        }
         // What it is instead is said by Version 4.
         Some(Err(_)) | None => None,
     };
@@ -89,7 +91,10 @@ impl Authenticator {
             record.reject(match reason {
                 baleen_signing::Error::Mismatch => AuthError::Mismatch,
                 reason => AuthError::Malformed {
-                    in_query: claim.expires().is_some(),
+                    place: match claim.expires() {
+                        Some(_) => SignaturePlace::Query,
+                        None => SignaturePlace::Header,
+                    },
                     reason,
                 },
             })
@@ -120,7 +125,7 @@ fn date(headers: &HeaderMap) -> Result<Timestamp, AuthError> {
     let date = headers.get(&AMZ_DATE).or_else(|| headers.get(DATE));
     let date = date.ok_or(AuthError::MissingDate)?;
     parse_date(date.as_bytes()).map_err(|reason| AuthError::Malformed {
-        in_query: false,
+        place: SignaturePlace::Header,
         reason,
     })
 }

@@ -107,24 +107,38 @@ impl Authenticator {
     ) -> Result<Option<(Claim<'r>, &'static str)>, Rejected> {
         let headers = &head.headers;
         let query = head.uri.query().unwrap_or_default();
-        let authorization = match headers.get(AUTHORIZATION) {
+        // An empty one claims nothing.
+        let authorization = match headers.get(AUTHORIZATION).filter(|value| !value.is_empty()) {
             Some(value) => Some(value.to_str().map_err(|_| AuthError::HeaderEncoding("authorization"))?),
             None => None,
         };
         refuse_version_2(authorization, query)?;
-        let in_query = Claim::from_query(head.method.as_str(), query)
-            .map_err(|reason| AuthError::Malformed { in_query: true, reason })?;
+        let in_query = Claim::from_query(head.method.as_str(), query).map_err(|reason| AuthError::Malformed {
+            place: SignaturePlace::Query,
+            reason,
+        })?;
         let now = self.clock.now();
         let (claim, is_in_time) = match (authorization, in_query) {
             (Some(_), Some(_)) => return Err(AuthError::TwoMechanisms.into()),
             (None, None) => return Ok(None),
             (Some(authorization), None) => {
                 let malformed = |reason| AuthError::Malformed {
-                    in_query: false,
+                    place: SignaturePlace::Header,
                     reason,
                 };
-                let date = headers.get(&AMZ_DATE).ok_or(AuthError::MissingDate)?;
-                let date = AmzDate::parse(date.as_bytes()).map_err(malformed)?;
+                let date = headers
+                    .get(&AMZ_DATE)
+                    .and_then(|date| AmzDate::parse(date.as_bytes()).ok());
+                let Some(date) = date else {
+                    // What is no signature at all lacks no date.
+                    return Err(
+                        match Claim::from_authorization(authorization, AmzDate::from_timestamp(now)) {
+                            Ok(_) | Err(baleen_signing::Error::ScopeDate) => AuthError::MissingDate,
+                            Err(reason) => malformed(reason),
+                        }
+                        .into(),
+                    );
+                };
                 let claim = Claim::from_authorization(authorization, date).map_err(malformed)?;
                 (claim, refuse_skewed(date.timestamp(), now))
             }

@@ -271,7 +271,12 @@ fn claims() {
         format!("AWS AKIA:{good}="),
     ] {
         let claim = Claim::from_authorization(&authorization);
-        assert!(matches!(claim, Err(Error::Malformed(_))), "{authorization}");
+        let wanted = if authorization.contains(':') {
+            matches!(claim, Err(Error::Malformed(_)))
+        } else {
+            matches!(claim, Err(Error::HeaderV2))
+        };
+        assert!(wanted, "{authorization}");
     }
     for other in ["AWS4-HMAC-SHA256 Credential=a", "Basic AWS a:b", "AWS", "aws a:b", ""] {
         assert!(Claim::from_authorization(other).unwrap().is_none(), "{other}");
