@@ -588,7 +588,7 @@ async fn refusals_with_codes_of_their_own() {
             1003,
             "/destination_conf",
         ),
-        (json!({ "type": "simple" }), 1010, "/type"),
+        (json!({ "type": "simple", "packet_limit": 100 }), 1010, "/type"),
     ] {
         let answer = world.call(Method::POST, "/pcaps", full_with(&changes)).await;
         assert_eq!(

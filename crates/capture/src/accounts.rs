@@ -11,9 +11,10 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     Table::CapturePart,
     Table::CaptureActive,
+    Table::SampleTurn,
     Table::CaptureTaskByTime,
     Table::CaptureTask,
     Table::OwnershipByDestination,

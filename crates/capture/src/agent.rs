@@ -8,6 +8,7 @@ mod embedded;
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 
 use crate::Counts;
+use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::{Filter, FiveTuple};
 use baleen_types::{CaptureId, LinkType, SiteName};
@@ -26,6 +27,19 @@ pub trait Agent: Send + Sync + 'static {
     /// Whether it can be asked to capture now.
     fn is_connected(&self) -> bool {
         true
+    }
+
+    /// Whether it keeps packets that go by, to be asked for afterwards.
+    fn looks_back(&self) -> bool {
+        false
+    }
+
+    /// Finds packets that went by.
+    ///
+    /// # Errors
+    /// Why nothing can be had of them now, for the user who asked.
+    async fn look_back(&self, _asked: PastQuery) -> Result<Past, AgentError> {
+        Err(AgentError("no packets are kept there".to_owned()))
     }
 
     /// Begins to capture. When it returns, packets are being taken.

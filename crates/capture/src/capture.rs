@@ -1,12 +1,11 @@
-//! A full capture: what was asked, how far it is, how it ended.
+//! A capture: what was asked, how far it is, how it ended.
 
 mod record;
 
 #[cfg(test)]
 pub(crate) use record::tests::old_record;
 pub(crate) use record::{
-    End, StoredCapture, StoredKind, StoredOrigin, StoredState, active_key, by_time_key, by_time_prefix, key,
-    unfinished_key,
+    End, StoredCapture, StoredKind, StoredState, active_key, by_time_key, by_time_prefix, key, unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 
@@ -14,18 +13,29 @@ use crate::agent::{Format, Limits};
 use baleen_types::{AccountId, CaptureId, ObjectKey, OwnershipId, SiteName, Timestamp};
 use std::time::Duration;
 
-/// A full capture as its account sees it.
+/// Whether packets are taken as they come, or out of what was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As they come.
+    Full,
+    /// Those that were kept of the time before this one.
+    Sample(Timestamp),
+}
+
+/// A capture as its account sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
     /// Its id.
     pub id: CaptureId,
+    /// Of which kind it is.
+    pub kind: Kind,
     /// Whose it is.
     pub account: AccountId,
     /// The site or group as it was asked for.
     pub site: SiteName,
     /// The destination as it was sent, without access keys.
     pub destination: String,
-    /// The proof that allows it to write there.
+    /// The proof that allows it to write there; of a sample, which needs none, zero.
     pub ownership: OwnershipId,
     /// The name the file has, or will have, in the bucket.
     pub object: ObjectKey,
@@ -91,7 +101,7 @@ pub struct SentFilter {
     pub rules: Option<String>,
 }
 
-/// The life of a full capture (capture contract, A.2, "Life cycle").
+/// The life of a capture (capture contract, A.2, "Life cycle").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Accepted; the agent has not confirmed yet.

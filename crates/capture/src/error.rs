@@ -1,7 +1,8 @@
 //! What can go wrong with captures, one variant for each thing a caller handles differently.
 
 use crate::sink::SinkError;
-use baleen_types::{CaptureId, Classify, FaultKind, Invalid, LinkType, SiteName};
+use baleen_types::{CaptureId, Classify, FaultKind, Invalid, LinkType, ObjectKey, SiteName};
+use std::time::Duration;
 
 /// The members of a request for a capture that have limits here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Limited {
     Snaplen,
     /// Its filter, as it was sent.
     Filter,
+    /// The end of the time that a sample is about.
+    Offset,
 }
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
@@ -87,6 +90,35 @@ pub enum CaptureError {
     /// The agents of that site or group are enrolled, and none is connected.
     #[error("no capture agent of {0} is connected now; try again in a moment")]
     NoAgentConnected(SiteName),
+    /// No site of the account keeps packets that went by.
+    #[error("no site of this account keeps packets that went by")]
+    NoLookBack,
+    /// The account's last sample was asked for less than a minute ago.
+    #[error("one sample a minute: the next one can be asked for in {} seconds", left.as_secs_f64().ceil())]
+    TooSoon {
+        /// That sample.
+        last: CaptureId,
+        /// How long it still is too soon.
+        left: Duration,
+    },
+    /// The capture is no sample: its file is in its bucket, under this key.
+    #[error("the file of a full capture is in its bucket, as {0}; download it there")]
+    NotASample(ObjectKey),
+    /// The sample is not made yet.
+    #[error("the sample {0} is not ready; ask again in a moment")]
+    NotReady(CaptureId),
+    /// The sample has failed, for this reason.
+    #[error("this sample has no file: {0}")]
+    SampleFailed(String),
+    /// The file of a sample is not in the account's bucket any more.
+    #[error("the file of the capture {0} was deleted from the bucket")]
+    FileGone(CaptureId),
+    /// Nothing of a range lies in the file.
+    #[error("the range lies outside the {size} bytes of the file")]
+    Range {
+        /// The size of the file.
+        size: u64,
+    },
     /// As many captures run or are being uploaded as this server takes.
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
     Busy,
@@ -128,11 +160,15 @@ impl Classify for CaptureError {
             | Self::WrongAnswer { .. }
             | Self::ChallengeFailed
             | Self::Unwritable(_)
-            | Self::NoSite(_) => FaultKind::Invalid,
-            Self::NoSuchOwnership | Self::NoSuchCapture(_) => FaultKind::NotFound,
-            Self::Active(_) | Self::NotStoppable(_) => FaultKind::Conflict,
+            | Self::NoSite(_)
+            | Self::NoLookBack
+            | Self::NotASample(_)
+            | Self::SampleFailed(_)
+            | Self::Range { .. } => FaultKind::Invalid,
+            Self::NoSuchOwnership | Self::NoSuchCapture(_) | Self::FileGone(_) => FaultKind::NotFound,
+            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) => FaultKind::Conflict,
             Self::Stopping | Self::Busy | Self::NoAgentConnected(_) => FaultKind::Unavailable,
-            Self::Contended => FaultKind::Throttled,
+            Self::Contended | Self::TooSoon { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),
             Self::Objects(error) => error.kind(),

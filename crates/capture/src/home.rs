@@ -14,7 +14,6 @@ use baleen_objects::{
 use baleen_types::{AccountId, ObjectKey, ObjectPath};
 use std::sync::Arc;
 
-#[allow(dead_code, reason = "samples and capture tasks come next")]
 impl Captures {
     /// A way to write into an account's own bucket, which is made if it is not there.
     ///

@@ -1,7 +1,7 @@
 //! Captures: from a request to a file in a bucket that was proven to be the asker's.
 //!
-//! [`Captures`] is the service behind the capture doors. It keeps destinations with their proofs of ownership, and full
-//! captures with their life:
+//! [`Captures`] is the service behind the capture doors. It keeps destinations with their proofs of ownership, samples of what
+//! went by (`sample.rs`), and full captures with their life:
 //!
 //! ```text
 //! pending -> running -> conversion_pending -> conversion_running -> success | failed
@@ -16,8 +16,9 @@
 //!   with the packets of the parts that were stored and not one more, see `recover.rs`;
 //! * a capture belongs to its account, not to who asked for it, and ends with the account, see `accounts.rs`.
 //!
-//! Requests arrive already authorized. Left out: sample (`simple`) captures, which need a look-back store; captures on
-//! several hosts; wire formats, which are the doors' business.
+//! [`LookBack`] is what samples are taken of: the recorder of this machine's look-back ring.
+//!
+//! Requests arrive already authorized. Left out: captures on several hosts; wire formats, which are the doors' business.
 
 mod accounts;
 mod agent;
@@ -30,11 +31,13 @@ mod home;
 mod journal;
 pub mod limits;
 mod live;
+mod look_back;
 mod meter;
 mod ownership;
 mod place;
 mod recover;
 mod run;
+mod sample;
 mod sink;
 mod site;
 mod store;
@@ -44,16 +47,19 @@ pub use accounts::Purged;
 pub use agent::{
     Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Piece, Running,
 };
-pub use capture::{Capture, Counts, SentFilter, Status};
+pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
 pub use error::{CaptureError, Limited};
-pub use ownership::{Ownership, Proof, SEALED};
+pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
+pub use ownership::{Ownership, Proof};
 pub use place::{DestinationSettings, S3Credentials, S3Destination};
 pub use recover::Recovered;
+pub use sample::{CreateSample, SampleFile};
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
 pub use tasks::{Asked, CaptureFilter, CreateCapture};
 
+use baleen_keyring::SealedKind;
 use baleen_meta::Meta;
 use baleen_objects::Objects;
 use baleen_runtime::{Clock, Entropy, Supervisor};
@@ -61,6 +67,9 @@ use baleen_sealing::Sealer;
 use baleen_types::RegionName;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+/// The kinds of records of this crate that hold something sealed.
+pub const SEALED: &[SealedKind] = &[ownership::SEALED, look_back::SEALED];
 
 /// The capture service.
 pub struct Captures {

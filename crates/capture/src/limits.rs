@@ -65,6 +65,31 @@ pub const BEGIN_GRACE: Duration = Duration::from_secs(5);
 /// How long a client may repeat a request whose answer was lost (ours): its clients give up long before.
 pub const REPEATED_WITHIN: Duration = Duration::from_mins(5);
 
+/// How long after one sample of an account the next may be asked for (capture contract, A.2: "at most one request per minute
+/// per account").
+pub const SAMPLE_EVERY: Duration = Duration::from_mins(1);
+
+/// The bytes of a packet that a sample gives out (capture contract, A.2).
+pub const SAMPLE_SNAPLEN: u32 = 160;
+
+/// How long ago, and how far in the future, the end of a sample's window may be (capture contract, A.2).
+pub const OFFSET_BACK_MAX: Duration = Duration::from_hours(24);
+/// See [`OFFSET_BACK_MAX`].
+pub const OFFSET_AHEAD_MAX: Duration = Duration::from_mins(1);
+
+/// How long the request for a sample waits for its end, so that it is answered with it (capture contract, A.2: "normally success
+/// in the POST's own answer or within a second").
+pub const SAMPLE_ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Look-backs that are read at once, over all accounts (ours): each takes a processor.
+pub const LOOK_BACKS_MAX: usize = 2;
+
+/// Most bytes of the ring that one look-back reads (ours): some ten times what a window of five minutes has on a busy site.
+pub const LOOK_BACK_SCAN_BYTES_MAX: u64 = 2 << 30;
+
+/// How long one look-back reads at most (ours).
+pub const LOOK_BACK_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// How often the counts of a running capture are stored: what a crash can lose of them.
 pub const PROGRESS_SAVED_EVERY: Duration = Duration::from_secs(5);
 

@@ -20,6 +20,28 @@ pub(crate) fn show() {
     }
 }
 
+const KEPT: &str = "baleen_lookback_packets_total";
+const CUT: &str = "baleen_lookback_cut_packets_total";
+const LOST: &str = "baleen_lookback_dropped_packets_total";
+const LEFT_OUT: &str = "baleen_lookback_left_out_packets_total";
+const RING_BYTES: &str = "baleen_lookback_bytes";
+const IS_WRITING: &str = "baleen_lookback_writing";
+
+/// How the look-back ring is doing.
+pub(crate) fn look_back(stats: &baleen_lookback::Stats) {
+    for (name, packets) in [
+        (KEPT, stats.packets),
+        (CUT, stats.cut),
+        (LOST, stats.dropped),
+        (LEFT_OUT, stats.left_out),
+    ] {
+        metrics::counter!(name).absolute(packets);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "for a chart")]
+    metrics::gauge!(RING_BYTES).set(stats.bytes as f64);
+    metrics::gauge!(IS_WRITING).set(f64::from(u8::from(stats.trouble.is_none())));
+}
+
 /// Counts one capture as running while it lives.
 pub(crate) struct AtWork(());
 

@@ -12,8 +12,7 @@
 
 mod record;
 
-pub use record::SEALED;
-pub(crate) use record::StoredOwnership;
+pub(crate) use record::{SEALED, StoredOwnership};
 
 use crate::limits::{
     ANSWER_BYTES_MAX, CHALLENGE_BYTES, COMMIT_ATTEMPTS_MAX, OWNERSHIPS_PER_ACCOUNT_MAX, WRONG_ANSWERS_MAX,

@@ -81,6 +81,14 @@ impl Captures {
         recovered: &mut Recovered,
     ) -> Result<(), CaptureError> {
         let (account, id) = owner;
+        if let Some(end) = self.settle_sample(owner).await? {
+            match end {
+                End::Success(_) => recovered.completing += 1,
+                End::Failed(_) | End::Abandoned(_) => recovered.failed += 1,
+            }
+            self.store_end(owner, end).await;
+            return Ok(());
+        }
         let now = self.parts.clock.now();
         let kept = journal::read(&self.parts.meta, owner, FILE).await?;
         // Decided and stored in one change, so that a second start in between finds one state or the other.

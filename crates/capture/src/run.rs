@@ -34,7 +34,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 /// The media type of capture files (capture contract, A.2, "Files in the bucket").
-const CAPTURE_CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
+pub(crate) const CAPTURE_CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 
 /// The message of a capture whose account may not act any more.
 const SUSPENDED: &str = "the capture ended early: its account was disabled or deleted";
@@ -245,7 +245,7 @@ impl Captures {
         self.change(owner, set).await
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         (account, id): (AccountId, CaptureId),
         edit: impl FnMut(&mut StoredCapture) -> Result<Change<()>, CaptureError>,

@@ -57,6 +57,12 @@ impl Sites {
             connected.or_else(|| of_group().next())
         })
     }
+
+    /// The sites of an account that keep packets which went by.
+    pub(crate) fn looking_back(&self, account: AccountId) -> Vec<Site> {
+        let open = self.0.iter().filter(|site| site.accounts.have(account));
+        open.filter(|site| site.agent.looks_back()).cloned().collect()
+    }
 }
 
 impl std::fmt::Debug for Sites {

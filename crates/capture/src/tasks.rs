@@ -1,7 +1,7 @@
 //! Requests about captures: create, get, list, stop.
 
 use crate::agent::{Format, Limits, Order};
-use crate::capture::{self, StoredCapture, StoredKind, StoredOrigin, StoredState};
+use crate::capture::{self, StoredCapture};
 use crate::limits::{
     BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, REPEATED_WITHIN, SENT_FILTER_BYTES_MAX,
     SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
@@ -17,7 +17,6 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -104,7 +103,10 @@ impl Captures {
     pub async fn create(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
         let (account, asked) = (request.account, request.asked);
         match self.begin(request).await {
-            Err(CaptureError::Active(id)) if asked.is_repeated => self.repeated((account, id), asked).await,
+            Err(CaptureError::Active(id)) if asked.is_repeated => {
+                let repeated = self.repeated((account, id), asked).await?;
+                repeated.ok_or(CaptureError::Active(id))
+            }
             begun => begun,
         }
     }
@@ -112,16 +114,20 @@ impl Captures {
     /// The capture that a request began whose answer was lost, if this is that request. Both have to say so: the client, since
     /// another of the same account may send the same bytes and mean a second capture; and the bytes, since a client repeats
     /// also what was refused.
-    async fn repeated(&self, owner: (AccountId, CaptureId), asked: Asked) -> Result<Capture, CaptureError> {
+    pub(crate) async fn repeated(
+        &self,
+        owner: (AccountId, CaptureId),
+        asked: Asked,
+    ) -> Result<Option<Capture>, CaptureError> {
         let (now, live) = (self.parts.clock.now(), self.live.counts(owner.1));
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await?;
         let same = read.map(|read| read.record).filter(|record| {
             let age = now.since(Timestamp::from_nanos(record.submitted_ns));
             record.asked_sha256 == Some(asked.sha256) && age < REPEATED_WITHIN
         });
-        let record = same.ok_or(CaptureError::Active(owner.1))?;
+        let Some(record) = same else { return Ok(None) };
         info!(capture = %owner.1, "a repeated request gets the capture that it began");
-        record.show(owner, now, live)
+        record.show(owner, now, live).map(Some)
     }
 
     async fn begin(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
@@ -246,7 +252,7 @@ impl Captures {
 
     /// Compiles a filter for every type of link at a site, off the main threads and with only a few others at a time: libpcap
     /// may look up a host name, and a short expression can keep it busy for long.
-    async fn compile(&self, filter: CaptureFilter, site: &Site) -> Result<Filter, CaptureError> {
+    pub(crate) async fn compile(&self, filter: CaptureFilter, site: &Site) -> Result<Filter, CaptureError> {
         if matches!(filter, CaptureFilter::All) {
             return Ok(Filter::All);
         }
@@ -316,44 +322,17 @@ fn new_record(
 ) -> Result<StoredCapture, CaptureError> {
     let destination = proof.destination()?;
     let object = destination.key(&order.file_name());
+    let destination = destination.shown().to_owned();
     Ok(StoredCapture {
-        origin: StoredOrigin::Pcaps,
-        kind: StoredKind::Full,
-        task: None,
-        site: request.site.to_string(),
-        destination: destination.shown().to_owned(),
         ownership: *ownership.as_bytes(),
-        object: object.to_string(),
-        time_limit_ns: nanos(request.limits.time),
-        packet_limit: request.limits.packets,
-        byte_limit: request.limits.bytes,
         is_pcapng: request.format == Format::PcapNg,
         snaplen: request.snaplen,
-        mask: None,
-        rotation: None,
-        merge: false,
-        offset_ns: None,
         sent_tuple: request.sent_filter.tuple.clone(),
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),
         sent_rules: request.sent_filter.rules.clone(),
         asked_sha256: Some(request.asked.sha256),
-        agents: Vec::new(),
-        generation: 0,
-        interfaces: None,
-        state: StoredState::Pending,
-        submitted_ns: now.as_nanos(),
-        started_ns: None,
-        ended_ns: None,
-        stop_requested_ns: None,
-        modified_ns: now.as_nanos(),
-        packets: 0,
-        bytes: 0,
-        dropped: 0,
-        packets_seen: None,
-        message: None,
-        upload: None,
-        parts_v1: Vec::new(),
+        ..StoredCapture::new(&request.site, destination, &object, request.limits, now)
     })
 }
 
@@ -377,15 +356,21 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
         let why = format!("{SNAPLEN_MIN} to {SNAPLEN_MAX} bytes of a packet can be kept");
         return refuse(Limited::Snaplen, why);
     }
-    let sent = &request.sent_filter;
+    check_sent_filter(&request.sent_filter)
+}
+
+/// Whether a filter, as it was sent, is short enough to be kept.
+pub(crate) fn check_sent_filter(sent: &SentFilter) -> Result<(), CaptureError> {
     let sent_bytes = [&sent.tuple, &sent.expression, &sent.rules]
         .into_iter()
         .flatten()
         .map(String::len)
         .sum::<usize>();
     if sent_bytes > SENT_FILTER_BYTES_MAX {
-        let why = format!("a filter has at most {SENT_FILTER_BYTES_MAX} bytes");
-        return refuse(Limited::Filter, why);
+        return Err(CaptureError::Limit {
+            of: Limited::Filter,
+            why: format!("a filter has at most {SENT_FILTER_BYTES_MAX} bytes"),
+        });
     }
     Ok(())
 }
@@ -413,8 +398,4 @@ fn compile(filter: CaptureFilter, site: &SiteName, links: &[LinkType]) -> Result
 fn active_id(bytes: &[u8]) -> Result<CaptureId, CaptureError> {
     let id: [u8; CaptureId::BYTES] = bytes.try_into().map_err(|_| CaptureError::Damaged("active capture"))?;
     Ok(CaptureId::from_bytes(id))
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

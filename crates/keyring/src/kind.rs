@@ -131,6 +131,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::Ownership
         | Table::BucketKey
         | Table::EncryptionKey
+        | Table::LookBackKey
         | Table::System => true,
         Table::Bucket
         | Table::BucketByOwner
@@ -185,6 +186,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureTaskByTime
         | Table::CaptureActive
         | Table::CapturePart
+        | Table::SampleTurn
         | Table::EncryptionKeyName
         | Table::OwnershipByDestination
         | Table::OwnershipNewest => false,

@@ -35,7 +35,7 @@ pub struct Recorder {
     index: u8,
     block_begun: Duration,
     keys: Keys,
-    /// Losses that the next chunk has to say.
+    /// Losses that a chunk has to say, at its end or at its beginning.
     owed: Summary,
 }
 
@@ -234,7 +234,12 @@ impl Recorder {
         if open.is_none() && !(ends_block && self.index > 0) {
             return true;
         }
-        let (plain, summary) = open.map_or((Vec::new(), Summary::NONE), |open| (open.plain, open.summary));
+        let (plain, mut summary) = open.map_or((Vec::new(), Summary::NONE), |open| (open.plain, open.summary));
+        if summary.packets > 0 {
+            // What was lost since its beginning too: nobody knows when another chunk comes.
+            let owed = self.take_owed(state);
+            summary.add(&owed);
+        }
         if state.pending.len() >= PENDING_CHUNKS_MAX {
             // Its place in the block is taken by the next one. What the index knows of it finds nothing there.
             state.stats.left_out += u64::from(summary.packets);

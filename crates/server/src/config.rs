@@ -85,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// The embedded capture agent.
     pub(crate) capture: Capture,
+    /// What is kept of the packets that go by, if anything.
+    pub(crate) look_back: Option<LookBack>,
     /// Where captures may go besides our own store.
     pub(crate) destinations: DestinationSettings,
 }
@@ -176,6 +178,19 @@ pub(crate) struct Capture {
     pub(crate) part_bytes: usize,
     /// Part buffers of one capture.
     pub(crate) part_buffers: usize,
+}
+
+/// The look-back ring.
+#[derive(Debug)]
+pub(crate) struct LookBack {
+    /// Where it is; `None`: in the data folder.
+    pub(crate) folder: Option<PathBuf>,
+    /// The interfaces that are recorded; empty: those of captures.
+    pub(crate) interfaces: Vec<String>,
+    /// What it keeps.
+    pub(crate) keeps: baleen_lookback::Settings,
+    /// Kernel memory per recorded interface, in bytes.
+    pub(crate) ring_bytes: usize,
 }
 
 /// One thing wrong with the configuration.

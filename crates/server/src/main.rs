@@ -18,6 +18,7 @@ mod keys;
 mod lifecycle;
 mod logging;
 mod logs;
+mod look_back;
 mod numbers;
 mod ops;
 mod output;

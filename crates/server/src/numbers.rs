@@ -212,6 +212,32 @@ static NUMBERS: &[Number] = &[
         &[],
         "Bytes of capture files that stores have taken",
     ),
+    counter(
+        "baleen_lookback_packets_total",
+        &[],
+        "Packets that the look-back ring has kept",
+    ),
+    counter(
+        "baleen_lookback_cut_packets_total",
+        &[],
+        "Packets that it did not keep, as it is set up",
+    ),
+    counter(
+        "baleen_lookback_dropped_packets_total",
+        &[],
+        "Packets that the kernel dropped before they came to it",
+    ),
+    counter(
+        "baleen_lookback_left_out_packets_total",
+        &[],
+        "Packets that its disk was too slow for, too full, or broken",
+    ),
+    gauge(
+        "baleen_lookback_bytes",
+        &[],
+        "Bytes of the look-back ring on the disk, where there is one",
+    ),
+    gauge("baleen_lookback_writing", &[], "1 while it can be written, 0 while not"),
 ];
 
 /// What tells requests apart.

@@ -10,6 +10,7 @@ use crate::folder::{Folder, ROOT_CREDENTIALS_FILE};
 use crate::keys::{self, KEYS_PERIOD, KeyKeeper};
 use crate::lifecycle;
 use crate::logging;
+use crate::look_back;
 use crate::ops::{self, Operations};
 use crate::regions;
 use crate::room;
@@ -22,7 +23,7 @@ use baleen_audit::Audit;
 use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
-use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, Site, Sites};
+use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, Site, Sites};
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
 use baleen_keyring::Keyring;
@@ -309,6 +310,18 @@ pub(crate) async fn build(
 
     let engine = Engine::new(engine_settings(config), Arc::clone(&clock))
         .map_err(|error| Failure::because("the capture engine does not take its settings", &error))?;
+    let look_back = look_back::start(
+        config,
+        folder.path(),
+        interfaces,
+        LookBackParts {
+            meta: meta.clone(),
+            sealer: Arc::clone(&sealer),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            supervisor: supervisor.clone(),
+        },
+    );
     let site = Site {
         name: config.capture.site.clone(),
         groups: Vec::new(),
@@ -316,12 +329,13 @@ pub(crate) async fn build(
             [] => Accounts::All,
             only => Accounts::Only(only.to_vec()),
         },
-        agent: EmbeddedAgent::new(
+        agent: EmbeddedAgent::looking_back(
             engine,
             EmbeddedSettings {
                 interfaces: Interfaces::Named(interfaces.to_vec()),
                 ..EmbeddedSettings::default()
             },
+            look_back,
         ),
     };
     let several = tenancy.has_several().await;

@@ -5,8 +5,9 @@ use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
 use baleen_types::{Classify, FaultKind, RequestId, causes};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::json;
+use std::time::Duration;
 use tracing::{error, warn};
 
 /// Error codes of the vendor's gateway and of this service.
@@ -21,6 +22,7 @@ pub(crate) mod code {
     pub(crate) const NOT_PROVEN: u32 = 1003;
     pub(crate) const WRONG_ANSWER: u32 = 1004;
     pub(crate) const ACTIVE: u32 = 1005;
+    pub(crate) const TOO_SOON: u32 = 1006;
     pub(crate) const NOT_STOPPABLE: u32 = 1007;
     pub(crate) const NO_DOWNLOAD: u32 = 1008;
     pub(crate) const UNWRITABLE: u32 = 1009;
@@ -40,6 +42,8 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub(crate) struct Fault {
     status: StatusCode,
     problems: Vec<Problem>,
+    /// Beside those that belong to the status.
+    header: Option<(HeaderName, HeaderValue)>,
     cause: Option<Box<CaptureError>>,
 }
 
@@ -61,6 +65,7 @@ impl Fault {
                 message: message.into(),
                 pointer: None,
             }],
+            header: None,
             cause: None,
         }
     }
@@ -129,19 +134,34 @@ impl Fault {
         Self {
             status: StatusCode::BAD_REQUEST,
             problems,
+            header: None,
             cause: None,
         }
     }
 
     pub(crate) fn no_look_back() -> Self {
-        let message = "this server keeps no look-back store, so simple captures are not possible; use type full, which \
-                       captures new packets into a bucket";
+        let message = "no site of this account keeps packets that went by, so simple captures are not possible; use type full, \
+                       which captures new packets into a bucket";
         Self::new(StatusCode::BAD_REQUEST, code::NO_SITE, message).at(Some("/type"))
     }
 
-    pub(crate) fn in_the_bucket(object: &str) -> Self {
-        let message = format!("the file of a full capture is in its bucket, as {object}; download it there");
-        Self::new(StatusCode::BAD_REQUEST, code::NO_DOWNLOAD, message)
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    fn too_soon(message: String, left: Duration) -> Self {
+        // Rounded up: who waits for so long is not too soon again.
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_SOON, message).with(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    fn outside(message: String, size: u64) -> Self {
+        let fault = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, code::INVALID, message);
+        match HeaderValue::try_from(format!("bytes */{size}")) {
+            Ok(value) => fault.with(CONTENT_RANGE, value),
+            Err(_) => fault,
+        }
     }
 
     pub(crate) fn internal() -> Self {
@@ -167,6 +187,12 @@ impl Fault {
             E::Limit { of, .. } => bad(code::INVALID, pointers.limited(*of)),
             E::NoSuchOwnership => Self::not_found("bucket"),
             E::NoSuchCapture(_) => Self::not_found("capture"),
+            E::FileGone(_) => Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, error.to_string()),
+            E::NoLookBack => Self::no_look_back(),
+            E::TooSoon { left, .. } => Self::too_soon(error.to_string(), *left),
+            E::NotASample(_) | E::SampleFailed(_) => bad(code::NO_DOWNLOAD, None),
+            E::NotReady(_) => conflict(code::NO_DOWNLOAD),
+            E::Range { size } => Self::outside(error.to_string(), *size),
             E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
             E::WrongAnswer { .. } | E::ChallengeFailed => bad(code::WRONG_ANSWER, pointers.answer),
             E::Unwritable(_) => bad(code::UNWRITABLE, pointers.destination),
@@ -204,6 +230,7 @@ impl Fault {
         let body = json!({ "success": false, "errors": errors, "messages": [], "result": null });
         let mut response = json_response(self.status, &body);
         let headers = response.headers_mut();
+        headers.extend(self.header.clone());
         match self.status {
             // The vendor's SDK repeats a 409 by itself; a refusal that will not change must not cost seconds.
             StatusCode::CONFLICT => {
@@ -234,6 +261,7 @@ impl<'a> Pointers<'a> {
             Limited::Packets => Some("/packet_limit"),
             Limited::Bytes => Some("/byte_limit"),
             Limited::Snaplen => Some("/snaplen"),
+            Limited::Offset => Some("/offset_time"),
             Limited::Filter => self.filter,
         }
     }

@@ -9,7 +9,8 @@
 //! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and those
 //!   above where they were given.
 //!
-//! Left out: sample captures (`"type": "simple"`) and their download, which need a look-back store.
+//! * in a sample: `packets_sampled`, `bytes_captured`, `bucket` with `object_key`, and `message`: why it failed, or what of what
+//!   was asked for was not kept.
 
 mod account;
 mod envelope;
@@ -22,9 +23,9 @@ use baleen_capture::Captures;
 use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme};
 use baleen_policy::{Context, Origin, Principal};
 use baleen_runtime::Clock;
-use baleen_types::{Classify, FaultKind, RequestId};
+use baleen_types::{ByteRange, Classify, FaultKind, RequestId};
 use fault::Fault;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderValue, RANGE};
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 use std::sync::Arc;
@@ -60,6 +61,8 @@ impl PcapsDoor {
             Err(fault) => return (Some(told), Err(fault)),
         };
         let is_repeated = is_repeated(request.headers());
+        let range = request.headers().get(RANGE).and_then(|value| value.to_str().ok());
+        let range = range.and_then(ByteRange::parse);
         let body = match found.row.body {
             ops::BodyRule::Ignored => serde_json::Map::new(),
             ops::BodyRule::Json => match fields::read_object(request.into_body()).await {
@@ -73,6 +76,7 @@ impl PcapsDoor {
             id: found.id,
             body,
             is_repeated,
+            range,
         };
         let answer = (found.row.run)(call).await;
         // What was made is named by its id, which the path did not have.

@@ -1,27 +1,54 @@
 //! Captures and buckets as this door writes them.
 
-use baleen_capture::{Capture, Format, Ownership, Proof, Status};
+use baleen_capture::{Capture, Format, Kind, Ownership, Proof, Status};
+use baleen_types::Timestamp;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The capture object of a full capture (capture contract, A.2). Members without a value are left out: an empty
-/// `stop_requested` makes the vendor's SDK fall back to another type.
+/// The capture object (capture contract, A.2).
 pub(crate) fn capture(capture: &Capture) -> Value {
-    let mut object = Map::new();
+    match capture.kind {
+        Kind::Full => full(capture),
+        Kind::Sample(until) => sample(capture, until),
+    }
+}
+
+/// That of a sample. It has none of `colo_name`, `packets_captured`, `stop_requested` and `error_message`, by each of which the
+/// vendor's SDK takes it for a full one, whose `offset_time` is a mere text.
+fn sample(capture: &Capture, until: Timestamp) -> Value {
+    let mut object = common(capture, "simple");
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);
     };
-    put("id", json!(capture.id.to_string()));
-    put("type", json!("full"));
-    put("system", json!("magic-transit"));
-    put("status", json!(status(capture.status)));
-    put("submitted", json!(capture.submitted.to_rfc3339_micros()));
-    put("time_limit", seconds(capture.limits.time));
-    put("packet_limit", json!(capture.limits.packets));
+    put("offset_time", json!(until.to_rfc3339_micros()));
+    if capture.status.is_terminal() {
+        put("packets_remaining", json!(0));
+    } else {
+        put("packets_remaining", json!(capture.limits.packets));
+    }
+    // Ours from here on.
+    put("packets_sampled", json!(capture.counts.packets));
+    put("bytes_captured", json!(capture.counts.bytes));
+    if let Some(message) = &capture.message {
+        put("message", json!(message));
+    }
+    if capture.status == Status::Success {
+        put("bucket", json!(capture.destination.trim_start_matches("s3://")));
+        put("object_key", json!(capture.object.as_str()));
+    }
+    Value::Object(object)
+}
+
+/// That of a full capture. Members without a value are left out: an empty
+/// `stop_requested` makes the vendor's SDK fall back to another type.
+fn full(capture: &Capture) -> Value {
+    let mut object = common(capture, "full");
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
     put("byte_limit", json!(capture.limits.bytes));
     put("colo_name", json!(capture.site.as_str()));
     put("destination_conf", json!(capture.destination));
-    put("filter_v1", sent_tuple(capture));
     put("packets_captured", json!(capture.counts.packets));
     if let Some(message) = &capture.message {
         put("error_message", json!(message));
@@ -39,6 +66,27 @@ pub(crate) fn capture(capture: &Capture) -> Value {
             json!(left.as_secs() + u64::from(left.subsec_nanos() > 0)),
         );
     }
+    if let Some(bytes) = capture.snaplen {
+        put("snaplen", json!(bytes));
+    }
+    Value::Object(object)
+}
+
+/// What both kinds have.
+fn common(capture: &Capture, kind: &str) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    put("id", json!(capture.id.to_string()));
+    put("type", json!(kind));
+    put("system", json!("magic-transit"));
+    put("status", json!(status(capture.status)));
+    put("submitted", json!(capture.submitted.to_rfc3339_micros()));
+    put("time_limit", seconds(capture.limits.time));
+    put("packet_limit", json!(capture.limits.packets));
+    put("filter_v1", sent_tuple(capture));
+    // Ours from here on.
     if capture.sent_filter.bidirectional {
         put("bidirectional", json!(true));
     }
@@ -51,10 +99,7 @@ pub(crate) fn capture(capture: &Capture) -> Value {
     if capture.format != Format::Pcap {
         put("format", json!(capture.format.suffix()));
     }
-    if let Some(bytes) = capture.snaplen {
-        put("snaplen", json!(bytes));
-    }
-    Value::Object(object)
+    object
 }
 
 /// A bucket with its proof (capture contract, A.3). Both spellings of the destination are written: the example of the
@@ -68,7 +113,7 @@ pub(crate) fn ownership(ownership: &Ownership) -> Value {
             Proof::Success => "success",
         },
         "submitted": ownership.submitted.to_rfc3339_micros(),
-        "validated": ownership.validated.map_or_else(String::new, baleen_types::Timestamp::to_rfc3339_micros),
+        "validated": ownership.validated.map_or_else(String::new, Timestamp::to_rfc3339_micros),
         "destination_conf": ownership.destination,
         "destinaton_conf": ownership.destination,
         "filename": ownership.file_name,

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use baleen_api_capture::PcapsDoor;
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Piece, Running, Settings, Site, Sites,
+    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Past, PastQuery, Piece, Running,
+    Settings, Site, Sites,
 };
 use baleen_http::{
     BodyFault, Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, Unavailable, Unrecorded,
@@ -64,7 +65,9 @@ impl Recorder for Book {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// What it is as JSON, if it is that.
     pub body: Value,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -100,6 +103,15 @@ pub fn account(n: u8) -> AccountId {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// One whose site keeps packets that went by, of which it always finds the same.
+    pub fn looking_back(past: Past) -> Self {
+        Self::with(Some(past))
+    }
+
+    fn with(past: Option<Past>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
         let entropy = SeededEntropy::new(1);
@@ -131,7 +143,7 @@ impl World {
                     name: SiteName::parse("local").unwrap(),
                     groups: Vec::new(),
                     accounts: baleen_capture::Accounts::All,
-                    agent: Arc::new(PatientAgent),
+                    agent: Arc::new(PatientAgent(past)),
                 }]),
                 sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),
                 clock: clock.clone(),
@@ -174,7 +186,11 @@ impl World {
         let response = self.edge.handle(request.body(body).unwrap()).await;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() {
+        let is_json = head
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "application/json");
+        let body = if bytes.is_empty() || !is_json {
             Value::Null
         } else {
             serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{e}: {bytes:?}"))
@@ -186,6 +202,7 @@ impl World {
             status: head.status,
             headers: head.headers,
             body,
+            bytes: bytes.to_vec(),
         }
     }
 
@@ -288,7 +305,7 @@ fn principal(token: &str) -> Option<Principal> {
 }
 
 /// An agent that catches three packets and then waits until it is asked to stop.
-struct PatientAgent;
+struct PatientAgent(Option<Past>);
 
 struct Waiting(watch::Sender<bool>);
 
@@ -296,6 +313,14 @@ struct Waiting(watch::Sender<bool>);
 impl Agent for PatientAgent {
     async fn links(&self) -> Vec<LinkType> {
         vec![LinkType::ETHERNET, LinkType::LINUX_SLL2]
+    }
+
+    fn looks_back(&self) -> bool {
+        self.0.is_some()
+    }
+
+    async fn look_back(&self, _: PastQuery) -> Result<Past, AgentError> {
+        self.0.clone().ok_or_else(|| AgentError("nothing is kept".to_owned()))
     }
 
     async fn begin(&self, _: Order) -> Result<Catch, AgentError> {

@@ -3,6 +3,7 @@
 use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running};
 use crate::Counts;
 use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome, Part};
+use crate::look_back::{LookBack, Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_types::LinkType;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub struct EmbeddedAgent {
     engine: Engine,
     settings: EmbeddedSettings,
+    look_back: Option<Arc<LookBack>>,
 }
 
 /// What the operator chooses.
@@ -41,7 +43,16 @@ impl Default for EmbeddedSettings {
 impl EmbeddedAgent {
     /// An agent over an engine whose settings are for multipart uploads.
     pub fn new(engine: Engine, settings: EmbeddedSettings) -> Arc<Self> {
-        Arc::new(Self { engine, settings })
+        Self::looking_back(engine, settings, None)
+    }
+
+    /// The same with what went by on this machine, if that is kept.
+    pub fn looking_back(engine: Engine, settings: EmbeddedSettings, look_back: Option<Arc<LookBack>>) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            settings,
+            look_back,
+        })
     }
 
     fn request(&self, order: &Order) -> CaptureRequest {
@@ -73,6 +84,17 @@ impl Agent for EmbeddedAgent {
         let interfaces = self.settings.interfaces.clone();
         let told = tokio::task::spawn_blocking(move || interfaces.links()).await;
         told.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn looks_back(&self) -> bool {
+        self.look_back.is_some()
+    }
+
+    async fn look_back(&self, asked: PastQuery) -> Result<Past, AgentError> {
+        match &self.look_back {
+            Some(kept) => kept.find(asked).await,
+            None => Err(AgentError("no packets are kept there".to_owned())),
+        }
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {

@@ -6,7 +6,7 @@
 
 mod v1;
 
-use super::{Capture, Counts, SentFilter, Status};
+use super::{Capture, Counts, Kind, SentFilter, Status};
 use crate::CaptureError;
 use crate::agent::{Format, Limits};
 use crate::limits::MESSAGE_BYTES_MAX;
@@ -217,6 +217,55 @@ pub(crate) fn ids_in_unfinished_key(key: &[u8]) -> Result<(AccountId, CaptureId)
 }
 
 impl StoredCapture {
+    /// A full capture that was asked for just now, by the door of captures; with nothing of what only some have.
+    pub(crate) fn new(
+        site: &SiteName,
+        destination: String,
+        object: &ObjectKey,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            origin: StoredOrigin::Pcaps,
+            kind: StoredKind::Full,
+            task: None,
+            site: site.to_string(),
+            destination,
+            ownership: [0; OwnershipId::BYTES],
+            object: object.to_string(),
+            time_limit_ns: u64::try_from(limits.time.as_nanos()).unwrap_or(u64::MAX),
+            packet_limit: limits.packets,
+            byte_limit: limits.bytes,
+            is_pcapng: false,
+            snaplen: None,
+            mask: None,
+            rotation: None,
+            merge: false,
+            offset_ns: None,
+            sent_tuple: None,
+            sent_bidirectional: false,
+            sent_expression: None,
+            sent_rules: None,
+            asked_sha256: None,
+            agents: Vec::new(),
+            generation: 0,
+            interfaces: None,
+            state: StoredState::Pending,
+            submitted_ns: now.as_nanos(),
+            started_ns: None,
+            ended_ns: None,
+            stop_requested_ns: None,
+            modified_ns: now.as_nanos(),
+            packets: 0,
+            bytes: 0,
+            dropped: 0,
+            packets_seen: None,
+            message: None,
+            upload: None,
+            parts_v1: Vec::new(),
+        }
+    }
+
     /// The status.
     pub(crate) fn status(&self) -> Status {
         self.state.into()
@@ -265,9 +314,9 @@ impl StoredCapture {
         request
     }
 
-    /// Whether the capture keeps its account from starting another one.
+    /// Whether the capture keeps its account from starting another one, which a sample never does.
     pub(crate) fn is_active(&self) -> bool {
-        matches!(self.state, StoredState::Pending | StoredState::Running)
+        self.kind == StoredKind::Full && matches!(self.state, StoredState::Pending | StoredState::Running)
     }
 
     pub(crate) fn ownership(&self) -> OwnershipId {
@@ -298,13 +347,19 @@ impl StoredCapture {
             bytes: self.byte_limit,
         };
         let started = self.started_ns.map(at);
+        let kind = match self.kind {
+            StoredKind::Full => Kind::Full,
+            StoredKind::Sample => Kind::Sample(at(self.offset_ns.unwrap_or(self.submitted_ns))),
+        };
         let time_left = match self.state {
+            _ if kind != Kind::Full => None,
             StoredState::Pending => Some(limits.time),
             StoredState::Running => Some(started.map_or(limits.time, |s| limits.time.saturating_sub(now.since(s)))),
             _ => None,
         };
         Ok(Capture {
             id: owner.1,
+            kind,
             account: owner.0,
             site: SiteName::parse(&self.site).map_err(|_| CaptureError::Damaged("capture"))?,
             destination: self.destination.clone(),

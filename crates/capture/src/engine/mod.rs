@@ -37,6 +37,7 @@ pub use outcome::{EndReason, InterfaceOutcome, Outcome};
 pub use parts::{Part, file_bytes_max};
 pub use progress::Progress;
 pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};
+pub(crate) use ring_source::RingSource;
 pub use running::{CaptureHandle, Parts, RunningCapture};
 pub use source::{Batch, Counters, Description, Source, Wake};
 pub use start::Engine;

@@ -28,8 +28,8 @@ pub(crate) struct StoredOwnership {
 }
 first_version!(StoredOwnership, "ownership");
 
-/// The kinds of records of this crate that hold something sealed.
-pub const SEALED: &[SealedKind] = &[SealedKind {
+/// The kind of record that holds access keys.
+pub(crate) const SEALED: SealedKind = SealedKind {
     name: "destination keys",
     table: Table::Ownership,
     prefix: || KeyWriter::new(Table::Ownership).finish(),
@@ -42,7 +42,7 @@ pub const SEALED: &[SealedKind] = &[SealedKind {
             keys.map_or(Ok(()), |keys| visitor.field(context(&id), &mut keys.sealed_secret))
         })
     },
-}];
+};
 
 /// A place as it is stored; the access keys stand apart, since they are sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,14 @@
 //! An agent that does what the test says.
 
 use async_trait::async_trait;
-use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Piece, Running};
+use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Past, PastQuery, Piece, Running};
 use baleen_runtime::Shutdown;
 use baleen_types::LinkType;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Hands each capture that is begun to the test.
 pub struct SimAgent {
@@ -17,6 +17,13 @@ pub struct SimAgent {
     panic: Mutex<bool>,
     links: Mutex<Vec<LinkType>>,
     is_away: Mutex<bool>,
+    past: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
+}
+
+/// A question about what went by, which waits for the test's answer; unless it is dropped.
+pub struct Asked {
+    pub query: PastQuery,
+    pub answer: oneshot::Sender<Result<Past, AgentError>>,
 }
 
 /// The test's side of a capture: it says what is caught and when it ends.
@@ -41,8 +48,16 @@ impl SimAgent {
             panic: Mutex::new(false),
             links: Mutex::new(vec![LinkType::ETHERNET]),
             is_away: Mutex::new(false),
+            past: Mutex::new(None),
         };
         (Arc::new(agent), catches)
+    }
+
+    /// Makes the agent keep packets that go by, as the test says when it is asked.
+    pub fn look_back(&self) -> mpsc::UnboundedReceiver<Asked> {
+        let (ask, asked) = mpsc::unbounded_channel();
+        *self.past.lock() = Some(ask);
+        asked
     }
 
     /// Makes the agent panic at the next capture.
@@ -74,6 +89,18 @@ impl Agent for SimAgent {
 
     fn is_connected(&self) -> bool {
         !*self.is_away.lock()
+    }
+
+    fn looks_back(&self) -> bool {
+        self.past.lock().is_some()
+    }
+
+    async fn look_back(&self, query: PastQuery) -> Result<Past, AgentError> {
+        let ask = self.past.lock().clone().unwrap();
+        let (answer, answered) = oneshot::channel();
+        ask.send(Asked { query, answer }).ok().unwrap();
+        // Dropped: as an internal error of the agent.
+        answered.await.unwrap()
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {

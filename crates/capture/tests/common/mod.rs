@@ -100,19 +100,38 @@ impl World {
     /// A process on given stores. `seed` has to differ for each on the same stores.
     pub fn on(disk: Disk, seed: u64, destinations: DestinationSettings) -> Self {
         let (agent, catches) = SimAgent::new();
-        Self::assemble(disk, seed, destinations, agent.clone(), (agent, catches))
+        Self::assemble(
+            disk,
+            seed,
+            destinations,
+            (agent.clone() as Arc<dyn Agent>, Accounts::All),
+            (agent, catches),
+        )
+    }
+
+    /// The same for the captures of some accounts.
+    pub fn of_accounts(accounts: Accounts) -> Self {
+        let (agent, catches) = SimAgent::new();
+        let at_site = (agent.clone() as Arc<dyn Agent>, accounts);
+        Self::assemble(
+            Disk::new(),
+            2,
+            DestinationSettings::default(),
+            at_site,
+            (agent, catches),
+        )
     }
 
     /// The same with an agent of the test's own in place of the simulated one.
     pub fn with_agent(disk: Disk, seed: u64, destinations: DestinationSettings, agent: Arc<dyn Agent>) -> Self {
-        Self::assemble(disk, seed, destinations, agent, SimAgent::new())
+        Self::assemble(disk, seed, destinations, (agent, Accounts::All), SimAgent::new())
     }
 
     fn assemble(
         disk: Disk,
         seed: u64,
         destinations: DestinationSettings,
-        at_site: Arc<dyn Agent>,
+        (at_site, accounts): (Arc<dyn Agent>, Accounts),
         (agent, catches): (Arc<SimAgent>, mpsc::UnboundedReceiver<SimCatch>),
     ) -> Self {
         let entropy = SeededEntropy::new(seed);
@@ -138,7 +157,7 @@ impl World {
             sites: Sites::new(vec![Site {
                 name: SiteName::parse("lab01").unwrap(),
                 groups: vec![SiteName::parse("everywhere").unwrap()],
-                accounts: Accounts::All,
+                accounts,
                 agent: at_site,
             }]),
             sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),

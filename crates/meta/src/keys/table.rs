@@ -145,6 +145,10 @@ tables! {
     CaptureActive = b'r' Account,
     /// `%` account id, capture id, file, part number: a part of a capture's file that its store has taken.
     CapturePart = b'%' Account,
+    /// `!` account id: when the account's last sample was asked for, and which it is.
+    SampleTurn = b'!' Account,
+    /// `.`: the sealed key of the look-back ring.
+    LookBackKey = b'.' Store,
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D' Account,
     /// `d` account id, destination: the ownership id in force.

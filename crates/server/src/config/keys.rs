@@ -1,5 +1,7 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
+mod lookback;
+
 use super::parse::{
     address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, region_folder,
     size, size_within, text, zero_or,
@@ -217,6 +219,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         compaction: compaction(from),
         backup: backups(from),
         capture: capture(from),
+        look_back: lookback::read(from),
         destinations: destinations(from),
     };
     compare(&config, from);

@@ -1,8 +1,8 @@
-//! `POST /pcaps`: start a full capture (capture contract, A.2, "Request of POST /pcaps").
+//! `POST /pcaps`: start a full capture, or take a sample (`create_sample.rs`) (capture contract, A.2, "Request of POST /pcaps").
 
 use super::Call;
 use super::create_ownership::{decode_destination, pointers};
-use super::filter;
+use super::{create_sample, filter};
 use crate::pcaps::envelope::Answer;
 use crate::pcaps::fault::Fault;
 use crate::pcaps::fields::Fields;
@@ -24,6 +24,9 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
         Value::Object(call.body.clone()).to_string().as_bytes(),
         call.is_repeated,
     );
+    if call.body.get("type").and_then(Value::as_str) == Some(create_sample::TYPE) {
+        return create_sample::run(call, asked).await;
+    }
     let request = decode(&call.body, call.authorized.account(), asked)?;
     match call.captures.create(request).await {
         Ok(capture) => Ok(Answer::Result(wire::capture(&capture))),
@@ -33,14 +36,8 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
 
 fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result<CreateCapture, Fault> {
     let mut fields = Fields::new(body, "");
-    if let Some(system) = fields.required_text("system")
-        && system != SYSTEM
-    {
-        fields.refuse("system", format!("system must be {SYSTEM}"));
-    }
+    check_system(&mut fields);
     match fields.required_text("type") {
-        // What a sample needs else is not looked at: it would be refused in any case.
-        Some("simple") => return Err(Fault::no_look_back()),
         Some("full") | None => {}
         Some(_) => fields.refuse("type", "type must be full or simple"),
     }
@@ -74,7 +71,15 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
     })
 }
 
-fn decode_time(fields: &mut Fields<'_>) -> Option<Duration> {
+pub(super) fn check_system(fields: &mut Fields<'_>) {
+    if let Some(system) = fields.required_text("system")
+        && system != SYSTEM
+    {
+        fields.refuse("system", format!("system must be {SYSTEM}"));
+    }
+}
+
+pub(super) fn decode_time(fields: &mut Fields<'_>) -> Option<Duration> {
     if fields.get("time_limit").is_none() {
         fields.refuse("time_limit", "time_limit is required");
     }
@@ -94,7 +99,7 @@ fn decode_site(fields: &mut Fields<'_>) -> Option<SiteName> {
     }
 }
 
-fn decode_format(fields: &mut Fields<'_>) -> Format {
+pub(super) fn decode_format(fields: &mut Fields<'_>) -> Format {
     match fields.text("format") {
         None | Some("pcap") => Format::Pcap,
         Some("pcapng") => Format::PcapNg,

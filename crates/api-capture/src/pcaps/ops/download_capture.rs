@@ -1,5 +1,5 @@
-//! `GET /pcaps/{id}/download`: for sample captures alone, of which there are none yet; the file of a full capture is in
-//! its bucket (capture contract, A.1, code 1008).
+//! `GET /pcaps/{id}/download`: the file of a sample, or a part of it; that of a full capture is in its bucket (capture
+//! contract, A.1, code 1008).
 
 use super::Call;
 use crate::pcaps::envelope::Answer;
@@ -7,8 +7,11 @@ use crate::pcaps::fault::{Fault, Pointers};
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let id = call.capture_id()?;
-    match call.captures.get(call.authorized.account(), id).await {
-        Ok(capture) => Err(Fault::in_the_bucket(capture.object.as_str())),
-        Err(error) => Err(Fault::of(error, Pointers::default())),
-    }
+    let opened = call
+        .captures
+        .open_sample(call.authorized.account(), id, call.range)
+        .await;
+    opened
+        .map(Answer::File)
+        .map_err(|error| Fault::of(error, Pointers::default()))
 }

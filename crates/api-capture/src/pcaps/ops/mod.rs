@@ -2,6 +2,7 @@
 
 mod create_capture;
 mod create_ownership;
+mod create_sample;
 mod delete_ownership;
 mod download_capture;
 mod filter;
@@ -16,7 +17,7 @@ use crate::pcaps::fault::Fault;
 use baleen_capture::Captures;
 use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};
-use baleen_types::CaptureId;
+use baleen_types::{ByteRange, CaptureId};
 use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Map, Value};
@@ -62,6 +63,8 @@ pub(crate) struct Call {
     pub(crate) body: Map<String, Value>,
     /// Whether the client says that it sent this before and got no answer.
     pub(crate) is_repeated: bool,
+    /// Which bytes of a file are wanted, if not all.
+    pub(crate) range: Option<ByteRange>,
 }
 
 impl Call {

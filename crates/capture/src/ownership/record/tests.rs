@@ -10,7 +10,7 @@ async fn keys_of_destinations_open_after_a_change_of_the_master_key() {
     let keyring = Keyring::open(Parts {
         meta: meta.clone(),
         file: KeyFile::at(folder.path().join("master.key")),
-        kinds: SEALED.to_vec(),
+        kinds: vec![SEALED],
         clock: ManualClock::new(Timestamp::from_secs(1_700_000_000)),
         entropy: SeededEntropy::new(1),
     })

@@ -1,0 +1,95 @@
+//! The key under which the ring is sealed.
+//!
+//! It is drawn once for a store, and stands there sealed under the master key: so a change of that touches one record, and
+//! nothing of what was recorded.
+
+use crate::CaptureError;
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::store;
+use baleen_keyring::{SealedKind, visit_record};
+use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::record::first_version;
+use baleen_meta::{Meta, Request};
+use baleen_runtime::Entropy;
+use baleen_sealing::blocks::BaseKey;
+use baleen_sealing::{Context, Sealer};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+const CONTEXT: Context<'static> = Context {
+    purpose: "look-back-key",
+    id: "ring",
+};
+
+/// What keys are derived of it for.
+const PURPOSE: &[u8] = b"look-back";
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredRingKey {
+    sealed: Vec<u8>,
+}
+first_version!(StoredRingKey, "look-back key");
+
+/// The kind of record that holds it.
+pub(crate) const SEALED: SealedKind = SealedKind {
+    name: "look-back keys",
+    table: Table::LookBackKey,
+    prefix: row,
+    visit: |entry, visitor| {
+        visit_record(entry, visitor, |stored: &mut StoredRingKey, visitor| {
+            visitor.field(CONTEXT, &mut stored.sealed)
+        })
+    },
+};
+
+fn row() -> Vec<u8> {
+    KeyWriter::new(Table::LookBackKey).finish()
+}
+
+/// The store's key, which is made if there is none.
+///
+/// # Errors
+/// Those of the metadata store; `Sealed` when it does not open.
+pub(crate) async fn of(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
+    for _ in 0..COMMIT_ATTEMPTS_MAX {
+        if let Some(found) = store::read::<StoredRingKey>(meta, &row()).await? {
+            let secret = sealer.open(CONTEXT, &found.record.sealed);
+            let key = secret.and_then(|secret| BaseKey::from_secret(&secret, PURPOSE));
+            return key.map_err(CaptureError::Sealed);
+        }
+        let key = BaseKey::new(Zeroizing::new(entropy.bytes()), PURPOSE);
+        let sealed = sealer.seal(CONTEXT, &key.to_secret(), entropy.bytes());
+        let made = Request::new()
+            .absent(row())
+            .put(row(), store::encode(&StoredRingKey { sealed })?);
+        if meta.commit(made).await?.is_committed() {
+            return Ok(key);
+        }
+    }
+    Err(CaptureError::Contended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_runtime::SeededEntropy;
+
+    #[tokio::test]
+    async fn it_is_drawn_once() {
+        let (meta, entropy) = (Meta::open_model(), SeededEntropy::new(1));
+        let sealer = Sealer::new(&Zeroizing::new([7; 32]));
+        let check = |key: BaseKey| key.check(&[1; 16]);
+        let made = check(of(&meta, &sealer, &*entropy).await.unwrap());
+        assert_eq!(check(of(&meta, &sealer, &*entropy).await.unwrap()), made);
+        // With another master key it does not open, and no other key takes its place.
+        let other = Sealer::new(&Zeroizing::new([8; 32]));
+        assert!(matches!(
+            of(&meta, &other, &*entropy).await,
+            Err(CaptureError::Sealed(_))
+        ));
+        assert_eq!(check(of(&meta, &sealer, &*entropy).await.unwrap()), made);
+        let stored = meta.get(&row()).await.unwrap().unwrap();
+        let secret = of(&meta, &sealer, &*entropy).await.unwrap().to_secret();
+        assert!(!String::from_utf8_lossy(&stored).contains(secret.expose()));
+    }
+}
