@@ -236,12 +236,12 @@ async fn what_the_audit_log_is_told() {
     denied.refused(403, "AccessDenied");
     let denied = denied.deed.unwrap();
     assert_eq!((denied.verdict, denied.resource), (Verdict::Denied, arn.clone()));
-    // What the ARN does not tell stands behind it.
+    // What the ARN does not tell stands behind it, with the account that it is in.
     let policy = ("PolicyArn", "arn:aws:iam::000000000000:policy/p");
     let params = [("UserName", "a@example.com"), policy];
     let attached = bench.ask(&bench.root, "AttachUserPolicy", &params).await;
-    let (name, value) = policy;
-    assert_eq!(attached.deed.unwrap().resource, format!("{arn} {name}={value}"));
+    let told = format!("{arn} PolicyArn=arn:aws:iam::{account}:policy/p");
+    assert_eq!(attached.deed.unwrap().resource, told);
 }
 
 #[tokio::test]
