@@ -78,6 +78,13 @@ fn west() -> RegionName {
     RegionName::parse("west").unwrap()
 }
 
+fn unless_gone<T>(done: std::io::Result<T>) -> Option<T> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        done => Some(done.unwrap()),
+    }
+}
+
 impl World {
     fn store(&self) -> &Store {
         self.store.as_ref().unwrap()
@@ -163,7 +170,10 @@ impl World {
                     return;
                 }
                 let path = &files[usize::from(file) % files.len()];
-                let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+                // What was freed is removed a moment later.
+                let Some(file) = unless_gone(std::fs::File::options().read(true).write(true).open(path)) else {
+                    return;
+                };
                 let place = u64::from(place) % file.metadata().unwrap().len();
                 let mut byte = [0];
                 file.read_exact_at(&mut byte, place).unwrap();
@@ -173,7 +183,7 @@ impl World {
             Op::Remove(file) => {
                 let files = self.store().own_files();
                 if !files.is_empty() {
-                    std::fs::remove_file(&files[usize::from(file) % files.len()]).unwrap();
+                    unless_gone(std::fs::remove_file(&files[usize::from(file) % files.len()]));
                     self.doubt_home();
                 }
             }
