@@ -33,7 +33,9 @@ const NEVER_DONE: &[&str] = &[
     "(unknown action)",
     "(unknown call)",
     "(unknown route)",
-    "(GetBucketWebsite)",
+    "GetBucketWebsite",
+    "GetBucketReplication",
+    "(GetBucketInventory)",
     "(PutBucketWebsite)",
     "(PATCH)",
 ];

@@ -191,7 +191,7 @@ async fn pages_of_other_origins() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Server::with_bucket().await;
-    for target in ["/bucket?website", "/bucket/k?torrent"] {
+    for target in ["/bucket?inventory&id=all", "/bucket/k?torrent"] {
         server.fails(get(target), 501, "NotImplemented").await;
     }
     server

@@ -112,7 +112,7 @@ fn the_weight_of_each_operation() {
          GetBucketLogging GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
-         GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload GetAccountPublicAccessBlock"
+         GetBucketWebsite GetBucketReplication GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload GetAccountPublicAccessBlock"
     );
 }
 

@@ -60,6 +60,8 @@ fn request(name: &str) -> Ask {
         "GetBucketNotificationConfiguration" => get("/bucket?notification"),
         "GetBucketRequestPayment" => get("/bucket?requestPayment"),
         "GetBucketAccelerateConfiguration" => get("/bucket?accelerate"),
+        "GetBucketWebsite" => get("/bucket?website"),
+        "GetBucketReplication" => get("/bucket?replication"),
         "GetBucketAcl" => get("/bucket?acl"),
         "PutBucketAcl" => put("/bucket?acl").header("x-amz-acl", "private"),
         "GetObjectAcl" => get("/bucket/k?acl"),
@@ -182,6 +184,8 @@ async fn the_owner_is_let_in_everywhere() {
             | "GetPublicAccessBlock"
             | "GetAccountPublicAccessBlock"
             | "GetBucketEncryption"
+            | "GetBucketWebsite"
+            | "GetBucketReplication"
             | "GetObjectLegalHold"
             | "UploadPart"
             | "UploadPartCopy"

@@ -136,6 +136,42 @@ async fn settings_that_are_always_the_same() {
     }
 }
 
+/// What a tool like Terraform reads of a bucket that it has just made, as AWS answers it for one of which nothing was said.
+#[tokio::test]
+async fn every_setting_of_a_new_bucket_is_told_or_told_to_be_absent() {
+    let server = Server::with_bucket().await;
+    for (query, status, code) in [
+        ("acl", 200, ""),
+        ("accelerate", 200, ""),
+        ("cors", 404, "NoSuchCORSConfiguration"),
+        ("encryption", 404, "ServerSideEncryptionConfigurationNotFoundError"),
+        ("lifecycle", 404, "NoSuchLifecycleConfiguration"),
+        ("location", 200, ""),
+        ("logging", 200, ""),
+        ("notification", 200, ""),
+        ("object-lock", 404, "ObjectLockConfigurationNotFoundError"),
+        ("ownershipControls", 200, ""),
+        ("policy", 404, "NoSuchBucketPolicy"),
+        ("policyStatus", 404, "NoSuchBucketPolicy"),
+        ("publicAccessBlock", 404, "NoSuchPublicAccessBlockConfiguration"),
+        ("replication", 404, "ReplicationConfigurationNotFoundError"),
+        ("requestPayment", 200, ""),
+        ("tagging", 404, "NoSuchTagSet"),
+        ("versioning", 200, ""),
+        ("website", 404, "NoSuchWebsiteConfiguration"),
+    ] {
+        let answer = server.send(get(&format!("/bucket?{query}"))).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{query}"
+        );
+        server
+            .fails(get(&format!("/absent?{query}")), 404, "NoSuchBucket")
+            .await;
+    }
+}
+
 #[tokio::test]
 async fn names_that_s3_keeps_for_itself_are_no_new_bucket_s() {
     let server = Server::new();

@@ -63,7 +63,7 @@ pub(super) fn s3() -> Vec<Question> {
     questions.extend(under_named_key());
     // What AWS has and we have not, and what nobody has.
     for (name, method, target) in [
-        ("(GetBucketWebsite)", Method::GET, "/acme-full?website"),
+        ("(GetBucketInventory)", Method::GET, "/acme-full?inventory&id=all"),
         ("(PutBucketWebsite)", Method::PUT, "/acme-full?website"),
         ("(PATCH)", Method::PATCH, "/acme-full/case-17"),
     ] {
@@ -244,6 +244,8 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketNotificationConfiguration" => (Method::GET, "?notification".to_owned(), Vec::new(), String::new()),
         "GetBucketRequestPayment" => (Method::GET, "?requestPayment".to_owned(), Vec::new(), String::new()),
         "GetBucketAccelerateConfiguration" => (Method::GET, "?accelerate".to_owned(), Vec::new(), String::new()),
+        "GetBucketWebsite" => (Method::GET, "?website".to_owned(), Vec::new(), String::new()),
+        "GetBucketReplication" => (Method::GET, "?replication".to_owned(), Vec::new(), String::new()),
         "GetBucketAcl" | "GetObjectAcl" => (Method::GET, "?acl".to_owned(), Vec::new(), String::new()),
         "PutBucketAcl" | "PutObjectAcl" => (
             Method::PUT,
