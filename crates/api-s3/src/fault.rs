@@ -213,6 +213,7 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         }
         ObjectError::LockMissing
         | ObjectError::SettingTooLarge { .. }
+        | ObjectError::TooMuchAtOnce(_)
         | ObjectError::KeyMissing
         | ObjectError::KeyNotApplicable
         | ObjectError::PartKeyMissing

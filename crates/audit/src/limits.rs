@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baleen_meta::BATCH_BYTES_MAX;
+use baleen_meta::REQUEST_BYTES_MAX;
 
 /// Events that wait for the writer. Who changed something waits for a place; of the rest, what finds none is left out and
 /// counted.
@@ -47,5 +47,5 @@ pub const PAGE_SCANNED_MAX: usize = 10_000;
 pub const STEP_ENTRIES: usize = 500;
 
 // An entry with the key, the share of the head, and what the store counts for each.
-const _: () = assert!(COMMIT_ENTRIES_MAX * (ENTRY_BYTES_MAX + 512) <= BATCH_BYTES_MAX);
+const _: () = assert!(COMMIT_ENTRIES_MAX * (ENTRY_BYTES_MAX + 512) <= REQUEST_BYTES_MAX);
 const _: () = assert!(ENTRY_BYTES_MAX < baleen_meta::VALUE_BYTES_MAX && RESOURCE_BYTES_MAX < ENTRY_BYTES_MAX);

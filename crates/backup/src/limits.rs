@@ -29,4 +29,4 @@ pub(crate) const NEEDED_AT_ONCE: u64 = 1_000_000;
 /// Bytes of rows in one commit of a restore.
 pub(crate) const COMMIT_BYTES: usize = 512 << 10;
 
-const _: () = assert!(COMMIT_BYTES * 3 / 2 < baleen_meta::BATCH_BYTES_MAX);
+const _: () = assert!(COMMIT_BYTES * 3 / 2 < baleen_meta::REQUEST_BYTES_MAX);

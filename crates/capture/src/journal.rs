@@ -10,7 +10,7 @@ use crate::sink::SentPart;
 use crate::{CaptureError, engine, store};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::record::first_version;
-use baleen_meta::{BATCH_BYTES_MAX, Meta, Request, SCAN_ENTRIES_MAX, Scan};
+use baleen_meta::{Meta, REQUEST_BYTES_MAX, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub(crate) struct Kept {
 const ROW_REMOVED_BYTES: usize = 64;
 
 const _: () = assert!(engine::PARTS_MAX as usize <= SCAN_ENTRIES_MAX);
-const _: () = assert!(engine::PARTS_MAX as usize * ROW_REMOVED_BYTES <= BATCH_BYTES_MAX);
+const _: () = assert!(engine::PARTS_MAX as usize * ROW_REMOVED_BYTES <= REQUEST_BYTES_MAX);
 
 impl Kept {
     /// What there is to know of a piece that the store has taken as this part.

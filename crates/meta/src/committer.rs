@@ -7,9 +7,9 @@
 mod group;
 
 use crate::engine::Engine;
-use crate::limits::{GROUP_REQUESTS_MAX, QUEUE_BYTES_MAX, QUEUE_UNIT_BYTES};
+use crate::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, QUEUE_BYTES_MAX, QUEUE_UNIT_BYTES};
 use crate::rows::Rows;
-use crate::{BATCH_BYTES_MAX, CommitterId, Error, Outcome, Request, Result, feed};
+use crate::{CommitterId, Error, Outcome, Request, Result, feed};
 use group::{Decision, FeedCursor, Group};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl Worker {
         while group.len() < GROUP_REQUESTS_MAX {
             let Ok(next) = self.requests.try_recv() else { break };
             bytes += next.bytes;
-            if bytes > BATCH_BYTES_MAX {
+            if bytes > GROUP_BYTES_MAX {
                 self.carried = Some(next);
                 break;
             }

@@ -1,6 +1,6 @@
 //! What can go wrong, sorted by what the caller or the operator can do about it.
 
-use crate::{BATCH_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::{KEY_BYTES_MAX, REQUEST_BYTES_MAX, VALUE_BYTES_MAX};
 use baleen_types::{Classify, FaultKind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub enum Error {
         /// Length of the refused value.
         bytes: usize,
     },
-    /// All operations of one request together are larger than [`BATCH_BYTES_MAX`].
-    #[error("metadata request has {bytes} bytes, the limit is {BATCH_BYTES_MAX}; split it")]
+    /// All operations of one request together are larger than [`REQUEST_BYTES_MAX`].
+    #[error("metadata request has {bytes} bytes, the limit is {REQUEST_BYTES_MAX}; split it")]
     RequestTooLarge {
         /// Bytes of the refused request, with the overhead that each operation counts.
         bytes: usize,

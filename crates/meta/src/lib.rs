@@ -34,7 +34,7 @@ pub use compact::{Compact, CompactProgress, Compacted, Usage};
 pub use engine::{Batch, Change, Decide, Engine, View};
 pub use error::Error;
 pub use fjall_engine::FjallSettings;
-pub use limits::{BATCH_BYTES_MAX, KEY_BYTES_MAX, REMOVED_HANGING_MAX, SCAN_ENTRIES_MAX, VALUE_BYTES_MAX};
+pub use limits::{KEY_BYTES_MAX, REMOVED_HANGING_MAX, REQUEST_BYTES_MAX, SCAN_ENTRIES_MAX, VALUE_BYTES_MAX};
 pub use meta::{CommitterId, Meta, Snapshot};
 pub use request::{Condition, Outcome, Request, Write};
 pub use scan::{Direction, Entry, Scan};

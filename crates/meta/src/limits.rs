@@ -8,8 +8,11 @@ pub const KEY_BYTES_MAX: usize = 2_048 + 256;
 /// Largest value in bytes; larger things are paged by their owner or belong into `blob`.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
-/// Most bytes of one request, and of one group of requests which share a sync.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes of one request. The largest that there is ends an upload of 10,000 sealed parts, each with a checksum: 1.3 MiB.
+pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Most bytes of a group of requests which share a sync, unless one alone has more.
+pub(crate) const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
 /// What one operation counts in addition to its key and value, so that many tiny ones are bounded too.
 pub(crate) const OPERATION_OVERHEAD_BYTES: usize = 16;
@@ -40,5 +43,6 @@ pub(crate) const REMOVED_AT_ONCE: usize = 100;
 pub const REMOVED_HANGING_MAX: usize = 3;
 
 const _: () = assert!(
-    REMOVED_AT_ONCE * (1 + REMOVED_HANGING_MAX) * (KEY_BYTES_MAX + OPERATION_OVERHEAD_BYTES) <= BATCH_BYTES_MAX
+    REMOVED_AT_ONCE * (1 + REMOVED_HANGING_MAX) * (KEY_BYTES_MAX + OPERATION_OVERHEAD_BYTES) <= REQUEST_BYTES_MAX
 );
+const _: () = assert!(GROUP_BYTES_MAX <= REQUEST_BYTES_MAX && REQUEST_BYTES_MAX <= QUEUE_BYTES_MAX);

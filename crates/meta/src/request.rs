@@ -1,7 +1,7 @@
 //! One conditional request: what must still hold, and what to write if it does.
 
 use crate::limits::OPERATION_OVERHEAD_BYTES;
-use crate::{BATCH_BYTES_MAX, Error, KEY_BYTES_MAX, Result, VALUE_BYTES_MAX};
+use crate::{Error, KEY_BYTES_MAX, REQUEST_BYTES_MAX, Result, VALUE_BYTES_MAX};
 use bytes::Bytes;
 
 /// A set of writes that happens wholly or not at all, and only if all conditions hold.
@@ -168,7 +168,7 @@ impl Request {
             }
             bytes += OPERATION_OVERHEAD_BYTES + key.len() + value;
         }
-        if bytes > BATCH_BYTES_MAX {
+        if bytes > REQUEST_BYTES_MAX {
             return Err(Error::RequestTooLarge { bytes });
         }
         Ok(bytes)

@@ -171,7 +171,7 @@ async fn a_snapshot_does_not_change() {
 
 #[tokio::test]
 async fn limits_are_held_and_can_be_reached() {
-    use baleen_meta::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+    use baleen_meta::{KEY_BYTES_MAX, REQUEST_BYTES_MAX, VALUE_BYTES_MAX};
     let (key, value) = (vec![b'O'; KEY_BYTES_MAX], vec![7; VALUE_BYTES_MAX]);
     for (engine, meta, _folder) in stores() {
         meta.commit(Request::new().put(key.clone(), value.clone()))
@@ -190,7 +190,8 @@ async fn limits_are_held_and_can_be_reached() {
             ),
             (
                 FaultKind::TooLarge,
-                (0..17_u8).fold(Request::new(), |all, at| all.put([b'k', at], value.clone())),
+                (0..=u8::try_from(REQUEST_BYTES_MAX / VALUE_BYTES_MAX).unwrap())
+                    .fold(Request::new(), |all, at| all.put([b'k', at], value.clone())),
             ),
         ] {
             assert_eq!(meta.commit(refused).await.unwrap_err().kind(), kind, "{engine}");

@@ -214,6 +214,9 @@ pub enum ObjectError {
     /// Other writes to the same key kept winning.
     #[error("too many writes to the same key at once; try again")]
     Contended,
+    /// More changes than one commit holds. To be repeated is of no use; that nothing does it is for the tests.
+    #[error("the request changes more than can be changed at once")]
+    TooMuchAtOnce(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Stored bytes or records are not what was written.
     #[error("stored data is damaged")]
     Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -233,8 +236,11 @@ impl From<baleen_meta::Error> for ObjectError {
     fn from(error: baleen_meta::Error) -> Self {
         match error {
             baleen_meta::Error::NoSpace { .. } => Self::NoSpace,
-            error if error.kind() == FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
-            error => Self::Storage(Box::new(error)),
+            error => match error.kind() {
+                FaultKind::Corrupt => Self::Corrupt(Box::new(error)),
+                FaultKind::TooLarge => Self::TooMuchAtOnce(Box::new(error)),
+                _ => Self::Storage(Box::new(error)),
+            },
         }
     }
 }
@@ -318,7 +324,8 @@ impl Classify for ObjectError {
             Self::TooLarge { .. }
             | Self::MetadataTooLarge { .. }
             | Self::HeadersTooLarge { .. }
-            | Self::SettingTooLarge { .. } => FaultKind::TooLarge,
+            | Self::SettingTooLarge { .. }
+            | Self::TooMuchAtOnce(_) => FaultKind::TooLarge,
             Self::PreconditionFailed(_) => FaultKind::Precondition,
             Self::Body(error) => error.kind(),
             Self::NoSpace | Self::Storage(_) => FaultKind::Unavailable,

@@ -9,7 +9,7 @@
 //! stored length u32, key, value`; end `3, xxh3-64 of all items, "FJL\x03"`. Behind the last batch are zeros, because a
 //! new file is extended to 64 MiB first.
 
-use crate::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::{KEY_BYTES_MAX, REQUEST_BYTES_MAX, VALUE_BYTES_MAX};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ const SEQNO_LIMIT: u64 = 1 << 63;
 
 /// More than one batch can take, with all headers.
 const TAIL_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const _: () = assert!(2 * REQUEST_BYTES_MAX as u64 <= TAIL_BYTES_MAX);
 
 /// What a disk writes wholly or not at all; a sector that was never written reads as zeros.
 const SECTOR_BYTES: usize = 512;

@@ -14,7 +14,7 @@ mod work;
 use super::compact::{Moves, Setback};
 use super::{FjallSettings, audit, journal};
 use crate::engine::{Batch, Change};
-use crate::{BATCH_BYTES_MAX, Error, Result};
+use crate::{Error, REQUEST_BYTES_MAX, Result};
 use bytes::Bytes;
 use fjall::PersistMode;
 use parking_lot::{Mutex, RwLock};
@@ -31,7 +31,7 @@ pub(super) use open::{Open, classify};
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Room that must be there after a failure before writing is tried again: a few batches with their overhead.
-const PROBE_BYTES: usize = 4 * BATCH_BYTES_MAX;
+const PROBE_BYTES: usize = 2 * REQUEST_BYTES_MAX;
 const PROBE_FILE: &str = "probe";
 
 /// Sealed write buffers at which a commit waits. fjall itself waits at four, but without looking whether the thread that

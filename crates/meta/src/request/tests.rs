@@ -34,15 +34,17 @@ fn keys_and_values_have_limits() {
 
 #[test]
 fn a_request_has_a_limit() {
-    // 15 values with their keys and overhead, and one that fills the rest.
+    // 31 values with their keys and overhead, and one that fills the rest.
     let full = 1 + VALUE_BYTES_MAX + OPERATION_OVERHEAD_BYTES;
-    let rest = BATCH_BYTES_MAX - 15 * full - 1 - OPERATION_OVERHEAD_BYTES;
+    let rest = REQUEST_BYTES_MAX - 31 * full - 1 - OPERATION_OVERHEAD_BYTES;
     let request = |last: usize| {
-        let values = (0..15).fold(Request::new(), |request, at| {
+        let values = (0..31).fold(Request::new(), |request, at| {
             request.put([at + 1], vec![0; VALUE_BYTES_MAX])
         });
         values.put([99], vec![0; last])
     };
-    assert_eq!(request(rest).check().unwrap(), BATCH_BYTES_MAX);
-    assert!(matches!(request(rest + 1).check(), Err(Error::RequestTooLarge { bytes }) if bytes == BATCH_BYTES_MAX + 1));
+    assert_eq!(request(rest).check().unwrap(), REQUEST_BYTES_MAX);
+    assert!(
+        matches!(request(rest + 1).check(), Err(Error::RequestTooLarge { bytes }) if bytes == REQUEST_BYTES_MAX + 1)
+    );
 }

@@ -257,3 +257,6 @@ fn stored_of(completed: &CompletedRecord) -> Result<Stored, ObjectError> {
         expiry: None,
     })
 }
+
+#[cfg(test)]
+mod tests;
