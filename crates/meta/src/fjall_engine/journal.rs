@@ -89,22 +89,51 @@ pub(super) fn walk(path: &Path, mut each: impl FnMut(Span)) -> io::Result<(u64, 
     }
 }
 
-/// Cuts all batches from a sequence number on, and whatever is behind the last intact batch, and syncs.
+/// Cuts all batches from a sequence number on, with what is left of a broken one, and syncs.
 ///
-/// For use on a closed store whose last write was refused: only that write can have such a number.
-pub(super) fn cut(store: &Path, seqno: u64) -> io::Result<()> {
+/// For use on a closed store whose last write was refused: only that write can have such a number. `acknowledged` is a number that
+/// the last batch before it has or exceeds, if there was one since the store was opened.
+///
+/// # Errors
+/// `InvalidData`, with nothing cut, when what is broken may be a batch that was acknowledged. Behind the last of these there is only
+/// the refused one; elsewhere damage may have come since the journal was checked, and what is behind it would be lost.
+pub(super) fn cut(store: &Path, refused: u64, acknowledged: Option<u64>) -> io::Result<()> {
+    let mut cuts = Vec::new();
     for (_, path) in files(store)? {
-        let mut kept = 0;
-        walk(&path, |span| {
-            if span.seqno < seqno {
+        let (mut kept, mut has_last) = (0, false);
+        let (broken_at, tail) = walk(&path, |span| {
+            if span.seqno < refused {
                 kept = span.end;
+                has_last |= acknowledged.is_some_and(|acknowledged| span.seqno >= acknowledged);
             }
         })?;
-        let file = OpenOptions::new().write(true).open(&path)?;
-        file.set_len(kept)?;
-        file.sync_all()?;
+        let is_lost = match tail {
+            Tail::Clean => false,
+            // A journal that begins with the refused batch has nothing before it.
+            Tail::Torn => acknowledged.is_some() && kept > 0,
+            Tail::Damaged(_) => true,
+        };
+        if is_lost && !has_last {
+            let why = format!("{} is damaged at byte {broken_at}", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        cuts.push((path, kept));
+    }
+    for (path, kept) in cuts {
+        shorten(&path, kept)?;
     }
     Ok(())
+}
+
+/// Cuts all journals to nothing, and syncs: for a closed store that has all of them in tables.
+pub(super) fn empty(store: &Path) -> io::Result<()> {
+    files(store)?.into_iter().try_for_each(|(_, path)| shorten(&path, 0))
+}
+
+fn shorten(path: &Path, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(length)?;
+    file.sync_all()
 }
 
 struct Batch {

@@ -41,6 +41,9 @@ pub(super) const SEALED_BUFFERS_MAX: usize = 2;
 /// Tables in the first level at which a commit waits; fjall itself waits at 30 runs, likewise without looking.
 pub(super) const FIRST_LEVEL_TABLES_MAX: usize = 26;
 
+/// More than the 63 bits of a sequence number.
+const NONE_ACKNOWLEDGED: u64 = u64::MAX;
+
 const BACK_PRESSURE_PAUSE: Duration = Duration::from_millis(2);
 
 /// The place of the database in memory.
@@ -69,6 +72,8 @@ pub(super) struct Slot {
     pub(super) stale_kept: AtomicU64,
     /// Bytes that were committed since the last compaction.
     pub(super) written: AtomicU64,
+    /// A number that the last acknowledged batch since the last start or failure has or exceeds, and none before it; else `u64::MAX`.
+    acknowledged: AtomicU64,
 }
 
 /// What a batch comes to.
@@ -94,7 +99,7 @@ enum State {
     /// Could not be opened again, or its journal could not be cut.
     Closed {
         why: Error,
-        /// Batches from this sequence number on were refused and must be cut before it is opened.
+        /// Batches from this sequence number on were refused and must be cut before it is opened; at 0 all are in tables.
         cut_from: Option<u64>,
         since: Instant,
         generation: u64,
@@ -125,6 +130,7 @@ impl Slot {
             changed: AtomicU64::new(u64::MAX / 2),
             stale_kept: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(NONE_ACKNOWLEDGED),
         })
     }
 
@@ -184,10 +190,14 @@ impl Slot {
             let seqno = open.next_seqno();
             Ok(wait_for_room(open)
                 .and_then(|()| open.apply(batch))
+                .map(|()| seqno)
                 .map_err(|error| (seqno, error)))
         });
         match attempt {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(seqno)) => {
+                self.acknowledged.store(seqno, Ordering::Relaxed);
+                Ok(())
+            }
             Ok(Err((seqno, error))) => {
                 let poisoned = matches!(error, fjall::Error::Poisoned);
                 Err(Failed {
@@ -280,11 +290,22 @@ impl Slot {
     }
 
     fn cut_and_open(&self, cut_from: Option<u64>, generation: u64) -> Result<Open, CannotOpen> {
-        if let Some(seqno) = cut_from {
-            journal::cut(&self.path, seqno).map_err(CannotOpen::Cut)?;
+        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        match cut_from {
+            None => Ok(()),
+            Some(0) => journal::empty(&self.path),
+            Some(seqno) => journal::cut(
+                &self.path,
+                seqno,
+                Some(acknowledged).filter(|seqno| *seqno != NONE_ACKNOWLEDGED),
+            ),
         }
+        .map_err(CannotOpen::Cut)?;
         let opened = open::open(&self.path, &self.settings, &self.moves, generation + 1);
         self.littered.fetch_and(opened.is_err(), Ordering::Relaxed);
+        if opened.is_ok() {
+            self.acknowledged.store(NONE_ACKNOWLEDGED, Ordering::Relaxed);
+        }
         opened.map_err(CannotOpen::Open)
     }
 }

@@ -115,9 +115,61 @@ fn a_refused_batch_is_cut_off() {
     std::fs::write(&old, batch(0, &[b"zero"])).unwrap();
     std::fs::write(&new, &bytes).unwrap();
     assert_eq!(files(folder.path()).unwrap(), [(3, old.clone()), (10, new.clone())]);
-    cut(folder.path(), 3).unwrap();
+    cut(folder.path(), 3, Some(2)).unwrap();
     assert_eq!(std::fs::read(&new).unwrap(), bytes[..last]);
     assert_eq!(std::fs::read(&old).unwrap(), batch(0, &[b"zero"]));
+    empty(folder.path()).unwrap();
+    assert!(std::fs::read(&new).unwrap().is_empty() && std::fs::read(&old).unwrap().is_empty());
+}
+
+#[test]
+fn nothing_is_cut_that_may_have_been_acknowledged() {
+    let (bytes, last) = journal();
+    let first = batch(1, &[b"one", b"two"]).len();
+    // The length of a batch's first key, and a byte of its value.
+    let (key, value) = (13 + 11, 13 + 21 + 3);
+    let cases = [
+        ("the last acknowledged one", first + value, bytes.len(), Some(2), false),
+        (
+            "it, so that its end is not found",
+            first + key,
+            bytes.len(),
+            Some(2),
+            false,
+        ),
+        ("it, before a torn one", first + key, last + 30, Some(2), false),
+        ("one before it", value, bytes.len(), Some(2), false),
+        ("one from before the start", value, bytes.len(), None, false),
+        ("the refused one", last + value, bytes.len(), Some(2), true),
+        (
+            "the refused one, so that its end is not found",
+            last + key,
+            bytes.len(),
+            Some(2),
+            true,
+        ),
+        ("the refused one, which is torn", last + key, last + 30, Some(2), true),
+        (
+            "the first write since the start, which is torn",
+            last + key,
+            last + 30,
+            None,
+            true,
+        ),
+    ];
+    for (what, damaged, length, acknowledged, is_cut) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("3.jnl"), folder.path().join("10.jnl"));
+        let mut bytes = bytes[..length].to_vec();
+        bytes[damaged] ^= 0x10;
+        std::fs::write(&old, batch(0, &[b"zero"])).unwrap();
+        std::fs::write(&new, &bytes).unwrap();
+        let result = cut(folder.path(), 5, acknowledged);
+        assert_eq!(result.is_ok(), is_cut, "{what}: {result:?}");
+        let kept = if is_cut { last } else { length };
+        assert_eq!(std::fs::read(&new).unwrap(), bytes[..kept], "{what}");
+        assert_eq!(std::fs::read(&old).unwrap(), batch(0, &[b"zero"]), "{what}");
+    }
 }
 
 fn is_in_seqno(bytes: &[u8], at: usize) -> bool {

@@ -108,3 +108,56 @@ fn a_store_that_could_not_be_opened_again_is_tried_later() {
     assert!(has(&slot, "kept"));
     assert_eq!(slot.read(|open| Ok(open.generation)).unwrap(), 5);
 }
+
+/// Writes three batches, and a fourth that is refused after it was written; then flips a bit in one of them, takes the fourth back,
+/// and tells whether it could be.
+fn taken_back_with_damage_in(damaged: usize) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let slot = Slot::open(folder.path(), FjallSettings::default()).unwrap();
+    for round in 0..3 {
+        slot.write(|_| Ok(batch(&format!("kept {round}")))).unwrap();
+    }
+    let seqno = slot.read(|open| Ok(open.next_seqno())).unwrap();
+    slot.read(|open| {
+        open.apply(&batch("refused"))
+            .map_err(|error| classify("testing", error))
+    })
+    .unwrap();
+    let (_, path) = journal::files(folder.path()).unwrap().pop().unwrap();
+    let mut spans = Vec::new();
+    journal::walk(&path, |span| spans.push(span)).unwrap();
+    // What the engine wrote when it was opened is before them.
+    let span = spans[spans.len() - 4 + damaged];
+    let mut bytes = std::fs::read(&path).unwrap();
+    // In the length of the key, so that nothing can be read on.
+    bytes[usize::try_from(span.start).unwrap() + 13 + 11] ^= 0x10;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = slot.recover(seqno, no_space());
+    if matches!(error, Error::InDoubt { .. }) {
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            bytes,
+            "what is behind the damage has to stay"
+        );
+        assert!(slot.read(|_| Ok(())).is_err());
+        return false;
+    }
+    assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
+    for round in 0..3 {
+        assert!(
+            has(&slot, &format!("kept {round}")),
+            "{round}, after damage in {damaged}"
+        );
+    }
+    assert!(!has(&slot, "refused"));
+    true
+}
+
+#[test]
+fn taking_a_refused_batch_back_loses_nothing_behind_a_damage() {
+    assert!(!taken_back_with_damage_in(0));
+    assert!(!taken_back_with_damage_in(1));
+    assert!(!taken_back_with_damage_in(2));
+    // Whatever it looks like: it is not wanted.
+    assert!(taken_back_with_damage_in(3));
+}
