@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 
 use crate::fault::Fault;
 use crate::limits::REPLICATION_FORM_BYTES_MAX;
+use crate::ops::row;
 use crate::query::parameter;
 use crate::services::Services;
 
@@ -40,7 +41,10 @@ impl PolicyForm {
         });
         let path = head.uri.path().strip_prefix('/').unwrap_or_default();
         let is_bucket = path.split_once('/').is_none_or(|(_, key)| key.is_empty());
-        if !is_form || !is_bucket || head.method != Method::PUT || body.is_empty() {
+        // A client that names no type for its document names this one: curl does.
+        let query = head.uri.query().unwrap_or_default();
+        let makes_bucket = row("CreateBucket").is_some_and(|row| row.query.stranger(query).is_none());
+        if !is_form || !is_bucket || !makes_bucket || head.method != Method::PUT || body.is_empty() {
             return body;
         }
         head.headers.remove(CONTENT_TYPE);

@@ -93,6 +93,31 @@ async fn what_cannot_be_kept_is_refused() {
     server.fails(versions, 501, "NotImplemented").await;
 }
 
+/// The type that curl gives to what it sends is that of a form; of a setting it is a document all the same.
+#[tokio::test]
+async fn a_document_that_calls_itself_a_form_is_read() {
+    let server = Server::with_bucket().await;
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/*"}]}"#;
+    let lifecycle = "<LifecycleConfiguration><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>";
+    let tagging = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    for (query, document, stored) in [
+        ("versioning", versioning, "<Status>Enabled</Status>"),
+        ("policy", policy, "s3:GetObject"),
+        (
+            "lifecycle&x-id=PutBucketLifecycleConfiguration",
+            lifecycle,
+            "<ID>old</ID>",
+        ),
+        ("tagging", tagging, "<Key>a</Key>"),
+    ] {
+        let target = format!("/bucket?{query}");
+        server.ok(form(&target, document)).await;
+        let told = server.ok(get(&target)).await.text();
+        assert!(told.contains(stored), "{query}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn an_account_is_held_to_its_regions() {
     let server = Server::new();
