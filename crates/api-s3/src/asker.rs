@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) tags: Tags,
     /// Its access control list, as far as it counts; `None` where lists do not.
     acl: Option<Acl>,
+    /// The whole of it.
+    pub(crate) whole_acl: Acl,
     /// `None` if it was not there.
     pub(crate) etag: Option<ETag>,
 }
@@ -172,6 +174,7 @@ impl Asker {
         Seen {
             tags: head.tags.clone(),
             acl: rules.and_then(|rules| rules.object_acl_for(&self.principal, bucket.owner, &head.acl)),
+            whole_acl: head.acl.clone(),
             etag: Some(head.etag.clone()),
         }
     }

@@ -9,6 +9,7 @@ use baleen_objects::{
     BucketTagging, CopyObject, CreateUpload, Directive, ObjectError, ObjectHeaders, ObjectVersion, PutObject,
     Selection, Tags, Version,
 };
+use baleen_types::{Acl, Grant, Grantee, Permission};
 use common::{Store, at, bucket, copy_of, model, pattern, put_of, small};
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
@@ -135,6 +136,35 @@ async fn they_are_replaced_and_removed_without_touching_the_rest() {
     store.objects.delete(&at("k")).await.unwrap();
     store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     store.assert_empty_volume().await;
+}
+
+/// Who decided by the tags and the list of an object gives no other object a list.
+#[tokio::test]
+async fn a_list_replaces_the_one_that_was_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path()).with_bucket().await;
+    let red = tags(&[("c", "red")]);
+    put_tagged(&store, "k", red.clone()).await;
+    let grant = Grant {
+        to: Grantee::Everyone,
+        permission: Permission::Read,
+    };
+    let (none, public) = (Acl::default(), Acl::new(vec![grant]).unwrap());
+    for (tags, seen, new, replaced) in [
+        (&Tags::default(), &none, &public, false),
+        (&red, &public, &none, false),
+        (&red, &none, &public, true),
+        (&red, &none, &none, false),
+        (&red, &public, &none, true),
+    ] {
+        let (before, _) = store.objects.head(&at("k"), Selection::Whole).await.unwrap();
+        let path = at("k").into();
+        let answer = store.objects.replace_acl(&path, Some((tags, seen)), new).await;
+        assert_eq!(answer.is_ok(), replaced, "{tags:?} {seen:?}");
+        assert!(matches!(answer, Ok(_) | Err(ObjectError::Contended)));
+        let (head, _) = store.objects.head(&at("k"), Selection::Whole).await.unwrap();
+        assert_eq!(&head.acl, if replaced { new } else { &before.acl }, "{tags:?} {seen:?}");
+    }
 }
 
 #[tokio::test]

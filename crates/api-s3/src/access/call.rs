@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baleen_objects::{Bucket, Encrypted, ObjectHead, ObjectVersion, Tags};
 use baleen_policy::{Action, Authorized, Context, Credential, Key, Resource};
-use baleen_types::{AccountId, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
+use baleen_types::{AccountId, Acl, BucketName, ETag, ObjectKey, ObjectPath, RequestId};
 use s3s::dto;
 
 use super::misrouted;
@@ -165,6 +165,11 @@ impl Call {
     /// The tags of the object by which it was decided, if it was by any. Who changes them changes no others.
     pub(crate) fn seen_tags(&self) -> Option<&Tags> {
         self.asker.seen().map(|seen| &seen.tags)
+    }
+
+    /// Those tags, and the list that it had. Who replaces it replaces no other object's.
+    pub(crate) fn seen_tags_and_list(&self) -> Option<(&Tags, &Acl)> {
+        self.asker.seen().map(|seen| (&seen.tags, &seen.whole_acl))
     }
 
     fn decide_object(&self, asker: &Asker, action: Action) -> Result<(), Fault> {

@@ -18,7 +18,11 @@ pub(super) async fn run(
     let acl = acls::asked(&request.headers, request.input.access_control_policy, Of::Bucket, owner)?;
     if call.lists_count() {
         acls::check_block(services, &call, &acl).await?;
-        services.objects.put_setting(name, Some(&BucketAcl::from(&acl))).await?;
+        // And neither that it counts nor what blocks it is set between.
+        let seen = call.bucket.as_ref().map(|bucket| bucket.settings);
+        let seen = seen.filter(|_| acl.is_of_others_than(owner));
+        let setting = BucketAcl::from(&acl);
+        services.objects.put_setting_in(name, seen, Some(&setting)).await?;
     } else if acl.is_of_others_than(owner) {
         return Err(acls::not_supported());
     }

@@ -23,7 +23,10 @@ pub(super) async fn run(
             "The object ownership is one of BucketOwnerEnforced, BucketOwnerPreferred and ObjectWriter.",
         )
     })?;
+    let mut seen = None;
     if !ownership.lists_count() && call.lists_count() {
+        // And no list is set between.
+        seen = call.bucket.as_ref().map(|bucket| bucket.settings);
         let stored: Option<BucketAcl> = services.objects.setting(call.bucket_name()?).await?;
         let acl = stored.map(|stored| stored.acl()).transpose()?.unwrap_or_default();
         if acl.is_of_others_than(call.bucket_owner()?) {
@@ -32,7 +35,7 @@ pub(super) async fn run(
     }
     services
         .objects
-        .put_setting(call.bucket_name()?, Some(&ownership))
+        .put_setting_in(call.bucket_name()?, seen, Some(&ownership))
         .await?;
     Ok(S3Response::new(PutBucketOwnershipControlsOutput {}))
 }

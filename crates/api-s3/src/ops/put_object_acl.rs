@@ -19,7 +19,10 @@ pub(super) async fn run(
     let acl = acls::asked(&request.headers, request.input.access_control_policy, Of::Object, owner)?;
     if call.lists_count() {
         acls::check_block(services, &call, &acl).await?;
-        services.objects.put_acl(&of, &acl).await?;
+        services
+            .objects
+            .replace_acl(&of, call.seen_tags_and_list(), &acl)
+            .await?;
     } else if acl.is_of_others_than(owner) {
         return Err(acls::not_supported());
     } else {
