@@ -1,17 +1,15 @@
 //! CopyObject.
 
-use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, ObjectVersion, Selection, Tags};
+use baleen_objects::{ChecksumAlgorithm, CopyObject, Directive, Selection, Tags};
 use s3s::dto::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, TaggingDirective};
 use s3s::{S3Request, S3Response};
 
-use super::copying::{SourceConditions, check_source, source_tags};
+use super::copying::SourceAsked;
 use super::tagging::header_tags;
 use super::{Answer, acls};
-use crate::access::{Call, SourceKept, UnreadableTags};
-use crate::convert::{
-    checksum_type, copy_source, copy_tags, etag, header_condition, object_headers, put_checksum, timestamp, version_id,
-};
-use crate::encryption::{self, SentKey, put_encryption};
+use crate::access::{Call, UnreadableTags};
+use crate::convert::{checksum_type, etag, header_condition, object_headers, put_checksum, timestamp, version_id};
+use crate::encryption::{self, put_encryption};
 use crate::fault::Fault;
 use crate::lifecycle::expiration;
 use crate::locking::header_lock;
@@ -27,21 +25,10 @@ pub(super) async fn run(
     let acl = acls::of_new_object(services, &call, &request.headers).await?;
     let (encrypt, sent) = encryption::asked(&request.headers)?;
     let encrypt = call.decide_encryption(services, encrypt).await?;
-    let source_key = SentKey::of_source(&request.headers)?;
     let may_read_tags = request.extensions.get::<UnreadableTags>().is_none();
+    let mut source = SourceAsked::read(services, &request).await?;
+    let source_version = version_id(source.object.version);
     let input = request.input;
-    let source = copy_source(&input.copy_source)?;
-    let source_version = version_id(source.version);
-    let conditions = SourceConditions {
-        none_match: input.copy_source_if_none_match.as_ref(),
-        modified_since: input.copy_source_if_modified_since.as_ref(),
-        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-        has_match: input.copy_source_if_match.is_some(),
-    };
-    let asked = copy_tags(input.copy_source_if_match.as_ref())?;
-    let source_if_match = source_tags(asked, request.extensions.get())?;
-    let source_kept = request.extensions.get::<SourceKept>().map(|kept| kept.0.clone());
-    check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let headers = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Directive::Copy,
         Some(MetadataDirective::REPLACE) => Directive::Replace(object_headers(&request.headers)?),
@@ -49,7 +36,7 @@ pub(super) async fn run(
     };
     let tags = match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
         // The tags of the request do not count then, as its metadata does not beside the other directive.
-        None | Some(TaggingDirective::COPY) => copied_tags(services, &call, &source, may_read_tags).await?,
+        None | Some(TaggingDirective::COPY) => copied_tags(services, &call, &mut source, may_read_tags).await?,
         Some(TaggingDirective::REPLACE) => Directive::Replace(header_tags(&request.headers)?),
         Some(_) => return Err(Fault::invalid_argument("Unknown tagging directive.")),
     };
@@ -61,17 +48,17 @@ pub(super) async fn run(
     let stored = services
         .objects
         .copy(CopyObject {
-            source,
+            source: source.object,
             to: call.path()?,
             headers,
             tags,
             lock: header_lock(&request.headers)?,
             checksum_algorithm,
-            source_if_match,
+            source_if_match: source.if_match,
             condition: header_condition(&request.headers)?,
             acl,
-            source_key,
-            source_kept,
+            source_key: source.key,
+            source_kept: source.kept,
             encrypt,
         })
         .await?;
@@ -104,13 +91,15 @@ pub(super) async fn run(
 async fn copied_tags(
     services: &Services,
     call: &Call,
-    source: &ObjectVersion,
+    source: &mut SourceAsked,
     may_read: bool,
 ) -> Result<Directive<Tags>, Fault> {
     if may_read && call.may_give_any_tags() {
         return Ok(Directive::Copy);
     }
-    let (head, _) = services.objects.head(source, Selection::Whole).await?;
+    let (head, _) = services.objects.head(&source.object, Selection::Whole).await?;
+    // Those of what is copied.
+    source.pin(head.etag)?;
     if head.tags.is_empty() {
         // And none that come meanwhile.
         return Ok(Directive::Replace(Tags::default()));

@@ -6,9 +6,9 @@ use s3s::dto::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
 use s3s::{S3Request, S3Response};
 
 use super::Answer;
-use super::copying::{SourceConditions, check_source, source_tags};
-use crate::access::{Call, SourceKept};
-use crate::convert::{copy_source, copy_tags, etag, part_number, put_checksum, timestamp, upload_id, version_id};
+use super::copying::SourceAsked;
+use crate::access::Call;
+use crate::convert::{etag, part_number, put_checksum, timestamp, upload_id, version_id};
 use crate::encryption::{self, SentKey, key_of, put_encryption};
 use crate::fault::Fault;
 use crate::services::Services;
@@ -23,20 +23,9 @@ pub(super) async fn run(
     unsupported::refuse_locks(&request.headers)?;
     encryption::refuse_choice(&request.headers)?;
     let sent = SentKey::of(&request.headers)?;
-    let source_key = SentKey::of_source(&request.headers)?;
+    let source = SourceAsked::read(services, &request).await?;
+    let source_version = version_id(source.object.version);
     let input = request.input;
-    let source = copy_source(&input.copy_source)?;
-    let source_version = version_id(source.version);
-    let conditions = SourceConditions {
-        none_match: input.copy_source_if_none_match.as_ref(),
-        modified_since: input.copy_source_if_modified_since.as_ref(),
-        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-        has_match: input.copy_source_if_match.is_some(),
-    };
-    let asked = copy_tags(input.copy_source_if_match.as_ref())?;
-    let source_if_match = source_tags(asked, request.extensions.get())?;
-    let source_kept = request.extensions.get::<SourceKept>().map(|kept| kept.0.clone());
-    check_source(services, (&source, source_key.as_ref()), &conditions).await?;
     let upload = UploadPath {
         at: call.path()?,
         upload: upload_id(&input.upload_id)?,
@@ -45,11 +34,11 @@ pub(super) async fn run(
     let stored = services
         .objects
         .copy_part(CopyPart {
-            source,
+            source: source.object,
             range: input.copy_source_range.as_deref().map(source_range).transpose()?,
-            source_if_match,
-            source_key,
-            source_kept,
+            source_if_match: source.if_match,
+            source_key: source.key,
+            source_kept: source.kept,
             key: key_of(sent.as_ref()).cloned(),
             upload,
             part: part_number(input.part_number)?,
