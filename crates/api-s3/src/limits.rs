@@ -11,10 +11,6 @@ pub const FORM_FILE_BYTES_MAX: u64 = 5 << 30;
 /// Rules of a CORS configuration (AWS, PutBucketCors).
 pub const CORS_RULES_MAX: usize = 100;
 
-/// A CORS configuration (seed 004, "PutBucketCors": "limited to 64 KB in size"); less what its record needs besides the
-/// texts, so that it fits into a value of the store.
-pub const CORS_DOCUMENT_BYTES_MAX: usize = 60 << 10;
-
 /// Lines of logs that wait to be delivered, all together; what comes then is left out.
 pub const LOG_BYTES_WAITING_MAX: usize = 32 << 20;
 

@@ -45,6 +45,10 @@ pub const TAG_VALUE_CHARS_MAX: usize = 256;
 /// All tags of a bucket together; keeps their record below the keyspace's value limit of 64 KiB.
 pub const BUCKET_TAGS_BYTES_MAX: usize = 60 << 10;
 
+/// A setting of a bucket as it is stored, in one row, but its lifecycle configuration. More than seed 004 has of any document
+/// ("PutBucketCors": "limited to 64 KB in size"), since none is shorter than its record.
+pub const SETTING_BYTES_MAX: usize = baleen_meta::VALUE_BYTES_MAX;
+
 /// Days of a default retention (AWS, "Object Lock considerations": 100 years).
 pub const RETENTION_DAYS_MAX: u32 = 36_500;
 

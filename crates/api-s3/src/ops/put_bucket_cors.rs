@@ -8,7 +8,6 @@ use super::Answer;
 use crate::access::Call;
 use crate::cors::check;
 use crate::fault::Fault;
-use crate::limits::CORS_DOCUMENT_BYTES_MAX;
 use crate::services::Services;
 
 pub(super) async fn run(
@@ -20,9 +19,6 @@ pub(super) async fn run(
     let rules = rules.into_iter().map(rule).collect::<Result<Vec<_>, Fault>>()?;
     let cors = Cors { rules };
     check(&cors)?;
-    if bytes_of(&cors) > CORS_DOCUMENT_BYTES_MAX {
-        return Err(Fault::invalid_request("A CORS configuration has at most 64 KB."));
-    }
     services.objects.put_setting(call.bucket_name()?, Some(&cors)).await?;
     Ok(S3Response::new(PutBucketCorsOutput::default()))
 }
@@ -38,14 +34,4 @@ fn rule(rule: dto::CORSRule) -> Result<CorsRule, Fault> {
         exposed: rule.expose_headers.unwrap_or_default(),
         max_age_s: rule.max_age_seconds.map(seconds).transpose()?,
     })
-}
-
-/// The bytes of all texts: a document of the limit or less holds no more.
-fn bytes_of(cors: &Cors) -> usize {
-    let texts = |rule: &CorsRule| {
-        let lists = [&rule.origins, &rule.methods, &rule.headers, &rule.exposed];
-        let id = rule.id.as_ref().map_or(0, String::len);
-        id + lists.into_iter().flatten().map(String::len).sum::<usize>()
-    };
-    cors.rules.iter().map(texts).sum()
 }

@@ -1,6 +1,7 @@
 //! Settings of buckets.
 
 use super::Objects;
+use crate::limits::SETTING_BYTES_MAX;
 use crate::{BucketSetting, ObjectError, PublicAccessBlock, Settled, keys};
 use baleen_meta::{Request, record};
 use baleen_types::{AccountId, BucketName};
@@ -22,7 +23,7 @@ impl Objects {
     /// Sets, or with `None` removes, a setting of a bucket. In force for every request that arrives after the answer.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`].
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::SettingTooLarge`].
     pub async fn put_setting<S: BucketSetting>(
         &self,
         name: &BucketName,
@@ -35,7 +36,7 @@ impl Objects {
     /// decided by these.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::Contended`] if anything of the bucket was set since.
+    /// [`ObjectError::NoSuchBucket`]; [`ObjectError::SettingTooLarge`]; [`ObjectError::Contended`] if anything of the bucket was set since.
     pub async fn put_setting_in<S: BucketSetting>(
         &self,
         name: &BucketName,
@@ -43,6 +44,10 @@ impl Objects {
         setting: Option<&S>,
     ) -> Result<(), ObjectError> {
         let encoded = setting.map(record::encode).transpose()?;
+        let limit = SETTING_BYTES_MAX;
+        if encoded.as_ref().is_some_and(|value| value.len() > limit) {
+            return Err(ObjectError::SettingTooLarge { limit });
+        }
         self.change_bucket(name, |record| {
             if seen.is_some_and(|seen| seen.key() != (record.id.0, record.revision)) {
                 return Err(ObjectError::Contended);
