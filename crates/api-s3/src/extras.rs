@@ -86,6 +86,9 @@ pub static EXTRA_OPERATIONS: [Row; 9] = [
     ),
 ];
 
+/// The path below which the speed tests are, in the place of a bucket: no bucket is given this name.
+pub(crate) const SPEED_TEST: &str = "speedtest";
+
 /// The calls, in the order of their rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extra {
@@ -120,6 +123,7 @@ impl Given {
         let settled = head.uri.path();
         let test = |method: Method, path: &str| head.method == method && uri.path() == path && settled == path;
         let by_path = [
+            // Below [`SPEED_TEST`].
             (Extra::Download, Method::GET, "/speedtest/download"),
             (Extra::Upload, Method::PUT, "/speedtest/upload"),
         ];

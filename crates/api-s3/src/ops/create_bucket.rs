@@ -10,6 +10,7 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use super::acls::{self, Of};
 use crate::access::Call;
+use crate::extras::SPEED_TEST;
 use crate::fault::Fault;
 use crate::replication::{self, PolicyForm};
 use crate::services::Services;
@@ -33,6 +34,12 @@ pub(super) async fn run(
     let name = call.bucket_name()?.clone();
     if name.is_reserved() {
         let message = "The specified bucket is not valid: S3 keeps names of this beginning or end for itself.";
+        return Err(Fault::new("InvalidBucketName", StatusCode::BAD_REQUEST, message));
+    }
+    if name.as_str() == SPEED_TEST {
+        let message = format!(
+            "The name {SPEED_TEST} is that of the speed test, which two keys of the bucket would be taken for."
+        );
         return Err(Fault::new("InvalidBucketName", StatusCode::BAD_REQUEST, message));
     }
     let location = format!("/{name}");

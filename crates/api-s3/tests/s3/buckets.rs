@@ -75,6 +75,9 @@ async fn names_at_their_limits() {
         server.fails(put(&format!("/{name}")), 400, "InvalidBucketName").await;
         server.fails(get(&format!("/{name}/k")), 400, "InvalidBucketName").await;
     }
+    // Of this one two keys could not be read nor written.
+    let refused = server.fails(put("/speedtest"), 400, "InvalidBucketName").await;
+    assert!(refused.text().contains("speed test"), "{}", refused.text());
 }
 
 #[tokio::test]
