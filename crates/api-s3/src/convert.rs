@@ -242,12 +242,17 @@ pub(crate) fn content_md5(text: &[u8]) -> Result<[u8; 16], Fault> {
 
 /// The one `x-amz-checksum-*` header of a request.
 pub(crate) fn checksum_header(headers: &HeaderMap) -> Result<Option<Checksum>, Fault> {
+    checksum_of(headers, |text| text)
+}
+
+/// The same, of the part of its text that is the digest.
+pub(crate) fn checksum_of(headers: &HeaderMap, digest: impl Fn(&str) -> &str) -> Result<Option<Checksum>, Fault> {
     let mut found = None;
     for trailer in baleen_http::ChecksumAlgorithm::ALL {
         let Some(value) = header::value(headers, trailer.header()) else {
             continue;
         };
-        let checksum = Checksum::parse(from_trailer(trailer), value.to_str().unwrap_or_default())
+        let checksum = Checksum::parse(from_trailer(trailer), digest(value.to_str().unwrap_or_default()))
             .map_err(|_| Fault::invalid_request(format!("Value for {} header is invalid.", trailer.header())))?;
         if found.replace(checksum).is_some() {
             return Err(Fault::invalid_request("Expecting a single x-amz-checksum- header."));

@@ -239,7 +239,9 @@ fn code_of(error: &ObjectError) -> (&'static str, StatusCode) {
         ObjectError::PreconditionFailed(_) => ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
         ObjectError::TooManyTags { .. } => ("BadRequest", StatusCode::BAD_REQUEST),
         ObjectError::BadTag(_) => ("InvalidTag", StatusCode::BAD_REQUEST),
-        ObjectError::BadDigest | ObjectError::BadChecksum { .. } => ("BadDigest", StatusCode::BAD_REQUEST),
+        ObjectError::BadDigest | ObjectError::BadChecksum { .. } | ObjectError::ChecksumKindMismatch(_) => {
+            ("BadDigest", StatusCode::BAD_REQUEST)
+        }
         ObjectError::MetadataTooLarge { .. } | ObjectError::HeadersTooLarge { .. } => {
             ("MetadataTooLarge", StatusCode::BAD_REQUEST)
         }

@@ -1,6 +1,6 @@
 //! What can go wrong, one variant for each thing a caller handles differently.
 
-use crate::{BodyError, ChecksumAlgorithm, FailedCondition, TagFault, Version};
+use crate::{BodyError, ChecksumAlgorithm, ChecksumKind, FailedCondition, TagFault, Version};
 use baleen_types::{BucketName, Classify, FaultKind, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// An error of the object service. Its text may be shown to a client; causes below it are for the log.
@@ -135,6 +135,9 @@ pub enum ObjectError {
     /// A checksum of another algorithm than the upload's, or a kind which the algorithm does not have.
     #[error("{0}")]
     ChecksumNotAllowed(String),
+    /// The completion of an upload says that its checksum is made in another way than it was begun with.
+    #[error("the checksum type of the upload is {}", .0.as_str())]
+    ChecksumKindMismatch(ChecksumKind),
     /// The body is shorter or longer than announced.
     #[error("the body has {got} bytes where {expected} were announced")]
     IncompleteBody {
@@ -308,6 +311,7 @@ impl Classify for ObjectError {
             | Self::BadDigest
             | Self::BadChecksum { .. }
             | Self::ChecksumNotAllowed(_)
+            | Self::ChecksumKindMismatch(_)
             | Self::TooManyTags { .. }
             | Self::BadTag(_)
             | Self::LockMissing

@@ -121,6 +121,8 @@ pub struct CompleteUpload {
     pub parts: Vec<CompletedPart>,
     /// The whole object's checksum, as the client knows it; with the number of parts if it is composite.
     pub checksum: Option<Checksum>,
+    /// How that is made, as the client knows it.
+    pub checksum_kind: Option<ChecksumKind>,
     /// The whole object's size, as the client knows it.
     pub size: Option<u64>,
     /// The key under which the upload was begun, if it is a customer's and is sent once more; it has to be that key then.

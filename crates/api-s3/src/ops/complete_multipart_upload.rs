@@ -1,6 +1,6 @@
 //! CompleteMultipartUpload.
 
-use baleen_objects::{Checksum, ChecksumAlgorithm, CompleteUpload, CompletedPart, Encrypted, UploadPath};
+use baleen_objects::{Checksum, ChecksumAlgorithm, ChecksumKind, CompleteUpload, CompletedPart, Encrypted, UploadPath};
 use baleen_types::ETag;
 use s3s::dto::{self, CompleteMultipartUploadInput, CompleteMultipartUploadOutput};
 use s3s::{S3Request, S3Response};
@@ -8,7 +8,9 @@ use s3s::{S3Request, S3Response};
 use super::Answer;
 use crate::access::Call;
 use crate::address::Addressed;
-use crate::convert::{checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition};
+use crate::convert::{
+    checksum_of, checksum_type, etag, part_number, put_checksum, upload_id, version_id, write_condition,
+};
 use crate::encryption::{self, SentKey, Told, key_of};
 use crate::fault::Fault;
 use crate::lifecycle::expiration;
@@ -32,6 +34,11 @@ pub(super) async fn run(
         .into_iter()
         .map(completed_part)
         .collect::<Result<Vec<_>, Fault>>()?;
+    let checksum_kind = input
+        .checksum_type
+        .as_ref()
+        .map(|name| ChecksumKind::parse(name.as_str()))
+        .transpose()?;
     let size = input
         .mpu_object_size
         .map(|size| {
@@ -49,6 +56,7 @@ pub(super) async fn run(
             upload,
             parts,
             checksum,
+            checksum_kind,
             size,
             key: key_of(sent.as_ref()).cloned(),
             condition: write_condition(input.if_none_match.as_ref(), input.if_match.as_ref())?,
@@ -102,15 +110,7 @@ fn completed_part(part: dto::CompletedPart) -> Result<CompletedPart, Fault> {
 
 /// The checksum of the whole, which for a composite one ends with `-` and the number of parts.
 fn object_checksum<T>(request: &S3Request<T>) -> Result<Option<Checksum>, Fault> {
-    for algorithm in baleen_http::ChecksumAlgorithm::ALL {
-        let Some(value) = request.headers.get(algorithm.header()) else {
-            continue;
-        };
-        let text = value.to_str().unwrap_or_default();
-        let digest = text.split_once('-').map_or(text, |(digest, _)| digest);
-        return Checksum::parse(crate::convert::from_trailer(algorithm), digest)
-            .map(Some)
-            .map_err(|_| Fault::invalid_request(format!("Value for {} header is invalid.", algorithm.header())));
-    }
-    Ok(None)
+    checksum_of(&request.headers, |text| {
+        text.split_once('-').map_or(text, |(digest, _)| digest)
+    })
 }

@@ -299,7 +299,20 @@ async fn checksums_of_parts_and_whole() {
         let body = format!(
             "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag><{element}>{value}</{element}></Part></CompleteMultipartUpload>"
         );
-        let done = server.ok(post(&format!("{}?uploadId={id}", key("k"))).body(body)).await;
+        let complete = || post(&format!("{}?uploadId={id}", key("k"))).body(&body);
+        // What the client says of the whole is held against it, all of it.
+        let other = if kind == "COMPOSITE" {
+            "FULL_OBJECT"
+        } else {
+            "COMPOSITE"
+        };
+        let typed = complete().header("x-amz-checksum-type", other);
+        server.fails(typed, 400, "BadDigest").await;
+        let twice = complete()
+            .header("x-amz-checksum-crc32", "AAAAAA==")
+            .header("x-amz-checksum-sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        server.fails(twice, 400, "InvalidRequest").await;
+        let done = server.ok(complete().header("x-amz-checksum-type", kind)).await;
         assert_eq!(done.element("ChecksumType"), kind, "{}", done.text());
         let whole = done.element(&element);
         assert_eq!(whole.ends_with("-1"), kind == "COMPOSITE", "{whole}");

@@ -163,6 +163,7 @@ impl Sink for OwnSink {
             upload: self.path(upload)?,
             parts: parts.iter().map(completed).collect::<Result<_, _>>()?,
             checksum: None,
+            checksum_kind: None,
             size: None,
             key: None,
             condition: WriteCondition::None,

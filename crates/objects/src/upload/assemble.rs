@@ -36,6 +36,9 @@ pub(crate) fn assemble(
         return Err(ObjectError::SizeMismatch { expected, got: size });
     }
     let (checksum, digests) = whole_checksum(upload, &parts)?;
+    if request.checksum_kind.is_some_and(|kind| kind != checksum.kind) {
+        return Err(ObjectError::ChecksumKindMismatch(checksum.kind));
+    }
     if let Some(said) = &request.checksum {
         let (ours, theirs) = (checksum.checksum.algorithm(), said.algorithm());
         if ours != theirs {

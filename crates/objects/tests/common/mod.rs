@@ -330,6 +330,7 @@ pub fn complete_of(upload: &UploadPath, parts: &[Part]) -> CompleteUpload {
         upload: upload.clone(),
         parts: parts.iter().map(listed).collect(),
         checksum: None,
+        checksum_kind: None,
         size: None,
         key: None,
         condition: WriteCondition::None,

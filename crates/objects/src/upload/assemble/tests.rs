@@ -43,6 +43,7 @@ fn request(listed: &[u16]) -> CompleteUpload {
         },
         parts: listed.iter().map(line).collect(),
         checksum: None,
+        checksum_kind: None,
         size: None,
         key: None,
         condition: WriteCondition::None,
@@ -127,7 +128,7 @@ fn what_the_client_says_is_checked() {
     );
     let right = right.unwrap().checksum.checksum;
     type Change = Box<dyn Fn(&mut CompleteUpload)>;
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 10] = [
         (Box::new(|r| r.size = Some(PART_BYTES_MIN + 1)), "5242881 of 1 2"),
         (
             Box::new(|r| r.size = Some(1)),
@@ -153,6 +154,14 @@ fn what_the_client_says_is_checked() {
         (
             Box::new(move |r| r.checksum = sum(ChecksumAlgorithm::Sha1, b"x")),
             "the upload was begun with CRC64NVME, and its completion comes with SHA1",
+        ),
+        (
+            Box::new(|r| r.checksum_kind = Some(ChecksumKind::FullObject)),
+            "5242881 of 1 2",
+        ),
+        (
+            Box::new(|r| r.checksum_kind = Some(ChecksumKind::Composite)),
+            "the checksum type of the upload is FULL_OBJECT",
         ),
     ];
     for (change, want) in cases {
