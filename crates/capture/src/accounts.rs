@@ -11,8 +11,11 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 11] = [
     Table::CapturePart,
+    Table::TaskSlot,
+    Table::TaskName,
+    Table::TaskByTime,
     Table::CaptureActive,
     Table::SampleTurn,
     Table::CaptureTaskByTime,

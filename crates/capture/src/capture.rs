@@ -5,7 +5,8 @@ mod record;
 #[cfg(test)]
 pub(crate) use record::tests::old_record;
 pub(crate) use record::{
-    End, StoredCapture, StoredKind, StoredState, active_key, by_time_key, by_time_prefix, key, unfinished_key,
+    End, StoredAddress, StoredCapture, StoredKind, StoredOrigin, StoredState, StoredTask, active_key, by_time_key,
+    by_time_prefix, key, unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 

@@ -19,6 +19,8 @@ pub enum Limited {
     Filter,
     /// The end of the time that a sample is about.
     Offset,
+    /// The days for which what it caught is kept.
+    Days,
 }
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
@@ -90,6 +92,38 @@ pub enum CaptureError {
     /// The agents of that site or group are enrolled, and none is connected.
     #[error("no capture agent of {0} is connected now; try again in a moment")]
     NoAgentConnected(SiteName),
+    /// Another capture task of that instance has the name.
+    #[error("a capture task of this instance has that name")]
+    NameTaken,
+    /// The account has as many capture tasks waiting or running as it may.
+    #[error("{limit} capture tasks of this account wait or run, which is as many as may at once; wait or stop one")]
+    TooManyTasks {
+        /// The limit.
+        limit: u8,
+    },
+    /// As many capture tasks are kept of the account as may be, or more than so many are to be deleted at once.
+    #[error("at most {limit} capture tasks {what}")]
+    TaskLimit {
+        /// What is limited.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// The instance has no such capture task, or its time is over.
+    #[error("there is no such capture task")]
+    NoSuchTask,
+    /// The capture task is not over yet.
+    #[error("the capture task {0} is not over; stop it first, or wait")]
+    TaskNotOver(CaptureId),
+    /// The capture task is over and has no file.
+    #[error("there is no file of this capture task: {why}")]
+    NoTaskFile {
+        /// Why.
+        why: String,
+    },
+    /// A link to a file is not one of ours, is too old, or is not for who follows it.
+    #[error("this link does not work, or not any more, or not from here; ask for the result of the task again")]
+    BadTicket,
     /// No site of the account keeps packets that went by.
     #[error("no site of this account keeps packets that went by")]
     NoLookBack,
@@ -160,15 +194,22 @@ impl Classify for CaptureError {
             | Self::WrongAnswer { .. }
             | Self::ChallengeFailed
             | Self::Unwritable(_)
+            | Self::TaskLimit { .. }
             | Self::NoSite(_)
             | Self::NoLookBack
             | Self::NotASample(_)
             | Self::SampleFailed(_)
             | Self::Range { .. } => FaultKind::Invalid,
-            Self::NoSuchOwnership | Self::NoSuchCapture(_) | Self::FileGone(_) => FaultKind::NotFound,
-            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) => FaultKind::Conflict,
+            Self::NoSuchOwnership
+            | Self::NoSuchCapture(_)
+            | Self::FileGone(_)
+            | Self::NoSuchTask
+            | Self::NoTaskFile { .. }
+            | Self::BadTicket => FaultKind::NotFound,
+            Self::NameTaken => FaultKind::Exists,
+            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) => FaultKind::Conflict,
             Self::Stopping | Self::Busy | Self::NoAgentConnected(_) => FaultKind::Unavailable,
-            Self::Contended | Self::TooSoon { .. } => FaultKind::Throttled,
+            Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),
             Self::Objects(error) => error.kind(),

@@ -233,7 +233,7 @@ impl Captures {
     async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
         let mut patience = Patience::new(self);
         loop {
-            match self.reopen_now(account, record.ownership()).await {
+            match self.reopen_now(account, record).await {
                 Ok(sink) => return Ok(sink),
                 Err(Failure::Transient(reason)) => {
                     warn!(%reason, "the store of an interrupted upload cannot be opened yet");
@@ -248,7 +248,11 @@ impl Captures {
         }
     }
 
-    async fn reopen_now(&self, account: AccountId, ownership: OwnershipId) -> Result<Box<dyn Sink>, Failure> {
+    async fn reopen_now(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
+        if record.task.is_some() {
+            return Ok(Box::new(self.home(account).await?));
+        }
+        let ownership = record.ownership();
         let proof = self.read_proof(account, ownership).await?;
         let place = proof.place(ownership, &self.parts.sealer)?;
         Ok(self.places.open(account, proof.destination()?.bucket(), &place).await?)

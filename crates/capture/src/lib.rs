@@ -7,8 +7,10 @@
 //! pending -> running -> conversion_pending -> conversion_running -> success | failed
 //! ```
 //!
+//! Capture tasks (`tasklist.rs`) are the same with names, into the account's own bucket, for some days.
+//!
 //! Invariants:
-//! * an account has at most one capture that is pending or running, by a conditional commit;
+//! * an account has at most one capture that is pending or running, and so many capture tasks, by conditional commits;
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
 //! * memory is bounded: the agent's pool of part buffers is all there is of a file here;
 //! * a terminal state never changes, and a failure says why;
@@ -41,6 +43,7 @@ mod sample;
 mod sink;
 mod site;
 mod store;
+mod tasklist;
 mod tasks;
 
 pub use accounts::Purged;
@@ -57,6 +60,9 @@ pub use recover::Recovered;
 pub use sample::{CreateSample, SampleFile};
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
+pub use tasklist::{
+    CaptureFile, CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
+};
 pub use tasks::{Asked, CaptureFilter, CreateCapture};
 
 use baleen_keyring::SealedKind;
@@ -79,6 +85,8 @@ pub struct Captures {
     live: live::LiveCaptures,
     room: Arc<Semaphore>,
     compiling: Arc<Semaphore>,
+    tasks_max: u8,
+    task_bytes_max: u64,
 }
 
 /// What the operator chooses.
@@ -87,6 +95,10 @@ pub struct Settings {
     /// Captures that run or are being uploaded at once, over all accounts. Each holds the engine's part buffers until its
     /// last part is in the store, so this bounds the memory of them all.
     pub captures_max: usize,
+    /// Capture tasks of one account that wait or run at once.
+    pub tasks_max: u8,
+    /// Captured packet bytes after which a capture task ends.
+    pub task_bytes_max: u64,
     /// The region of buckets that are made for captures.
     pub region: RegionName,
     /// Which stores captures may go to.
@@ -99,6 +111,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             captures_max: limits::CAPTURES_MAX_DEFAULT,
+            tasks_max: limits::TASKS_RUNNING_DEFAULT,
+            task_bytes_max: limits::TASK_BYTES_DEFAULT,
             region: RegionName::parse("us-east-1").expect("the default of the settings is a region"),
             destinations: DestinationSettings::default(),
             remote: baleen_remote::Settings::default(),
@@ -148,6 +162,8 @@ impl Captures {
             live: live::LiveCaptures::default(),
             room: Arc::new(Semaphore::new(settings.captures_max)),
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
+            tasks_max: settings.tasks_max,
+            task_bytes_max: settings.task_bytes_max,
         })
     }
 }

@@ -107,3 +107,46 @@ pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 
 /// The pause after the first failed try of a call to a store.
 pub const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Longest time of a capture task, in minutes (capture contract, B.2: the vendor says the least, 1; the most is ours).
+pub const TASK_MINUTES_MAX: u32 = 24 * 60;
+
+/// Most packets of a capture task (seed 002, table 4).
+pub const TASK_PACKETS_MAX: u64 = 1_000_000;
+
+/// Captured packet bytes after which a capture task ends, unless the operator says otherwise: its request cannot say.
+pub const TASK_BYTES_DEFAULT: u64 = 10 << 30;
+
+/// Longest time for which what a capture task caught is kept, in days, and what counts when its request does not say (capture
+/// contract, B.2).
+pub const TASK_HOLD_DAYS_MAX: u8 = 7;
+
+/// Longest name of a capture task, in characters (capture contract, B.2).
+pub const TASK_NAME_CHARS_MAX: usize = 255;
+
+/// Capture tasks of one account that wait or run at once, unless the operator says otherwise (ours).
+pub const TASKS_RUNNING_DEFAULT: u8 = 4;
+
+/// Capture tasks that are kept of one account (ours): a list counts them all.
+pub const TASKS_KEPT_MAX: usize = 5_000;
+
+/// Capture tasks that one request deletes (ours): they go in one commit.
+pub const TASKS_DELETED_MAX: usize = 100;
+
+/// Longest addresses and ports of a capture task as they were sent, in bytes, all together: those of [`TASKS_DELETED_MAX`] tasks
+/// fit a commit.
+pub const TASK_SENT_BYTES_MAX: usize = 4096;
+
+/// How long a link to the file of a capture task works (capture contract, B.2, "Result").
+pub const TICKET_LIFE: Duration = Duration::from_mins(30);
+
+/// Addresses that a link may be held to (ours).
+pub const TICKET_ADDRESSES_MAX: usize = 100;
+
+/// How much later what could not be forgotten is tried again, where more than the store's patience is wanted.
+pub const EXPIRY_POSTPONED: Duration = Duration::from_hours(1);
+
+const _: () = assert!(TASKS_KEPT_MAX < baleen_meta::SCAN_ENTRIES_MAX);
+const _: () = assert!(
+    TASKS_DELETED_MAX * (TASK_SENT_BYTES_MAX + 4 * TASK_NAME_CHARS_MAX + 4096) <= baleen_meta::REQUEST_BYTES_MAX
+);

@@ -17,7 +17,8 @@ pub(crate) struct LiveCaptures(Mutex<HashMap<CaptureId, Arc<Live>>>);
 /// One capture that runs in this process.
 pub(crate) struct Live {
     account: AccountId,
-    ownership: OwnershipId,
+    /// What allows it to write where it writes, if that is not the account's own bucket for captures.
+    ownership: Option<OwnershipId>,
     /// Stops when the user asks for it.
     pub(crate) stop: Shutdown,
     forsaken: AtomicBool,
@@ -34,7 +35,7 @@ pub(crate) struct Registered<'a> {
 }
 
 impl LiveCaptures {
-    pub(crate) fn register(&self, account: AccountId, id: CaptureId, ownership: OwnershipId) -> Registered<'_> {
+    pub(crate) fn register(&self, account: AccountId, id: CaptureId, ownership: Option<OwnershipId>) -> Registered<'_> {
         let live = Arc::new(Live {
             account,
             ownership,
@@ -91,7 +92,7 @@ impl LiveCaptures {
     /// Ends the captures whose destination was deleted; they fail.
     pub(crate) fn forsake(&self, account: AccountId, ownership: OwnershipId) {
         for live in self.0.lock().values() {
-            if live.account == account && live.ownership == ownership {
+            if live.account == account && live.ownership == Some(ownership) {
                 live.forsaken.store(true, Ordering::Release);
                 live.stop.stop();
             }

@@ -133,6 +133,7 @@ fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kep
         Some(last) if last.after.packets > 0 => last,
         // A stop that was asked for makes an empty file a success (capture contract, A.2).
         Some(last) if record.stop_requested_ns.is_some() => last,
+        Some(last) if last.ends_file && record.may_be_empty() => last,
         kept => {
             let why = kept.map_or(NOTHING_KEPT, |_| NOTHING_CAUGHT);
             // Abandoned also where no upload is known of: one may have been begun.
@@ -141,7 +142,7 @@ fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kep
         }
     };
     let further = if record.is_active() {
-        Request::new().delete(capture::active_key(owner.0))
+        Request::new().delete(record.turn_key(owner.0))
     } else {
         Request::new()
     };

@@ -23,7 +23,7 @@ use crate::live::Live;
 use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
-use crate::tasks::Admitted;
+use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures};
 use baleen_filter::Filter;
 use baleen_meta::Request;
@@ -88,6 +88,8 @@ struct Run<'a> {
     upload: Upload,
     /// Whether only some packets were asked for.
     is_filtered: bool,
+    /// Whether a file without packets is as good as any other.
+    may_be_empty: bool,
     /// What to say when nothing was caught until a limit.
     in_vain: String,
 }
@@ -115,14 +117,9 @@ impl Captures {
         room: OwnedSemaphorePermit,
     ) -> Result<Option<End>, Failure> {
         let owner = admitted.owner;
-        // The proof may have been deleted since the capture was let in; who deletes it after this look finds the capture
-        // among the live ones.
-        self.read_proof(owner.0, admitted.ownership).await?;
-        let destination = admitted.proof.destination()?;
-        let place = admitted.proof.place(admitted.ownership, &self.parts.sealer)?;
-        let open = self.places.open(owner.0, destination.bucket(), &place);
+        let open = self.open_target(owner.0, &admitted.target);
         let sink: Arc<dyn Sink> = Arc::from(self.unless_ended(live, open).await??);
-        let key = destination.key(&admitted.order.file_name());
+        let key = admitted.record.object_key()?;
         let upload = self.begin_upload(live, &sink, key, owner.1).await?;
         let is_filtered = !matches!(admitted.order.filter, Filter::All);
         let in_vain = if is_filtered {
@@ -137,6 +134,7 @@ impl Captures {
             sink: &*sink,
             upload,
             is_filtered,
+            may_be_empty: admitted.record.may_be_empty(),
             in_vain,
         };
         let caught = run.catch(&*admitted.site.agent, admitted.order).await;
@@ -146,6 +144,20 @@ impl Captures {
             Ok(delivered) => Ok(self.complete(owner.1, upload, delivered, false).await),
             Err(Failure::Stopping) => Ok(None),
             Err(failure) => Ok(Some(self.failed(owner.1, upload, failure.message()).await)),
+        }
+    }
+
+    async fn open_target(&self, account: AccountId, target: &Target) -> Result<Box<dyn Sink>, Failure> {
+        match target {
+            Target::Proven { ownership, proof } => {
+                // The proof may have been deleted since the capture was let in; who deletes it after this look finds the
+                // capture among the live ones.
+                self.read_proof(account, *ownership).await?;
+                let destination = proof.destination()?;
+                let place = proof.place(*ownership, &self.parts.sealer)?;
+                Ok(self.places.open(account, destination.bucket(), &place).await?)
+            }
+            Target::Home => Ok(Box::new(self.home(account).await?)),
         }
     }
 
@@ -357,6 +369,7 @@ impl Run<'_> {
             }
             // A stop that was asked for makes an empty file a success (capture contract, A.2).
             None if self.live.stop.is_stopping() => return Ok(ended.missing.clone()),
+            None if self.may_be_empty && !server_stops => return Ok(ended.missing.clone()),
             None if server_stops => (
                 if self.is_filtered {
                     "the server was stopped before a packet matched the filter"
@@ -367,7 +380,7 @@ impl Run<'_> {
             ),
             None => (in_vain.as_str(), None),
         };
-        if nothing {
+        if nothing && !(self.may_be_empty && ended.trouble.is_none()) {
             return Err(Failure::Final(reason.to_owned()));
         }
         Ok(match (note, &ended.missing) {
@@ -395,7 +408,7 @@ impl Run<'_> {
                 record.modified_ns = self.captures.parts.clock.now().as_nanos();
             }
             let request = if was_active && !record.is_active() {
-                Request::new().delete(capture::active_key(account))
+                Request::new().delete(record.turn_key(account))
             } else {
                 Request::new()
             };

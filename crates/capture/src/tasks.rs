@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::info;
 
 /// A request for a full capture.
@@ -79,11 +79,30 @@ pub enum CaptureFilter {
 /// A capture that was let in: what its run needs.
 pub(crate) struct Admitted {
     pub(crate) owner: (AccountId, CaptureId),
-    pub(crate) ownership: OwnershipId,
-    pub(crate) proof: StoredOwnership,
+    pub(crate) target: Target,
     pub(crate) site: Site,
     pub(crate) order: Order,
     pub(crate) record: StoredCapture,
+}
+
+/// Where the file of a capture goes.
+pub(crate) enum Target {
+    /// Into a bucket that was proven to be the account's.
+    Proven {
+        ownership: OwnershipId,
+        proof: StoredOwnership,
+    },
+    /// Into the account's own bucket for captures.
+    Home,
+}
+
+impl Target {
+    fn ownership(&self) -> Option<OwnershipId> {
+        match self {
+            Self::Proven { ownership, .. } => Some(*ownership),
+            Self::Home => None,
+        }
+    }
 }
 
 impl Captures {
@@ -132,14 +151,7 @@ impl Captures {
 
     async fn begin(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
-        if self.parts.supervisor.shutdown().is_stopping() {
-            return Err(CaptureError::Stopping);
-        }
-        let site = self.parts.sites.find(&request.site, request.account).cloned();
-        let site = site.ok_or_else(|| CaptureError::NoSite(request.site.clone()))?;
-        if !site.agent.is_connected() {
-            return Err(CaptureError::NoAgentConnected(request.site));
-        }
+        let site = self.open_site(&request.site, request.account)?;
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
         self.proven(request.account, &request.destination).await?;
         if let Some(active) = self.active(request.account).await? {
@@ -154,6 +166,7 @@ impl Captures {
                 .map_or(CaptureError::Busy, CaptureError::Active));
         };
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
+        let owner = (request.account, id);
         let order = Order {
             capture: id,
             site: site.name.clone(),
@@ -163,17 +176,42 @@ impl Captures {
             format: request.format,
             snaplen: request.snaplen,
         };
+        let captures = Arc::clone(self);
+        let admission = async move { captures.admit(request, site, order).await };
+        let record = self.launch(id, room, admission).await?;
+        record.show(owner, self.parts.clock.now(), None)
+    }
+
+    /// The site that a request means, if it can be asked to capture now.
+    pub(crate) fn open_site(&self, wanted: &SiteName, account: AccountId) -> Result<Site, CaptureError> {
+        if self.parts.supervisor.shutdown().is_stopping() {
+            return Err(CaptureError::Stopping);
+        }
+        let site = self.parts.sites.find(wanted, account).cloned();
+        let site = site.ok_or_else(|| CaptureError::NoSite(wanted.clone()))?;
+        if !site.agent.is_connected() {
+            return Err(CaptureError::NoAgentConnected(wanted.clone()));
+        }
+        Ok(site)
+    }
+
+    /// Admits a capture and runs it, as one task: a caller that goes away between them would leave a capture nobody runs.
+    /// Answers the record as it was let in.
+    pub(crate) async fn launch(
+        self: &Arc<Self>,
+        id: CaptureId,
+        room: OwnedSemaphorePermit,
+        admission: impl Future<Output = Result<Admitted, CaptureError>> + Send + 'static,
+    ) -> Result<StoredCapture, CaptureError> {
         let (answer, admitted) = oneshot::channel();
         let captures = Arc::clone(self);
-        // Admission and run are one task: a caller that goes away between them would leave a capture nobody runs.
         self.parts.supervisor.spawn(&format!("capture {id}"), async move {
-            match captures.admit(request, site, order).await {
+            match admission.await {
                 Ok(admitted) => {
                     let owner = admitted.owner;
-                    let shown = admitted.record.show(owner, captures.parts.clock.now(), None);
-                    let registered = captures.live.register(owner.0, owner.1, admitted.ownership);
+                    let registered = captures.live.register(owner.0, owner.1, admitted.target.ownership());
                     // Who asked may be gone; the capture is wanted all the same.
-                    let _ = answer.send(shown);
+                    let _ = answer.send(Ok(admitted.record.clone()));
                     let run = captures.run(admitted, &registered.live, room);
                     if AssertUnwindSafe(run).catch_unwind().await.is_err() {
                         captures.end_broken(owner).await;
@@ -198,7 +236,8 @@ impl Captures {
         // the one before it.
         let live = self.live.counts(id);
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
-        let record = read.ok_or(CaptureError::NoSuchCapture(id))?.record;
+        let record = read.map(|read| read.record).filter(StoredCapture::is_shown_as_capture);
+        let record = record.ok_or(CaptureError::NoSuchCapture(id))?;
         record.show((account, id), self.parts.clock.now(), live)
     }
 
@@ -236,6 +275,9 @@ impl Captures {
     pub async fn stop(&self, account: AccountId, id: CaptureId) -> Result<(), CaptureError> {
         let now = self.parts.clock.now();
         let ask = |record: &mut StoredCapture| {
+            if !record.is_shown_as_capture() {
+                return Err(CaptureError::NoSuchCapture(id));
+            }
             if !record.is_active() || record.stop_requested_ns.is_some() {
                 return Err(CaptureError::NotStoppable(id));
             }
@@ -301,8 +343,7 @@ impl Captures {
                 info!(capture = %id, site = %site.name, bucket = %request.destination.bucket(), "capture accepted");
                 return Ok(Admitted {
                     owner: (account, id),
-                    ownership,
-                    proof,
+                    target: Target::Proven { ownership, proof },
                     site,
                     order,
                     record,

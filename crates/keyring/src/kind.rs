@@ -187,6 +187,10 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureActive
         | Table::CapturePart
         | Table::SampleTurn
+        | Table::TaskSlot
+        | Table::TaskName
+        | Table::TaskByTime
+        | Table::TaskExpiry
         | Table::EncryptionKeyName
         | Table::OwnershipByDestination
         | Table::OwnershipNewest => false,

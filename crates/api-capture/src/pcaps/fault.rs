@@ -186,18 +186,20 @@ impl Fault {
             E::Filter(_) | E::FilterAtSite { .. } => bad(code::INVALID, pointers.filter),
             E::Limit { of, .. } => bad(code::INVALID, pointers.limited(*of)),
             E::NoSuchOwnership => Self::not_found("bucket"),
-            E::NoSuchCapture(_) => Self::not_found("capture"),
             E::FileGone(_) => Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, error.to_string()),
             E::NoLookBack => Self::no_look_back(),
             E::TooSoon { left, .. } => Self::too_soon(error.to_string(), *left),
             E::NotASample(_) | E::SampleFailed(_) => bad(code::NO_DOWNLOAD, None),
             E::NotReady(_) => conflict(code::NO_DOWNLOAD),
             E::Range { size } => Self::outside(error.to_string(), *size),
+            // What is of capture tasks is asked for by no row here.
+            E::NoSuchCapture(_) | E::NoSuchTask | E::NoTaskFile { .. } | E::BadTicket => Self::not_found("capture"),
+            E::NameTaken | E::TooManyTasks { .. } | E::TaskLimit { .. } => bad(code::INVALID, None),
             E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
             E::WrongAnswer { .. } | E::ChallengeFailed => bad(code::WRONG_ANSWER, pointers.answer),
             E::Unwritable(_) => bad(code::UNWRITABLE, pointers.destination),
             E::Active(_) => conflict(code::ACTIVE),
-            E::NotStoppable(_) => conflict(code::NOT_STOPPABLE),
+            E::NotStoppable(_) | E::TaskNotOver(_) => conflict(code::NOT_STOPPABLE),
             E::NoSite(_) => bad(code::NO_SITE, pointers.site),
             E::NoAgentConnected(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
@@ -263,6 +265,8 @@ impl<'a> Pointers<'a> {
             Limited::Snaplen => Some("/snaplen"),
             Limited::Offset => Some("/offset_time"),
             Limited::Filter => self.filter,
+            // Of capture tasks alone.
+            Limited::Days => None,
         }
     }
 }

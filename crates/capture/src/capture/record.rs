@@ -3,6 +3,9 @@
 //! Four keys go together: the record itself; an entry by time, for the list; an entry while it is unfinished, for the next
 //! start; and while packets may still be taken, the account's one active capture. Beside them, until it is over, there is a
 //! row for each part of its file (`journal.rs`).
+//!
+//! A capture task has lists of its own, so that no door shows what another began (`tasklist/keys.rs`): its entry by time, its name
+//! in place of none, a slot in place of the one active capture, and from its end on an entry by when that is forgotten.
 
 mod v1;
 
@@ -11,6 +14,7 @@ use crate::CaptureError;
 use crate::agent::{Format, Limits};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::sink::{SentPart, Upload};
+use crate::tasklist;
 use baleen_meta::Request;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::record::Record;
@@ -101,7 +105,8 @@ pub(crate) enum StoredKind {
     Sample,
 }
 
-/// What a capture task has beside its capture, as it was asked for.
+/// What a capture task has beside its capture, as it was asked for. Nothing older than the tasks themselves has one, so that its
+/// first shape is that of the record's second.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredTask {
     pub(crate) name: String,
@@ -113,6 +118,8 @@ pub(crate) struct StoredTask {
     pub(crate) destination_port: String,
     pub(crate) duration_minutes: u32,
     pub(crate) hold_days: u8,
+    /// Which of the account's slots it has while packets may still be taken.
+    pub(crate) slot: u8,
 }
 
 /// An address of a capture task, as it was sent.
@@ -309,14 +316,36 @@ impl StoredCapture {
             request = request.delete(unfinished_key(owner.0, owner.1));
         }
         if was_active {
-            request = request.delete(active_key(owner.0));
+            request = request.delete(self.turn_key(owner.0));
         }
-        request
+        match &self.task {
+            Some(task) => request.and(tasklist::forget_later(task, &self.object, owner, now)),
+            None => request,
+        }
+    }
+
+    /// The key that keeps its account from another capture while packets may still be taken.
+    pub(crate) fn turn_key(&self, account: AccountId) -> Vec<u8> {
+        match &self.task {
+            Some(task) => tasklist::slot_key(account, task.slot),
+            None => active_key(account),
+        }
     }
 
     /// Whether the capture keeps its account from starting another one, which a sample never does.
     pub(crate) fn is_active(&self) -> bool {
         self.kind == StoredKind::Full && matches!(self.state, StoredState::Pending | StoredState::Running)
+    }
+
+    /// Whether the door of captures shows it; that of capture tasks shows its own.
+    pub(crate) fn is_shown_as_capture(&self) -> bool {
+        self.origin != StoredOrigin::Task
+    }
+
+    /// Whether a file without packets is as good as any other. A capture whose destination its owner named has failed then, as
+    /// the vendor's has (capture contract, A.2); of capture tasks the vendor knows none that fails (decision 0032).
+    pub(crate) fn may_be_empty(&self) -> bool {
+        self.task.is_some()
     }
 
     pub(crate) fn ownership(&self) -> OwnershipId {

@@ -138,6 +138,7 @@ impl World {
         let supervisor = Supervisor::new(disk.clock.clone(), Shutdown::new());
         let settings = Settings {
             captures_max: 4,
+            tasks_max: 3,
             destinations,
             remote: baleen_remote::Settings {
                 retry: RetrySettings {

@@ -149,6 +149,16 @@ tables! {
     SampleTurn = b'!' Account,
     /// `.`: the sealed key of the look-back ring.
     LookBackKey = b'.' Store,
+    /// `;` account id, slot: the id of a capture task that is waiting or running. An account has so many slots.
+    TaskSlot = b';' Account,
+    /// `&` account id, folded instance, digest of a name: the id of the capture task that has the name.
+    TaskName = b'&' Account,
+    /// `:` account id, folded instance, inverted submission time, capture id: nothing; lists the capture tasks of an instance,
+    /// newest first.
+    TaskByTime = b':' Account,
+    /// `,` when, account id, capture id: the object of a capture task whose time is over then. Goes by itself, also when the
+    /// account went before.
+    TaskExpiry = b',' Passing,
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D' Account,
     /// `d` account id, destination: the ownership id in force.
