@@ -223,6 +223,7 @@ actions! {
     CfwListCaptureTasks = "cfw:ListCaptureTasks",
     CfwStopCaptureTask = "cfw:StopCaptureTask",
     CfwDeleteCaptureTask = "cfw:DeleteCaptureTask",
+    CfwGetCaptureResult = "cfw:GetCaptureResult",
     // the library of captures (identity contract, section 8)
     CapturesUpload = "captures:Upload",
     CapturesRead = "captures:Read",

@@ -172,6 +172,10 @@ pub(crate) struct Capture {
     pub(crate) accounts: Vec<AccountId>,
     /// Captures at work at once, over all accounts.
     pub(crate) running_max: usize,
+    /// Capture tasks of one account that wait or run at once.
+    pub(crate) tasks_max: u8,
+    /// Captured bytes after which a capture task ends.
+    pub(crate) task_bytes_max: u64,
     /// Kernel memory per ring, in bytes.
     pub(crate) ring_bytes: usize,
     /// Bytes in one part buffer, which is one part of the upload.

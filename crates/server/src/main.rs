@@ -29,6 +29,7 @@ mod room;
 mod scrub;
 mod serve;
 mod store;
+mod tasks;
 mod tenants;
 #[cfg(test)]
 mod verdicts;

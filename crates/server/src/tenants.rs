@@ -90,7 +90,7 @@ fn listed_under(caller: &Caller) -> AccountId {
 fn service_of(door: &str) -> Option<Service> {
     match door {
         "s3" => Some(Service::Space),
-        "pcaps" => Some(Service::Capture),
+        "pcaps" | "tasks" => Some(Service::Capture),
         _ => None,
     }
 }
@@ -294,7 +294,13 @@ mod tests {
         let (open, withheld) = (Ok(()), Err(Barred::Withheld));
         for (after, s3) in [(Duration::ZERO, open), (HOLD, withheld)] {
             world.clock.advance(after);
-            for (door, expected) in [("s3", s3), ("pcaps", withheld), ("iam", open), ("sts", open)] {
+            for (door, expected) in [
+                ("s3", s3),
+                ("pcaps", withheld),
+                ("tasks", withheld),
+                ("iam", open),
+                ("sts", open),
+            ] {
                 assert_eq!(gate.admit(door, &bound, &origin("10.1.2.3")).await, expected, "{door}");
                 let account = bound.user().unwrap().account;
                 assert_eq!(

@@ -29,6 +29,9 @@ const NEVER_DONE: &[&str] = &[
     "RSFederatedLogin",
     "SAMLConsume",
     "DownloadCapture",
+    "DeleteCaptureTasks",
+    "GetCaptureResult",
+    "GetCaptureFile",
     "GetAccountPublicAccessBlock",
     "(unknown action)",
     "(unknown call)",
@@ -54,6 +57,7 @@ async fn everybody_asks_for_everything() {
     questions.extend(identity::saml(&facts));
     questions.extend(data::s3());
     questions.extend(data::pcaps(&facts));
+    questions.extend(data::tasks(&facts));
     let questions = Arc::new(questions);
 
     let work = (0..2).map(|half| {
@@ -205,7 +209,7 @@ fn token_method(action: &str) -> Option<TokenMethod> {
 /// What an answer says of the asker's rights: by who answered, by what the audit log was told, and by its code.
 fn verdict(question: &Question, heard: &Heard, asker: &Asker) -> char {
     let code = code(heard);
-    let is_denial = matches!(code.as_str(), "AccessDenied" | "9109");
+    let is_denial = matches!(code.as_str(), "AccessDenied" | "9109" | "APIGW.0302");
     let is_nobody = asker.key.is_none();
     if !heard.by_door {
         let deed = heard.event.as_ref().and_then(|event| event.deed.as_ref());
@@ -226,14 +230,14 @@ fn verdict(question: &Question, heard: &Heard, asker: &Asker) -> char {
     }
     match (judged, code.as_str()) {
         (Some(Verdict::Denied), _) if is_nobody => 'u',
-        (Some(Verdict::Denied), "1002") => 'h',
+        (Some(Verdict::Denied), "1002" | "CFW.00200005") => 'h',
         (Some(Verdict::Denied), _) => {
             assert!(is_denial, "the audit log was told of a denial: {heard:?}");
             '-'
         }
         (_, "MissingAuthenticationToken") => 'u',
         (None, "AccessDenied") if is_nobody && question.door == "s3" => 'u',
-        (Some(Verdict::Allowed), "AccessDenied" | "9109") => '-',
+        (Some(Verdict::Allowed), "AccessDenied" | "9109" | "APIGW.0302") => '-',
         _ if is_done => '+',
         _ if heard.status == 404 => 'o',
         _ => 'e',
@@ -249,6 +253,7 @@ fn code(heard: &Heard) -> String {
         let named = told
             .get("Code")
             .or(told.get("code"))
+            .or(told.get("error_code"))
             .and_then(Value::as_str)
             .map(str::to_owned);
         let numbered = || told["errors"][0]["code"].as_u64().map(|code| code.to_string());

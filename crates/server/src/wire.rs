@@ -15,8 +15,9 @@ use crate::ops::{self, Operations};
 use crate::regions;
 use crate::room;
 use crate::scrub;
+use crate::tasks;
 use crate::tenants::Whitelists;
-use baleen_api_capture::PcapsDoor;
+use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
@@ -350,6 +351,8 @@ pub(crate) async fn build(
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,
+            tasks_max: config.capture.tasks_max,
+            task_bytes_max: config.capture.task_bytes_max,
             region: config.region.clone(),
             destinations: config.destinations.clone(),
             remote: baleen_remote::Settings::default(),
@@ -386,7 +389,9 @@ pub(crate) async fn build(
         let ending = ending.clone();
         async move { ending.purge().await }
     });
-    let pcaps_door = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
+    tasks::register(&supervisor, &captures, &audit, &clock);
+    let pcaps_door = Arc::new(PcapsDoor::new(Arc::clone(&captures), Arc::clone(&clock)));
+    let task_door = Arc::new(TaskDoor::new(captures, Arc::clone(&gate), Arc::clone(&clock)));
 
     let parts = || baleen_http::Parts {
         credentials: Arc::new(IamCredentials(Arc::clone(&iam))),
@@ -405,6 +410,8 @@ pub(crate) async fn build(
         public_url: public_url(config, addresses.s3),
         clock: Arc::clone(&clock),
     });
+    // Told by their paths.
+    let beside_pcaps: Vec<Arc<dyn Door>> = vec![task_door];
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
     let beside_s3: Vec<Arc<dyn Door>> = vec![identity_door];
     let upkeep = metrics.clone();
@@ -431,7 +438,7 @@ pub(crate) async fn build(
                 names,
                 parts(),
             )),
-            api.serving(Edge::new(pcaps_door, parts())),
+            api.serving(Edge::shared(beside_pcaps, pcaps_door, DoorNames::default(), parts())),
         ],
         ops: ops.serving(Edge::new(operations, parts())),
         iam,

@@ -1,8 +1,10 @@
 //! Every error of this door: the only file that knows statuses and codes (capture contract, A.1, "Error codes").
 
+use crate::account::Refused;
 use crate::pcaps::envelope::json_response;
 use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
+use baleen_policy::Action;
 use baleen_types::{Classify, FaultKind, RequestId, causes};
 use http::StatusCode;
 use http::header::{CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -81,7 +83,16 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, code::NO_ROUTE, "there is no such route")
     }
 
-    pub(crate) fn no_account() -> Self {
+    /// For who goes no further; `action` is what was asked for.
+    pub(crate) fn refused(refused: Refused, action: Action) -> Self {
+        match refused {
+            Refused::Nobody => Self::no_credentials(),
+            Refused::Unknown => Self::no_account(),
+            Refused::NotAllowed => Self::denied(action.name()),
+        }
+    }
+
+    fn no_account() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             code::NOT_FOUND,
@@ -89,7 +100,7 @@ impl Fault {
         )
     }
 
-    pub(crate) fn no_credentials() -> Self {
+    fn no_credentials() -> Self {
         Self::bad_credentials("send Authorization: Bearer <API token>, or X-Auth-Email with X-Auth-Key")
     }
 
@@ -105,7 +116,7 @@ impl Fault {
         )
     }
 
-    pub(crate) fn denied(action: &str) -> Self {
+    fn denied(action: &str) -> Self {
         let message = format!("these credentials do not have the right {action}");
         Self::new(StatusCode::FORBIDDEN, code::DENIED, message)
     }

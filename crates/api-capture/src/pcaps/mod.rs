@@ -12,13 +12,13 @@
 //! * in a sample: `packets_sampled`, `bytes_captured`, `bucket` with `object_key`, and `message`: why it failed, or what of what
 //!   was asked for was not kept.
 
-mod account;
 mod envelope;
 mod fault;
 mod fields;
 pub mod ops;
 mod wire;
 
+use crate::account;
 use baleen_capture::Captures;
 use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme};
 use baleen_policy::{Context, Origin, Principal};
@@ -58,7 +58,7 @@ impl PcapsDoor {
         let (action, account) = (found.row.action, found.account.as_str());
         let authorized = match account::authorize(&principal, action, account, &context, &mut told.deed) {
             Ok(authorized) => authorized,
-            Err(fault) => return (Some(told), Err(fault)),
+            Err(refused) => return (Some(told), Err(Fault::refused(refused, action))),
         };
         let is_repeated = is_repeated(request.headers());
         let range = request.headers().get(RANGE).and_then(|value| value.to_str().ok());

@@ -4,23 +4,24 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 use async_trait::async_trait;
-use baleen_api_capture::PcapsDoor;
+use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Past, PastQuery, Piece, Running,
     Settings, Site, Sites,
 };
 use baleen_http::{
-    BodyFault, Credentials, Edge, Event, KeyRecord, Lookup, Recorder, RequestBody, Unavailable, Unrecorded,
+    AccountRegions, Barred, BodyFault, Credentials, DoorNames, Edge, Event, Gate, KeyRecord, Lookup, Recorder,
+    RequestBody, SessionTokenRule, Unavailable, Unrecorded,
 };
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
-use baleen_policy::{Caller, Principal, Role, TokenGrant, User};
+use baleen_policy::{Caller, Origin, Principal, Role, TokenGrant, User};
 use baleen_remote::Connections;
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown, Supervisor};
 use baleen_sealing::Sealer;
 use baleen_types::{
-    AccountId, BucketName, LinkType, ObjectPath, ProjectId, RegionName, SiteName, Timestamp, UserId, UserName,
+    AccountId, BucketName, LinkType, ObjectPath, ProjectId, RegionName, Secret, SiteName, Timestamp, UserId, UserName,
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -42,6 +43,8 @@ pub const EMPTY_FILE: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0
 pub struct World {
     pub edge: Arc<Edge>,
     pub book: Arc<Book>,
+    pub gate: Arc<Turnstile>,
+    pub captures: Arc<Captures>,
     pub objects: Arc<Objects>,
     pub supervisor: Supervisor,
     pub clock: Arc<ManualClock>,
@@ -153,16 +156,24 @@ impl World {
             },
         );
         let book = Arc::new(Book::default());
-        let edge = Edge::new(
-            Arc::new(PcapsDoor::new(captures, clock.clone())),
-            baleen_http::Parts {
-                audit: book.clone(),
-                ..baleen_http::Parts::bare(Arc::new(Tokens), clock.clone(), entropy)
-            },
+        let gate = Arc::new(Turnstile::default());
+        let parts = baleen_http::Parts {
+            audit: book.clone(),
+            gate: gate.clone(),
+            ..baleen_http::Parts::bare(Arc::new(Tokens), clock.clone(), entropy)
+        };
+        let tasks = TaskDoor::new(captures.clone(), gate.clone(), clock.clone());
+        let edge = Edge::shared(
+            vec![Arc::new(tasks)],
+            Arc::new(PcapsDoor::new(captures.clone(), clock.clone())),
+            DoorNames::default(),
+            parts,
         );
         Self {
             edge,
             book,
+            gate,
+            captures,
             objects,
             supervisor,
             clock,
@@ -172,6 +183,31 @@ impl World {
 
     /// Sends a request as it stands.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+        let (status, headers, bytes) = self.send_raw(method, path, headers, body).await;
+        let is_json = headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "application/json");
+        let body = if bytes.is_empty() || !is_json {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{e}: {bytes:?}"))
+        };
+        Answer {
+            status,
+            headers,
+            body,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// The same, for an answer that may be no JSON.
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> (StatusCode, HeaderMap, Bytes) {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -186,24 +222,13 @@ impl World {
         let response = self.edge.handle(request.body(body).unwrap()).await;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let is_json = head
-            .headers
-            .get("content-type")
-            .is_some_and(|kind| kind == "application/json");
-        let body = if bytes.is_empty() || !is_json {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{e}: {bytes:?}"))
-        };
-        for name in ["x-request-id", "cf-ray"] {
-            assert!(head.headers.contains_key(name), "every answer names the request");
-        }
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-            bytes: bytes.to_vec(),
-        }
+        assert!(
+            head.headers.contains_key("x-request-id"),
+            "every answer names the request"
+        );
+        let is_pcaps = !path.starts_with("/v1/");
+        assert_eq!(head.headers.contains_key("cf-ray"), is_pcaps, "in the way of its door");
+        (head.status, head.headers, bytes)
     }
 
     /// Sends a request of the first account's root user.
@@ -269,13 +294,52 @@ impl World {
     }
 }
 
+/// The key of the first account's root user.
+pub const ACCESS_KEY: &str = "AKEXAMPLE0000000000";
+pub const SECRET_KEY: &str = "skExample/secret+key=0123456789abcdef";
+
+/// Lets everybody in until it is shut for an account.
+#[derive(Default)]
+pub struct Turnstile(pub Mutex<Option<AccountId>>);
+
+#[async_trait]
+impl Gate for Turnstile {
+    async fn admit(&self, door: &str, principal: &Principal, origin: &Origin) -> Result<(), Barred> {
+        match principal.user() {
+            Some(user) => self.admit_to(door, user.account, origin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn admit_to(&self, door: &str, account: AccountId, _: &Origin) -> Result<(), Barred> {
+        assert!(["pcaps", "tasks"].contains(&door), "{door}");
+        if *self.0.lock().unwrap() == Some(account) {
+            return Err(Barred::Withheld);
+        }
+        Ok(())
+    }
+
+    async fn regions_of(&self, _: AccountId) -> Result<AccountRegions, Barred> {
+        Ok(AccountRegions::Any)
+    }
+}
+
 /// Tokens say who they stand for: `root-1` is the root user of account 1.
 struct Tokens;
 
 #[async_trait]
 impl Credentials for Tokens {
-    async fn access_key(&self, _: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
-        Ok(Lookup::Unknown)
+    async fn access_key(&self, id: &str) -> Result<Lookup<KeyRecord>, Unavailable> {
+        Ok(match id {
+            "outage" => return Err(Unavailable),
+            "suspended" => Lookup::Suspended,
+            ACCESS_KEY => Lookup::Found(KeyRecord {
+                secret: Secret::new(SECRET_KEY),
+                principal: principal("root-1").unwrap(),
+                session_token: SessionTokenRule::None,
+            }),
+            _ => Lookup::Unknown,
+        })
     }
 
     async fn api_token(&self, token: &str) -> Result<Lookup<Principal>, Unavailable> {

@@ -10,7 +10,7 @@
 //! | `open` | Upload, Read | | |
 //! | `info` | Read | GetCapture | |
 //! | `search` | Search | ListCaptures | ListCaptureTasks |
-//! | `download` | Download | DownloadCapture | |
+//! | `download` | Download | DownloadCapture | GetCaptureResult |
 //! | `annotations_read` | Read | | |
 //! | `annotations_write` | Annotate | | |
 //! | `edit` | Edit | | |
@@ -57,7 +57,7 @@ methods! {
     Open = "open": [CapturesUpload, CapturesRead],
     Info = "info": [CapturesRead, PcapsGetCapture],
     Search = "search": [CapturesSearch, PcapsListCaptures, CfwListCaptureTasks],
-    Download = "download": [CapturesDownload, PcapsDownloadCapture],
+    Download = "download": [CapturesDownload, PcapsDownloadCapture, CfwGetCaptureResult],
     AnnotationsRead = "annotations_read": [CapturesRead],
     AnnotationsWrite = "annotations_write": [CapturesAnnotate],
     Edit = "edit": [CapturesEdit],

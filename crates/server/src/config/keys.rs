@@ -25,6 +25,9 @@ const PART_BYTES: (usize, usize) = (5 << 20, 128 << 20);
 /// The least and the most bytes of a kernel ring: two blocks of 1 MiB, and what crate `ring` allows.
 const RING_BYTES: (usize, usize) = (2 << 20, RING_BYTES_MAX);
 
+/// The least and the most captured bytes of a capture task.
+const TASK_BYTES: (u64, u64) = (1 << 20, 1 << 40);
+
 /// The least and the most buffers of one capture, as the engine allows them.
 const PART_BUFFERS: (usize, usize) = (BUFFERS_MIN, 256);
 
@@ -242,7 +245,7 @@ fn listen(from: &mut Reader) -> Listen {
                 "listen.api",
                 "address",
                 "127.0.0.1:9001",
-                "Where the capture API (PCAPs) listens.",
+                "Where the capture APIs (PCAPs and capture tasks) listen.",
             ),
             address,
         ),
@@ -525,7 +528,7 @@ fn capture(from: &mut Reader) -> Capture {
                 "site",
                 "name",
                 "local",
-                "The site this server captures at: the `colo_name` of a capture request.",
+                "The site this server captures at: the `colo_name` of a capture request, the `fw_instance_id` of a capture task.",
             ),
             worded(SiteName::parse),
         ),
@@ -556,6 +559,24 @@ fn capture(from: &mut Reader) -> Capture {
                 "Captures that run or are being uploaded at once, over all accounts: 1 to 1024. Each holds its part buffers and rings.",
             ),
             number(1, 1024),
+        ),
+        tasks_max: from.value(
+            &setting(
+                "capture.tasks_max",
+                "number",
+                "4",
+                "Capture tasks of one account that wait or run at once: 1 to 64.",
+            ),
+            number(1, 64),
+        ),
+        task_bytes_max: from.value(
+            &setting(
+                "capture.task_bytes_max",
+                "size",
+                "10GiB",
+                "Captured bytes after which a capture task ends, whose request cannot say: 1MiB to 1TiB.",
+            ),
+            size_within(TASK_BYTES.0, TASK_BYTES.1),
         ),
         ring_bytes: from.value(
             &setting(

@@ -382,6 +382,77 @@ pub(super) fn pcaps(facts: &Arc<Facts>) -> Vec<Question> {
     questions
 }
 
+/// Where the capture tasks of the customer are, with every member that a query of the door may need.
+fn tasks_target(project: &str, path: &str, task: Option<&String>) -> String {
+    let task = task.map(String::as_str).unwrap_or_default();
+    format!("/v1/{project}/capture-task{path}?fw_instance_id={SITE}&limit=10&offset=0&task_id={task}")
+}
+
+/// Members of every request of the door.
+fn tasks_body(name: &str, task: Option<&String>) -> String {
+    let any = json!({ "address": "0.0.0.0/0", "address_type": 0, "type": 0 });
+    json!({
+        "name": name, "duration": 1, "max_packets": 10, "source": any, "destination": any,
+        "service": { "protocol": -1 }, "task_id": task, "task_ids": [task],
+    })
+    .to_string()
+}
+
+fn tasks_ask(method: &Method, target: String, body: String) -> Ask {
+    Ask {
+        service: "cfw",
+        method: method.clone(),
+        target,
+        headers: Vec::new(),
+        body: if *method == Method::POST { body } else { String::new() },
+    }
+}
+
+pub(super) fn tasks(facts: &Arc<Facts>) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for row in baleen_api_capture::tasks::ops::ROWS {
+        let facts = Arc::clone(facts);
+        questions.push(Question {
+            door: "tasks",
+            operation: row.name,
+            action: row.action.name(),
+            extent: "Project".to_owned(),
+            target: "customer",
+            effect: if row.method == Method::GET { "read" } else { "write" },
+            setup: match row.name {
+                "CreateCaptureTask" => Setup::Nothing,
+                _ => Setup::Task,
+            },
+            before: Vec::new(),
+            ask: Box::new(move |_, made| {
+                let task = made.get("task");
+                let target = tasks_target(&facts.project, row.path, task);
+                tasks_ask(&row.method, target, tasks_body("asked", task))
+            }),
+            resource: Box::new(|_| "arn:aws:cfw:::*".to_owned()),
+        });
+    }
+    for (operation, path) in [
+        (baleen_api_capture::tasks::ops::FILE, "/file/none"),
+        ("(unknown route)", "/nonsense"),
+    ] {
+        let facts = Arc::clone(facts);
+        questions.push(Question {
+            door: "tasks",
+            operation,
+            action: "-",
+            extent: "-".to_owned(),
+            target: "-",
+            effect: "read",
+            setup: Setup::Nothing,
+            before: Vec::new(),
+            ask: Box::new(move |_, _| tasks_ask(&Method::GET, tasks_target(&facts.project, path, None), String::new())),
+            resource: Box::new(|_| "*".to_owned()),
+        });
+    }
+    questions
+}
+
 pub(super) fn pcaps_ask(method: &Method, project: &str, path: &str) -> Ask {
     Ask {
         service: "pcaps",
@@ -407,7 +478,7 @@ pub(super) struct SetUp {
 }
 
 impl SetUp {
-    /// Makes buckets, then a challenge, then proves the ownership, as the customer's root.
+    /// Makes buckets, then a challenge, then proves the ownership, captures, and begins a capture task, as the customer's root.
     pub(super) async fn of(world: &World, root: &Asker, facts: &Facts) -> Self {
         let (key, token) = (root.key.as_ref().unwrap(), root.token.as_deref());
         let mut dumps = BTreeMap::new();
@@ -445,7 +516,15 @@ impl SetUp {
 
         let capture = post(world, token, facts, "/pcaps", None).await;
         made.insert("capture", capture["id"].as_str().unwrap().to_owned());
-        dumps.insert(Setup::Capture, (world.dump().await, made));
+        dumps.insert(Setup::Capture, (world.dump().await, made.clone()));
+
+        let target = tasks_target(&facts.project, "", None);
+        let task = world
+            .must(key, &tasks_ask(&Method::POST, target, tasks_body("made", None)))
+            .await;
+        let task: Value = serde_json::from_str(&task.body).unwrap();
+        made.insert("task", task["data"]["id"].as_str().unwrap().to_owned());
+        dumps.insert(Setup::Task, (world.dump().await, made));
         Self { dumps }
     }
 

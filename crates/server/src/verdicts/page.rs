@@ -29,10 +29,11 @@ const ABOUT: &str = "\
 #   +  allowed, and done
 #   o  allowed, and there is nothing of that name where the asker may look (not found)
 #   e  allowed, and refused by the operation itself: a conflict, a limit, a wrong proof (password, code)
-#   -  denied (AccessDenied; 9109 at pcaps)
-#   h  hidden: what belongs to somebody else is \"not found\" (1002 at pcaps)
-#   u  not authenticated (iam MissingAuthenticationToken, s3 AccessDenied, pcaps 6003)
-#   k  a credential that is none here (InvalidClientTokenId, InvalidAccessKeyId, ExpiredToken; 10000 or 6003 at pcaps)
+#   -  denied (AccessDenied; 9109 at pcaps, APIGW.0302 at tasks)
+#   h  hidden: what belongs to somebody else is \"not found\" (1002 at pcaps, CFW.00200005 at tasks)
+#   u  not authenticated (iam MissingAuthenticationToken, s3 AccessDenied, pcaps 6003, tasks APIGW.0301)
+#   k  a credential that is none here (InvalidClientTokenId, InvalidAccessKeyId, ExpiredToken; 10000 or 6003 at pcaps;
+#      APIGW.0301 at tasks)
 #   s  suspended: the edge lets nobody of the account in
 #
 # Who asks:

@@ -22,6 +22,8 @@ pub(super) enum Setup {
     Ownership,
     /// A capture into it.
     Capture,
+    /// A capture task.
+    Task,
 }
 
 /// One line of the file.

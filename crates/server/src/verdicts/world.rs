@@ -4,7 +4,7 @@
 use crate::credentials::IamCredentials;
 use crate::tenants::Whitelists;
 use async_trait::async_trait;
-use baleen_api_capture::PcapsDoor;
+use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
@@ -20,9 +20,9 @@ use baleen_remote::Connections;
 use baleen_runtime::{Clock, Entropy, ManualClock, SeededEntropy, Shutdown, Supervisor};
 use baleen_sealing::Sealer;
 use baleen_signing::sign::{Request, Signer};
-use baleen_signing::{AmzDate, PathStyle, PayloadMode, sha256};
+use baleen_signing::{AmzDate, PathStyle, PayloadMode, sdk, sha256};
 use baleen_tenancy::Tenancy;
-use baleen_types::{LinkType, RegionName, SiteName, Timestamp};
+use baleen_types::{LinkType, RegionName, Secret, SiteName, Timestamp};
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt as _, Full};
@@ -87,7 +87,7 @@ pub(super) struct Key {
 /// A request before anybody has signed it.
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
-    /// What it is signed for; `pcaps` goes to the other listener, and is signed by who has no token.
+    /// What it is signed for; `pcaps` and `cfw` go to the other listener, and the first is signed by who has no token.
     pub(super) service: &'static str,
     pub(super) method: Method,
     /// Path and query.
@@ -215,10 +215,11 @@ impl World {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
-        let pcaps = Arc::new(PcapsDoor::new(captures, Arc::clone(&clock)));
+        let pcaps = Arc::new(PcapsDoor::new(Arc::clone(&captures), Arc::clone(&clock)));
+        let tasks: Arc<dyn Door> = Arc::new(TaskDoor::new(captures, Arc::clone(&gate), Arc::clone(&clock)));
         Self {
             shared: Edge::shared(vec![identity], s3, DoorNames::default(), parts()),
-            api: Edge::new(pcaps, parts()),
+            api: Edge::shared(vec![tasks], pcaps, DoorNames::default(), parts()),
             iam: Arc::clone(&iam),
             meta,
             ear,
@@ -237,12 +238,13 @@ impl World {
         }
     }
 
-    /// Sends a request: by token to the PCAPs door if there is one, else signed by the key, else as nobody.
+    /// Sends a request: by token to the PCAPs door if there is one, else signed by the key as its door has it, else as nobody.
     pub(super) async fn send(&self, ask: &Ask, key: Option<&Key>, token: Option<&str>) -> Heard {
         let mut headers: Vec<(&str, String)> = vec![("host", "localhost".to_owned())];
         headers.extend(ask.headers.iter().cloned());
         match (token, key) {
             (Some(token), _) if ask.service == "pcaps" => headers.push(("authorization", format!("Bearer {token}"))),
+            (_, Some(key)) if ask.service == "cfw" => headers.extend(sign_as_sdk(ask, &headers, key)),
             (_, Some(key)) => headers.extend(sign(ask, &headers, key)),
             (_, None) => {}
         }
@@ -261,10 +263,9 @@ impl World {
         request
             .extensions_mut()
             .insert(Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 4711))));
-        let edge = if ask.service == "pcaps" {
-            &self.api
-        } else {
-            &self.shared
+        let edge = match ask.service {
+            "pcaps" | "cfw" => &self.api,
+            _ => &self.shared,
         };
         self.ear.0.lock().unwrap().take();
         let (head, body) = edge.handle(request).await.into_parts();
@@ -317,6 +318,29 @@ fn sign(ask: &Ask, headers: &[(&str, String)], key: &Key) -> Vec<(&'static str, 
         },
     };
     signer.sign(&request, AmzDate::from_timestamp(NOW)).headers
+}
+
+fn sign_as_sdk(ask: &Ask, headers: &[(&str, String)], key: &Key) -> Vec<(&'static str, String)> {
+    let date = AmzDate::from_timestamp(NOW);
+    let mut own = vec![("x-sdk-date", NOW.to_basic())];
+    own.extend(
+        key.session_token
+            .iter()
+            .map(|token| ("x-security-token", token.clone())),
+    );
+    let all: Vec<_> = headers.iter().chain(&own).collect();
+    let all: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let (path, query) = ask.target.split_once('?').unwrap_or((&ask.target, ""));
+    let request = sdk::Request {
+        method: ask.method.as_str(),
+        path,
+        query,
+        headers: &all,
+        body: sha256(ask.body.as_bytes()),
+    };
+    let secret = Secret::new(key.secret.as_str());
+    own.push(("authorization", sdk::authorization(&request, date, &key.id, &secret)));
+    own
 }
 
 /// Keeps what the audit log would be told of the last request.

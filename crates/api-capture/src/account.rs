@@ -1,13 +1,24 @@
 //! From the account in a path to a decision.
 
-use crate::pcaps::fault::Fault;
 use baleen_http::{Deed, Verdict, Weight};
 use baleen_policy::{Action, Ask, Authorized, Context, Denied, Principal, Resource, authorize as decide, deciding};
 use baleen_types::ProjectId;
 
+/// Why an asker goes no further; each door has its own words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Nobody asks.
+    Nobody,
+    /// There is no such account, for the asker at least.
+    Unknown,
+    /// The asker may not.
+    NotAllowed,
+}
+
 /// Decides whether `principal` may do `action` for the account that a path names.
 ///
-/// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1).
+/// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1, and
+/// so in part B).
 /// The deed learns the verdict, and which statement it is due to.
 pub(crate) fn authorize(
     principal: &Principal,
@@ -15,12 +26,12 @@ pub(crate) fn authorize(
     account: &str,
     context: &Context<'_>,
     deed: &mut Deed,
-) -> Result<Authorized, Fault> {
+) -> Result<Authorized, Refused> {
     deed.verdict = Verdict::Denied;
     let Ok(project) = ProjectId::parse(account) else {
         return Err(match principal {
-            Principal::Nobody => Fault::no_credentials(),
-            Principal::Known(_) => Fault::no_account(),
+            Principal::Nobody => Refused::Nobody,
+            Principal::Known(_) => Refused::Unknown,
         });
     };
     let ask = Ask {
@@ -38,8 +49,8 @@ pub(crate) fn authorize(
         deed.statement = deciding(&ask);
     }
     decided.map_err(|denied| match denied {
-        Denied::Unauthenticated => Fault::no_credentials(),
-        Denied::NotAllowed => Fault::denied(action.name()),
-        Denied::Foreign => Fault::no_account(),
+        Denied::Unauthenticated => Refused::Nobody,
+        Denied::NotAllowed => Refused::NotAllowed,
+        Denied::Foreign => Refused::Unknown,
     })
 }
