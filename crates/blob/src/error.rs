@@ -2,6 +2,7 @@
 
 use crate::Extent;
 use baleen_types::{Classify, FaultKind};
+use rustix::io::Errno;
 use std::io;
 use std::path::PathBuf;
 
@@ -67,6 +68,27 @@ impl Error {
         }
     }
 
+    /// Classifies an error of who reads what was stored. What cannot be read is damage, whatever the file system says of it: a sector
+    /// that is gone must not stand in the way of all others, and is healed where another place has it. Only what this process lacks
+    /// itself may pass.
+    pub(crate) fn reading(error: io::Error, extent: Extent) -> Self {
+        let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+        let what = match error.kind() {
+            io::ErrorKind::NotFound => GONE,
+            io::ErrorKind::UnexpectedEof => "the file is too short",
+            _ if error.raw_os_error().is_none_or(|code| lacks.contains(&code)) => {
+                return Self::io("reading a blob")(error);
+            }
+            _ => "the file system cannot read it",
+        };
+        Self::Corrupt { what, extent }
+    }
+
+    /// Whether it says that bytes are lost. Others, such as too many open files, pass.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. })
+    }
+
     /// An I/O job that did not come to its end, since the runtime is going down.
     pub(crate) fn stopped(doing: &'static str) -> Self {
         Self::Io {
@@ -84,5 +106,35 @@ impl Classify for Error {
             Self::Settings(_) => FaultKind::Invalid,
             Self::Overrun { .. } => FaultKind::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BlobId, Place};
+
+    #[test]
+    fn what_cannot_be_read_is_damage_and_what_this_process_lacks_is_not() {
+        let extent = Extent {
+            id: BlobId::from_bytes([1; 16]),
+            place: Place::File,
+            length: 1,
+        };
+        for (code, is_damage) in [
+            (Errno::IO, true),
+            (Errno::NOENT, true),
+            (Errno::ISDIR, true),
+            (Errno::UCLEAN, true),
+            (Errno::MFILE, false),
+            (Errno::NFILE, false),
+            (Errno::NOMEM, false),
+        ] {
+            let error = Error::reading(io::Error::from_raw_os_error(code.raw_os_error()), extent);
+            assert_eq!(error.is_damage(), is_damage, "{code:?}");
+            assert_eq!(error.kind() == FaultKind::Corrupt, is_damage, "{code:?}");
+        }
+        assert!(Error::reading(io::ErrorKind::UnexpectedEof.into(), extent).is_damage());
+        assert!(!Error::reading(io::Error::other("the process is stopping"), extent).is_damage());
     }
 }

@@ -1,7 +1,6 @@
 //! Extents as they are stored, with their headers and checksums: taken out of a volume, looked at elsewhere, and put into a new
 //! one at the same places. Every block is checked each time.
 
-use crate::error::GONE;
 use crate::folder::{FILE_MODE, Folder, PLAIN};
 use crate::format::{
     self, ALIGNMENT, BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset,
@@ -11,7 +10,6 @@ use crate::holder::Source;
 use crate::segments::preallocate;
 use crate::volume::{FORMAT, file_name, make_folders};
 use crate::{Blobs, Error, Extent, Hold, Holder, Place, Settings};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -83,7 +81,7 @@ pub async fn export(extent: Extent, from: &[Holder], to: &Arc<File>, told: impl 
 fn read_from(sources: &[Source], extent: Extent, blocks: Range<u64>) -> Result<(Piece, Exported), Error> {
     let mut first_error = None;
     for (index, source) in sources.iter().enumerate() {
-        let file = source.file_of(&extent).map_err(|error| failure(error, extent));
+        let file = source.file_of(&extent).map_err(|error| Error::reading(error, extent));
         match file.and_then(|file| read(&file, source.base_of(&extent), extent, blocks.clone())) {
             Ok(piece) if index == 0 => return Ok((piece, Exported::AtHome)),
             Ok(piece) => return Ok((piece, Exported::Elsewhere)),
@@ -269,7 +267,7 @@ fn read(from: &File, base: u64, extent: Extent, Range { start: first, end }: Ran
     let bodies = usize::try_from(bodies).map_err(|_| corrupt("length"))?;
     let mut bytes = vec![0; header_len + bodies + bodies.div_ceil(BLOCK_LEN) * CRC_LEN];
     from.read_exact_at(&mut bytes, base + at)
-        .map_err(|error| failure(error, extent))?;
+        .map_err(|error| Error::reading(error, extent))?;
     let (header, blocks) = bytes.split_at(header_len);
     if first == 0 {
         let header = <&[u8; HEADER_LEN]>::try_from(header).ok().and_then(Header::decode);
@@ -292,7 +290,7 @@ fn write(to: &File, base: u64, piece: &Piece) -> Result<(), Error> {
 }
 
 fn check_length(copy: &File, extent: Extent) -> Result<(), Error> {
-    let bytes = copy.metadata().map_err(|error| failure(error, extent))?.len();
+    let bytes = copy.metadata().map_err(|error| Error::reading(error, extent))?.len();
     if bytes == stored_bytes(extent.length) {
         Ok(())
     } else {
@@ -306,19 +304,4 @@ fn base(place: Place) -> u64 {
         Place::Segment { offset, .. } => offset,
         Place::File => 0,
     }
-}
-
-/// What cannot be read is damage, whatever the file system says of it: a sector that is gone must not stand in the way of all
-/// others. Only what this process lacks itself may pass.
-fn failure(error: io::Error, extent: Extent) -> Error {
-    let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
-    let what = match error.kind() {
-        io::ErrorKind::NotFound => GONE,
-        io::ErrorKind::UnexpectedEof => "the file is too short",
-        _ if error.raw_os_error().is_none_or(|code| lacks.contains(&code)) => {
-            return Error::io("reading a blob")(error);
-        }
-        _ => "the file system cannot read it",
-    };
-    Error::Corrupt { what, extent }
 }

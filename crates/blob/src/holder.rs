@@ -4,7 +4,7 @@ use crate::buffers::{Buffer, Buffers};
 use crate::copies::{Copied, Found};
 use crate::format::{BLOCK_BYTES, HEADER_LEN, Header, allocated_bytes, block_offset, stored_bytes};
 use crate::jobs::Jobs;
-use crate::reader::{blocks_of, failure, owner_of, read_stored, stored_len};
+use crate::reader::{blocks_of, owner_of, read_stored, stored_len};
 use crate::settings::UNIT_BLOCKS;
 use crate::volume::Shared;
 use crate::{Blobs, Copies, Error, Extent, ExtentReader, OwnerTag, Place};
@@ -110,7 +110,7 @@ impl Holder {
     pub async fn owner(&self, extent: Extent) -> Result<OwnerTag, Error> {
         let source = self.source();
         let look = move || {
-            let file = source.file_of(&extent).map_err(|error| failure(error, extent))?;
+            let file = source.file_of(&extent).map_err(|error| Error::reading(error, extent))?;
             owner_of(&file, extent, source.base_of(&extent))
         };
         self.source().jobs().run(look).await
@@ -135,7 +135,7 @@ impl Holder {
     pub async fn verify_on_disk(&self, extent: Extent) -> Result<(), Error> {
         let source = self.source();
         let forget = move || {
-            let file = source.file_of(&extent).map_err(|error| failure(error, extent))?;
+            let file = source.file_of(&extent).map_err(|error| Error::reading(error, extent))?;
             let bytes = NonZeroU64::new(allocated_bytes(extent.length));
             // Where it cannot be, there is nothing to let go of.
             let _ = rustix::fs::fadvise(&file, source.base_of(&extent), bytes, Advice::DontNeed);
@@ -233,7 +233,7 @@ fn unit_from(sources: &[Source], extent: &Extent, range: ServedRange) -> Result<
     for source in sources {
         let read = source
             .file_of(extent)
-            .map_err(|error| failure(error, *extent))
+            .map_err(|error| Error::reading(error, *extent))
             .and_then(|file| {
                 let buffer = Buffer::exact(stored_len(*extent, range));
                 read_stored(&file, *extent, (source.base_of(extent), range), buffer)

@@ -1,7 +1,6 @@
 //! Reading one extent.
 
 use crate::buffers::{Buffer, Share};
-use crate::error::GONE;
 use crate::format::{BLOCK_BYTES, BLOCK_LEN, CRC_LEN, HEADER_LEN, Header, STRIDE_LEN, block_crc, block_offset};
 use crate::holder::Source;
 use crate::settings::UNIT_BLOCKS;
@@ -10,7 +9,6 @@ use baleen_types::ServedRange;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -126,7 +124,7 @@ impl ExtentReader {
         move || {
             let file = match file {
                 Some(file) => file,
-                None => source.file_of(&extent).map_err(|error| failure(error, extent))?,
+                None => source.file_of(&extent).map_err(|error| Error::reading(error, extent))?,
             };
             let stored = read_stored(&file, extent, (source.base_of(&extent), range), buffer)?;
             let blocks = blocks_of(extent, range, stored)?;
@@ -148,7 +146,7 @@ fn owner_in(header: &[u8], extent: Extent) -> Result<OwnerTag, Error> {
 pub(crate) fn owner_of(file: &File, extent: Extent, base: u64) -> Result<OwnerTag, Error> {
     let mut header = [0; HEADER_LEN];
     file.read_exact_at(&mut header, base)
-        .map_err(|error| failure(error, extent))?;
+        .map_err(|error| Error::reading(error, extent))?;
     owner_in(&header, extent)
 }
 
@@ -180,7 +178,7 @@ pub(crate) fn read_stored(
         .fill(stored_len(extent, range), |bytes| {
             file.read_exact_at(bytes, base + from)
         })
-        .map_err(|error| failure(error, extent))?;
+        .map_err(|error| Error::reading(error, extent))?;
     Ok(buffer.freeze())
 }
 
@@ -210,14 +208,4 @@ pub(crate) fn blocks_of(extent: Extent, range: ServedRange, stored: Bytes) -> Re
         blocks.push_back(block.slice(cut(range.first)..cut(range.end())));
     }
     Ok(blocks)
-}
-
-/// Bytes that should be there and are not are damage; anything else may pass.
-pub(crate) fn failure(error: io::Error, extent: Extent) -> Error {
-    let what = match error.kind() {
-        io::ErrorKind::NotFound => GONE,
-        io::ErrorKind::UnexpectedEof => "the file is too short",
-        _ => return Error::io("reading a blob")(error),
-    };
-    Error::Corrupt { what, extent }
 }

@@ -8,7 +8,7 @@ use baleen_objects::Selection;
 use baleen_types::{ByteRange, Classify, FaultKind};
 use bytes::Bytes;
 use common::regions::{assert_all, files, flip, heal, lose_home, notes, pass, put_all, status, try_pass, two};
-use common::{Store, pattern};
+use common::{Store, at, pattern};
 use std::path::{Path, PathBuf};
 
 /// As [`two`], with a body of several units, and its file in each.
@@ -104,6 +104,34 @@ async fn blocks_come_from_wherever_each_is_whole_and_no_other_bytes_ever() {
     assert!(store.get("key").await.unwrap() == bytes);
     pass(&store, None).await;
     assert_eq!(std::fs::read(home).unwrap(), std::fs::read(west).unwrap());
+}
+
+/// As a sector that is gone: the file system gives an error, and no bytes. It is damage as any other.
+#[tokio::test]
+async fn what_the_file_system_cannot_read_is_damage_and_keeps_nothing_else_from_being_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    let west = dir.path().join("west");
+    store.put("gone", &pattern(900_000, 1)).await.unwrap();
+    heal(&store).await;
+    assert_eq!(files(&west).len(), 1);
+    let before = store.own_files();
+    store.put("unread", &pattern(900_000, 2)).await.unwrap();
+    let unread = store
+        .own_files()
+        .into_iter()
+        .find(|path| !before.contains(path))
+        .unwrap();
+    std::fs::remove_file(&unread).unwrap();
+    std::fs::create_dir(&unread).unwrap();
+    let error = store.get("unread").await.unwrap_err();
+    assert_eq!(error.kind(), FaultKind::Corrupt);
+    // It cannot be copied; the copy of what was deleted goes nevertheless.
+    store.objects.delete(&at("gone")).await.unwrap();
+    let (outcome, done) = try_pass(&store, Some("west")).await;
+    assert_eq!(outcome.unwrap_err().kind(), FaultKind::Corrupt);
+    assert_eq!((done.removed, done.failed), (1, 1), "{done:?}");
+    assert!(files(&west).is_empty());
 }
 
 #[tokio::test]

@@ -18,8 +18,6 @@ mod walk;
 
 pub use self::owners::owners;
 
-pub(super) use self::bodies::is_damage;
-
 use super::Objects;
 use crate::limits::{DAMAGE_TEXT_BYTES_MAX, DAMAGES_KEPT_MAX};
 use crate::records::{BucketId, BucketRecord};

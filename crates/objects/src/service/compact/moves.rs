@@ -5,7 +5,6 @@ use crate::records::{BodyRecord, BucketId, ExtentPage, ObjectRecord, PartRecord,
 use crate::service::commit::{Failure, settle};
 use crate::service::pace::Pace;
 use crate::service::put::in_own_task;
-use crate::service::scrub::is_damage;
 use crate::service::step::{attach, detach};
 use crate::service::{Objects, OpenBucket};
 use crate::{CompactProgress, Compacted, ObjectError};
@@ -148,7 +147,7 @@ impl Mover<'_> {
             };
             let (copy, bucket) = match self.copy(extent).await {
                 Ok(copied) => copied,
-                Err(error) if is_damage(&error) => {
+                Err(error) if error.is_damage() => {
                     tracing::error!(%error, "a damaged body keeps its segment from being emptied");
                     if !self.objects.regions.are_none() {
                         self.objects.regions.notice(extent);

@@ -142,8 +142,8 @@ impl<'a> Reading<'a> {
                     }
                 }
                 // Others may have been written where it was, if it is no longer live.
-                Err(error) if is_damage(&error) && !self.is_live(extent).await? => return Ok(None),
-                Err(error) if is_damage(&error) => self.objects.damaged_at_home(extent, &error).await?,
+                Err(error) if error.is_damage() && !self.is_live(extent).await? => return Ok(None),
+                Err(error) if error.is_damage() => self.objects.damaged_at_home(extent, &error).await?,
                 Err(error) => return Err(error.into()),
             };
             return Ok(self.is_live(extent).await?.then_some(Err(damage)));
@@ -170,7 +170,7 @@ impl<'a> Reading<'a> {
             let damage = loop {
                 match reader.next().await {
                     Some(Ok(bytes)) => self.spend(bytes.len() as u64).await,
-                    Some(Err(error)) if is_damage(&error) => break Some(error),
+                    Some(Err(error)) if error.is_damage() => break Some(error),
                     Some(Err(error)) => return Err(error.into()),
                     None => break None,
                 }
@@ -240,16 +240,3 @@ fn opener(key: Option<&BaseKey>, piece: &Piece) -> Option<BlockOpener> {
 fn whole(length: u64) -> ServedRange {
     ServedRange { first: 0, length }
 }
-
-/// Whether an error says that bytes are lost. Others, such as too many open files, pass.
-pub(in crate::service) fn is_damage(error: &Error) -> bool {
-    match error {
-        Error::Corrupt { .. } => true,
-        // A sector that the disk cannot read.
-        Error::Io { source, .. } => source.raw_os_error() == Some(EIO),
-        _ => false,
-    }
-}
-
-/// "Input/output error" on Linux.
-const EIO: i32 = 5;
