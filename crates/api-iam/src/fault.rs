@@ -296,6 +296,7 @@ impl From<&BodyFault> for Fault {
         let code = match body {
             BodyFault::TooLarge { .. } | BodyFault::FormFields => Code::RequestEntityTooLarge,
             BodyFault::Signature | BodyFault::ContentSha256 => Code::SignatureDoesNotMatch,
+            BodyFault::Crowded => Code::Throttling,
             BodyFault::BrokenOff
             | BodyFault::Framing(_)
             | BodyFault::DecodedLength { .. }

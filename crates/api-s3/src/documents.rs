@@ -1,5 +1,7 @@
 //! What is checked of a document while it is read, since the codec does not.
 
+mod bounds;
+
 use baleen_http::{BodyCheck, BodyFault, ChecksumHasher, RequestBody};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,15 +15,29 @@ use s3s::xml::{Deserialize, Deserializer};
 
 use crate::fault::Fault;
 use crate::header;
-use crate::limits::XML_BODY_BYTES_MAX;
+use crate::limits::{DOCUMENT_BYTES_MAX, XML_BODY_BYTES_MAX};
+
+pub(crate) use bounds::{Room, Share};
+
+use bounds::{CountCheck, LARGE, SizeCheck};
 
 /// Adds the checks to the body of a request that brings a document: its size, and the digests that its headers announce.
 /// (The checksum headers of a completion are those of the object, not of its document.)
-pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
+///
+/// What is given back holds its share of the memory of all documents, until the request is answered.
+pub(crate) fn check(head: &Parts, body: &mut RequestBody, room: &Room) -> Result<Option<Share>, Fault> {
     if body.is_empty() || !is_document(head) {
-        return Ok(());
+        return Ok(None);
     }
-    check_size(body);
+    let large = LARGE
+        .iter()
+        .find(|large| head.method == large.method && has_parameter(head, &[large.parameter]));
+    body.check(SizeCheck::new(large.map_or(DOCUMENT_BYTES_MAX, |_| XML_BODY_BYTES_MAX)));
+    let (share, check) = room.share();
+    body.check(check);
+    if let Some(large) = large {
+        body.check(CountCheck::new(large.element, large.most));
+    }
     if !has_parameter(head, &["policy"]) {
         body.check(SectionCheck::default());
         body.check(NumberCheck::default());
@@ -29,13 +45,7 @@ pub(crate) fn check(head: &Parts, body: &mut RequestBody) -> Result<(), Fault> {
     if head.method == Method::PUT || is_multi_delete(head) {
         check_digests(&head.headers, body)?;
     }
-    Ok(())
-}
-
-fn check_size(body: &mut RequestBody) {
-    body.check(SizeCheck {
-        left: XML_BODY_BYTES_MAX,
-    });
+    Ok(Some(share))
 }
 
 fn check_digests(headers: &HeaderMap, body: &mut RequestBody) -> Result<(), Fault> {
@@ -50,7 +60,7 @@ pub(crate) async fn read<T>(headers: &HeaderMap, mut body: RequestBody) -> Resul
 where
     T: for<'xml> Deserialize<'xml>,
 {
-    check_size(&mut body);
+    body.check(SizeCheck::new(DOCUMENT_BYTES_MAX));
     check_digests(headers, &mut body)?;
     body.check(SectionCheck::default());
     let collected = body.collect().await.map_err(|fault| Fault::from(&fault))?;
@@ -119,25 +129,6 @@ fn has_parameter(head: &Parts, names: &[&str]) -> bool {
         let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
         names.contains(&&*name)
     })
-}
-
-/// Ends a body that is too large: the codec has a limit too, but calls it an internal error.
-struct SizeCheck {
-    left: usize,
-}
-
-impl BodyCheck for SizeCheck {
-    fn update(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
-        let too_large = BodyFault::TooLarge {
-            limit: XML_BODY_BYTES_MAX as u64,
-        };
-        self.left = self.left.checked_sub(bytes.len()).ok_or(too_large)?;
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), BodyFault> {
-        Ok(())
-    }
 }
 
 /// Ends a document with a CDATA section: the codec passes over it as over a comment, so that a rule for what begins with a

@@ -75,6 +75,7 @@ pub struct S3Door {
     extras: Extras,
     services: Services,
     objects: Arc<Objects>,
+    documents: documents::Room,
     secure_keys_only: bool,
     domains: Domains,
     signature_v2: bool,
@@ -107,6 +108,7 @@ impl S3Door {
             access: Access::new(services.clone()),
             services,
             objects: parts.objects,
+            documents: documents::Room::default(),
             secure_keys_only: settings.secure_keys_only,
             domains: Domains::new(&settings.domains),
             signature_v2: settings.signature_v2,
@@ -203,7 +205,7 @@ impl S3Door {
             // It has been made a PutObject, which nothing else can dress as the answer to a form.
             return Err(Fault::invalid_request("The fields of the form name no object."));
         }
-        documents::check(&head, &mut body)?;
+        let _share = documents::check(&head, &mut body, &self.documents)?;
         let body = PolicyForm::set_aside(&mut head, body);
         let outcome = head.extensions.get::<BodyOutcome>().cloned();
         head.extensions.insert(routed.clone());

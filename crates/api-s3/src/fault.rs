@@ -283,8 +283,13 @@ impl From<&BodyFault> for Fault {
             BodyFault::OutsideRange { larger: false, .. } => ("EntityTooSmall", StatusCode::BAD_REQUEST),
             BodyFault::Checksum(_) => ("BadDigest", StatusCode::BAD_REQUEST),
             BodyFault::Document(_) => ("MalformedXML", StatusCode::BAD_REQUEST),
+            BodyFault::Crowded => ("SlowDown", StatusCode::SERVICE_UNAVAILABLE),
         };
-        Self::new(code, status, sentence(&body.to_string()))
+        let mut fault = Self::new(code, status, sentence(&body.to_string()));
+        if *body == BodyFault::Crowded {
+            fault.headers = Some(Box::new(again_soon()));
+        }
+        fault
     }
 }
 

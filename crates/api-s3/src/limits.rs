@@ -2,8 +2,17 @@
 
 use std::time::Duration;
 
-/// Largest XML body: a complete of 10,000 parts with checksums is below 3 MiB, a delete of 1,000 escaped keys below 7.
+/// Largest XML body: a complete of 10,000 parts with checksums is below 3 MiB, a delete of 1,000 escaped keys below 7. Of lifecycle
+/// rules there may be as many as can be stored.
 pub const XML_BODY_BYTES_MAX: usize = 8 << 20;
+
+/// Largest of all other documents: 50 tags with every character escaped are below 500 KiB, and none has more in it.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+
+/// Documents that are read at once, all together. What is made of one takes several times as much.
+pub const DOCUMENTS_BYTES_MAX: usize = 32 << 20;
+
+const _: () = assert!(DOCUMENT_BYTES_MAX <= XML_BODY_BYTES_MAX && XML_BODY_BYTES_MAX <= DOCUMENTS_BYTES_MAX);
 
 /// Largest file of a form (AWS "POST Object", as for a single PUT).
 pub const FORM_FILE_BYTES_MAX: u64 = 5 << 30;

@@ -58,6 +58,21 @@ async fn hostile_documents_are_refused() {
     server
         .fails(post("/bucket?delete").body(huge), 400, "MaxMessageLengthExceeded")
         .await;
+    // What is small as a rule may be no more than that.
+    let blank = " ".repeat(baleen_api_s3::limits::DOCUMENT_BYTES_MAX);
+    for target in ["/bucket?cors", "/bucket?versioning", "/bucket/k?tagging", "/other"] {
+        let answer = server.send(put(target).body(&blank)).await.text();
+        assert!(!answer.contains("MaxMessageLengthExceeded"), "{target}: {answer}");
+        server
+            .fails(put(target).body(format!("{blank} ")), 400, "MaxMessageLengthExceeded")
+            .await;
+    }
+    // One key too many ends the document where it is.
+    let many = format!("<Delete>{}", "<Object><Key>k</Key></Object>".repeat(1001));
+    let many = format!("{many}{}", "<Object>".repeat(500_000));
+    server
+        .fails(post("/bucket?delete").body(many), 400, "MalformedXML")
+        .await;
     let namespace = "<x:Delete xmlns:x=\"http://s3.amazonaws.com/doc/2006-03-01/\"><x:Object><x:Key>other</x:Key></x:Object></x:Delete>";
     assert!(
         !server

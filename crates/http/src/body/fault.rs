@@ -49,6 +49,8 @@ pub enum BodyFault {
     Checksum(&'static str),
     /// The body is a document with something in it that the door does not read as it was meant.
     Document(&'static str),
+    /// What is read of other requests takes all the memory that there is for such bodies.
+    Crowded,
 }
 
 impl fmt::Display for BodyFault {
@@ -81,6 +83,7 @@ impl fmt::Display for BodyFault {
             }
             Self::Checksum(name) => write!(f, "the value of {name} does not match the body"),
             Self::Document(what) => write!(f, "the document has {what}"),
+            Self::Crowded => f.write_str("too many documents are read at once; try again"),
         }
     }
 }
@@ -104,6 +107,7 @@ impl Classify for BodyFault {
             | Self::Document(_) => FaultKind::Invalid,
             Self::TooLarge { .. } | Self::FormFields => FaultKind::TooLarge,
             Self::Signature => FaultKind::Unauthenticated,
+            Self::Crowded => FaultKind::Throttled,
         }
     }
 }
