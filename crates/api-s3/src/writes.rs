@@ -135,6 +135,7 @@ fn answer(services: &Services, call: &Call, sent: Option<&SentKey>, stored: &Sto
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::OPERATIONS;
 
     #[test]
     fn a_request_writes_an_object_or_does_another_thing() {
@@ -165,6 +166,23 @@ mod tests {
             }
             let head = request.body(()).unwrap().into_parts().0;
             assert_eq!(Write::of(&head).is_some(), writes, "{method} {address}");
+        }
+    }
+
+    /// An operation that is put into the table and forgotten here would be taken for a PutObject.
+    #[test]
+    fn all_others_that_put_an_object_are_told_by_their_parameters() {
+        let rows = OPERATIONS.iter().filter(|row| {
+            let puts = row.name.starts_with("Put") || row.name.starts_with("UploadPart");
+            row.extent == Extent::Object && puts && **row != PUT_OBJECT
+        });
+        let mut rows = rows.peekable();
+        assert!(rows.peek().is_some());
+        for row in rows {
+            let Query::Only(names) = row.query else {
+                panic!("{} names no parameters", row.name);
+            };
+            assert!(names.iter().any(|name| OTHERS.contains(name)), "{}", row.name);
         }
     }
 }

@@ -97,6 +97,8 @@ fn chosen(header: &HeaderName, value: &str) -> Result<HeaderValue, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::{Extent, OPERATIONS, Query};
+    use crate::reads::GET_OBJECT;
 
     #[test]
     fn a_query_makes_another_operation_or_not() {
@@ -130,6 +132,31 @@ mod tests {
             ("response-content-type=a&response-content-type=b", "InvalidRequest"),
         ] {
             assert_eq!(read(query).unwrap_err().code, code, "{query}");
+        }
+    }
+
+    /// An operation that is put into the table and forgotten here would be taken for a GetObject.
+    #[test]
+    fn all_others_that_get_an_object_are_told_by_their_parameters() {
+        for row in OPERATIONS {
+            let gets = row.name.starts_with("Get") || row.name.starts_with("List");
+            if row.extent != Extent::Object || !gets || *row == GET_OBJECT {
+                continue;
+            }
+            let parameter = match row.name {
+                "GetObjectAttributes" => "attributes",
+                "ListParts" => "uploadId",
+                // What is put is got by the same parameter.
+                name => {
+                    let put = name.replacen("Get", "Put", 1);
+                    let put = OPERATIONS.iter().find(|row| row.name == put);
+                    let Some(Query::Only([parameter, ..])) = put.map(|row| row.query) else {
+                        panic!("{name} is told by no parameter");
+                    };
+                    *parameter
+                }
+            };
+            assert!(OTHERS.contains(&parameter), "{}", row.name);
         }
     }
 }

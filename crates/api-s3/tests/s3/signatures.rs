@@ -448,6 +448,30 @@ async fn nothing_added_to_version_2_is_obeyed() {
     assert_eq!(server.stored_keys().await, ["secret"]);
 }
 
+/// Version 2 signs what it knows of a query. What an operation has there is in one of both lists: else it could be added to a request
+/// that is signed, or no request of Version 2 could have it.
+#[test]
+fn version_2_knows_each_parameter_of_the_table() {
+    let rows = baleen_api_s3::OPERATIONS.iter().chain(&baleen_api_s3::EXTRA_OPERATIONS);
+    let names = rows.flat_map(|row| match row.query {
+        baleen_api_s3::Query::Only(names) => names,
+        baleen_api_s3::Query::Any => &[],
+    });
+    for name in names
+        .copied()
+        .chain(["attributes", "uploads", "rs-info", "rs-presign", "renameObject"])
+    {
+        let request = |query| baleen_signing::v2::Request {
+            method: "PUT",
+            host_bucket: None,
+            path: "/bucket/k",
+            query,
+            headers: &[],
+        };
+        assert_eq!(request(name).stranger(), None);
+    }
+}
+
 /// What boto signs with Version 2 and how it sends it: buckets without a slash, headers in the query of links.
 #[tokio::test]
 async fn version_2_as_boto_has_it() {
