@@ -37,6 +37,18 @@ impl Call {
         account.ok_or_else(Fault::access_denied)
     }
 
+    /// Whether who asks has no credentials.
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.asker.is_nobody()
+    }
+
+    /// Tells the audit log that nothing of it was allowed, whatever is answered.
+    pub(crate) fn refused(&self) -> Fault {
+        let refused = Err(Fault::access_denied());
+        self.routed.judge::<()>(&refused);
+        Fault::access_denied()
+    }
+
     /// Whether the operation as a whole was allowed, rather than each thing that it touches.
     pub(crate) fn is_decided(&self) -> bool {
         self.authorized.is_some()

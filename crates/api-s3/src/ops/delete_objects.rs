@@ -31,12 +31,16 @@ pub(super) async fn run(
             (object.key, object.version_id, accepted)
         })
         .collect();
-    // Who may delete none of them learns no more than that.
+    // Who may delete none of them learns no more than that: nobody as of every other request, and who has signed it as AWS has it, line
+    // by line.
     if judged
         .iter()
         .all(|(_, _, accepted)| accepted.as_ref().is_err_and(Fault::is_denial))
     {
-        return Err(Fault::access_denied());
+        let refused = call.refused();
+        if call.is_nobody() {
+            return Err(refused);
+        }
     }
     let accepted = judged
         .iter()

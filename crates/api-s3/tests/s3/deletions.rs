@@ -121,7 +121,7 @@ async fn who_may_delete_with_a_condition() {
     server.ok(put("/bucket?policy").body(policy(&[deny]))).await;
     server.fails(delete(&key("open/a")), 403, "AccessDenied").await;
     let plain = post("/bucket?delete").body(lines(&[("open/a", "")]));
-    server.fails(plain, 403, "AccessDenied").await;
+    assert_eq!(server.ok(plain).await.elements("Code"), ["AccessDenied"]);
     let line = format!("<ETag>{}</ETag>", tag.replace('"', "&quot;"));
     let answer = many(&server, &[("open/a", &line), ("open/b", "")]).await;
     assert_eq!(answer.elements("Code"), ["AccessDenied"]);
