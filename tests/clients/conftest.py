@@ -48,6 +48,8 @@ def baleen(tmp_path_factory, moto):
         "--capture-interface",
         "lo",
         DESTINATIONS_ENDPOINTS=moto.s3.removeprefix("http://"),
+        # The same store under another name, which is another endpoint.
+        DESTINATIONS_R2_ENDPOINT=moto.s3.replace("127.0.0.1", "localhost"),
     )
     yield server
     code = server.stop()

@@ -72,7 +72,7 @@ class Pcaps:
     def prove(self, s3, destination):
         """Takes a bucket through the challenge; answers with the destination in the form that is shown."""
         bucket = self.calls.ownership.create(account_id=self.account, destination_conf=destination)
-        name = destination.removeprefix("s3://").split("?")[0].split("/")[0]
+        name = place(destination)[0]
         challenge = s3.get_object(Bucket=name, Key=in_directory(destination, bucket.filename))["Body"].read().decode()
         proven = self.calls.ownership.validate(
             account_id=self.account, destination_conf=bucket.destination_conf, ownership_challenge=challenge
@@ -86,9 +86,14 @@ class Pcaps:
                 self.calls.ownership.delete(bucket.id, account_id=self.account)
 
 
+def place(destination):
+    """The bucket of a destination, and what is behind it."""
+    return destination.partition("://")[2].split("?")[0].split("/")
+
+
 def in_directory(destination, filename):
     """The key of the challenge, whether or not its name is given with the directory."""
-    directory = "/".join(destination.removeprefix("s3://").split("?")[0].split("/")[1:])
+    directory = "/".join(place(destination)[1:])
     return filename if not directory or filename.startswith(f"{directory}/") else f"{directory}/{filename}"
 
 

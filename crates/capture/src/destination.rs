@@ -1,19 +1,26 @@
 //! Where captures go: the URI form of a bucket (`destination_conf`).
 
 mod endpoint;
+mod members;
 
 pub use endpoint::{Endpoint, EndpointRule, EndpointRules};
 pub(crate) use endpoint::{Verdict, is_special};
 
 use crate::limits::{DESTINATION_BYTES_MAX, DIRECTORY_BYTES_MAX};
 use baleen_types::{BucketName, Invalid, ObjectKey, RegionName, Secret};
+use members::Members;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
 /// A bucket, a directory in it, and how to reach it.
 ///
-/// Shape: `s3://<bucket>[/<directory>][?region=..&endpoint=<url>&sse=AES256&access-key-id=..&secret-access-key=..]`.
-/// Source: capture contract, A.3 (`region` is the vendor's, seed 000 "Validating a bucket"; the other members are ours).
+/// Shapes:
+/// * `s3://<bucket>[/<directory>][?region=..&endpoint=<url>&sse=AES256&access-key-id=..&secret-access-key=..]`
+/// * `gs://<bucket>[/<directory>][?access-key-id=..&secret-access-key=..]`, by an HMAC key of Google Cloud Storage
+/// * `r2://<bucket>[/<directory>]?account-id=..[&access-key-id=..&secret-access-key=..]`
+///
+/// Source: capture contract, A.3 (`region` is the vendor's, seed 000 "Validating a bucket", as is `r2://`; the other members are
+/// ours).
 ///
 /// Invariants: bucket and region are valid names; the directory has no empty, `.` or `..` segment and no control
 /// character; both keys are there or none; [`Destination::shown`] never holds a key.
@@ -26,6 +33,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Destination {
+    store: Store,
     bucket: BucketName,
     directory: String,
     region: Option<RegionName>,
@@ -33,6 +41,50 @@ pub struct Destination {
     encrypt: bool,
     keys: Option<AccessKeys>,
     shown: String,
+}
+
+/// Whose store a URI names by its scheme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Store {
+    /// `s3://`: this server's own, or an S3-compatible one.
+    S3,
+    /// `gs://`: Google Cloud Storage.
+    Gs,
+    /// `r2://`: Cloudflare R2, of this account.
+    R2(R2Account),
+}
+
+impl Store {
+    fn scheme(&self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gs => "gs",
+            Self::R2(_) => "r2",
+        }
+    }
+}
+
+/// The id of an account at Cloudflare, which is the first label of its host for R2: 32 hex digits in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct R2Account(String);
+
+impl R2Account {
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// Anything but 32 hex digits, so that no other host can be made of it.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(refuse("account-id: the 32 hex digits of the account are expected"))
+        }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The access keys that came in the URI itself.
@@ -69,7 +121,7 @@ impl Destination {
                 "blanks and control characters are not allowed; write %20 for a blank",
             ));
         }
-        let rest = after_scheme(uri)?;
+        let (scheme, rest) = split_scheme(uri)?;
         if rest.contains('#') {
             return Err(refuse(
                 "a fragment (#) is not allowed; write %23 if it belongs to the directory",
@@ -79,13 +131,20 @@ impl Destination {
         let (bucket, directory) = location.split_once('/').unwrap_or((location, ""));
         let bucket = parse_bucket(bucket)?;
         let directory = parse_directory(directory)?;
-        let members = Members::parse(query)?;
-        let mut shown = format!("s3://{location}");
+        let members = Members::parse(scheme, query)?;
+        let mut shown = format!("{scheme}://{location}");
         for (index, member) in members.shown.iter().enumerate() {
             shown.push(if index == 0 { '?' } else { '&' });
             shown.push_str(member);
         }
+        let store = match (scheme, members.account) {
+            ("r2", Some(account)) => Store::R2(account),
+            ("r2", None) => return Err(refuse("r2:// needs account-id, the id of your account at Cloudflare")),
+            ("gs", _) => Store::Gs,
+            _ => Store::S3,
+        };
         Ok(Self {
+            store,
             bucket,
             directory,
             region: members.region,
@@ -100,6 +159,11 @@ impl Destination {
             },
             shown,
         })
+    }
+
+    /// Whose store it is in.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The bucket.
@@ -139,7 +203,7 @@ impl Destination {
 
     /// What decides whether another URI means the same bucket.
     pub fn identity(&self) -> Identity {
-        Identity(format!("s3://{}/{}", self.bucket, self.directory))
+        Identity(format!("{}://{}/{}", self.store.scheme(), self.bucket, self.directory))
     }
 
     /// The full name of a file of ours in the directory.
@@ -166,23 +230,19 @@ fn refuse(why: impl Into<String>) -> Invalid {
     Invalid::new("destination", why)
 }
 
-fn after_scheme(uri: &str) -> Result<&str, Invalid> {
-    let Some((scheme, rest)) = uri.split_once("://") else {
+/// The schemes that are known.
+const SCHEMES: [&str; 3] = ["s3", "gs", "r2"];
+
+fn split_scheme(uri: &str) -> Result<(&'static str, &str), Invalid> {
+    let Some((given, rest)) = uri.split_once("://") else {
         return Err(refuse(
             "a URI such as s3://bucket/directory?region=us-east-1 is expected",
         ));
     };
-    match scheme {
-        "s3" => Ok(rest),
-        "gs" => Err(refuse(
-            "Google Cloud Storage (gs://) comes with a later release; use s3:// now",
-        )),
-        "r2" => Err(refuse(
-            "r2:// comes with a later release; use s3://<bucket>?endpoint=https://<account>.r2.cloudflarestorage.com \
-             with access-key-id and secret-access-key now",
-        )),
-        // The scheme is not repeated: it may be anything, also something secret pasted into the wrong field.
-        _ => Err(refuse("only s3:// is supported as scheme")),
+    // The scheme is not repeated: it may be anything, also something secret pasted into the wrong field.
+    match SCHEMES.into_iter().find(|known| *known == given) {
+        Some(scheme) => Ok((scheme, rest)),
+        None => Err(refuse("only s3://, gs:// and r2:// are supported as schemes")),
     }
 }
 
@@ -193,7 +253,9 @@ fn parse_bucket(text: &str) -> Result<BucketName, Invalid> {
         ));
     }
     if text.is_empty() {
-        return Err(refuse("the name of a bucket is missing: s3://<bucket>/<directory>"));
+        return Err(refuse(
+            "the name of a bucket is missing, as in s3://<bucket>/<directory>",
+        ));
     }
     let length = text.chars().count();
     if !(3..=63).contains(&length) {
@@ -241,67 +303,6 @@ fn decode(text: &str) -> Result<String, Invalid> {
     match percent_decode_str(text).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
         Err(_) => Err(refuse("percent escapes must stand for UTF-8")),
-    }
-}
-
-#[derive(Default)]
-struct Members<'u> {
-    region: Option<RegionName>,
-    endpoint: Option<Endpoint>,
-    encrypt: bool,
-    key_id: Option<String>,
-    secret_key: Option<Secret>,
-    /// The members that may be shown, as they were written.
-    shown: Vec<&'u str>,
-}
-
-impl<'u> Members<'u> {
-    fn parse(query: &'u str) -> Result<Self, Invalid> {
-        let mut members = Self::default();
-        let mut seen = Vec::new();
-        for member in query.split('&').filter(|m| !m.is_empty()) {
-            let (name, value) = member.split_once('=').unwrap_or((member, ""));
-            if seen.contains(&name) {
-                return Err(refuse("a member of the query is given twice"));
-            }
-            seen.push(name);
-            if members.take(name, &decode(value)?)? {
-                members.shown.push(member);
-            }
-        }
-        Ok(members)
-    }
-
-    /// Takes one member; tells whether it may be shown.
-    fn take(&mut self, name: &str, value: &str) -> Result<bool, Invalid> {
-        match name {
-            "region" => self.region = Some(RegionName::parse(value).map_err(|e| refuse(format!("region: {}", e.why)))?),
-            "endpoint" => self.endpoint = Some(Endpoint::parse(value)?),
-            "sse" if value == "AES256" => self.encrypt = true,
-            "sse" => return Err(refuse("sse: only AES256 is supported")),
-            "access-key-id" => {
-                self.key_id = Some(key_text("access-key-id", value)?);
-                return Ok(false);
-            }
-            "secret-access-key" => {
-                self.secret_key = Some(Secret::new(key_text("secret-access-key", value)?));
-                return Ok(false);
-            }
-            _ => {
-                return Err(refuse(
-                    "unknown member in the query; region, endpoint, sse, access-key-id and secret-access-key are known",
-                ));
-            }
-        }
-        Ok(true)
-    }
-}
-
-fn key_text(name: &str, value: &str) -> Result<String, Invalid> {
-    if (1..=256).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(value.to_owned())
-    } else {
-        Err(refuse(format!("{name}: 1 to 256 visible characters are expected")))
     }
 }
 

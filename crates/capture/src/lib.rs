@@ -51,11 +51,11 @@ pub use agent::{
     Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Piece, Running,
 };
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
-pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity};
+pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store};
 pub use error::{CaptureError, Limited};
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};
-pub use place::{DestinationSettings, S3Credentials, S3Destination};
+pub use place::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
 pub use recover::Recovered;
 pub use sample::{CreateSample, SampleFile};
 pub use sink::SinkError;

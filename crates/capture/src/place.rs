@@ -7,52 +7,25 @@
 //!   the configured credentials; else the URI is refused. Whether a bucket of ours belongs to somebody else shows in no
 //!   answer: it counts as not there.
 //!
+//! `gs://` means Google Cloud Storage, by an HMAC key of the URI or of the settings, and `r2://` the account's store at Cloudflare,
+//! with the keys of the URI. Their hosts are endpoints as any other: the operator lets requests use them, or sets them.
+//!
 //! The decision is made when a challenge is created, and kept with the proof. So a bucket that is made or deleted here
 //! later never turns a proven destination into another one.
 
-use crate::destination::{AccessKeys, Verdict, is_special};
+mod settings;
+mod ways;
+
+pub use settings::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
+
+use crate::destination::{AccessKeys, Store, Verdict, is_special};
 use crate::sink::{OwnSink, RemoteSink, Sink};
-use crate::{CaptureError, Destination, Endpoint, EndpointRules};
+use crate::{CaptureError, Destination, Endpoint};
 use baleen_objects::{ObjectError, Objects};
 use baleen_remote as remote;
 use baleen_runtime::Clock;
-use baleen_types::{AccountId, BucketName, Invalid, RegionName, Secret};
+use baleen_types::{AccountId, BucketName, Invalid, RegionName};
 use std::sync::Arc;
-
-/// The region for which requests are signed when nobody says one; stores without regions take it.
-const USUAL_REGION: &str = "us-east-1";
-
-/// Domain of the one store that wants buckets named in front of the host.
-const AWS_DOMAIN: &str = ".amazonaws.com";
-
-/// How other stores may be used.
-#[derive(Clone, Debug, Default)]
-pub struct DestinationSettings {
-    /// The store that `s3://` means when the bucket is not one of ours: `[destinations.s3]`.
-    pub s3: Option<S3Destination>,
-    /// Which endpoints requests may name themselves; none by default.
-    pub endpoints: EndpointRules,
-}
-
-/// The configured S3-compatible store.
-#[derive(Clone, Debug)]
-pub struct S3Destination {
-    /// Where it is.
-    pub endpoint: Endpoint,
-    /// Its region, where the URI says none.
-    pub region: RegionName,
-    /// Who the server is there. Without credentials every URI has to bring its own.
-    pub credentials: Option<S3Credentials>,
-}
-
-/// Access keys of the configured store.
-#[derive(Clone, Debug)]
-pub struct S3Credentials {
-    /// The public half.
-    pub access_key_id: String,
-    /// The secret half.
-    pub secret: Secret,
-}
 
 /// A store, as a destination means it.
 #[derive(Clone, Debug)]
@@ -90,8 +63,22 @@ impl Places {
     /// # Errors
     /// `Destination` when it means none that may be used; the text says what to do.
     pub(crate) async fn resolve(&self, account: AccountId, to: &Destination) -> Result<Place, CaptureError> {
+        match to.store() {
+            Store::S3 => {}
+            Store::Gs => {
+                let endpoint = self.settings.gs_endpoint().map_err(CaptureError::Destination)?;
+                let how = "gs:// needs an HMAC key of Google Cloud Storage as access-key-id and secret-access-key";
+                return self.named_by_request(to, &endpoint, how).await.map(Place::Remote);
+            }
+            Store::R2(account) => {
+                let endpoint = self.settings.r2_endpoint(account).map_err(CaptureError::Destination)?;
+                let how = "r2:// needs access-key-id and secret-access-key when its challenge is created";
+                return self.named_by_request(to, &endpoint, how).await.map(Place::Remote);
+            }
+        }
         if let Some(endpoint) = to.endpoint() {
-            return self.named_by_request(to, endpoint).await.map(Place::Remote);
+            let how = "endpoint= needs access-key-id and secret-access-key";
+            return self.named_by_request(to, endpoint, how).await.map(Place::Remote);
         }
         if to.keys().is_none() && self.is_own(account, to.bucket()).await? {
             return Ok(Place::Own { encrypt: to.encrypt() });
@@ -138,12 +125,12 @@ impl Places {
             }
             Place::Remote(place) => place,
         };
-        let configured = self.settings.s3.as_ref().filter(|s3| s3.endpoint == place.endpoint);
+        let configured = self.settings.of(&place.endpoint);
         let rule = match configured {
             Some(_) => None,
             None => self.check_rules(&place.endpoint).await?,
         };
-        let own = configured.and_then(|s3| s3.credentials.as_ref());
+        let own = configured.and_then(|configured| configured.credentials);
         let (access_key_id, secret) = match (&place.keys, own) {
             (Some(keys), _) => (keys.id.clone(), keys.secret.clone()),
             (None, Some(own)) => (own.access_key_id.clone(), own.secret.clone()),
@@ -153,16 +140,13 @@ impl Places {
                 ));
             }
         };
-        let is_aws = place.endpoint.host().ends_with(AWS_DOMAIN);
-        let region = place.region.clone().or_else(|| configured.map(|s3| s3.region.clone()));
+        let ways = self.settings.ways(&place.endpoint);
+        let region = place.region.clone();
+        let region = region.or_else(|| configured.and_then(|configured| configured.region.cloned()));
         let endpoint = remote::Endpoint {
             url: place.endpoint.as_str().to_owned(),
-            region: region.map_or_else(usual_region, Ok)?,
-            addressing: if is_aws {
-                remote::Addressing::VirtualHost
-            } else {
-                remote::Addressing::Path
-            },
+            region: region.map_or_else(|| ways.region(), Ok)?,
+            addressing: ways.addressing,
             credentials: remote::Credentials {
                 access_key_id,
                 secret,
@@ -181,19 +165,22 @@ impl Places {
             endpoint: place.endpoint.clone(),
             bucket: bucket.clone(),
             encrypt: place.encrypt,
+            acls: ways.acls,
+            even_parts: ways.even_parts,
         }))
     }
 
-    async fn named_by_request(&self, to: &Destination, endpoint: &Endpoint) -> Result<RemotePlace, CaptureError> {
-        let configured = self.settings.s3.as_ref().filter(|s3| s3.endpoint == *endpoint);
-        match configured {
-            Some(s3) if s3.credentials.is_some() => {}
-            _ if to.keys().is_none() => {
-                return Err(refuse(
-                    "endpoint= needs access-key-id and secret-access-key, which this server seals and never shows again",
-                ));
-            }
-            _ => {}
+    /// The place at an endpoint that the request names, in one way or the other. `how` says what to do where keys are missing.
+    async fn named_by_request(
+        &self,
+        to: &Destination,
+        endpoint: &Endpoint,
+        how: &str,
+    ) -> Result<RemotePlace, CaptureError> {
+        let configured = self.settings.of(endpoint);
+        let has_own = configured.is_some_and(|configured| configured.credentials.is_some());
+        if to.keys().is_none() && !has_own {
+            return Err(refuse(format!("{how}, which this server seals and never shows again")));
         }
         if configured.is_none() {
             self.check_rules(endpoint).await?;
@@ -246,8 +233,4 @@ fn remote_place(to: &Destination, endpoint: Endpoint) -> RemotePlace {
 
 fn refuse(why: impl Into<String>) -> CaptureError {
     CaptureError::Destination(Invalid::new("destination", why))
-}
-
-fn usual_region() -> Result<RegionName, CaptureError> {
-    RegionName::parse(USUAL_REGION).map_err(CaptureError::Destination)
 }

@@ -37,8 +37,11 @@ enum Settled {
     Abort,
 }
 
-const NOTHING_KEPT: &str = "the server ended unexpectedly while this capture ran, before a part of its file was stored; what it \
-                            had caught is lost, start it again";
+const NOTHING_KEPT: &str = "the server ended unexpectedly while this capture ran, before a part of its file was stored that \
+                            can be kept; what it had caught is lost, start it again";
+
+const NOTHING_NOTED: &str = "the server ended unexpectedly while the store put this capture's file together; the file is in the \
+                             bucket, whole, or it is not there at all";
 
 const NOTHING_CAUGHT: &str =
     "the server ended unexpectedly while this capture ran; no packet had been caught, start it again";
@@ -123,6 +126,11 @@ impl Captures {
 
 /// Decides about a capture whose process died, by what is kept of its file.
 fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kept], now: Timestamp) -> Change<Settled> {
+    if record.state == StoredState::ConversionRunning && kept.is_empty() && record.parts_v1.is_empty() {
+        // Of parts that are cut within packets: see `Run::upload_evenly`.
+        let further = record.end(End::Abandoned(NOTHING_NOTED.to_owned()), owner, now);
+        return Change::Store(further, Settled::Fail);
+    }
     if record.state == StoredState::ConversionRunning {
         return Change::Leave(Settled::Complete { again: true });
     }

@@ -10,6 +10,7 @@
 //! 5. all parts are in the store: `conversion_running` (the upload is completed);
 //! 6. the upload is completed: `success`, and the notes go.
 
+mod even;
 mod upload;
 
 pub(crate) use upload::FILE;

@@ -38,6 +38,11 @@ pub(crate) trait Sink: Send + Sync {
     /// that began it.
     async fn begun(&self, key: &ObjectKey) -> Result<Vec<Upload>, SinkError>;
 
+    /// The size of all parts but the last, if the store completes no upload of others.
+    fn even_parts(&self) -> Option<usize> {
+        None
+    }
+
     /// The packets of this sink itself, which a capture must not catch; known once something was sent.
     async fn own_traffic(&self) -> Vec<FiveTuple>;
 }

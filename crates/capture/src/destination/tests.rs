@@ -26,6 +26,23 @@ fn the_forms_of_the_source_pages() {
 }
 
 #[test]
+fn the_stores_of_other_clouds() {
+    let to = parsed("gs://evidence/case-17");
+    assert_eq!(
+        (to.store(), to.directory(), to.shown()),
+        (&Store::Gs, "case-17", "gs://evidence/case-17")
+    );
+    let to =
+        parsed("r2://evidence?account-id=0123456789ABCDEF0123456789abcdef&access-key-id=a&secret-access-key=CANARY");
+    let Store::R2(account) = to.store() else {
+        panic!("{to:?}")
+    };
+    assert_eq!(account.as_str(), "0123456789abcdef0123456789abcdef");
+    assert_eq!(to.shown(), "r2://evidence?account-id=0123456789ABCDEF0123456789abcdef");
+    assert!(to.keys().is_some_and(|keys| keys.id == "a"));
+}
+
+#[test]
 fn keys_are_taken_and_never_shown() {
     let to = parsed("s3://bucket?access-key-id=AKIDCANARY&region=eu-1&secret-access-key=s/Ec+ret%2FCANARY");
     assert_eq!(to.shown(), "s3://bucket?region=eu-1");
@@ -55,10 +72,25 @@ fn what_is_refused() {
     for (uri, word) in [
         ("", "expected"),
         ("bucket/dir", "expected"),
-        ("gs://bucket", "later"),
-        ("r2://bucket?account-id=1", "later"),
-        ("https://bucket.s3.amazonaws.com", "only s3://"),
-        ("S3://bucket", "only s3://"),
+        ("r2://bucket", "account-id"),
+        ("r2://bucket?account-id=1", "32 hex digits"),
+        (
+            "r2://bucket?account-id=..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..",
+            "32 hex digits",
+        ),
+        (
+            "r2://bucket?account-id=0123456789abcdef0123456789abcdef&region=auto",
+            "r2:// knows account-id",
+        ),
+        ("gs://bucket?region=eu", "gs:// knows access-key-id"),
+        ("gs://bucket?sse=AES256", "unknown member"),
+        ("gs://bucket_with_underscores", "not valid"),
+        (
+            "s3://bucket?account-id=0123456789abcdef0123456789abcdef",
+            "unknown member",
+        ),
+        ("https://bucket.s3.amazonaws.com", "only s3://, gs:// and r2://"),
+        ("S3://bucket", "only s3://, gs:// and r2://"),
         ("s3://", "the name of a bucket is missing"),
         ("s3:///dir", "missing"),
         ("s3://Bucket", "not valid"),
@@ -115,6 +147,10 @@ fn sameness_is_scheme_bucket_and_directory() {
     assert!(!same("s3://bucket/dir", "s3://bucket/Dir"));
     assert!(!same("s3://bucket/dir", "s3://bucket"));
     assert!(!same("s3://bucket", "s3://bucket2"));
+    assert!(!same("s3://bucket", "gs://bucket"));
+    let r2 = "r2://bucket?account-id=0123456789abcdef0123456789abcdef";
+    assert!(same(r2, &format!("{r2}&access-key-id=a&secret-access-key=b")));
+    assert!(!same(r2, "s3://bucket"));
 }
 
 proptest::proptest! {

@@ -171,3 +171,12 @@ fn what_was_decided_stays() {
     }
     assert!(Status::from(StoredState::Failed).is_terminal());
 }
+
+/// Parts of one size are cut within packets, and none is noted.
+#[test]
+fn a_file_of_parts_that_were_not_noted_may_be_there() {
+    let mut before = stored(StoredState::ConversionRunning, 75, false);
+    before.parts_v1.clear();
+    let record = check(before, &[], (StoredState::Failed, 75, "whole, or it is not there"));
+    assert!(record.status().is_terminal());
+}

@@ -1,5 +1,6 @@
 //! Sending what an agent delivers, and noting what is sent.
 
+use super::even::EvenParts;
 use super::{Delivered, END_PAUSE_MAX, Failure, Run};
 use crate::CaptureError;
 use crate::agent::Piece;
@@ -9,6 +10,7 @@ use crate::limits::STORE_PAUSE;
 use crate::meter;
 use crate::sink::{SentPart, SinkError};
 use baleen_types::{Classify as _, PartNumber};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tracing::warn;
@@ -18,16 +20,19 @@ pub(crate) const FILE: u16 = 0;
 
 impl Run<'_> {
     /// Sends pieces in their order, one at a time: what waits is in the agent's pool, which is bounded.
-    pub(super) async fn upload_all(&self, mut pieces: BoxStream<'static, Piece>) -> Result<Vec<SentPart>, Failure> {
+    pub(super) async fn upload_all(&self, pieces: BoxStream<'static, Piece>) -> Result<Vec<SentPart>, Failure> {
+        match self.sink.even_parts() {
+            Some(size) => self.upload_evenly(pieces, size).await,
+            None => self.upload_pieces(pieces).await,
+        }
+    }
+
+    /// Sends each piece as a part, and notes it.
+    async fn upload_pieces(&self, mut pieces: BoxStream<'static, Piece>) -> Result<Vec<SentPart>, Failure> {
         let mut sent: Vec<SentPart> = Vec::new();
         while let Some(piece) = pieces.next().await {
-            if piece.file != FILE {
-                return Err(Failure::Final("the capture agent delivered a second file".to_owned()));
-            }
-            let next = u32::try_from(sent.len() + 1).unwrap_or(u32::MAX);
-            let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
-            let part = self.sink.part(&self.upload, number, piece.bytes.clone()).await?;
-            meter::uploaded(piece.bytes.len());
+            one_file(&piece)?;
+            let part = self.send(sent.len(), piece.bytes.clone()).await?;
             let kept = Kept::of(&piece, part, self.captures.parts.clock.now());
             // Its buffer goes back before the wait for the disk.
             drop(piece);
@@ -35,6 +40,40 @@ impl Run<'_> {
             sent.push(kept.part);
         }
         Ok(sent)
+    }
+
+    /// Sends parts of one size. They are cut within packets, so that they make no file without those behind them: none is noted,
+    /// and of a process that is killed nothing is kept.
+    async fn upload_evenly(
+        &self,
+        mut pieces: BoxStream<'static, Piece>,
+        size: usize,
+    ) -> Result<Vec<SentPart>, Failure> {
+        let mut sent: Vec<SentPart> = Vec::new();
+        let mut even = EvenParts::new(size);
+        while let Some(piece) = pieces.next().await {
+            one_file(&piece)?;
+            let mut bytes = piece.bytes.clone();
+            while !bytes.is_empty() {
+                if let Some(part) = even.take(&mut bytes) {
+                    sent.push(self.send(sent.len(), part).await?);
+                }
+            }
+        }
+        if let Some(part) = even.rest() {
+            sent.push(self.send(sent.len(), part).await?);
+        }
+        Ok(sent)
+    }
+
+    /// Sends the part behind so many.
+    async fn send(&self, behind: usize, bytes: Bytes) -> Result<SentPart, Failure> {
+        let next = u32::try_from(behind + 1).unwrap_or(u32::MAX);
+        let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
+        let length = bytes.len();
+        let part = self.sink.part(&self.upload, number, bytes).await?;
+        meter::uploaded(length);
+        Ok(part)
     }
 
     /// Notes a part. The next one is not sent before: what a start completes has no gap.
@@ -81,5 +120,13 @@ impl Run<'_> {
             }
             pause = (pause * 2).min(END_PAUSE_MAX);
         }
+    }
+}
+
+fn one_file(piece: &Piece) -> Result<(), Failure> {
+    if piece.file == FILE {
+        Ok(())
+    } else {
+        Err(Failure::Final("the capture agent delivered a second file".to_owned()))
     }
 }

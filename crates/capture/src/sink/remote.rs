@@ -28,6 +28,10 @@ pub(crate) struct RemoteSink {
     pub(crate) endpoint: Endpoint,
     pub(crate) bucket: BucketName,
     pub(crate) encrypt: bool,
+    /// Whether the store knows access control lists.
+    pub(crate) acls: bool,
+    /// The size of all parts but the last, if they must have one.
+    pub(crate) even_parts: Option<usize>,
 }
 
 impl RemoteSink {
@@ -51,7 +55,7 @@ impl RemoteSink {
     fn headers(&self, content_type: &str) -> ObjectHeaders {
         ObjectHeaders {
             content_type: Some(content_type.to_owned()),
-            owner_full_control: true,
+            owner_full_control: self.acls,
             encryption: self.encrypt.then_some(Encryption::Aes256),
             metadata: Vec::new(),
         }
@@ -126,6 +130,10 @@ impl Sink for RemoteSink {
     async fn begun(&self, _: &ObjectKey) -> Result<Vec<Upload>, SinkError> {
         // Listing is a right of its own, which we do not ask for; the store's lifecycle rule ends such an upload.
         Ok(Vec::new())
+    }
+
+    fn even_parts(&self) -> Option<usize> {
+        self.even_parts
     }
 
     async fn own_traffic(&self) -> Vec<FiveTuple> {

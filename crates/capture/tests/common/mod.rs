@@ -311,6 +311,7 @@ pub fn loopback_allowed() -> DestinationSettings {
     DestinationSettings {
         s3: None,
         endpoints: EndpointRules(vec![EndpointRule::parse("127.0.0.1").unwrap()]),
+        ..DestinationSettings::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every setting: its key, form, default and meaning, where it is read.
 
+mod destinations;
 mod lookback;
 
 use super::parse::{
@@ -9,7 +10,6 @@ use super::parse::{
 use super::reader::{Reader, Setting};
 use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
 use baleen_capture::engine::BUFFERS_MIN;
-use baleen_capture::{DestinationSettings, Endpoint, EndpointRule, EndpointRules, S3Credentials, S3Destination};
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_objects::{PublicAccessBlock, RegionFolder};
@@ -223,7 +223,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         backup: backups(from),
         capture: capture(from),
         look_back: lookback::read(from),
-        destinations: destinations(from),
+        destinations: destinations::read(from),
     };
     compare(&config, from);
     config
@@ -606,83 +606,6 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             number(PART_BUFFERS.0, PART_BUFFERS.1),
         ),
-    }
-}
-
-fn destinations(from: &mut Reader) -> DestinationSettings {
-    let endpoint = from.optional(
-        &setting(
-            "destinations.s3.endpoint",
-            "URL",
-            "",
-            "The store of `s3://` destinations whose bucket is not one of this server's own.",
-        ),
-        worded(Endpoint::parse),
-    );
-    let region = from.value(
-        &setting(
-            "destinations.s3.region",
-            "name",
-            "us-east-1",
-            "The region for its signatures when a destination names none.",
-        ),
-        worded(RegionName::parse),
-    );
-    let access_key_id = from.optional(
-        &setting(
-            "destinations.s3.access_key_id",
-            "text",
-            "",
-            "The access key for that store.",
-        ),
-        text,
-    );
-    let secret_access_key = from.optional(
-        &secret(
-            "destinations.s3.secret_access_key",
-            "text",
-            "The secret of that key. Set both or none.",
-        ),
-        |value| text(value).map(Secret::new),
-    );
-    match (
-        from.is_set("destinations.s3.access_key_id"),
-        from.is_set("destinations.s3.secret_access_key"),
-    ) {
-        (true, false) => {
-            from.refuse_unless_wrong(
-                "destinations.s3.secret_access_key",
-                "it is missing while the access key is set",
-            );
-        }
-        (false, true) => {
-            from.refuse_unless_wrong("destinations.s3.access_key_id", "it is missing while the secret is set");
-        }
-        (true, true) if endpoint.is_none() => {
-            from.refuse_unless_wrong("destinations.s3.endpoint", "it is missing while its access key is set");
-        }
-        (true, true) | (false, false) => {}
-    }
-    let credentials = access_key_id
-        .zip(secret_access_key)
-        .map(|(access_key_id, secret)| S3Credentials { access_key_id, secret });
-    let rules = from.list(
-        &setting(
-            "destinations.endpoints",
-            "list of rules",
-            "",
-            "Stores that a destination may name with `endpoint=`: `minio.example`, `minio.example:9000`, `*.example.com`, \
-             `10.1.0.0/16`, or `*` for every public host. No other is ever contacted.",
-        ),
-        worded(EndpointRule::parse),
-    );
-    DestinationSettings {
-        s3: endpoint.map(|endpoint| S3Destination {
-            endpoint,
-            region,
-            credentials,
-        }),
-        endpoints: EndpointRules(rules),
     }
 }
 

@@ -1,0 +1,81 @@
+//! The members behind the `?` of a destination.
+
+use super::{Endpoint, R2Account, decode, refuse};
+use baleen_types::{Invalid, RegionName, Secret};
+
+/// The access keys of the URI itself.
+const KEYS: [&str; 2] = ["access-key-id", "secret-access-key"];
+
+#[derive(Default)]
+pub(super) struct Members<'u> {
+    pub(super) region: Option<RegionName>,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) account: Option<R2Account>,
+    pub(super) encrypt: bool,
+    pub(super) key_id: Option<String>,
+    pub(super) secret_key: Option<Secret>,
+    /// The members that may be shown, as they were written.
+    pub(super) shown: Vec<&'u str>,
+}
+
+/// What each scheme knows; the access keys are known to all.
+fn known(scheme: &str) -> &'static [&'static str] {
+    match scheme {
+        "r2" => &["account-id"],
+        "gs" => &[],
+        _ => &["region", "endpoint", "sse"],
+    }
+}
+
+impl<'u> Members<'u> {
+    pub(super) fn parse(scheme: &str, query: &'u str) -> Result<Self, Invalid> {
+        let mut members = Self::default();
+        let mut seen = Vec::new();
+        for member in query.split('&').filter(|m| !m.is_empty()) {
+            let (name, value) = member.split_once('=').unwrap_or((member, ""));
+            if seen.contains(&name) {
+                return Err(refuse("a member of the query is given twice"));
+            }
+            seen.push(name);
+            let known = known(scheme);
+            if !KEYS.contains(&name) && !known.contains(&name) {
+                let all = [known, &KEYS].concat().join(", ");
+                return Err(refuse(format!("unknown member in the query; {scheme}:// knows {all}")));
+            }
+            if members.take(name, &decode(value)?)? {
+                members.shown.push(member);
+            }
+        }
+        Ok(members)
+    }
+
+    /// Takes one member; tells whether it may be shown.
+    fn take(&mut self, name: &str, value: &str) -> Result<bool, Invalid> {
+        match name {
+            "region" => self.region = Some(RegionName::parse(value).map_err(|e| refuse(format!("region: {}", e.why)))?),
+            "endpoint" => self.endpoint = Some(Endpoint::parse(value)?),
+            "account-id" => self.account = Some(R2Account::parse(value)?),
+            "sse" if value == "AES256" => self.encrypt = true,
+            "sse" => return Err(refuse("sse: only AES256 is supported")),
+            "access-key-id" => {
+                self.key_id = Some(key_text("access-key-id", value)?);
+                return Ok(false);
+            }
+            "secret-access-key" => {
+                self.secret_key = Some(Secret::new(key_text("secret-access-key", value)?));
+                return Ok(false);
+            }
+            // Nothing else is known to a scheme.
+            _ => return Err(refuse("unknown member in the query")),
+        }
+        Ok(true)
+    }
+}
+
+fn key_text(name: &str, value: &str) -> Result<String, Invalid> {
+    if (1..=256).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(value.to_owned())
+    } else {
+        Err(refuse(format!("{name}: 1 to 256 visible characters are expected")))
+    }
+}

@@ -1,0 +1,235 @@
+//! How other stores may be used.
+
+use super::ways::Ways;
+use crate::destination::R2Account;
+use crate::{Endpoint, EndpointRules};
+use baleen_types::{Invalid, RegionName, Secret};
+
+/// Where Google Cloud Storage is, unless the settings say otherwise.
+const GS_ENDPOINT: &str = "https://storage.googleapis.com";
+
+/// Where R2 is, unless the settings say otherwise.
+const R2_ENDPOINT: &str = "https://{account-id}.r2.cloudflarestorage.com";
+
+/// Stands for the account in an endpoint of R2.
+const ACCOUNT: &str = "{account-id}";
+
+/// How other stores may be used.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationSettings {
+    /// The store that `s3://` means when the bucket is not one of ours: `[destinations.s3]`.
+    pub s3: Option<S3Destination>,
+    /// What `gs://` means: `[destinations.gs]`. Without it, Google's public endpoint, if `endpoints` allows that.
+    pub gs: Option<GsDestination>,
+    /// What `r2://` means: `[destinations.r2]`. Without it, Cloudflare's public endpoint, if `endpoints` allows that.
+    pub r2: Option<R2Endpoint>,
+    /// Which endpoints requests may name themselves; none by default.
+    pub endpoints: EndpointRules,
+}
+
+/// The configured S3-compatible store.
+#[derive(Clone, Debug)]
+pub struct S3Destination {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its region, where the URI says none.
+    pub region: RegionName,
+    /// Who the server is there. Without credentials every URI has to bring its own.
+    pub credentials: Option<S3Credentials>,
+}
+
+/// Access keys of the configured store.
+#[derive(Clone, Debug)]
+pub struct S3Credentials {
+    /// The public half.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret: Secret,
+}
+
+/// Google Cloud Storage, as it is configured.
+#[derive(Clone, Debug)]
+pub struct GsDestination {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// An HMAC key of a service account of this server, which owners of buckets grant the role Storage Object Admin.
+    pub credentials: Option<S3Credentials>,
+}
+
+impl GsDestination {
+    /// Google's public endpoint.
+    ///
+    /// # Errors
+    /// Never: it is one.
+    pub fn public_endpoint() -> Result<Endpoint, Invalid> {
+        Endpoint::parse(GS_ENDPOINT)
+    }
+}
+
+/// Where the accounts of R2 are: a URL in which `{account-id}` stands for the account, as in
+/// `https://{account-id}.eu.r2.cloudflarestorage.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct R2Endpoint(String);
+
+impl R2Endpoint {
+    /// Reads the setting.
+    ///
+    /// # Errors
+    /// It is no address of a store whichever account is put in.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let template = Self(text.to_owned());
+        template.of(&R2Account::parse(&"0".repeat(32))?)?;
+        Ok(template)
+    }
+
+    fn of(&self, account: &R2Account) -> Result<Endpoint, Invalid> {
+        Endpoint::parse(&self.0.replace(ACCOUNT, account.as_str()))
+    }
+
+    /// Whether an endpoint is that of some account.
+    fn is_of_one(&self, endpoint: &Endpoint) -> bool {
+        let Some((before, after)) = self.0.split_once(ACCOUNT) else {
+            return Endpoint::parse(&self.0).is_ok_and(|only| only == *endpoint);
+        };
+        let account = endpoint.as_str().strip_prefix(before).and_then(|rest| {
+            // As endpoints are written.
+            rest.strip_suffix(after.trim_end_matches('/'))
+        });
+        account
+            .and_then(|account| R2Account::parse(account).ok())
+            .and_then(|account| self.of(&account).ok())
+            .is_some_and(|of_account| of_account == *endpoint)
+    }
+}
+
+/// What the settings say of one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Configured<'a> {
+    pub(super) credentials: Option<&'a S3Credentials>,
+    pub(super) region: Option<&'a RegionName>,
+}
+
+impl DestinationSettings {
+    /// What is configured of an endpoint; the operator's list does not matter for it then.
+    pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Configured<'_>> {
+        if let Some(s3) = self.s3.as_ref().filter(|s3| s3.endpoint == *endpoint) {
+            return Some(Configured {
+                credentials: s3.credentials.as_ref(),
+                region: Some(&s3.region),
+            });
+        }
+        if let Some(gs) = self.gs.as_ref().filter(|gs| gs.endpoint == *endpoint) {
+            return Some(Configured {
+                credentials: gs.credentials.as_ref(),
+                region: None,
+            });
+        }
+        let r2 = self.r2.as_ref().filter(|r2| r2.is_of_one(endpoint));
+        r2.map(|_| Configured {
+            credentials: None,
+            region: None,
+        })
+    }
+
+    /// How the store at an endpoint wants to be spoken to.
+    pub(super) fn ways(&self, endpoint: &Endpoint) -> Ways {
+        if self.gs.as_ref().is_some_and(|gs| gs.endpoint == *endpoint) {
+            Ways::GS
+        } else if self.r2.as_ref().is_some_and(|r2| r2.is_of_one(endpoint)) {
+            Ways::R2
+        } else {
+            Ways::of_host(&endpoint.host())
+        }
+    }
+
+    /// Where `gs://` is.
+    pub(super) fn gs_endpoint(&self) -> Result<Endpoint, Invalid> {
+        self.gs
+            .as_ref()
+            .map_or_else(GsDestination::public_endpoint, |gs| Ok(gs.endpoint.clone()))
+    }
+
+    /// Where `r2://` of an account is.
+    pub(super) fn r2_endpoint(&self, account: &R2Account) -> Result<Endpoint, Invalid> {
+        match &self.r2 {
+            Some(r2) => r2.of(account),
+            None => R2Endpoint(R2_ENDPOINT.to_owned()).of(account),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNT_ID: &str = "0123456789abcdef0123456789abcdef";
+
+    fn endpoint(text: &str) -> Endpoint {
+        Endpoint::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_of_r2_is_one_for_each_account() {
+        let account = R2Account::parse(&ACCOUNT_ID.to_ascii_uppercase()).unwrap();
+        let public = DestinationSettings::default().r2_endpoint(&account).unwrap();
+        assert_eq!(
+            public.as_str(),
+            format!("https://{ACCOUNT_ID}.r2.cloudflarestorage.com")
+        );
+        for text in ["https://{account-id}.eu.r2.example/", "http://r2.example:9000"] {
+            let r2 = R2Endpoint::parse(text).unwrap();
+            assert!(r2.is_of_one(&r2.of(&account).unwrap()), "{text}");
+            for other in [
+                "https://r2.example",
+                "https://x.eu.r2.example",
+                "https://.eu.r2.example.org",
+            ] {
+                assert!(
+                    Endpoint::parse(other).is_err() || !r2.is_of_one(&endpoint(other)),
+                    "{text} {other}"
+                );
+            }
+        }
+        for wrong in [
+            "",
+            "{account-id}",
+            "ftp://{account-id}.example",
+            "https://r2.example/{account-id}",
+        ] {
+            assert!(R2Endpoint::parse(wrong).is_err(), "{wrong}");
+        }
+        for wrong in [
+            "",
+            "1",
+            &format!("{ACCOUNT_ID}0"),
+            &ACCOUNT_ID.replace('0', "."),
+            &ACCOUNT_ID.replace('0', "/"),
+        ] {
+            assert!(R2Account::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_store_is_spoken_to_in_its_way() {
+        let own = DestinationSettings {
+            gs: Some(GsDestination {
+                endpoint: endpoint("http://gs.example"),
+                credentials: None,
+            }),
+            r2: Some(R2Endpoint::parse("http://r2.example").unwrap()),
+            ..DestinationSettings::default()
+        };
+        for (address, ways) in [
+            ("http://gs.example", Ways::GS),
+            ("http://r2.example", Ways::R2),
+            ("https://storage.googleapis.com", Ways::GS),
+            ("https://a.r2.cloudflarestorage.com", Ways::R2),
+            ("https://a.eu.r2.cloudflarestorage.com:8443", Ways::R2),
+            ("https://s3.eu-central-1.amazonaws.com", Ways::AWS),
+            ("https://r2.cloudflarestorage.com.example", Ways::USUAL),
+            ("https://amazonaws.com.example", Ways::USUAL),
+        ] {
+            assert_eq!(own.ways(&endpoint(address)), ways, "{address}");
+        }
+    }
+}

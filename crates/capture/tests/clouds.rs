@@ -1,0 +1,127 @@
+//! Captures into Google Cloud Storage and Cloudflare R2: stores that speak S3 each in its own way.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_capture::{CaptureError, DestinationSettings, GsDestination, R2Endpoint, Status};
+use common::s3::{Call, FakeS3};
+use common::{Disk, World, account, big_part, to};
+use std::sync::Arc;
+
+const ACCOUNT: &str = "account-id=0123456789abcdef0123456789abcdef";
+
+async fn world(settings: impl FnOnce(&FakeS3) -> DestinationSettings) -> (World, Arc<FakeS3>) {
+    let store = FakeS3::start().await;
+    let settings = settings(&store);
+    (World::on(Disk::new(), 2, settings), store)
+}
+
+fn with_r2(store: &FakeS3) -> DestinationSettings {
+    DestinationSettings {
+        r2: Some(R2Endpoint::parse(store.configured().endpoint.as_str()).unwrap()),
+        ..DestinationSettings::default()
+    }
+}
+
+fn with_gs(store: &FakeS3) -> DestinationSettings {
+    let configured = store.configured();
+    DestinationSettings {
+        gs: Some(GsDestination {
+            endpoint: configured.endpoint,
+            credentials: configured.credentials,
+        }),
+        ..DestinationSettings::default()
+    }
+}
+
+/// Proves a bucket by the first URI, then captures three parts of 5 MiB by the second; answers with the path of the file.
+async fn capture(world: &World, store: &FakeS3, uri: &str, later: &str) -> String {
+    let me = account(1);
+    let ownership = world.captures.create_ownership(me, &to(uri)).await.unwrap();
+    assert_eq!(ownership.destination, later);
+    let challenge = format!("/bucket/dir/{}", ownership.file_name);
+    let text = String::from_utf8(store.object(&challenge).unwrap().to_vec()).unwrap();
+    world.captures.validate_ownership(me, &to(later), &text).await.unwrap();
+
+    let created = world.create(me, later).await.unwrap();
+    let catch = world.caught().await;
+    for (part, packets) in [(1, 10), (2, 20), (3, 30)] {
+        catch.counts(packets, packets * 100);
+        assert!(catch.part(big_part(part)).await);
+    }
+    catch.end(None);
+    drop(catch);
+    let done = world
+        .until_that(me, created.id, |capture| capture.status.is_terminal())
+        .await;
+    assert_eq!(
+        (done.status, done.counts.packets, &done.message),
+        (Status::Success, 30, &None)
+    );
+    let path = format!("/bucket/dir/pcap_{}.pcap", done.id);
+    let object = store.object(&path).unwrap();
+    let bytes: Vec<u8> = [1, 2, 3].iter().flat_map(|part| vec![*part; 5 << 20]).collect();
+    assert!(object == bytes, "the file is what was caught");
+    for path in [&path, &challenge] {
+        assert_eq!(store.header(path, "x-amz-acl"), None, "it has no access control lists");
+    }
+    path
+}
+
+fn parts(store: &FakeS3) -> Vec<Call> {
+    let is_part = |call: &Call| matches!(call, Call::Part(_));
+    store.calls().into_iter().filter(is_part).collect()
+}
+
+#[tokio::test]
+async fn r2_gets_parts_of_one_size() {
+    let (world, store) = world(with_r2).await;
+    let later = format!("r2://bucket/dir?{ACCOUNT}");
+    let uri = format!("{later}&access-key-id=AKIDR2&secret-access-key=secret");
+    capture(&world, &store, &uri, &later).await;
+    // 15 MiB in parts of 8 MiB, whatever the engine made of them.
+    assert_eq!(parts(&store), [Call::Part(1), Call::Part(2)]);
+}
+
+#[tokio::test]
+async fn google_cloud_storage_gets_parts_as_they_come() {
+    let (world, store) = world(with_gs).await;
+    let path = capture(&world, &store, "gs://bucket/dir", "gs://bucket/dir").await;
+    assert_eq!(parts(&store), [Call::Part(1), Call::Part(2), Call::Part(3)]);
+    let signature = store.header(&path, "authorization").unwrap();
+    assert!(
+        signature.contains("Credential=AKIDCONFIGURED/") && signature.contains("/auto/s3/"),
+        "{signature}"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_contacted_that_the_operator_did_not_allow() {
+    let keys = "access-key-id=a&secret-access-key=b";
+    let r2 = format!("r2://bucket?{ACCOUNT}");
+    for (settings, uri, word) in [
+        (
+            with_r2 as fn(&FakeS3) -> DestinationSettings,
+            r2.clone(),
+            "r2:// needs access-key-id",
+        ),
+        (with_r2, format!("gs://bucket?{keys}"), "destinations.endpoints"),
+        (with_gs, format!("{r2}&{keys}"), "r2.cloudflarestorage.com; ask for it"),
+        (
+            |_| DestinationSettings::default(),
+            "gs://bucket".to_owned(),
+            "gs:// needs an HMAC key",
+        ),
+    ] {
+        let (world, store) = world(settings).await;
+        let refused = world
+            .captures
+            .create_ownership(account(1), &to(&uri))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, CaptureError::Destination(_)), "{refused:?}");
+        assert!(refused.to_string().contains(word), "{uri}: {refused}");
+        assert!(store.calls().is_empty());
+    }
+}
