@@ -6,8 +6,11 @@
 //! A door has its own routes, envelope, codes and wire structs; what a door shows is its own captures alone.
 
 mod account;
+mod answer;
+mod body;
 pub mod limits;
 pub mod pcaps;
+mod row;
 pub mod tasks;
 
 pub use pcaps::PcapsDoor;

@@ -9,9 +9,9 @@
 use crate::sink::OwnSink;
 use crate::{CaptureError, Captures};
 use baleen_objects::{
-    CreateBucket, NewSettings, ObjectError, OpenObject, PublicAccessBlock, Selection, captures_bucket,
+    Body, CreateBucket, NewSettings, ObjectError, OpenObject, PublicAccessBlock, Selection, captures_bucket,
 };
-use baleen_types::{AccountId, ObjectKey, ObjectPath};
+use baleen_types::{AccountId, ObjectKey, ObjectPath, ServedRange};
 use std::sync::Arc;
 
 impl Captures {
@@ -74,6 +74,38 @@ impl Captures {
             key: key.clone(),
         };
         objects.open(&at, selection).await
+    }
+}
+
+/// A file in an account's own bucket, opened for reading.
+pub struct CaptureFile {
+    /// Its name.
+    pub name: String,
+    /// All its bytes.
+    pub size: u64,
+    /// Which of them follow.
+    pub range: ServedRange,
+    /// The bytes; an error item means that what was given so far must not be taken for the whole.
+    pub body: Body,
+}
+
+impl CaptureFile {
+    pub(crate) fn new(name: String, opened: OpenObject) -> Self {
+        Self {
+            name,
+            size: opened.head.size,
+            range: opened.range,
+            body: opened.body,
+        }
+    }
+}
+
+impl std::fmt::Debug for CaptureFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaptureFile")
+            .field("name", &self.name)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
     }
 }
 

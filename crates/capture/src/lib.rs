@@ -53,15 +53,16 @@ pub use agent::{
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store};
 pub use error::{CaptureError, Limited};
+pub use home::CaptureFile;
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};
 pub use place::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
 pub use recover::Recovered;
-pub use sample::{CreateSample, SampleFile};
+pub use sample::CreateSample;
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
 pub use tasklist::{
-    CaptureFile, CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
+    CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
 };
 pub use tasks::{Asked, CaptureFilter, CreateCapture};
 

@@ -20,6 +20,7 @@ mod turn;
 
 use crate::agent::{Format, Limits};
 use crate::capture::{self, Counts, End, StoredCapture, StoredKind, StoredState};
+use crate::home::CaptureFile;
 use crate::limits::{
     COMMIT_ATTEMPTS_MAX, OFFSET_AHEAD_MAX, OFFSET_BACK_MAX, PACKET_LIMIT_MAX, SAMPLE_ANSWERED_WITHIN, SAMPLE_SNAPLEN,
     TIME_LIMIT_MAX, TIME_LIMIT_MIN,
@@ -33,8 +34,8 @@ use crate::tasks::check_sent_filter;
 use crate::{Asked, Capture, CaptureError, CaptureFilter, Captures, Limited, SentFilter};
 use baleen_filter::Filter;
 use baleen_meta::{Outcome, Request};
-use baleen_objects::{Body, ObjectError, Selection, captures_bucket};
-use baleen_types::{AccountId, ByteRange, CaptureId, ObjectKey, ServedRange, Timestamp, causes};
+use baleen_objects::{ObjectError, Selection, captures_bucket};
+use baleen_types::{AccountId, ByteRange, CaptureId, ObjectKey, Timestamp, causes};
 use bytes::Bytes;
 use file::Told;
 use futures::FutureExt as _;
@@ -65,18 +66,6 @@ pub struct CreateSample {
     pub format: Format,
     /// What was asked, for a client that asks again.
     pub asked: Asked,
-}
-
-/// The file of a sample, opened.
-pub struct SampleFile {
-    /// Its name.
-    pub name: String,
-    /// Its size.
-    pub size: u64,
-    /// Which of its bytes follow.
-    pub range: ServedRange,
-    /// The bytes; an error item means that what was sent so far must not be taken for the whole.
-    pub body: Body,
 }
 
 /// A sample that was let in.
@@ -342,7 +331,7 @@ impl Captures {
         account: AccountId,
         id: CaptureId,
         range: Option<ByteRange>,
-    ) -> Result<SampleFile, CaptureError> {
+    ) -> Result<CaptureFile, CaptureError> {
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
         let record = read.ok_or(CaptureError::NoSuchCapture(id))?.record;
         let object = record.object_key()?;
@@ -365,12 +354,7 @@ impl Captures {
                 ObjectError::InvalidRange { size } => CaptureError::Range { size },
                 error => CaptureError::Objects(error),
             })?;
-        Ok(SampleFile {
-            name: object.to_string(),
-            size: opened.head.size,
-            range: opened.range,
-            body: opened.body,
-        })
+        Ok(CaptureFile::new(object.to_string(), opened))
     }
 }
 
@@ -413,13 +397,4 @@ fn check(request: &CreateSample, now: Timestamp) -> Result<(), CaptureError> {
         }
     }
     check_sent_filter(&request.sent_filter)
-}
-
-impl std::fmt::Debug for SampleFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SampleFile")
-            .field("name", &self.name)
-            .field("range", &self.range)
-            .finish_non_exhaustive()
-    }
 }

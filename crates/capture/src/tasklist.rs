@@ -17,7 +17,7 @@ mod ticket;
 pub use expiry::Expired;
 pub(crate) use keys::{forget_later, slot_key};
 pub use task::{CreateTask, Task, TaskAddress, TaskName, TaskPage, TaskSpec, TaskStatus};
-pub use ticket::{CaptureFile, Redeemed, TaskFile};
+pub use ticket::{Redeemed, TaskFile};
 
 use crate::agent::{Format, Limits, Order};
 use crate::capture::{self, StoredAddress, StoredCapture, StoredOrigin, StoredTask};

@@ -6,8 +6,8 @@ mod common;
 
 use baleen_capture::limits::{OFFSET_AHEAD_MAX, OFFSET_BACK_MAX, SAMPLE_ANSWERED_WITHIN, SAMPLE_EVERY};
 use baleen_capture::{
-    Accounts, AgentError, Asked, Capture, CaptureError, CaptureFilter, CreateSample, DestinationSettings, Format, Kind,
-    Limited, Past, SampleFile, SentFilter, Status,
+    Accounts, AgentError, Asked, Capture, CaptureError, CaptureFile, CaptureFilter, CreateSample, DestinationSettings,
+    Format, Kind, Limited, Past, SentFilter, Status,
 };
 use baleen_filter::{Filter, Rules};
 use baleen_lookback::{Found, Interface, Sample};
@@ -62,7 +62,7 @@ fn answering(mut asked: UnboundedReceiver<AskedPast>, past: Result<Past, AgentEr
     });
 }
 
-async fn read(file: SampleFile) -> Vec<u8> {
+async fn read(file: CaptureFile) -> Vec<u8> {
     let mut body = file.body;
     let mut bytes = Vec::new();
     while let Some(piece) = body.next().await {

@@ -21,34 +21,25 @@ struct Number {
     about: &'static str,
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str], about: &'static str) -> Number {
-    let kind = Kind::Counter;
+const fn number(kind: Kind, name: &'static str, labels: &'static [&'static str], about: &'static str) -> Number {
     Number {
         name,
         kind,
         labels,
         about,
     }
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], about: &'static str) -> Number {
+    number(Kind::Counter, name, labels, about)
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], about: &'static str) -> Number {
-    let kind = Kind::Gauge;
-    Number {
-        name,
-        kind,
-        labels,
-        about,
-    }
+    number(Kind::Gauge, name, labels, about)
 }
 
 const fn histogram(name: &'static str, labels: &'static [&'static str], about: &'static str) -> Number {
-    let kind = Kind::Histogram;
-    Number {
-        name,
-        kind,
-        labels,
-        about,
-    }
+    number(Kind::Histogram, name, labels, about)
 }
 
 /// All of them, as they stand on the page.

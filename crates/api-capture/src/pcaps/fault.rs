@@ -1,16 +1,16 @@
 //! Every error of this door: the only file that knows statuses and codes (capture contract, A.1, "Error codes").
 
 use crate::account::Refused;
-use crate::pcaps::envelope::json_response;
+use crate::answer::{self, json_response};
+use crate::body::NotAnObject;
 use baleen_capture::{CaptureError, Limited};
 use baleen_http::Response;
 use baleen_policy::Action;
-use baleen_types::{Classify, FaultKind, RequestId, causes};
+use baleen_types::{Classify, FaultKind, RequestId};
 use http::StatusCode;
 use http::header::{CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use std::time::Duration;
-use tracing::{error, warn};
 
 /// Error codes of the vendor's gateway and of this service.
 pub(crate) mod code {
@@ -226,15 +226,10 @@ impl Fault {
         fault
     }
 
-    /// Writes what the operator has to know; what the client did wrong is in the edge's own line.
+    /// Writes what the operator has to know.
     pub(crate) fn log(&self, request: Option<RequestId>) {
-        let Some(cause) = &self.cause else { return };
-        let request = request.map(|id| id.to_string()).unwrap_or_default();
-        let chain = causes(cause.as_ref());
-        match cause.kind() {
-            kind if kind.is_ours() => error!(request, chain, "request failed"),
-            FaultKind::Unavailable => warn!(request, chain, "request could not be served"),
-            _ => {}
+        if let Some(cause) = &self.cause {
+            answer::log(cause, request);
         }
     }
 
@@ -289,6 +284,20 @@ impl Problem {
             Some(pointer) => json!({
                 "code": self.code, "message": self.message, "source": { "pointer": pointer },
             }),
+        }
+    }
+}
+
+impl From<NotAnObject> for Fault {
+    fn from(why: NotAnObject) -> Self {
+        match why {
+            NotAnObject::TooLarge(limit) => Self::body_too_large(limit),
+            NotAnObject::NotJson(why) => Self::not_json(why),
+            NotAnObject::Other => Self::invalid(vec![Problem {
+                code: code::INVALID,
+                message: "the request body must be a JSON object".to_owned(),
+                pointer: Some(String::new()),
+            }]),
         }
     }
 }

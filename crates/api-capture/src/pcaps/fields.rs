@@ -1,10 +1,6 @@
 //! Taking a JSON object apart, so that every mistake is told at once with its pointer.
 
-use crate::limits::BODY_BYTES_MAX;
 use crate::pcaps::fault::{Fault, Problem, code};
-use baleen_http::RequestBody;
-use http_body::Body as _;
-use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -13,29 +9,6 @@ const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// How many unknown members of one object are told, so that an answer is not many times as large as its request.
 const UNKNOWN_TOLD_MAX: usize = 16;
-
-/// Reads a request body of bounded size as a JSON object.
-pub(crate) async fn read_object(body: RequestBody) -> Result<Map<String, Value>, Fault> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Fault::body_too_large(BODY_BYTES_MAX));
-    }
-    let bytes = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(Fault::body_too_large(BODY_BYTES_MAX));
-        }
-        Err(error) => return Err(Fault::not_json(error)),
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Fault::invalid(vec![Problem {
-            code: code::INVALID,
-            message: "the request body must be a JSON object".to_owned(),
-            pointer: Some(String::new()),
-        }])),
-        Err(error) => Err(Fault::not_json(error)),
-    }
-}
 
 /// An object being taken apart. A member that is null counts as missing; unknown members are looked at by
 /// [`Fields::only`] alone.

@@ -18,9 +18,10 @@ mod fields;
 pub mod ops;
 mod wire;
 
-use crate::account;
+use crate::answer::Told;
+use crate::{account, body};
 use baleen_capture::Captures;
-use baleen_http::{AuthError, Deed, Door, OperationName, Refusal, Request, Response, Scheme};
+use baleen_http::{AuthError, Deed, Door, Refusal, Request, Response, Scheme};
 use baleen_policy::{Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_types::{ByteRange, Classify, FaultKind, RequestId};
@@ -51,7 +52,7 @@ impl PcapsDoor {
         let Some(found) = ops::find(request.method(), request.uri().path()) else {
             return (None, Err(Fault::no_route()));
         };
-        let mut told = Told::of(&found);
+        let mut told = told(&found);
         let principal = request.extensions().get().cloned().unwrap_or(Principal::Nobody);
         let origin = request.extensions().get::<Origin>().copied();
         let context = Context::new(self.clock.now()).origin(origin);
@@ -63,12 +64,9 @@ impl PcapsDoor {
         let is_repeated = is_repeated(request.headers());
         let range = request.headers().get(RANGE).and_then(|value| value.to_str().ok());
         let range = range.and_then(ByteRange::parse);
-        let body = match found.row.body {
-            ops::BodyRule::Ignored => serde_json::Map::new(),
-            ops::BodyRule::Json => match fields::read_object(request.into_body()).await {
-                Ok(body) => body,
-                Err(fault) => return (Some(told), Err(fault)),
-            },
+        let body = match body::read(found.row.body, request.into_body()).await {
+            Ok(body) => body,
+            Err(why) => return (Some(told), Err(why.into())),
         };
         let call = ops::Call {
             captures: Arc::clone(&self.captures),
@@ -90,23 +88,15 @@ impl PcapsDoor {
     }
 }
 
-/// What the log and the audit log are told of a request.
-struct Told {
-    name: &'static str,
-    deed: Deed,
-}
-
-impl Told {
-    fn of(found: &ops::Found) -> Self {
-        let path = found.row.path.trim_start_matches('/').replace("{id}", &found.id);
-        Self {
-            name: found.row.name,
-            deed: Deed::allowed(
-                found.row.weight,
-                found.row.action.name(),
-                format!("arn:aws:pcaps:::{path}"),
-            ),
-        }
+fn told(found: &ops::Found) -> Told {
+    let path = found.row.path.trim_start_matches('/').replace("{id}", &found.id);
+    Told {
+        name: found.row.name,
+        deed: Deed::allowed(
+            found.row.weight,
+            found.row.action.name(),
+            format!("arn:aws:pcaps:::{path}"),
+        ),
     }
 }
 
@@ -127,20 +117,14 @@ impl Door for PcapsDoor {
     async fn serve(&self, request: Request) -> Response {
         let id = request.extensions().get::<RequestId>().copied();
         let (told, answer) = self.answer(request).await;
-        let mut response = match answer {
+        let response = match answer {
             Ok(answer) => answer.render(),
             Err(fault) => {
                 fault.log(id);
                 fault.render()
             }
         };
-        response
-            .extensions_mut()
-            .insert(OperationName(told.as_ref().map_or("UnknownRoute", |told| told.name)));
-        if let Some(told) = told {
-            response.extensions_mut().insert(told.deed);
-        }
-        response
+        Told::with(told, response)
     }
 
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response {

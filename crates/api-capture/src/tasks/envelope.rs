@@ -1,8 +1,8 @@
 //! The envelope of every good answer (capture contract, B.1).
 
-use baleen_http::{Response, ResponseBody};
+use crate::answer::json_response;
+use baleen_http::Response;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 /// A good answer.
@@ -21,13 +21,4 @@ impl Answer {
             Self::File(response) => response,
         }
     }
-}
-
-pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(ResponseBody::full(body.to_string()));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

@@ -1,16 +1,16 @@
 //! Every error of this door: the only file that knows statuses and codes (capture contract, B.2, "Error codes to use").
 
-use super::envelope::json_response;
 use crate::account::Refused;
+use crate::answer::{self, json_response};
+use crate::body::NotAnObject;
 use baleen_capture::CaptureError;
 use baleen_http::{Barred, Response};
 use baleen_policy::Action;
-use baleen_types::{Classify, FaultKind, RequestId, causes};
+use baleen_types::{Classify, FaultKind, RequestId};
 use http::StatusCode;
 use http::header::{CONTENT_RANGE, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use std::fmt::Display;
-use tracing::{error, warn};
 
 /// A code with the vendor's words for it.
 pub(crate) type Code = (&'static str, &'static str);
@@ -126,15 +126,10 @@ impl Fault {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::UPSTREAM, detail)
     }
 
-    /// Writes what the operator has to know; what the client did wrong is in the edge's own line.
+    /// Writes what the operator has to know.
     pub(crate) fn log(&self, request: Option<RequestId>) {
-        let Some(cause) = &self.cause else { return };
-        let request = request.map(|id| id.to_string()).unwrap_or_default();
-        let chain = causes(cause.as_ref());
-        match cause.kind() {
-            kind if kind.is_ours() => error!(request, chain, "request failed"),
-            FaultKind::Unavailable => warn!(request, chain, "request could not be served"),
-            _ => {}
+        if let Some(cause) = &self.cause {
+            answer::log(cause, request);
         }
     }
 
@@ -200,5 +195,15 @@ impl From<CaptureError> for Fault {
         };
         fault.cause = Some(Box::new(error));
         fault
+    }
+}
+
+impl From<NotAnObject> for Fault {
+    fn from(why: NotAnObject) -> Self {
+        match why {
+            NotAnObject::TooLarge(limit) => Self::body_too_large(limit),
+            NotAnObject::NotJson(why) => Self::not_json(why),
+            NotAnObject::Other => Self::not_json("it is another value"),
+        }
     }
 }

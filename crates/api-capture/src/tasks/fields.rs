@@ -1,31 +1,8 @@
 //! Taking a JSON body apart. An answer has one code, so that the first mistake is told.
 
 use super::fault::{Code, Fault, code};
-use crate::limits::BODY_BYTES_MAX;
-use baleen_http::RequestBody;
-use http_body::Body as _;
-use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
-
-/// Reads a request body of bounded size as a JSON object.
-pub(crate) async fn read_object(body: RequestBody) -> Result<Map<String, Value>, Fault> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Fault::body_too_large(BODY_BYTES_MAX));
-    }
-    let bytes = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(Fault::body_too_large(BODY_BYTES_MAX));
-        }
-        Err(error) => return Err(Fault::not_json(error)),
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Fault::not_json("it is another value")),
-        Err(error) => Err(Fault::not_json(error)),
-    }
-}
 
 /// A member; null counts as missing.
 pub(crate) fn get<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {

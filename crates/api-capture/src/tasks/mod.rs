@@ -14,9 +14,10 @@ pub mod ops;
 mod query;
 mod wire;
 
-use crate::account;
+use crate::answer::Told;
+use crate::{account, body};
 use baleen_capture::Captures;
-use baleen_http::{AuthError, Deed, Door, Gate, OperationName, Refusal, Request, Response, Scheme, Verdict, Weight};
+use baleen_http::{AuthError, Deed, Door, Gate, Refusal, Request, Response, Scheme, Verdict, Weight};
 use baleen_policy::{Action, Context, Origin, Principal};
 use baleen_runtime::Clock;
 use baleen_types::{Classify as _, FaultKind, RequestId};
@@ -45,14 +46,14 @@ impl TaskDoor {
 
     async fn answer(&self, request: Request) -> (Option<Told>, Result<Answer, Fault>) {
         if let Some((project, ticket)) = ops::find_file(request.method(), request.uri().path()) {
-            let mut told = Told::of_file();
+            let mut told = told_of_file();
             let answer = self.file(&request, project, ticket, &mut told).await;
             return (Some(told), answer);
         }
         let Some(found) = ops::find(request.method(), request.uri().path()) else {
             return (None, Err(Fault::no_route()));
         };
-        let mut told = Told::of(&found);
+        let mut told = told(&found);
         match self.run(request, found, &mut told).await {
             Ok(answer) => (Some(told), Ok(answer)),
             Err(fault) => (Some(told), Err(fault)),
@@ -72,10 +73,7 @@ impl TaskDoor {
             .map_err(|refused| Fault::refused(refused, row.action))?;
         let query = query::Query::parse(request.uri().query())?;
         let (head, body) = request.into_parts();
-        let body = match row.body {
-            ops::BodyRule::Ignored => serde_json::Map::new(),
-            ops::BodyRule::Json => fields::read_object(body).await?,
-        };
+        let body = body::read(row.body, body).await?;
         let instance = query.instance()?;
         let call = ops::Call {
             captures: Arc::clone(&self.captures),
@@ -137,25 +135,17 @@ fn resource(task: &str) -> String {
     format!("arn:aws:cfw:::capture-task/{task}")
 }
 
-/// What the log and the audit log are told of a request.
-struct Told {
-    name: &'static str,
-    deed: Deed,
+fn told(found: &ops::Found) -> Told {
+    Told {
+        name: found.row.name,
+        deed: Deed::allowed(found.row.weight, found.row.action.name(), resource("*")),
+    }
 }
 
-impl Told {
-    fn of(found: &ops::Found) -> Self {
-        Self {
-            name: found.row.name,
-            deed: Deed::allowed(found.row.weight, found.row.action.name(), resource("*")),
-        }
-    }
-
-    fn of_file() -> Self {
-        Self {
-            name: ops::FILE,
-            deed: Deed::allowed(Weight::Data, Action::CfwGetCaptureResult.name(), resource("*")),
-        }
+fn told_of_file() -> Told {
+    Told {
+        name: ops::FILE,
+        deed: Deed::allowed(Weight::Data, Action::CfwGetCaptureResult.name(), resource("*")),
     }
 }
 
@@ -180,19 +170,14 @@ impl Door for TaskDoor {
     async fn serve(&self, request: Request) -> Response {
         let id = request.extensions().get::<RequestId>().copied();
         let (told, answer) = self.answer(request).await;
-        let mut response = match answer {
+        let response = match answer {
             Ok(answer) => answer.render(),
             Err(fault) => {
                 fault.log(id);
                 fault.render()
             }
         };
-        let name = told.as_ref().map_or("UnknownRoute", |told| told.name);
-        response.extensions_mut().insert(OperationName(name));
-        if let Some(told) = told {
-            response.extensions_mut().insert(told.deed);
-        }
-        response
+        Told::with(told, response)
     }
 
     fn refuse(&self, refusal: &Refusal, _: &Parts) -> Response {

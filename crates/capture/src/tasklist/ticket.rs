@@ -5,13 +5,12 @@
 
 use super::task_of;
 use crate::capture::{StoredCapture, StoredState};
+use crate::home::CaptureFile;
 use crate::limits::{TICKET_ADDRESSES_MAX, TICKET_LIFE};
 use crate::{CaptureError, Captures, capture, store};
-use baleen_objects::{Body, ObjectError, Selection, captures_bucket};
+use baleen_objects::{ObjectError, Selection, captures_bucket};
 use baleen_sealing::Context;
-use baleen_types::{
-    AccountId, ByteRange, CaptureId, ObjectKey, ObjectPath, ProjectId, Secret, ServedRange, SiteName, Timestamp,
-};
+use baleen_types::{AccountId, ByteRange, CaptureId, ObjectKey, ObjectPath, ProjectId, Secret, SiteName, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
@@ -25,18 +24,6 @@ pub struct TaskFile {
     pub object: ObjectKey,
     /// By which it is read, for [`TICKET_LIFE`].
     pub ticket: String,
-}
-
-/// A file that is opened for reading.
-pub struct CaptureFile {
-    /// Its name.
-    pub name: String,
-    /// All its bytes.
-    pub size: u64,
-    /// Which of them follow.
-    pub range: ServedRange,
-    /// The bytes; an error item means that what was given so far is not all.
-    pub body: Body,
 }
 
 /// A ticket that is good now, for who brought it.
@@ -147,12 +134,7 @@ impl Captures {
         let object = file_of(&record, id)?;
         let selection = range.map_or(Selection::Whole, Selection::Range);
         let opened = self.open_at_home(account, &object, selection).await.map_err(gone)?;
-        Ok(CaptureFile {
-            name: name_of(&object),
-            size: opened.head.size,
-            range: opened.range,
-            body: opened.body,
-        })
+        Ok(CaptureFile::new(name_of(&object), opened))
     }
 }
 

@@ -14,6 +14,7 @@ mod validate_ownership;
 
 use crate::pcaps::envelope::Answer;
 use crate::pcaps::fault::Fault;
+use crate::row::{BodyRule, row};
 use baleen_capture::Captures;
 use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};
@@ -43,15 +44,6 @@ pub struct Row {
     pub(crate) run: Runner,
 }
 
-/// What becomes of a request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyRule {
-    /// It is not read.
-    Ignored,
-    /// It is a JSON object of bounded size.
-    Json,
-}
-
 type Runner = fn(Call) -> BoxFuture<'static, Result<Answer, Fault>>;
 
 /// An authorized request.
@@ -72,20 +64,6 @@ impl Call {
     pub(crate) fn capture_id(&self) -> Result<CaptureId, Fault> {
         CaptureId::parse(&self.id).map_err(|_| Fault::not_found("capture"))
     }
-}
-
-macro_rules! row {
-    ($name:literal, $method:ident $path:literal, $action:ident, $weight:ident, $body:ident, $module:ident) => {
-        Row {
-            name: $name,
-            method: Method::$method,
-            path: $path,
-            action: Action::$action,
-            weight: Weight::$weight,
-            body: BodyRule::$body,
-            run: |call| Box::pin($module::run(call)),
-        }
-    };
 }
 
 /// Every operation of this door. Clients ask again and again how far a capture is, so that such looks weigh like data: in the

@@ -12,6 +12,7 @@ use super::fault::{Fault, code};
 use super::fields;
 use super::query::Query;
 use super::wire;
+use crate::row::{BodyRule, row};
 use baleen_capture::Captures;
 use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};
@@ -50,15 +51,7 @@ pub struct Row {
     pub(crate) run: Runner,
 }
 
-/// What becomes of a request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyRule {
-    /// It is not read.
-    Ignored,
-    /// It is a JSON object of bounded size.
-    Json,
-}
-
+/// What a row's function does, with the id of the task that it was about, if it was one.
 type Runner = fn(Call) -> BoxFuture<'static, Result<(Answer, Option<CaptureId>), Fault>>;
 
 /// An authorized request.
@@ -85,21 +78,6 @@ impl Call {
     fn account(&self) -> AccountId {
         self.authorized.account()
     }
-}
-
-/// What a row's function does, with the id of the task that it was about, if it was one.
-macro_rules! row {
-    ($name:literal, $method:ident $path:literal, $action:ident, $weight:ident, $body:ident, $module:ident) => {
-        Row {
-            name: $name,
-            method: Method::$method,
-            path: $path,
-            action: Action::$action,
-            weight: Weight::$weight,
-            body: BodyRule::$body,
-            run: |call| Box::pin($module::run(call)),
-        }
-    };
 }
 
 /// Every operation of this door. Clients ask again and again how far a task is, so that lists weigh like data; the links of a
