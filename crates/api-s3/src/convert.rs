@@ -45,12 +45,13 @@ pub(crate) fn owner(account: AccountId) -> Owner {
     }
 }
 
-pub(crate) fn initiator(account: AccountId) -> Initiator {
-    let id = account.to_string();
-    Initiator {
+/// Who began an upload in a bucket of this owner; where it is not known it is taken for the owner.
+pub(crate) fn initiator(began: Option<AccountId>, owner: Option<AccountId>) -> Option<Initiator> {
+    let id = began.or(owner)?.to_string();
+    Some(Initiator {
         display_name: Some(id.clone()),
         id: Some(id),
-    }
+    })
 }
 
 pub(crate) fn upload_id(text: &str) -> Result<UploadId, Fault> {

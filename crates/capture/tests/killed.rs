@@ -461,6 +461,7 @@ fn uploads_that_no_record_knows() {
 
 async fn begin_upload(world: &World, key: &str) {
     let create = baleen_objects::CreateUpload {
+        initiator: None,
         at: baleen_types::ObjectPath {
             bucket: to(URI).bucket().clone(),
             key: baleen_types::ObjectKey::parse(key).unwrap(),

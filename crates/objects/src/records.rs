@@ -339,28 +339,36 @@ pub(crate) struct UploadRecord {
     pub(crate) chosen: bool,
     pub(crate) composite: bool,
     pub(crate) encryption: EncryptionRecord,
+    /// The account that began it, if it is known.
+    pub(crate) initiator: Option<u64>,
 }
 
 impl Record for UploadRecord {
     const NAME: &'static str = "upload";
-    const VERSION: u8 = 2;
-    type Before = v1::UploadRecord;
-    fn migrate(before: v1::UploadRecord) -> Self {
+    const VERSION: u8 = 3;
+    type Before = v2::UploadRecord;
+    fn migrate(before: v2::UploadRecord) -> Self {
         Self {
             initiated_ns: before.initiated_ns,
             headers: before.headers,
-            tags: TagsRecord::new(),
-            acl: AclRecord::default(),
-            lock: LockRecord::default(),
+            tags: before.tags,
+            acl: before.acl,
+            lock: before.lock,
             algorithm: before.algorithm,
             chosen: before.chosen,
             composite: before.composite,
-            encryption: EncryptionRecord::No,
+            encryption: before.encryption,
+            initiator: None,
         }
     }
 }
 
 impl UploadRecord {
+    pub(crate) fn initiator(&self) -> Result<Option<AccountId>, ObjectError> {
+        let account = self.initiator.map(AccountId::from_u64).transpose();
+        account.map_err(ObjectError::corrupt)
+    }
+
     pub(crate) fn kind(&self) -> ChecksumKind {
         if self.composite {
             ChecksumKind::Composite

@@ -6,13 +6,15 @@ use crate::{
     Body, Checksum, ChecksumAlgorithm, ChecksumKind, CustomerKey, Encrypt, Encrypted, Expect, Expiry, Lock,
     ObjectHeaders, ObjectVersion, Tags, WriteCondition,
 };
-use baleen_types::{Acl, ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
+use baleen_types::{AccountId, Acl, ByteRange, ETag, ObjectPath, PartNumber, Timestamp, UploadId};
 
 /// A request to begin an upload.
 #[derive(Clone, Debug)]
 pub struct CreateUpload {
     /// Where the object will be.
     pub at: ObjectPath,
+    /// The account that begins it; `None` if the store does itself.
+    pub initiator: Option<AccountId>,
     /// What will be kept beside its bytes.
     pub headers: ObjectHeaders,
     /// The tags it will have.
@@ -45,6 +47,8 @@ pub struct Upload {
     pub path: UploadPath,
     /// When it was begun.
     pub initiated: Timestamp,
+    /// And by which account; `None` of the store's own, and of those that were begun before it was kept.
+    pub initiator: Option<AccountId>,
     /// The checksum algorithm of its parts.
     pub checksum_algorithm: ChecksumAlgorithm,
     /// How the object's checksum will be made.

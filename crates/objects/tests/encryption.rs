@@ -196,6 +196,7 @@ async fn parts_are_kept_as_their_upload_says() {
         let folder = tempfile::tempdir().unwrap();
         let store = store_of(folder.path(), mode).await;
         let create = CreateUpload {
+            initiator: None,
             at: at("k"),
             headers: ObjectHeaders::default(),
             lock: baleen_objects::Lock::default(),
@@ -511,6 +512,7 @@ async fn a_lost_key_of_a_bucket_is_never_replaced() {
     assert!(store.meta.commit(lose).await.unwrap().is_committed());
     let lost = everything().await;
     let more = CreateUpload {
+        initiator: None,
         at: at("more"),
         headers: ObjectHeaders::default(),
         lock: baleen_objects::Lock::default(),

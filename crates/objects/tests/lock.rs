@@ -242,6 +242,7 @@ async fn a_default_is_for_what_comes_without_a_lock() {
     put_locked(&store, "held", &small("p"), HELD).await;
     store.complete(&begun, &[begun_part]).await.unwrap();
     let upload = CreateUpload {
+        initiator: None,
         encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("upload"),
         headers: ObjectHeaders::default(),
@@ -316,6 +317,7 @@ async fn a_bucket_without_object_lock_takes_none() {
             assert!(matches!(store.objects.copy(copy).await, Err(ObjectError::LockMissing)));
         }
         let upload = CreateUpload {
+            initiator: None,
             encrypt: baleen_objects::Encrypt::AsBucket,
             at: at("k"),
             headers: ObjectHeaders::default(),

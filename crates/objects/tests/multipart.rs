@@ -176,6 +176,7 @@ async fn checksums_of_uploads() {
     let dir = tempfile::tempdir().unwrap();
     let store = model(dir.path()).with_bucket().await;
     let create = |algorithm, kind| CreateUpload {
+        initiator: None,
         encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("k"),
         headers: ObjectHeaders::default(),

@@ -130,6 +130,7 @@ async fn head(store: &Store, key: &str) -> ObjectHead {
 /// An object of more parts than its record takes, in pages of their own, with checksums of the parts.
 async fn put_in_pages(store: &Store, key: &str) -> Bytes {
     let create = CreateUpload {
+        initiator: None,
         at: at(key),
         headers: ObjectHeaders::default(),
         lock: Lock::default(),

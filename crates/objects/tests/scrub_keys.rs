@@ -52,6 +52,7 @@ async fn sealed(dir: &std::path::Path) -> Store {
         }
     }
     let begun = CreateUpload {
+        initiator: None,
         at: at("unfinished"),
         headers: ObjectHeaders::default(),
         lock: baleen_objects::Lock::default(),

@@ -57,6 +57,7 @@ async fn they_come_with_a_put_an_upload_or_a_copy() {
     store.put("put", &small("again")).await.unwrap();
     assert_eq!(tags_of(&store, &at("put")).await, Tags::default());
     let upload = CreateUpload {
+        initiator: None,
         encrypt: baleen_objects::Encrypt::AsBucket,
         at: at("upload"),
         headers: ObjectHeaders::default(),

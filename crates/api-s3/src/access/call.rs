@@ -37,6 +37,11 @@ impl Call {
         account.ok_or_else(Fault::access_denied)
     }
 
+    /// The account of who asks; nobody has none.
+    pub(crate) fn asking_account(&self) -> Option<AccountId> {
+        self.asker.principal.user().map(|user| user.account)
+    }
+
     /// Whether who asks has no credentials.
     pub(crate) fn is_nobody(&self) -> bool {
         self.asker.is_nobody()

@@ -53,6 +53,7 @@ pub(super) async fn run(
         .objects
         .create_upload(CreateUpload {
             at: call.path()?,
+            initiator: call.asking_account(),
             headers: object_headers(&request.headers)?,
             tags: header_tags(&request.headers)?,
             lock: header_lock(&request.headers)?,

@@ -42,7 +42,7 @@ pub(super) async fn run(
             .checksum_chosen
             .then(|| dto::ChecksumType::from_static(upload.checksum_kind.as_str())),
         initiated: Some(timestamp(upload.initiated)),
-        initiator: account.map(initiator),
+        initiator: initiator(upload.initiator, account),
         key: Some(spelling.write(upload.path.at.key.as_str())),
         owner: account.map(owner),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),

@@ -60,7 +60,7 @@ pub(super) async fn run(
         upload_id: Some(input.upload_id),
         abort_date: page.upload.expiry.as_ref().map(|expiry| timestamp(expiry.at)),
         abort_rule_id: page.upload.expiry.as_ref().map(rule_id),
-        initiator: account.map(initiator),
+        initiator: initiator(page.upload.initiator, account),
         owner: account.map(owner),
         is_truncated: Some(page.next.is_some()),
         next_part_number_marker: page.next.map(i32::from),

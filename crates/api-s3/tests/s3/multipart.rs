@@ -2,7 +2,7 @@
 
 use baleen_http::ChecksumHasher;
 
-use crate::harness::{Answer, Server, delete, get, head, key, post, put};
+use crate::harness::{Answer, OWNER, STRANGER, Server, delete, get, head, key, policy, post, put, statement};
 
 const PART: usize = 5 << 20;
 
@@ -223,6 +223,29 @@ async fn parts_from_objects() {
     let tag = copied.element("ETag").replace("&quot;", "\"");
     assert!(complete(&server, "k", &id, &[(1, &tag)]).await.status.is_success());
     assert_eq!(server.stored("k").await.as_deref(), Some(&b"234"[..]));
+}
+
+/// An upload is begun by whoever began it, and is in a bucket of its owner.
+#[tokio::test]
+async fn who_began_an_upload_is_told() {
+    let server = Server::with_bucket().await;
+    let open = policy(&[&statement("Allow", "\"*\"", "s3:PutObject", "bucket/*")]);
+    server.ok(put("/bucket?policy").body(open)).await;
+    let begin = post(&format!("{}?uploads", key("k")));
+    for (by, initiator) in [(OWNER, "100000000001"), (STRANGER, "100000000002")] {
+        let id = server.send_as(by, begin.clone()).await.element("UploadId");
+        for target in ["/bucket?uploads".to_owned(), format!("{}?uploadId={id}", key("k"))] {
+            let told = server.ok(get(&target)).await.text();
+            let inside = |name: &str| {
+                let (_, rest) = told.split_once(&format!("<{name}>")).unwrap();
+                rest.split_once(&format!("</{name}>")).unwrap().0.to_owned()
+            };
+            for (name, account) in [("UploadId", &*id), ("Initiator", initiator), ("Owner", "100000000001")] {
+                assert!(inside(name).contains(account), "{target}: {told}");
+            }
+        }
+        server.ok(delete(&format!("{}?uploadId={id}", key("k")))).await;
+    }
 }
 
 #[tokio::test]

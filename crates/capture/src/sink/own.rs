@@ -115,6 +115,7 @@ impl Sink for OwnSink {
         self.check_owner().await?;
         let create = || {
             self.objects.create_upload(CreateUpload {
+                initiator: None,
                 at: self.at(key),
                 headers: headers(content_type),
                 lock: baleen_objects::Lock::default(),

@@ -317,10 +317,18 @@ fn an_upload_that_was_begun_before_tags_has_none() {
         chosen: true,
         composite: false,
         encryption: EncryptionRecord::No,
+        initiator: Some(7),
     };
     let bytes = record::encode(&upload).unwrap();
-    assert_eq!(&bytes[..], b"\x02\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\0\x01\0\0");
+    let told = b"\x0a\0\0\0\0\0\0\0\x01\x01k\x01v\0\0\0\0\x01\0\0";
+    assert_eq!(bytes[..], [b"\x03", &told[..], b"\x01\x07"].concat());
     assert_eq!(record::decode::<UploadRecord>(&bytes).unwrap(), upload);
+    let second = record::decode::<UploadRecord>(&[b"\x02", &told[..]].concat()).unwrap();
+    let upload = UploadRecord {
+        initiator: None,
+        ..upload
+    };
+    assert_eq!(second, upload);
     let first = record::decode::<UploadRecord>(b"\x01\x0a\0\0\0\0\0\0\0\0\x01\0").unwrap();
     assert_eq!(
         first,

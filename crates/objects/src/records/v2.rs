@@ -1,8 +1,9 @@
-//! Shapes from before a bucket said whether it has a key, and an object what the checksums of its parts are.
+//! Shapes from before a bucket said whether it has a key, and an object what the checksums of its parts are,
+//! and an upload who began it.
 
 use super::{
-    AclRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, EncryptionRecord, HeadersRecord, LockRecord,
-    ObjectLockRecord, TagsRecord, VersionBytes, VersioningRecord, v1,
+    AclRecord, AlgorithmRecord, BodyRecord, BucketId, ChecksumRecord, ETagRecord, EncryptionRecord, HeadersRecord,
+    LockRecord, ObjectLockRecord, TagsRecord, VersionBytes, VersioningRecord, v1,
 };
 use baleen_meta::record::Record;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,39 @@ impl Record for ObjectRecord {
             lock: LockRecord::default(),
             encryption: EncryptionRecord::No,
             body: before.body,
+        }
+    }
+}
+
+/// An unfinished upload, from before it said who began it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UploadRecord {
+    pub(crate) initiated_ns: i64,
+    pub(crate) headers: HeadersRecord,
+    pub(crate) tags: TagsRecord,
+    pub(crate) acl: AclRecord,
+    pub(crate) lock: LockRecord,
+    pub(crate) algorithm: AlgorithmRecord,
+    pub(crate) chosen: bool,
+    pub(crate) composite: bool,
+    pub(crate) encryption: EncryptionRecord,
+}
+
+impl Record for UploadRecord {
+    const NAME: &'static str = "upload";
+    const VERSION: u8 = 2;
+    type Before = v1::UploadRecord;
+    fn migrate(before: v1::UploadRecord) -> Self {
+        Self {
+            initiated_ns: before.initiated_ns,
+            headers: before.headers,
+            tags: TagsRecord::new(),
+            acl: AclRecord::default(),
+            lock: LockRecord::default(),
+            algorithm: before.algorithm,
+            chosen: before.chosen,
+            composite: before.composite,
+            encryption: EncryptionRecord::No,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::records::{EncryptionRecord, UploadRecord};
 use crate::{ChecksumKind, CreateUpload, ObjectError, Upload, UploadPath};
 use baleen_meta::{Request, record};
-use baleen_types::UploadId;
+use baleen_types::{AccountId, UploadId};
 
 impl Objects {
     /// Begins a multipart upload.
@@ -35,6 +35,7 @@ impl Objects {
             chosen: request.checksum_algorithm.is_some(),
             composite: kind == ChecksumKind::Composite,
             encryption: EncryptionRecord::No,
+            initiator: request.initiator.map(AccountId::as_u64),
         };
         self.blobs.check_space(0)?;
         let path = UploadPath {

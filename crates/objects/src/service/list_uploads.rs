@@ -163,6 +163,7 @@ pub(super) fn upload_of(path: UploadPath, record: &UploadRecord, rules: Option<&
         expiry: rules.and_then(|rules| rules.abort(key, initiated)),
         path,
         initiated,
+        initiator: record.initiator()?,
         checksum_algorithm: record.algorithm.into(),
         checksum_kind: record.kind(),
         checksum_chosen: record.chosen,

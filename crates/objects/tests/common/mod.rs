@@ -258,6 +258,7 @@ impl Store {
 
     pub async fn begin(&self, key: &str) -> UploadPath {
         let create = CreateUpload {
+            initiator: None,
             at: at(key),
             headers: ObjectHeaders::default(),
             lock: baleen_objects::Lock::default(),

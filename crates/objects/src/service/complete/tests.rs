@@ -49,6 +49,7 @@ fn upload(path: &UploadPath) -> OpenUpload {
             chosen: true,
             composite: true,
             encryption: EncryptionRecord::Managed,
+            initiator: None,
         },
         changes: None,
         parts: (1..=PARTS_MAX).map(|number| (number, part(number))).collect(),

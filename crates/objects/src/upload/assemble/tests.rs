@@ -61,6 +61,7 @@ fn upload(algorithm: ChecksumAlgorithm, kind: ChecksumKind) -> UploadRecord {
         chosen: true,
         composite: kind == ChecksumKind::Composite,
         encryption: EncryptionRecord::No,
+        initiator: None,
     }
 }
 
