@@ -138,6 +138,23 @@ def test_regions(tmp_path):
     check_all(s3)
     wait_for_all(server, BOTH)
     assert list((tmp_path / "west" / "files").glob("*/*"))
+    log = server.log.read_text(errors="replace")
+    assert "the folder of a region has gone" in log and re.search(r"WARN.*a region lacks extents.*missing=", log), log
+    # What was done about it stays told when there is nothing more to do, and who asks whether the server is ready is told nothing.
+    wait_for(True, lambda: "0 written" not in tasks(server)["objects in the region us-west-9"]["progress"])
+    wait_for(True, lambda: "since the start" in tasks(server)["objects in the region us-west-9"]["progress"])
+    assert "its folder has gone once" in tasks(server)["objects in the region us-west-9"]["progress"]
+    wait_for("ready\n", lambda: requests.get(f"{server.ops}/readyz", timeout=10).text)
+    # It goes, and there can be none: the server is ready without it, and says so.
+    folder, kept = tmp_path / "west", tmp_path / "kept"
+    folder.rename(kept)
+    folder.write_text("no folder")
+    lacks = "ready\nregion us-west-9: its folder is not there, or cannot be used\n"
+    wait_for(lacks, lambda: requests.get(f"{server.ops}/readyz", timeout=10).text)
+    folder.unlink()
+    kept.rename(folder)
+    wait_for("ready\n", lambda: requests.get(f"{server.ops}/readyz", timeout=10).text)
+    wait_for_all(server, BOTH)
 
     # Home goes while the server runs: what is there is read from the other, and nothing is written where nobody looks.
     blobs, away = server.data / "blobs", server.data / "away"
@@ -209,7 +226,18 @@ def test_regions(tmp_path):
     # Who forgets to set the other region is told so.
     told = subprocess.run([Baleen.binary(), "fsck", "--quick", "--data", server.data], capture_output=True, text=True, timeout=60)
     assert told.returncode == 0 and "not looked at: region us-west-9: it is not set" in told.stdout, told
+    assert "no damage; 1 region not looked at" in told.stdout
     assert fsck(server.data)["unlooked"][0]["region"] == "us-west-9"
+
+    # A folder that is gone is no store without damage.
+    (tmp_path / "west").rename(tmp_path / "elsewhere")
+    words = [Baleen.binary(), "fsck", "--data", server.data]
+    env = {"BALEEN_REGIONS": f"us-west-9={tmp_path}/west"}
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env)
+    assert told.returncode == 1 and "1 region missing; no damage elsewhere" in told.stdout, told
+    assert fsck(server.data, REGIONS=f"us-west-9={tmp_path}/west")["unlooked"][0]["isMissing"] is True
+    assert not (tmp_path / "west").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "west")
 
     # A check of the folders finds what nobody has read, and has it healed by the next server.
     def check():

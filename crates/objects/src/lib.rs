@@ -62,8 +62,8 @@ pub use object::{
 pub use records::SEALED;
 pub use scrub::{Damage, LastScrub, Scrub, ScrubProgress, Scrubbed, ToldDamage};
 pub use service::{
-    Expired, ExpiryWitness, HomePlace, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept, Unlooked,
-    copies_of_unserved, home_was_mount, note_at_home, owners,
+    Expired, ExpiryWitness, HomePlace, Lack, Objects, Parts, Purged, Reconciled, RegionFolder, Settings, Swept,
+    Unlooked, copies_of_unserved, home_was_mount, note_at_home, owners,
 };
 pub use setting::{
     BucketAcl, BucketPolicy, BucketSetting, NewSettings, ObjectOwnership, PublicAccessBlock, ReplicationPolicy,

@@ -38,7 +38,9 @@ mod usage;
 
 pub use expire::{Expired, ExpiryWitness};
 pub use purge::Purged;
-pub use regions::{HomePlace, Reconciled, RegionFolder, Unlooked, copies_of_unserved, home_was_mount, note_at_home};
+pub use regions::{
+    HomePlace, Lack, Reconciled, RegionFolder, Unlooked, copies_of_unserved, home_was_mount, note_at_home,
+};
 pub use scrub::owners;
 pub use sweep::Swept;
 

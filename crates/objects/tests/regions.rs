@@ -6,7 +6,7 @@ mod common;
 
 use baleen_meta::Meta;
 use baleen_objects::{
-    Compact, CompactProgress, ObjectError, Reconciled, RenameObject, Selection, Settings, WriteCondition,
+    Compact, CompactProgress, Lack, ObjectError, Reconciled, RenameObject, Selection, Settings, WriteCondition,
 };
 use baleen_runtime::Shutdown;
 use baleen_types::{Classify, FaultKind, ObjectKey};
@@ -70,6 +70,48 @@ async fn a_bucket_is_where_its_policy_says_and_the_status_says_when() {
         store.objects.delete_bucket(&bucket("bucket")).await.unwrap();
     }
     assert_eq!(notes(&store).await, 0);
+}
+
+/// Reads and writes go on without it, so nothing else tells who asks whether all is well.
+#[tokio::test]
+async fn what_a_region_lacks_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = two(dir.path()).await;
+    let (west, away) = (dir.path().join("west"), dir.path().join("away"));
+    let lacking = || {
+        let told = store.objects.lacking_regions().into_iter();
+        told.map(|(name, lack)| (name.to_string(), lack)).collect::<Vec<_>>()
+    };
+    let lacks = |lack: Lack| vec![("west".to_owned(), lack)];
+    assert_eq!(lacking(), lacks(Lack::Unknown), "nobody has compared it yet");
+    put_all(&store).await;
+    store.put("damaged", &pattern(900_000, 7)).await.unwrap();
+    heal(&store).await;
+    assert_eq!((lacking(), store.objects.times_gone(&region("west"))), (vec![], 0));
+
+    // It goes, and something else is in its place.
+    std::fs::rename(&west, &away).unwrap();
+    std::fs::write(&west, "no folder").unwrap();
+    try_pass(&store, Some("west")).await.0.unwrap_err();
+    assert_eq!(
+        (lacking(), store.objects.times_gone(&region("west"))),
+        (lacks(Lack::Folder), 1)
+    );
+    try_pass(&store, Some("west")).await.0.unwrap_err();
+    assert_eq!(store.objects.times_gone(&region("west")), 1, "it goes once");
+
+    // Another is filled, but for what is damaged by now where it is alone.
+    std::fs::remove_file(&west).unwrap();
+    let bodies = store.own_files();
+    let of_each = bodies.iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    flip(of_each, 500_000);
+    let (outcome, done) = try_pass(&store, Some("west")).await;
+    outcome.unwrap_err();
+    assert_eq!((done.failed, done.left, done.written), (1, 1, 4));
+    assert_eq!(lacking(), lacks(Lack::Extents(1)));
+    flip(of_each, 500_000);
+    assert_eq!(pass(&store, Some("west")).await.written, 1);
+    assert_eq!(lacking(), vec![]);
 }
 
 #[tokio::test]

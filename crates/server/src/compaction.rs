@@ -8,17 +8,14 @@ use baleen_types::{causes, format_bytes};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tracing::info;
+use tracing::{info, warn};
 
 /// The name of the task.
 const TASK: &str = "compaction";
 
 /// Has space given back once in a period, unless that is 0; first when a period is over, since what the last run left free is
-/// what the writers of a new one want.
+/// what the writers of a new one want. What the metadata takes is measured at once.
 pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, meta: &Meta, settings: Compaction) {
-    if settings.every.is_zero() {
-        return;
-    }
     let work = Arc::new(Work {
         objects: Arc::clone(objects),
         meta: meta.clone(),
@@ -26,11 +23,25 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, meta: &
         settings,
         counted_at: AtomicU64::new(0),
     });
+    if settings.every.is_zero() {
+        // Nobody measures again, but who asks gets what there was.
+        supervisor.spawn("size of the metadata", async move {
+            if let Err(error) = work.measure(true).await {
+                warn!(error = %causes(&error), "the metadata store cannot be measured");
+            }
+        });
+        return;
+    }
     let mut is_first = true;
     supervisor.every(TASK, settings.every, move || {
         let work = Arc::clone(&work);
         let waits = std::mem::take(&mut is_first);
-        async move { if waits { Ok(()) } else { work.run().await } }
+        async move {
+            if waits {
+                return work.measure(true).await.map_err(|e| causes(&e));
+            }
+            work.run().await
+        }
     });
 }
 

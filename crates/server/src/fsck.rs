@@ -49,11 +49,13 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Ok::<_, Failure>((found, areas(&store, &objects).await?, unlooked))
     })?;
     tell(&found, (&areas, &unlooked), folder.path(), scrub, json)?;
-    Ok(if found.damages == 0 && found.healable == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(
+        if found.damages == 0 && found.healable == 0 && missing(&unlooked) == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        },
+    )
 }
 
 /// A part of the disk that the store takes.
@@ -114,7 +116,7 @@ async fn looked(objects: &Objects, scrub: Scrub) -> Result<Scrubbed, ObjectError
 
 /// Names the regions that were not looked at.
 pub(crate) fn tell_unlooked(unlooked: &[Unlooked]) -> Result<(), Failure> {
-    for Unlooked { region, why } in unlooked {
+    for Unlooked { region, why, .. } in unlooked {
         output::line(&format!("not looked at: region {region}: {why}"))?;
     }
     if !unlooked.is_empty() {
@@ -125,7 +127,41 @@ pub(crate) fn tell_unlooked(unlooked: &[Unlooked]) -> Result<(), Failure> {
 
 /// A region that was not looked at, for scripts.
 pub(crate) fn unlooked_json(unlooked: &Unlooked) -> Value {
-    json!({ "region": unlooked.region, "why": unlooked.why })
+    json!({ "region": unlooked.region, "why": unlooked.why, "isMissing": unlooked.is_missing })
+}
+
+/// How many regions are set and not there as they were left.
+fn missing(unlooked: &[Unlooked]) -> usize {
+    unlooked.iter().filter(|region| region.is_missing).count()
+}
+
+/// What was found, in words.
+fn verdict(found: &Scrubbed, unlooked: &[Unlooked]) -> String {
+    let number = |number, one: &str, of_many: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {of_many}"),
+    };
+    let missing = missing(unlooked);
+    let mut said = Vec::new();
+    match found.damages {
+        0 if missing > 0 => said.push("no damage elsewhere".to_owned()),
+        0 => said.push("no damage".to_owned()),
+        damages => said.push(number(damages, "damage", "damages")),
+    }
+    if found.healable > 0 {
+        let healable = found.healable;
+        said.push(format!(
+            "{healable} to be healed from another region, by a server that runs"
+        ));
+    }
+    if missing > 0 {
+        said.insert(0, number(missing as u64, "region missing", "regions missing"));
+    }
+    if unlooked.len() > missing {
+        let others = (unlooked.len() - missing) as u64;
+        said.push(number(others, "region not looked at", "regions not looked at"));
+    }
+    said.join("; ")
 }
 
 fn tell(
@@ -170,22 +206,47 @@ fn tell(
     } else {
         "bytes not read".to_owned()
     };
-    let mut damage = match found.damages {
-        0 => "no damage".to_owned(),
-        1 => "1 damage".to_owned(),
-        damages => format!("{damages} damages"),
-    };
-    if found.healable > 0 {
-        damage = format!(
-            "{damage}; {} to be healed from another region, by a server that runs",
-            found.healable
-        );
-    }
     output::line(&format!(
-        "{}: {} buckets, {} versions of objects, {} parts of uploads; {read}; {damage}",
+        "{}: {} buckets, {} versions of objects, {} parts of uploads; {read}; {}",
         folder.display(),
         found.buckets,
         found.objects,
         found.parts,
+        verdict(found, unlooked),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_is_missing_is_told_before_all_else() {
+        let region = |is_missing| Unlooked {
+            region: "west".to_owned(),
+            why: String::new(),
+            is_missing,
+        };
+        for (damages, healable, unlooked, wanted) in [
+            (0, 0, vec![], "no damage"),
+            (2, 0, vec![], "2 damages"),
+            (0, 0, vec![region(true)], "1 region missing; no damage elsewhere"),
+            (1, 0, vec![region(true), region(true)], "2 regions missing; 1 damage"),
+            (0, 0, vec![region(false)], "no damage; 1 region not looked at"),
+            (
+                0,
+                3,
+                vec![region(false), region(true), region(false)],
+                "1 region missing; no damage elsewhere; 3 to be healed from another region, by a server that runs; \
+                 2 regions not looked at",
+            ),
+        ] {
+            let found = Scrubbed {
+                damages,
+                healable,
+                ..Scrubbed::default()
+            };
+            assert_eq!(verdict(&found, &unlooked), wanted);
+        }
+    }
 }

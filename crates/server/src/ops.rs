@@ -75,6 +75,15 @@ impl Operations {
         answer
     }
 
+    /// Ready, and what is not as it should be nevertheless: without a region, reads and writes go on.
+    fn ready_in_words(&self) -> String {
+        let lacking = self.parts.objects.lacking_regions();
+        let lines = lacking
+            .into_iter()
+            .map(|(region, lack)| format!("region {region}: {lack}\n"));
+        std::iter::once("ready\n".to_owned()).chain(lines).collect()
+    }
+
     async fn look_at_home(&self) -> Result<(), String> {
         let objects = Arc::clone(&self.parts.objects);
         // Of a disk that hangs no answer comes.
@@ -146,7 +155,7 @@ impl Door for Operations {
         }
         match operation {
             "Ready" => match self.ready().await {
-                Ok(()) => answer(operation, StatusCode::OK, "ready\n"),
+                Ok(()) => answer(operation, StatusCode::OK, self.ready_in_words()),
                 Err(why) => answer(
                     operation,
                     StatusCode::SERVICE_UNAVAILABLE,

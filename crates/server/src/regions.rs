@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use baleen_objects::{HomePlace, Objects, Reconciled, RegionFolder};
 use baleen_runtime::{Clock, Supervisor};
-use baleen_types::{causes, format_bytes};
+use baleen_types::{Timestamp, causes, format_bytes};
 use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::fmt;
@@ -72,17 +72,30 @@ pub(crate) fn supervise(supervisor: &Supervisor, objects: &Arc<Objects>, clock: 
         let (objects, clock) = (Arc::clone(objects), Arc::clone(clock));
         let shutdown = supervisor.shutdown().clone();
         let progress = supervisor.progress(&task);
+        let earlier = Arc::new(Mutex::new(Earlier::default()));
         let pass = move || {
             let (objects, clock, shutdown) = (Arc::clone(&objects), Arc::clone(&clock), shutdown.clone());
             let (name, region, progress) = (name.clone(), region.clone(), progress.clone());
+            let earlier = Arc::clone(&earlier);
             async move {
+                let last = Mutex::new(Reconciled::default());
                 let tell = |done: &Reconciled| {
-                    progress.tell(Told { done, most }.to_string());
+                    *last.lock() = *done;
+                    let gone = region.as_ref().map_or(0, |region| objects.times_gone(region));
+                    let told = Told {
+                        done,
+                        earlier: &earlier.lock(),
+                        gone,
+                        most,
+                    };
+                    progress.tell(told.to_string());
                     // A gauge holds all of a number that fits into 53 bits.
                     #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
                     metrics::gauge!("baleen_region_extents_left", "region" => name.to_string()).set(done.left as f64);
                 };
                 let outcome = objects.reconcile(region.as_ref(), &shutdown, &tell).await;
+                let last = *last.lock();
+                earlier.lock().add(last, clock.now());
                 metrics::counter!("baleen_region_reads_elsewhere_total").absolute(objects.reads_elsewhere());
                 metrics::counter!("baleen_region_healed_extents_total", "region" => name.to_string())
                     .absolute(objects.healed(region.as_ref()));
@@ -128,14 +141,61 @@ fn is_for_a_pass(last: HomePlace, place: HomePlace) -> bool {
     }
 }
 
-/// What a pass did, in words.
+/// What the passes before did, since the start.
+#[derive(Debug, Default)]
+struct Earlier {
+    all: Reconciled,
+    /// The last that did anything, and when it ended: the next ones have nothing to do, and would hide it.
+    busy: Option<(Reconciled, Timestamp)>,
+}
+
+impl Earlier {
+    fn add(&mut self, done: Reconciled, ended: Timestamp) {
+        self.all = self.all.and(&done);
+        if !done.is_idle() {
+            self.busy = Some((done, ended));
+        }
+    }
+}
+
+/// What a pass did, or the last one that did anything, and all since the start, in words.
 struct Told<'a> {
     done: &'a Reconciled,
+    earlier: &'a Earlier,
+    /// How often the folder has gone.
+    gone: u64,
     /// The limit of bytes in a second.
     most: Option<NonZeroU64>,
 }
 
 impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.earlier.busy {
+            Some((busy, ended)) if self.done.is_idle() => {
+                write!(f, "{}, {}", Deeds(busy), ended.to_rfc3339_millis())?;
+            }
+            _ => write!(f, "{}", Deeds(self.done))?,
+        }
+        write!(f, "; {} left", self.done.left)?;
+        if self.earlier.busy.is_some() {
+            write!(f, "; since the start {}", Deeds(&self.earlier.all.and(self.done)))?;
+        }
+        match self.gone {
+            0 => {}
+            1 => f.write_str("; its folder has gone once")?,
+            times => write!(f, "; its folder has gone {times} times")?,
+        }
+        match self.most {
+            Some(most) => write!(f, "; at most {}/s", format_bytes(most.get())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was done, without what is left.
+struct Deeds<'a>(&'a Reconciled);
+
+impl fmt::Display for Deeds<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Reconciled {
             compared,
@@ -144,20 +204,16 @@ impl fmt::Display for Told<'_> {
             found,
             removed,
             failed,
-            left,
-        } = self.done;
+            left: _,
+        } = self.0;
         if *compared > 0 {
-            write!(f, "{compared} extents compared; ")?;
+            write!(f, "{compared} extents compared, ")?;
         }
+        let bytes = format_bytes(*bytes);
         write!(
             f,
-            "{written} written with {}, {found} found, {removed} removed, {failed} failed; {left} left",
-            format_bytes(*bytes)
-        )?;
-        match self.most {
-            Some(most) => write!(f, "; at most {}/s", format_bytes(most.get())),
-            None => Ok(()),
-        }
+            "{written} written with {bytes}, {found} found, {removed} removed, {failed} failed"
+        )
     }
 }
 
@@ -174,6 +230,56 @@ mod tests {
             begun.push(is_for_a_pass(std::mem::replace(&mut last, place), place));
         }
         assert_eq!(begun, [false, true, true, false, false, true, false, true, false]);
+    }
+
+    #[test]
+    fn what_a_pass_did_is_told_until_another_does_something() {
+        let mut earlier = Earlier::default();
+        let at = |seconds: i64| Timestamp::from_nanos(seconds * 1_000_000_000);
+        let idle = Reconciled::default();
+        let filled = Reconciled {
+            compared: 9,
+            written: 3,
+            bytes: 4096,
+            ..idle
+        };
+        let removed = Reconciled {
+            removed: 1,
+            left: 2,
+            ..idle
+        };
+        let mut said = Vec::new();
+        for (seconds, done, gone) in [
+            (0, idle, 0),
+            (1, filled, 1),
+            (2, idle, 1),
+            (3, removed, 2),
+            (4, idle, 2),
+        ] {
+            let told = Told {
+                done: &done,
+                earlier: &earlier,
+                gone,
+                most: None,
+            };
+            said.push(told.to_string());
+            earlier.add(done, at(seconds));
+        }
+        let nothing = "0 written with 0 B, 0 found, 0 removed, 0 failed";
+        let filled = "9 extents compared, 3 written with 4.0 KiB, 0 found, 0 removed, 0 failed";
+        let removed = "0 written with 0 B, 0 found, 1 removed, 0 failed";
+        let all = "9 extents compared, 3 written with 4.0 KiB, 0 found, 1 removed, 0 failed";
+        let (once, twice) = ("; its folder has gone once", "; its folder has gone 2 times");
+        assert_eq!(
+            said,
+            [
+                format!("{nothing}; 0 left"),
+                format!("{filled}; 0 left{once}"),
+                format!("{filled}, 1970-01-01T00:00:01.000Z; 0 left; since the start {filled}{once}"),
+                format!("{removed}; 2 left; since the start {all}{twice}"),
+                format!("{removed}, 1970-01-01T00:00:03.000Z; 0 left; since the start {all}{twice}"),
+            ]
+        );
     }
 
     #[test]

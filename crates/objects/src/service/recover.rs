@@ -22,8 +22,8 @@ impl Objects {
             if segments.contains(&lost) {
                 continue;
             }
-            tracing::error!(segment = lost, "a segment is gone; it is made again, empty");
             let live = live_in(&snapshot, lost).await?;
+            self.tell_lost(lost, live.len());
             match self.blobs.restore_segment(lost, &live).await {
                 Ok(()) => segments.push(lost),
                 Err(error) => tracing::error!(segment = lost, %error, "a segment cannot be made again"),
@@ -44,6 +44,36 @@ impl Objects {
         }
         tracing::debug!(recovered, "old segments are in use again");
         Ok(recovered)
+    }
+
+    /// Says what is lost with a segment, and who may have it.
+    fn tell_lost(&self, segment: u64, extents: usize) {
+        let regions: Vec<_> = self
+            .regions
+            .names()
+            .filter(|name| self.regions.whole_copies(name).is_some())
+            .collect();
+        if self.regions.are_none() {
+            tracing::error!(
+                segment,
+                extents,
+                "a segment is gone, and what was in it; it is made again, empty"
+            );
+        } else if regions.is_empty() {
+            tracing::error!(
+                segment,
+                extents,
+                "a segment is gone, and no region is known to have what was in it; it is made again, empty"
+            );
+        } else {
+            tracing::error!(
+                segment,
+                extents,
+                ?regions,
+                "a segment is gone; it is made again, empty, and these regions have what their buckets' policies copied there: it is read \
+                 from there, and healed when it is read or looked through"
+            );
+        }
     }
 
     async fn recover_segment(&self, snapshot: &Snapshot, segment: u64) -> Result<(), ObjectError> {

@@ -6,6 +6,7 @@
 //! bit and a new region are healed in one way, and what is asked for a region in between is answered from another.
 
 mod compare;
+mod lack;
 mod look;
 mod open;
 mod reading;
@@ -14,6 +15,7 @@ mod removing;
 mod standing;
 mod status;
 
+pub use lack::Lack;
 pub use look::{Unlooked, copies_of_unserved};
 pub use open::{HomePlace, home_was_mount};
 pub use reconcile::{Reconciled, note_at_home};
@@ -73,6 +75,8 @@ struct Spot {
     is_doubtful: AtomicBool,
     /// Extents that were written anew in place of what was damaged or lost.
     healed: AtomicU64,
+    /// How often its folder has gone while it was in use. Never for home, whose loss refuses writes.
+    gone: AtomicU64,
 }
 
 #[derive(Default)]
@@ -85,6 +89,10 @@ struct State {
     away_since: Option<Duration>,
     /// Whether nothing is missing but what is noted.
     is_whole: bool,
+    /// Whether it was taken into use without being whole, and no pass has left nothing to do since.
+    is_filled: bool,
+    /// Notes that the last pass left.
+    left: u64,
     /// When it was looked last for copies of what is gone.
     swept: Option<Duration>,
     /// The note behind which a pass goes on, if the last one gave up there.

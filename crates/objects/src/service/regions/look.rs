@@ -18,7 +18,12 @@ pub struct Unlooked {
     pub region: String,
     /// Why not. Not for clients.
     pub why: String,
+    /// Whether it is set and its folder is not there as it was left: what has to be in it is missing.
+    pub is_missing: bool,
 }
+
+/// What is said of a folder that is none of a region.
+const NOT_THERE: &str = "the folder is not there, or has no stamp";
 
 /// What a look at the regions of a store came to.
 struct Looked {
@@ -41,15 +46,17 @@ async fn look_at(meta: &Meta, blobs: &Blobs, set: &[RegionFolder]) -> Result<Loo
             region: name.to_string(),
             opened: known.opened,
         };
-        let opened = if known.is_whole {
-            open_as_left(blobs, folder, &left)
-        } else {
-            Err("no server has come to the end of comparing it yet".to_owned())
+        let opened = match known.is_whole {
+            true => open_as_left(blobs, folder, &left),
+            false if !folder.is_dir() => Err(NOT_THERE.to_owned()),
+            false => Err("no server has come to the end of comparing it yet".to_owned()),
         };
         if let Err(why) = &opened {
             looked.unlooked.push(Unlooked {
                 region: name.to_string(),
                 why: format!("{}: {why}", folder.display()),
+                // Of one that was never taken into use nothing is missing.
+                is_missing: known.opened > 0 && (known.is_whole || !folder.is_dir()),
             });
         }
         looked.opened.push(opened.ok());
@@ -63,6 +70,7 @@ async fn look_at(meta: &Meta, blobs: &Blobs, set: &[RegionFolder]) -> Result<Loo
             looked.unlooked.push(Unlooked {
                 region: region.to_owned(),
                 why: "it is not set, and the store has copies there".to_owned(),
+                is_missing: false,
             });
         }
     }
@@ -72,7 +80,7 @@ async fn look_at(meta: &Meta, blobs: &Blobs, set: &[RegionFolder]) -> Result<Loo
 /// The folder of a region if it is as it was left, with its stamp.
 fn open_as_left(blobs: &Blobs, folder: &Path, left: &Stamp) -> Result<(Copies, String), String> {
     let text = baleen_blob::stamp_of(folder).map_err(|error| causes(&error))?;
-    let text = text.ok_or("the folder is not there, or has no stamp")?;
+    let text = text.ok_or(NOT_THERE)?;
     let stamp = Stamp::read(&text).ok_or("its stamp cannot be read")?;
     if (&stamp.store, &stamp.region) != (&left.store, &left.region) {
         return Err("it is the folder of another store or another region".to_owned());

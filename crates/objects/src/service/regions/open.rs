@@ -210,6 +210,12 @@ impl Objects {
             if copies.has_failed() {
                 other.spot.is_doubtful.store(true, Ordering::Relaxed);
             }
+            other.spot.gone.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                region = %other.of.name,
+                folder = %other.of.folder.display(),
+                "the folder of a region has gone, or is another; what is missing there is copied again"
+            );
         }
         // Nobody is told that it is there until it is known whether it is whole, and its lock is given back.
         *other.spot.state.lock() = super::State::default();
@@ -350,7 +356,11 @@ impl Objects {
             mount: found.is_mount.then(|| place_of(folder)),
         };
         self.meta.commit(Request::new().put(key, standing.encode())).await?;
-        self.regions.spot(region)?.state.lock().is_whole = is_whole;
+        let spot = self.regions.spot(region)?;
+        {
+            let mut state = spot.state.lock();
+            (state.is_whole, state.is_filled) = (is_whole, !is_whole);
+        }
         if !is_whole && !self.regions.are_none() {
             tracing::info!(
                 region = region.map_or("home", RegionName::as_str),

@@ -52,6 +52,28 @@ pub struct Reconciled {
     pub left: u64,
 }
 
+impl Reconciled {
+    /// Whether it did anything, or failed to.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        Self { left: 0, ..*self } == Self::default()
+    }
+
+    /// What both did; what the other left is left.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            compared: self.compared + other.compared,
+            written: self.written + other.written,
+            bytes: self.bytes + other.bytes,
+            found: self.found + other.found,
+            removed: self.removed + other.removed,
+            failed: self.failed + other.failed,
+            left: other.left,
+        }
+    }
+}
+
 /// The place that a pass is about.
 pub(super) struct Target {
     pub(super) region: Option<RegionName>,
@@ -128,8 +150,43 @@ impl Objects {
         let mut done = Reconciled::default();
         let outcome = self.reconcile_until(region, stop, &mut done, tell).await;
         done.left = self.notes_left(region).await?;
+        self.tell_left(region, &done)?;
         tell(&done);
         outcome
+    }
+
+    /// Remembers what a pass left, and says so when a folder that was lost or new has all.
+    fn tell_left(&self, region: Option<&RegionName>, done: &Reconciled) -> Result<(), ObjectError> {
+        let mut state = self.regions.spot(region)?.state.lock();
+        state.left = done.left;
+        if state.is_filled && state.is_whole && done.left == 0 {
+            state.is_filled = false;
+            let (region, Reconciled { written, bytes, .. }) = (name_in_words(region), done);
+            tracing::info!(region, written, bytes, "a region has all that has to be there");
+        }
+        Ok(())
+    }
+
+    /// Says what a comparison found to be missing: of a folder that was lost that is more than anybody expects.
+    async fn tell_missing(&self, region: Option<&RegionName>, compared: u64) -> Result<(), ObjectError> {
+        let missing = self.notes_left(region).await?;
+        let region = name_in_words(region);
+        if missing > 0 {
+            let or_more = if missing >= LEFT_COUNTED_MAX as u64 {
+                " or more"
+            } else {
+                ""
+            };
+            tracing::warn!(
+                region,
+                compared,
+                missing,
+                "a region lacks extents{or_more}; they are copied there"
+            );
+        } else {
+            tracing::info!(region, compared, "a region was compared and lacks nothing");
+        }
+        Ok(())
     }
 
     async fn reconcile_until(
@@ -142,15 +199,15 @@ impl Objects {
         let target = self.target(region, stop).await?;
         self.note_noticed().await?;
         let is_whole = self.regions.spot(region)?.state.lock().is_whole;
-        if !is_whole
-            && !self
-                .compare(&target, stop, &mut |compared| {
-                    done.compared += compared;
-                    tell(done);
-                })
-                .await?
-        {
-            return Ok(());
+        if !is_whole {
+            let mut told = |compared| {
+                done.compared += compared;
+                tell(done);
+            };
+            if !self.compare(&target, stop, &mut told).await? {
+                return Ok(());
+            }
+            self.tell_missing(region, done.compared).await?;
         }
         let spot = self.regions.spot(region)?;
         let resume = spot.state.lock().resume.take();
@@ -416,6 +473,11 @@ impl Objects {
         }
         Ok(written?)
     }
+}
+
+/// The name of a region as people know it.
+fn name_in_words(region: Option<&RegionName>) -> &str {
+    region.map_or("home", RegionName::as_str)
 }
 
 fn notes_of(region: Option<&RegionName>, extents: &[Extent]) -> Request {
