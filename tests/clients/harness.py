@@ -45,9 +45,10 @@ class Baleen(Store):
         return os.environ["BALEEN_BIN"]
 
     @classmethod
-    def start(cls, data, *flags, disk_mib=None, **settings):
+    def start(cls, data, *flags, disk_mib=None, ca=True, **settings):
         """Starts a server over a data folder; `settings` become environment variables. With `disk_mib` the folder is a file
-        system of that size, which only the server sees and which ends with it."""
+        system of that size, which only the server sees and which ends with it. `ca` is the file of the authority that its
+        certificate is of, if it is given one."""
         data = Path(data)
         data.parent.mkdir(parents=True, exist_ok=True)
         log = data.parent / f"{data.name}.log"
@@ -68,7 +69,7 @@ class Baleen(Store):
             seen = Path("/") if disk_mib is None else Path(f"/proc/{process.pid}/root")
             credentials = json.loads((seen / doors["rootCredentials"].lstrip("/")).read_text())
             for door in ("s3", "api", "ops"):
-                requests.get(doors[door], timeout=START_SECONDS)
+                requests.get(doors[door], timeout=START_SECONDS, verify=ca)
         except BaseException:
             process.kill()
             process.wait()

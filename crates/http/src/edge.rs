@@ -20,7 +20,7 @@ use crate::body::Leftover;
 use crate::gate::{Barred, Gate, OpenGate};
 use crate::limits::{REFUSED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT};
 use crate::meter::{End, Meters, Tally};
-use crate::origin::{Peer, TrustedProxies};
+use crate::origin::{Encrypted, Peer, TrustedProxies};
 use crate::select::{DoorNames, choose};
 use crate::{AuthError, Credentials, Door, OperationName, Refusal, Request, RequestBody, Response, TrailerNames};
 
@@ -137,7 +137,8 @@ impl Edge {
             others => choose(others, &self.last, &self.names, &head),
         };
         let peer = head.extensions.get().copied().unwrap_or(Peer::NONE);
-        let origin = self.proxies.origin(&head.headers, peer, false);
+        let is_secure = head.extensions.get::<Encrypted>().is_some();
+        let origin = self.proxies.origin(&head.headers, peer, is_secure);
         head.extensions.insert(id);
         head.extensions.insert(origin);
         let mut about = About {

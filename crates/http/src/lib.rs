@@ -43,9 +43,10 @@ pub use edge::{Edge, Parts};
 pub use form::{Field, Form};
 pub use gate::{AccountRegions, Barred, Gate, OpenGate};
 pub use meter::{Ended, Witness, Witnessed};
-pub use origin::{Peer, TrustedProxies};
+pub use origin::{Peer, PeerCertificate, TrustedProxies};
 pub use response::{BoxError, ResponseBody};
 pub use select::{DoorNames, is_query_protocol};
+pub use server::tls::{ServedCertificate, Tls, TlsError};
 pub use server::{DrainReport, Listener, ServerSettings};
 
 /// A request as doors see it.

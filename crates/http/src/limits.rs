@@ -25,6 +25,30 @@ pub const READ_BUFFER_BYTES_MAX: usize = 256 << 10;
 /// Most header lines in a request.
 pub const REQUEST_HEADERS_MAX: usize = 128;
 
+/// How long the beginning of an encrypted connection may take, as a whole: two round trips and some arithmetic.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests at once on one connection of HTTP/2; a client that opens more is told to wait (RFC 9113, 5.1.2, recommends no fewer).
+pub const STREAMS_MAX: u32 = 100;
+
+/// Streams of one connection that were reset and that nobody has looked at yet. Past it the connection ends: only a client that
+/// resets what it has just sent, over and over (CVE-2023-44487), gets there.
+pub const RESET_STREAMS_MAX: usize = 32;
+
+/// What a client may send ahead of the reader of one body in HTTP/2, and of all of its connection. With them a connection may hold
+/// eight times what one of HTTP/1 buffers.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// See [`STREAM_WINDOW_BYTES`].
+pub const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+
+/// What is buffered of one answer in HTTP/2 while its client is slow to take it.
+pub const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
+
+/// How often a client of HTTP/2 is asked whether it is there, and how long it may take to say so.
+pub const PING_PERIOD: Duration = Duration::from_secs(20);
+/// See [`PING_PERIOD`].
+pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How long a stopping listener waits for requests at work.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -82,6 +106,7 @@ pub const FORM_TAIL_BYTES_MAX: usize = 20 << 10;
 /// How long the fields of a form may take as a whole. They come in one piece from all who mean it.
 pub const FORM_HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
+const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES);
 const _: () = assert!(FORM_FIELDS_BYTES_MAX <= FORM_HEAD_BYTES_MAX);
 const _: () = assert!(WHOLE_BODY_BYTES_MAX <= WHOLE_BODIES_BYTES_MAX && WHOLE_BODIES_BYTES_MAX <= u32::MAX as usize);
 const _: () = assert!(REQUEST_HEAD_BYTES_MAX <= READ_BUFFER_BYTES_MAX);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use baleen_policy::Origin;
 use baleen_types::Invalid;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
@@ -19,6 +20,38 @@ pub struct Peer(pub SocketAddr);
 impl Peer {
     /// Of a request that came by no connection. No whitelist holds this address.
     pub(crate) const NONE: Self = Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+}
+
+/// That the connection a request came by is encrypted; an extension which the [`crate::Listener`] puts there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Encrypted;
+
+/// The certificate that the other end of an encrypted connection has proven to be its own, and that an authority of the listener
+/// has issued; an extension which the [`crate::Listener`] puts there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// The certificate itself, in DER.
+    pub der: Bytes,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
+}
+
+impl PeerCertificate {
+    /// Of a certificate whose key was proven.
+    #[must_use]
+    pub fn new(der: impl Into<Bytes>) -> Self {
+        let der = der.into();
+        Self {
+            sha256: baleen_signing::sha256(&der),
+            der,
+        }
+    }
+}
+
+impl std::fmt::Debug for PeerCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PeerCertificate").finish_non_exhaustive()
+    }
 }
 
 /// The networks whose word about the client's address is taken. None by default: then the client is the peer.

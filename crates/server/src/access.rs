@@ -39,6 +39,8 @@ pub(crate) struct Access {
     profile: Profile,
     config: Config,
     own_endpoint: Option<String>,
+    /// The certificate of the baleen that runs in the data folder, if it has one.
+    own_certificate: Option<PathBuf>,
     /// The data folder was named by a flag, so nothing of the environment goes before it.
     is_data_flagged: bool,
 }
@@ -58,6 +60,10 @@ impl Access {
             profile,
             config,
             own_endpoint,
+            own_certificate: own
+                .as_ref()
+                .and_then(|own| own["certificate"].as_str())
+                .map(PathBuf::from),
             is_data_flagged: place.data.is_some(),
         })
     }
@@ -68,6 +74,12 @@ impl Access {
         let variables = if self.is_data_flagged { &[] } else { variables };
         let told = told.into_iter().chain(variables.iter().map(|name| variable(name)));
         first(told.chain([self.own_endpoint.clone()]))
+    }
+
+    /// The certificate to trust at `url`: that of the baleen in the data folder, if it is there.
+    pub(crate) fn certificate_at(&self, url: &str) -> Option<&Path> {
+        let is_own = self.own_endpoint.as_deref() == Some(url);
+        self.own_certificate.as_deref().filter(|_| is_own)
     }
 
     /// Whether a flag named the data folder.

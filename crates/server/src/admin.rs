@@ -12,6 +12,7 @@ mod client;
 mod commands;
 mod confirm;
 mod export;
+mod pinned;
 mod reset_root;
 mod rotate_master_key;
 mod secret_input;

@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) backup: Backups,
     /// The addresses to listen on.
     pub(crate) listen: Listen,
+    /// The certificate of the S3 and capture doors; they are not encrypted without.
+    pub(crate) tls: Option<TlsFiles>,
     /// What is logged.
     pub(crate) log: Log,
     /// How long a deleted customer is kept.
@@ -99,6 +101,14 @@ pub(crate) struct Listen {
     pub(crate) ops: SocketAddr,
     /// Whose word about a client's address is taken.
     pub(crate) proxies: TrustedProxies,
+}
+
+/// Where a certificate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// The certificate, with those between it and its authority behind it.
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// What the stores may take.

@@ -103,8 +103,11 @@ fn adapt(loaded: &mut Loaded) {
         listen,
         log,
         capture,
+        tls,
         ..
     } = &mut loaded.config;
+    // It speaks to this machine alone, and to what it has just started.
+    *tls = None;
     data.get_or_insert_with(|| PathBuf::from(DATA_DEFAULT));
     if level {
         "warn".clone_into(&mut log.level);

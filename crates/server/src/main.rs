@@ -31,6 +31,7 @@ mod serve;
 mod store;
 mod tasks;
 mod tenants;
+mod tls;
 #[cfg(test)]
 mod verdicts;
 mod wire;

@@ -5,13 +5,12 @@ use crate::config::{Config, Loaded};
 use crate::failure::Failure;
 use crate::folder::{Folder, HOLD_PATIENCE};
 use crate::numbers;
-use crate::wire::{self, Addresses, Drained, System};
+use crate::wire::{self, Drained, System};
 use crate::{logs, output};
 use baleen_iam::RootStart;
 use baleen_runtime::Shutdown;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,7 +81,7 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     }
     let interfaces = capture_interfaces(&loaded.config);
     let system = wire::build(&loaded.config, &interfaces, folder, metrics()?).await?;
-    let endpoints = endpoints(system.addresses, &system.root.0);
+    let endpoints = endpoints(&system);
     if let Err(error) = system.folder.publish(&endpoints) {
         warn!(%error, "commands on this machine will not find the server by its data folder");
     }
@@ -111,13 +110,15 @@ fn capture_interfaces(config: &Config) -> Vec<String> {
     }
 }
 
-/// The addresses in the form that scripts read.
-pub(crate) fn endpoints(addresses: Addresses, root_credentials: &Path) -> Value {
+/// The addresses in the form that scripts read, with the file of the certificate if they are encrypted.
+fn endpoints(system: &System) -> Value {
+    let addresses = system.addresses;
     json!({
-        "s3": format!("http://{}", addresses.s3),
-        "api": format!("http://{}", addresses.api),
-        "ops": format!("http://{}", addresses.ops),
-        "rootCredentials": root_credentials,
+        "s3": addresses.s3_url(),
+        "api": addresses.api_url(),
+        "ops": addresses.ops_url(),
+        "certificate": system.certificate,
+        "rootCredentials": system.root.0,
     })
 }
 
@@ -131,7 +132,7 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
         "serving"
     );
     if json {
-        return output::json(&endpoints(system.addresses, credentials));
+        return output::json(&endpoints(system));
     }
     let made = match root_start {
         RootStart::Created => " (made just now; keep it safe)",
@@ -140,15 +141,15 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
     };
     output::line(&format!(
         "baleen {} is serving; Ctrl-C ends it\n\
-         \x20 S3            http://{}\n\
-         \x20 capture API   http://{}/client/v4\n\
-         \x20 operations    http://{}/healthz /readyz /metrics\n\
+         \x20 S3            {}\n\
+         \x20 capture API   {}/client/v4\n\
+         \x20 operations    {}/healthz /readyz /metrics\n\
          \x20 data          {}\n\
          \x20 credentials   {}{made}",
         env!("CARGO_PKG_VERSION"),
-        system.addresses.s3,
-        system.addresses.api,
-        system.addresses.ops,
+        system.addresses.s3_url(),
+        system.addresses.api_url(),
+        system.addresses.ops_url(),
         system.folder.path().display(),
         credentials.display(),
     ))

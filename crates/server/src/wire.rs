@@ -2,7 +2,7 @@
 
 use crate::backup::{self, RELEASE};
 use crate::compaction;
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::credentials::IamCredentials;
 use crate::ending::Ending;
 use crate::failure::Failure;
@@ -17,6 +17,7 @@ use crate::room;
 use crate::scrub;
 use crate::tasks;
 use crate::tenants::Whitelists;
+use crate::tls::Certificate;
 use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
@@ -78,6 +79,8 @@ pub(crate) struct System {
     pub(crate) addresses: Addresses,
     /// Where the root user's credentials are, and whether they were made just now.
     pub(crate) root: (PathBuf, RootStart),
+    /// The file of the certificate, if there is one.
+    pub(crate) certificate: Option<PathBuf>,
     /// The data folder, held until the system is dropped.
     pub(crate) folder: Folder,
     doors: Vec<Bound>,
@@ -96,6 +99,29 @@ pub(crate) struct Addresses {
     pub(crate) s3: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) ops: SocketAddr,
+    /// Whether the first two take encrypted connections.
+    pub(crate) is_encrypted: bool,
+}
+
+impl Addresses {
+    /// Where S3 is, as a URL without a path.
+    pub(crate) fn s3_url(self) -> String {
+        format!("{}://{}", self.scheme(), self.s3)
+    }
+
+    /// Where the capture APIs are.
+    pub(crate) fn api_url(self) -> String {
+        format!("{}://{}", self.scheme(), self.api)
+    }
+
+    /// Where health and metrics are.
+    pub(crate) fn ops_url(self) -> String {
+        format!("http://{}", self.ops)
+    }
+
+    fn scheme(self) -> &'static str {
+        if self.is_encrypted { "https" } else { "http" }
+    }
 }
 
 /// A listener with what it serves.
@@ -171,14 +197,22 @@ pub(crate) async fn build(
     let supervisor = Supervisor::new(Arc::clone(&clock), Shutdown::new());
 
     // Sockets first: that an address is taken should not cost the opening of a store.
-    let s3 = listen("s3", config.listen.s3, config.drain).await?;
-    let api = listen("api", config.listen.api, config.drain).await?;
+    let mut s3 = listen("s3", config.listen.s3, config.drain).await?;
+    let mut api = listen("api", config.listen.api, config.drain).await?;
     let ops = listen("ops", config.listen.ops, config.drain).await?;
     let addresses = Addresses {
         s3: s3.address,
         api: api.address,
         ops: ops.address,
+        is_encrypted: config.tls.is_some(),
     };
+    if let Some(files) = &config.tls {
+        let certificate = Certificate::load(files)?;
+        let tls = certificate.tls(&clock)?;
+        s3.listener = s3.listener.encrypted(tls.clone());
+        api.listener = api.listener.encrypted(tls);
+        certificate.reload_on_hangup(&supervisor)?;
+    }
 
     let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(config))
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;
@@ -407,7 +441,7 @@ pub(crate) async fn build(
         objects: Arc::clone(&objects),
         audit: Arc::clone(&audit),
         region: config.region.clone(),
-        public_url: public_url(config, addresses.s3),
+        public_url: public_url(config, addresses),
         clock: Arc::clone(&clock),
     });
     // Told by their paths.
@@ -431,6 +465,7 @@ pub(crate) async fn build(
     Ok(System {
         addresses,
         root: (credentials_file, root_start),
+        certificate: certificate_file(config)?,
         doors: vec![
             s3.serving(Edge::shared(
                 beside_s3,
@@ -451,9 +486,16 @@ pub(crate) async fn build(
     })
 }
 
+/// The file of the certificate as commands find it from anywhere.
+fn certificate_file(config: &Config) -> Result<Option<PathBuf>, Failure> {
+    let absolute = |files: &TlsFiles| std::path::absolute(&files.certificate);
+    let file = config.tls.as_ref().map(absolute).transpose();
+    file.map_err(|error| Failure::because("this folder cannot be named", &error))
+}
+
 /// Where browsers reach the S3 listener: what was set, or else the address it listens on, unless that is every address.
-fn public_url(config: &Config, s3: SocketAddr) -> Option<PublicUrl> {
-    let listening = || (!s3.ip().is_unspecified()).then(|| format!("http://{s3}"));
+fn public_url(config: &Config, addresses: Addresses) -> Option<PublicUrl> {
+    let listening = || (!addresses.s3.ip().is_unspecified()).then(|| addresses.s3_url());
     let own = || listening().and_then(|url| PublicUrl::parse(&url).ok());
     config.public_url.clone().or_else(own)
 }

@@ -2,6 +2,7 @@
 
 use super::answer::{Refusal, read, read_refusal};
 use super::call::Call;
+use super::pinned;
 use crate::access::{Access, AccessArguments};
 use crate::cli::Place;
 use crate::failure::Failure;
@@ -21,7 +22,6 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest answer that is read; a page of a thousand entries has less than one.
@@ -60,15 +60,16 @@ impl Client {
                 "{origin} is not encrypted: who listens on the way reads new keys and passwords"
             ));
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(Arc::unwrap_or_clone(provider))
-            .map_err(|error| {
-                Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
-            })?
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let builder = HttpsConnectorBuilder::new();
+        let builder = match access.certificate_at(&url) {
+            Some(file) => builder.with_tls_config(pinned::trusting(file)?),
+            None => builder
+                .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
+                .map_err(|error| {
+                    Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
+                })?,
+        };
+        let connector = builder.https_or_http().enable_http1().build();
         Ok(Self {
             pool: Pool::builder(TokioExecutor::new()).build(connector),
             origin,

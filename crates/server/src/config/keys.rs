@@ -8,7 +8,7 @@ use super::parse::{
     size, size_within, text, zero_or,
 };
 use super::reader::{Reader, Setting};
-use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store};
+use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
@@ -127,6 +127,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
             worded(PublicUrl::parse),
         ),
         listen: listen(from),
+        tls: tls(from),
         log: log(from),
         hold: from.value(
             &setting(
@@ -163,8 +164,8 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "encryption.secure_keys_only",
                 "`on` or `off`",
                 "off",
-                "Whether keys that customers send with their requests (SSE-C) are refused unless they come over TLS, which a trusted \
-                 proxy says by `X-Forwarded-Proto`. To be turned on wherever there is such a proxy.",
+                "Whether keys that customers send with their requests (SSE-C) are refused unless they come over TLS, with `tls.certificate` or by the \
+                 `X-Forwarded-Proto` of a trusted proxy. To be turned on wherever there is either.",
             ),
             on_or_off,
         ),
@@ -269,6 +270,37 @@ fn listen(from: &mut Reader) -> Listen {
             worded(TrustedProxies::parse_network),
         )),
     }
+}
+
+/// Both or none.
+fn tls(from: &mut Reader) -> Option<TlsFiles> {
+    let path = |path: &str| text(path).map(PathBuf::from);
+    let certificate = from.optional(
+        &setting(
+            "tls.certificate",
+            "path",
+            "",
+            "The certificate of the S3 and capture doors in PEM, with those between it and its authority behind it. With it they take \
+             encrypted connections, and no others: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. SIGHUP reads it and its key again.",
+        ),
+        path,
+    );
+    let key = from.optional(
+        &setting(
+            "tls.key",
+            "path",
+            "",
+            "The private key of that certificate in PEM, without a password. Set both or none.",
+        ),
+        path,
+    );
+    match (from.is_set("tls.certificate"), from.is_set("tls.key")) {
+        (true, false) => from.refuse_unless_wrong("tls.key", "it is missing while tls.certificate is set"),
+        (false, true) => from.refuse_unless_wrong("tls.certificate", "it is missing while tls.key is set"),
+        (true, true) | (false, false) => {}
+    }
+    let (certificate, key) = certificate.zip(key)?;
+    Some(TlsFiles { certificate, key })
 }
 
 fn log(from: &mut Reader) -> Log {

@@ -171,6 +171,10 @@ fn settings_that_do_not_go_together() {
     assert!(wrong[0].contains("16 to 128 visible"), "{wrong:?}");
     let lone = mistakes("", &[("BALEEN_ROOT_ACCESS_KEY_ID", "short")]);
     assert!(lone.len() == 2 && lone[1].contains("it is missing"), "{lone:?}");
+    let keyless = mistakes("tls.certificate = \"/c.pem\"", &[]);
+    assert_eq!(keyless, ["tls.key: it is missing while tls.certificate is set"]);
+    let pair = load("[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"", &[], &[]).expect("it is right");
+    assert!(pair.config.tls.is_some());
     let homeless = mistakes(
         "destinations.s3.access_key_id = \"a\"\ndestinations.s3.secret_access_key = \"b\"",
         &[],
