@@ -525,6 +525,17 @@ async fn limits_under_at_and_over() {
         (json!({ "snaplen": 262_145 }), Some("/snaplen")),
         (json!({ "snaplen": "all" }), Some("/snaplen")),
         (json!({ "snaplen": 64.0 }), None),
+        (json!({ "rotate": 60 }), Some("/rotate")),
+        (json!({ "rotate": {} }), Some("/rotate")),
+        (json!({ "rotate": { "bytes": null } }), Some("/rotate")),
+        (json!({ "rotate": { "bytes": (1 << 20) - 1 } }), Some("/rotate/bytes")),
+        (json!({ "rotate": { "seconds": 0 } }), Some("/rotate/seconds")),
+        (json!({ "rotate": { "seconds": 1.5 } }), Some("/rotate/seconds")),
+        (
+            json!({ "rotate": { "bytes": 1 << 20, "files": 3 } }),
+            Some("/rotate/files"),
+        ),
+        (json!({ "rotate": { "bytes": 1 << 20, "seconds": 300.0 } }), None),
     ] {
         let asked = full_with(&changes);
         let answer = world.call(Method::POST, "/pcaps", asked).await;

@@ -11,8 +11,9 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     Table::CapturePart,
+    Table::CaptureFile,
     Table::TaskSlot,
     Table::TaskName,
     Table::TaskByTime,

@@ -8,6 +8,7 @@ mod embedded;
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 
 use crate::Counts;
+use crate::engine::Rotation;
 use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::{Filter, FiveTuple};
@@ -67,15 +68,25 @@ pub struct Order {
     pub format: Format,
     /// The most bytes kept of a packet; without it all of them.
     pub snaplen: Option<u32>,
+    /// When a further file begins, if at all.
+    pub rotation: Rotation,
 }
 
 impl Order {
-    /// The name of the capture's one file, in the directory of its destination (capture contract, A.2, "Files in the
-    /// bucket").
+    /// The name of the capture's one file, or of the first of several, in the directory of its destination (capture contract,
+    /// A.2, "Files in the bucket").
     pub(crate) fn file_name(&self) -> String {
-        format!("pcap_{}.{}", self.capture, self.format.suffix())
+        let suffix = self.format.suffix();
+        if self.rotation.is_some() {
+            format!("pcap_{}_{}{FIRST_FILE}.{suffix}", self.capture, self.site)
+        } else {
+            format!("pcap_{}.{suffix}", self.capture)
+        }
     }
 }
+
+/// What the name of the first of several files has before its suffix.
+pub(crate) const FIRST_FILE: &str = "_0000";
 
 /// The first of these to be reached ends a capture; none is ever passed, not by one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +126,8 @@ pub struct Piece {
     pub file: u16,
     /// Its bytes; there are some.
     pub bytes: Bytes,
-    /// Whether it is known to be the file's last piece. The end of the pieces ends a file as well.
+    /// Whether it is known to be the file's last piece. The first piece of the next file, and the end of all, end a file as
+    /// well.
     pub ends_file: bool,
     /// What the capture's files hold with this piece, and what was dropped until then.
     pub after: Counts,
@@ -123,8 +135,9 @@ pub struct Piece {
 
 /// A capture that is going on.
 pub struct Catch {
-    /// The file in pieces, in order: each 5 MiB or more but the last. They are cut between packets, so that any run of them
-    /// from the first is a valid file. A file without packets still has one. Dropping the stream ends the capture.
+    /// The files in pieces, one behind the other and each in order: each piece 5 MiB or more but a file's last. They are cut
+    /// between packets, so that any run of them from a file's first is a valid file. A capture without packets still has one
+    /// file; only one that was ordered to rotate has more. Dropping the stream ends the capture.
     pub pieces: BoxStream<'static, Piece>,
     /// How many network interfaces the file is of, if that is known.
     pub interfaces: Option<u16>,

@@ -5,12 +5,14 @@ mod record;
 #[cfg(test)]
 pub(crate) use record::tests::old_record;
 pub(crate) use record::{
-    End, StoredAddress, StoredCapture, StoredKind, StoredOrigin, StoredState, StoredTask, active_key, by_time_key,
-    by_time_prefix, key, unfinished_key,
+    End, StoredAddress, StoredCapture, StoredKind, StoredOrigin, StoredRotation, StoredState, StoredTask, active_key,
+    by_time_key, by_time_prefix, key, unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 
 use crate::agent::{Format, Limits};
+use crate::engine::Rotation;
+use crate::files::FileInfo;
 use baleen_types::{AccountId, CaptureId, ObjectKey, OwnershipId, SiteName, Timestamp};
 use std::time::Duration;
 
@@ -38,8 +40,12 @@ pub struct Capture {
     pub destination: String,
     /// The proof that allows it to write there; of a sample, which needs none, zero.
     pub ownership: OwnershipId,
-    /// The name the file has, or will have, in the bucket.
+    /// The name the file has, or will have, in the bucket; of a capture that rotates, what the names of its files begin with.
     pub object: ObjectKey,
+    /// When a further file begins, if at all.
+    pub rotation: Rotation,
+    /// The files in the bucket by now, of a capture that rotates and is asked for by itself.
+    pub files: Vec<FileInfo>,
     /// When it ends at the latest.
     pub limits: Limits,
     /// The form of the file.

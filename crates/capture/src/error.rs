@@ -15,6 +15,8 @@ pub enum Limited {
     Bytes,
     /// The most bytes kept of a packet.
     Snaplen,
+    /// The size or the time of each of its files.
+    Rotation,
     /// Its filter, as it was sent.
     Filter,
     /// The end of the time that a sample is about.

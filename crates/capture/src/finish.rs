@@ -8,6 +8,7 @@
 //!   nothing is decided: the record says what is to be done, and the next start goes on.
 
 use crate::capture::{self, End, StoredCapture};
+use crate::files::{self, StoredFileState};
 use crate::journal::Kept;
 use crate::limits::{FINISH_PATIENCE, FINISH_PAUSE_MAX, STORE_PAUSE};
 use crate::ownership::StoredOwnership;
@@ -152,7 +153,8 @@ impl Captures {
         let sink = self.reopen(owner.0, record).await?;
         let mut parts = record.parts_v1.clone();
         parts.extend(kept.iter().map(|kept| kept.part.clone()));
-        if let Some((number, tail)) = tail(record, kept, self.parts.clock.now()) {
+        let packets = kept.last().map_or(0, |last| last.after.packets);
+        if let Some((number, tail)) = tail(record, packets, kept, self.parts.clock.now()) {
             parts.extend(self.send_tail(owner.1, (&*sink, &upload), number, tail).await?);
         }
         let message = record.message.clone();
@@ -162,7 +164,7 @@ impl Captures {
 
     /// Sends the last part of a file that was cut. It is not noted: it holds no packet, and the file is valid without it, as
     /// when the upload is completed already. So a start after this one just sends it again.
-    async fn send_tail(
+    pub(crate) async fn send_tail(
         &self,
         id: CaptureId,
         (sink, upload): (&dyn Sink, &Upload),
@@ -193,7 +195,7 @@ impl Captures {
         let mut patience = Patience::new(self);
         match self.reopen(owner.0, &record).await {
             Ok(sink) => {
-                while let Err(error) = abort_all(&*sink, &record).await {
+                while let Err(error) = self.abort_all(owner, &*sink, &record).await {
                     not_aborted(id, &error);
                     if !error.kind().is_transient() {
                         break;
@@ -214,6 +216,56 @@ impl Captures {
         }
     }
 
+    /// Gives up the upload of a capture, and those of its name that no record knows: killed between the store's answer and the
+    /// note of it, or begun twice for an answer that was lost. The name has the capture's id in it, so they are nobody else's.
+    async fn abort_all(
+        &self,
+        owner: (AccountId, CaptureId),
+        sink: &dyn Sink,
+        record: &StoredCapture,
+    ) -> Result<(), SinkError> {
+        let damaged = || SinkError::Damaged(Invalid::new("key", "it is no key"));
+        let key = record.object_key().map_err(|_| damaged())?;
+        let mut uploads: Vec<_> = record
+            .upload
+            .iter()
+            .map(|id| Upload {
+                key: key.clone(),
+                id: id.clone(),
+            })
+            .collect();
+        let mut keys = vec![key];
+        if record.rotation.is_some() {
+            // What cannot be read of them now is left to the store's own rules.
+            let files = files::read(&self.parts.meta, owner).await.unwrap_or_default();
+            let next = files.last().map_or(0, |(number, _)| number.saturating_add(1));
+            keys.extend(record.file_key(next));
+            let complete = StoredFileState::Complete;
+            let open = files.iter().filter(|(_, file)| file.state != complete);
+            for (_, file) in open {
+                let upload = file.upload().map_err(|_| damaged())?;
+                keys.push(upload.key.clone());
+                uploads.push(upload);
+            }
+        }
+        for key in keys {
+            uploads.extend(sink.begun(&key).await?);
+        }
+        for upload in uploads {
+            sink.abort(&upload).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up the files of a capture that do not become objects, though others do.
+    pub(crate) async fn abort_rest(&self, owner: (AccountId, CaptureId), sink: &dyn Sink) {
+        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await;
+        let Ok(Some(read)) = read else { return };
+        if let Err(error) = self.abort_all(owner, sink, &read.record).await {
+            not_aborted(owner.1, &error);
+        }
+    }
+
     /// Ends a capture whose task panicked: otherwise it would keep its account from another one for ever.
     pub(crate) async fn end_broken(self: &Arc<Self>, owner: (AccountId, CaptureId)) {
         error!(capture = %owner.1, "the task of a capture panicked");
@@ -230,7 +282,7 @@ impl Captures {
     }
 
     /// The sink of a capture whose process died.
-    async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
+    pub(crate) async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
         let mut patience = Patience::new(self);
         loop {
             match self.reopen_now(account, record).await {
@@ -281,26 +333,10 @@ pub(crate) fn joined(message: Option<String>, more: &str) -> String {
     }
 }
 
-/// Gives up the upload of a capture, and those of its name that no record knows: killed between the store's answer and the
-/// note of it, or begun twice for an answer that was lost. The name has the capture's id in it, so they are nobody else's.
-async fn abort_all(sink: &dyn Sink, record: &StoredCapture) -> Result<(), SinkError> {
-    let key = record
-        .object_key()
-        .map_err(|_| SinkError::Damaged(Invalid::new("key", "it is no key")))?;
-    let known = record.upload.iter().map(|id| Upload {
-        key: key.clone(),
-        id: id.clone(),
-    });
-    for upload in known.chain(sink.begun(&key).await?) {
-        sink.abort(&upload).await?;
-    }
-    Ok(())
-}
-
 /// What ends a pcapng file that was cut, as the part behind those that are kept: statistics with a comment that says how
 /// much is in it. None where it cannot be, as a part behind one that is too small not to be the last (S3, "Multipart upload
-/// limits"), and for classic pcap, which has no place for it.
-fn tail(record: &StoredCapture, kept: &[Kept], now: Timestamp) -> Option<(PartNumber, Bytes)> {
+/// limits"), and for classic pcap, which has no place for it. `packets` are those in this file.
+pub(crate) fn tail(record: &StoredCapture, packets: u64, kept: &[Kept], now: Timestamp) -> Option<(PartNumber, Bytes)> {
     let last = kept.last()?;
     let is_cut = record.packets_seen.is_some() && !last.ends_file;
     if !is_cut || !record.is_pcapng || last.part_bytes < PART_BYTES_MIN {
@@ -317,9 +353,9 @@ fn tail(record: &StoredCapture, kept: &[Kept], now: Timestamp) -> Option<(PartNu
         ..Statistics::default()
     };
     let comment = format!(
-        "cut here, since the process that captured was killed: {} packets are in this file, and {} had been dropped by the \
-         kernel",
-        last.after.packets, last.after.dropped
+        "cut here, since the process that captured was killed: {packets} packets are in this file, and {} had been dropped by \
+         the kernel",
+        last.after.dropped
     );
     let mut bytes = Vec::new();
     ng::put_statistics_with_comment(&mut bytes, &statistics, &comment);

@@ -113,9 +113,20 @@ pub(crate) async fn read(meta: &Meta, owner: (AccountId, CaptureId), file: u16) 
 
 /// The writes that forget the parts of a capture.
 pub(crate) async fn forget(meta: &Meta, owner: (AccountId, CaptureId)) -> Result<Request, CaptureError> {
-    let scan = Scan::prefix(&prefix(owner).finish())
-        .keys_only()
-        .limit(SCAN_ENTRIES_MAX);
+    forget_all(meta, &prefix(owner).finish()).await
+}
+
+/// The writes that forget the parts of one file.
+pub(crate) async fn forget_file(
+    meta: &Meta,
+    owner: (AccountId, CaptureId),
+    file: u16,
+) -> Result<Request, CaptureError> {
+    forget_all(meta, &prefix(owner).u16(file).finish()).await
+}
+
+async fn forget_all(meta: &Meta, prefix: &[u8]) -> Result<Request, CaptureError> {
+    let scan = Scan::prefix(prefix).keys_only().limit(SCAN_ENTRIES_MAX);
     let rows = meta.scan(scan).await?;
     Ok(rows
         .into_iter()

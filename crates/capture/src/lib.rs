@@ -28,6 +28,7 @@ mod capture;
 mod destination;
 pub mod engine;
 mod error;
+mod files;
 mod finish;
 mod home;
 mod journal;
@@ -52,7 +53,9 @@ pub use agent::{
 };
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store};
+pub use engine::Rotation;
 pub use error::{CaptureError, Limited};
+pub use files::FileInfo;
 pub use home::CaptureFile;
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};

@@ -37,6 +37,12 @@ pub const PACKET_LIMIT_MAX: u64 = 10_000;
 /// Most captured packet bytes of a full capture, and what counts when the request does not say (capture contract, A.2).
 pub const BYTE_LIMIT_MAX: u64 = 1_000_000_000;
 
+/// The smallest file of a full capture that has several (ours): with [`BYTE_LIMIT_MAX`], about a thousand of them.
+pub const ROTATE_BYTES_MIN: u64 = 1 << 20;
+
+/// The shortest file of a full capture that has several (ours): with [`TIME_LIMIT_MAX`], three hundred of them.
+pub const ROTATE_TIME_MIN: Duration = Duration::from_secs(1);
+
 /// The fewest and the most bytes kept of a packet, where a request says how many (ours): every link header fits, and so does
 /// every packet.
 pub const SNAPLEN_MIN: u32 = crate::engine::SNAPLEN_MIN;

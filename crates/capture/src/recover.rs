@@ -5,6 +5,8 @@
 //! says that the rest is lost, and which goes on to be completed as any other (decision 0024). With no part in the store
 //! it fails, and its upload is aborted.
 
+mod several;
+
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::journal::{self, Kept};
 use crate::meter;
@@ -28,6 +30,7 @@ pub struct Recovered {
 }
 
 /// What was decided about one unfinished capture.
+#[derive(Clone, Copy)]
 enum Settled {
     /// Its parts in the store are to become its object. `again`: that may have been asked for before.
     Complete { again: bool },
@@ -93,25 +96,50 @@ impl Captures {
             return Ok(());
         }
         let now = self.parts.clock.now();
+        if let Some(found) = self.found_files(owner).await? {
+            let decide = |record: &mut StoredCapture| Ok(several::decide(record, owner, &found, now));
+            let missing = || CaptureError::NoSuchCapture(id);
+            let (record, settled) =
+                store::update(&self.parts.meta, &capture::key(account, id), missing, decide).await?;
+            let captures = Arc::clone(self);
+            let finish = |_, record| async move { captures.finish_found(owner, record, found).await };
+            self.carry_out(owner, record, settled, recovered, finish);
+            return Ok(());
+        }
         let kept = journal::read(&self.parts.meta, owner, FILE).await?;
         // Decided and stored in one change, so that a second start in between finds one state or the other.
         let decide = |record: &mut StoredCapture| Ok(decide(record, owner, &kept, now));
         let missing = || CaptureError::NoSuchCapture(id);
         let key = capture::key(account, id);
         let (record, settled) = store::update(&self.parts.meta, &key, missing, decide).await?;
+        let captures = Arc::clone(self);
+        let finish = |again, record| async move { captures.finish_interrupted(owner, record, kept, again).await };
+        self.carry_out(owner, record, settled, recovered, finish);
+        Ok(())
+    }
+
+    /// Does what was decided, in the background.
+    fn carry_out<F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        owner: (AccountId, CaptureId),
+        record: StoredCapture,
+        settled: Settled,
+        recovered: &mut Recovered,
+        finish: impl FnOnce(bool, StoredCapture) -> F,
+    ) {
         match settled {
             Settled::Complete { again } => {
                 recovered.completing += 1;
                 let captures = Arc::clone(self);
+                let finish = finish(again, record);
                 let finish = async move {
-                    let finish = captures.finish_interrupted(owner, record, kept, again);
                     if AssertUnwindSafe(finish).catch_unwind().await.is_err() {
                         captures.end_broken(owner).await;
                     }
                 };
                 self.parts
                     .supervisor
-                    .spawn(&format!("completion of capture {id}"), finish);
+                    .spawn(&format!("completion of capture {}", owner.1), finish);
             }
             Settled::Fail => {
                 recovered.failed += 1;
@@ -120,7 +148,6 @@ impl Captures {
             }
             Settled::Abort => self.spawn_abort(owner, record),
         }
-        Ok(())
     }
 }
 

@@ -9,8 +9,12 @@
 //! 4. the agent ends: `conversion_pending`, and the account may start another capture (the same);
 //! 5. all parts are in the store: `conversion_running` (the upload is completed);
 //! 6. the upload is completed: `success`, and the notes go.
+//!
+//! Of a capture of several files (`run/several.rs`), each goes this way by itself, with a row of its own in place of the
+//! record's upload (`files.rs`).
 
 mod even;
+mod several;
 mod upload;
 
 pub(crate) use upload::FILE;
@@ -86,7 +90,10 @@ struct Run<'a> {
     owner: (AccountId, CaptureId),
     live: &'a Live,
     sink: &'a dyn Sink,
+    /// Of the first file.
     upload: Upload,
+    /// As it was let in.
+    record: StoredCapture,
     /// Whether only some packets were asked for.
     is_filtered: bool,
     /// Whether a file without packets is as good as any other.
@@ -136,8 +143,12 @@ impl Captures {
             upload,
             is_filtered,
             may_be_empty: admitted.record.may_be_empty(),
+            record: admitted.record,
             in_vain,
         };
+        if admitted.order.rotation.is_some() {
+            return Ok(run.to_files(&*admitted.site.agent, admitted.order, room).await);
+        }
         let caught = run.catch(&*admitted.site.agent, admitted.order).await;
         drop(room);
         let upload = (&*sink, &run.upload);
@@ -272,18 +283,35 @@ impl Captures {
 
 impl Run<'_> {
     /// Captures and uploads until all parts are in the store.
-    async fn catch(&self, agent: &dyn Agent, mut order: Order) -> Result<Delivered, Failure> {
-        // Known by now: beginning the upload has connected to the store.
-        order.exclude = self.sink.own_traffic().await;
+    async fn catch(&self, agent: &dyn Agent, order: Order) -> Result<Delivered, Failure> {
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
+        let Catch { pieces, running, .. } = self.start(agent, order).await?;
+        let upload = async {
+            let sent = self.upload_all(pieces).await;
+            if sent.is_err() {
+                running.stop();
+            }
+            sent
+        };
+        let (sent, ended) = tokio::join!(upload, self.watch(&*running));
+        let message = self.judge(&ended)?;
+        let delivered = Delivered { parts: sent?, message };
+        if delivered.parts.is_empty() {
+            return Err(Failure::Final("the capture agent delivered no file".to_owned()));
+        }
+        self.note_delivered(&delivered).await?;
+        Ok(delivered)
+    }
+
+    /// Lets the agent begin, and notes that it has.
+    async fn start(&self, agent: &dyn Agent, mut order: Order) -> Result<Catch, Failure> {
+        // Known by now: beginning the upload has connected to the store.
+        order.exclude = self.sink.own_traffic().await;
         let begun = self.captures.unless_ended(self.live, agent.begin(order)).await?;
-        let Catch {
-            pieces,
-            interfaces,
-            running,
-        } = begun.map_err(|e| Failure::Final(e.to_string()))?;
-        self.live.set_running(&running);
+        let catch = begun.map_err(|e| Failure::Final(e.to_string()))?;
+        let (running, interfaces) = (&catch.running, catch.interfaces);
+        self.live.set_running(running);
         let started = self.captures.parts.clock.now();
         let noted = self
             .note(|record| {
@@ -301,21 +329,7 @@ impl Run<'_> {
                 return Err(error.into());
             }
         }
-        let upload = async {
-            let sent = self.upload_all(pieces).await;
-            if sent.is_err() {
-                running.stop();
-            }
-            sent
-        };
-        let (sent, ended) = tokio::join!(upload, self.watch(&*running));
-        let message = self.judge(&ended)?;
-        let delivered = Delivered { parts: sent?, message };
-        if delivered.parts.is_empty() {
-            return Err(Failure::Final("the capture agent delivered no file".to_owned()));
-        }
-        self.note_delivered(&delivered).await?;
-        Ok(delivered)
+        Ok(catch)
     }
 
     /// Passes on the wish to stop, stores progress, and waits for the end of capturing.

@@ -21,6 +21,7 @@ pub use ticket::{Redeemed, TaskFile};
 
 use crate::agent::{Format, Limits, Order};
 use crate::capture::{self, StoredAddress, StoredCapture, StoredOrigin, StoredTask};
+use crate::engine::Rotation;
 use crate::limits::{
     COMMIT_ATTEMPTS_MAX, TASK_HOLD_DAYS_MAX, TASK_MINUTES_MAX, TASK_PACKETS_MAX, TASK_SENT_BYTES_MAX, TASKS_KEPT_MAX,
 };
@@ -86,6 +87,7 @@ impl Captures {
             },
             format: Format::Pcap,
             snaplen: None,
+            rotation: Rotation::default(),
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit_task(request, site, order).await };

@@ -1,10 +1,12 @@
 //! Requests about captures: create, get, list, stop.
 
 use crate::agent::{Format, Limits, Order};
-use crate::capture::{self, StoredCapture};
+use crate::capture::{self, StoredCapture, StoredRotation};
+use crate::engine::Rotation;
+use crate::files;
 use crate::limits::{
-    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, REPEATED_WITHIN, SENT_FILTER_BYTES_MAX,
-    SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
+    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, REPEATED_WITHIN, ROTATE_BYTES_MIN,
+    ROTATE_TIME_MIN, SENT_FILTER_BYTES_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
 use crate::ownership::{StoredOwnership, sha256};
 use crate::site::Site;
@@ -39,6 +41,8 @@ pub struct CreateCapture {
     pub format: Format,
     /// The most bytes kept of a packet, if not all.
     pub snaplen: Option<u32>,
+    /// When a further file begins, if at all.
+    pub rotation: Rotation,
     /// What was asked, for a client that asks again.
     pub asked: Asked,
 }
@@ -175,6 +179,7 @@ impl Captures {
             limits: request.limits,
             format: request.format,
             snaplen: request.snaplen,
+            rotation: request.rotation,
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit(request, site, order).await };
@@ -238,7 +243,11 @@ impl Captures {
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
         let record = read.map(|read| read.record).filter(StoredCapture::is_shown_as_capture);
         let record = record.ok_or(CaptureError::NoSuchCapture(id))?;
-        record.show((account, id), self.parts.clock.now(), live)
+        let mut capture = record.show((account, id), self.parts.clock.now(), live)?;
+        if record.rotation.is_some() {
+            capture.files = files::complete(&self.parts.meta, (account, id)).await?;
+        }
+        Ok(capture)
     }
 
     /// The newest captures of an account, newest first; at most [`LISTED_CAPTURES_MAX`].
@@ -368,6 +377,7 @@ fn new_record(
         ownership: *ownership.as_bytes(),
         is_pcapng: request.format == Format::PcapNg,
         snaplen: request.snaplen,
+        rotation: StoredRotation::of(request.rotation),
         sent_tuple: request.sent_filter.tuple.clone(),
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),
@@ -396,6 +406,14 @@ fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
     {
         let why = format!("{SNAPLEN_MIN} to {SNAPLEN_MAX} bytes of a packet can be kept");
         return refuse(Limited::Snaplen, why);
+    }
+    let Rotation { bytes, every } = request.rotation;
+    if bytes.is_some_and(|bytes| !(ROTATE_BYTES_MIN..=BYTE_LIMIT_MAX).contains(&bytes)) {
+        let why = format!("{ROTATE_BYTES_MIN} to {BYTE_LIMIT_MAX} bytes of a file are allowed");
+        return refuse(Limited::Rotation, why);
+    }
+    if every.is_some_and(|every| !(ROTATE_TIME_MIN..=TIME_LIMIT_MAX).contains(&every)) {
+        return refuse(Limited::Rotation, "1 to 300 seconds of a file are allowed".to_owned());
     }
     check_sent_filter(&request.sent_filter)
 }

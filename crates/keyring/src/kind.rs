@@ -186,6 +186,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureTaskByTime
         | Table::CaptureActive
         | Table::CapturePart
+        | Table::CaptureFile
         | Table::SampleTurn
         | Table::TaskSlot
         | Table::TaskName

@@ -17,7 +17,7 @@ use crate::doctor::setcap_advice;
 use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
 use baleen_capture::engine::{
-    CaptureRequest, EndReason, Engine, EngineError, Format, Interfaces, Limits, Outcome, Parts,
+    CaptureRequest, EndReason, Engine, EngineError, Format, Interfaces, Limits, Outcome, Parts, Rotation,
 };
 use baleen_filter::Filter;
 use baleen_runtime::{Clock, SystemClock};
@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     /// End before more than this of packet bytes is kept: 100MiB.
     #[arg(short = 'C', long, value_name = "BYTES", value_parser = parse::limit_of_bytes)]
     bytes: Option<u64>,
+    /// Go on in a further file behind so many bytes or so long a time: 100MiB, 60s; both may be given. Files are numbered:
+    /// trace_0000.pcapng.
+    #[arg(long, value_name = "SIZE|TIME", value_parser = parse::rotation)]
+    rotate: Vec<Rotation>,
     /// The file's form [default: pcapng, or what the name of DEST says].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
@@ -111,7 +115,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             interface: interfaces.first().cloned().unwrap_or_default(),
             suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
         };
-        let sink = Sink::open(&destination, &naming, store, arguments.make_bucket).await?;
+        let rotation = rotation(&arguments.rotate);
+        let open = sink::Open {
+            make_bucket: arguments.make_bucket,
+            are_numbered: rotation.is_some(),
+        };
+        let sink = Sink::open(&destination, &naming, store, open).await?;
         let request = CaptureRequest {
             interfaces: Interfaces::Named(interfaces.clone()),
             filter,
@@ -124,6 +133,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             snaplen: arguments.snaplen,
             promiscuous: !arguments.no_promiscuous,
             format,
+            rotation,
             comments: Vec::new(),
         };
         let engine = Engine::new(sink.engine_settings(), Arc::clone(&clock)).map_err(|error| refused(&error))?;
@@ -198,6 +208,14 @@ fn form(arguments: &Arguments, destination: &Destination) -> Format {
     match (arguments.format, destination.suffix()) {
         (Some(FormatName::Pcap), _) | (None, Some("pcap" | "cap" | "dmp")) => Format::Pcap,
         (Some(FormatName::Pcapng) | None, _) => Format::PcapNg,
+    }
+}
+
+/// The size and the time of a file; of each that is given twice, the smaller.
+fn rotation(given: &[Rotation]) -> Rotation {
+    Rotation {
+        bytes: given.iter().filter_map(|rotation| rotation.bytes).min(),
+        every: given.iter().filter_map(|rotation| rotation.every).min(),
     }
 }
 

@@ -269,6 +269,7 @@ impl<'a> Pointers<'a> {
             Limited::Packets => Some("/packet_limit"),
             Limited::Bytes => Some("/byte_limit"),
             Limited::Snaplen => Some("/snaplen"),
+            Limited::Rotation => Some("/rotate"),
             Limited::Offset => Some("/offset_time"),
             Limited::Filter => self.filter,
             // Of capture tasks alone.

@@ -1,6 +1,6 @@
 //! Captures and buckets as this door writes them.
 
-use baleen_capture::{Capture, Format, Kind, Ownership, Proof, Status};
+use baleen_capture::{Capture, FileInfo, Format, Kind, Ownership, Proof, Rotation, Status};
 use baleen_types::Timestamp;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -69,7 +69,34 @@ fn full(capture: &Capture) -> Value {
     if let Some(bytes) = capture.snaplen {
         put("snaplen", json!(bytes));
     }
+    if capture.rotation.is_some() {
+        put("rotate", rotation(capture.rotation));
+    }
+    if !capture.files.is_empty() {
+        put("objects", capture.files.iter().map(file).collect());
+    }
     Value::Object(object)
+}
+
+fn rotation(rotation: Rotation) -> Value {
+    let mut object = Map::new();
+    if let Some(bytes) = rotation.bytes {
+        object.insert("bytes".to_owned(), json!(bytes));
+    }
+    if let Some(every) = rotation.every {
+        object.insert("seconds".to_owned(), seconds(every));
+    }
+    Value::Object(object)
+}
+
+/// One of several files, in the bucket.
+fn file(file: &FileInfo) -> Value {
+    json!({
+        "object_key": file.object.as_str(),
+        "packets_captured": file.packets,
+        "bytes_captured": file.bytes,
+        "size": file.file_bytes,
+    })
 }
 
 /// What both kinds have.

@@ -73,6 +73,7 @@ impl EmbeddedAgent {
                 Format::PcapNg => engine::Format::PcapNg,
             },
             snaplen: order.snaplen.unwrap_or(baleen_ring::SNAPLEN_MAX),
+            rotation: order.rotation,
             comments: vec![format!("Baleen capture {} at site {}", order.capture, order.site)],
         }
     }
@@ -119,9 +120,10 @@ impl Agent for EmbeddedAgent {
 
 fn piece(part: Part) -> Piece {
     Piece {
-        file: 0,
+        // The engine has not more files than that.
+        file: u16::try_from(part.file).unwrap_or(u16::MAX),
         bytes: part.bytes,
-        ends_file: part.is_last,
+        ends_file: part.ends_file,
         after: Counts {
             packets: part.packets_until,
             bytes: part.bytes_until,

@@ -11,7 +11,8 @@ mod v1;
 
 use super::{Capture, Counts, Kind, SentFilter, Status};
 use crate::CaptureError;
-use crate::agent::{Format, Limits};
+use crate::agent::{FIRST_FILE, Format, Limits};
+use crate::engine::Rotation;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::sink::{SentPart, Upload};
 use crate::tasklist;
@@ -155,6 +156,25 @@ pub(crate) enum StoredState {
     ConversionRunning,
     Success,
     Failed,
+}
+
+impl StoredRotation {
+    /// What is stored of it; nothing when there is none.
+    pub(crate) fn of(rotation: Rotation) -> Option<Self> {
+        rotation.is_some().then(|| Self {
+            file_bytes: rotation.bytes,
+            file_ns: rotation
+                .every
+                .map(|every| u64::try_from(every.as_nanos()).unwrap_or(u64::MAX)),
+        })
+    }
+
+    fn show(self) -> Rotation {
+        Rotation {
+            bytes: self.file_bytes,
+            every: self.file_ns.map(Duration::from_nanos),
+        }
+    }
 }
 
 impl From<StoredState> for Status {
@@ -362,7 +382,33 @@ impl StoredCapture {
         ObjectKey::parse(self.object.as_str()).map_err(|_| CaptureError::Damaged("capture"))
     }
 
-    /// The capture as its account sees it; `live` has what is newer than the record.
+    /// The name of one of several files.
+    pub(crate) fn file_key(&self, number: u16) -> Result<ObjectKey, CaptureError> {
+        let key = self
+            .object_of_several()
+            .map(|(before, suffix)| format!("{before}_{number:04}{suffix}"));
+        let key = key.and_then(|key| ObjectKey::parse(key).ok());
+        key.ok_or(CaptureError::Damaged("capture"))
+    }
+
+    /// What the names of several files have before and behind their number.
+    fn object_of_several(&self) -> Option<(&str, &str)> {
+        let (before, suffix) = self.object.rsplit_once(FIRST_FILE)?;
+        suffix.starts_with('.').then_some((before, suffix))
+    }
+
+    /// The name of the one file, or what those of several begin with.
+    fn shown_key(&self, id: CaptureId) -> Result<ObjectKey, CaptureError> {
+        if self.rotation.is_none() {
+            return self.object_key();
+        }
+        let name = format!("pcap_{id}");
+        let end = self.object.rfind(&name).map(|at| at + name.len());
+        let prefix = end.and_then(|end| ObjectKey::parse(&self.object[..end]).ok());
+        prefix.ok_or(CaptureError::Damaged("capture"))
+    }
+
+    /// The capture as its account sees it, without the list of its files if it has several; `live` has what is newer than the record.
     pub(crate) fn show(
         &self,
         owner: (AccountId, CaptureId),
@@ -393,7 +439,9 @@ impl StoredCapture {
             site: SiteName::parse(&self.site).map_err(|_| CaptureError::Damaged("capture"))?,
             destination: self.destination.clone(),
             ownership: self.ownership(),
-            object: self.object_key()?,
+            object: self.shown_key(owner.1)?,
+            rotation: self.rotation.map(StoredRotation::show).unwrap_or_default(),
+            files: Vec::new(),
             limits,
             format: if self.is_pcapng { Format::PcapNg } else { Format::Pcap },
             snaplen: self.snaplen,

@@ -30,6 +30,15 @@ pub const INTERFACES_MAX: usize = 16;
 /// The shortest snap length: it holds every link header that is put back (cooked, with a tag, has 24 bytes).
 pub const SNAPLEN_MIN: u32 = 32;
 
+/// The smallest file of a capture that has several: a part of the smallest size.
+pub const ROTATION_BYTES_MIN: u64 = PART_BYTES_MIN as u64;
+
+/// The shortest file of a capture that has several.
+pub const ROTATION_TIME_MIN: Duration = Duration::from_secs(1);
+
+/// The most files of one capture; the last one takes all the rest.
+pub const FILES_MAX: u32 = 1 << 16;
+
 /// What a buffer holds beside its part: the record that crosses the size, and the statistics at the end.
 pub(crate) const BUFFER_SLACK: usize = 512 * 1024;
 

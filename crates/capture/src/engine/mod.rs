@@ -1,4 +1,4 @@
-//! The capture engine: from kernel rings to the parts of one capture file.
+//! The capture engine: from kernel rings to the parts of capture files.
 //!
 //! ```text
 //! ring ─ reader thread ─┐ lock per block           bounded channel
@@ -12,8 +12,9 @@
 //! number: when all of them are with the consumer, packets stay in the kernel's ring, and when that is full the kernel
 //! drops and counts. Memory is bounded in every state by `rings × ring size + buffers × (part size + 1 MiB)`.
 //!
-//! Parts are cut between records: any run of parts from the first one is a valid file. The file begins with its head even
-//! if no packet ever comes, and no part is empty.
+//! Parts are cut between records: any run of parts of a file from the first one is a valid file. The first file begins with
+//! its head even if no packet ever comes, and no part is empty. A capture has further files if it is to rotate
+//! (`rotation.rs`); limits and counts are those of all of them.
 //!
 //! Left out: where parts go, what becomes of a capture, who may ask for one.
 
@@ -26,18 +27,23 @@ mod progress;
 mod reader;
 mod request;
 mod ring_source;
+mod rotation;
 mod running;
 mod source;
 mod start;
 mod writer;
 
 pub use error::EngineError;
-pub use limits::{BUFFERS_MIN, INTERFACES_MAX, PART_BYTES_DEFAULT, PART_BYTES_MIN, PARTS_MAX, SNAPLEN_MIN};
+pub use limits::{
+    BUFFERS_MIN, FILES_MAX, INTERFACES_MAX, PART_BYTES_DEFAULT, PART_BYTES_MIN, PARTS_MAX, ROTATION_BYTES_MIN,
+    ROTATION_TIME_MIN, SNAPLEN_MIN,
+};
 pub use outcome::{EndReason, InterfaceOutcome, Outcome};
 pub use parts::{Part, file_bytes_max};
 pub use progress::Progress;
 pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};
 pub(crate) use ring_source::RingSource;
+pub use rotation::Rotation;
 pub use running::{CaptureHandle, Parts, RunningCapture};
 pub use source::{Batch, Counters, Description, Source, Wake};
 pub use start::Engine;

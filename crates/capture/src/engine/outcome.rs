@@ -46,13 +46,15 @@ pub struct InterfaceOutcome {
 pub struct Outcome {
     /// Why it ended.
     pub ended: EndReason,
-    /// Packets in the file.
+    /// Packets in the file, or in all of them.
     pub packets: u64,
     /// Bytes kept of them.
     pub bytes: u64,
-    /// Bytes of the whole file.
+    /// Bytes of all files.
     pub file_bytes: u64,
-    /// Parts of the file.
+    /// Files: one, unless they were to rotate.
+    pub files: u32,
+    /// Parts of them all.
     pub parts: u32,
     /// Packets lost in the kernel, over all interfaces.
     pub dropped: u64,

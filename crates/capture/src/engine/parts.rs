@@ -3,21 +3,23 @@
 use super::limits::{PART_BYTES_MAX, PARTS_PER_SIZE};
 use bytes::Bytes;
 
-/// One part of the file, in order. Its memory goes back to the capture when it is dropped.
+/// One part of a file, in order. Its memory goes back to the capture when it is dropped.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// From 1.
+    /// Of which file of the capture, from 0.
+    pub file: u32,
+    /// Its place in that file, from 1.
     pub number: u32,
     /// The bytes; there are some.
     pub bytes: Bytes,
-    /// Packets in the file with this part.
+    /// Packets in the capture's files with this part.
     pub packets_until: u64,
     /// Bytes kept of them.
     pub bytes_until: u64,
     /// Packets known to be lost in the kernel when the part was full.
     pub dropped_until: u64,
-    /// Whether this is known to be the last one. A file whose end finds nothing to be written has none that says so.
-    pub is_last: bool,
+    /// Whether this is known to be its file's last one. A file whose end finds nothing to be written has none that says so.
+    pub ends_file: bool,
 }
 
 /// The size from which on a part is full. It doubles every 2,000 parts when their number is limited.

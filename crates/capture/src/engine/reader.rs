@@ -57,6 +57,8 @@ struct Reader<S> {
     link_before: Option<LinkCounters>,
     statistics_due: Duration,
     flushed: Duration,
+    /// When to ask whether a file's time is over.
+    turn_due: Option<Duration>,
     /// Packets taken out of the source, written or not.
     delivered: u64,
     is_gone: bool,
@@ -82,6 +84,7 @@ fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
         counters: Counters::default(),
         statistics_due: STATISTICS_PERIOD,
         flushed: Duration::ZERO,
+        turn_due: shared.turn_every,
         delivered: 0,
         is_gone: false,
     };
@@ -116,6 +119,9 @@ impl<S: Source> Reader<S> {
         }
         if let Some(period) = self.shared.flush_after {
             patience = patience.min(period);
+        }
+        if let Some(due) = self.turn_due {
+            patience = patience.min(due.saturating_sub(elapsed));
         }
         patience
     }
@@ -157,13 +163,17 @@ impl<S: Source> Reader<S> {
         Ok(())
     }
 
-    /// What is due by time: statistics and flushing.
+    /// What is due by time: statistics, another file, and flushing.
     fn housekeeping(&mut self) {
         let elapsed = self.shared.elapsed();
         if elapsed >= self.statistics_due {
             self.statistics_due = elapsed + STATISTICS_PERIOD;
             let statistics = self.statistics();
             self.shared.writer.lock().put_statistics(self.lane, statistics);
+        }
+        if self.turn_due.is_some_and(|due| elapsed >= due) {
+            let statistics = self.statistics();
+            self.turn_due = self.shared.writer.lock().turn(self.lane, statistics, elapsed);
         }
         if let Some(period) = self.shared.flush_after
             && elapsed >= self.flushed + period

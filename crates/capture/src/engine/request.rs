@@ -5,6 +5,7 @@ use super::limits::{
     BUFFERS_MAX, BUFFERS_MIN, PART_BYTES_DEFAULT, PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX, SNAPLEN_MIN,
 };
 use super::parts::file_bytes_max;
+use super::rotation::Rotation;
 use baleen_filter::{Filter, FiveTuple};
 use std::time::Duration;
 
@@ -58,7 +59,9 @@ pub struct CaptureRequest {
     pub promiscuous: bool,
     /// Which file.
     pub format: Format,
-    /// What the file says of the capture (pcapng only), one comment each.
+    /// When a further file begins, if at all.
+    pub rotation: Rotation,
+    /// What each file says of the capture (pcapng only), one comment each.
     pub comments: Vec<String>,
 }
 
@@ -73,6 +76,7 @@ impl Default for CaptureRequest {
             snaplen: baleen_ring::SNAPLEN_MAX,
             promiscuous: true,
             format: Format::default(),
+            rotation: Rotation::default(),
             comments: Vec::new(),
         }
     }
@@ -148,7 +152,9 @@ impl CaptureRequest {
         if limits.packets == Some(0) || limits.bytes == Some(0) || limits.duration == Some(Duration::ZERO) {
             return Err(EngineError::Limits("a limit of nothing leaves nothing to capture"));
         }
+        self.rotation.check()?;
         if let (Some(bytes), Some(parts)) = (limits.bytes, settings.parts_max)
+            && !self.rotation.is_some()
             && bytes > file_bytes_max(settings.part_bytes, parts)
         {
             return Err(EngineError::Limits(

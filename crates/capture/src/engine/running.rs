@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) started_monotonic: Duration,
     pub(crate) duration: Option<Duration>,
     pub(crate) flush_after: Option<Duration>,
+    /// How long a file lasts, if others follow it by time.
+    pub(crate) turn_every: Option<Duration>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) is_stopping: AtomicBool,
@@ -55,6 +57,7 @@ pub(crate) struct Begin {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) duration: Option<Duration>,
     pub(crate) flush_after: Option<Duration>,
+    pub(crate) turn_every: Option<Duration>,
     pub(crate) writer: Writer,
     pub(crate) counters: Arc<Counters>,
     pub(crate) wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
@@ -69,6 +72,7 @@ impl Shared {
             clock: begin.clock,
             duration: begin.duration,
             flush_after: begin.flush_after,
+            turn_every: begin.turn_every,
             writer: Mutex::new(begin.writer),
             counters: begin.counters,
             is_stopping: AtomicBool::new(false),
@@ -187,6 +191,7 @@ impl Shared {
             packets: file.packets,
             bytes: file.bytes,
             file_bytes: file.file_bytes,
+            files: file.files,
             parts: file.parts,
             dropped: lanes.iter().map(|lane| lane.interface.dropped).sum(),
             started: self.started,
@@ -250,7 +255,7 @@ impl fmt::Debug for CaptureHandle {
     }
 }
 
-/// The parts of the file, in order. Dropping this gives the capture up: the readers end, and nothing else comes of it.
+/// The parts of the files, in order. Dropping this gives the capture up: the readers end, and nothing else comes of it.
 pub struct Parts {
     receiver: mpsc::Receiver<Part>,
     shared: Arc<Shared>,
@@ -263,6 +268,12 @@ impl Parts {
     /// Safe: a part that was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Part> {
         self.receiver.recv().await
+    }
+
+    /// How many wait to be taken.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.receiver.len()
     }
 
     #[cfg(test)]

@@ -95,6 +95,7 @@ impl Engine {
             snaplen: request.snaplen,
             filter: request.filter.to_string(),
             comments: &comments,
+            rotation: request.rotation,
             interfaces: interfaces.clone(),
         };
         let writer = Writer::new(
@@ -103,11 +104,13 @@ impl Engine {
             request.limits,
             part_sender,
             Arc::clone(&counters),
+            Arc::clone(&self.clock),
         );
         let shared = Arc::new(Shared::new(Begin {
             clock: Arc::clone(&self.clock),
             duration: request.limits.duration,
             flush_after: self.settings.flush_after,
+            turn_every: request.rotation.every,
             writer,
             counters,
             wakers: sources.iter().map(Source::waker).collect(),

@@ -1,5 +1,7 @@
 //! The engine over a source that is made up: no kernel, no time that passes by itself.
 
+mod rotation;
+
 use super::*;
 use baleen_filter::{End, FiveTuple};
 use baleen_pcapfile::{Item, Reader};
@@ -429,7 +431,7 @@ fn parts_are_full_and_each_run_of_them_is_a_file() {
     while let Some(part) = running.parts.blocking_next() {
         assert!(!is_last);
         is_last = part.bytes.len() < PART_BYTES_MIN;
-        assert_eq!(part.is_last, is_last);
+        assert_eq!(part.ends_file, is_last);
         file.extend_from_slice(&part.bytes);
         let now = packets(&file).len();
         // What is said of a part is what a file that ends with it holds, to the packet.

@@ -1,19 +1,22 @@
 //! The one place through which all packets of a capture go: limits, encoding, parts.
 
-use super::limits::BUFFER_SLACK;
+use super::limits::{BUFFER_SLACK, BUFFER_WAIT};
 use super::outcome::EndReason;
 use super::parts::{Part, part_target};
 use super::pool::Pool;
 use super::progress::Counters;
 use super::request::{Format, Limits, Settings};
+use super::rotation::{Files, Rotation};
 use super::source::Description;
 use baleen_pcapfile::classic::Precision;
 use baleen_pcapfile::ng::{self, Statistics};
 use baleen_pcapfile::{Direction, Record, classic};
 use baleen_ring::{Packet, PacketType};
+use baleen_runtime::Clock;
 use baleen_types::LinkType;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What became of a batch.
@@ -32,6 +35,8 @@ pub(crate) enum Taken {
 struct Lane {
     link: LinkType,
     written: u64,
+    /// The newest that are known of it, for the end of a file that is followed by another.
+    statistics: Statistics,
 }
 
 /// Says which packets of a batch are taken, and what to note.
@@ -52,28 +57,35 @@ pub(crate) struct Writer {
     part_bytes: usize,
     parts_max: Option<u32>,
     lanes: Vec<Lane>,
+    files: Files,
     pool: Pool,
     /// `None` only while no buffer was free, or after the end.
     buffer: Option<Vec<u8>>,
+    /// The part of the file that is being filled, from 1.
     number: u32,
     target: usize,
     packets: u64,
     bytes: u64,
     sent_bytes: u64,
+    sent_parts: u32,
     /// `None` after the end, which tells the receiver that no other comes.
     parts: Option<mpsc::Sender<Part>>,
     counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Writer {
-    /// Starts a file. `parts` needs room for one part more than the pool has buffers, so that sending never waits.
+    /// Starts the first file. `parts` needs room for one part more than the pool has buffers, so that sending never waits.
     pub(crate) fn new(
         settings: &Settings,
         head: &FileHead<'_>,
         limits: Limits,
         parts: mpsc::Sender<Part>,
         counters: Arc<Counters>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
+        let mut bytes = Vec::new();
+        head.put(&mut bytes);
         let mut this = Self {
             format: head.format,
             snaplen: head.snaplen,
@@ -86,8 +98,10 @@ impl Writer {
                 .map(|i| Lane {
                     link: i.link,
                     written: 0,
+                    statistics: Statistics::default(),
                 })
                 .collect(),
+            files: Files::new(head.rotation, bytes),
             pool: Pool::new(settings.buffers),
             buffer: None,
             number: 0,
@@ -95,11 +109,13 @@ impl Writer {
             packets: 0,
             bytes: 0,
             sent_bytes: 0,
+            sent_parts: 0,
             parts: Some(parts),
             counters,
+            clock,
         };
         let mut buffer = this.fresh_buffer().unwrap_or_default();
-        head.put(&mut buffer);
+        this.files.begin(&mut buffer);
         this.buffer = Some(buffer);
         this
     }
@@ -109,11 +125,21 @@ impl Writer {
     }
 
     fn fresh_buffer(&mut self) -> Option<Vec<u8>> {
-        let target = part_target(self.part_bytes, self.number + 1, self.parts_max.is_some());
+        let target = self.target_of(self.number + 1);
         let buffer = self.pool.take(target + BUFFER_SLACK)?;
         self.number += 1;
         self.target = target;
         Some(buffer)
+    }
+
+    /// From which size on a part is full: it, or its file.
+    fn target_of(&self, number: u32) -> usize {
+        let target = part_target(self.part_bytes, number, self.parts_max.is_some());
+        let left = self
+            .files
+            .bytes_left()
+            .map(|left| usize::try_from(left).unwrap_or(usize::MAX));
+        left.map_or(target, |left| target.min(left.max(1)))
     }
 
     /// Takes packets until the batch or the capture ends, or there is no buffer.
@@ -168,6 +194,9 @@ impl Writer {
             dropped: std::mem::take(&mut note.dropped),
         };
         let buffer = self.buffer.as_mut()?;
+        if buffer.is_empty() {
+            self.files.begin(buffer);
+        }
         match self.format {
             Format::Pcap => classic::put_packet(buffer, &record, Precision::Micros),
             Format::PcapNg => ng::put_packet(buffer, &record),
@@ -188,16 +217,22 @@ impl Writer {
     }
 
     fn next_part(&mut self) -> Result<(), Taken> {
-        if self.buffer.is_some() && self.parts_max.is_some_and(|limit| self.number >= limit) {
+        let is_full = self.buffer.is_some() && self.parts_max.is_some_and(|limit| self.number >= limit);
+        if is_full && !self.files.may_turn() {
             return Err(Taken::Ended(EndReason::FileFull));
         }
         if self.parts.as_ref().is_none_or(mpsc::Sender::is_closed) {
             return Err(Taken::Ended(EndReason::Abandoned));
         }
         if let Some(full) = self.buffer.take() {
-            self.send(full, false).map_err(Taken::Ended)?;
+            let is_file_full = self.files.bytes_left().is_some_and(|left| full.len() as u64 >= left);
+            if is_full || is_file_full {
+                self.end_file(full).map_err(Taken::Ended)?;
+            } else {
+                self.send(full, false).map_err(Taken::Ended)?;
+            }
         }
-        match self.fresh_buffer() {
+        match self.buffer.take().or_else(|| self.fresh_buffer()) {
             Some(buffer) => {
                 self.buffer = Some(buffer);
                 Ok(())
@@ -206,15 +241,83 @@ impl Writer {
         }
     }
 
-    fn send(&mut self, buffer: Vec<u8>, is_last: bool) -> Result<(), EndReason> {
+    /// Ends a file that is to be followed by another, with the last that is known of the interfaces.
+    fn end_file(&mut self, mut buffer: Vec<u8>) -> Result<(), EndReason> {
+        if self.format == Format::PcapNg {
+            let now = u64::try_from(self.clock.now().as_nanos()).unwrap_or(0);
+            for (interface, lane) in (0..).zip(&self.lanes) {
+                let statistics = Statistics {
+                    interface,
+                    stamp_nanos: now,
+                    delivered: Some(lane.written),
+                    ..lane.statistics
+                };
+                ng::put_statistics(&mut buffer, &statistics);
+            }
+        }
+        let sent = if buffer.is_empty() {
+            // Nothing is left that could say so; the first part of the next file does.
+            self.buffer = Some(buffer);
+            Ok(())
+        } else {
+            self.send(buffer, true)
+        };
+        self.files.turn(self.packets);
+        self.number = 0;
+        let target = self.target_of(1);
+        if let Some(buffer) = &mut self.buffer {
+            self.number = 1;
+            self.target = target;
+            buffer.reserve_exact(target + BUFFER_SLACK);
+        }
+        sent
+    }
+
+    /// Ends the file if its time is over and there is something in it; answers when to ask again.
+    pub(crate) fn turn(&mut self, lane: usize, statistics: Statistics, elapsed: Duration) -> Option<Duration> {
+        if !self.files.is_due(elapsed) {
+            return self.files.due();
+        }
+        self.remember(lane, statistics);
+        if self.files.has_packets(self.packets) {
+            let Some(buffer) = self.buffer.take() else {
+                // All are with the consumer: what has come for this file is with it too.
+                return Some(elapsed + BUFFER_WAIT);
+            };
+            // Who has gone is found out by the next packet.
+            let _ = self.end_file(buffer);
+            if self.buffer.is_none() {
+                self.buffer = self.fresh_buffer();
+            }
+        }
+        self.files.next_due(elapsed);
+        self.files.due()
+    }
+
+    /// When the time of the file is over.
+    #[cfg(test)]
+    pub(crate) fn turn_due(&self) -> Option<Duration> {
+        self.files.due()
+    }
+
+    fn remember(&mut self, lane: usize, statistics: Statistics) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.statistics = statistics;
+        }
+    }
+
+    fn send(&mut self, buffer: Vec<u8>, ends_file: bool) -> Result<(), EndReason> {
         self.sent_bytes += buffer.len() as u64;
+        self.sent_parts += 1;
+        self.files.sent(buffer.len() as u64);
         let part = Part {
+            file: self.files.number(),
             number: self.number,
             bytes: self.pool.freeze(buffer),
             packets_until: self.packets,
             bytes_until: self.bytes,
             dropped_until: self.counters.dropped.load(Ordering::Relaxed),
-            is_last,
+            ends_file,
         };
         // The channel holds as many parts as there are buffers and the last one, so that it is never full.
         match &self.parts {
@@ -233,7 +336,11 @@ impl Writer {
 
     /// Puts statistics, where the format has them and there is a buffer.
     pub(crate) fn put_statistics(&mut self, lane: usize, mut statistics: Statistics) {
-        if self.format != Format::PcapNg || self.make_room().is_err() {
+        if self.format != Format::PcapNg {
+            return;
+        }
+        self.remember(lane, statistics);
+        if self.make_room().is_err() || self.files.is_to_begin() {
             return;
         }
         statistics.interface = u32::try_from(lane).unwrap_or(u32::MAX);
@@ -243,7 +350,7 @@ impl Writer {
         }
     }
 
-    /// Packets of one interface in the file.
+    /// Packets of one interface in the files.
     pub(crate) fn written(&self, lane: usize) -> u64 {
         self.lanes.get(lane).map_or(0, |lane| lane.written)
     }
@@ -265,14 +372,13 @@ impl Writer {
             self.number += 1;
             Vec::new()
         });
-        if self.format == Format::PcapNg {
+        // Behind the end of a file no other is begun for them.
+        if self.format == Format::PcapNg && !self.files.is_to_begin() {
             for entry in statistics {
                 ng::put_statistics(&mut buffer, entry);
             }
         }
-        if buffer.is_empty() {
-            self.number -= 1;
-        } else {
+        if !buffer.is_empty() {
             // Who has gone does not want it; the outcome says so already.
             let _ = self.send(buffer, true);
         }
@@ -282,7 +388,8 @@ impl Writer {
             packets: self.packets,
             bytes: self.bytes,
             file_bytes: self.sent_bytes,
-            parts: self.number,
+            files: self.files.number() + u32::from(!self.files.is_to_begin()),
+            parts: self.sent_parts,
         }
     }
 }
@@ -293,15 +400,17 @@ pub(crate) struct FileEnd {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) file_bytes: u64,
+    pub(crate) files: u32,
     pub(crate) parts: u32,
 }
 
-/// What a file begins with.
+/// What each file begins with.
 pub(crate) struct FileHead<'a> {
     pub(crate) format: Format,
     pub(crate) snaplen: u32,
     pub(crate) filter: String,
     pub(crate) comments: &'a [String],
+    pub(crate) rotation: Rotation,
     pub(crate) interfaces: Vec<Description>,
 }
 

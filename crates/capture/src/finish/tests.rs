@@ -69,7 +69,7 @@ fn a_cut_file_gets_statistics_where_it_can() {
             ends_file,
             taken: Timestamp::from_secs(900),
         };
-        let tail = tail(&record, &[last], now);
+        let tail = tail(&record, last.after.packets, std::slice::from_ref(&last), now);
         assert_eq!(tail.is_some(), expected.is_some(), "{name}");
         let (Some((behind, bytes)), Some(with_counts)) = (tail, expected) else {
             continue;
@@ -106,5 +106,5 @@ fn a_cut_file_gets_statistics_where_it_can() {
             "{text}"
         );
     }
-    assert_eq!(tail(&old_record(StoredState::ConversionRunning), &[], now), None);
+    assert_eq!(tail(&old_record(StoredState::ConversionRunning), 0, &[], now), None);
 }

@@ -2,20 +2,20 @@
 
 use super::even::EvenParts;
 use super::{Delivered, END_PAUSE_MAX, Failure, Run};
-use crate::CaptureError;
 use crate::agent::Piece;
 use crate::capture::StoredState;
 use crate::journal::{self, Kept};
 use crate::limits::STORE_PAUSE;
 use crate::meter;
-use crate::sink::{SentPart, SinkError};
-use baleen_types::{Classify as _, PartNumber};
+use crate::sink::{SentPart, SinkError, Upload};
+use crate::{CaptureError, Captures};
+use baleen_types::{CaptureId, Classify as _, PartNumber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tracing::warn;
 
-/// The one file of a capture.
+/// The one file of a capture that has no others.
 pub(crate) const FILE: u16 = 0;
 
 impl Run<'_> {
@@ -32,11 +32,11 @@ impl Run<'_> {
         let mut sent: Vec<SentPart> = Vec::new();
         while let Some(piece) = pieces.next().await {
             one_file(&piece)?;
-            let part = self.send(sent.len(), piece.bytes.clone()).await?;
+            let part = self.send(&self.upload, sent.len(), piece.bytes.clone()).await?;
             let kept = Kept::of(&piece, part, self.captures.parts.clock.now());
             // Its buffer goes back before the wait for the disk.
             drop(piece);
-            self.note_part(&kept).await?;
+            self.note_part(FILE, &kept).await?;
             sent.push(kept.part);
         }
         Ok(sent)
@@ -56,61 +56,65 @@ impl Run<'_> {
             let mut bytes = piece.bytes.clone();
             while !bytes.is_empty() {
                 if let Some(part) = even.take(&mut bytes) {
-                    sent.push(self.send(sent.len(), part).await?);
+                    sent.push(self.send(&self.upload, sent.len(), part).await?);
                 }
             }
         }
         if let Some(part) = even.rest() {
-            sent.push(self.send(sent.len(), part).await?);
+            sent.push(self.send(&self.upload, sent.len(), part).await?);
         }
         Ok(sent)
     }
 
     /// Sends the part behind so many.
-    async fn send(&self, behind: usize, bytes: Bytes) -> Result<SentPart, Failure> {
+    pub(super) async fn send(&self, upload: &Upload, behind: usize, bytes: Bytes) -> Result<SentPart, Failure> {
         let next = u32::try_from(behind + 1).unwrap_or(u32::MAX);
         let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
         let length = bytes.len();
-        let part = self.sink.part(&self.upload, number, bytes).await?;
+        let part = self.sink.part(upload, number, bytes).await?;
         meter::uploaded(length);
         Ok(part)
     }
 
     /// Notes a part. The next one is not sent before: what a start completes has no gap.
-    async fn note_part(&self, kept: &Kept) -> Result<(), Failure> {
-        self.persist("part", || async {
-            let note = journal::note(self.owner, FILE, kept)?;
-            self.captures.parts.meta.commit(note).await?;
-            Ok(())
-        })
-        .await
+    pub(super) async fn note_part(&self, file: u16, kept: &Kept) -> Result<(), Failure> {
+        self.captures
+            .persist(self.owner.1, "part", || async {
+                let note = journal::note(self.owner, file, kept)?;
+                self.captures.parts.meta.commit(note).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Stores that all parts are there. Nothing is completed before: a start that does not know of it may end the capture
     /// with fewer parts, and then there must not be an object.
     pub(super) async fn note_delivered(&self, delivered: &Delivered) -> Result<(), Failure> {
-        self.persist("end of the upload", || async {
-            let edit = |record: &mut crate::capture::StoredCapture| {
-                record.state = StoredState::ConversionRunning;
-                record.message.clone_from(&delivered.message);
-            };
-            self.note(edit).await.map(drop)
-        })
-        .await
+        self.captures
+            .persist(self.owner.1, "end of the upload", || async {
+                let edit = |record: &mut crate::capture::StoredCapture| {
+                    record.state = StoredState::ConversionRunning;
+                    record.message.clone_from(&delivered.message);
+                };
+                self.note(edit).await.map(drop)
+            })
+            .await
     }
+}
 
+impl Captures {
     /// Stores something without which the capture cannot go on, again and again while the store cannot.
-    async fn persist<F>(&self, what: &str, commit: impl Fn() -> F) -> Result<(), Failure>
+    pub(crate) async fn persist<F>(&self, id: CaptureId, what: &str, commit: impl Fn() -> F) -> Result<(), Failure>
     where
         F: Future<Output = Result<(), CaptureError>>,
     {
-        let parts = &self.captures.parts;
+        let parts = &self.parts;
         let mut pause = STORE_PAUSE;
         loop {
             match commit().await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind().is_transient() => {
-                    warn!(capture = %self.owner.1, what, %error, "progress of an upload not stored yet");
+                    warn!(capture = %id, what, %error, "progress of an upload not stored yet");
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -142,8 +142,13 @@ impl SimCatch {
 
     /// The same; says whether it ends the file.
     pub async fn piece(&self, bytes: impl Into<Bytes>, ends_file: bool) -> bool {
+        self.piece_of(0, bytes, ends_file).await
+    }
+
+    /// The same of one of several files.
+    pub async fn piece_of(&self, file: u16, bytes: impl Into<Bytes>, ends_file: bool) -> bool {
         let piece = Piece {
-            file: 0,
+            file,
             bytes: bytes.into(),
             ends_file,
             after: *self.state.counts.lock(),

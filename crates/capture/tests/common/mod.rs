@@ -10,8 +10,8 @@ use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Accounts, Agent, Asked, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination,
-    DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, SentFilter, Settings,
-    Site, Sites, Status,
+    DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, Rotation, SentFilter,
+    Settings, Site, Sites, Status,
 };
 use baleen_meta::{Meta, Scan};
 use baleen_objects::{CreateBucket, ListObjects, ListUploads, Objects, Selection};
@@ -302,6 +302,7 @@ pub fn request(account: AccountId, uri: &str) -> CreateCapture {
         sent_filter: SentFilter::default(),
         format: Format::Pcap,
         snaplen: None,
+        rotation: Rotation::default(),
         asked: Asked::of(b"{}", false),
     }
 }

@@ -145,6 +145,8 @@ tables! {
     CaptureActive = b'r' Account,
     /// `%` account id, capture id, file, part number: a part of a capture's file that its store has taken.
     CapturePart = b'%' Account,
+    /// `$` account id, capture id, file: a file of a capture that has several.
+    CaptureFile = b'$' Account,
     /// `!` account id: when the account's last sample was asked for, and which it is.
     SampleTurn = b'!' Account,
     /// `.`: the sealed key of the look-back ring.

@@ -80,6 +80,15 @@ pub(super) fn object_key(key: &str, naming: &Naming) -> Result<ObjectKey, Failur
     ObjectKey::parse(full).map_err(|error| Failure::usage(error.to_string()))
 }
 
+/// The name of one of several files: its number goes before the suffix, as in `trace_0000.pcapng`.
+pub(super) fn numbered(name: &str, number: u32) -> String {
+    let at = name.rfind('/').map_or(0, |slash| slash + 1);
+    match name[at..].rfind('.').filter(|dot| *dot > 0) {
+        Some(dot) => format!("{}_{number:04}{}", &name[..at + dot], &name[at + dot..]),
+        None => format!("{name}_{number:04}"),
+    }
+}
+
 /// The file's path: a folder gets a name of ours in it.
 pub(super) fn file_path(path: &Path, naming: &Naming) -> PathBuf {
     if path.is_dir() {
@@ -109,6 +118,18 @@ mod tests {
             Destination::parse("s3://evidence/x.pcap").expect("a bucket").suffix(),
             Some("pcap")
         );
+    }
+
+    #[test]
+    fn numbers_go_before_the_suffix() {
+        for (name, number, wanted) in [
+            ("trace.pcapng", 0, "trace_0000.pcapng"),
+            ("a.b/trace.tar.pcap", 12, "a.b/trace.tar_0012.pcap"),
+            ("a.b/trace", 9999, "a.b/trace_9999"),
+            ("a/.pcap", 10_000, "a/.pcap_10000"),
+        ] {
+            assert_eq!(numbered(name, number), wanted);
+        }
     }
 
     #[test]

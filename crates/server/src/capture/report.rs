@@ -42,10 +42,17 @@ impl Report {
     /// Tells it; the exit code is 1 when the capture broke off.
     pub(super) async fn tell(self, json: bool) -> Result<ExitCode, Failure> {
         let outcome = &self.outcome;
-        let (address, link) = match &self.place {
-            Written::Pipe => ("-".to_owned(), None),
-            Written::File(path) => (path.display().to_string(), None),
-            Written::Object { store, at } => (format!("s3://{at}"), Some(link(store, at)?)),
+        let (addresses, link) = match &self.place {
+            Written::Pipe => (vec!["-".to_owned()], None),
+            Written::Files(paths) => (paths.iter().map(|path| path.display().to_string()).collect(), None),
+            Written::Objects { store, at } => {
+                let link = match &at[..] {
+                    [at] => Some(link(store, at)?),
+                    // Nobody wants a page of them.
+                    _ => None,
+                };
+                (at.iter().map(|at| format!("s3://{at}")).collect(), link)
+            }
         };
         let wants_summary = !self.is_quiet && !json && std::io::stderr().is_terminal();
         let caught = if wants_summary && outcome.file_bytes <= SUMMARY_BYTES_MAX {
@@ -54,8 +61,8 @@ impl Report {
             None
         };
         if json {
-            let report = json!({
-                "destination": address,
+            let mut report = json!({
+                "destination": addresses.first(),
                 "link": link,
                 "packets": outcome.packets,
                 "bytes": outcome.bytes,
@@ -67,6 +74,9 @@ impl Report {
                     "name": lane.name, "accepted": lane.accepted, "dropped": lane.dropped, "written": lane.written,
                 })).collect::<Vec<_>>(),
             });
+            if addresses.len() > 1 {
+                report["destinations"] = json!(addresses);
+            }
             // Standard output may be the capture itself.
             if self.is_pipe {
                 output::note(&report.to_string());
@@ -86,7 +96,9 @@ impl Report {
                 caught.lines().iter().for_each(|line| output::note(line));
             }
             if !self.is_pipe {
-                output::line(&address)?;
+                for address in &addresses {
+                    output::line(address)?;
+                }
             }
             if let Some(link) = link {
                 output::note(&format!(
@@ -102,16 +114,17 @@ impl Report {
         }
     }
 
-    /// Reads the finished file once more; `None` when it cannot be read, which takes nothing from the capture.
+    /// Reads the finished file once more, or several files; `None` when that cannot be, which takes nothing from the capture.
     async fn caught(&self) -> Option<Caught> {
         match &self.place {
             Written::Pipe => None,
-            Written::File(path) => {
-                let path = path.clone();
-                let read = move || Some(Caught::read(std::fs::File::open(path).ok()?));
+            Written::Files(paths) => {
+                let paths = paths.clone();
+                let read = move || Caught::read_all(paths.iter().map(std::fs::File::open));
                 tokio::task::spawn_blocking(read).await.ok().flatten()
             }
-            Written::Object { store, at } => {
+            Written::Objects { store, at } => {
+                let [at] = &at[..] else { return None };
                 let mut got = store.client.get(at, None).await.ok()?;
                 let (sender, receiver) = mpsc::channel(4);
                 let reading = tokio::task::spawn_blocking(move || read_summary(receiver));
@@ -154,6 +167,15 @@ impl Caught {
         let mut summary = Summary::new();
         let is_whole = Self::fill(&mut summary, source).is_some();
         Self { summary, is_whole }
+    }
+
+    /// Reads several files as one; for a thread that may wait.
+    fn read_all(sources: impl Iterator<Item = std::io::Result<std::fs::File>>) -> Option<Self> {
+        let (mut summary, mut is_whole) = (Summary::new(), true);
+        for source in sources {
+            is_whole &= Self::fill(&mut summary, source.ok()?).is_some();
+        }
+        Some(Self { summary, is_whole })
     }
 
     fn fill(summary: &mut Summary, source: impl Read) -> Option<()> {

@@ -1,16 +1,16 @@
 //! Writes the parts of a capture to where they go.
 
-use super::destination::{Destination, Naming, file_path, object_key};
+use super::destination::{Destination, Naming, file_path, numbered, object_key};
 use super::store::Store;
 use crate::failure::Failure;
-use baleen_capture::engine::{self, Parts};
+use baleen_capture::engine::{self, Part, Parts};
 use baleen_remote::{ObjectHeaders, PartChecksum, S3, Upload, UploadedPart};
-use baleen_types::{Classify, FaultKind, ObjectPath, PartNumber};
-use futures::{StreamExt, TryStreamExt};
+use baleen_types::{Classify, FaultKind, ObjectKey, ObjectPath, PartNumber};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Parts on their way to a store at once. One alone waits for the round trip after each; more than a few only take
 /// buffers away from the capture.
@@ -22,15 +22,61 @@ const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 /// A place that is open for one capture.
 pub(super) enum Sink {
     Pipe(File),
-    File { path: PathBuf, file: File },
-    Object { store: Box<Store>, upload: Upload },
+    File {
+        names: Names<PathBuf>,
+        path: PathBuf,
+        file: File,
+    },
+    Object {
+        names: Names<ObjectPath>,
+        store: Box<Store>,
+        upload: Upload,
+    },
 }
 
-/// Where the capture is now.
+/// How a place is opened.
+#[derive(Clone, Copy)]
+pub(super) struct Open {
+    /// Whether the bucket is made if it is not there.
+    pub(super) make_bucket: bool,
+    /// Whether there may be several files.
+    pub(super) are_numbered: bool,
+}
+
+/// Where the capture is now. It has one file, unless it was to rotate.
 pub(super) enum Written {
     Pipe,
-    File(PathBuf),
-    Object { store: Box<Store>, at: ObjectPath },
+    Files(Vec<PathBuf>),
+    Objects { store: Box<Store>, at: Vec<ObjectPath> },
+}
+
+/// What the files of a capture are called.
+pub(super) struct Names<T> {
+    base: T,
+    /// Whether there may be several.
+    are_numbered: bool,
+}
+
+impl Names<PathBuf> {
+    fn of(&self, number: u32) -> PathBuf {
+        if !self.are_numbered {
+            return self.base.clone();
+        }
+        let name = self.base.file_name().unwrap_or_default().to_string_lossy();
+        self.base.with_file_name(numbered(&name, number))
+    }
+}
+
+impl Names<ObjectPath> {
+    fn of(&self, number: u32) -> Result<ObjectPath, baleen_types::Invalid> {
+        if !self.are_numbered {
+            return Ok(self.base.clone());
+        }
+        Ok(ObjectPath {
+            bucket: self.base.bucket.clone(),
+            key: ObjectKey::parse(numbered(self.base.key.as_str(), number))?,
+        })
+    }
 }
 
 impl Sink {
@@ -39,14 +85,19 @@ impl Sink {
         destination: &Destination,
         naming: &Naming,
         store: Option<Store>,
-        make_bucket: bool,
+        Open {
+            make_bucket,
+            are_numbered,
+        }: Open,
     ) -> Result<Self, Failure> {
         match (destination, store) {
             (Destination::Bucket { bucket, key }, Some(store)) => {
-                let at = ObjectPath {
+                let base = ObjectPath {
                     bucket: bucket.clone(),
                     key: object_key(key, naming)?,
                 };
+                let names = Names { base, are_numbered };
+                let at = names.of(0).map_err(|error| Failure::usage(error.to_string()))?;
                 if make_bucket {
                     store
                         .client
@@ -56,16 +107,21 @@ impl Sink {
                 }
                 let upload = begin(&store, &at).await?;
                 Ok(Self::Object {
+                    names,
                     store: Box::new(store),
                     upload,
                 })
             }
             (Destination::File(path), _) => {
-                let path = file_path(path, naming);
+                let base = file_path(path, naming);
+                let names = Names { base, are_numbered };
+                let path = names.of(0);
                 let file = File::create(&path)
                     .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error))?;
-                Ok(Self::File { path, file })
+                Ok(Self::File { names, path, file })
             }
+            (Destination::Pipe, _) if are_numbered => Err(Failure::usage("standard output is one file")
+                .advise("name a file or a bucket with --rotate, or leave it out")),
             (Destination::Pipe, _) | (Destination::Bucket { .. }, None) => {
                 if std::io::stdout().is_terminal() {
                     return Err(Failure::usage("a capture file is nothing for a terminal")
@@ -97,31 +153,19 @@ impl Sink {
             Self::Pipe(out) => on_a_thread(move || write_pipe(out, parts))
                 .await
                 .map(|()| Written::Pipe),
-            Self::File { path, file } => {
-                let failed = |error: std::io::Error| {
-                    Failure::because(format!("{} cannot be written", path.display()), &error)
-                        .advise("what was written until then is a valid capture file")
-                };
-                on_a_thread(move || Ok(write_file(file, parts)))
-                    .await?
-                    .map_err(failed)?;
-                Ok(Written::File(path))
+            Self::File { names, path, file } => on_a_thread(move || write_files(&names, (path, file), parts))
+                .await
+                .map(Written::Files),
+            Self::Object { names, store, upload } => {
+                let at = upload_files(&store, &names, upload, parts).await?;
+                Ok(Written::Objects { store, at })
             }
-            Self::Object { store, upload } => match upload_all(&store.client, &upload, parts).await {
-                Ok(()) => Ok(Written::Object { store, at: upload.at }),
-                Err(error) => {
-                    abort(&store.client, &upload).await;
-                    Err(store
-                        .failed(&error)
-                        .advise("nothing was stored under the object's name"))
-                }
-            },
         }
     }
 
     /// Tells whether a failure to write loses the whole capture: an object is stored whole or not at all.
     pub(super) fn is_whole_or_nothing(&self) -> bool {
-        matches!(self, Self::Object { .. })
+        matches!(self, Self::Object { names, .. } if !names.are_numbered)
     }
 
     /// Takes back what [`Sink::open`] began, when no capture comes of it.
@@ -130,7 +174,7 @@ impl Sink {
             Self::Pipe(_) => {}
             // An empty file says nothing and is in the way.
             Self::File { path, .. } => _ = tokio::fs::remove_file(path).await,
-            Self::Object { store, upload } => abort(&store.client, &upload).await,
+            Self::Object { store, upload, .. } => abort(&store.client, &upload).await,
         }
     }
 }
@@ -154,11 +198,29 @@ fn write_pipe(mut out: File, mut parts: Parts) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_file(mut file: File, mut parts: Parts) -> std::io::Result<()> {
+/// Writes one file behind the other; each is durable before the next begins.
+fn write_files(
+    names: &Names<PathBuf>,
+    (mut path, mut file): (PathBuf, File),
+    mut parts: Parts,
+) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        Failure::because(format!("{} cannot be written", path.display()), error)
+            .advise("what was written until then is a valid capture file")
+    };
+    let (mut written, mut number) = (Vec::new(), 0);
     while let Some(part) = parts.blocking_next() {
-        file.write_all(&part.bytes)?;
+        if part.file != number {
+            file.sync_all().map_err(|error| failed(&path, &error))?;
+            number = part.file;
+            written.push(std::mem::replace(&mut path, names.of(number)));
+            file = File::create(&path).map_err(|error| failed(&path, &error))?;
+        }
+        file.write_all(&part.bytes).map_err(|error| failed(&path, &error))?;
     }
-    file.sync_all()
+    file.sync_all().map_err(|error| failed(&path, &error))?;
+    written.push(path);
+    Ok(written)
 }
 
 async fn begin(store: &Store, at: &ObjectPath) -> Result<Upload, Failure> {
@@ -180,8 +242,48 @@ async fn begin(store: &Store, at: &ObjectPath) -> Result<Upload, Failure> {
         })
 }
 
-async fn upload_all(client: &S3, upload: &Upload, parts: Parts) -> Result<(), baleen_remote::Error> {
-    let sent: Vec<UploadedPart> = parts
+/// Uploads one object behind the other.
+async fn upload_files(
+    store: &Store,
+    names: &Names<ObjectPath>,
+    first: Upload,
+    mut parts: Parts,
+) -> Result<Vec<ObjectPath>, Failure> {
+    let (mut written, mut upload, mut waiting) = (Vec::new(), first, None);
+    loop {
+        let number = u32::try_from(written.len()).unwrap_or(u32::MAX);
+        if let Err(error) = upload_one(&store.client, &upload, number, &mut waiting, &mut parts).await {
+            abort(&store.client, &upload).await;
+            let failure = store.failed(&error);
+            return Err(if written.is_empty() {
+                failure.advise("nothing was stored under the object's name")
+            } else {
+                failure.advise(format!(
+                    "the {} objects before this one are stored whole",
+                    written.len()
+                ))
+            });
+        }
+        written.push(upload.at.clone());
+        if waiting.is_none() {
+            return Ok(written);
+        }
+        let next = names.of(number + 1).map_err(|error| Failure::new(error.to_string()))?;
+        upload = begin(store, &next).await?;
+    }
+}
+
+/// Uploads the parts of one object; the first that is of the next one is left in `waiting`.
+async fn upload_one(
+    client: &S3,
+    upload: &Upload,
+    file: u32,
+    waiting: &mut Option<Part>,
+    parts: &mut Parts,
+) -> Result<(), baleen_remote::Error> {
+    let left = waiting.take();
+    let of_file = parts_of(left, parts, file, waiting);
+    let sent: Vec<UploadedPart> = of_file
         .map(|part| async move {
             let number = PartNumber::new(part.number)?;
             client.put_part(upload, number, part.bytes).await
@@ -190,6 +292,26 @@ async fn upload_all(client: &S3, upload: &Upload, parts: Parts) -> Result<(), ba
         .try_collect()
         .await?;
     client.complete_upload(upload, &sent).await.map(drop)
+}
+
+/// The parts of one file out of those of all.
+fn parts_of<'s>(
+    left: Option<Part>,
+    parts: &'s mut Parts,
+    file: u32,
+    waiting: &'s mut Option<Part>,
+) -> impl Stream<Item = Part> + 's {
+    stream::unfold((left, parts, waiting), move |(mut left, parts, waiting)| async move {
+        let part = match left.take() {
+            Some(part) => part,
+            None => parts.next().await?,
+        };
+        if part.file != file {
+            *waiting = Some(part);
+            return None;
+        }
+        Some((part, (left, parts, waiting)))
+    })
 }
 
 /// Gives an upload up. That this fails too changes nothing for the person, whose store sweeps such uploads by a rule.

@@ -1,5 +1,7 @@
 //! Reads the values of settings and flags. Each function says what would be right.
 
+use baleen_capture::Rotation;
+use baleen_capture::engine::{ROTATION_BYTES_MIN, ROTATION_TIME_MIN};
 use baleen_objects::RegionFolder;
 use baleen_types::{RegionName, format_bytes};
 use std::net::SocketAddr;
@@ -133,6 +135,27 @@ pub(crate) fn limit_of_bytes(text: &str) -> Result<u64, String> {
         0 => Err("-C must be at least 1".to_owned()),
         bytes => Ok(bytes),
     }
+}
+
+/// Reads the `--rotate` of a capture: a size with its unit, `100MiB`, or a time with its, `60s`. The last letter tells them
+/// apart, since both know an `m`.
+pub(crate) fn rotation(text: &str) -> Result<Rotation, String> {
+    if text.ends_with(['b', 'B']) {
+        let bytes = size_within(ROTATION_BYTES_MIN, 1 << 50)(text)?;
+        return Ok(Rotation {
+            bytes: Some(bytes),
+            every: None,
+        });
+    }
+    let expected = "a size such as 100MiB or a time such as 60s is expected";
+    let every = duration_with_unit(text).map_err(|_| expected.to_owned())?;
+    if every < ROTATION_TIME_MIN {
+        return Err("a file lasts at least 1s".to_owned());
+    }
+    Ok(Rotation {
+        bytes: None,
+        every: Some(every),
+    })
 }
 
 /// Reads a length of time that names its unit: in a file a bare number leaves the reader guessing.

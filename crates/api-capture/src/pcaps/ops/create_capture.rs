@@ -8,9 +8,10 @@ use crate::pcaps::fault::Fault;
 use crate::pcaps::fields::Fields;
 use crate::pcaps::wire;
 use baleen_capture::limits::{
-    BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
+    BYTE_LIMIT_MAX, PACKET_LIMIT_MAX, ROTATE_BYTES_MIN, ROTATE_TIME_MIN, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX,
+    TIME_LIMIT_MIN,
 };
-use baleen_capture::{Asked, CreateCapture, Format, Limits};
+use baleen_capture::{Asked, CreateCapture, Format, Limits, Rotation};
 use baleen_types::{AccountId, SiteName};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -48,6 +49,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
     let destination = decode_destination(&mut fields);
     let (filter, sent_filter) = filter::decode(&mut fields);
     let format = decode_format(&mut fields);
+    let rotation = decode_rotation(&mut fields);
     let snaplen = fields.whole("snaplen", &(u64::from(SNAPLEN_MIN)..=u64::from(SNAPLEN_MAX)));
     fields.finish()?;
     let (Some(time), Some(site), Some((_, destination))) = (time, site, destination) else {
@@ -66,6 +68,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
         filter,
         sent_filter,
         format,
+        rotation,
         snaplen: snaplen.and_then(|bytes| u32::try_from(bytes).ok()),
         asked,
     })
@@ -107,5 +110,24 @@ pub(super) fn decode_format(fields: &mut Fields<'_>) -> Format {
             fields.refuse("format", "format must be pcap or pcapng");
             Format::Pcap
         }
+    }
+}
+
+/// When a further file begins (ours): by size, by time, or by whichever comes first.
+fn decode_rotation(fields: &mut Fields<'_>) -> Rotation {
+    let Some(object) = fields.object("rotate") else {
+        return Rotation::default();
+    };
+    let mut inner = Fields::new(object, "/rotate");
+    inner.only(&["bytes", "seconds"]);
+    let bytes = inner.whole("bytes", &(ROTATE_BYTES_MIN..=BYTE_LIMIT_MAX));
+    let seconds = inner.whole("seconds", &(ROTATE_TIME_MIN.as_secs()..=TIME_LIMIT_MAX.as_secs()));
+    if inner.get("bytes").is_none() && inner.get("seconds").is_none() {
+        fields.refuse("rotate", "rotate must have bytes, seconds, or both");
+    }
+    fields.take_problems(inner);
+    Rotation {
+        bytes,
+        every: seconds.map(Duration::from_secs),
     }
 }

@@ -20,6 +20,23 @@ fn sizes() {
 }
 
 #[test]
+fn sizes_and_times_of_files() {
+    let by = |bytes, seconds: Option<u64>| {
+        Ok(Rotation {
+            bytes,
+            every: seconds.map(Duration::from_secs),
+        })
+    };
+    assert_eq!(rotation("100MiB"), by(Some(100 << 20), None));
+    assert_eq!(rotation("1 gb"), by(Some(1_000_000_000), None));
+    assert_eq!(rotation("60s"), by(None, Some(60)));
+    assert_eq!(rotation("5m"), by(None, Some(300)));
+    for wrong in ["", "100", "100M", "5M", "63KiB", "500ms", "0s", "b", "60 s 60"] {
+        assert!(rotation(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn lengths_of_time() {
     for (text, millis) in [
         ("30", 30_000),

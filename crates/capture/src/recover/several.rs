@@ -1,0 +1,169 @@
+//! Settling a capture of several files. Each of them is as if it were alone: what is complete stays; what was being sent
+//! becomes an object, as far as it is noted.
+
+use super::{NOTHING_CAUGHT, NOTHING_KEPT, Settled};
+use crate::capture::{self, Counts, End, StoredCapture, StoredKind, StoredState};
+use crate::files::{self, EndedFile, StoredFile, StoredFileState, Tally};
+use crate::finish::tail;
+use crate::journal::{self, Kept};
+use crate::run::Failure;
+use crate::store::{self, Change};
+use crate::{CaptureError, Captures};
+use baleen_meta::Request;
+use baleen_types::{AccountId, CaptureId, Timestamp};
+use std::sync::Arc;
+
+/// A file that an earlier process left.
+pub(super) struct Found {
+    number: u16,
+    row: StoredFile,
+    kept: Vec<Kept>,
+}
+
+impl Found {
+    /// Whether it is an object, or can be made one that holds something.
+    fn is_usable(&self, may_be_empty: bool) -> bool {
+        match self.row.state {
+            StoredFileState::Complete => true,
+            StoredFileState::Lost => false,
+            StoredFileState::Completing => !self.kept.is_empty(),
+            StoredFileState::Open => self
+                .kept
+                .last()
+                .is_some_and(|last| last.after.packets > self.row.packets_before || may_be_empty && self.number == 0),
+        }
+    }
+
+    /// The row with what its parts hold.
+    fn counted(&self) -> StoredFile {
+        let mut row = self.row.clone();
+        if let (StoredFileState::Open, Some(last)) = (row.state, self.kept.last()) {
+            row.set_counts(last.after);
+            row.file_bytes = self.kept.iter().map(|kept| kept.part_bytes).sum();
+        }
+        row
+    }
+}
+
+impl Captures {
+    /// The record of an unfinished capture with its files, if it is one that has several.
+    pub(super) async fn found_files(&self, owner: (AccountId, CaptureId)) -> Result<Option<Vec<Found>>, CaptureError> {
+        let meta = &self.parts.meta;
+        let read = store::read::<StoredCapture>(meta, &capture::key(owner.0, owner.1)).await?;
+        let is_several =
+            read.is_some_and(|read| read.record.rotation.is_some() && read.record.kind == StoredKind::Full);
+        if !is_several {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        for (number, row) in files::read(meta, owner).await? {
+            let kept = journal::read(meta, owner, number).await?;
+            found.push(Found { number, row, kept });
+        }
+        Ok(Some(found))
+    }
+
+    /// Makes objects of what an earlier process left.
+    pub(super) async fn finish_found(
+        self: &Arc<Self>,
+        owner: (AccountId, CaptureId),
+        record: StoredCapture,
+        found: Vec<Found>,
+    ) {
+        let mut tally = Tally::default();
+        let end = match self.try_finish_found(owner, &record, found, &mut tally).await {
+            Ok(()) => tally.end(record.message.clone()),
+            Err(Failure::Stopping) => return,
+            Err(failure) => {
+                tally.notes.push(failure.message());
+                tally.end(record.message.clone())
+            }
+        };
+        self.store_end(owner, end).await;
+    }
+
+    async fn try_finish_found(
+        &self,
+        owner: (AccountId, CaptureId),
+        record: &StoredCapture,
+        found: Vec<Found>,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        let is_complete = |found: &Found| found.row.state == StoredFileState::Complete;
+        tally.complete = found.iter().filter(|found| is_complete(found)).count();
+        let sink = self.reopen(owner.0, record).await?;
+        for file in found {
+            if is_complete(&file) || !file.is_usable(may_be_empty(record)) {
+                continue;
+            }
+            let mut row = file.counted();
+            let mut parts: Vec<_> = file.kept.iter().map(|kept| kept.part.clone()).collect();
+            if let Some((number, tail)) = tail(record, row.packets, &file.kept, self.parts.clock.now()) {
+                let (bytes, upload) = (tail.len() as u64, row.upload()?);
+                if let Some(part) = self.send_tail(owner.1, (&*sink, &upload), number, tail).await? {
+                    row.file_bytes += bytes;
+                    parts.push(part);
+                }
+            }
+            let again = file.row.state == StoredFileState::Completing;
+            let number = file.number;
+            let ended = EndedFile { number, row, parts };
+            self.finish_file(owner, &*sink, ended, again, tally).await?;
+        }
+        self.abort_rest(owner, &*sink).await;
+        Ok(())
+    }
+}
+
+fn may_be_empty(record: &StoredCapture) -> bool {
+    // A stop that was asked for makes an empty file a success (capture contract, A.2).
+    record.stop_requested_ns.is_some() || record.may_be_empty()
+}
+
+/// Decides about a capture whose process died, by what is kept of its files.
+pub(super) fn decide(
+    record: &mut StoredCapture,
+    owner: (AccountId, CaptureId),
+    found: &[Found],
+    now: Timestamp,
+) -> Change<Settled> {
+    if record.status().is_terminal() {
+        return Change::Leave(Settled::Abort);
+    }
+    if record.state == StoredState::ConversionRunning {
+        return Change::Leave(Settled::Complete { again: true });
+    }
+    let may_be_empty = may_be_empty(record);
+    let usable: Vec<_> = found.iter().filter(|file| file.is_usable(may_be_empty)).collect();
+    if usable.is_empty() {
+        let is_nothing_noted = found.iter().all(|file| file.kept.is_empty());
+        let why = if is_nothing_noted { NOTHING_KEPT } else { NOTHING_CAUGHT };
+        let further = record.end(End::Abandoned(why.to_owned()), owner, now);
+        return Change::Store(further, Settled::Fail);
+    }
+    let held = usable.iter().fold(Counts::default(), |held, file| {
+        let row = file.counted();
+        Counts {
+            packets: held.packets + row.packets,
+            bytes: held.bytes + row.bytes,
+            dropped: held.dropped.max(row.dropped_until),
+        }
+    });
+    let further = if record.is_active() {
+        Request::new().delete(record.turn_key(owner.0))
+    } else {
+        Request::new()
+    };
+    record.cut_counts(held);
+    let packets = held.packets;
+    let lost = match record.packets_seen.unwrap_or_default().saturating_sub(packets) {
+        0 => "what was caught after them is lost".to_owned(),
+        lost => format!("at least {lost} more had been caught and are lost"),
+    };
+    record.message = Some(format!(
+        "the server ended unexpectedly while this capture ran: its files hold {packets} packets, and {lost}"
+    ));
+    record.state = StoredState::ConversionRunning;
+    record.modified_ns = now.as_nanos();
+    Change::Store(further, Settled::Complete { again: false })
+}

@@ -1,0 +1,213 @@
+//! Capturing into several files: while one is filled, those before it are completed.
+
+use super::even::EvenParts;
+use super::{CAPTURE_CONTENT_TYPE, Failure, Run};
+use crate::agent::{Agent, Catch, Order, Piece};
+use crate::capture::{Counts, End, StoredState};
+use crate::files::{EndedFile, StoredFile, Tally};
+use crate::finish::joined;
+use crate::journal::Kept;
+use crate::sink::{SentPart, Upload};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+/// A file whose parts are being sent.
+struct OpenFile {
+    number: u16,
+    upload: Upload,
+    row: StoredFile,
+    parts: Vec<SentPart>,
+    even: Option<EvenParts>,
+}
+
+impl OpenFile {
+    fn has_packets(&self) -> bool {
+        self.row.packets > 0
+    }
+
+    fn ended(self) -> EndedFile {
+        EndedFile {
+            number: self.number,
+            row: self.row,
+            parts: self.parts,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Captures until all files are objects. `None` when the server stops before the end is known; `room` is held until the
+    /// last part is in the store.
+    pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Option<End> {
+        match self.try_files(agent, order, room).await {
+            Ok(end) => Some(end),
+            Err(Failure::Stopping) => None,
+            Err(failure) => Some(End::Abandoned(failure.message())),
+        }
+    }
+
+    async fn try_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<End, Failure> {
+        let first = self.open_file(0, self.upload.clone(), Counts::default()).await?;
+        let Catch { pieces, running, .. } = self.start(agent, order).await?;
+        let (ended, to_finish) = mpsc::unbounded_channel();
+        let catching = async {
+            let sending = async {
+                let sent = self.send_files(first, pieces, &ended).await;
+                if sent.is_err() {
+                    running.stop();
+                }
+                sent
+            };
+            let (sent, over) = tokio::join!(sending, self.watch(&*running));
+            drop(room);
+            let message = self.judge(&over)?;
+            // What nobody was sure of, since there is no packet in it.
+            if let Some(empty) = sent? {
+                let _ = ended.send(empty.ended());
+            }
+            let all_sent = |record: &mut crate::capture::StoredCapture| {
+                record.state = StoredState::ConversionRunning;
+                record.message.clone_from(&message);
+            };
+            self.captures
+                .persist(self.owner.1, "end of the uploads", || async {
+                    self.note(all_sent).await.map(drop)
+                })
+                .await?;
+            drop(ended);
+            Ok(message)
+        };
+        let (caught, tally) = tokio::join!(catching, self.finish_files(to_finish));
+        let tally = tally?;
+        match caught {
+            Ok(message) if tally.lost == 0 => Ok(tally.end(message)),
+            Ok(message) => {
+                self.captures.abort_rest(self.owner, self.sink).await;
+                Ok(tally.end(message))
+            }
+            Err(Failure::Stopping) => Err(Failure::Stopping),
+            Err(failure) if tally.complete == 0 => Err(failure),
+            Err(failure) if self.live.is_forsaken() => {
+                let stay = format!("{} of its files are complete, and stay", tally.complete);
+                Err(Failure::Final(joined(Some(failure.message()), &stay)))
+            }
+            Err(failure) => {
+                self.captures.abort_rest(self.owner, self.sink).await;
+                let early = format!(
+                    "the capture ended early, and its last packets are in no file: {}",
+                    failure.message()
+                );
+                Ok(tally.end(Some(early)))
+            }
+        }
+    }
+
+    /// Completes files one behind the other, as they end.
+    async fn finish_files(&self, mut ended: mpsc::UnboundedReceiver<EndedFile>) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        while let Some(file) = ended.recv().await {
+            if self.live.is_forsaken() {
+                continue;
+            }
+            self.captures
+                .finish_file(self.owner, self.sink, file, false, &mut tally)
+                .await?;
+        }
+        Ok(tally)
+    }
+
+    /// Sends pieces in their order, one at a time, and hands each file over when it has ended. One without packets is returned.
+    async fn send_files(
+        &self,
+        first: OpenFile,
+        mut pieces: BoxStream<'static, Piece>,
+        ended: &mpsc::UnboundedSender<EndedFile>,
+    ) -> Result<Option<OpenFile>, Failure> {
+        let mut open = Some(first);
+        let (mut number, mut after, mut empty) = (0, Counts::default(), None);
+        let mut hand_over = |file: OpenFile| {
+            if file.has_packets() {
+                // Who finishes files goes away only when the capture ends.
+                let _ = ended.send(file.ended());
+            } else {
+                empty = Some(file);
+            }
+        };
+        while let Some(piece) = pieces.next().await {
+            if piece.file == number + 1 {
+                if let Some(file) = open.take() {
+                    hand_over(self.end_file(file).await?);
+                }
+                number = piece.file;
+                open = Some(self.begin_file(number, after).await?);
+            }
+            let file = open.as_mut().filter(|_| piece.file == number);
+            let Some(file) = file else {
+                return Err(Failure::Final(
+                    "the capture agent delivered a file out of turn".to_owned(),
+                ));
+            };
+            after = piece.after;
+            let ends_file = piece.ends_file;
+            self.send_piece(file, piece).await?;
+            if ends_file && let Some(file) = open.take() {
+                hand_over(self.end_file(file).await?);
+            }
+        }
+        if let Some(file) = open.take() {
+            if file.parts.is_empty() && file.even.is_none() {
+                return Err(Failure::Final("the capture agent delivered no file".to_owned()));
+            }
+            hand_over(self.end_file(file).await?);
+        }
+        Ok(empty)
+    }
+
+    async fn begin_file(&self, number: u16, before: Counts) -> Result<OpenFile, Failure> {
+        let record = &self.record;
+        let upload = self.sink.begin(&record.file_key(number)?, CAPTURE_CONTENT_TYPE).await?;
+        self.open_file(number, upload, before).await
+    }
+
+    /// Notes a file whose upload is begun.
+    async fn open_file(&self, number: u16, upload: Upload, before: Counts) -> Result<OpenFile, Failure> {
+        let row = StoredFile::begun(&upload, before);
+        self.captures.note_file(self.owner, number, &row).await?;
+        Ok(OpenFile {
+            number,
+            upload,
+            row,
+            parts: Vec::new(),
+            even: self.sink.even_parts().map(EvenParts::new),
+        })
+    }
+
+    async fn send_piece(&self, file: &mut OpenFile, piece: Piece) -> Result<(), Failure> {
+        file.row.file_bytes += piece.bytes.len() as u64;
+        file.row.set_counts(piece.after);
+        let Some(even) = &mut file.even else {
+            let part = self.send(&file.upload, file.parts.len(), piece.bytes.clone()).await?;
+            let kept = Kept::of(&piece, part, self.captures.parts.clock.now());
+            // Its buffer goes back before the wait for the disk.
+            drop(piece);
+            self.note_part(file.number, &kept).await?;
+            file.parts.push(kept.part);
+            return Ok(());
+        };
+        let mut bytes = piece.bytes;
+        while !bytes.is_empty() {
+            if let Some(part) = even.take(&mut bytes) {
+                file.parts.push(self.send(&file.upload, file.parts.len(), part).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is left of a file.
+    async fn end_file(&self, mut file: OpenFile) -> Result<OpenFile, Failure> {
+        if let Some(rest) = file.even.take().and_then(EvenParts::rest) {
+            file.parts.push(self.send(&file.upload, file.parts.len(), rest).await?);
+        }
+        Ok(file)
+    }
+}
