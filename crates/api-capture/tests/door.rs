@@ -536,6 +536,31 @@ async fn limits_under_at_and_over() {
             Some("/rotate/files"),
         ),
         (json!({ "rotate": { "bytes": 1 << 20, "seconds": 300.0 } }), None),
+        (json!({ "privacy": {} }), None),
+        (json!({ "privacy": { "headers_only": true } }), None),
+        (json!({ "privacy": { "zero_payload": true, "anonymise": true } }), None),
+        (json!({ "privacy": { "anonymise_key": "0F".repeat(32) } }), None),
+        (
+            json!({ "privacy": { "anonymise_key": "0F".repeat(31) } }),
+            Some("/privacy/anonymise_key"),
+        ),
+        (
+            json!({ "privacy": { "anonymise_key": 7 } }),
+            Some("/privacy/anonymise_key"),
+        ),
+        (
+            json!({ "privacy": { "anonymise": false, "anonymise_key": "0F".repeat(32) } }),
+            Some("/privacy/anonymise_key"),
+        ),
+        (
+            json!({ "privacy": { "header_only": true } }),
+            Some("/privacy/header_only"),
+        ),
+        (
+            json!({ "privacy": { "headers_only": "yes" } }),
+            Some("/privacy/headers_only"),
+        ),
+        (json!({ "privacy": true }), Some("/privacy")),
     ] {
         let asked = full_with(&changes);
         let answer = world.call(Method::POST, "/pcaps", asked).await;
@@ -551,6 +576,13 @@ async fn limits_under_at_and_over() {
             world.until(&id, "running").await;
             world.call(Method::PUT, &format!("/pcaps/{id}/stop"), None).await;
             world.until(&id, "success").await;
+            let told = world.call(Method::GET, &format!("/pcaps/{id}"), None).await;
+            let wanted = changes.get("privacy").filter(|privacy| *privacy != &json!({}));
+            assert_eq!(told.result()["privacy"].is_object(), wanted.is_some(), "{changes}");
+            assert!(
+                !format!("{told:?}").to_uppercase().contains("0F0F0F"),
+                "the key is told"
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::engine::Rotation;
 use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::{Filter, FiveTuple};
+use baleen_packet::masking::Masking;
 use baleen_types::{CaptureId, LinkType, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -70,6 +71,8 @@ pub struct Order {
     pub snaplen: Option<u32>,
     /// When a further file begins, if at all.
     pub rotation: Rotation,
+    /// What of packets is not kept as it was.
+    pub masking: Masking,
 }
 
 impl Order {

@@ -5,14 +5,15 @@ mod record;
 #[cfg(test)]
 pub(crate) use record::tests::old_record;
 pub(crate) use record::{
-    End, StoredAddress, StoredCapture, StoredKind, StoredOrigin, StoredRotation, StoredState, StoredTask, active_key,
-    by_time_key, by_time_prefix, key, unfinished_key,
+    End, StoredAddress, StoredCapture, StoredKind, StoredMask, StoredOrigin, StoredRotation, StoredState, StoredTask,
+    active_key, by_time_key, by_time_prefix, key, unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 
 use crate::agent::{Format, Limits};
 use crate::engine::Rotation;
 use crate::files::FileInfo;
+use crate::privacy::ShownPrivacy;
 use baleen_types::{AccountId, CaptureId, ObjectKey, OwnershipId, SiteName, Timestamp};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Capture {
     pub format: Format,
     /// The most bytes kept of a packet, if that was asked for.
     pub snaplen: Option<u32>,
+    /// What of packets was not kept as it was, if anything.
+    pub privacy: Option<ShownPrivacy>,
     /// The filter as the door received it.
     pub sent_filter: SentFilter,
     /// How far it is.

@@ -38,6 +38,7 @@ mod look_back;
 mod meter;
 mod ownership;
 mod place;
+mod privacy;
 mod recover;
 mod run;
 mod sample;
@@ -60,6 +61,7 @@ pub use home::CaptureFile;
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};
 pub use place::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
+pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use sink::SinkError;
@@ -68,6 +70,8 @@ pub use tasklist::{
     CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
 };
 pub use tasks::{Asked, CaptureFilter, CreateCapture};
+
+pub use baleen_packet::masking::AddressKey;
 
 use baleen_keyring::SealedKind;
 use baleen_meta::Meta;

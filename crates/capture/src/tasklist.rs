@@ -31,6 +31,7 @@ use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures, Limited};
 use baleen_meta::{Outcome, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_objects::captures_bucket;
+use baleen_packet::masking::Masking;
 use baleen_types::{AccountId, CaptureId, ObjectKey, SiteName, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -88,6 +89,7 @@ impl Captures {
             format: Format::Pcap,
             snaplen: None,
             rotation: Rotation::default(),
+            masking: Masking::default(),
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit_task(request, site, order).await };

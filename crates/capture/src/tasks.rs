@@ -11,7 +11,7 @@ use crate::limits::{
 use crate::ownership::{StoredOwnership, sha256};
 use crate::site::Site;
 use crate::store::{self, Change, Read};
-use crate::{Capture, CaptureError, Captures, Destination, Limited, SentFilter};
+use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
 use baleen_filter::{Filter, FiveTuple, Rules};
 use baleen_meta::{Outcome, Request, Scan};
 use baleen_types::{AccountId, CaptureId, LinkType, OwnershipId, SiteName, Timestamp};
@@ -43,6 +43,8 @@ pub struct CreateCapture {
     pub snaplen: Option<u32>,
     /// When a further file begins, if at all.
     pub rotation: Rotation,
+    /// What of packets is not kept as it was.
+    pub privacy: Privacy,
     /// What was asked, for a client that asks again.
     pub asked: Asked,
 }
@@ -180,6 +182,7 @@ impl Captures {
             format: request.format,
             snaplen: request.snaplen,
             rotation: request.rotation,
+            masking: request.privacy.masking(&*self.parts.entropy),
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit(request, site, order).await };
@@ -378,6 +381,7 @@ fn new_record(
         is_pcapng: request.format == Format::PcapNg,
         snaplen: request.snaplen,
         rotation: StoredRotation::of(request.rotation),
+        mask: request.privacy.stored(),
         sent_tuple: request.sent_filter.tuple.clone(),
         sent_bidirectional: request.sent_filter.bidirectional,
         sent_expression: request.sent_filter.expression.clone(),

@@ -5,7 +5,7 @@ use crate::protocol::Protocol;
 use crate::reader::Reader;
 use crate::transport::Ports;
 
-const PORTS_DNS: &[u16] = &[53, 5353, 5355];
+pub(crate) const PORTS_DNS: &[u16] = &[53, 5353, 5355];
 const PORTS_DHCP: &[u16] = &[67, 68, 546, 547];
 const PORT_NTP: u16 = 123;
 
@@ -66,7 +66,7 @@ fn is_tls(payload: &[u8]) -> bool {
 }
 
 /// A header with a plausible number of questions (RFC 1035, 4.1.1); multicast answers ask nothing.
-fn is_dns(payload: &[u8]) -> bool {
+pub(crate) fn is_dns(payload: &[u8]) -> bool {
     let mut reader = Reader::new(payload);
     let header = (|| {
         reader.skip(2)?;

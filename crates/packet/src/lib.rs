@@ -4,11 +4,14 @@
 //! say it. Nothing here panics or trusts a length: a packet that breaks off gives what was readable until there.
 //! [`Summary`] counts packets, protocols and conversations in bounded memory.
 //!
+//! [`masking`] makes of a packet what may be kept of it: no payload, other addresses.
+//!
 //! Left out: fields by name, reassembly, display filters; those are the decode engine's.
 
 mod application;
 mod dissect;
 mod link;
+pub mod masking;
 mod network;
 mod protocol;
 mod reader;

@@ -12,7 +12,12 @@ const ETHERTYPE_SERVICE_VLAN: u16 = 0x88A8;
 const ETHERTYPE_OLD_QINQ: u16 = 0x9100;
 
 /// Tags looked through: QinQ has two, and more are no traffic of ours.
-const VLAN_TAGS_MAX: usize = 4;
+pub(crate) const VLAN_TAGS_MAX: usize = 4;
+
+/// Whether an EtherType says that a VLAN tag follows.
+pub(crate) fn is_vlan(kind: u16) -> bool {
+    matches!(kind, ETHERTYPE_VLAN | ETHERTYPE_SERVICE_VLAN | ETHERTYPE_OLD_QINQ)
+}
 
 /// Reads the link header and returns the EtherType with the bytes behind it; `None` for a link type we do not read or a
 /// header that breaks off.
@@ -40,7 +45,7 @@ pub(crate) fn network_of(link: LinkType, bytes: &[u8]) -> Option<(u16, Reader<'_
         _ => return None,
     };
     for _ in 0..VLAN_TAGS_MAX {
-        if !matches!(kind, ETHERTYPE_VLAN | ETHERTYPE_SERVICE_VLAN | ETHERTYPE_OLD_QINQ) {
+        if !is_vlan(kind) {
             break;
         }
         reader.skip(2)?;

@@ -10,7 +10,7 @@ pub(crate) const PROTOCOL_ICMPV6: u8 = 58;
 pub(crate) const PROTOCOL_SCTP: u8 = 132;
 
 /// Extension headers looked through; more of them are an attack on parsers, not traffic.
-const EXTENSION_HEADERS_MAX: usize = 8;
+pub(crate) const EXTENSION_HEADERS_MAX: usize = 8;
 
 /// Headers that may stand between an IPv6 header and what it carries (RFC 8200 section 4, and the IANA registry "IPv6
 /// Extension Header Types").

@@ -5,6 +5,7 @@
 //! part buffers. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
 
 mod destination;
+mod masking;
 pub(crate) mod progress;
 pub(crate) mod report;
 mod sink;
@@ -37,6 +38,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// What to capture, until when, and where it goes.
 #[derive(Clone, Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// s3://bucket/prefix/, a file, or - for standard output (baleen capture - | tshark -r -).
     #[arg(value_name = "DEST")]
@@ -66,6 +68,16 @@ pub(crate) struct Arguments {
     /// Keep only so many bytes of each packet.
     #[arg(short, long, value_name = "BYTES", default_value_t = baleen_ring::SNAPLEN_MAX)]
     snaplen: u32,
+    /// Keep headers only, of packets and of those inside them.
+    #[arg(long)]
+    headers_only: bool,
+    /// Keep payload as zeros.
+    #[arg(long)]
+    zero_payload: bool,
+    /// Make addresses others under the key in this file: 64 hexadecimal digits (openssl rand -hex 32). Who shares a prefix still
+    /// does; payload that may hold an address becomes zeros, but for DNS.
+    #[arg(long, value_name = "KEYFILE")]
+    anonymise: Option<PathBuf>,
     /// Do not ask the interface for packets to other machines.
     #[arg(short = 'p', long)]
     no_promiscuous: bool,
@@ -95,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             .advise("filters are in tcpdump's language, as in: -f 'tcp port 443 and host 10.0.0.1'")
     })?;
     let destination = Destination::parse(&arguments.destination)?;
+    let masking = masking::of(arguments)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -131,6 +144,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
                 duration: arguments.time,
             },
             snaplen: arguments.snaplen,
+            masking,
             promiscuous: !arguments.no_promiscuous,
             format,
             rotation,

@@ -5,7 +5,7 @@
 //!
 //! Ours, beyond the vendor's members (clients keep members they do not know):
 //! * on input: `bidirectional`, `filter_v2` (the Rules language), `filter_expression` (tcpdump's language), `format` (`pcap` or
-//!   `pcapng`), `snaplen`;
+//!   `pcapng`), `snaplen`, `privacy`;
 //! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and those
 //!   above where they were given.
 //!

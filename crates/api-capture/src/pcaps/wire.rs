@@ -75,6 +75,16 @@ fn full(capture: &Capture) -> Value {
     if !capture.files.is_empty() {
         put("objects", capture.files.iter().map(file).collect());
     }
+    if let Some(privacy) = capture.privacy {
+        put(
+            "privacy",
+            json!({
+                "headers_only": privacy.headers_only,
+                "zero_payload": privacy.zero_payload,
+                "anonymise": privacy.anonymise,
+            }),
+        );
+    }
     Value::Object(object)
 }
 

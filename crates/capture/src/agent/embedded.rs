@@ -67,6 +67,7 @@ impl EmbeddedAgent {
                 bytes: Some(order.limits.bytes),
                 duration: Some(order.limits.time),
             },
+            masking: order.masking.clone(),
             promiscuous: self.settings.promiscuous,
             format: match order.format {
                 Format::Pcap => engine::Format::Pcap,

@@ -14,6 +14,7 @@ use crate::CaptureError;
 use crate::agent::{FIRST_FILE, Format, Limits};
 use crate::engine::Rotation;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::privacy::ShownPrivacy;
 use crate::sink::{SentPart, Upload};
 use crate::tasklist;
 use baleen_meta::Request;
@@ -135,8 +136,9 @@ pub(crate) struct StoredAddress {
 pub(crate) struct StoredMask {
     pub(crate) headers_only: bool,
     pub(crate) zero_payload: bool,
-    pub(crate) hardware_addresses: bool,
-    /// The key under which addresses are made others, sealed.
+    /// Whether addresses became others, of IP and of the link.
+    pub(crate) addresses: bool,
+    /// The key of that, sealed. Nobody needs it once packets are taken, so nobody keeps it today.
     pub(crate) sealed_address_key: Option<Vec<u8>>,
 }
 
@@ -445,6 +447,7 @@ impl StoredCapture {
             limits,
             format: if self.is_pcapng { Format::PcapNg } else { Format::Pcap },
             snaplen: self.snaplen,
+            privacy: self.mask.as_ref().map(ShownPrivacy::from),
             sent_filter: SentFilter {
                 tuple: self.sent_tuple.clone(),
                 bidirectional: self.sent_bidirectional,

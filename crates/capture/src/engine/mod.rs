@@ -20,6 +20,7 @@
 
 mod error;
 mod limits;
+mod masked;
 mod outcome;
 mod parts;
 mod pool;
@@ -33,6 +34,7 @@ mod source;
 mod start;
 mod writer;
 
+pub use baleen_packet::masking::Masking;
 pub use error::EngineError;
 pub use limits::{
     BUFFERS_MIN, FILES_MAX, INTERFACES_MAX, PART_BYTES_DEFAULT, PART_BYTES_MIN, PARTS_MAX, ROTATION_BYTES_MIN,

@@ -7,6 +7,7 @@ use super::limits::{
 use super::parts::file_bytes_max;
 use super::rotation::Rotation;
 use baleen_filter::{Filter, FiveTuple};
+use baleen_packet::masking::Masking;
 use std::time::Duration;
 
 /// Where to capture.
@@ -55,6 +56,9 @@ pub struct CaptureRequest {
     pub limits: Limits,
     /// Bytes kept of each packet: 32 to 262,144.
     pub snaplen: u32,
+    /// What of packets is not kept as it was. When addresses are not, a pcapng file tells neither the filter, nor what is
+    /// left out, nor the addresses of its interfaces.
+    pub masking: Masking,
     /// Whether to see packets for other machines.
     pub promiscuous: bool,
     /// Which file.
@@ -74,6 +78,7 @@ impl Default for CaptureRequest {
             exclude: Vec::new(),
             limits: Limits::default(),
             snaplen: baleen_ring::SNAPLEN_MAX,
+            masking: Masking::default(),
             promiscuous: true,
             format: Format::default(),
             rotation: Rotation::default(),
@@ -144,6 +149,15 @@ impl Settings {
 }
 
 impl CaptureRequest {
+    /// How many bytes of a packet come out of the kernel: all of those that are to be masked, which are cut afterwards.
+    pub(crate) fn ring_snaplen(&self) -> u32 {
+        if self.masking.is_none() {
+            self.snaplen
+        } else {
+            baleen_ring::SNAPLEN_MAX
+        }
+    }
+
     pub(crate) fn check(&self, settings: &Settings) -> Result<(), EngineError> {
         if !(SNAPLEN_MIN..=baleen_ring::SNAPLEN_MAX).contains(&self.snaplen) {
             return Err(EngineError::Limits("the snap length has to be 32 to 262144"));

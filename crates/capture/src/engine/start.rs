@@ -2,6 +2,7 @@
 
 use super::error::EngineError;
 use super::limits::INTERFACES_MAX;
+use super::masked::{self, Masked};
 use super::progress::Counters;
 use super::reader;
 use super::request::{CaptureRequest, Format, Interfaces, Settings};
@@ -85,19 +86,8 @@ impl Engine {
         }
         let (part_sender, parts) = mpsc::channel(self.settings.buffers + 1);
         let counters = Arc::new(Counters::default());
-        let left_out = request
-            .exclude
-            .iter()
-            .map(|tuple| format!("Left out, whatever the filter says: {tuple}"));
-        let comments: Vec<String> = request.comments.iter().cloned().chain(left_out).collect();
-        let head = FileHead {
-            format: request.format,
-            snaplen: request.snaplen,
-            filter: request.filter.to_string(),
-            comments: &comments,
-            rotation: request.rotation,
-            interfaces: interfaces.clone(),
-        };
+        let comments = comments(request);
+        let head = head(request, &comments, &interfaces);
         let writer = Writer::new(
             &self.settings,
             &head,
@@ -105,7 +95,8 @@ impl Engine {
             part_sender,
             Arc::clone(&counters),
             Arc::clone(&self.clock),
-        );
+        )
+        .masked(Masked::new(&request.masking));
         let shared = Arc::new(Shared::new(Begin {
             clock: Arc::clone(&self.clock),
             duration: request.limits.duration,
@@ -145,6 +136,38 @@ impl Interfaces {
         }
         Ok(links)
     }
+}
+
+/// What the file says of the capture. Where addresses are not to be known, what is left out is not either.
+fn comments(request: &CaptureRequest) -> Vec<String> {
+    let left_out = request
+        .exclude
+        .iter()
+        .filter(|_| request.masking.addresses.is_none())
+        .map(|tuple| format!("Left out, whatever the filter says: {tuple}"));
+    let comments = request.comments.iter().cloned();
+    comments
+        .chain(masked::in_words(&request.masking))
+        .chain(left_out)
+        .collect()
+}
+
+fn head<'a>(request: &CaptureRequest, comments: &'a [String], interfaces: &[Description]) -> FileHead<'a> {
+    let mut head = FileHead {
+        format: request.format,
+        snaplen: request.snaplen,
+        filter: request.filter.to_string(),
+        comments,
+        rotation: request.rotation,
+        interfaces: interfaces.to_vec(),
+    };
+    if request.masking.addresses.is_some() {
+        head.filter.clear();
+        for interface in &mut head.interfaces {
+            interface.mac = None;
+        }
+    }
+    head
 }
 
 /// Finds the interfaces; one named twice counts once.
@@ -191,7 +214,7 @@ fn compile(request: &CaptureRequest, interfaces: &[Interface]) -> Result<HashMap
             .map(|tuple| tuple.compile(link))
             .collect::<Result<Vec<_>, _>>()?;
         let program = request.filter.compile(link)?.excluding(&excluded)?;
-        programs.insert(link, program.with_snaplen(request.snaplen));
+        programs.insert(link, program.with_snaplen(request.ring_snaplen()));
     }
     Ok(programs)
 }

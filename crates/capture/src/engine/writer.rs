@@ -1,6 +1,7 @@
 //! The one place through which all packets of a capture go: limits, encoding, parts.
 
 use super::limits::{BUFFER_SLACK, BUFFER_WAIT};
+use super::masked::Masked;
 use super::outcome::EndReason;
 use super::parts::{Part, part_target};
 use super::pool::Pool;
@@ -11,7 +12,7 @@ use super::source::Description;
 use baleen_pcapfile::classic::Precision;
 use baleen_pcapfile::ng::{self, Statistics};
 use baleen_pcapfile::{Direction, Record, classic};
-use baleen_ring::{Packet, PacketType};
+use baleen_ring::{Packet, PacketType, SNAPLEN_MAX};
 use baleen_runtime::Clock;
 use baleen_types::LinkType;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(crate) struct BatchNote {
 pub(crate) struct Writer {
     format: Format,
     snaplen: u32,
+    /// `None` for packets that are kept as they were.
+    mask: Option<Masked>,
     limits: Limits,
     part_bytes: usize,
     parts_max: Option<u32>,
@@ -89,6 +92,7 @@ impl Writer {
         let mut this = Self {
             format: head.format,
             snaplen: head.snaplen,
+            mask: None,
             limits,
             part_bytes: settings.part_bytes,
             parts_max: settings.parts_max,
@@ -118,6 +122,11 @@ impl Writer {
         this.files.begin(&mut buffer);
         this.buffer = Some(buffer);
         this
+    }
+
+    /// The same, with packets that are not kept as they were.
+    pub(crate) fn masked(self, mask: Option<Masked>) -> Self {
+        Self { mask, ..self }
     }
 
     pub(crate) fn pool(&self) -> Pool {
@@ -176,8 +185,13 @@ impl Writer {
     #[inline]
     fn put(&mut self, packet: &Packet<'_>, note: &mut BatchNote) -> Option<EndReason> {
         let lane = self.lanes.get_mut(note.lane)?;
-        let pieces = packet.pieces(lane.link, self.snaplen);
-        let captured = pieces.captured_length() as u64;
+        let whole = if self.mask.is_some() { SNAPLEN_MAX } else { self.snaplen };
+        let pieces = packet.pieces(lane.link, whole);
+        let kept = match &mut self.mask {
+            None => [pieces.head, pieces.inserted(), pieces.tail],
+            Some(mask) => [mask.keep(&pieces, lane.link, self.snaplen), &[], &[]],
+        };
+        let captured = kept.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let bytes = self.bytes + captured;
         if self.limits.bytes.is_some_and(|limit| bytes > limit) {
             return Some(EndReason::ByteLimit);
@@ -186,7 +200,7 @@ impl Writer {
             interface: u32::try_from(note.lane).unwrap_or(u32::MAX),
             stamp_nanos: packet.stamp_nanos(),
             original_length: pieces.original_length,
-            pieces: [pieces.head, pieces.inserted(), pieces.tail],
+            pieces: kept,
             direction: Some(match packet.packet_type() {
                 PacketType::Outgoing => Direction::Outbound,
                 _ => Direction::Inbound,

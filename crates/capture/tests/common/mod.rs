@@ -303,6 +303,7 @@ pub fn request(account: AccountId, uri: &str) -> CreateCapture {
         format: Format::Pcap,
         snaplen: None,
         rotation: Rotation::default(),
+        privacy: baleen_capture::Privacy::default(),
         asked: Asked::of(b"{}", false),
     }
 }

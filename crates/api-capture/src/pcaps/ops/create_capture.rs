@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::create_ownership::{decode_destination, pointers};
-use super::{create_sample, filter};
+use super::{create_sample, filter, privacy};
 use crate::pcaps::envelope::Answer;
 use crate::pcaps::fault::Fault;
 use crate::pcaps::fields::Fields;
@@ -51,6 +51,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
     let format = decode_format(&mut fields);
     let rotation = decode_rotation(&mut fields);
     let snaplen = fields.whole("snaplen", &(u64::from(SNAPLEN_MIN)..=u64::from(SNAPLEN_MAX)));
+    let privacy = privacy::decode(&mut fields);
     fields.finish()?;
     let (Some(time), Some(site), Some((_, destination))) = (time, site, destination) else {
         return Err(Fault::internal());
@@ -70,6 +71,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
         format,
         rotation,
         snaplen: snaplen.and_then(|bytes| u32::try_from(bytes).ok()),
+        privacy,
         asked,
     })
 }

@@ -37,6 +37,13 @@ fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result
     let until = decode_offset(&mut fields);
     let (filter, sent_filter) = filter::decode(&mut fields);
     let format = decode_format(&mut fields);
+    // It would be no capture as it was asked for, and what is to be hidden would not be.
+    if fields.get("privacy").is_some() {
+        fields.refuse(
+            "privacy",
+            "packets of a sample are kept as they were; take a full capture",
+        );
+    }
     fields.finish()?;
     let (Some(time), Some(packets)) = (time, packets) else {
         return Err(Fault::internal());

@@ -9,6 +9,7 @@ mod filter;
 mod get_capture;
 mod list_captures;
 mod list_ownerships;
+mod privacy;
 mod stop_capture;
 mod validate_ownership;
 
