@@ -132,6 +132,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::BucketKey
         | Table::EncryptionKey
         | Table::LookBackKey
+        | Table::AgentAuthority
         | Table::System => true,
         Table::Bucket
         | Table::BucketByOwner
@@ -192,6 +193,9 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::TaskName
         | Table::TaskByTime
         | Table::TaskExpiry
+        | Table::Agent
+        | Table::AgentToken
+        | Table::AgentCertificate
         | Table::EncryptionKeyName
         | Table::OwnershipByDestination
         | Table::OwnershipNewest => false,

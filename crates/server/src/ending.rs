@@ -3,6 +3,7 @@
 
 use baleen_audit::{Audit, Deed, Event, Weight};
 use baleen_capture::Captures;
+use baleen_fleet::Fleet;
 use baleen_iam::Iam;
 use baleen_objects::Objects;
 use baleen_runtime::Clock;
@@ -22,6 +23,7 @@ pub(crate) struct Ending {
     pub(crate) iam: Arc<Iam>,
     pub(crate) objects: Arc<Objects>,
     pub(crate) captures: Arc<Captures>,
+    pub(crate) fleet: Arc<Fleet>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -72,11 +74,12 @@ impl Ending {
             info!(%account, ?captures, "the purge of a customer waits for its captures");
             return Ok(());
         }
+        let agents = self.fleet.purge_account(account).await?;
         // As any client deletes, without a bypass.
         let objects = self.objects.purge_account(account).await?;
         let identities = self.iam.purge_account(account).await?;
         let is_done = objects.buckets_left == 0;
-        info!(%account, customer = %customer.name, ?captures, ?objects, identities, is_done, "a deleted customer is purged");
+        info!(%account, customer = %customer.name, ?captures, agents, ?objects, identities, is_done, "a deleted customer is purged");
         if is_done {
             self.tell(&customer).await?;
             // Last: as long as it is not said, the next pass begins anew.

@@ -29,6 +29,7 @@ fn sealed_kinds() -> Vec<SealedKind> {
         baleen_capture::SEALED,
         baleen_objects::SEALED,
         baleen_kms::SEALED,
+        baleen_fleet::SEALED,
     ]
     .concat()
 }

@@ -26,6 +26,7 @@ use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
 use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, Site, Sites};
+use baleen_fleet::Fleet;
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
 use baleen_keyring::Keyring;
@@ -382,6 +383,14 @@ pub(crate) async fn build(
             "every customer may capture at this site, and sees the traffic of the others there; capture.accounts names those who may"
         );
     }
+    let fleet = Fleet::open(baleen_fleet::Parts {
+        meta: meta.clone(),
+        sealer: Arc::clone(&sealer),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    })
+    .await
+    .map_err(|error| Failure::because("the agents of this store cannot be read", &error))?;
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,
@@ -411,6 +420,7 @@ pub(crate) async fn build(
         iam: Arc::clone(&iam),
         objects: Arc::clone(&objects),
         captures: Arc::clone(&captures),
+        fleet,
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     };

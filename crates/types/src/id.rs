@@ -70,6 +70,10 @@ hex_id!(
     CaptureId, 16, "capture id"
 );
 hex_id!(
+    /// The 32-hex id of an agent on another host.
+    AgentId, 16, "agent id"
+);
+hex_id!(
     /// The 32-hex id of a proof of ownership (seed 000, "Validating a bucket").
     OwnershipId, 16, "ownership id"
 );

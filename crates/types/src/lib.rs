@@ -17,7 +17,9 @@ mod timestamp;
 pub use acl::{ACL_GRANTS_MAX, Acl, Grant, Grantee, Permission};
 pub use etag::ETag;
 pub use fault::{Classify, FaultKind, causes};
-pub use id::{AccessKeyId, AccountId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId};
+pub use id::{
+    AccessKeyId, AccountId, AgentId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId,
+};
 pub use link::{BpfInstruction, LinkType, VlanTag};
 pub use name::{
     BucketName, CustomerName, EmailAddress, OBJECT_KEY_BYTES_MAX, ObjectKey, ObjectPath, RegionName, RootName,

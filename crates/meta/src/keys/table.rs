@@ -173,6 +173,14 @@ tables! {
     /// `1` account id, key name: nothing; there is such an encryption key. A name without its key is a key that was lost, and
     /// none is made in its place.
     EncryptionKeyName = b'1' Account,
+    /// `@` account id, agent id: an agent on another host.
+    Agent = b'@' Account,
+    /// `(` account id, digest of a token: what the token makes of who shows it. The token itself is never stored.
+    AgentToken = b'(' Account,
+    /// `#` SHA-256 of a certificate: the agent whose it is.
+    AgentCertificate = b'#' Hanging,
+    /// `)`: the authority that signs certificates of agents, its key sealed.
+    AgentAuthority = b')' Store,
     /// `Y` name: facts about the store itself, such as its format and its id.
     System = b'Y' Store,
 }

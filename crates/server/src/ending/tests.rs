@@ -121,6 +121,13 @@ impl World {
                 sealer: Arc::clone(&sealer),
             },
         );
+        let fleet = Fleet::open(baleen_fleet::Parts {
+            meta: meta.clone(),
+            sealer: Arc::clone(&sealer),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let fleet = fleet.await.unwrap();
         let captures = Captures::new(
             baleen_capture::Settings::default(),
             baleen_capture::Parts {
@@ -152,6 +159,7 @@ impl World {
                 iam,
                 objects,
                 captures,
+                fleet,
                 audit,
                 clock,
             },

@@ -1,0 +1,263 @@
+//! What is said between a server and an agent that comes and goes.
+
+use super::*;
+use baleen_agentwire::{Beat, FileFormat, OrderFilter};
+use baleen_runtime::ManualClock;
+use baleen_types::Timestamp;
+
+const ID: OrderId = OrderId {
+    capture: [1; 16],
+    generation: 1,
+};
+
+const OTHER: OrderId = OrderId {
+    capture: [2; 16],
+    generation: 1,
+};
+
+fn seat() -> (Arc<ManualClock>, Arc<Seat>) {
+    let clock = ManualClock::new(Timestamp::from_secs(1_000));
+    let seat = Seat::new(
+        (AccountId::parse("123456789012").unwrap(), AgentId::from_bytes([9; 16])),
+        (SiteName::parse("a").unwrap(), Vec::new()),
+        false,
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    );
+    (clock, seat)
+}
+
+fn begin() -> Begin {
+    Begin {
+        site: "a".to_owned(),
+        filter: OrderFilter::All,
+        exclude: Vec::new(),
+        time_ms: 1,
+        packets: 1,
+        bytes: 1,
+        format: FileFormat::Pcap,
+        snaplen: None,
+        part_bytes: 1,
+    }
+}
+
+fn hello(held: &[OrderId]) -> ToServer {
+    ToServer::Hello(Hello {
+        protocol: 7,
+        held: held.to_vec(),
+        ..Hello::default()
+    })
+}
+
+/// A connection that has greeted.
+fn greeted(seat: &Arc<Seat>, held: &[OrderId]) -> Attached {
+    let attached = seat.attach().unwrap();
+    attached.take(hello(held)).unwrap();
+    attached
+}
+
+/// What was said by now, without the welcome.
+fn said(attached: &mut Attached) -> Vec<ToAgent> {
+    let mut said = Vec::new();
+    while let Ok(message) = attached.inbox.try_recv() {
+        if message != (ToAgent::Welcome { protocol: PROTOCOL }) {
+            said.push(message);
+        }
+    }
+    said
+}
+
+fn counts(packets: u64) -> Counts {
+    Counts {
+        packets,
+        bytes: packets * 100,
+        dropped: 0,
+    }
+}
+
+fn ended(packets: u64) -> Ended {
+    Ended {
+        counts: counts(packets),
+        parts: 1,
+        trouble: None,
+        missing: None,
+    }
+}
+
+#[test]
+fn who_does_not_greet_is_cut_off() {
+    for (messages, expected) in [
+        (vec![ToServer::Beat(Beat::default())], Protocol::NoGreeting),
+        (vec![hello(&[]), hello(&[])], Protocol::GreetedTwice),
+        (vec![ToServer::Hello(Hello::default())], Protocol::Version),
+    ] {
+        let (_, seat) = seat();
+        let attached = seat.attach().unwrap();
+        assert!(!seat.is_connected());
+        let mut last = None;
+        for message in messages {
+            last = Some(attached.take(message));
+        }
+        assert_eq!(last, Some(Err(expected)));
+    }
+}
+
+#[tokio::test]
+async fn an_order_goes_its_way() {
+    let (_, seat) = seat();
+    assert!(seat.order(ID, begin()).is_err());
+    let mut attached = greeted(&seat, &[]);
+    let order = seat.order(ID, begin()).unwrap();
+    assert!(seat.order(ID, begin()).is_err(), "twice at once");
+    assert_eq!(said(&mut attached), [ToAgent::Begin(ID, begin())]);
+    // What is told of orders that are not its own changes nothing.
+    for message in [
+        ToServer::Began {
+            order: OTHER,
+            interfaces: 1,
+        },
+        ToServer::Ended(OTHER, ended(5)),
+        ToServer::Refused {
+            order: OTHER,
+            why: "x".to_owned(),
+        },
+    ] {
+        attached.take(message).unwrap();
+    }
+    assert_eq!(order.status(), OrderStatus::default());
+    attached
+        .take(ToServer::Began {
+            order: ID,
+            interfaces: 2,
+        })
+        .unwrap();
+    assert_eq!(order.until(|status| status.began.is_some()).await.began, Some(2));
+    let beat = |packets| {
+        ToServer::Beat(Beat {
+            orders: vec![(ID, counts(packets))],
+            free_bytes: 7,
+        })
+    };
+    attached.take(beat(5)).unwrap();
+    attached.take(beat(3)).unwrap();
+    assert_eq!(order.status().counts, counts(5), "counts never go down");
+    // Too late to be refused.
+    attached
+        .take(ToServer::Refused {
+            order: ID,
+            why: "x".to_owned(),
+        })
+        .unwrap();
+    assert_eq!(order.status().refused, None);
+    order.stop();
+    order.stop();
+    assert_eq!(said(&mut attached), [ToAgent::Stop(ID)]);
+    attached.take(ToServer::Ended(ID, ended(9))).unwrap();
+    attached.take(ToServer::Ended(ID, ended(1))).unwrap();
+    assert_eq!(order.until(|status| status.ended.is_some()).await.ended, Some(ended(9)));
+    drop(order);
+    assert_eq!(said(&mut attached), [ToAgent::Forget(ID)]);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_is_taken_up_again() {
+    let (clock, seat) = seat();
+    let mut attached = greeted(&seat, &[]);
+    let order = seat.order(ID, begin()).unwrap();
+    // It is cut before the order came through: it is said again.
+    said(&mut attached);
+    drop(attached);
+    assert!(!seat.is_connected());
+    let mut attached = greeted(&seat, &[]);
+    assert_eq!(said(&mut attached), [ToAgent::Begin(ID, begin())]);
+    attached
+        .take(ToServer::Began {
+            order: ID,
+            interfaces: 1,
+        })
+        .unwrap();
+    drop(attached);
+    // A stop that it did not hear, and something that it holds of before.
+    order.stop();
+    clock.advance(LOST_AFTER * 10);
+    seat.give_up_after(LOST_AFTER * 20);
+    let mut attached = greeted(&seat, &[ID, OTHER]);
+    assert_eq!(said(&mut attached), [ToAgent::Forget(OTHER), ToAgent::Stop(ID)]);
+    assert_eq!(order.status().ended, None);
+    // It was restarted and holds nothing.
+    drop(attached);
+    let _attached = greeted(&seat, &[]);
+    let end = order.status().ended.unwrap();
+    assert_eq!(end.trouble.as_deref(), Some(FORGOTTEN));
+}
+
+#[tokio::test]
+async fn who_stays_away_is_given_up() {
+    let (clock, seat) = seat();
+    let attached = greeted(&seat, &[]);
+    let (order, other) = (seat.order(ID, begin()).unwrap(), seat.order(OTHER, begin()).unwrap());
+    attached
+        .take(ToServer::Began {
+            order: ID,
+            interfaces: 1,
+        })
+        .unwrap();
+    let away = LOST_AFTER * 4;
+    clock.advance(LOST_AFTER);
+    assert!(!seat.is_connected(), "silent, though the connection stands");
+    seat.give_up_after(away);
+    assert_eq!(attached.take(ToServer::Beat(Beat::default())), Err(Protocol::Replaced));
+    assert_eq!(order.status().ended, None);
+    clock.advance(away);
+    seat.give_up_after(away);
+    assert_eq!(order.status().ended.unwrap().trouble.as_deref(), Some(LOST));
+    assert_eq!(other.status().refused.as_deref(), Some(LOST));
+}
+
+#[tokio::test]
+async fn the_newer_connection_counts() {
+    let (_, seat) = seat();
+    let mut old = greeted(&seat, &[]);
+    let mut new = greeted(&seat, &[]);
+    said(&mut old);
+    assert_eq!(old.next().await, None);
+    assert_eq!(old.take(ToServer::Beat(Beat::default())), Err(Protocol::Replaced));
+    drop(old);
+    assert!(seat.is_connected());
+    seat.order(ID, begin()).unwrap();
+    assert_eq!(said(&mut new).first(), Some(&ToAgent::Begin(ID, begin())));
+}
+
+#[tokio::test]
+async fn who_takes_nothing_is_cut_off() {
+    let (_, seat) = seat();
+    let mut attached = greeted(&seat, &[]);
+    for n in 0..u32::try_from(OUTBOX_MAX).unwrap() {
+        let id = OrderId { generation: n, ..ID };
+        // Said and taken back, so that two messages wait.
+        drop(seat.order(id, begin()));
+    }
+    assert!(!seat.is_connected());
+    // What waited is still said, and then it ends.
+    let mut waited = 0;
+    while attached.next().await.is_some() {
+        waited += 1;
+    }
+    assert_eq!(waited, OUTBOX_MAX);
+}
+
+#[test]
+fn clocks_are_compared() {
+    let (clock, seat) = seat();
+    let attached = greeted(&seat, &[]);
+    let now = clock.now().as_nanos();
+    let ahead = 5_000_000_000;
+    attached
+        .take(ToServer::Pong {
+            t1: now - 2_000_000,
+            t2: now - 1_000_000 + ahead,
+            t3: now - 1_000_000 + ahead,
+        })
+        .unwrap();
+    let seen = seat.how_it_is().clock.unwrap();
+    assert_eq!((seen.offset_ns, seen.bound_ns), (ahead, 1_000_001));
+}
