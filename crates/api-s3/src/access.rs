@@ -128,6 +128,7 @@ impl Access {
         let routed = cx.extensions_mut().get::<RoutedTo>().cloned().unwrap_or_default();
         let who = Who::new(cx.extensions_mut(), &routed);
         let Some(row) = ops::row(cx.s3_op().name()) else {
+            routed.is_unbuilt();
             return Err(who.not_implemented(format!("The operation {} is not implemented.", cx.s3_op().name())));
         };
         let asked = Asked {

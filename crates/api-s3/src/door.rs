@@ -284,6 +284,7 @@ impl Door for S3Door {
             resource: uri.path(),
             id,
             host_id: &self.host_id,
+            texts: None,
         };
         let routed = RoutedTo::default();
         let heard = Heard::of(&head);
@@ -311,7 +312,7 @@ impl Door for S3Door {
         if let Some(page) = page {
             Box::pin(page.share(&self.objects, response.headers_mut())).await;
         }
-        let operation = OperationName(routed.name().unwrap_or("unknown"));
+        let operation = OperationName(routed.name_for_the_log());
         response.extensions_mut().insert(operation);
         if let Some(about) = routed.logged() {
             let logged = Logged::new(&self.services.logs.queue, about, heard, &response);
@@ -330,6 +331,7 @@ impl Door for S3Door {
             resource: head.uri.path(),
             id,
             host_id: &self.host_id,
+            texts: head.extensions.get(),
         };
         let mut response = error_response(refusal.into(), &cx);
         if let Some(about) = self.refused_at(head) {

@@ -75,6 +75,11 @@ impl Fault {
         Self::new(code, StatusCode::NOT_FOUND, message)
     }
 
+    /// A configuration of those that a bucket can have many of.
+    pub(crate) fn no_configuration() -> Self {
+        Self::no_setting("NoSuchConfiguration", "The specified configuration does not exist.")
+    }
+
     /// Whether it says that the policy said no.
     pub(crate) fn is_denial(&self) -> bool {
         self.status == StatusCode::FORBIDDEN
@@ -319,6 +324,13 @@ impl From<&AuthError> for Fault {
             } => {
                 let message = "AWS authentication requires a valid Date or x-amz-date header";
                 return Self::new("AccessDenied", StatusCode::FORBIDDEN, message);
+            }
+            AuthError::Malformed {
+                place: SignaturePlace::Header,
+                reason: SignatureError::Malformed(what),
+            } => {
+                let message = sentence(&format!("the authorization header is malformed; {what}"));
+                return Self::new("AuthorizationHeaderMalformed", StatusCode::BAD_REQUEST, message);
             }
             AuthError::Malformed { place, .. } => match place {
                 SignaturePlace::Query => ("AuthorizationQueryParametersError", StatusCode::BAD_REQUEST),

@@ -19,6 +19,7 @@ pub(crate) struct RoutedTo(Arc<Told>);
 #[derive(Debug, Default)]
 struct Told {
     row: OnceLock<&'static Row>,
+    unbuilt: AtomicBool,
     resource: OnceLock<String>,
     statement: OnceLock<String>,
     account: OnceLock<AccountId>,
@@ -32,6 +33,17 @@ struct Told {
 impl RoutedTo {
     pub(crate) fn name(&self) -> Option<&'static str> {
         self.0.row.get().map(|row| row.name)
+    }
+
+    /// What the log calls it: an operation of S3 that there is no row for is known to be none of ours. Of it nothing was decided.
+    pub(crate) fn name_for_the_log(&self) -> &'static str {
+        let unbuilt = self.0.unbuilt.load(Ordering::Relaxed);
+        self.name()
+            .unwrap_or(if unbuilt { "NotImplemented" } else { "unknown" })
+    }
+
+    pub(crate) fn is_unbuilt(&self) {
+        self.0.unbuilt.store(true, Ordering::Relaxed);
     }
 
     /// What the audit log is told; nothing of what was routed nowhere.

@@ -43,7 +43,8 @@ pub trait Door: Send + Sync + 'static {
     /// a body that comes through the connection breaks off with it all the same. No default: who says no says why.
     fn sees_through(&self) -> bool;
 
-    /// Renders a refusal of the edge in the door's own envelope.
+    /// Renders a refusal of the edge in the door's own envelope. Of a signature that does not match, the head has a
+    /// [`baleen_signing::SignedTexts`] among its extensions, where the service's signers are told what they should have signed.
     fn refuse(&self, refusal: &Refusal, head: &Parts) -> Response;
 
     /// Puts the request id into the headers of an answer.

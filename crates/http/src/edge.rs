@@ -165,7 +165,14 @@ impl Edge {
                 }
                 response
             }
-            Err(Rejected { refusal, claimed }) => {
+            Err(Rejected {
+                refusal,
+                claimed,
+                texts,
+            }) => {
+                if let Some(texts) = texts {
+                    head.extensions.insert(*texts);
+                }
                 let response = seat.door.refuse(&refusal, &head);
                 if let Some(claimed) = claimed {
                     let event = Event {
@@ -248,6 +255,7 @@ impl Edge {
             Err(fault) => Err(Rejected {
                 refusal: Refusal::Body(fault),
                 claimed: Some(principal),
+                texts: None,
             }),
         }
     }
@@ -271,6 +279,7 @@ impl Edge {
                     Barred::Unavailable => AuthError::Unavailable.into(),
                 },
                 claimed: Some(authenticated.principal.clone()),
+                texts: None,
             })?;
         }
         Ok(authenticated)

@@ -182,7 +182,10 @@ impl Drop for Tally {
         }
         match (self.status.as_u16(), self.end) {
             (503, _) => line!(warn),
-            (500.., _) | (_, End::Failed) => line!(error),
+            (_, End::Failed) => line!(error),
+            // What there is not is no failure of the server.
+            (501, _) => line!(info),
+            (500.., _) => line!(error),
             _ if self.door.is_polled() => line!(debug),
             _ => line!(info),
         }

@@ -17,7 +17,7 @@ use crate::{Action, KeyRef, TagFamily};
 use baleen_types::{BucketName, Classify, FaultKind};
 use principals::Principals;
 pub(crate) use principals::Reach;
-pub use strangers::Stranger;
+pub use strangers::{Strange, Stranger};
 
 /// What a document is for, which decides what may stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,8 +46,10 @@ pub(crate) struct Statement {
     /// Whom it is about; everyone who has the policy, where it names no principals.
     pub(crate) principals: Option<Principals>,
     pub(crate) actions: ActionSet,
-    /// Whether it is of a bucket's policy and names an action that S3 has not.
-    names_strange_action: bool,
+    /// Of a bucket's policy, an action that S3 has not.
+    strange_action: Option<Box<str>>,
+    /// Of a bucket's policy, an action that is never asked about one of its resources.
+    idle_action: Option<Box<str>>,
     /// Whether it is about all resources but the named ones.
     pub(crate) but_resources: bool,
     pub(crate) resources: Box<[ArnGlob]>,
@@ -157,10 +159,22 @@ impl Policy {
         self.kind
     }
 
-    /// Whether every resource that a bucket's policy names is of that bucket, as S3 demands.
-    pub fn stays_within(&self, bucket: &BucketName) -> bool {
-        let globs = self.statements.iter().flat_map(|statement| &statement.resources);
-        globs.into_iter().all(|glob| read::stays_within(glob, bucket.as_str()))
+    /// The statement of a bucket's policy that names a resource of another, which S3 forbids.
+    pub fn strays_from(&self, bucket: &BucketName) -> Option<String> {
+        let strays = |statement: &Statement| {
+            let globs = &statement.resources;
+            globs.iter().any(|glob| !read::stays_within(glob, bucket.as_str()))
+        };
+        let at = self.statements.iter().position(strays)?;
+        Some(self.statement_in_words(at))
+    }
+
+    /// A statement as its writer finds it: by its place, and its Sid if it has one.
+    fn statement_in_words(&self, at: usize) -> String {
+        match self.statements.get(at).and_then(|statement| statement.sid.as_deref()) {
+            Some(sid) => format!("statement {} ({sid})", at + 1),
+            None => format!("statement {}", at + 1),
+        }
     }
 
     /// Whether the policy lets everyone in: some Allow to everyone that no condition narrows to a fixed account, principal

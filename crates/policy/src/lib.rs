@@ -40,7 +40,7 @@ pub use action::Action;
 pub use context::{Context, Entry, Value};
 pub use deciding::{deciding, judged_arn};
 pub use decision::{Ask, Authorized, Denied, authorize, is_forbidden, looks_at_tags};
-pub use document::{DocumentKind, Effect, Malformed, Policy, Stranger};
+pub use document::{DocumentKind, Effect, Malformed, Policy, Strange, Stranger};
 pub use key::{Key, TagFamily};
 pub use principal::{
     Bounds, Caller, Credential, Origin, PolicySet, Principal, Role, Session, SessionKind, TokenGrant, User,

@@ -38,7 +38,11 @@ const NEVER_DONE: &[&str] = &[
     "(unknown route)",
     "GetBucketWebsite",
     "GetBucketReplication",
-    "(GetBucketInventory)",
+    "GetBucketAnalyticsConfiguration",
+    "GetBucketIntelligentTieringConfiguration",
+    "GetBucketInventoryConfiguration",
+    "GetBucketMetricsConfiguration",
+    "(GetObjectTorrent)",
     "(PutBucketWebsite)",
     "(PATCH)",
 ];

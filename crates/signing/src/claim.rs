@@ -6,14 +6,15 @@ use std::time::Duration;
 use baleen_types::Secret;
 
 use crate::canonical::PathSpelling;
-use crate::digest::equal_in_constant_time;
+use crate::digest::{equal_in_constant_time, sha256};
 use crate::encode::decode_query;
 use crate::limits::{
     ACCESS_KEY_ID_BYTES_MAX, LINK_EXPIRES_MAX, PRESIGNED_EXPIRES_MAX, SCOPE_WORD_BYTES_MAX, SIGNED_HEADERS_MAX,
 };
 use crate::payload::parse_hex32;
 use crate::{
-    ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, LINK_MARK, PathStyle, Scope, Signature, SigningKey,
+    ALGORITHM, AmzDate, CanonicalRequest, ChunkChain, Error, LINK_MARK, PathStyle, Scope, Signature, SignedTexts,
+    SigningKey,
 };
 
 /// A signature as the request presents it: well formed, not yet verified.
@@ -93,12 +94,16 @@ impl<'a> Claim<'a> {
     /// [`Error::UnsupportedAlgorithm`] when another scheme is used, [`Error::ScopeDate`] when the days differ,
     /// [`Error::Malformed`] for the rest.
     pub fn from_authorization(value: &'a str, date: AmzDate) -> Result<Self, Error> {
+        // In AWS's words.
+        let required = "the authorization header requires three components: Credential, SignedHeaders, and Signature";
         let fields = value.strip_prefix(ALGORITHM).ok_or(Error::UnsupportedAlgorithm)?;
+        if fields.trim_ascii().is_empty() {
+            return Err(Error::Malformed(required));
+        }
         if !fields.starts_with([' ', '\t']) {
             return Err(Error::UnsupportedAlgorithm);
         }
         let names = ["Credential", "SignedHeaders", "Signature"];
-        let required = "Credential, SignedHeaders and Signature are required";
         let [credential, signed_headers, signature] = authorization_fields(fields, names, required)?;
         Self::build(
             Cow::Borrowed(credential),
@@ -299,6 +304,19 @@ impl<'a> Claim<'a> {
         }
         Err(Error::Mismatch)
     }
+
+    /// What the signature should have been made over.
+    #[must_use]
+    pub fn texts(&self, request: &CanonicalRequest<'_>) -> SignedTexts {
+        let canonical_request = request.to_bytes();
+        let string_to_sign = string_to_sign(self.date, self.scope_text(), &sha256(&canonical_request));
+        SignedTexts {
+            access_key_id: self.access_key_id().to_owned(),
+            signature: hex::encode(self.signature),
+            string_to_sign: string_to_sign.into_bytes(),
+            canonical_request: Some(canonical_request),
+        }
+    }
 }
 
 /// The signature of a form as its fields present it: made over its policy, which says what the form may be. Well formed, not yet
@@ -350,6 +368,17 @@ impl<'a> PolicyClaim<'a> {
             Ok(())
         } else {
             Err(Error::Mismatch)
+        }
+    }
+
+    /// What the signature should have been made over.
+    #[must_use]
+    pub fn texts(&self, policy: &[u8]) -> SignedTexts {
+        SignedTexts {
+            access_key_id: self.access_key_id().to_owned(),
+            signature: hex::encode(self.0.signature),
+            string_to_sign: policy.to_vec(),
+            canonical_request: None,
         }
     }
 }

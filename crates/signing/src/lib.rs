@@ -23,6 +23,7 @@ pub mod limits;
 mod payload;
 pub mod sdk;
 pub mod sign;
+mod texts;
 pub mod v2;
 
 pub use canonical::{CanonicalRequest, PathStyle};
@@ -35,6 +36,7 @@ pub use error::Error;
 pub use key::{KeyCache, Scope, SigningKey};
 pub use payload::{EMPTY_SHA256, PayloadMode};
 pub use sign::LINK_MARK;
+pub use texts::SignedTexts;
 
 /// Name of the signature algorithm of Version 4, as it stands in headers and query strings.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -18,7 +18,7 @@ use time::format_description::well_known::Rfc2822;
 use crate::digest::{equal_in_constant_time, hmac_sha1};
 use crate::encode::{decode_percent, decode_query, encode_component, into_string, recode_path};
 use crate::limits::ACCESS_KEY_ID_BYTES_MAX;
-use crate::{AmzDate, Error};
+use crate::{AmzDate, Error, SignedTexts};
 
 /// An HMAC-SHA1: the signature before it is written in base64.
 pub type Signature = [u8; 20];
@@ -235,6 +235,33 @@ impl<'a> Claim<'a> {
             }
         }
         Err(Error::Mismatch)
+    }
+
+    /// What the signature should have been made over, if that can be told.
+    #[must_use]
+    pub fn texts(&self, request: &Request<'_>) -> Option<SignedTexts> {
+        let before = request
+            .before_resource(self.expires.as_ref().map(|expires| &*expires.text))
+            .ok()?;
+        let parameters = request.resource_parameters().ok()?;
+        let path = request.full_path(request.path.as_bytes());
+        Some(SignedTexts {
+            access_key_id: self.access_key_id().to_owned(),
+            signature: BASE64.encode(self.signature),
+            string_to_sign: [&before[..], &path, parameters.as_bytes()].concat(),
+            canonical_request: None,
+        })
+    }
+}
+
+/// What the signature of a form should have been made over.
+#[must_use]
+pub fn policy_texts(access_key_id: &str, policy: &[u8], signature: &str) -> SignedTexts {
+    SignedTexts {
+        access_key_id: access_key_id.to_owned(),
+        signature: signature.to_owned(),
+        string_to_sign: policy.to_vec(),
+        canonical_request: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the operations on a bucket's policy share.
 
-use baleen_policy::{DocumentKind, Malformed, Policy, Stranger};
+use baleen_policy::{DocumentKind, Malformed, Policy, Strange, Stranger};
 use baleen_types::BucketName;
 use http::StatusCode;
 
@@ -37,11 +37,17 @@ pub(super) fn read(document: &str, bucket: &BucketName) -> Result<Policy, Fault>
         }
         Malformed::Syntax(why) => malformed(sentence(&why)),
     })?;
-    let refused = match policy.stranger() {
-        Some(Stranger::Action) => "Policy has invalid action",
-        Some(Stranger::Key) => "Policy has an invalid condition key",
-        None if !policy.stays_within(bucket) => "Policy has invalid resource",
-        None => return Ok(policy),
-    };
-    Err(malformed(refused.to_owned()))
+    // AWS's text first, and then what and where it is, of which AWS says nothing.
+    if let Some(Strange { what, name, statement }) = policy.stranger() {
+        let refused = match what {
+            Stranger::Action => "Policy has invalid action",
+            Stranger::Idle => "Action does not apply to any resource(s) in statement",
+            Stranger::Key => "Policy has an invalid condition key",
+        };
+        return Err(malformed(format!("{refused}: {name} in {statement}")));
+    }
+    match policy.strays_from(bucket) {
+        Some(statement) => Err(malformed(format!("Policy has invalid resource: that of {statement}"))),
+        None => Ok(policy),
+    }
 }

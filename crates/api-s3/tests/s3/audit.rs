@@ -103,7 +103,7 @@ fn the_weight_of_each_operation() {
         of(Weight::Change),
         "CreateBucket DeleteBucket PutBucketVersioning PutBucketCors DeleteBucketCors \
          PutBucketLifecycleConfiguration DeleteBucketLifecycle PutBucketLogging PutBucketTagging DeleteBucketTagging PutBucketPolicy DeleteBucketPolicy PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls \
-         DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption PutObjectLockConfiguration PutBucketAcl \
+         DeleteBucketOwnershipControls PutBucketEncryption DeleteBucketEncryption DeleteBucketWebsite DeleteBucketReplication PutObjectLockConfiguration PutBucketAcl \
          RSPresignLink PutAccountPublicAccessBlock DeleteAccountPublicAccessBlock"
     );
     assert_eq!(
@@ -112,7 +112,10 @@ fn the_weight_of_each_operation() {
          GetBucketLogging GetBucketTagging GetBucketPolicy \
          GetBucketPolicyStatus GetPublicAccessBlock GetBucketOwnershipControls GetBucketEncryption \
          GetBucketNotificationConfiguration GetBucketRequestPayment GetBucketAccelerateConfiguration \
-         GetBucketWebsite GetBucketReplication GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload GetAccountPublicAccessBlock"
+         GetBucketWebsite GetBucketReplication \
+         GetBucketAnalyticsConfiguration ListBucketAnalyticsConfigurations GetBucketIntelligentTieringConfiguration \
+         ListBucketIntelligentTieringConfigurations GetBucketInventoryConfiguration ListBucketInventoryConfigurations \
+         GetBucketMetricsConfiguration ListBucketMetricsConfigurations GetObjectLockConfiguration GetBucketAcl RSGetBucketStats RSSpeedTestDownload RSSpeedTestUpload GetAccountPublicAccessBlock"
     );
 }
 

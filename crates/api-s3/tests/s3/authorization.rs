@@ -62,6 +62,16 @@ fn request(name: &str) -> Ask {
         "GetBucketAccelerateConfiguration" => get("/bucket?accelerate"),
         "GetBucketWebsite" => get("/bucket?website"),
         "GetBucketReplication" => get("/bucket?replication"),
+        "GetBucketAnalyticsConfiguration" => get("/bucket?analytics&id=a"),
+        "ListBucketAnalyticsConfigurations" => get("/bucket?analytics"),
+        "GetBucketIntelligentTieringConfiguration" => get("/bucket?intelligent-tiering&id=a"),
+        "ListBucketIntelligentTieringConfigurations" => get("/bucket?intelligent-tiering"),
+        "GetBucketInventoryConfiguration" => get("/bucket?inventory&id=a"),
+        "ListBucketInventoryConfigurations" => get("/bucket?inventory"),
+        "GetBucketMetricsConfiguration" => get("/bucket?metrics&id=a"),
+        "ListBucketMetricsConfigurations" => get("/bucket?metrics"),
+        "DeleteBucketWebsite" => delete("/bucket?website"),
+        "DeleteBucketReplication" => delete("/bucket?replication"),
         "GetBucketAcl" => get("/bucket?acl"),
         "PutBucketAcl" => put("/bucket?acl").header("x-amz-acl", "private"),
         "GetObjectAcl" => get("/bucket/k?acl"),
@@ -180,6 +190,8 @@ async fn the_owner_is_let_in_everywhere() {
             | "DeleteBucketPolicy"
             | "DeletePublicAccessBlock"
             | "DeleteBucketOwnershipControls"
+            | "DeleteBucketWebsite"
+            | "DeleteBucketReplication"
             | "DeleteBucketEncryption" => 204,
             // There is none; nor the upload of the rest.
             "GetBucketPolicy"
@@ -189,6 +201,10 @@ async fn the_owner_is_let_in_everywhere() {
             | "GetBucketEncryption"
             | "GetBucketWebsite"
             | "GetBucketReplication"
+            | "GetBucketAnalyticsConfiguration"
+            | "GetBucketIntelligentTieringConfiguration"
+            | "GetBucketInventoryConfiguration"
+            | "GetBucketMetricsConfiguration"
             | "GetObjectLegalHold"
             | "UploadPart"
             | "UploadPartCopy"

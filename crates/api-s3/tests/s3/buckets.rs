@@ -146,6 +146,14 @@ async fn every_setting_of_a_new_bucket_is_told_or_told_to_be_absent() {
     for (query, status, code) in [
         ("acl", 200, ""),
         ("accelerate", 200, ""),
+        ("analytics", 200, ""),
+        ("analytics&id=a", 404, "NoSuchConfiguration"),
+        ("intelligent-tiering", 200, ""),
+        ("intelligent-tiering&id=a", 404, "NoSuchConfiguration"),
+        ("inventory", 200, ""),
+        ("inventory&id=a", 404, "NoSuchConfiguration"),
+        ("metrics", 200, ""),
+        ("metrics&id=a", 404, "NoSuchConfiguration"),
         ("cors", 404, "NoSuchCORSConfiguration"),
         ("encryption", 404, "ServerSideEncryptionConfigurationNotFoundError"),
         ("lifecycle", 404, "NoSuchLifecycleConfiguration"),
@@ -173,6 +181,47 @@ async fn every_setting_of_a_new_bucket_is_told_or_told_to_be_absent() {
             .fails(get(&format!("/absent?{query}")), 404, "NoSuchBucket")
             .await;
     }
+}
+
+/// What was never there can be removed, and to set it is not implemented still.
+#[tokio::test]
+async fn a_setting_that_no_bucket_has_is_removed_and_not_set() {
+    let server = Server::with_bucket().await;
+    for query in ["website", "replication"] {
+        assert_eq!(
+            server.ok(delete(&format!("/bucket?{query}"))).await.status.as_u16(),
+            204
+        );
+        server
+            .fails(put(&format!("/bucket?{query}")).body("<x/>"), 501, "NotImplemented")
+            .await;
+        server
+            .fails(delete(&format!("/absent?{query}")), 404, "NoSuchBucket")
+            .await;
+    }
+    for (query, root) in [
+        ("analytics", "ListBucketAnalyticsConfigurationResult"),
+        (
+            "intelligent-tiering",
+            "ListBucketIntelligentTieringConfigurationsOutput",
+        ),
+        ("inventory", "ListInventoryConfigurationsResult"),
+        ("metrics", "ListMetricsConfigurationsResult"),
+    ] {
+        let answer = server.ok(get(&format!("/bucket?{query}"))).await;
+        assert_eq!(answer.element("IsTruncated"), "false", "{answer:?}");
+        assert!(answer.text().contains(&format!("<{root}")), "{answer:?}");
+        for method in [put, delete] {
+            server
+                .fails(
+                    method(&format!("/bucket?{query}&id=a")).body("<x/>"),
+                    501,
+                    "NotImplemented",
+                )
+                .await;
+        }
+    }
+    server.ok(head("/bucket")).await;
 }
 
 #[tokio::test]

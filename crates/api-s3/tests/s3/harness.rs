@@ -482,8 +482,11 @@ pub(crate) struct Ask {
     pub(crate) body: Vec<u8>,
 }
 
+/// Where all requests go.
+pub(crate) const HOST: &str = "127.0.0.1:9000";
+
 pub(crate) fn ask(method: Method, target: &str) -> Ask {
-    let headers = vec![("host".to_owned(), "127.0.0.1:9000".to_owned())];
+    let headers = vec![("host".to_owned(), HOST.to_owned())];
     Ask {
         method,
         target: target.to_owned(),

@@ -99,7 +99,15 @@ async fn what_is_no_policy_of_the_bucket_is_refused_and_changes_nothing() {
         ),
         (
             &statement(&ALLOW_READ.replace("s3:GetObject", "s3:Foo")),
-            "Policy has invalid action",
+            "Policy has invalid action: s3:Foo in statement 1",
+        ),
+        (
+            &policy(&[ALLOW_READ, &ALLOW_READ.replace("s3:GetObject", "s3:ListBucket")]),
+            "Action does not apply to any resource(s) in statement: s3:ListBucket in statement 2",
+        ),
+        (
+            &statement(&ALLOW_READ.replace("bucket/*", "bucket")),
+            "Action does not apply to any resource(s) in statement: s3:GetObject in statement 1",
         ),
         (
             &statement(&ALLOW_READ.replace("s3:GetObject", "kms:Decrypt")),
@@ -109,7 +117,7 @@ async fn what_is_no_policy_of_the_bucket_is_refused_and_changes_nothing() {
             &statement(&format!(
                 "{ALLOW_READ}, \"Condition\": {{\"IpAddress\": {{\"aws:SourceIpp\": \"::/0\"}}}}"
             )),
-            "Policy has an invalid condition key",
+            "Policy has an invalid condition key: aws:sourceipp in statement 1",
         ),
     ] {
         let answer = server
@@ -337,7 +345,8 @@ async fn policies_of_buckets_decide() {
                 (By::Nobody, get("/bucket?policyStatus"), 200),
                 (By::Nobody, get("/bucket?acl"), 200),
                 (By::Nobody, get("/bucket?website"), 404),
-                (By::Nobody, get("/bucket?inventory&id=all"), 403),
+                (By::Nobody, get("/bucket?inventory&id=all"), 404),
+                (By::Nobody, get("/bucket/k?torrent"), 403),
                 (By::Nobody, put("/bucket?unheardOf"), 403),
                 (By::Clerk, get("/bucket?policy"), 200),
             ],

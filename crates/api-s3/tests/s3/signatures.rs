@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use baleen_http::ChecksumHasher;
-use baleen_signing::{ChunkChain, PayloadMode, sha256};
+use baleen_signing::sign::Signer;
+use baleen_signing::{AmzDate, CanonicalRequest, ChunkChain, Hmac, PathStyle, PayloadMode, sha256};
 
-use crate::harness::{Answer, Ask, OWNER, Server, get, key, policy, put, statement};
+use crate::harness::{Answer, Ask, HOST, OWNER, Server, get, key, policy, put, statement};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -685,6 +686,8 @@ async fn an_authorization_that_cannot_be_read_is_a_bad_request() {
     let date = ("x-amz-date", "20260102T030405Z");
     let sha256 = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     let unsupported = "Unsupported Authorization Type";
+    let three = "The authorization header is malformed; the authorization header requires three components: Credential, SignedHeaders, and \
+                 Signature.";
     for (authorization, status, code, text) in [
         ("garbage", 400, "InvalidArgument", unsupported),
         ("Bearer abc.def.ghi", 400, "InvalidArgument", unsupported),
@@ -692,6 +695,15 @@ async fn an_authorization_that_cannot_be_read_is_a_bad_request() {
         ("AWS4-HMAC-SHA1 Credential=a", 400, "InvalidArgument", unsupported),
         ("AWS garbage", 400, "InvalidArgument", "AwsAccessKeyId:signature"),
         ("AWS4-HMAC-SHA256 garbage", 400, "AuthorizationHeaderMalformed", ""),
+        ("AWS4-HMAC-SHA256", 400, "AuthorizationHeaderMalformed", three),
+        ("AWS4-HMAC-SHA256 ", 400, "AuthorizationHeaderMalformed", three),
+        (
+            "AWS4-HMAC-SHA256 Credential=a",
+            400,
+            "AuthorizationHeaderMalformed",
+            three,
+        ),
+        ("AWS4-HMAC-SHA256-X Credential=a", 400, "InvalidArgument", unsupported),
         (
             "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host, Signature=b",
             400,
@@ -730,5 +742,135 @@ async fn an_authorization_that_cannot_be_read_is_a_bad_request() {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "AccessDenied"));
         let text = "AWS authentication requires a valid Date or x-amz-date header";
         assert_eq!(answer.element("Message"), text);
+    }
+}
+
+/// What a client should have signed is told to it, as AWS does, and nothing that it has not sent.
+#[tokio::test]
+async fn a_wrong_signature_is_told_what_should_have_been_signed() {
+    let server = Server::with_bucket().await;
+    let wrong = Signer {
+        secret: "another",
+        ..OWNER
+    };
+    let payload = PayloadMode::Unsigned;
+    let ask = || get(&format!("{}?prefix=a%26b", key("k"))).header("x-amz-meta-a", "<&>");
+    let in_header = server.raw(ask().signed(wrong, payload, server.now())).await;
+    let minute = Duration::from_mins(1);
+    let in_query = server.raw(ask().presigned(wrong, payload, server.now(), minute)).await;
+    let v2 = server.raw(ask().signed_v2(wrong, server.now())).await;
+    for (answer, first, canonical) in [
+        (&in_header, "AWS4-HMAC-SHA256\n", true),
+        (&in_query, "AWS4-HMAC-SHA256\n", true),
+        (&v2, "GET\n\n\n\n", false),
+    ] {
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "SignatureDoesNotMatch")
+        );
+        assert_eq!(answer.element("AWSAccessKeyId"), OWNER.access_key_id);
+        let signed = answer.element("StringToSign");
+        assert!(signed.starts_with(first), "{answer:?}");
+        assert!(!answer.element("SignatureProvided").is_empty());
+        let canonical_request = answer.element("CanonicalRequest");
+        assert_eq!(!canonical_request.is_empty(), canonical, "{answer:?}");
+        for (text, bytes) in [
+            (signed, answer.element("StringToSignBytes")),
+            (canonical_request.clone(), answer.element("CanonicalRequestBytes")),
+        ] {
+            let bytes: Vec<_> = bytes
+                .split_whitespace()
+                .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+                .collect();
+            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            assert_eq!(String::from_utf8(bytes).unwrap(), text);
+        }
+        if canonical {
+            let digest = hex::encode(sha256(
+                canonical_request
+                    .replace("&lt;", "<")
+                    .replace("&gt;", ">")
+                    .replace("&amp;", "&")
+                    .as_bytes(),
+            ));
+            assert!(answer.element("StringToSign").ends_with(&digest), "{answer:?}");
+            assert!(canonical_request.starts_with("GET\n/bucket/k\n"), "{answer:?}");
+        }
+        assert!(!answer.text().contains("owner-secret"));
+    }
+    // Who has no key there learns nothing of it.
+    let absent = Signer {
+        access_key_id: "AKIANOBODYNOBODYNOBO",
+        ..wrong
+    };
+    let answer = server.raw(ask().signed(absent, payload, server.now())).await;
+    assert_eq!(
+        (answer.code().as_str(), answer.element("StringToSign")),
+        ("InvalidAccessKeyId", String::new())
+    );
+}
+
+/// As AWS has it, `Date` says when a request was signed where there is no `x-amz-date`.
+#[tokio::test]
+async fn the_date_of_http_does_for_a_signature() {
+    let server = Server::with_bucket().await;
+    server.ok(put(&key("k")).body("data")).await;
+    let at = server.now().timestamp();
+    let payload = "UNSIGNED-PAYLOAD";
+    let http = |at: baleen_types::Timestamp| {
+        let at = at.to_datetime();
+        at.format(&time::format_description::well_known::Rfc2822).unwrap()
+    };
+    let early = baleen_types::Timestamp::from_secs(at.as_secs() - 3600);
+    for (sent, signed, status, code) in [
+        (http(at), server.now(), 200, ""),
+        (http(at).replace("+0000", "GMT"), server.now(), 200, ""),
+        (server.now().as_str().to_owned(), server.now(), 200, ""),
+        // Signed for another time, or too early.
+        (
+            http(at),
+            AmzDate::from_timestamp(at.plus(Duration::from_secs(1))),
+            403,
+            "SignatureDoesNotMatch",
+        ),
+        (http(early), AmzDate::from_timestamp(early), 403, "RequestTimeTooSkewed"),
+        ("yesterday".to_owned(), server.now(), 403, "AccessDenied"),
+    ] {
+        let lines: [(&str, &[u8]); 3] = [
+            ("date", sent.as_bytes()),
+            ("host", HOST.as_bytes()),
+            ("x-amz-content-sha256", payload.as_bytes()),
+        ];
+        let request = CanonicalRequest {
+            method: "GET",
+            path: "/bucket/k",
+            query: "",
+            headers: &lines,
+            payload,
+            style: PathStyle::S3,
+        };
+        let day = &signed.as_str()[..8];
+        let scope = format!("{day}/us-east-1/s3/aws4_request");
+        let digest = hex::encode(sha256(&request.to_bytes()));
+        let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{digest}", signed.as_str());
+        let first = format!("AWS4{}", OWNER.secret).into_bytes();
+        let words = [day, "us-east-1", "s3", "aws4_request", &text];
+        let signature = words
+            .iter()
+            .fold(first, |key, word| Hmac::new(&key).sign(word.as_bytes()).to_vec());
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=date;host;x-amz-content-sha256, Signature={}",
+            OWNER.access_key_id,
+            hex::encode(signature)
+        );
+        let ask = get(&key("k"))
+            .header("date", &sent)
+            .header("x-amz-content-sha256", payload);
+        let answer = server.raw(ask.header("authorization", &authorization)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{sent}: {answer:?}"
+        );
     }
 }

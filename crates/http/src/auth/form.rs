@@ -78,9 +78,11 @@ impl Authenticator {
         let key = self
             .keys
             .signing_key(claim.access_key_id(), record.secret.expose(), scope);
-        claim
-            .verify(policy.as_bytes(), &key)
-            .map_err(|_| record.reject(AuthError::Mismatch))?;
+        claim.verify(policy.as_bytes(), &key).map_err(|_| {
+            record
+                .reject(AuthError::Mismatch)
+                .explained(claim.texts(policy.as_bytes()))
+        })?;
         self.credentials.signed(&record.principal, scope.service, scope.region);
         Ok(believed(
             record.principal,
@@ -107,10 +109,11 @@ impl Authenticator {
         let signature = signature.ok_or(AuthError::FormField("signature"))?;
         let record = self.known(access_key_id, Ok(token(form))).await?;
         v2::verify_policy(policy.as_bytes(), signature, &record.secret).map_err(|error| {
-            record.reject(match error {
-                Error::Mismatch => AuthError::Mismatch,
-                reason => malformed(reason),
-            })
+            if error == Error::Mismatch {
+                let texts = v2::policy_texts(access_key_id, policy.as_bytes(), signature);
+                return record.reject(AuthError::Mismatch).explained(texts);
+            }
+            record.reject(malformed(error))
         })?;
         let service = services.first().copied().unwrap_or_default();
         self.credentials.signed(&record.principal, service, REGION);

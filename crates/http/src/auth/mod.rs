@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use baleen_policy::{Origin, Principal};
 use baleen_runtime::Clock;
-use baleen_signing::KeyCache;
+use baleen_signing::{KeyCache, SignedTexts};
 use baleen_types::Timestamp;
 use http::Method;
 use http::request::Parts;
@@ -134,6 +134,18 @@ pub(crate) struct Rejected {
     pub(crate) refusal: Refusal,
     /// Whom it claimed to come from, once that is known to exist: its audit log should tell of the try.
     pub(crate) claimed: Option<Principal>,
+    /// What its signature should have been made over, if that is what is wrong.
+    pub(crate) texts: Option<Box<SignedTexts>>,
+}
+
+impl Rejected {
+    /// With what the signature should have been made over.
+    fn explained(self, texts: impl Into<Option<SignedTexts>>) -> Self {
+        Self {
+            texts: texts.into().map(Box::new),
+            ..self
+        }
+    }
 }
 
 impl<E: Into<Refusal>> From<E> for Rejected {
@@ -141,6 +153,7 @@ impl<E: Into<Refusal>> From<E> for Rejected {
         Self {
             refusal: error.into(),
             claimed: None,
+            texts: None,
         }
     }
 }
@@ -216,6 +229,7 @@ impl Authenticator {
         Err(Rejected {
             refusal: error.into(),
             claimed: self.credentials.owner_of_token(found.token).await,
+            texts: None,
         })
     }
 }

@@ -88,15 +88,15 @@ impl Authenticator {
             .map(|token| token.or(in_query.as_deref()).filter(|token| !token.is_empty()));
         let record = self.known(claim.access_key_id(), token).await?;
         claim.verify(&request, &record.secret).map_err(|reason| {
-            record.reject(match reason {
-                baleen_signing::Error::Mismatch => AuthError::Mismatch,
-                reason => AuthError::Malformed {
-                    place: match claim.expires() {
-                        Some(_) => SignaturePlace::Query,
-                        None => SignaturePlace::Header,
-                    },
-                    reason,
+            if reason == baleen_signing::Error::Mismatch {
+                return record.reject(AuthError::Mismatch).explained(claim.texts(&request));
+            }
+            record.reject(AuthError::Malformed {
+                place: match claim.expires() {
+                    Some(_) => SignaturePlace::Query,
+                    None => SignaturePlace::Header,
                 },
+                reason,
             })
         })?;
         let payload = payload::read(mode, headers, None).map_err(|error| record.reject(error))?;

@@ -2,9 +2,10 @@
 
 use baleen_policy::Principal;
 use baleen_signing::limits::CLOCK_SKEW_MAX;
+use baleen_signing::v2::parse_date;
 use baleen_signing::{AmzDate, CanonicalRequest, Claim, EMPTY_SHA256, PathStyle, PayloadMode, Verified, sha256};
 use baleen_types::Timestamp;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
@@ -126,9 +127,7 @@ impl Authenticator {
                     place: SignaturePlace::Header,
                     reason,
                 };
-                let date = headers
-                    .get(&AMZ_DATE)
-                    .and_then(|date| AmzDate::parse(date.as_bytes()).ok());
+                let date = date(headers);
                 let Some(date) = date else {
                     // What is no signature at all lacks no date.
                     return Err(
@@ -159,6 +158,7 @@ impl Authenticator {
         Rejected {
             refusal: error.into(),
             claimed: self.credentials.owner_of_key(access_key_id).await,
+            texts: None,
         }
     }
 
@@ -229,7 +229,7 @@ impl Authenticator {
         };
         let verified = claim
             .verify(&request, &key)
-            .map_err(|_| claimed.reject(AuthError::Mismatch))?;
+            .map_err(|_| claimed.reject(AuthError::Mismatch).explained(claim.texts(&request)))?;
         let scope = claim.scope();
         self.credentials.signed(&record.principal, scope.service, scope.region);
         Ok(verified)
@@ -248,6 +248,7 @@ impl KeyRecord {
         Rejected {
             refusal: error.into(),
             claimed: Some(self.principal.clone()),
+            texts: None,
         }
     }
 }
@@ -259,6 +260,16 @@ fn served(services: &'static [&'static str], claim: &Claim<'_>) -> Result<&'stat
         expected: services,
         in_query: claim.expires().is_some(),
     })
+}
+
+/// When a request with its signature in the header was signed: `Date` says so where there is no `x-amz-date` (AWS, "Signature Version 4:
+/// date and time"). The signature covers it in either case, since the text that is signed begins with it.
+fn date(headers: &HeaderMap) -> Option<AmzDate> {
+    match (headers.get(&AMZ_DATE), headers.get(DATE)) {
+        (Some(date), _) => AmzDate::parse(date.as_bytes()).ok(),
+        (None, Some(date)) => parse_date(date.as_bytes()).ok().map(AmzDate::from_timestamp),
+        (None, None) => None,
+    }
 }
 
 fn has_no_body(headers: &HeaderMap) -> bool {

@@ -1,7 +1,7 @@
 //! From JSON to statements.
 
 use super::principals::{Named, Principals};
-use super::strangers::is_strange_action;
+use super::strangers::{is_idle, is_strange_action};
 use super::{ActionSet, DocumentKind, Effect, Statement, TagFamilies};
 use crate::arn::ArnGlob;
 use crate::condition::Condition;
@@ -54,7 +54,8 @@ pub(super) fn statements(text: &str, kind: DocumentKind) -> Result<Box<[Statemen
 fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Statement> {
     let (mut sid, mut effect, mut principals, mut conditions) = (None, None, None, Vec::new());
     let (mut actions, mut resources) = (None, None);
-    let mut names_strange_action = false;
+    let (mut strange_action, mut idle_action) = (None, None);
+    let mut patterns_of_action = Vec::new();
     for (key, value) in fields {
         match &key[..] {
             "Sid" => sid = Some(text(value, "Sid")?).filter(|sid| !sid.is_empty()),
@@ -73,9 +74,14 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
             "Action" | "NotAction" => {
                 let patterns = texts(value, &key)?;
                 let set = self::actions(&patterns)?;
-                names_strange_action = kind == DocumentKind::Bucket && patterns.iter().any(|p| is_strange_action(p));
+                if kind == DocumentKind::Bucket {
+                    strange_action = patterns.iter().find(|p| is_strange_action(p)).cloned().map(Into::into);
+                }
                 let set = if key == "NotAction" { set.inverted() } else { set };
                 once(actions.replace(set).is_none(), "Action")?;
+                if key == "Action" {
+                    patterns_of_action = patterns;
+                }
             }
             "Resource" | "NotResource" => {
                 let named = texts(value, &key)?;
@@ -94,6 +100,10 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
             return Err("Principal belongs to policies of buckets only".to_owned());
         }
         _ => {}
+    }
+    if kind == DocumentKind::Bucket && !but_resources {
+        let idle = patterns_of_action.into_iter().find(|pattern| is_idle(pattern, &named));
+        idle_action = idle.map(Into::into);
     }
     let reading = Reading {
         wildcards: true,
@@ -116,7 +126,8 @@ fn statement(fields: Object, kind: DocumentKind, variables: bool) -> Result<Stat
         effect,
         principals,
         actions,
-        names_strange_action,
+        strange_action,
+        idle_action,
         but_resources,
         resources,
         conditions: conditions.into(),

@@ -1,35 +1,113 @@
-//! What the policy of a bucket may name though nothing here has it: the actions and keys of S3 as AWS has them.
+//! What the policy of a bucket may name though nothing here has it: the actions and keys of S3 as AWS has them; and which actions say
+//! nothing where they stand.
 //!
 //! A name that AWS does not know either is a mistake of the writer, who is told so when the policy is set (AWS, PutBucketPolicy:
 //! `MalformedPolicy`). What is stored already is judged as it stands: what is unknown matches nothing.
 
 use super::{Policy, Statement};
+use crate::glob::{Glob, Reading};
 use crate::{Action, KeyRef};
 
-/// What a bucket's policy names that S3 has not.
+/// What a bucket's policy names that S3 has not, or not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stranger {
     /// An action, plainly: a pattern may be about actions to come.
     Action,
+    /// An action that none of the resources of its statement can be asked for.
+    Idle,
     /// A condition key.
     Key,
 }
 
+/// What a bucket's policy names that S3 has not, or not there, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strange {
+    /// What it is.
+    pub what: Stranger,
+    /// How it is called in the policy.
+    pub name: String,
+    /// The statement, by its place and its Sid.
+    pub statement: String,
+}
+
 impl Policy {
-    /// What a bucket's policy names that S3 has not.
-    pub fn stranger(&self) -> Option<Stranger> {
-        self.statements.iter().find_map(Statement::stranger)
+    /// What a bucket's policy names that S3 has not, or not there.
+    pub fn stranger(&self) -> Option<Strange> {
+        let mut statements = self.statements.iter().enumerate();
+        statements.find_map(|(at, statement)| {
+            let (what, name) = statement.stranger()?;
+            Some(Strange {
+                what,
+                name: name.to_owned(),
+                statement: self.statement_in_words(at),
+            })
+        })
     }
 }
 
 impl Statement {
-    fn stranger(&self) -> Option<Stranger> {
-        if self.names_strange_action {
-            return Some(Stranger::Action);
+    fn stranger(&self) -> Option<(Stranger, &str)> {
+        if let Some(action) = &self.strange_action {
+            return Some((Stranger::Action, action));
         }
-        let is_strange = |key: &KeyRef| matches!(key, KeyRef::Unknown(name) if !is_key(name));
+        let strange = |key: &'_ KeyRef| matches!(key, KeyRef::Unknown(name) if !is_key(name));
         let mut keys = self.conditions.iter().map(|condition| &condition.key);
-        keys.any(is_strange).then_some(Stranger::Key)
+        if let Some(KeyRef::Unknown(name)) = keys.find(|key| strange(key)) {
+            return Some((Stranger::Key, name));
+        }
+        Some((Stranger::Idle, self.idle_action.as_deref()?))
+    }
+}
+
+/// What an action of S3 is asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Account,
+    Bucket,
+    Object,
+}
+
+impl Level {
+    /// The names say it, but for a few (AWS, "Actions, resources, and condition keys for Amazon S3").
+    fn of(action: Action) -> Self {
+        let name = action.name();
+        match action {
+            Action::S3ListAllMyBuckets
+            | Action::S3GetAccountPublicAccessBlock
+            | Action::S3PutAccountPublicAccessBlock => Self::Account,
+            Action::S3AbortMultipartUpload
+            | Action::S3ListMultipartUploadParts
+            | Action::S3BypassGovernanceRetention => Self::Object,
+            _ if name.contains("Object") && !name.contains("Bucket") => Self::Object,
+            _ => Self::Bucket,
+        }
+    }
+}
+
+/// Whether the pattern of an action names some, and none of the resources can be asked for any of them (AWS: "Action does not apply to
+/// any resource(s) in statement").
+pub(super) fn is_idle(pattern: &str, resources: &[String]) -> bool {
+    let reading = Reading {
+        wildcards: true,
+        variables: false,
+    };
+    let Ok(glob) = Glob::compile(&pattern.to_ascii_lowercase(), reading) else {
+        return false;
+    };
+    let mut named = Action::ALL
+        .iter()
+        .filter(|action| glob.fits(&action.name().to_ascii_lowercase()))
+        .peekable();
+    named.peek().is_some() && !named.any(|action| resources.iter().any(|resource| may_be(Level::of(*action), resource)))
+}
+
+/// Whether a resource may be one of a level: what is behind a slash is an object, and a wildcard or a variable may be anything.
+fn may_be(level: Level, resource: &str) -> bool {
+    let path = resource.splitn(6, ':').nth(5).unwrap_or(resource);
+    match level {
+        Level::Account => false,
+        Level::Bucket => !path.contains('/'),
+        Level::Object => path.contains(['/', '*', '?', '$']),
     }
 }
 
@@ -65,7 +143,7 @@ const OF_CREDENTIALS: [&str; 7] = ["ec2", "glue", "identitystore", "lambda", "sa
 const TAGS: [&str; 2] = ["accesspointtag/", "buckettag/"];
 
 /// Actions that nothing here asks about (AWS, "Actions, resources, and condition keys for Amazon S3").
-const ACTIONS: [&str; 113] = [
+const ACTIONS: [&str; 109] = [
     "AllowVendedLogDeliveryForResource",
     "AssociateAccessGrantsIdentityCenter",
     "CreateAccessGrant",
@@ -108,14 +186,10 @@ const ACTIONS: [&str; 113] = [
     "GetAccessPointPolicyForObjectLambda",
     "GetAccessPointPolicyStatus",
     "GetAccessPointPolicyStatusForObjectLambda",
-    "GetAnalyticsConfiguration",
     "GetBucketAbac",
     "GetBucketMetadataTableConfiguration",
     "GetDataAccess",
-    "GetIntelligentTieringConfiguration",
-    "GetInventoryConfiguration",
     "GetJobTagging",
-    "GetMetricsConfiguration",
     "GetMultiRegionAccessPoint",
     "GetMultiRegionAccessPointPolicy",
     "GetMultiRegionAccessPointPolicyStatus",

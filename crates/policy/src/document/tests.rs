@@ -102,7 +102,7 @@ fn a_buckets_policy_is_of_the_bucket() {
                 "Statement": {{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "{resource}"}}}}"#
         );
         let policy = Policy::parse(&text, DocumentKind::Bucket).unwrap();
-        assert_eq!(policy.stays_within(&bucket), within, "{resource}");
+        assert_eq!(policy.strays_from(&bucket).is_none(), within, "{resource}");
     }
 }
 
@@ -185,7 +185,7 @@ proptest! {
 fn what_s3_has_not_is_told_of_a_bucket_s_policy() {
     let of = |action: &str, condition: &str| {
         format!(
-            r#"{{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}, "Resource": "arn:aws:s3:::bucket",
+            r#"{{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}, "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"],
                 "Condition": {condition}}}}}"#
         )
     };
@@ -195,7 +195,7 @@ fn what_s3_has_not_is_told_of_a_bucket_s_policy() {
         (r#""s3:getobject""#, "{}", None),
         (r#""S3:GetObject""#, "{}", None),
         // Known to AWS alone, and patterns of what may be one day.
-        (r#"["s3:ReplicateObject", "s3:GetInventoryConfiguration"]"#, "{}", None),
+        (r#"["s3:ReplicateObject", "s3:PutInventoryConfiguration"]"#, "{}", None),
         (r#""s3:Foo*""#, "{}", None),
         (r#""s3:Foo""#, "{}", Some(Stranger::Action)),
         (r#"["s3:GetObject", "s3:GetObjects"]"#, "{}", Some(Stranger::Action)),
@@ -229,11 +229,61 @@ fn what_s3_has_not_is_told_of_a_bucket_s_policy() {
         ),
     ] {
         let policy = Policy::parse(&of(action, condition), DocumentKind::Bucket).unwrap();
-        assert_eq!(policy.stranger(), wanted, "{action} {condition}");
+        assert_eq!(
+            policy.stranger().map(|strange| strange.what),
+            wanted,
+            "{action} {condition}"
+        );
     }
     // IAM takes them: what is unknown there may be another service's.
     let text = r#"{"Statement": {"Effect": "Allow", "Action": ["s3:Foo", "ec2:RunInstances"], "Resource": "*"}}"#;
     for kind in [DocumentKind::Identity, DocumentKind::Session] {
         assert_eq!(Policy::parse(text, kind).unwrap().stranger(), None);
+    }
+}
+
+#[test]
+fn an_action_that_no_resource_of_its_statement_has_is_told_with_its_place() {
+    let bucket = "arn:aws:s3:::bucket";
+    for (action, resources, is_idle) in [
+        ("s3:GetObject", &["bucket"][..], true),
+        ("s3:GetObject", &["bucket/*"], false),
+        ("s3:GetObject", &["bucket", "bucket/a"], false),
+        ("s3:GetObject", &["bucket*"], false),
+        ("s3:GetObject", &["bucket?a"], false),
+        ("s3:GetObject", &["bucket${aws:username}"], false),
+        ("s3:ListBucket", &["bucket/*"], true),
+        ("s3:ListBucket", &["bucket*"], false),
+        ("s3:listbucket", &["bucket"], false),
+        ("s3:AbortMultipartUpload", &["bucket"], true),
+        ("s3:ListBucketMultipartUploads", &["bucket/*"], true),
+        ("s3:GetBucketObjectLockConfiguration", &["bucket/*"], true),
+        ("s3:ListAllMyBuckets", &["bucket", "bucket/*"], true),
+        // Of a pattern one is enough, and of what nothing here asks about nothing is known.
+        ("s3:*", &["bucket"], false),
+        ("s3:Get*", &["bucket/*"], false),
+        ("s3:*Object", &["bucket"], true),
+        ("s3:ReplicateObject", &["bucket"], false),
+        ("s3:Foo*", &["bucket"], false),
+        ("*", &["bucket/*"], false),
+    ] {
+        let resources: Vec<_> = resources.iter().map(|path| format!("arn:aws:s3:::{path}")).collect();
+        let of = |key: &str, resource: &str| {
+            let resources = serde_json::to_string(&resources).unwrap();
+            format!(
+                r#"{{"Version": "2012-10-17", "Statement": [
+                    {{"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "{bucket}"}},
+                    {{"Sid": "Second", "Effect": "Allow", "Principal": "*", "{key}": "{action}", "{resource}": {resources}}}]}}"#
+            )
+        };
+        let parse = |text: &str| Policy::parse(text, DocumentKind::Bucket).unwrap().stranger();
+        let wanted = is_idle.then(|| Strange {
+            what: Stranger::Idle,
+            name: action.to_owned(),
+            statement: "statement 2 (Second)".to_owned(),
+        });
+        assert_eq!(parse(&of("Action", "Resource")), wanted, "{action} {resources:?}");
+        assert_eq!(parse(&of("NotAction", "Resource")), None);
+        assert_eq!(parse(&of("Action", "NotResource")), None);
     }
 }

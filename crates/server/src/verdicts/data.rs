@@ -63,7 +63,7 @@ pub(super) fn s3() -> Vec<Question> {
     questions.extend(under_named_key());
     // What AWS has and we have not, and what nobody has.
     for (name, method, target) in [
-        ("(GetBucketInventory)", Method::GET, "/acme-full?inventory&id=all"),
+        ("(GetObjectTorrent)", Method::GET, "/acme-full/case-17?torrent"),
         ("(PutBucketWebsite)", Method::PUT, "/acme-full?website"),
         ("(PATCH)", Method::PATCH, "/acme-full/case-17"),
     ] {
@@ -246,6 +246,26 @@ fn s3_ask(row: &Row, bucket: &str, key: &str, made: &Made) -> Ask {
         "GetBucketAccelerateConfiguration" => (Method::GET, "?accelerate".to_owned(), Vec::new(), String::new()),
         "GetBucketWebsite" => (Method::GET, "?website".to_owned(), Vec::new(), String::new()),
         "GetBucketReplication" => (Method::GET, "?replication".to_owned(), Vec::new(), String::new()),
+        "DeleteBucketWebsite" => (Method::DELETE, "?website".to_owned(), Vec::new(), String::new()),
+        "DeleteBucketReplication" => (Method::DELETE, "?replication".to_owned(), Vec::new(), String::new()),
+        "GetBucketAnalyticsConfiguration" => (Method::GET, "?analytics&id=a".to_owned(), Vec::new(), String::new()),
+        "ListBucketAnalyticsConfigurations" => (Method::GET, "?analytics".to_owned(), Vec::new(), String::new()),
+        "GetBucketIntelligentTieringConfiguration" => (
+            Method::GET,
+            "?intelligent-tiering&id=a".to_owned(),
+            Vec::new(),
+            String::new(),
+        ),
+        "ListBucketIntelligentTieringConfigurations" => (
+            Method::GET,
+            "?intelligent-tiering".to_owned(),
+            Vec::new(),
+            String::new(),
+        ),
+        "GetBucketInventoryConfiguration" => (Method::GET, "?inventory&id=a".to_owned(), Vec::new(), String::new()),
+        "ListBucketInventoryConfigurations" => (Method::GET, "?inventory".to_owned(), Vec::new(), String::new()),
+        "GetBucketMetricsConfiguration" => (Method::GET, "?metrics&id=a".to_owned(), Vec::new(), String::new()),
+        "ListBucketMetricsConfigurations" => (Method::GET, "?metrics".to_owned(), Vec::new(), String::new()),
         "GetBucketAcl" | "GetObjectAcl" => (Method::GET, "?acl".to_owned(), Vec::new(), String::new()),
         "PutBucketAcl" | "PutObjectAcl" => (
             Method::PUT,

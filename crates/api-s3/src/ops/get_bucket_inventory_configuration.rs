@@ -1,0 +1,18 @@
+//! GetBucketInventoryConfiguration: no bucket has one, since no lists of objects are made here.
+
+use s3s::S3Request;
+use s3s::dto::{GetBucketInventoryConfigurationInput, GetBucketInventoryConfigurationOutput};
+
+use super::Answer;
+use crate::access::Call;
+use crate::fault::Fault;
+use crate::services::Services;
+
+#[allow(clippy::unused_async, reason = "every operation has the same shape")]
+pub(super) async fn run(
+    _services: &Services,
+    _call: Call,
+    _request: S3Request<GetBucketInventoryConfigurationInput>,
+) -> Answer<GetBucketInventoryConfigurationOutput> {
+    Err(Fault::no_configuration())
+}

@@ -1,0 +1,20 @@
+//! ListBucketAnalyticsConfigurations: no bucket has any (see [`super::get_bucket_analytics_configuration`]).
+
+use s3s::dto::{ListBucketAnalyticsConfigurationsInput, ListBucketAnalyticsConfigurationsOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::services::Services;
+
+#[allow(clippy::unused_async, reason = "every operation has the same shape")]
+pub(super) async fn run(
+    _services: &Services,
+    _call: Call,
+    _request: S3Request<ListBucketAnalyticsConfigurationsInput>,
+) -> Answer<ListBucketAnalyticsConfigurationsOutput> {
+    Ok(S3Response::new(ListBucketAnalyticsConfigurationsOutput {
+        is_truncated: Some(false),
+        ..ListBucketAnalyticsConfigurationsOutput::default()
+    }))
+}

@@ -1,0 +1,20 @@
+//! ListBucketIntelligentTieringConfigurations: no bucket has any (see [`super::get_bucket_intelligent_tiering_configuration`]).
+
+use s3s::dto::{ListBucketIntelligentTieringConfigurationsInput, ListBucketIntelligentTieringConfigurationsOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::services::Services;
+
+#[allow(clippy::unused_async, reason = "every operation has the same shape")]
+pub(super) async fn run(
+    _services: &Services,
+    _call: Call,
+    _request: S3Request<ListBucketIntelligentTieringConfigurationsInput>,
+) -> Answer<ListBucketIntelligentTieringConfigurationsOutput> {
+    Ok(S3Response::new(ListBucketIntelligentTieringConfigurationsOutput {
+        is_truncated: Some(false),
+        ..ListBucketIntelligentTieringConfigurationsOutput::default()
+    }))
+}

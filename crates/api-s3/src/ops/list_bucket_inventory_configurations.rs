@@ -1,0 +1,20 @@
+//! ListBucketInventoryConfigurations: no bucket has any (see [`super::get_bucket_inventory_configuration`]).
+
+use s3s::dto::{ListBucketInventoryConfigurationsInput, ListBucketInventoryConfigurationsOutput};
+use s3s::{S3Request, S3Response};
+
+use super::Answer;
+use crate::access::Call;
+use crate::services::Services;
+
+#[allow(clippy::unused_async, reason = "every operation has the same shape")]
+pub(super) async fn run(
+    _services: &Services,
+    _call: Call,
+    _request: S3Request<ListBucketInventoryConfigurationsInput>,
+) -> Answer<ListBucketInventoryConfigurationsOutput> {
+    Ok(S3Response::new(ListBucketInventoryConfigurationsOutput {
+        is_truncated: Some(false),
+        ..ListBucketInventoryConfigurationsOutput::default()
+    }))
+}
