@@ -408,6 +408,85 @@ async fn members_of_queries() {
     }
 }
 
+/// All that is wrong is told, each with its name and its bounds, under the code of the first.
+#[tokio::test]
+async fn every_mistake_is_told() {
+    let world = World::new();
+    let mut asked = dto();
+    asked["duration"] = json!(1441);
+    asked["max_packets"] = json!(0);
+    asked["hold_day"] = json!(9);
+    asked["source"] = json!({ "type": 3, "address_type": 7, "address": "example.com" });
+    asked["service"] = json!({ "protocol": 132, "source_port": "0" });
+    let answer = world.ask(Method::POST, &format!("?{INSTANCE}"), asked).await;
+    assert_eq!((answer.status.as_u16(), answer.fault()), (400, "CFW.00200001"));
+    assert_eq!(
+        answer.body["error_msg"],
+        "wrong param: duration must be a whole number from 1 to 1440; max_packets must be a whole number from 1 to 1000000; \
+         address type error: source.address_type must be a whole number from 0 to 1; source.type must be 0; \
+         address error: source.address: an address, a block such as 10.0.0.0/8, or a range such as 10.0.0.1-10.0.0.9 is expected; \
+         config type error: service.protocol must be 6 (TCP), 17 (UDP), 1 (ICMP), 58 (ICMPv6) or -1 (any); \
+         wrong param: service.source_port: ports from 1 to 65535 are expected, as in 80 or 80,8000-8080; \
+         hold_day must be a whole number from 1 to 7"
+    );
+    let answer = world.ask(Method::POST, &format!("?{INSTANCE}"), json!({})).await;
+    assert_eq!(
+        answer.body["error_msg"],
+        "empty param: name is required; duration is required; max_packets is required; address is null: source needs an address, \
+         an address_type and a type; destination needs an address, an address_type and a type; empty param: service is required"
+    );
+    let answer = world
+        .ask(Method::GET, "?fw_instance_id=local&limit=0&offset=x", None)
+        .await;
+    assert_eq!(
+        answer.body["error_msg"],
+        "wrong param: limit must be a whole number from 1 to 1024; offset must be a whole number of at least 0"
+    );
+}
+
+/// The id of a task with its hyphens and without is the same one.
+#[tokio::test]
+async fn ids_are_taken_with_and_without_hyphens() {
+    let world = World::new();
+    let id = world.stopped("a").await;
+    let plain = id.replace('-', "");
+    for spelled in [plain.clone(), id.to_uppercase(), plain.to_uppercase()] {
+        let answer = world.result(&format!("task_id={spelled}")).await;
+        assert!(answer.status.is_success(), "{spelled}: {answer:?}");
+    }
+    let target = format!("/batch-delete?{INSTANCE}");
+    let answer = world.ask(Method::POST, &target, json!({ "task_ids": [plain] })).await;
+    assert!(answer.status.is_success(), "{answer:?}");
+}
+
+/// Who signs in another way, or sends a token as the other door has it, is told what is taken here.
+#[tokio::test]
+async fn credentials_of_another_way_are_told_what_is_taken() {
+    let world = World::new();
+    let target = path(&format!("?{INSTANCE}&limit=1&offset=0"));
+    for authorization in [
+        "Bearer root-1",
+        "AWS4-HMAC-SHA256 Credential=a",
+        "Basic eA==",
+        "SDK-HMAC-SHA1 Access=a",
+    ] {
+        let answer = world
+            .send(Method::GET, &target, &[("authorization", authorization)], None)
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.fault()),
+            (401, "APIGW.0301"),
+            "{answer:?}"
+        );
+        let message = answer.body["error_msg"].as_str().unwrap();
+        assert!(
+            message.contains("SDK-HMAC-SHA256") && message.contains("X-Auth-Token"),
+            "{message}"
+        );
+        assert!(!message.contains("malformed"), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn every_member_of_a_task() {
     let world = World::new();

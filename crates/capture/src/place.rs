@@ -178,12 +178,13 @@ impl Places {
         how: &str,
     ) -> Result<RemotePlace, CaptureError> {
         let configured = self.settings.of(endpoint);
+        // Before keys are asked for, which would be sent in vain.
+        if configured.is_none() {
+            self.check_rules(endpoint).await?;
+        }
         let has_own = configured.is_some_and(|configured| configured.credentials.is_some());
         if to.keys().is_none() && !has_own {
             return Err(refuse(format!("{how}, which this server seals and never shows again")));
-        }
-        if configured.is_none() {
-            self.check_rules(endpoint).await?;
         }
         Ok(remote_place(to, endpoint.clone()))
     }
@@ -195,7 +196,7 @@ impl Places {
             refuse(format!(
                 "the operator of this server does not let requests use the endpoint {}; ask for it to be added to \
                  destinations.endpoints",
-                endpoint.host()
+                endpoint.authority()
             ))
         };
         match self.settings.endpoints.judge(endpoint) {

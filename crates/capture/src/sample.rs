@@ -116,12 +116,13 @@ impl Captures {
         if sites.is_empty() {
             return Err(CaptureError::NoLookBack);
         }
-        // Compiling costs most, so who comes too soon is told before. Admission looks again.
-        self.next_turn(account, now).await?;
+        // First what is wrong with the request: who comes too soon with it would wait for nothing. It costs no more than with full
+        // captures, which have no turns. Admission looks again.
         let mut filter = Filter::All;
         for site in &sites {
             filter = self.compile(request.filter.clone(), site).await?;
         }
+        self.next_turn(account, now).await?;
         let home = self.home(account).await?;
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
         let (answer, admitted) = oneshot::channel();

@@ -4,7 +4,9 @@
 
 mod common;
 
-use baleen_capture::{CaptureError, DestinationSettings, GsDestination, R2Endpoint, Status};
+use baleen_capture::{
+    CaptureError, DestinationSettings, EndpointRule, EndpointRules, GsDestination, R2Endpoint, Status,
+};
 use common::s3::{Call, FakeS3};
 use common::{Disk, World, account, big_part, to};
 use std::sync::Arc;
@@ -107,9 +109,22 @@ async fn nothing_is_contacted_that_the_operator_did_not_allow() {
             "r2:// needs access-key-id",
         ),
         (with_r2, format!("gs://bucket?{keys}"), "destinations.endpoints"),
-        (with_gs, format!("{r2}&{keys}"), "r2.cloudflarestorage.com; ask for it"),
+        (
+            with_gs,
+            format!("{r2}&{keys}"),
+            "r2.cloudflarestorage.com:443; ask for it",
+        ),
+        // Before keys are asked for, which would be sent in vain.
         (
             |_| DestinationSettings::default(),
+            "gs://bucket".to_owned(),
+            "storage.googleapis.com:443; ask for it",
+        ),
+        (
+            |_| DestinationSettings {
+                endpoints: EndpointRules(vec![EndpointRule::parse("storage.googleapis.com").unwrap()]),
+                ..DestinationSettings::default()
+            },
             "gs://bucket".to_owned(),
             "gs:// needs an HMAC key",
         ),

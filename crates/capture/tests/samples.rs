@@ -280,6 +280,13 @@ async fn requests_that_are_wrong_take_no_turn() {
         let done = world.captures.create_sample(request).await.unwrap();
         assert_eq!((done.status, done.kind), (Status::Success, Kind::Sample(until)));
     }
+    // Who comes too soon is told first what is wrong with the request.
+    let filter = CaptureFilter::Expression("port of call".to_owned());
+    let wrong = CreateSample { filter, ..sample(1) };
+    let refused = world.captures.create_sample(wrong).await;
+    assert!(matches!(refused, Err(CaptureError::Filter(_))), "{refused:?}");
+    let refused = world.captures.create_sample(sample(1)).await;
+    assert!(matches!(refused, Err(CaptureError::TooSoon { .. })), "{refused:?}");
 }
 
 /// The seconds for which it is too soon, if it is.

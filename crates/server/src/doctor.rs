@@ -12,6 +12,7 @@ use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::output;
 use serde_json::json;
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 /// How a check came out.
@@ -39,7 +40,7 @@ impl Verdict {
 #[derive(Debug)]
 struct Finding {
     /// What was looked at.
-    subject: &'static str,
+    subject: Cow<'static, str>,
     verdict: Verdict,
     /// What is there.
     found: String,
@@ -48,25 +49,25 @@ struct Finding {
 }
 
 impl Finding {
-    fn good(subject: &'static str, found: impl Into<String>) -> Self {
+    fn good(subject: impl Into<Cow<'static, str>>, found: impl Into<String>) -> Self {
         Self {
-            subject,
+            subject: subject.into(),
             verdict: Verdict::Good,
             found: found.into(),
             advice: None,
         }
     }
 
-    fn warning(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn warning(subject: impl Into<Cow<'static, str>>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
-            subject,
+            subject: subject.into(),
             verdict: Verdict::Warning,
             found: found.into(),
             advice: Some(advice.into()),
         }
     }
 
-    fn missing(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    fn missing(subject: impl Into<Cow<'static, str>>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Missing,
             ..Self::warning(subject, found, advice)
@@ -91,10 +92,10 @@ pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> 
         output::json(&json!({ "ok": is_fit, "checks": findings.iter().map(entry).collect::<Vec<_>>() }))?;
     } else {
         for finding in &findings {
-            let (verdict, subject, found) = (finding.verdict.word(), finding.subject, &finding.found);
-            output::line(&format!("{verdict:<8} {subject:<14} {found}"))?;
+            let (verdict, subject, found) = (finding.verdict.word(), &finding.subject, &finding.found);
+            output::line(&format!("{verdict:<8} {subject:<16} {found}"))?;
             if let Some(advice) = &finding.advice {
-                output::line(&format!("{:<8} {:<14} → {advice}", "", ""))?;
+                output::line(&format!("{:<8} {:<16} → {advice}", "", ""))?;
             }
         }
         output::line(if is_fit {

@@ -66,6 +66,11 @@ impl Failure {
         }
     }
 
+    /// What happened, and what to do about it.
+    pub(crate) fn parts(&self) -> (&str, String) {
+        (&self.what, self.advice.join("; "))
+    }
+
     /// Adds what to do.
     #[must_use]
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {

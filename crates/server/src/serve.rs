@@ -142,8 +142,8 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
     output::line(&format!(
         "baleen {} is serving; Ctrl-C ends it\n\
          \x20 S3            {}\n\
-         \x20 capture API   {}/client/v4\n\
-         \x20 operations    {}/healthz /readyz /metrics\n\
+         \x20 capture APIs  {}/client/v4 (PCAPs) /v1 (capture tasks)\n\
+         \x20 operations    {}/healthz /readyz /metrics /background\n\
          \x20 data          {}\n\
          \x20 credentials   {}{made}",
         env!("CARGO_PKG_VERSION"),

@@ -18,8 +18,10 @@ pub(crate) type Code = (&'static str, &'static str);
 pub(crate) mod code {
     use super::Code;
 
-    /// Missing, or out of range.
+    /// Missing.
     pub(crate) const EMPTY_PARAM: Code = ("CFW.00200001", "empty param");
+    /// Of a wrong type, or out of range: the vendor's list has this code for both, and no words for this one.
+    pub(crate) const WRONG_PARAM: Code = ("CFW.00200001", "wrong param");
     pub(crate) const IN_USE: Code = ("CFW.00200004", "in use, cannot delete");
     pub(crate) const NOT_FOUND: Code = ("CFW.00200005", "operation content does not exist");
     pub(crate) const NAME_CONFLICT: Code = ("CFW.00200007", "name conflict");
@@ -62,6 +64,23 @@ impl Fault {
             file_bytes: None,
             cause: None,
         }
+    }
+
+    /// All that is wrong with a request, under the code of the first.
+    pub(crate) fn all(faults: Vec<Self>) -> Option<Self> {
+        let mut faults = faults.into_iter();
+        let mut first = faults.next()?;
+        let mut words = first.code.1;
+        for Self { code, detail, .. } in faults {
+            let repeated = if code.1 == words {
+                String::new()
+            } else {
+                format!("{}: ", code.1)
+            };
+            first.detail = format!("{}; {repeated}{detail}", first.detail);
+            words = code.1;
+        }
+        Some(first)
     }
 
     /// A request that is wrong.
@@ -173,7 +192,7 @@ impl From<CaptureError> for Fault {
             E::BadTicket => Self::bad_ticket(),
             E::Range { size } => Self {
                 file_bytes: Some(*size),
-                ..Self::new(StatusCode::RANGE_NOT_SATISFIABLE, code::EMPTY_PARAM, &error)
+                ..Self::new(StatusCode::RANGE_NOT_SATISFIABLE, code::WRONG_PARAM, &error)
             },
             // The account has too many buckets, or its name is another's.
             E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::QUANTITY),
@@ -189,7 +208,7 @@ impl From<CaptureError> for Fault {
             | E::Unwritable(_)
             | E::NoLookBack
             | E::NotASample(_)
-            | E::SampleFailed(_) => bad(code::EMPTY_PARAM),
+            | E::SampleFailed(_) => bad(code::WRONG_PARAM),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => Self::unavailable(&error),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
         };

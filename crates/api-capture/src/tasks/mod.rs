@@ -211,5 +211,11 @@ fn refused_credentials(error: &AuthError) -> Fault {
     if error.kind() == FaultKind::Unavailable {
         return Fault::unavailable(error.to_string());
     }
+    if error.is_of_another_way() {
+        return Fault::unauthenticated(
+            "the Authorization header is not of SDK-HMAC-SHA256; sign with that, or send an API token in X-Auth-Token (as Bearer it is \
+             taken below /client/v4)",
+        );
+    }
     Fault::unauthenticated(error)
 }

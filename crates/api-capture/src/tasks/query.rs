@@ -3,6 +3,7 @@
 use super::fault::{Fault, code};
 use baleen_types::SiteName;
 use percent_encoding::percent_decode_str;
+use std::ops::RangeInclusive;
 
 /// Members of one query; more than any request has, which is a list of addresses.
 const MEMBERS_MAX: usize = 256;
@@ -17,7 +18,7 @@ impl Query {
         let members: Vec<_> = members.take(MEMBERS_MAX + 1).collect();
         if members.len() > MEMBERS_MAX {
             let detail = format!("a query has at most {MEMBERS_MAX} members");
-            return Err(Fault::bad(code::EMPTY_PARAM, detail));
+            return Err(Fault::bad(code::WRONG_PARAM, detail));
         }
         let text = |encoded: &str| percent_decode_str(encoded).decode_utf8().map(String::from);
         let decode = |member: &str| {
@@ -27,7 +28,7 @@ impl Query {
         let members: Result<_, std::str::Utf8Error> = members.into_iter().map(decode).collect();
         members
             .map(Self)
-            .map_err(|_| Fault::bad(code::EMPTY_PARAM, "the query is not UTF-8"))
+            .map_err(|_| Fault::bad(code::WRONG_PARAM, "the query is not UTF-8"))
     }
 
     /// The values of a member that may be repeated.
@@ -42,7 +43,7 @@ impl Query {
         let value = values.next().filter(|value| !value.is_empty());
         match values.next() {
             // Which of the two was meant?
-            Some(_) => Err(Fault::bad(code::EMPTY_PARAM, format!("{name} is given more than once"))),
+            Some(_) => Err(Fault::bad(code::WRONG_PARAM, format!("{name} is given more than once"))),
             None => Ok(value),
         }
     }
@@ -53,11 +54,18 @@ impl Query {
     }
 
     /// A whole number.
-    pub(crate) fn number(&self, name: &'static str) -> Result<u64, Fault> {
+    pub(crate) fn number(&self, name: &'static str, allowed: &RangeInclusive<u64>) -> Result<u64, Fault> {
         let text = self.required(name)?;
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = is_number.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| Fault::bad(code::EMPTY_PARAM, format!("{name} must be a whole number")))
+        let number = number.filter(|number| allowed.contains(number));
+        number.ok_or_else(|| {
+            let bounds = match (allowed.start(), allowed.end()) {
+                (first, &u64::MAX) => format!("of at least {first}"),
+                (first, last) => format!("from {first} to {last}"),
+            };
+            Fault::bad(code::WRONG_PARAM, format!("{name} must be a whole number {bounds}"))
+        })
     }
 
     /// The firewall instance, which every request names. What is no name of a site names none.
@@ -103,7 +111,7 @@ mod tests {
             ("", None),
         ] {
             let query = Query::parse(Some(&format!("n={text}"))).unwrap();
-            assert_eq!(query.number("n").ok(), expected, "{text}");
+            assert_eq!(query.number("n", &(0..=u64::MAX)).ok(), expected, "{text}");
         }
     }
 }

@@ -84,10 +84,12 @@ pub(crate) fn uuid(id: CaptureId) -> String {
     parts.join("-")
 }
 
-/// Reads what [`uuid`] writes, also in capitals; `None` for what is no id of ours.
+/// Reads what [`uuid`] writes, also in capitals, and without any of its hyphens, as ids stand in the audit log and in the keys of files;
+/// `None` for what is no id of ours.
 pub(crate) fn parse_uuid(text: &str) -> Option<CaptureId> {
     let id = CaptureId::parse(&text.to_ascii_lowercase().replace('-', "")).ok()?;
-    uuid(id).eq_ignore_ascii_case(text).then_some(id)
+    let is_spelled = |spelling: String| spelling.eq_ignore_ascii_case(text);
+    (is_spelled(uuid(id)) || is_spelled(id.to_string())).then_some(id)
 }
 
 #[cfg(test)]
@@ -99,9 +101,10 @@ mod tests {
         let text = "ebf891cd-2163-48a0-9963-6309f99dd3c4";
         let id = parse_uuid(text).unwrap();
         assert_eq!((uuid(id).as_str(), parse_uuid(&text.to_uppercase())), (text, Some(id)));
+        assert_eq!(parse_uuid("EBF891cd216348a099636309f99dd3c4"), Some(id));
         for wrong in [
             "",
-            "ebf891cd216348a099636309f99dd3c4",
+            "ebf891cd216348a099636309f99dd3c",
             "ebf891cd-2163-48a0-99636309f99dd3c4",
             "ebf891c-d2163-48a0-9963-6309f99dd3c4",
             "ebf891cd-2163-48a0-9963-6309f99dd3c",

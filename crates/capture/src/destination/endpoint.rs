@@ -64,6 +64,11 @@ impl Endpoint {
         }
     }
 
+    /// Host and port, as a rule of the operator's list would name them.
+    pub(crate) fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// The port, also when it is the scheme's own.
     pub fn port(&self) -> u16 {
         self.port

@@ -82,6 +82,14 @@ impl From<Unavailable> for AuthError {
     }
 }
 
+impl AuthError {
+    /// Whether the credentials are of a way that the door does not take, whatever they say.
+    pub fn is_of_another_way(&self) -> bool {
+        let reason = baleen_signing::Error::UnsupportedAlgorithm;
+        matches!(self, Self::Malformed { reason: found, .. } if *found == reason)
+    }
+}
+
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

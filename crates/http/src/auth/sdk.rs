@@ -4,7 +4,7 @@
 //! minutes are not remembered (decision 0008).
 
 use baleen_policy::Principal;
-use baleen_signing::sdk::{Claim, Request};
+use baleen_signing::sdk::{ALGORITHM, Claim, Request};
 use baleen_signing::{AmzDate, Error, PayloadMode, sha256};
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
@@ -111,6 +111,10 @@ fn claim(headers: &HeaderMap) -> Result<Option<Claim<'_>>, AuthError> {
     let authorization = authorization
         .to_str()
         .map_err(|_| AuthError::HeaderEncoding("authorization"))?;
+    // Of what is signed in no way, or in another, nothing else need be there.
+    if !authorization.starts_with(ALGORITHM) {
+        return Err(malformed(Error::UnsupportedAlgorithm));
+    }
     let missing = || malformed(Error::Malformed("the header x-sdk-date is required"));
     let date = headers.get(&DATE).ok_or_else(missing)?;
     let date = AmzDate::parse(date.as_bytes()).map_err(malformed)?;

@@ -5,12 +5,15 @@
 //! default in the documentation is the text that the code itself parses.
 
 use super::{Mistake, Origin};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// Prefix of the environment variables; `listen.s3` is `BALEEN_LISTEN_S3`.
 const ENVIRONMENT_PREFIX: &str = "BALEEN_";
+
+/// The form of settings that are on or off.
+const SWITCH: &str = "`on` or `off`";
 
 /// One setting, as the reference shows it.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +37,19 @@ impl Setting {
             "number" => (&[Kind::Integer], "a whole number without quotes"),
             "size" => (&[Kind::Text, Kind::Integer], "a size in quotes or a whole number"),
             form if form.starts_with("list") => (&[Kind::List], "an array of texts"),
+            SWITCH => (&[Kind::Text], "\"on\" or \"off\", with the quotes,"),
             _ => (&[Kind::Text], "a text in quotes"),
+        }
+    }
+
+    /// What is wrong with a value of another kind.
+    fn of_wrong_kind(&self, found: Kind) -> String {
+        let (_, wanted) = self.kinds();
+        match found {
+            Kind::Flag(flag) if self.form == SWITCH => {
+                format!("{wanted} is expected, here \"{}\"", if flag { "on" } else { "off" })
+            }
+            _ => format!("{wanted} is expected"),
         }
     }
 
@@ -92,7 +107,9 @@ enum Kind {
     Integer,
     /// An array of texts.
     List,
-    /// What no setting takes.
+    /// True or false, which no setting takes: what is on or off says so.
+    Flag(bool),
+    /// What no setting takes either.
     Other,
 }
 
@@ -197,10 +214,7 @@ impl Reader {
     pub(crate) fn finish(mut self) -> (Vec<Effective>, Vec<Mistake>, Vec<String>) {
         let known: HashSet<&str> = self.seen.iter().map(|seen| seen.setting.key).collect();
         for (key, (_, origin)) in std::mem::take(&mut self.file) {
-            let why = match nearest(&key, &known) {
-                Some(meant) => format!("there is no such setting; did you mean {meant}?"),
-                None => "there is no such setting; docs/reference/settings.md lists all".to_owned(),
-            };
+            let why = unknown_in_words(&key, &known);
             self.mistakes.push(Mistake { key, origin, why });
         }
         let variables: HashSet<String> = self.seen.iter().map(|seen| seen.setting.variable()).collect();
@@ -217,14 +231,14 @@ impl Reader {
     /// Takes a setting out of the file; a value of the wrong kind is a mistake even where a stronger source hides it.
     fn of_file(&mut self, setting: &Setting) -> Option<(Vec<String>, Origin)> {
         let (found, origin) = self.file.remove(setting.key)?;
-        let (kinds, wanted) = setting.kinds();
+        let (kinds, _) = setting.kinds();
         if kinds.contains(&found.kind) {
             return Some((found.texts, origin));
         }
         self.mistakes.push(Mistake {
             key: setting.key.to_owned(),
             origin,
-            why: format!("{wanted} is expected"),
+            why: setting.of_wrong_kind(found.kind),
         });
         None
     }
@@ -305,7 +319,8 @@ fn flatten(path: &Path, text: &str, mistakes: &mut Vec<Mistake>) -> BTreeMap<Str
                     Some(texts) => (Kind::List, texts),
                     None => (Kind::Other, Vec::new()),
                 },
-                DeValue::Boolean(_) | DeValue::Float(_) | DeValue::Datetime(_) => (Kind::Other, Vec::new()),
+                DeValue::Boolean(flag) => (Kind::Flag(flag), Vec::new()),
+                DeValue::Float(_) | DeValue::Datetime(_) => (Kind::Other, Vec::new()),
             };
             keys.insert(key, (Found { texts, kind }, origin));
         }
@@ -321,11 +336,44 @@ fn member(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The known key which differs least, if it differs by at most a third of its letters.
-fn nearest<'a>(key: &str, known: &HashSet<&'a str>) -> Option<&'a str> {
+/// What is said of a key that no setting has. Its table comes first: with another one a setting of the same name is another setting.
+fn unknown_in_words(key: &str, known: &HashSet<&str>) -> String {
+    const ALL: &str = "docs/reference/settings.md lists all";
+    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let tables: BTreeSet<&str> = known.iter().filter_map(|key| Some(key.rsplit_once('.')?.0)).collect();
+    if tables.contains(key) {
+        return format!("it is a table, [{key}], which has settings below it; {ALL}");
+    }
+    let in_table = |table: &str| {
+        let prefix = if table.is_empty() {
+            String::new()
+        } else {
+            format!("{table}.")
+        };
+        let names = known.iter().filter_map(move |key| key.strip_prefix(&prefix));
+        names.filter(|name| !name.contains('.')).collect::<Vec<_>>()
+    };
+    if table.is_empty() || tables.contains(table) {
+        return match nearest(name, in_table(table)) {
+            Some(meant) if table.is_empty() => format!("there is no such setting; did you mean {meant}?"),
+            Some(meant) => format!("there is no such setting; did you mean {table}.{meant}?"),
+            None => format!("there is no such setting; {ALL}"),
+        };
+    }
+    match nearest(table, tables) {
+        Some(meant) if in_table(meant).contains(&name) => {
+            format!("there is no table [{table}]; did you mean {meant}.{name}?")
+        }
+        Some(meant) => format!("there is no table [{table}]; did you mean [{meant}]?"),
+        None => format!("there is no table [{table}]; {ALL}"),
+    }
+}
+
+/// The known name which differs least, if it differs by at most a third of its letters.
+fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
-        .iter()
-        .map(|candidate| (distance(key, candidate), *candidate))
+        .into_iter()
+        .map(|candidate| (distance(name, candidate), candidate))
         .min()
         .filter(|(edits, candidate)| *edits <= candidate.len() / 3)
         .map(|(_, candidate)| candidate)

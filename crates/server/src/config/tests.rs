@@ -124,6 +124,57 @@ access_key_id = \"AKIAEXAMPLE\"
 }
 
 #[test]
+fn what_is_meant_is_guessed_by_table_and_name() {
+    for (file, wanted) in [
+        (
+            "[lookback]\nenabled = true\n",
+            "lookback.enabled (baleen.toml:2): \"on\" or \"off\", with the quotes, is expected, here \"on\"",
+        ),
+        (
+            "[s3]\nsignature_v2 = false\n",
+            "s3.signature_v2 (baleen.toml:2): \"on\" or \"off\", with the quotes, is expected, here \"off\"",
+        ),
+        (
+            "[lookback]\nenabled = 1\n",
+            "lookback.enabled (baleen.toml:2): \"on\" or \"off\", with the quotes, is expected",
+        ),
+        ("drain = true\n", "drain (baleen.toml:1): a text in quotes is expected"),
+        (
+            "[scrubs]\nevery = \"1d\"\n",
+            "scrubs.every (baleen.toml:2): there is no table [scrubs]; did you mean scrub.every?",
+        ),
+        (
+            "[scrubs]\nnever = \"1d\"\n",
+            "scrubs.never (baleen.toml:2): there is no table [scrubs]; did you mean [scrub]?",
+        ),
+        // A name that another table has is no hint.
+        (
+            "[reaper]\nbytes_per_second = 5\n",
+            "reaper.bytes_per_second (baleen.toml:2): there is no table [reaper]; docs/",
+        ),
+        (
+            "[scrub]\nfree_percent = 5\n",
+            "scrub.free_percent (baleen.toml:2): there is no such setting; docs/",
+        ),
+        (
+            "[scrub]\nevry = \"1d\"\n",
+            "scrub.evry (baleen.toml:2): there is no such setting; did you mean scrub.every?",
+        ),
+        (
+            "drian = \"1s\"\n",
+            "drai (baleen.toml:1): there is no such setting; did you mean drain?",
+        ),
+        (
+            "lookback = \"on\"\n",
+            "lookback (baleen.toml:1): it is a table, [lookback], which has settings below it; docs/",
+        ),
+    ] {
+        let found = mistakes(file, &[]);
+        assert!(found.len() == 1 && found[0].starts_with(wanted), "{wanted}: {found:#?}");
+    }
+}
+
+#[test]
 fn broken_toml_is_a_mistake_with_its_line() {
     let found = mistakes("site = \"a\"\nregion = \n[listen\n", &[]);
     assert!(

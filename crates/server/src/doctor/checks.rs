@@ -1,11 +1,14 @@
 //! The checks, in the order in which a new operator meets their subjects.
 
-use super::Finding;
 use super::probes::{self, Sync};
+use super::{Finding, Verdict};
 use crate::config::Config;
 use crate::folder;
+use crate::regions::check_folders;
 use baleen_filter::Expression;
+use baleen_objects::RegionFolder;
 use baleen_types::{LinkType, format_bytes};
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -35,6 +38,8 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     ];
     let data = config.data.as_deref();
     findings.extend(data.map_or_else(|| vec![no_data_folder()], data_folder));
+    findings.extend(regions(config));
+    findings.extend(look_back(config));
     let is_running = data.is_some_and(folder::is_held);
     let listen = &config.listen;
     for (subject, address) in [
@@ -116,31 +121,36 @@ fn no_data_folder() -> Finding {
 }
 
 fn data_folder(path: &Path) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    // A folder that is not there yet is made by `serve`; what counts is the disk it will be on.
-    let Some(there) = path
-        .ancestors()
-        .find(|ancestor| ancestor.is_dir())
-        .or(Some(Path::new(".")))
-    else {
-        return findings;
-    };
-    findings.push(match probes::free_space(there) {
-        Ok(free) if free < FREE_SPACE_LEAST => Finding::warning(
-            "disk space",
+    let there = there_of(path);
+    vec![
+        disk_space("disk space".into(), there, FREE_SPACE_LEAST),
+        disk_flush("disk flush".into(), there, "name another folder with --data DIR"),
+    ]
+}
+
+/// The folder itself, or the one that it will be made in: what counts is the disk.
+fn there_of(path: &Path) -> &Path {
+    let mut ancestors = path.ancestors();
+    ancestors.find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."))
+}
+
+fn disk_space(subject: Cow<'static, str>, there: &Path, least: u64) -> Finding {
+    match probes::free_space(there) {
+        Ok(free) if free < least => Finding::warning(
+            subject,
             format!("{} are free at {}", format_bytes(free), there.display()),
-            format!(
-                "free at least {} or name a folder on another disk",
-                format_bytes(FREE_SPACE_LEAST)
-            ),
+            format!("free at least {} or name a folder on another disk", format_bytes(least)),
         ),
         Ok(free) => Finding::good(
-            "disk space",
+            subject,
             format!("{} are free at {}", format_bytes(free), there.display()),
         ),
-        Err(error) => Finding::warning("disk space", format!("cannot be told: {error}"), "look at it with df"),
-    });
-    findings.push(match probes::sync_time(there) {
+        Err(error) => Finding::warning(subject, format!("cannot be told: {error}"), "look at it with df"),
+    }
+}
+
+fn disk_flush(subject: Cow<'static, str>, there: &Path, other: &str) -> Finding {
+    match probes::sync_time(there) {
         Ok(Sync { median, worst }) => {
             let found = format!(
                 "{:.1} ms in the median, {:.1} ms at worst",
@@ -149,18 +159,73 @@ fn data_folder(path: &Path) -> Vec<Finding> {
             );
             if median > SYNC_SLOW {
                 let advice = "every acknowledged write waits for one flush; a disk with a protected cache is faster";
-                Finding::warning("disk flush", found, advice)
+                Finding::warning(subject, found, advice)
             } else {
-                Finding::good("disk flush", found)
+                Finding::good(subject, found)
             }
         }
         Err(error) => Finding::missing(
-            "disk flush",
+            subject,
             format!("{} cannot be written: {error}", there.display()),
-            "give this user the right to write there, or name another folder with --data DIR",
+            format!("give this user the right to write there, or {other}"),
         ),
-    });
-    findings
+    }
+}
+
+/// The folders of the other regions. One that is not there keeps no server from starting, and its copies from being anywhere.
+fn regions(config: &Config) -> Vec<Finding> {
+    let nowhere = Path::new("");
+    if let Err(failure) = check_folders(&config.regions, config.data.as_deref().unwrap_or(nowhere)) {
+        let (what, advice) = failure.parts();
+        return vec![Finding::missing("regions", what, advice)];
+    }
+    let of = |region: &RegionFolder| {
+        let (subject, folder) = (format!("region {}", region.name), &region.folder);
+        if !folder.is_dir() {
+            return Finding::warning(
+                subject,
+                format!("{} is not there", folder.display()),
+                "mount it if it is a disk of its own; a server that starts without makes a new one, and copies all into it",
+            );
+        }
+        let flush = disk_flush(subject.clone().into(), folder, "name another folder for it in regions");
+        if flush.verdict == Verdict::Missing {
+            return flush;
+        }
+        disk_space(subject.into(), folder, FREE_SPACE_LEAST)
+    };
+    config.regions.iter().map(of).collect()
+}
+
+/// The folder of the look-back ring, if one is kept, and whether it can become as large as it may.
+fn look_back(config: &Config) -> Vec<Finding> {
+    const SUBJECT: &str = "look-back";
+    let Some(look_back) = &config.look_back else {
+        return Vec::new();
+    };
+    let in_data = config.data.as_ref().map(|data| data.join("lookback"));
+    let Some(folder) = look_back.folder.clone().or(in_data) else {
+        return Vec::new();
+    };
+    let there = there_of(&folder);
+    // What is kept there already is room for what will be.
+    let kept = probes::bytes_in(&folder);
+    let left = look_back.keeps.bytes.saturating_sub(kept).max(1);
+    let flush = disk_flush(SUBJECT.into(), there, "name another folder with lookback.folder");
+    if flush.verdict == Verdict::Missing {
+        return vec![flush];
+    }
+    let space = disk_space(SUBJECT.into(), there, left);
+    vec![Finding {
+        found: format!(
+            "{}; it keeps {} of at most {}",
+            space.found,
+            format_bytes(kept),
+            format_bytes(look_back.keeps.bytes)
+        ),
+        advice: space.advice.map(|advice| format!("{advice}, or lower lookback.bytes")),
+        ..space
+    }]
 }
 
 fn port(subject: &'static str, address: SocketAddr, is_running: bool) -> Finding {
@@ -211,4 +276,54 @@ fn tool(name: &'static str, package: &str) -> Finding {
 
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    /// The verdicts over subjects that begin so, with the settings of a file.
+    fn found(file: &str, subject: &str) -> Vec<(Verdict, String)> {
+        let sources = Sources {
+            file: Some(("baleen.toml".into(), file.to_owned())),
+            ..Sources::default()
+        };
+        let config = Config::load(sources).unwrap().config;
+        let findings = regions(&config).into_iter().chain(look_back(&config));
+        let of_it = findings.filter(|finding| finding.subject.starts_with(subject));
+        of_it.map(|finding| (finding.verdict, finding.found)).collect()
+    }
+
+    #[test]
+    fn the_folders_beside_the_data_folder_are_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["data", "west", "other/blobs", "other/meta"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        std::fs::write(dir.path().join("west/kept"), [0; 5000]).unwrap();
+        let root = dir.path().display();
+        let file = |regions: &str, rest: &str| format!("data = \"{root}/data\"\nregions = [{regions}]\n{rest}");
+        assert_eq!(found(&file("", ""), ""), []);
+        let two = file(&format!("\"w={root}/west\", \"e={root}/east\""), "");
+        let said = found(&two, "region ");
+        assert_eq!(said.len(), 2);
+        assert!(said[0].1.contains("free at"), "{said:?}");
+        assert_eq!(
+            (said[1].0, said[1].1.as_str()),
+            (Verdict::Warning, format!("{root}/east is not there").as_str())
+        );
+        let foreign = found(&file(&format!("\"w={root}/other\""), ""), "regions");
+        assert!(
+            foreign[0].0 == Verdict::Missing && foreign[0].1.contains("of another store"),
+            "{foreign:?}"
+        );
+        let ring = |bytes: &str| {
+            let lookback = format!("[lookback]\nenabled = \"on\"\nfolder = \"{root}/west\"\nbytes = \"{bytes}\"\n");
+            found(&file("", &lookback), "look-back")
+        };
+        let said = ring("16MiB");
+        assert!(said[0].1.ends_with("it keeps 4.8 KiB of at most 16.0 MiB"), "{said:?}");
+        assert_eq!(ring("64TiB")[0].0, Verdict::Warning);
+    }
 }

@@ -90,3 +90,10 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file())
 }
+
+/// The bytes of the files in a folder; 0 for one that is not there.
+pub(super) fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let metadata = entries.filter_map(|entry| entry.metadata().ok());
+    metadata.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum()
+}

@@ -3,11 +3,11 @@
 use super::{Call, filter};
 use crate::tasks::envelope::Answer;
 use crate::tasks::fault::{Fault, code};
-use crate::tasks::{fields, wire};
+use crate::tasks::fields::{Mistakes, Object};
+use crate::tasks::wire;
 use baleen_capture::limits::{TASK_HOLD_DAYS_MAX, TASK_MINUTES_MAX, TASK_PACKETS_MAX};
 use baleen_capture::{CreateTask, TaskName, TaskSpec};
 use baleen_types::CaptureId;
-use serde_json::{Map, Value};
 
 pub(super) async fn run(call: Call) -> Result<(Answer, Option<CaptureId>), Fault> {
     let request = decode(&call)?;
@@ -17,16 +17,20 @@ pub(super) async fn run(call: Call) -> Result<(Answer, Option<CaptureId>), Fault
 }
 
 fn decode(call: &Call) -> Result<CreateTask, Fault> {
-    let body = &call.body;
-    fields::required(body, "name")?;
-    let name = fields::text(body, "name")?.unwrap_or_default();
-    let name =
-        TaskName::parse(name).map_err(|invalid| Fault::bad(code::EMPTY_PARAM, format!("name: {}", invalid.why)))?;
-    let duration = fields::whole(body, "duration", &(1..=TASK_MINUTES_MAX.into()))?;
+    let body = Object::body(&call.body);
     let packets_max = i64::try_from(TASK_PACKETS_MAX).unwrap_or(i64::MAX);
-    let packets = fields::whole(body, "max_packets", &(1..=packets_max))?;
-    let asked = filter::decode(body)?;
-    let hold_days = hold_days(body)?;
+    let mut mistakes = Mistakes::default();
+    let name = mistakes.note(name(body));
+    let duration = mistakes.note(body.whole("duration", &(1..=TASK_MINUTES_MAX.into())));
+    let packets = mistakes.note(body.whole("max_packets", &(1..=packets_max)));
+    let asked = filter::decode(body, &mut mistakes);
+    let hold_days = mistakes.note(hold_days(body));
+    mistakes.finish()?;
+    let (Some(name), Some(duration), Some(packets), Some(asked), Some(hold_days)) =
+        (name, duration, packets, asked, hold_days)
+    else {
+        return Err(Fault::internal());
+    };
     // All in range by now.
     let whole = |number: i64| u32::try_from(number).map_err(|_| Fault::internal());
     Ok(CreateTask {
@@ -47,11 +51,21 @@ fn decode(call: &Call) -> Result<CreateTask, Fault> {
     })
 }
 
+fn name(body: Object<'_>) -> Result<TaskName, Fault> {
+    let text = body.required_text("name")?;
+    let code = if text.is_empty() {
+        code::EMPTY_PARAM
+    } else {
+        code::WRONG_PARAM
+    };
+    TaskName::parse(text).map_err(|invalid| Fault::bad(code, format!("name: {}", invalid.why)))
+}
+
 /// For how many days the result is kept; as long as may be, where nothing is said.
-fn hold_days(body: &Map<String, Value>) -> Result<u8, Fault> {
-    if fields::get(body, "hold_day").is_none() {
+fn hold_days(body: Object<'_>) -> Result<u8, Fault> {
+    if body.get("hold_day").is_none() {
         return Ok(TASK_HOLD_DAYS_MAX);
     }
-    let days = fields::whole(body, "hold_day", &(1..=TASK_HOLD_DAYS_MAX.into()))?;
+    let days = body.whole("hold_day", &(1..=TASK_HOLD_DAYS_MAX.into()))?;
     u8::try_from(days).map_err(|_| Fault::internal())
 }

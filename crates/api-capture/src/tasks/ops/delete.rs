@@ -3,7 +3,8 @@
 use super::{Call, task_id};
 use crate::tasks::envelope::Answer;
 use crate::tasks::fault::{Fault, code};
-use crate::tasks::{fields, wire};
+use crate::tasks::fields::Object;
+use crate::tasks::wire;
 use baleen_capture::CaptureError;
 use baleen_types::CaptureId;
 use serde_json::{Map, Value};
@@ -23,9 +24,12 @@ pub(super) async fn run(call: Call) -> Result<(Answer, Option<CaptureId>), Fault
 }
 
 fn decode(body: &Map<String, Value>) -> Result<Vec<CaptureId>, Fault> {
-    let wrong = || Fault::bad(code::EMPTY_PARAM, "task_ids must be a list of ids, which is not empty");
-    let given = fields::required(body, "task_ids")?.as_array();
-    let given = given.filter(|ids| !ids.is_empty()).ok_or_else(wrong)?;
+    const EXPECTED: &str = "task_ids must be a list of ids, which is not empty";
+    let wrong = || Fault::bad(code::WRONG_PARAM, EXPECTED);
+    let given = Object::body(body).required("task_ids")?.as_array().ok_or_else(wrong)?;
+    if given.is_empty() {
+        return Err(Fault::bad(code::EMPTY_PARAM, EXPECTED));
+    }
     let texts = given.iter().map(|id| id.as_str().ok_or_else(wrong));
     texts.collect::<Result<Vec<_>, _>>()?.into_iter().map(task_id).collect()
 }

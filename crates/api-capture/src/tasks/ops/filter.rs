@@ -3,12 +3,12 @@
 //! From source to destination alone, as written, unless `bidirectional` (ours) says otherwise.
 
 use crate::tasks::fault::{Fault, code};
-use crate::tasks::fields;
+use crate::tasks::fields::{Mistakes, Object};
 use baleen_capture::{CaptureFilter, TaskAddress};
 use baleen_filter::END_ITEMS_MAX;
 use baleen_filter::{End, FiveTuple};
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -29,21 +29,28 @@ const ICMP: i64 = 1;
 const ICMP_V6: i64 = 58;
 const ANY: i64 = -1;
 
-/// Reads the three objects.
-pub(super) fn decode(body: &Map<String, Value>) -> Result<Asked, Fault> {
-    let (source, source_blocks) = address(body, "source")?;
-    let (destination, destination_blocks) = address(body, "destination")?;
-    if source.is_v6 != destination.is_v6 {
-        return Err(Fault::bad(
-            code::FAMILY,
-            "source and destination must be both IPv4 or both IPv6",
-        ));
+/// Reads the three objects; `None` if there is a mistake in them, which is noted.
+pub(super) fn decode(body: Object<'_>, mistakes: &mut Mistakes) -> Option<Asked> {
+    let source = address(body, ("source", "source."), mistakes);
+    let destination = address(body, ("destination", "destination."), mistakes);
+    let is_v6 = source
+        .as_ref()
+        .or(destination.as_ref())
+        .map(|(address, _)| address.is_v6);
+    if let (Some((source, _)), Some((destination, _))) = (&source, &destination)
+        && source.is_v6 != destination.is_v6
+    {
+        let detail = "source and destination must be both IPv4 or both IPv6";
+        mistakes.note::<()>(Err(Fault::bad(code::FAMILY, detail)));
     }
-    let service = fields::required(body, "service")?.as_object();
-    let service = service.ok_or_else(|| Fault::bad(code::EMPTY_PARAM, "service must be an object"))?;
-    let protocol = protocol(service, source.is_v6)?;
-    let (source_port, source_ports) = ports(service, "source_port", protocol)?;
-    let (destination_port, destination_ports) = ports(service, "dest_port", protocol)?;
+    let service = service(body, is_v6, mistakes);
+    let bidirectional = mistakes.note(body.boolean("bidirectional"));
+    let ((source, source_blocks), (destination, destination_blocks)) = (source?, destination?);
+    let Service {
+        protocol,
+        source_port: (source_port, source_ports),
+        destination_port: (destination_port, destination_ports),
+    } = service?;
     let tuple = FiveTuple {
         source: End {
             addresses: source_blocks,
@@ -54,50 +61,78 @@ pub(super) fn decode(body: &Map<String, Value>) -> Result<Asked, Fault> {
             ports: destination_ports,
         },
         protocol: u8::try_from(protocol).ok(),
-        bidirectional: fields::boolean(body, "bidirectional")?.unwrap_or(false),
+        bidirectional: bidirectional?.unwrap_or(false),
     };
-    Ok(Asked {
+    Some(Asked {
         source,
         destination,
-        protocol: i16::try_from(protocol).map_err(|_| Fault::internal())?,
+        protocol: i16::try_from(protocol).ok()?,
         source_port,
         destination_port,
         filter: CaptureFilter::Tuple(tuple),
     })
 }
 
+/// Ports as they were sent, and as they are understood.
+type Ports = (String, Vec<RangeInclusive<u16>>);
+
+struct Service {
+    protocol: i64,
+    source_port: Ports,
+    destination_port: Ports,
+}
+
+fn service(body: Object<'_>, is_v6: Option<bool>, mistakes: &mut Mistakes) -> Option<Service> {
+    let wrong = || Fault::bad(code::WRONG_PARAM, "service must be an object");
+    let given = mistakes.note(body.required("service"))?;
+    let members = mistakes.note(given.as_object().ok_or_else(wrong))?;
+    let object = Object::inside(members, "service.");
+    let protocol = mistakes.note(protocol(object, is_v6));
+    let source_port = mistakes.note(ports(object, "source_port", protocol));
+    let destination_port = mistakes.note(ports(object, "dest_port", protocol));
+    Some(Service {
+        protocol: protocol?,
+        source_port: source_port?,
+        destination_port: destination_port?,
+    })
+}
+
 /// Reads one end.
-fn address(body: &Map<String, Value>, side: &str) -> Result<(TaskAddress, Vec<IpNet>), Fault> {
+fn address(
+    body: Object<'_>,
+    (side, at): (&'static str, &'static str),
+    mistakes: &mut Mistakes,
+) -> Option<(TaskAddress, Vec<IpNet>)> {
     let null = || {
         Fault::bad(
             code::ADDRESS_NULL,
             format!("{side} needs an address, an address_type and a type"),
         )
     };
-    let object = fields::get(body, side).ok_or_else(null)?;
-    let wrong = || Fault::bad(code::EMPTY_PARAM, format!("{side} must be an object"));
-    let object = object.as_object().ok_or_else(wrong)?;
-    let given = fields::get(object, "address").ok_or_else(null)?;
-    let wrong = || Fault::bad(code::ADDRESS, format!("the address of {side} must be a string"));
-    let text = given.as_str().ok_or_else(wrong)?;
-    if text.is_empty() {
-        return Err(null());
-    }
-    let family = fields::whole_or(object, "address_type", &(0..=1), code::ADDRESS_TYPE)?;
+    let wrong = || Fault::bad(code::WRONG_PARAM, format!("{side} must be an object"));
+    let given = mistakes.note(body.get(side).ok_or_else(null))?;
+    let object = Object::inside(mistakes.note(given.as_object().ok_or_else(wrong))?, at);
+    let is_none = |value: &&Value| value.as_str() != Some("");
+    let given = mistakes.note(object.get("address").filter(is_none).ok_or_else(null))?;
+    let wrong = || Fault::bad(code::ADDRESS, format!("{at}address must be a string"));
+    let text = mistakes.note(given.as_str().ok_or_else(wrong));
+    let family = mistakes.note(object.whole_or("address_type", &(0..=1), code::ADDRESS_TYPE));
     // Typed in by hand; the vendor's other types name lists that are kept elsewhere.
-    fields::whole_or(object, "type", &(0..=0), code::ADDRESS_TYPE)?;
-    let blocks = blocks(text).map_err(|why| Fault::bad(code::ADDRESS, format!("{side}: {why}")))?;
-    let is_v6 = family == 1;
+    mistakes.note(object.whole_or("type", &(0..=0), code::ADDRESS_TYPE));
+    let text = text?;
+    let read = blocks(text).map_err(|why| Fault::bad(code::ADDRESS, format!("{at}address: {why}")));
+    let (blocks, is_v6) = (mistakes.note(read)?, family? == 1);
     let is_of_family = |block: &IpNet| matches!(block, IpNet::V6(_)) == is_v6;
     if !blocks.iter().all(is_of_family) {
-        let detail = format!("the address of {side} is not of its address_type");
-        return Err(Fault::bad(code::FAMILY, detail));
+        let detail = format!("{at}address is not of its address_type (0 for IPv4, 1 for IPv6)");
+        mistakes.note::<()>(Err(Fault::bad(code::FAMILY, detail)));
+        return None;
     }
     let address = TaskAddress {
         address: text.to_owned(),
         is_v6,
     };
-    Ok((address, blocks))
+    Some((address, blocks))
 }
 
 /// Reads an address, a block, or a range, as the blocks that cover it and nothing else.
@@ -130,36 +165,40 @@ fn blocks(text: &str) -> Result<Vec<IpNet>, String> {
     Ok(cover)
 }
 
-fn protocol(service: &Map<String, Value>, is_v6: bool) -> Result<i64, Fault> {
-    let protocol = fields::whole_or(service, "protocol", &(ANY..=255), code::CONFIG_TYPE)?;
-    let family_of = |protocol| match protocol {
-        ICMP => Some(false),
-        ICMP_V6 => Some(true),
-        _ => None,
-    };
-    if !matches!(protocol, TCP | UDP | ICMP | ICMP_V6 | ANY) {
-        let detail = "protocol must be 6 (TCP), 17 (UDP), 1 (ICMP), 58 (ICMPv6) or -1 (any)";
-        return Err(Fault::bad(code::CONFIG_TYPE, detail));
+/// `is_v6` says of which family the addresses are, as far as that is known.
+fn protocol(service: Object<'_>, is_v6: Option<bool>) -> Result<i64, Fault> {
+    const EXPECTED: &str = "must be 6 (TCP), 17 (UDP), 1 (ICMP), 58 (ICMPv6) or -1 (any)";
+    let given = service.required("protocol")?;
+    let refuse = |code| Err(Fault::bad(code, format!("{} {EXPECTED}", service.called("protocol"))));
+    if !given.is_number() {
+        return refuse(code::WRONG_PARAM);
     }
-    if family_of(protocol).is_some_and(|family| family != is_v6) {
+    let family = match given.as_i64() {
+        Some(TCP | UDP | ANY) => None,
+        Some(ICMP) => Some(false),
+        Some(ICMP_V6) => Some(true),
+        _ => return refuse(code::CONFIG_TYPE),
+    };
+    if family.is_some_and(|family| is_v6.is_some_and(|is_v6| is_v6 != family)) {
         return Err(Fault::bad(code::CONFIG_TYPE, "ICMP is of IPv4, ICMPv6 of IPv6"));
     }
-    Ok(protocol)
+    given.as_i64().ok_or_else(Fault::internal)
 }
 
 /// Reads ports: any, one, a range, or several of these with commas.
-fn ports(service: &Map<String, Value>, name: &str, protocol: i64) -> Result<(String, Vec<RangeInclusive<u16>>), Fault> {
-    let text = fields::text(service, name)?.unwrap_or_default();
+fn ports(service: Object<'_>, name: &str, protocol: Option<i64>) -> Result<Ports, Fault> {
+    let text = service.text(name)?.unwrap_or_default();
     if text.is_empty() {
         return Ok((String::new(), Vec::new()));
     }
-    if matches!(protocol, ICMP | ICMP_V6) {
+    let name = service.called(name);
+    if matches!(protocol, Some(ICMP | ICMP_V6)) {
         return Err(Fault::bad(
             code::CONFIG_TYPE,
             format!("{name} is for TCP, UDP or any protocol"),
         ));
     }
-    let wrong = |why: &str| Fault::bad(code::EMPTY_PARAM, format!("{name}: {why}"));
+    let wrong = |why: &str| Fault::bad(code::WRONG_PARAM, format!("{name}: {why}"));
     let items: Vec<_> = text.split(',').take(END_ITEMS_MAX + 1).collect();
     if items.len() > END_ITEMS_MAX {
         return Err(wrong(&format!("at most {END_ITEMS_MAX} ports and ranges are possible")));
@@ -238,7 +277,7 @@ mod tests {
     fn port_texts() {
         let check = |text: &str, protocol| {
             let service = json!({ "p": text });
-            ports(service.as_object().unwrap(), "p", protocol)
+            ports(Object::body(service.as_object().unwrap()), "p", Some(protocol))
                 .ok()
                 .map(|(_, ranges)| ranges)
         };

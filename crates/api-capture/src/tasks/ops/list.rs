@@ -2,7 +2,8 @@
 
 use super::Call;
 use crate::tasks::envelope::Answer;
-use crate::tasks::fault::{Fault, code};
+use crate::tasks::fault::Fault;
+use crate::tasks::fields::Mistakes;
 use crate::tasks::wire;
 use baleen_types::CaptureId;
 
@@ -10,10 +11,13 @@ use baleen_types::CaptureId;
 const LIMIT_MAX: u64 = 1024;
 
 pub(super) async fn run(call: Call) -> Result<(Answer, Option<CaptureId>), Fault> {
-    let (limit, offset) = (call.query.number("limit")?, call.query.number("offset")?);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Fault::bad(code::EMPTY_PARAM, format!("limit must be 1 to {LIMIT_MAX}")));
-    }
+    let mut mistakes = Mistakes::default();
+    let limit = mistakes.note(call.query.number("limit", &(1..=LIMIT_MAX)));
+    let offset = mistakes.note(call.query.number("offset", &(0..=u64::MAX)));
+    mistakes.finish()?;
+    let (Some(limit), Some(offset)) = (limit, offset) else {
+        return Err(Fault::internal());
+    };
     // What lies behind everything there could be is behind everything.
     let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let range = place(offset)..place(offset.saturating_add(limit));

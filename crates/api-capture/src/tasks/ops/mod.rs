@@ -9,7 +9,7 @@ mod stop;
 
 use super::envelope::Answer;
 use super::fault::{Fault, code};
-use super::fields;
+use super::fields::Object;
 use super::query::Query;
 use super::wire;
 use crate::row::{BodyRule, row};
@@ -146,8 +146,7 @@ fn task_id(text: &str) -> Result<CaptureId, Fault> {
 
 /// The id of a task in a body.
 fn task_in_body(body: &Map<String, Value>) -> Result<CaptureId, Fault> {
-    fields::required(body, "task_id")?;
-    let text = fields::text(body, "task_id")?.unwrap_or_default();
+    let text = Object::body(body).required_text("task_id")?;
     if text.is_empty() {
         return Err(Fault::bad(code::EMPTY_PARAM, "task_id is required"));
     }

@@ -37,7 +37,7 @@ fn addresses(query: &Query) -> Result<Vec<IpAddr>, Fault> {
     match query.get("type")? {
         None | Some("0") => return Ok(Vec::new()),
         Some("1") => {}
-        Some(_) => return Err(Fault::bad(code::EMPTY_PARAM, "type must be 0 or 1")),
+        Some(_) => return Err(Fault::bad(code::WRONG_PARAM, "type must be 0 or 1")),
     }
     let texts = query.all("ip").flat_map(|value| value.split(','));
     let texts = texts.map(str::trim).filter(|text| !text.is_empty());
