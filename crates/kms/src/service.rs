@@ -6,7 +6,7 @@ use crate::limits::{ATTEMPTS_MAX, KEYS_PER_ACCOUNT_MAX, VERSIONS_PER_KEY_MAX};
 use crate::record::{StoredKey, StoredVersion, context, id, mark, name_of, row};
 use crate::{EncryptionContext, Error, KeyName, KeyReference};
 use baleen_meta::{Meta, Request, Scan, record};
-use baleen_runtime::{Clock, Entropy};
+use baleen_runtime::{Clock, Entropy, Turns};
 use baleen_sealing::Sealer;
 use baleen_sealing::blocks::{BASE_KEY_BYTES, BaseKey};
 use baleen_types::{AccountId, Timestamp};
@@ -27,7 +27,7 @@ pub struct Parts {
 }
 
 /// The keys of accounts.
-pub struct Kms(Parts);
+pub struct Kms(Parts, Turns);
 
 /// What is known of a key; never the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,17 +67,34 @@ struct FoundKey {
 impl Kms {
     /// Builds the service.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self(parts))
+        Arc::new(Self(parts, Turns::default()))
     }
 
     /// Makes a key.
     ///
     /// # Errors
     /// `AlreadyExists`, also for a name that is reserved; `TooManyKeys`.
-    pub async fn create(&self, account: AccountId, name: &KeyName, description: &str) -> Result<KeyInfo, Error> {
+    pub async fn create(
+        self: &Arc<Self>,
+        account: AccountId,
+        name: &KeyName,
+        description: &str,
+    ) -> Result<KeyInfo, Error> {
         if name.is_reserved() {
             return Err(Error::AlreadyExists(name.clone()));
         }
+        // Or many that are made at once would all count the same. In a task of its own: who waits may go away, and the next would count
+        // before the commit of this one.
+        let turn = self.1.take(account.as_u64()).await;
+        let (this, name, description) = (Arc::clone(self), name.clone(), description.to_owned());
+        let made = tokio::spawn(async move {
+            let _turn = turn;
+            this.create_in_turn(account, &name, &description).await
+        });
+        made.await.map_err(damaged)?
+    }
+
+    async fn create_in_turn(&self, account: AccountId, name: &KeyName, description: &str) -> Result<KeyInfo, Error> {
         if self.list(account).await?.len() >= KEYS_PER_ACCOUNT_MAX {
             return Err(Error::TooManyKeys);
         }

@@ -53,7 +53,7 @@ use crate::{ChecksumAlgorithm, ObjectError};
 use baleen_blob::{Blobs, OwnerTag};
 use baleen_kms::Kms;
 use baleen_meta::{Entry, Meta, Scan, Snapshot, record};
-use baleen_runtime::{Clock, Entropy};
+use baleen_runtime::{Clock, Entropy, Turns};
 use baleen_sealing::Sealer;
 use baleen_types::{BucketName, UploadId};
 use baleen_usage::Usage;
@@ -126,6 +126,8 @@ pub struct Objects {
     lifecycles: Compiled,
     regions: Arc<Regions>,
     gang: Arc<Gang>,
+    /// Of accounts that make buckets, of which they have so many at most.
+    turns: Turns,
 }
 
 /// A bucket as it was read: its record, and the bytes of it by which a commit sees that it has not changed.
@@ -165,6 +167,7 @@ impl Objects {
             lifecycles: Compiled::default(),
             regions: Regions::of(regions),
             gang: Gang::new(),
+            turns: Turns::default(),
         })
     }
 

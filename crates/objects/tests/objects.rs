@@ -9,6 +9,7 @@ use baleen_types::{ByteRange, Classify, ETag, FaultKind};
 use bytes::Bytes;
 use common::*;
 use futures::StreamExt;
+use std::sync::Arc;
 
 /// Sizes around every border: inline, block, segment, unit of reading, file of its own.
 const SIZES: [usize; 13] = [
@@ -563,6 +564,48 @@ async fn at_the_quota_a_bucket_of_ones_own_is_still_told_from_a_new_one() {
         create("one-more", account(1)).await,
         Err(ObjectError::TooManyBuckets { .. })
     ));
+}
+
+/// Many that are made at once are no more together than an account may have, though each counts before it is made; and who goes away
+/// while his is made leaves it counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn buckets_that_are_made_at_once_are_no_more_than_may_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = model(dir.path());
+    let create = |n: usize| {
+        let objects = Arc::clone(&store.objects);
+        async move {
+            objects
+                .create_bucket(CreateBucket {
+                    owner: account(1),
+                    name: bucket(&format!("b{n:04}")),
+                    region: baleen_types::RegionName::parse("local").unwrap(),
+                    object_lock: false,
+                })
+                .await
+        }
+    };
+    for n in 0..limits::BUCKETS_PER_ACCOUNT_MAX - 10 {
+        create(n).await.unwrap();
+    }
+    let mut tasks = Vec::new();
+    for n in limits::BUCKETS_PER_ACCOUNT_MAX..limits::BUCKETS_PER_ACCOUNT_MAX + 100 {
+        let task = tokio::spawn(create(n));
+        if n % 3 == 0 {
+            task.abort();
+        }
+        tasks.push(task);
+    }
+    for task in tasks {
+        if let Ok(outcome) = task.await {
+            assert!(
+                matches!(outcome, Ok(_) | Err(ObjectError::TooManyBuckets { .. })),
+                "{outcome:?}"
+            );
+        }
+    }
+    let made = store.objects.list_buckets(account(1)).await.unwrap().len();
+    assert_eq!(made, limits::BUCKETS_PER_ACCOUNT_MAX);
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@ mod clock;
 mod entropy;
 mod shutdown;
 mod supervisor;
+mod turns;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use shutdown::Shutdown;
 pub use supervisor::{Progress, Supervisor, TaskReport};
+pub use turns::{Turn, Turns};

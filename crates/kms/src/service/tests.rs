@@ -194,6 +194,28 @@ async fn another_context_is_another_key() {
     assert_ne!(mark(&one.key), mark(&other.key));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keys_that_are_made_at_once_are_no_more_than_may_be() {
+    let Bench { kms, .. } = bench().await;
+    let tasks: Vec<_> = (0..KEYS_PER_ACCOUNT_MAX + 50)
+        .map(|n| {
+            let kms = Arc::clone(&kms);
+            tokio::spawn(async move { kms.create(account(1), &name(&format!("k{n}")), "").await })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(error) => assert!(matches!(error, Error::TooManyKeys), "{error:?}"),
+        }
+    }
+    assert_eq!(
+        (made, kms.list(account(1)).await.unwrap().len()),
+        (KEYS_PER_ACCOUNT_MAX, KEYS_PER_ACCOUNT_MAX)
+    );
+}
+
 #[tokio::test]
 async fn limits_hold() {
     let Bench { kms, .. } = bench().await;

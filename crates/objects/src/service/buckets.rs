@@ -1,6 +1,7 @@
 //! Operations on buckets.
 
 use super::lifecycle::lifecycle_rows;
+use super::put::in_own_task;
 use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::bucket::kept_for;
@@ -11,13 +12,14 @@ use crate::{Bucket, BucketUsage, CreateBucket, NewSettings, ObjectError, Setting
 use baleen_meta::{Outcome, Request, Scan, counter, record};
 use baleen_types::{AccountId, BucketName};
 use bytes::Bytes;
+use std::sync::Arc;
 
 impl Objects {
     /// Makes a bucket.
     ///
     /// # Errors
     /// [`ObjectError::BucketAlreadyOwnedByYou`], [`ObjectError::BucketAlreadyExists`], [`ObjectError::TooManyBuckets`].
-    pub async fn create_bucket(&self, new: CreateBucket) -> Result<Bucket, ObjectError> {
+    pub async fn create_bucket(self: &Arc<Self>, new: CreateBucket) -> Result<Bucket, ObjectError> {
         self.create_bucket_with(new, NewSettings::default()).await
     }
 
@@ -25,7 +27,22 @@ impl Objects {
     ///
     /// # Errors
     /// As [`Objects::create_bucket`].
-    pub async fn create_bucket_with(&self, new: CreateBucket, settings: NewSettings) -> Result<Bucket, ObjectError> {
+    pub async fn create_bucket_with(
+        self: &Arc<Self>,
+        new: CreateBucket,
+        settings: NewSettings,
+    ) -> Result<Bucket, ObjectError> {
+        // Or many that are made at once would all count the same, and be more together than an account may have.
+        let turn = self.turns.take(new.owner.as_u64()).await;
+        let this = Arc::clone(self);
+        in_own_task(async move {
+            let _turn = turn;
+            this.create_in_turn(new, settings).await
+        })
+        .await
+    }
+
+    async fn create_in_turn(&self, new: CreateBucket, settings: NewSettings) -> Result<Bucket, ObjectError> {
         let key = keys::bucket(&new.name);
         let made = BucketRecord {
             id: BucketId(self.entropy.number()),
