@@ -40,15 +40,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("services", &["objects", "iam"]),
     ("services over objects", &["capture", "backup"]),
     ("edge plumbing", &["http"]),
-    ("doors", &["api-s3", "api-iam", "api-capture"]),
+    ("doors", &["api-s3", "api-iam", "api-capture", "api-agent"]),
     ("root", &["server"]),
 ];
 
 /// What doors and edge plumbing must not see, however low it lies: they talk to services.
-const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "lookback", "iam"];
-const EDGE: &[&str] = &["http", "api-s3", "api-iam", "api-capture"];
-/// What one door alone may see: the identity door is made for the identity service.
-const SHOWN_TO: &[(&str, &str)] = &[("api-iam", "iam")];
+const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "lookback", "iam", "fleet"];
+const EDGE: &[&str] = &["http", "api-s3", "api-iam", "api-capture", "api-agent"];
+/// What one door alone may see: the identity door is made for the identity service, and that of agents for the fleet.
+const SHOWN_TO: &[(&str, &str)] = &[("api-iam", "iam"), ("api-agent", "fleet")];
 
 /// Arrows within one layer, each with its reason.
 const SIDEWAYS: &[(&str, &str)] = &[];

@@ -17,8 +17,8 @@ mod proof;
 pub use clock::{ClockFilter, Estimate, Stamps};
 pub use frame::{FrameError, Frames, encode};
 pub use message::{
-    Addresses, Beat, Begin, Counts, Ended, FileFormat, Hello, Interface, OrderFilter, OrderId, PortRange, ToAgent,
-    ToServer, Tuple, TupleEnd, Unsound,
+    Addresses, Beat, Begin, Counts, Ended, FileFormat, Hello, Interface, Mask, OrderFilter, OrderId, PortRange,
+    ToAgent, ToServer, Tuple, TupleEnd, Unsound,
 };
 pub use proof::{BadProof, KeyProof, PUBLIC_KEY_BYTES, Purpose};
 

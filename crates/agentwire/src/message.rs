@@ -176,6 +176,17 @@ pub struct Begin {
     pub snaplen: Option<u32>,
     /// Bytes of a part; each is that long or longer, but the last.
     pub part_bytes: u64,
+    /// What of packets is not kept.
+    pub mask: Mask,
+}
+
+/// What of packets is not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mask {
+    /// Nothing behind the headers.
+    pub headers_only: bool,
+    /// No payload; zeros in its place.
+    pub zero_payload: bool,
 }
 
 /// The form of a file.

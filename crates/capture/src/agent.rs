@@ -1,11 +1,13 @@
 //! Who captures: the seam between a capture's life and the packets.
 //!
-//! Today one agent runs inside the server, over the engine. Agents on other hosts are further implementations; nothing
-//! above this seam knows where packets come from.
+//! One agent runs inside the server, over the engine; others are on other hosts, in the seats of a fleet. Nothing above this
+//! seam knows where packets come from.
 
 mod embedded;
+mod remote;
 
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
+pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;
 use crate::engine::Rotation;

@@ -50,7 +50,8 @@ mod tasks;
 
 pub use accounts::Purged;
 pub use agent::{
-    Agent, AgentError, Catch, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, Piece, Running,
+    Agent, AgentError, Catch, Delivery, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, PartRefused,
+    Piece, RemoteAgents, Running, Verdict, order_of,
 };
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store};

@@ -152,6 +152,23 @@ pub const TICKET_ADDRESSES_MAX: usize = 100;
 /// How much later what could not be forgotten is tried again, where more than the store's patience is wanted.
 pub const EXPIRY_POSTPONED: Duration = Duration::from_hours(1);
 
+/// How long an agent on another host may take to begin: it compiles a filter and maps rings, and the network is between.
+pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long an agent is waited for that has not ended a capture when it should have, and for each part of one that has ended.
+pub const REMOTE_PATIENCE: Duration = Duration::from_mins(10);
+
+/// Bytes of the parts that an agent on another host sends.
+pub const REMOTE_PART_BYTES: u64 = 8 << 20;
+
+/// The fewest of a part that another follows (S3: 5 MiB), and the most, as of our own buffers.
+pub const REMOTE_PART_BYTES_MIN: u64 = 5 << 20;
+/// See [`REMOTE_PART_BYTES_MIN`].
+pub const REMOTE_PART_BYTES_MAX: u64 = 128 << 20;
+
+/// Parts of a file, as S3 takes them.
+pub const REMOTE_PARTS_MAX: u32 = 10_000;
+
 const _: () = assert!(TASKS_KEPT_MAX < baleen_meta::SCAN_ENTRIES_MAX);
 const _: () = assert!(
     TASKS_DELETED_MAX * (TASK_SENT_BYTES_MAX + 4 * TASK_NAME_CHARS_MAX + 4096) <= baleen_meta::REQUEST_BYTES_MAX

@@ -1,6 +1,6 @@
 //! Sites: the names under which requests find agents.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, RemoteAgents};
 use baleen_types::{AccountId, SiteName};
 use std::sync::Arc;
 
@@ -36,38 +36,63 @@ impl Accounts {
     }
 }
 
-/// All sites of this server.
+/// All sites of this server: its own, and those of agents on other hosts, which come and go.
 #[derive(Clone, Default)]
-pub struct Sites(Vec<Site>);
+pub struct Sites {
+    own: Vec<Site>,
+    agents: Option<Arc<RemoteAgents>>,
+}
 
 impl Sites {
     /// The sites in the order in which they are asked.
     pub fn new(sites: Vec<Site>) -> Self {
-        Self(sites)
+        Self {
+            own: sites,
+            agents: None,
+        }
     }
 
-    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group, and in a
-    /// group one whose agent is connected before others.
-    pub(crate) fn find(&self, wanted: &SiteName, account: AccountId) -> Option<&Site> {
-        let open = || self.0.iter().filter(|site| site.accounts.have(account));
-        let by_name = open().find(|site| site.name == *wanted);
-        by_name.or_else(|| {
-            let of_group = || open().filter(|site| site.name.answers_to(wanted) || site.groups.contains(wanted));
-            let connected = of_group().find(|site| site.agent.is_connected());
-            connected.or_else(|| of_group().next())
-        })
+    /// With the agents on other hosts, which are asked after the server's own.
+    #[must_use]
+    pub fn with_agents(self, agents: Arc<RemoteAgents>) -> Self {
+        Self {
+            agents: Some(agents),
+            ..self
+        }
+    }
+
+    /// Those that take captures of an account.
+    fn open_to(&self, account: AccountId) -> Vec<Site> {
+        let remote = self.agents.iter().flat_map(RemoteAgents::sites);
+        let all = self.own.iter().cloned().chain(remote);
+        all.filter(|site| site.accounts.have(account)).collect()
+    }
+
+    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group, and of
+    /// several with one name or in one group one whose agent is connected before others.
+    pub(crate) fn find(&self, wanted: &SiteName, account: AccountId) -> Option<Site> {
+        let open = self.open_to(account);
+        let best = |fits: &dyn Fn(&Site) -> bool| {
+            let fitting = || open.iter().filter(|site| fits(site));
+            let connected = fitting().find(|site| site.agent.is_connected());
+            connected.or_else(|| fitting().next()).cloned()
+        };
+        let by_name = best(&|site| site.name == *wanted);
+        by_name.or_else(|| best(&|site| site.name.answers_to(wanted) || site.groups.contains(wanted)))
     }
 
     /// The sites of an account that keep packets which went by.
     pub(crate) fn looking_back(&self, account: AccountId) -> Vec<Site> {
-        let open = self.0.iter().filter(|site| site.accounts.have(account));
-        open.filter(|site| site.agent.looks_back()).cloned().collect()
+        let open = self.open_to(account).into_iter();
+        open.filter(|site| site.agent.looks_back()).collect()
     }
 }
 
 impl std::fmt::Debug for Sites {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|s| s.name.as_str())).finish()
+        f.debug_list()
+            .entries(self.own.iter().map(|s| s.name.as_str()))
+            .finish()
     }
 }
 

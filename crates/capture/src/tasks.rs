@@ -195,7 +195,7 @@ impl Captures {
         if self.parts.supervisor.shutdown().is_stopping() {
             return Err(CaptureError::Stopping);
         }
-        let site = self.parts.sites.find(wanted, account).cloned();
+        let site = self.parts.sites.find(wanted, account);
         let site = site.ok_or_else(|| CaptureError::NoSite(wanted.clone()))?;
         if !site.agent.is_connected() {
             return Err(CaptureError::NoAgentConnected(wanted.clone()));

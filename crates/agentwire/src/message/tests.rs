@@ -112,8 +112,12 @@ fn of_servers() {
         format: FileFormat::PcapNg,
         snaplen: None,
         part_bytes: 4,
+        mask: Mask {
+            headers_only: true,
+            zero_payload: false,
+        },
     };
-    let rest = "00e807020301".to_owned() + "0004";
+    let rest = "00e807020301".to_owned() + "0004" + "0100";
     for (filter, expected) in [
         (OrderFilter::All, "00".to_owned()),
         (OrderFilter::Expression("tcp".to_owned()), "0103746370".to_owned()),

@@ -45,7 +45,7 @@ fn a_site_is_not_there_for_accounts_whose_it_is_not() {
         (account(4), "everywhere", Some("open1")),
     ] {
         let found = sites.find(&SiteName::parse(asked).unwrap(), who);
-        let found = found.map(|site| site.name.as_str());
+        let found = found.as_ref().map(|site| site.name.as_str());
         assert_eq!(found, expected, "{who} {asked}");
     }
 }

@@ -37,6 +37,7 @@ fn begin() -> Begin {
         format: FileFormat::Pcap,
         snaplen: None,
         part_bytes: 1,
+        mask: baleen_agentwire::Mask::default(),
     }
 }
 

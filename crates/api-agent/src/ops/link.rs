@@ -1,0 +1,111 @@
+//! `POST /agent/v1/link`: frames both ways, for as long as the connection lives.
+//!
+//! The answer is what drives the link: it reads what the agent says whenever it is asked for what to say. So there is no task that
+//! could outlive the connection, and an agent that takes nothing is not listened to either.
+
+use crate::door::AgentDoor;
+use crate::fault::Fault;
+use baleen_agentwire::limits::{LOST_AFTER, PING_PERIOD};
+use baleen_agentwire::{Frames, ToAgent, ToServer, encode};
+use baleen_fleet::{Attached, Known};
+use baleen_http::{Request, RequestBody, Response, ResponseBody};
+use baleen_runtime::{Clock, Shutdown};
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, info};
+
+pub(crate) fn run(door: &AgentDoor, known: Known, request: Request) -> Result<Response, Fault> {
+    // Removed since it was looked up, if it is not there.
+    let seat = door.fleet.seat(known.id).ok_or_else(Fault::nobody)?;
+    let attached = seat.attach().map_err(|_| Fault::nobody())?;
+    info!(agent = %known.id, "an agent is connected");
+    let now = door.clock.monotonic();
+    let link = Link {
+        said: request.into_body(),
+        attached,
+        frames: Frames::default(),
+        clock: Arc::clone(&door.clock),
+        shutdown: door.shutdown.clone(),
+        ping_at: now,
+        heard: now,
+        is_over: false,
+    };
+    let turns = futures::stream::unfold(link, |mut link| async move {
+        let bytes = link.turn().await?;
+        Some((Ok::<_, Infallible>(Frame::data(bytes)), link))
+    });
+    Ok(Response::new(ResponseBody::boxed(StreamBody::new(turns))))
+}
+
+struct Link {
+    said: RequestBody,
+    attached: Attached,
+    frames: Frames<ToServer>,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+    /// When the time there is to be asked for.
+    ping_at: Duration,
+    heard: Duration,
+    is_over: bool,
+}
+
+impl Link {
+    /// What is to be said next; `None` at the end.
+    async fn turn(&mut self) -> Option<Bytes> {
+        while !self.is_over {
+            let now = self.clock.monotonic();
+            let until_ping = self.ping_at.saturating_sub(now);
+            let until_lost = (self.heard + LOST_AFTER).saturating_sub(now);
+            let message = tokio::select! {
+                biased;
+                () = self.shutdown.stopping() => Some(self.bye("the server is stopping", true)),
+                said = self.attached.next() => Some(said?),
+                frame = self.said.frame() => match frame {
+                    Some(Ok(frame)) => self.hear(frame.data_ref().map_or(&[][..], |data| data)),
+                    Some(Err(_)) | None => return None,
+                },
+                () = self.clock.sleep(until_ping) => {
+                    self.ping_at = self.clock.monotonic() + PING_PERIOD;
+                    Some(ToAgent::Ping { t1: self.clock.now().as_nanos() })
+                }
+                () = self.clock.sleep(until_lost) => Some(self.bye("the agent said nothing", true)),
+            };
+            let Some(message) = message else { continue };
+            let mut bytes = Vec::new();
+            // What is too long to be said was too long to be ordered.
+            if encode(&message, &mut bytes).is_ok() {
+                return Some(bytes.into());
+            }
+        }
+        None
+    }
+
+    /// Takes what the agent said; the answer is why the link ends, if it does.
+    fn hear(&mut self, bytes: &[u8]) -> Option<ToAgent> {
+        self.heard = self.clock.monotonic();
+        self.frames.push(bytes);
+        loop {
+            let taken = match self.frames.take() {
+                Ok(None) => return None,
+                Ok(Some(message)) => self.attached.take(message).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(why) = taken {
+                debug!(agent = %self.attached.seat().id, why, "the link of an agent is ended");
+                return Some(self.bye(&why, true));
+            }
+        }
+    }
+
+    fn bye(&mut self, why: &str, come_back: bool) -> ToAgent {
+        self.is_over = true;
+        ToAgent::Bye {
+            why: why.to_owned(),
+            come_back,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `PUT /agent/v1/parts/{capture}/{generation}/{file}/{number}`: a part of a capture's file.
+//!
+//! Headers: `Content-Length`; `x-crc32c` (8 hex digits); `x-packets`, `x-bytes` and `x-dropped` (what the file holds with it);
+//! `x-ends-file` (`true` or `false`). The answer comes when the part is in the store and noted: who did not get it sends the part again.
+//! Nothing is read of one that would not be taken.
+
+use super::{Place, decimal};
+use crate::door::AgentDoor;
+use crate::fault::Fault;
+use crate::limits::{PART_TIMEOUT, PARTS_AT_ONCE};
+use baleen_agentwire::OrderId;
+use baleen_capture::{Counts, Delivery, Verdict};
+use baleen_fleet::Known;
+use baleen_http::{Request, RequestBody, Response};
+use baleen_types::AgentId;
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm::Crc32Iscsi;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: Request) -> Result<Response, Fault> {
+    let (order, file, number) = place.part.ok_or_else(Fault::not_found)?;
+    let (head, body) = request.into_parts();
+    let delivery = delivery(known.id, (order, file, number), &head.headers)?;
+    if door.agents.would_take(&delivery)? == Verdict::Again {
+        door.agents.deliver(&delivery, Bytes::new()).await?;
+        return Ok(stored());
+    }
+    let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
+    let reading = async {
+        // KiB, since a semaphore counts no further than that.
+        let kib = u32::try_from(delivery.bytes.div_ceil(1 << 10)).map_err(|_| Fault::invalid("it is too long"))?;
+        let room = Arc::clone(&door.room).acquire_many_owned(kib).await;
+        let room = room.map_err(|_| Fault::busy("the server is stopping"))?;
+        read(body, &delivery, room).await
+    };
+    let bytes = tokio::select! {
+        bytes = reading => bytes?,
+        () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
+    };
+    door.agents.deliver(&delivery, bytes).await?;
+    Ok(stored())
+}
+
+fn stored() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// What is said of the part.
+fn delivery(agent: AgentId, part: (OrderId, u16, u32), headers: &HeaderMap) -> Result<Delivery, Fault> {
+    let said = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next().and_then(|value| value.to_str().ok());
+        value.filter(|_| values.next().is_none())
+    };
+    let missing = |name: &str| Fault::invalid(format!("the header {name} is missing or wrong"));
+    let number = |name: &str| said(name).and_then(decimal::<u64>).ok_or_else(|| missing(name));
+    let checksum = said("x-crc32c").filter(|text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit()));
+    let checksum = checksum.and_then(|text| u32::from_str_radix(text, 16).ok());
+    let (order, file, at) = part;
+    Ok(Delivery {
+        agent,
+        order,
+        file,
+        number: at,
+        bytes: number(CONTENT_LENGTH.as_str())?,
+        crc32c: checksum.ok_or_else(|| missing("x-crc32c"))?,
+        ends_file: match said("x-ends-file") {
+            Some("true") => true,
+            Some("false") => false,
+            _ => return Err(missing("x-ends-file")),
+        },
+        after: Counts {
+            packets: number("x-packets")?,
+            bytes: number("x-bytes")?,
+            dropped: number("x-dropped")?,
+        },
+    })
+}
+
+/// Reads a part, whole and as it was announced, or not at all.
+async fn read(mut body: RequestBody, delivery: &Delivery, room: OwnedSemaphorePermit) -> Result<Bytes, Fault> {
+    let length = usize::try_from(delivery.bytes).map_err(|_| Fault::invalid("it is too long"))?;
+    let mut bytes = Vec::with_capacity(length);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|fault| Fault::of_body(&fault))?;
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        if bytes.len() + data.len() > length {
+            return Err(Fault::invalid("it is longer than was announced"));
+        }
+        bytes.extend_from_slice(data);
+    }
+    if bytes.len() != length {
+        return Err(Fault::invalid("it is shorter than was announced"));
+    }
+    if crc_fast::checksum(Crc32Iscsi, &bytes) != u64::from(delivery.crc32c) {
+        return Err(Fault::invalid("its checksum is another one"));
+    }
+    Ok(Bytes::from_owner(Held { bytes, _room: room }))
+}
+
+/// Bytes with the room that they take, which is given back when the last who has them drops them.
+struct Held {
+    bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+type Ways = Arc<Mutex<HashMap<(AgentId, OrderId), usize>>>;
+
+/// A part that is being read or stored. An order has a few at a time, so that no agent takes all of the room.
+struct OnItsWay {
+    ways: Ways,
+    key: (AgentId, OrderId),
+}
+
+impl OnItsWay {
+    fn begin(ways: &Ways, key: (AgentId, OrderId)) -> Result<Self, Fault> {
+        let mut open = ways.lock();
+        let number = open.entry(key).or_default();
+        if *number >= PARTS_AT_ONCE {
+            return Err(Fault::new(
+                StatusCode::CONFLICT,
+                "TooManyParts",
+                "other parts of this capture are on their way",
+            ));
+        }
+        *number += 1;
+        Ok(Self {
+            ways: Arc::clone(ways),
+            key,
+        })
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let mut open = self.ways.lock();
+        if let Some(number) = open.get_mut(&self.key) {
+            *number -= 1;
+            if *number == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Agents on other hosts, each in its seat of the fleet: what is ordered from them, and the way their parts come in.
+//!
+//! The door of agents hands parts to [`RemoteAgents::deliver`]; the run of the capture takes them as it takes those of any agent. What an
+//! agent may deliver is what was ordered from it, in its order and within its limits, and this is the one place where that is judged.
+
+mod lane;
+mod order;
+
+pub use lane::{Delivery, PartRefused, Verdict};
+
+use super::{Agent, AgentError, Catch, Ended, Order, Running};
+use crate::Counts;
+use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_PART_BYTES, REMOTE_PATIENCE};
+use crate::site::{Accounts, Site};
+use async_trait::async_trait;
+use baleen_agentwire::OrderId;
+use baleen_fleet::{Fleet, OrderStatus, Seat};
+use baleen_runtime::Clock;
+use baleen_types::{AgentId, CaptureId, LinkType};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use lane::{Lane, Taking};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The generation of an order: a capture is begun once. What a server that was killed had begun is settled without its agent.
+const GENERATION: u32 = 1;
+
+/// The agents of a fleet.
+pub struct RemoteAgents {
+    fleet: Arc<Fleet>,
+    clock: Arc<dyn Clock>,
+    lanes: Mutex<HashMap<(AgentId, OrderId), Arc<Lane>>>,
+}
+
+impl RemoteAgents {
+    /// The agents of a fleet.
+    pub fn new(fleet: Arc<Fleet>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            fleet,
+            clock,
+            lanes: Mutex::default(),
+        })
+    }
+
+    /// Each agent as a site.
+    pub(crate) fn sites(self: &Arc<Self>) -> Vec<Site> {
+        let site = |seat: Arc<Seat>| Site {
+            name: seat.site.clone(),
+            groups: seat.groups.clone(),
+            accounts: if seat.is_shared {
+                Accounts::All
+            } else {
+                Accounts::Only(vec![seat.account])
+            },
+            agent: Arc::new(RemoteAgent {
+                agents: Arc::clone(self),
+                seat,
+            }),
+        };
+        self.fleet.seats().into_iter().map(site).collect()
+    }
+
+    /// Whether a part would be taken, judged by what is said of it; so that nobody reads the bytes of one that would not.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn would_take(&self, delivery: &Delivery) -> Result<Verdict, PartRefused> {
+        self.lane(delivery)?.judge(delivery)
+    }
+
+    /// Takes a part. It returns when the part is in the store and noted; the same part again waits for that, or is there already.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    ///
+    /// # Cancel safety
+    /// Safe: a part that is sent again is known by its number and checksum.
+    pub async fn deliver(&self, delivery: &Delivery, bytes: Bytes) -> Result<(), PartRefused> {
+        self.lane(delivery)?.deliver(delivery, bytes).await
+    }
+
+    fn lane(&self, delivery: &Delivery) -> Result<Arc<Lane>, PartRefused> {
+        let lanes = self.lanes.lock();
+        // Another agent's capture is not there, as one that nobody has ordered.
+        let lane = lanes.get(&(delivery.agent, delivery.order)).cloned();
+        lane.ok_or(PartRefused::NotOrdered)
+    }
+}
+
+struct RemoteAgent {
+    agents: Arc<RemoteAgents>,
+    seat: Arc<Seat>,
+}
+
+#[async_trait]
+impl Agent for RemoteAgent {
+    async fn links(&self) -> Vec<LinkType> {
+        let interfaces = self.seat.how_it_is().interfaces;
+        let mut links: Vec<_> = interfaces
+            .iter()
+            .map(|interface| LinkType::new(interface.link))
+            .collect();
+        links.sort_unstable();
+        links.dedup();
+        links
+    }
+
+    fn is_connected(&self) -> bool {
+        self.seat.is_connected()
+    }
+
+    async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
+        let id = OrderId {
+            capture: *order.capture.as_bytes(),
+            generation: GENERATION,
+        };
+        // Before the agent hears of it, so that no part comes too early.
+        let (lane, parts) = Lane::new(&order.limits);
+        let registered = Registered::new(&self.agents, (self.seat.id, id), lane);
+        let away = || AgentError("the agent is not connected".to_owned());
+        let ordered = self.seat.order(id, order::wire(&order)?).map_err(|_| away())?;
+        let decided = |status: &OrderStatus| status.began.is_some() || status.refused.is_some();
+        let status = tokio::select! {
+            status = ordered.until(decided) => status,
+            () = self.agents.clock.sleep(REMOTE_BEGIN_PATIENCE) => {
+                return Err(AgentError("the agent did not begin in time".to_owned()));
+            }
+        };
+        if let Some(why) = status.refused {
+            return Err(AgentError(order::words(&why)));
+        }
+        let running = Arc::new(RemoteRunning {
+            ordered,
+            clock: Arc::clone(&self.agents.clock),
+            overdue_at: self.agents.clock.monotonic() + order.limits.time + REMOTE_PATIENCE,
+            delivered: watch::Sender::new(None),
+            _registered: registered,
+        });
+        let taking = Taking::new(parts, Arc::clone(&running));
+        let pieces = futures::stream::unfold(taking, |mut taking| async move {
+            let piece = taking.next().await?;
+            Some((piece, taking))
+        });
+        Ok(Catch {
+            pieces: pieces.boxed(),
+            interfaces: status.began.filter(|interfaces| *interfaces > 0),
+            running,
+        })
+    }
+}
+
+/// A lane that is found by parts until it is dropped.
+struct Registered {
+    agents: Arc<RemoteAgents>,
+    key: (AgentId, OrderId),
+}
+
+impl Registered {
+    fn new(agents: &Arc<RemoteAgents>, key: (AgentId, OrderId), lane: Arc<Lane>) -> Self {
+        agents.lanes.lock().insert(key, lane);
+        Self {
+            agents: Arc::clone(agents),
+            key,
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.agents.lanes.lock().remove(&self.key);
+    }
+}
+
+/// A capture at an agent on another host.
+struct RemoteRunning {
+    ordered: baleen_fleet::Order,
+    clock: Arc<dyn Clock>,
+    /// When it is given up though the agent has not ended it, by the clock that never goes back.
+    overdue_at: Duration,
+    /// What was delivered, when no more will be.
+    delivered: watch::Sender<Option<Delivered>>,
+    _registered: Registered,
+}
+
+/// What an agent has delivered of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Delivered {
+    /// Whether that is all of it.
+    is_whole: bool,
+    /// What is in it.
+    counts: Counts,
+}
+
+impl RemoteRunning {
+    /// Waits until the agent has ended it, or should have long ago; `None` then.
+    async fn end(&self) -> Option<OrderStatus> {
+        let left = self.overdue_at.saturating_sub(self.clock.monotonic());
+        tokio::select! {
+            status = self.ordered.until(|status| status.ended.is_some()) => Some(status),
+            () = self.clock.sleep(left) => None,
+        }
+    }
+
+    /// Waits until nothing is to be expected any more: the end is known, and nothing came for long.
+    async fn given_up(&self) {
+        if self.end().await.is_some() {
+            self.clock.sleep(REMOTE_PATIENCE).await;
+        }
+    }
+
+    fn deliver(&self, delivered: Delivered) {
+        self.delivered
+            .send_if_modified(|known| known.is_none() && known.replace(delivered).is_none());
+    }
+}
+
+#[async_trait]
+impl Running for RemoteRunning {
+    fn counts(&self) -> Counts {
+        order::counts(self.ordered.status().counts)
+    }
+
+    fn stop(&self) {
+        self.ordered.stop();
+    }
+
+    /// When the file is whole or given up, too: what an agent says to have caught is not there yet, and may never be.
+    async fn ended(&self) -> Ended {
+        let status = self.end().await;
+        let mut delivered = self.delivered.subscribe();
+        let delivered = delivered.wait_for(Option::is_some).await.ok().and_then(|seen| *seen);
+        let ended = status.and_then(|status| status.ended);
+        let told = ended
+            .as_ref()
+            .and_then(|ended| ended.trouble.as_deref())
+            .map(order::words);
+        match (ended, delivered) {
+            (Some(ended), Some(Delivered { is_whole: true, .. })) => Ended {
+                counts: order::counts(ended.counts),
+                trouble: told,
+                missing: ended.missing.as_deref().map(order::words),
+            },
+            (_, delivered) => Ended {
+                counts: delivered.map(|delivered| delivered.counts).unwrap_or_default(),
+                trouble: Some(told.unwrap_or_else(|| "the agent did not deliver all that it captured".to_owned())),
+                missing: None,
+            },
+        }
+    }
+}
+
+/// The order of a capture in an agent's words.
+pub fn order_of(capture: CaptureId) -> OrderId {
+    OrderId {
+        capture: *capture.as_bytes(),
+        generation: GENERATION,
+    }
+}
+
+const _: () = assert!(REMOTE_PART_BYTES >= 5 << 20);
+
+#[cfg(test)]
+mod tests;
