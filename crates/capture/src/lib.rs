@@ -61,7 +61,7 @@ pub use files::FileInfo;
 pub use home::CaptureFile;
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};
-pub use place::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
+pub use place::{DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination};
 pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;

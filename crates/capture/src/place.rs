@@ -7,7 +7,7 @@
 //!   the configured credentials; else the URI is refused. Whether a bucket of ours belongs to somebody else shows in no
 //!   answer: it counts as not there.
 //!
-//! `gs://` means Google Cloud Storage, by an HMAC key of the URI or of the settings, and `r2://` the account's store at Cloudflare,
+//! `gs://` means Google Cloud Storage, by an HMAC key of the URI, or by one or a service account of the settings, and `r2://` the account's store at Cloudflare,
 //! with the keys of the URI. Their hosts are endpoints as any other: the operator lets requests use them, or sets them.
 //!
 //! The decision is made when a challenge is created, and kept with the proof. So a bucket that is made or deleted here
@@ -16,7 +16,7 @@
 mod settings;
 mod ways;
 
-pub use settings::{DestinationSettings, GsDestination, R2Endpoint, S3Credentials, S3Destination};
+pub use settings::{DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination};
 
 use crate::destination::{AccessKeys, Store, Verdict, is_special};
 use crate::sink::{OwnSink, RemoteSink, Sink};
@@ -24,7 +24,8 @@ use crate::{CaptureError, Destination, Endpoint};
 use baleen_objects::{ObjectError, Objects};
 use baleen_remote as remote;
 use baleen_runtime::Clock;
-use baleen_types::{AccountId, BucketName, Invalid, RegionName};
+use baleen_types::{AccountId, BucketName, Invalid, RegionName, Secret};
+use settings::Own;
 use std::sync::Arc;
 
 /// A store, as a destination means it.
@@ -130,10 +131,17 @@ impl Places {
             Some(_) => None,
             None => self.check_rules(&place.endpoint).await?,
         };
-        let own = configured.and_then(|configured| configured.credentials);
-        let (access_key_id, secret) = match (&place.keys, own) {
-            (Some(keys), _) => (keys.id.clone(), keys.secret.clone()),
-            (None, Some(own)) => (own.access_key_id.clone(), own.secret.clone()),
+        let by = |id: &String, secret: &Secret| {
+            remote::Auth::Keys(remote::Credentials {
+                access_key_id: id.clone(),
+                secret: secret.clone(),
+                session_token: None,
+            })
+        };
+        let auth = match (&place.keys, configured.and_then(|configured| configured.own)) {
+            (Some(keys), _) => by(&keys.id, &keys.secret),
+            (None, Some(Own::Keys(own))) => by(&own.access_key_id, &own.secret),
+            (None, Some(Own::Tokens(tokens))) => remote::Auth::Bearer(Arc::clone(tokens)),
             (None, None) => {
                 return Err(refuse(
                     "this server has no credentials for the endpoint any more; create the ownership challenge again",
@@ -147,11 +155,7 @@ impl Places {
             url: place.endpoint.as_str().to_owned(),
             region: region.map_or_else(|| ways.region(), Ok)?,
             addressing: ways.addressing,
-            credentials: remote::Credentials {
-                access_key_id,
-                secret,
-                session_token: None,
-            },
+            auth,
         };
         let connections = self.remote.connections.pinned(rule);
         let parts = remote::Parts {
@@ -182,7 +186,7 @@ impl Places {
         if configured.is_none() {
             self.check_rules(endpoint).await?;
         }
-        let has_own = configured.is_some_and(|configured| configured.credentials.is_some());
+        let has_own = configured.is_some_and(|configured| configured.own.is_some());
         if to.keys().is_none() && !has_own {
             return Err(refuse(format!("{how}, which this server seals and never shows again")));
         }

@@ -4,12 +4,19 @@
 
 mod common;
 
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use baleen_capture::{
-    CaptureError, DestinationSettings, EndpointRule, EndpointRules, GsDestination, R2Endpoint, Status,
+    CaptureError, DestinationSettings, EndpointRule, EndpointRules, GsDestination, GsOwn, R2Endpoint, Status,
 };
-use common::s3::{Call, FakeS3};
+use baleen_remote::{ServiceAccount, Tokens};
+use base64::Engine as _;
+use bytes::Bytes;
+use common::s3::{Act, Call, FakeS3};
 use common::{Disk, World, account, big_part, to};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ACCOUNT: &str = "account-id=0123456789abcdef0123456789abcdef";
 
@@ -31,7 +38,7 @@ fn with_gs(store: &FakeS3) -> DestinationSettings {
     DestinationSettings {
         gs: Some(GsDestination {
             endpoint: configured.endpoint,
-            credentials: configured.credentials,
+            own: configured.credentials.map(GsOwn::Keys),
         }),
         ..DestinationSettings::default()
     }
@@ -139,4 +146,73 @@ async fn nothing_is_contacted_that_the_operator_did_not_allow() {
         assert!(refused.to_string().contains(word), "{uri}: {refused}");
         assert!(store.calls().is_empty());
     }
+}
+
+/// Tokens for whoever asks, one after the other: `T1`, `T2`, ..
+async fn issuer() -> (String, Arc<AtomicU32>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    let given = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&given);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let count = Arc::clone(&count);
+            tokio::spawn(async move {
+                let service = hyper::service::service_fn(move |_| {
+                    let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+                    let body = format!(r#"{{"access_token":"T{number}","expires_in":3600,"token_type":"Bearer"}}"#);
+                    async move { Ok::<_, Infallible>(http::Response::new(http_body_util::Full::new(Bytes::from(body)))) }
+                });
+                let connection = hyper::server::conn::http1::Builder::new();
+                let _ = connection
+                    .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (url, given)
+}
+
+fn service_account(token_endpoint: &str) -> Arc<Tokens> {
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let digits = base64::engine::general_purpose::STANDARD.encode(key.as_der().unwrap().as_ref());
+    let file = format!(
+        r#"{{"type":"service_account","client_email":"a@b.example","token_uri":"https://oauth2.googleapis.com/token",
+            "private_key":"-----BEGIN PRIVATE KEY-----\n{digits}\n-----END PRIVATE KEY-----\n"}}"#
+    );
+    Tokens::new(ServiceAccount::parse(&file, Some(token_endpoint)).unwrap())
+}
+
+#[tokio::test]
+async fn google_cloud_storage_by_a_service_account() {
+    let (url, given) = issuer().await;
+    let tokens = service_account(&url);
+    let (world, store) = world(|store| DestinationSettings {
+        gs: Some(GsDestination {
+            endpoint: store.configured().endpoint,
+            own: Some(GsOwn::ServiceAccount(tokens)),
+        }),
+        ..DestinationSettings::default()
+    })
+    .await;
+    // Once in the middle the token is not taken any more, and the part goes with another one.
+    let mut is_refused = false;
+    store.script(move |call| match call {
+        Call::Part(2) if !is_refused => {
+            is_refused = true;
+            Act::Fail(401, "AuthenticationRequired")
+        }
+        _ => Act::Serve,
+    });
+    let path = capture(&world, &store, "gs://bucket/dir", "gs://bucket/dir").await;
+    assert_eq!(store.header(&path, "authorization").as_deref(), Some("Bearer T1"));
+    assert_eq!(store.header(&path, "x-amz-content-sha256"), None);
+    assert_eq!(given.load(Ordering::SeqCst), 2, "one at first, and one in the middle");
+    // Keys of a URI are its owner's word, and go before the account's tokens.
+    let keys = "gs://other?access-key-id=AKIDTHEIRS&secret-access-key=s";
+    let ownership = world.captures.create_ownership(account(1), &to(keys)).await.unwrap();
+    let challenge = format!("/other/{}", ownership.file_name);
+    let signature = store.header(&challenge, "authorization").unwrap();
+    assert!(signature.contains("Credential=AKIDTHEIRS/"), "{signature}");
 }

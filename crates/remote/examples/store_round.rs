@@ -68,11 +68,12 @@ async fn round() -> Result<usize, String> {
         url,
         region: RegionName::parse("us-east-1").map_err(|error| error.to_string())?,
         addressing: Addressing::Path,
-        credentials: Credentials {
+        auth: Credentials {
             access_key_id: variable("STORE_ACCESS_KEY_ID")?,
             secret: Secret::new(variable("STORE_SECRET_ACCESS_KEY")?),
             session_token: None,
-        },
+        }
+        .into(),
     };
     let parts = Parts {
         clock: SystemClock::new(),

@@ -30,6 +30,8 @@ pub enum Operation {
     CompleteMultipartUpload,
     /// Give up a multipart upload.
     AbortMultipartUpload,
+    /// Get a token, which other requests are made with.
+    GetToken,
 }
 
 impl fmt::Display for Operation {
@@ -45,6 +47,7 @@ impl fmt::Display for Operation {
             Self::UploadPart => "UploadPart",
             Self::CompleteMultipartUpload => "CompleteMultipartUpload",
             Self::AbortMultipartUpload => "AbortMultipartUpload",
+            Self::GetToken => "the request for a token",
         })
     }
 }

@@ -12,7 +12,7 @@ mod multipart;
 mod object;
 mod presign;
 
-pub use address::{Addressing, Credentials, Endpoint};
+pub use address::{Addressing, Auth, Credentials, Endpoint};
 pub use list::{ListPage, ListRequest, Listed};
 pub use multipart::{CompletedUpload, PartChecksum, Upload, UploadedPart};
 pub use object::{Body, Encryption, Got, Head, ObjectHeaders, StoredObject};

@@ -1,7 +1,7 @@
 //! Against a store made for the purpose: it records what came over the wire, byte for byte, and answers by script.
 
 mod faults;
-mod fixture;
+pub(crate) mod fixture;
 mod requests;
 mod tls;
 mod uploads;

@@ -3,7 +3,9 @@
 use super::ways::Ways;
 use crate::destination::R2Account;
 use crate::{Endpoint, EndpointRules};
+use baleen_remote::Tokens;
 use baleen_types::{Invalid, RegionName, Secret};
+use std::sync::Arc;
 
 /// Where Google Cloud Storage is, unless the settings say otherwise.
 const GS_ENDPOINT: &str = "https://storage.googleapis.com";
@@ -52,8 +54,17 @@ pub struct S3Credentials {
 pub struct GsDestination {
     /// Where it is.
     pub endpoint: Endpoint,
-    /// An HMAC key of a service account of this server, which owners of buckets grant the role Storage Object Admin.
-    pub credentials: Option<S3Credentials>,
+    /// Who the server is there: a service account, which owners of buckets grant the role Storage Object Admin.
+    pub own: Option<GsOwn>,
+}
+
+/// By what the server says who it is at Google.
+#[derive(Clone, Debug)]
+pub enum GsOwn {
+    /// An HMAC key of a service account.
+    Keys(S3Credentials),
+    /// The key file of one.
+    ServiceAccount(Arc<Tokens>),
 }
 
 impl GsDestination {
@@ -102,10 +113,17 @@ impl R2Endpoint {
     }
 }
 
+/// Who the server is at an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Own<'a> {
+    Keys(&'a S3Credentials),
+    Tokens(&'a Arc<Tokens>),
+}
+
 /// What the settings say of one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Configured<'a> {
-    pub(super) credentials: Option<&'a S3Credentials>,
+    pub(super) own: Option<Own<'a>>,
     pub(super) region: Option<&'a RegionName>,
 }
 
@@ -114,19 +132,22 @@ impl DestinationSettings {
     pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Configured<'_>> {
         if let Some(s3) = self.s3.as_ref().filter(|s3| s3.endpoint == *endpoint) {
             return Some(Configured {
-                credentials: s3.credentials.as_ref(),
+                own: s3.credentials.as_ref().map(Own::Keys),
                 region: Some(&s3.region),
             });
         }
         if let Some(gs) = self.gs.as_ref().filter(|gs| gs.endpoint == *endpoint) {
             return Some(Configured {
-                credentials: gs.credentials.as_ref(),
+                own: gs.own.as_ref().map(|own| match own {
+                    GsOwn::Keys(keys) => Own::Keys(keys),
+                    GsOwn::ServiceAccount(tokens) => Own::Tokens(tokens),
+                }),
                 region: None,
             });
         }
         let r2 = self.r2.as_ref().filter(|r2| r2.is_of_one(endpoint));
         r2.map(|_| Configured {
-            credentials: None,
+            own: None,
             region: None,
         })
     }
@@ -214,7 +235,7 @@ mod tests {
         let own = DestinationSettings {
             gs: Some(GsDestination {
                 endpoint: endpoint("http://gs.example"),
-                credentials: None,
+                own: None,
             }),
             r2: Some(R2Endpoint::parse("http://r2.example").unwrap()),
             ..DestinationSettings::default()

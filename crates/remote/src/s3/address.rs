@@ -2,7 +2,10 @@
 
 use baleen_signing::{encode_component, encode_path};
 use baleen_types::{BucketName, Invalid, ObjectKey, ObjectPath, RegionName, Secret};
+use std::sync::Arc;
 use url::{Host, Url};
+
+use crate::gcs::Tokens;
 
 /// How a bucket is named in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,21 @@ pub struct Credentials {
     pub session_token: Option<Secret>,
 }
 
+/// Who asks a store, and how that is shown.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// By signatures of requests.
+    Keys(Credentials),
+    /// By tokens of a service account of Google.
+    Bearer(Arc<Tokens>),
+}
+
+impl From<Credentials> for Auth {
+    fn from(credentials: Credentials) -> Self {
+        Self::Keys(credentials)
+    }
+}
+
 /// A storage endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -35,14 +53,14 @@ pub struct Endpoint {
     /// How buckets are named.
     pub addressing: Addressing,
     /// Who asks.
-    pub credentials: Credentials,
+    pub auth: Auth,
 }
 
 /// A checked endpoint.
 #[derive(Debug)]
 pub(super) struct Address {
     pub(super) region: RegionName,
-    pub(super) credentials: Credentials,
+    pub(super) auth: Auth,
     secure: bool,
     /// Host and, unless it is the default one, port.
     authority: String,
@@ -84,12 +102,12 @@ impl Address {
                 "buckets cannot be named in front of an IP address; use path-style addressing",
             ));
         }
-        let credentials = endpoint.credentials;
-        if !fits_a_header(&credentials.access_key_id)
-            || credentials
-                .session_token
-                .as_ref()
-                .is_some_and(|token| !fits_a_header(token.expose()))
+        if let Auth::Keys(credentials) = &endpoint.auth
+            && (!fits_a_header(&credentials.access_key_id)
+                || credentials
+                    .session_token
+                    .as_ref()
+                    .is_some_and(|token| !fits_a_header(token.expose())))
         {
             return Err(Invalid::new(
                 "store credentials",
@@ -102,7 +120,7 @@ impl Address {
         };
         Ok(Self {
             region: endpoint.region,
-            credentials,
+            auth: endpoint.auth,
             secure,
             authority,
             base: url.path().trim_end_matches('/').to_owned(),

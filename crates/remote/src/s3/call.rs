@@ -2,22 +2,20 @@
 
 use baleen_signing::sign::{Request as ToSign, Signer};
 use baleen_signing::{AmzDate, PathStyle, PayloadMode, sha256};
-use baleen_types::Invalid;
+use baleen_types::{Invalid, Secret};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::time::Duration;
 
 use super::S3;
-use super::address::Target;
+use super::address::{Auth, Target};
 use super::answer::{hidden_error, refuse};
-use crate::limits::{ERROR_BODY_MAX, TRANSFER_RATE_MIN};
+use crate::exchange::{AGENT, Exchanged, exchange};
 use crate::retry::{Failed, Retry};
 use crate::transport::{Bound, Watch};
 use crate::{Error, Operation};
-
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("baleen/", env!("CARGO_PKG_VERSION")));
 
 /// A request before it is signed.
 pub(super) struct Call {
@@ -98,7 +96,8 @@ impl S3 {
     /// What protects the body: TLS where there is TLS, else its hash in the signature. Hashing a part of 8 MiB takes some
     /// 5 ms, which is not worth another thread.
     pub(super) fn payload(&self, body: &[u8]) -> PayloadMode {
-        if self.address.is_secure() && !body.is_empty() {
+        let is_signed = matches!(self.address.auth, Auth::Keys(_));
+        if !is_signed || (self.address.is_secure() && !body.is_empty()) {
             PayloadMode::Unsigned
         } else {
             PayloadMode::Sha256(sha256(body))
@@ -110,46 +109,70 @@ impl S3 {
     }
 
     async fn attempt(&self, call: &Call, payload: PayloadMode, watch: &Watch) -> Result<Response<Incoming>, Failed> {
-        let request = self.signed(call, payload)?;
-        let body = Duration::from_millis((call.body.len() as u64).saturating_mul(1000) / TRANSFER_RATE_MIN);
-        let within = self.settings.transfer_grace.max(watch.silence()) + body;
-        let send = self.parts.connections.send(call.operation, request, watch);
-        let response = tokio::select! {
-            biased;
-            response = send => response?,
-            () = self.parts.clock.sleep(within) => {
-                return Err(Error::TimedOut { operation: call.operation, after: within }.into());
+        let Auth::Bearer(tokens) = &self.address.auth else {
+            return match self.once(call, self.signed(call, payload)?, watch).await? {
+                Exchanged::Answered(response) => Ok(response),
+                Exchanged::Refused(status, headers, body) => Err(refuse(call.operation, status, &headers, &body)),
+            };
+        };
+        let mut refused = None;
+        loop {
+            let token = tokens.get(&self.parts, &self.settings, refused.as_ref()).await?;
+            match self.once(call, self.bearing(call, &token)?, watch).await? {
+                Exchanged::Answered(response) => return Ok(response),
+                // It may have been taken back; another one is tried, and once.
+                Exchanged::Refused(StatusCode::UNAUTHORIZED, ..) if refused.is_none() => refused = Some(token),
+                Exchanged::Refused(status, headers, body) => {
+                    return Err(refuse(call.operation, status, &headers, &body));
+                }
             }
-        };
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
         }
-        let (head, body) = response.into_parts();
-        let bound = Bound {
-            bytes: ERROR_BODY_MAX,
-            within: self.settings.answer_timeout,
-        };
-        // Status and headers are the answer already; a body that breaks off or does not end takes nothing from that.
-        let body = watch
-            .collect(call.operation, body, bound)
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        Err(refuse(call.operation, status, &head.headers, &body))
+    }
+
+    async fn once(&self, call: &Call, request: Request<Bytes>, watch: &Watch) -> Result<Exchanged, Error> {
+        exchange(&self.parts, &self.settings, call.operation, request, watch).await
+    }
+
+    /// A request with a token; nothing of it is signed, so that TLS alone protects it.
+    fn bearing(&self, call: &Call, token: &Secret) -> Result<Request<Bytes>, Error> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| unfit("token"))?;
+        value.set_sensitive(true);
+        let mut request = self.plain(call).header(AUTHORIZATION, value);
+        for (name, value) in &call.headers {
+            request = request.header(name, HeaderValue::from_str(value).map_err(|_| unfit(name.as_str()))?);
+        }
+        finish(request.header(HOST, &call.target.host), call)
+    }
+
+    /// What each request has.
+    fn plain(&self, call: &Call) -> http::request::Builder {
+        let Call {
+            method, target, query, ..
+        } = call;
+        let scheme = self.address.scheme();
+        let question = if query.is_empty() { "" } else { "?" };
+        let uri = format!("{scheme}://{}{}{question}{query}", target.host, target.path);
+        let request = Request::builder().method(method).uri(uri).header(USER_AGENT, AGENT);
+        if matches!(*method, Method::PUT | Method::POST) {
+            // hyper leaves it out when the body is empty, and stores answer 411 then.
+            request.header(CONTENT_LENGTH, call.body.len())
+        } else {
+            request
+        }
     }
 
     /// Signs at the present time; each try anew, since a signature is accepted for some minutes only.
     fn signed(&self, call: &Call, payload: PayloadMode) -> Result<Request<Bytes>, Error> {
+        let Auth::Keys(credentials) = &self.address.auth else {
+            return Err(unfit("authorization"));
+        };
         let Call {
             method, target, query, ..
         } = call;
-        let credentials = &self.address.credentials;
         let signer = Signer {
             access_key_id: &credentials.access_key_id,
             secret: credentials.secret.expose(),
-            session_token: credentials.session_token.as_ref().map(baleen_types::Secret::expose),
+            session_token: credentials.session_token.as_ref().map(Secret::expose),
             region: self.address.region.as_str(),
             service: "s3",
         };
@@ -170,14 +193,7 @@ impl S3 {
             },
             AmzDate::from_timestamp(self.parts.clock.now()),
         );
-        let scheme = self.address.scheme();
-        let question = if query.is_empty() { "" } else { "?" };
-        let uri = format!("{scheme}://{}{}{question}{query}", target.host, target.path);
-        let mut request = Request::builder().method(method).uri(uri).header(USER_AGENT, AGENT);
-        if matches!(*method, Method::PUT | Method::POST) {
-            // hyper leaves it out when the body is empty, and stores answer 411 then.
-            request = request.header(CONTENT_LENGTH, call.body.len());
-        }
+        let mut request = self.plain(call);
         for (name, value) in to_sign {
             request = request.header(name, HeaderValue::from_bytes(value).map_err(|_| unfit(name))?);
         }
@@ -186,14 +202,18 @@ impl S3 {
             value.set_sensitive(matches!(name, "authorization" | "x-amz-security-token"));
             request = request.header(name, value);
         }
-        request.body(call.body.clone()).map_err(|_| {
-            Invalid::new(
-                "storage endpoint",
-                "it makes no request address with this bucket and key",
-            )
-            .into()
-        })
+        finish(request, call)
     }
+}
+
+fn finish(request: http::request::Builder, call: &Call) -> Result<Request<Bytes>, Error> {
+    request.body(call.body.clone()).map_err(|_| {
+        Invalid::new(
+            "storage endpoint",
+            "it makes no request address with this bucket and key",
+        )
+        .into()
+    })
 }
 
 fn unfit(name: &str) -> Error {

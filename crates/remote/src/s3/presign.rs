@@ -8,6 +8,7 @@ use baleen_types::{Invalid, ObjectPath, Secret};
 use http::header::HOST;
 
 use super::S3;
+use super::address::Auth;
 use crate::Error;
 
 impl S3 {
@@ -20,7 +21,9 @@ impl S3 {
     /// [`Error::Request`] when `expires` is out of its bounds.
     pub fn presign_get(&self, at: &ObjectPath, expires: Duration) -> Result<String, Error> {
         let target = self.address.object(at);
-        let credentials = &self.address.credentials;
+        let Auth::Keys(credentials) = &self.address.auth else {
+            return Err(Invalid::new("presigned link", "links are signed by an access key, and there is none").into());
+        };
         let signer = Signer {
             access_key_id: &credentials.access_key_id,
             secret: credentials.secret.expose(),

@@ -9,27 +9,27 @@ use baleen_types::{BucketName, ObjectKey, ObjectPath, RegionName, Secret, Timest
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{Addressing, Connections, Credentials, Endpoint, Parts, RetrySettings, S3, Settings};
+use crate::{Addressing, Auth, Connections, Credentials, Endpoint, Parts, RetrySettings, S3, Settings};
 
-pub(super) const ACCESS_KEY_ID: &str = "AKEXAMPLE0000000000";
-pub(super) const SECRET: &str = "canary-secret/0123456789+=abcdef";
+pub(crate) const ACCESS_KEY_ID: &str = "AKEXAMPLE0000000000";
+pub(crate) const SECRET: &str = "canary-secret/0123456789+=abcdef";
 
 /// 2026-01-02T03:04:05Z.
-pub(super) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) method: String,
+pub(crate) struct Received {
+    pub(crate) method: String,
     /// The request target, untouched.
-    pub(super) target: String,
+    pub(crate) target: String,
     /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -37,7 +37,7 @@ impl Received {
 
 /// What the store does with one request.
 #[derive(Clone)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Sends these bytes; the connection stays.
     Say(Vec<u8>),
     /// Sends these bytes and closes.
@@ -51,7 +51,7 @@ pub(super) enum Act {
 }
 
 /// An answer with a body and its length.
-pub(super) fn answer(status: &str, headers: &str, body: &str) -> Act {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Act {
     Act::Say(
         format!(
             "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
@@ -62,7 +62,7 @@ pub(super) fn answer(status: &str, headers: &str, body: &str) -> Act {
 }
 
 /// An error as S3 words it.
-pub(super) fn error(status: &str, code: &str) -> Act {
+pub(crate) fn error(status: &str, code: &str) -> Act {
     let body = format!(
         "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message><RequestId>R7</RequestId></Error>"
     );
@@ -70,13 +70,13 @@ pub(super) fn error(status: &str, code: &str) -> Act {
 }
 
 /// A store which plays a script, one act a request; the last act is repeated.
-pub(super) struct Store {
-    pub(super) url: String,
+pub(crate) struct Store {
+    pub(crate) url: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Store {
-    pub(super) async fn start(script: Vec<Act>) -> Self {
+    pub(crate) async fn start(script: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -90,7 +90,7 @@ impl Store {
         Self { url, received }
     }
 
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 }
@@ -157,7 +157,7 @@ async fn read_head(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Recei
 
 /// A clock on which short sleeps are over at once and are noted, and long ones never end. So the pauses between tries
 /// cost nothing, and a timeout strikes exactly when it was made short.
-pub(super) struct HurriedClock {
+pub(crate) struct HurriedClock {
     slept: Mutex<Vec<Duration>>,
     passed: Mutex<Duration>,
 }
@@ -165,7 +165,7 @@ pub(super) struct HurriedClock {
 impl HurriedClock {
     const LONG: Duration = Duration::from_secs(40);
 
-    pub(super) fn slept(&self) -> Vec<Duration> {
+    pub(crate) fn slept(&self) -> Vec<Duration> {
         self.slept.lock().unwrap().clone()
     }
 }
@@ -190,7 +190,7 @@ impl Clock for HurriedClock {
 }
 
 /// Timeouts which strike at once, for stores that never answer.
-pub(super) fn impatient() -> Settings {
+pub(crate) fn impatient() -> Settings {
     Settings {
         stall_timeout: Duration::from_secs(7),
         ..patient()
@@ -198,7 +198,7 @@ pub(super) fn impatient() -> Settings {
 }
 
 /// Timeouts which never strike.
-pub(super) fn patient() -> Settings {
+pub(crate) fn patient() -> Settings {
     let never = HurriedClock::LONG * 25;
     Settings {
         stall_timeout: never,
@@ -209,11 +209,11 @@ pub(super) fn patient() -> Settings {
     }
 }
 
-pub(super) fn client(url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
+pub(crate) fn client(url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
     client_over(Connections::new(), url, settings)
 }
 
-pub(super) fn client_over(connections: Connections, url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
+pub(crate) fn client_over(connections: Connections, url: &str, settings: Settings) -> (S3, Arc<HurriedClock>) {
     let clock = Arc::new(HurriedClock {
         slept: Mutex::default(),
         passed: Mutex::default(),
@@ -222,11 +222,11 @@ pub(super) fn client_over(connections: Connections, url: &str, settings: Setting
         url: url.to_owned(),
         region: RegionName::parse("eu-test-1").unwrap(),
         addressing: Addressing::Path,
-        credentials: Credentials {
+        auth: Auth::Keys(Credentials {
             access_key_id: ACCESS_KEY_ID.to_owned(),
             secret: Secret::new(SECRET),
             session_token: Some(Secret::new("canary-token")),
-        },
+        }),
     };
     let parts = Parts {
         clock: clock.clone(),
@@ -236,9 +236,32 @@ pub(super) fn client_over(connections: Connections, url: &str, settings: Setting
     (S3::new(endpoint, settings, parts).unwrap(), clock)
 }
 
-pub(super) fn at(key: &str) -> ObjectPath {
+pub(crate) fn at(key: &str) -> ObjectPath {
     ObjectPath {
         bucket: BucketName::parse("evidence").unwrap(),
         key: ObjectKey::parse(key).unwrap(),
     }
+}
+
+/// What clients of these tests work with.
+pub(crate) fn parts() -> Parts {
+    Parts {
+        clock: Arc::new(HurriedClock {
+            slept: Mutex::default(),
+            passed: Mutex::default(),
+        }),
+        entropy: SeededEntropy::new(1),
+        connections: Connections::new(),
+    }
+}
+
+/// A patient client that shows who it is in this way.
+pub(crate) fn client_by(url: &str, auth: Auth) -> S3 {
+    let endpoint = Endpoint {
+        url: url.to_owned(),
+        region: RegionName::parse("auto").unwrap(),
+        addressing: Addressing::Path,
+        auth,
+    };
+    S3::new(endpoint, patient(), parts()).unwrap()
 }

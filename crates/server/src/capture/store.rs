@@ -50,7 +50,7 @@ pub(super) fn find(arguments: &AccessArguments, place: &Place, clock: Arc<dyn Cl
         url: endpoint.as_str().to_owned(),
         region,
         addressing,
-        credentials: access.credentials()?,
+        auth: access.credentials()?.into(),
     };
     let client =
         S3::new(at, baleen_remote::Settings::default(), parts).map_err(|error| Failure::usage(error.to_string()))?;

@@ -77,11 +77,12 @@ impl Tour {
             url: format!("http://{}", addresses.s3),
             region: config.region.clone(),
             addressing: Addressing::Path,
-            credentials: Credentials {
+            auth: Credentials {
                 access_key_id: root.access_key_id,
                 secret: Secret::new(root.secret_access_key),
                 session_token: None,
-            },
+            }
+            .into(),
         };
         let parts = baleen_remote::Parts {
             clock: SystemClock::new(),

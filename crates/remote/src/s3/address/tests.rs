@@ -5,11 +5,11 @@ fn endpoint(url: &str, addressing: Addressing) -> Endpoint {
         url: url.to_owned(),
         region: RegionName::parse("us-east-1").unwrap(),
         addressing,
-        credentials: Credentials {
+        auth: Auth::Keys(Credentials {
             access_key_id: "AKEXAMPLE".to_owned(),
             secret: Secret::new("canary"),
             session_token: None,
-        },
+        }),
     }
 }
 
@@ -85,7 +85,10 @@ fn wrong_endpoints_are_refused() {
     }
     assert!(Address::new(endpoint("http://127.0.0.1", Addressing::VirtualHost)).is_err());
     let mut broken = endpoint("http://s", Addressing::Path);
-    broken.credentials.access_key_id = "a\nb".to_owned();
+    let Auth::Keys(keys) = &mut broken.auth else {
+        unreachable!()
+    };
+    keys.access_key_id = "a\nb".to_owned();
     assert!(Address::new(broken).is_err());
 }
 

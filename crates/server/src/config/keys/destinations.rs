@@ -4,9 +4,17 @@ use super::{secret, setting, worded};
 use crate::config::parse::text;
 use crate::config::reader::{Reader, Setting};
 use baleen_capture::{
-    DestinationSettings, Endpoint, EndpointRule, EndpointRules, GsDestination, R2Endpoint, S3Credentials, S3Destination,
+    DestinationSettings, Endpoint, EndpointRule, EndpointRules, GsDestination, GsOwn, R2Endpoint, S3Credentials,
+    S3Destination,
 };
+use baleen_remote::{ServiceAccount, Tokens};
 use baleen_types::{RegionName, Secret};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 pub(super) fn read(from: &mut Reader) -> DestinationSettings {
     let endpoint = from.optional(
@@ -108,12 +116,69 @@ fn google_cloud(from: &mut Reader) -> Option<GsDestination> {
             "The secret of that key. Set both or none.",
         ),
     );
-    let endpoint = match (endpoint, &credentials) {
+    let account = service_account(from);
+    if account.is_some() && credentials.is_some() {
+        from.refuse_unless_wrong("destinations.gs.service_account", "set this or an access key, not both");
+    }
+    let own = account.map(GsOwn::ServiceAccount).or(credentials.map(GsOwn::Keys));
+    let endpoint = match (endpoint, &own) {
         (Some(endpoint), _) => endpoint,
         (None, Some(_)) => GsDestination::public_endpoint().ok()?,
         (None, None) => return None,
     };
-    Some(GsDestination { endpoint, credentials })
+    Some(GsDestination { endpoint, own })
+}
+
+/// A service account of Google, out of its key file.
+fn service_account(from: &mut Reader) -> Option<Arc<Tokens>> {
+    let file = from.optional(
+        &setting(
+            "destinations.gs.service_account",
+            "file",
+            "",
+            "Instead of an HMAC key: the key file of such a service account, JSON as Google writes it, which nobody but its owner may \
+             read.",
+        ),
+        text,
+    );
+    let token_endpoint = from.optional(
+        &setting(
+            "destinations.gs.token_endpoint",
+            "URL",
+            "",
+            "Where that account gets its tokens, if not at `https://oauth2.googleapis.com`, which its key file has to name.",
+        ),
+        text,
+    );
+    match tokens(Path::new(&file?), token_endpoint.as_deref()) {
+        Ok(tokens) => Some(tokens),
+        Err(why) => {
+            from.refuse_unless_wrong("destinations.gs.service_account", &why);
+            None
+        }
+    }
+}
+
+fn tokens(file: &Path, token_endpoint: Option<&str>) -> Result<Arc<Tokens>, String> {
+    /// Real ones have some 2.4 KiB.
+    const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+    const OPEN_TO_OTHERS: u32 = 0o077;
+    let failed = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let opened = File::open(file).map_err(failed)?;
+    let found = opened.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    if found.permissions().mode() & OPEN_TO_OTHERS != 0 {
+        return Err("the file is open to others than its owner; chmod 600 closes it".to_owned());
+    }
+    let mut text = Zeroizing::new(String::new());
+    opened
+        .take(KEY_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    let account = ServiceAccount::parse(&text, token_endpoint).map_err(|invalid| invalid.why)?;
+    Ok(Tokens::new(account))
 }
 
 /// An access key of a store; both of its halves, or none.
