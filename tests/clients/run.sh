@@ -42,7 +42,8 @@ packages() { # packages NAME WHAT
 }
 BALEEN_TEST_IDP=$(packages idp "the pinned identity provider that logins are tested against")
 BALEEN_TEST_SDK_JS=$(packages sdkjs "the pinned SDKs of AWS and Cloudflare for JavaScript")
-export BALEEN_TEST_IDP BALEEN_TEST_SDK_JS
+BALEEN_TEST_AZURITE=$(packages azurite "the pinned server of Azure Blob Storage that captures are tested against")
+export BALEEN_TEST_IDP BALEEN_TEST_SDK_JS BALEEN_TEST_AZURITE
 flock -u 9
 
 export PATH="$venv/bin:$PATH"

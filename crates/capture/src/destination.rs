@@ -9,6 +9,7 @@ pub(crate) use endpoint::{Verdict, is_special};
 use crate::limits::{DESTINATION_BYTES_MAX, DIRECTORY_BYTES_MAX};
 use baleen_types::{BucketName, Invalid, ObjectKey, RegionName, Secret};
 use members::Members;
+pub(crate) use members::SIGNATURE;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 
@@ -18,6 +19,7 @@ use std::fmt;
 /// * `s3://<bucket>[/<directory>][?region=..&endpoint=<url>&sse=AES256&access-key-id=..&secret-access-key=..]`
 /// * `gs://<bucket>[/<directory>][?access-key-id=..&secret-access-key=..]`, by an HMAC key of Google Cloud Storage
 /// * `r2://<bucket>[/<directory>]?account-id=..[&access-key-id=..&secret-access-key=..]`
+/// * `azure://<account>/<container>[/<directory>][?account-key=..|sas=..]`, Azure Blob Storage
 ///
 /// Source: capture contract, A.3 (`region` is the vendor's, seed 000 "Validating a bucket", as is `r2://`; the other members are
 /// ours).
@@ -52,6 +54,8 @@ pub enum Store {
     Gs,
     /// `r2://`: Cloudflare R2, of this account.
     R2(R2Account),
+    /// `azure://`: Azure Blob Storage, of this account.
+    Azure(AzureAccount),
 }
 
 impl Store {
@@ -60,7 +64,35 @@ impl Store {
             Self::S3 => "s3",
             Self::Gs => "gs",
             Self::R2(_) => "r2",
+            Self::Azure(_) => "azure",
         }
+    }
+}
+
+/// The name of a storage account of Azure, which is the first label of its host: 3 to 24 lower-case letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AzureAccount(String);
+
+impl AzureAccount {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// Anything else, so that no other host can be made of it.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let is_one = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if (3..=24).contains(&text.len()) && text.bytes().all(is_one) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(refuse(
+                "azure:// names a storage account first, which has 3 to 24 lower-case letters and digits, as in \
+                 azure://<account>/<container>/<directory>",
+            ))
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -128,8 +160,16 @@ impl Destination {
             ));
         }
         let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (bucket, directory) = location.split_once('/').unwrap_or((location, ""));
+        let (azure, path) = match (scheme, location.split_once('/')) {
+            ("azure", Some((account, path))) => (Some(AzureAccount::parse(account)?), path),
+            ("azure", None) => return Err(AzureAccount::parse(location).err().unwrap_or_else(no_container)),
+            _ => (None, location),
+        };
+        let (bucket, directory) = path.split_once('/').unwrap_or((path, ""));
         let bucket = parse_bucket(bucket)?;
+        if azure.is_some() && (bucket.as_str().contains('.') || bucket.as_str().contains("--")) {
+            return Err(refuse("a container's name has no dots, and no two hyphens in a row"));
+        }
         let directory = parse_directory(directory)?;
         let members = Members::parse(scheme, query)?;
         let mut shown = format!("{scheme}://{location}");
@@ -141,7 +181,7 @@ impl Destination {
             ("r2", Some(account)) => Store::R2(account),
             ("r2", None) => return Err(refuse("r2:// needs account-id, the id of your account at Cloudflare")),
             ("gs", _) => Store::Gs,
-            _ => Store::S3,
+            _ => azure.map_or(Store::S3, Store::Azure),
         };
         Ok(Self {
             store,
@@ -166,7 +206,15 @@ impl Destination {
         &self.store
     }
 
-    /// The bucket.
+    /// The storage account of Azure, if it is in one.
+    pub fn azure(&self) -> Option<&AzureAccount> {
+        match &self.store {
+            Store::Azure(account) => Some(account),
+            Store::S3 | Store::Gs | Store::R2(_) => None,
+        }
+    }
+
+    /// The bucket, which Azure calls a container.
     pub fn bucket(&self) -> &BucketName {
         &self.bucket
     }
@@ -203,7 +251,12 @@ impl Destination {
 
     /// What decides whether another URI means the same bucket.
     pub fn identity(&self) -> Identity {
-        Identity(format!("{}://{}/{}", self.store.scheme(), self.bucket, self.directory))
+        let account = match &self.store {
+            Store::Azure(account) => format!("{}/", account.as_str()),
+            Store::S3 | Store::Gs | Store::R2(_) => String::new(),
+        };
+        let scheme = self.store.scheme();
+        Identity(format!("{scheme}://{account}{}/{}", self.bucket, self.directory))
     }
 
     /// The full name of a file of ours in the directory.
@@ -231,7 +284,11 @@ fn refuse(why: impl Into<String>) -> Invalid {
 }
 
 /// The schemes that are known.
-const SCHEMES: [&str; 3] = ["s3", "gs", "r2"];
+const SCHEMES: [&str; 4] = ["s3", "gs", "r2", "azure"];
+
+fn no_container() -> Invalid {
+    refuse("the name of a container is missing, as in azure://<account>/<container>/<directory>")
+}
 
 fn split_scheme(uri: &str) -> Result<(&'static str, &str), Invalid> {
     let Some((given, rest)) = uri.split_once("://") else {
@@ -242,7 +299,7 @@ fn split_scheme(uri: &str) -> Result<(&'static str, &str), Invalid> {
     // The scheme is not repeated: it may be anything, also something secret pasted into the wrong field.
     match SCHEMES.into_iter().find(|known| *known == given) {
         Some(scheme) => Ok((scheme, rest)),
-        None => Err(refuse("only s3://, gs:// and r2:// are supported as schemes")),
+        None => Err(refuse("only s3://, gs://, r2:// and azure:// are supported as schemes")),
     }
 }
 

@@ -54,14 +54,18 @@ pub use agent::{
     Piece, RemoteAgents, Running, Verdict, order_of,
 };
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
-pub use destination::{AccessKeys, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store};
+pub use destination::{
+    AccessKeys, AzureAccount, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store,
+};
 pub use engine::Rotation;
 pub use error::{CaptureError, Limited};
 pub use files::FileInfo;
 pub use home::CaptureFile;
 pub use look_back::{LookBack, LookBackParts, LookBackSettings, Past, PastQuery};
 pub use ownership::{Ownership, Proof};
-pub use place::{DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination};
+pub use place::{
+    AzureDestination, AzurePlace, DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination,
+};
 pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;

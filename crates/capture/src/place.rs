@@ -8,17 +8,20 @@
 //!   answer: it counts as not there.
 //!
 //! `gs://` means Google Cloud Storage, by an HMAC key of the URI, or by one or a service account of the settings, and `r2://` the account's store at Cloudflare,
-//! with the keys of the URI. Their hosts are endpoints as any other: the operator lets requests use them, or sets them.
+//! with the keys of the URI; `azure://` means a storage account of Azure (`azure.rs`). Their hosts are endpoints as any other: the operator lets requests use them, or sets them.
 //!
 //! The decision is made when a challenge is created, and kept with the proof. So a bucket that is made or deleted here
 //! later never turns a proven destination into another one.
 
+mod azure;
 mod settings;
 mod ways;
 
-pub use settings::{DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination};
+pub use settings::{
+    AzureDestination, AzurePlace, DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination,
+};
 
-use crate::destination::{AccessKeys, Store, Verdict, is_special};
+use crate::destination::{AccessKeys, AzureAccount, Store, Verdict, is_special};
 use crate::sink::{OwnSink, RemoteSink, Sink};
 use crate::{CaptureError, Destination, Endpoint};
 use baleen_objects::{ObjectError, Objects};
@@ -47,6 +50,8 @@ pub(crate) struct RemotePlace {
     /// The URI's own access keys; without them the configured ones are used, at the configured endpoint only.
     pub(crate) keys: Option<AccessKeys>,
     pub(crate) encrypt: bool,
+    /// The storage account, if it is Azure's.
+    pub(crate) azure: Option<AzureAccount>,
 }
 
 /// Finds and opens places.
@@ -71,6 +76,7 @@ impl Places {
                 let how = "gs:// needs an HMAC key of Google Cloud Storage as access-key-id and secret-access-key";
                 return self.named_by_request(to, &endpoint, how).await.map(Place::Remote);
             }
+            Store::Azure(account) => return self.azure_place(to, account).await.map(Place::Remote),
             Store::R2(account) => {
                 let endpoint = self.settings.r2_endpoint(account).map_err(CaptureError::Destination)?;
                 let how = "r2:// needs access-key-id and secret-access-key when its challenge is created";
@@ -126,6 +132,9 @@ impl Places {
             }
             Place::Remote(place) => place,
         };
+        if let Some(azure) = &place.azure {
+            return self.open_azure(azure, bucket, place).await;
+        }
         let configured = self.settings.of(&place.endpoint);
         let rule = match configured {
             Some(_) => None,
@@ -233,6 +242,7 @@ fn remote_place(to: &Destination, endpoint: Endpoint) -> RemotePlace {
         region: to.region().cloned(),
         keys: to.keys().cloned(),
         encrypt: to.encrypt(),
+        azure: to.azure().cloned(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Where bytes go: one way to write objects into our own store and into others.
 
+mod azure;
 mod own;
 mod remote;
 
+pub(crate) use azure::AzureSink;
 pub(crate) use own::OwnSink;
 pub(crate) use remote::RemoteSink;
 

@@ -18,11 +18,27 @@ pub(super) struct Members<'u> {
     pub(super) shown: Vec<&'u str>,
 }
 
-/// What each scheme knows; the access keys are known to all.
+/// What stands for the id of a key of Azure: which of the two it is.
+pub(crate) const ACCOUNT_KEY: &str = "account-key";
+pub(crate) const SIGNATURE: &str = "sas";
+
+/// A key has 88 characters, a signature some 200.
+const KEY_BYTES_MAX: usize = 256;
+const SIGNATURE_BYTES_MAX: usize = 1024;
+
+/// By what each scheme says who asks.
+fn keys(scheme: &str) -> &'static [&'static str] {
+    match scheme {
+        "azure" => &[ACCOUNT_KEY, SIGNATURE],
+        _ => &KEYS,
+    }
+}
+
+/// What else each scheme knows.
 fn known(scheme: &str) -> &'static [&'static str] {
     match scheme {
         "r2" => &["account-id"],
-        "gs" => &[],
+        "gs" | "azure" => &[],
         _ => &["region", "endpoint", "sse"],
     }
 }
@@ -37,9 +53,9 @@ impl<'u> Members<'u> {
                 return Err(refuse("a member of the query is given twice"));
             }
             seen.push(name);
-            let known = known(scheme);
-            if !KEYS.contains(&name) && !known.contains(&name) {
-                let all = [known, &KEYS].concat().join(", ");
+            let (known, keys) = (known(scheme), keys(scheme));
+            if !keys.contains(&name) && !known.contains(&name) {
+                let all = [known, keys].concat().join(", ");
                 return Err(refuse(format!("unknown member in the query; {scheme}:// knows {all}")));
             }
             if members.take(name, &decode(value)?)? {
@@ -57,12 +73,29 @@ impl<'u> Members<'u> {
             "account-id" => self.account = Some(R2Account::parse(value)?),
             "sse" if value == "AES256" => self.encrypt = true,
             "sse" => return Err(refuse("sse: only AES256 is supported")),
+            ACCOUNT_KEY | SIGNATURE => {
+                if self.key_id.is_some() {
+                    return Err(refuse(
+                        "account-key and sas are two ways for the same; give one of them",
+                    ));
+                }
+                let (name, most) = if name == SIGNATURE {
+                    (SIGNATURE, SIGNATURE_BYTES_MAX)
+                } else {
+                    (ACCOUNT_KEY, KEY_BYTES_MAX)
+                };
+                // As a link has it, with its question mark, or without.
+                let value = value.strip_prefix('?').unwrap_or(value);
+                self.key_id = Some(name.to_owned());
+                self.secret_key = Some(Secret::new(key_text(name, value, most)?));
+                return Ok(false);
+            }
             "access-key-id" => {
-                self.key_id = Some(key_text("access-key-id", value)?);
+                self.key_id = Some(key_text("access-key-id", value, KEY_BYTES_MAX)?);
                 return Ok(false);
             }
             "secret-access-key" => {
-                self.secret_key = Some(Secret::new(key_text("secret-access-key", value)?));
+                self.secret_key = Some(Secret::new(key_text("secret-access-key", value, KEY_BYTES_MAX)?));
                 return Ok(false);
             }
             // Nothing else is known to a scheme.
@@ -72,10 +105,10 @@ impl<'u> Members<'u> {
     }
 }
 
-fn key_text(name: &str, value: &str) -> Result<String, Invalid> {
-    if (1..=256).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
+fn key_text(name: &str, value: &str, most: usize) -> Result<String, Invalid> {
+    if (1..=most).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(value.to_owned())
     } else {
-        Err(refuse(format!("{name}: 1 to 256 visible characters are expected")))
+        Err(refuse(format!("{name}: 1 to {most} visible characters are expected")))
     }
 }

@@ -89,8 +89,29 @@ fn what_is_refused() {
             "s3://bucket?account-id=0123456789abcdef0123456789abcdef",
             "unknown member",
         ),
-        ("https://bucket.s3.amazonaws.com", "only s3://, gs:// and r2://"),
-        ("S3://bucket", "only s3://, gs:// and r2://"),
+        (
+            "https://bucket.s3.amazonaws.com",
+            "only s3://, gs://, r2:// and azure://",
+        ),
+        ("S3://bucket", "only s3://, gs://, r2:// and azure://"),
+        ("azure://account", "container"),
+        ("azure://account/", "missing"),
+        ("azure://Account/box", "3 to 24"),
+        ("azure://ab/box", "3 to 24"),
+        ("azure://evil.example/box", "3 to 24"),
+        ("azure://account@evil/box", "3 to 24"),
+        ("azure://account:80/box", "3 to 24"),
+        ("azure://account/b.ox", "no dots"),
+        ("azure://account/b--x", "hyphens"),
+        ("azure://account/$web", "not valid"),
+        ("azure://account/box/..", ".."),
+        ("azure://account/box?access-key-id=a", "azure:// knows account-key, sas"),
+        ("azure://account/box?endpoint=https://x", "azure:// knows"),
+        ("azure://account/box?account-key=", "account-key: 1 to 256"),
+        ("azure://account/box?sas=", "sas: 1 to 1024"),
+        ("azure://account/box?account-key=a&sas=b", "one of them"),
+        ("azure://account/box?sas=sv%3D1%26sig%3Da&sr=c", "unknown member"),
+        ("s3://bucket?sas=a", "unknown member"),
         ("s3://", "the name of a bucket is missing"),
         ("s3:///dir", "missing"),
         ("s3://Bucket", "not valid"),
@@ -151,6 +172,27 @@ fn sameness_is_scheme_bucket_and_directory() {
     let r2 = "r2://bucket?account-id=0123456789abcdef0123456789abcdef";
     assert!(same(r2, &format!("{r2}&access-key-id=a&secret-access-key=b")));
     assert!(!same(r2, "s3://bucket"));
+    let azure = "azure://account/bucket";
+    assert!(same(azure, "azure://account/bucket/?account-key=YQ=="));
+    assert!(!same(azure, "azure://accoun2/bucket"));
+    assert!(!same(azure, "azure://account/bucket/dir"));
+    assert!(!same("azure://account/bucket/dir", "s3://account/bucket/dir"));
+}
+
+#[test]
+fn a_container_of_azure() {
+    let to = parsed("azure://account/box/case%2017?sas=%3Fsv%3D2021%26sig%3Da%252Bb");
+    assert_eq!(to.shown(), "azure://account/box/case%2017");
+    let keys = to.keys().unwrap();
+    assert_eq!((keys.id.as_str(), keys.secret.expose()), ("sas", "sv=2021&sig=a%2Bb"));
+    assert_eq!(to.key("x").as_str(), "case 17/x");
+    let keys = parsed("azure://account/box?account-key=a+/b==")
+        .keys()
+        .cloned()
+        .unwrap();
+    assert_eq!((keys.id.as_str(), keys.secret.expose()), ("account-key", "a+/b=="));
+    assert!(!format!("{to:?}").contains("a%2Bb"));
+    assert!(!refused("azure://account/box?sas=CANARY&sas=CANARY").contains("CANARY"));
 }
 
 proptest::proptest! {

@@ -164,6 +164,7 @@ impl StoredOwnership {
             region: region.map_err(|_| CaptureError::Damaged("ownership"))?,
             keys: keys.transpose().map_err(CaptureError::Sealed)?,
             encrypt: self.destination()?.encrypt(),
+            azure: self.destination()?.azure().cloned(),
         }))
     }
 

@@ -1,7 +1,7 @@
 //! How other stores may be used.
 
 use super::ways::Ways;
-use crate::destination::R2Account;
+use crate::destination::{AzureAccount, R2Account};
 use crate::{Endpoint, EndpointRules};
 use baleen_remote::Tokens;
 use baleen_types::{Invalid, RegionName, Secret};
@@ -12,6 +12,12 @@ const GS_ENDPOINT: &str = "https://storage.googleapis.com";
 
 /// Where R2 is, unless the settings say otherwise.
 const R2_ENDPOINT: &str = "https://{account-id}.r2.cloudflarestorage.com";
+
+/// Where Azure Blob Storage is, unless the settings say otherwise.
+const AZURE_ENDPOINT: &str = "https://{account}.blob.core.windows.net";
+
+/// Stands for the account in an endpoint of Azure.
+const AZURE_ACCOUNT: &str = "{account}";
 
 /// Stands for the account in an endpoint of R2.
 const ACCOUNT: &str = "{account-id}";
@@ -25,6 +31,8 @@ pub struct DestinationSettings {
     pub gs: Option<GsDestination>,
     /// What `r2://` means: `[destinations.r2]`. Without it, Cloudflare's public endpoint, if `endpoints` allows that.
     pub r2: Option<R2Endpoint>,
+    /// What `azure://` means: `[destinations.azure]`. Without it, Microsoft's public endpoint, if `endpoints` allows that.
+    pub azure: Option<AzureDestination>,
     /// Which endpoints requests may name themselves; none by default.
     pub endpoints: EndpointRules,
 }
@@ -113,6 +121,43 @@ impl R2Endpoint {
     }
 }
 
+/// Azure Blob Storage, as it is configured.
+#[derive(Clone, Debug, Default)]
+pub struct AzureDestination {
+    /// Where accounts are.
+    pub endpoint: AzurePlace,
+    /// A storage account, and its key in base64, for URIs that bring none.
+    pub own: Option<(AzureAccount, Secret)>,
+}
+
+/// Where the accounts of Azure are: a URL in which `{account}` stands for the account, or one without, for a server that has the
+/// account in the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AzurePlace(String);
+
+impl Default for AzurePlace {
+    /// Microsoft's public endpoint.
+    fn default() -> Self {
+        Self(AZURE_ENDPOINT.to_owned())
+    }
+}
+
+impl AzurePlace {
+    /// Reads the setting.
+    ///
+    /// # Errors
+    /// It is no address of a store whichever account is put in.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let place = Self(text.to_owned());
+        place.of(&AzureAccount::parse("account")?)?;
+        Ok(place)
+    }
+
+    fn of(&self, account: &AzureAccount) -> Result<Endpoint, Invalid> {
+        Endpoint::parse(&self.0.replace(AZURE_ACCOUNT, account.as_str()))
+    }
+}
+
 /// Who the server is at an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Own<'a> {
@@ -168,6 +213,26 @@ impl DestinationSettings {
         self.gs
             .as_ref()
             .map_or_else(GsDestination::public_endpoint, |gs| Ok(gs.endpoint.clone()))
+    }
+
+    /// Where `azure://` of an account is.
+    pub(super) fn azure_endpoint(&self, account: &AzureAccount) -> Result<Endpoint, Invalid> {
+        match &self.azure {
+            Some(azure) => azure.endpoint.of(account),
+            None => AzurePlace::default().of(account),
+        }
+    }
+
+    /// Whether an endpoint is the configured one of an account; the operator's list does not matter for it then.
+    pub(super) fn is_azure(&self, endpoint: &Endpoint, account: &AzureAccount) -> bool {
+        let configured = self.azure.as_ref().map(|azure| azure.endpoint.of(account));
+        configured.is_some_and(|configured| configured.is_ok_and(|configured| configured == *endpoint))
+    }
+
+    /// The key of a storage account, if it is the configured one.
+    pub(super) fn azure_key(&self, account: &AzureAccount) -> Option<&Secret> {
+        let own = self.azure.as_ref()?.own.as_ref()?;
+        (own.0 == *account).then_some(&own.1)
     }
 
     /// Where `r2://` of an account is.

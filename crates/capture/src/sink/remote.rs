@@ -35,16 +35,6 @@ pub(crate) struct RemoteSink {
 }
 
 impl RemoteSink {
-    /// The addresses behind the endpoint.
-    fn peers(&self) -> Vec<SocketAddr> {
-        let addresses = match self.endpoint.address() {
-            Some(address) => vec![address],
-            None => self.connections.addresses(),
-        };
-        let port = self.endpoint.port();
-        addresses.into_iter().map(|address| (address, port).into()).collect()
-    }
-
     fn at(&self, key: &ObjectKey) -> ObjectPath {
         ObjectPath {
             bucket: self.bucket.clone(),
@@ -137,27 +127,37 @@ impl Sink for RemoteSink {
     }
 
     async fn own_traffic(&self) -> Vec<FiveTuple> {
-        let mut flows = Vec::new();
-        for peer in self.peers() {
-            match local_address(peer).await {
-                Ok(local) => flows.push(FiveTuple {
-                    source: End {
-                        addresses: vec![local.into()],
-                        ports: Vec::new(),
-                    },
-                    destination: End {
-                        addresses: vec![peer.ip().into()],
-                        ports: vec![peer.port()..=peer.port()],
-                    },
-                    protocol: Some(TCP),
-                    bidirectional: true,
-                }),
-                // What has no route is not where the upload goes.
-                Err(error) => debug!(%peer, %error, "no local address towards a store"),
-            }
-        }
-        flows
+        flows(&self.connections, &self.endpoint).await
     }
+}
+
+/// The packets of connections to an endpoint, of which each name was looked up once.
+pub(super) async fn flows(connections: &Connections, endpoint: &Endpoint) -> Vec<FiveTuple> {
+    let addresses = match endpoint.address() {
+        Some(address) => vec![address],
+        None => connections.addresses(),
+    };
+    let mut flows = Vec::new();
+    for address in addresses {
+        let peer = SocketAddr::from((address, endpoint.port()));
+        match local_address(peer).await {
+            Ok(local) => flows.push(FiveTuple {
+                source: End {
+                    addresses: vec![local.into()],
+                    ports: Vec::new(),
+                },
+                destination: End {
+                    addresses: vec![peer.ip().into()],
+                    ports: vec![peer.port()..=peer.port()],
+                },
+                protocol: Some(TCP),
+                bidirectional: true,
+            }),
+            // What has no route is not where the upload goes.
+            Err(error) => debug!(%peer, %error, "no local address towards a store"),
+        }
+    }
+    flows
 }
 
 /// The local address from which the kernel would reach a peer. Nothing is sent.

@@ -27,6 +27,7 @@ async fn keys_of_destinations_open_after_a_change_of_the_master_key() {
             region: None,
             keys: None,
             encrypt: false,
+            azure: None,
         });
         let id = OwnershipId::from_bytes([n; 16]);
         let mut record = StoredOwnership::new(&to, &place, [0; 32], Timestamp::from_secs(1));

@@ -4,8 +4,8 @@ use super::{secret, setting, worded};
 use crate::config::parse::text;
 use crate::config::reader::{Reader, Setting};
 use baleen_capture::{
-    DestinationSettings, Endpoint, EndpointRule, EndpointRules, GsDestination, GsOwn, R2Endpoint, S3Credentials,
-    S3Destination,
+    AzureAccount, AzureDestination, AzurePlace, DestinationSettings, Endpoint, EndpointRule, EndpointRules,
+    GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination,
 };
 use baleen_remote::{ServiceAccount, Tokens};
 use baleen_types::{RegionName, Secret};
@@ -77,6 +77,7 @@ pub(super) fn read(from: &mut Reader) -> DestinationSettings {
         ),
         worded(EndpointRule::parse),
     );
+    let azure = azure(from);
     DestinationSettings {
         s3: endpoint.map(|endpoint| S3Destination {
             endpoint,
@@ -85,6 +86,7 @@ pub(super) fn read(from: &mut Reader) -> DestinationSettings {
         }),
         gs,
         r2,
+        azure,
         endpoints: EndpointRules(rules),
     }
 }
@@ -127,6 +129,60 @@ fn google_cloud(from: &mut Reader) -> Option<GsDestination> {
         (None, None) => return None,
     };
     Some(GsDestination { endpoint, own })
+}
+
+/// Azure Blob Storage, if anything is said of it.
+fn azure(from: &mut Reader) -> Option<AzureDestination> {
+    let endpoint = from.optional(
+        &setting(
+            "destinations.azure.endpoint",
+            "URL",
+            "",
+            "Where `azure://` destinations are, with `{account}` in it, such as `https://{account}.blob.core.usgovcloudapi.net`; without \
+             `{account}` the account stands in the path. Without this and without a key they are at \
+             `https://{account}.blob.core.windows.net`, if `destinations.endpoints` has `*.blob.core.windows.net`.",
+        ),
+        worded(AzurePlace::parse),
+    );
+    let account = from.optional(
+        &setting(
+            "destinations.azure.account",
+            "name",
+            "",
+            "A storage account whose containers need no key in their URIs.",
+        ),
+        worded(AzureAccount::parse),
+    );
+    let key = from.optional(
+        &secret(
+            "destinations.azure.account_key",
+            "text",
+            "The key of that account, in base64. Set both or none.",
+        ),
+        |value| text(value).map(Secret::new),
+    );
+    let (has_account, has_key) = (
+        from.is_set("destinations.azure.account"),
+        from.is_set("destinations.azure.account_key"),
+    );
+    match (has_account, has_key) {
+        (true, false) => {
+            from.refuse_unless_wrong(
+                "destinations.azure.account_key",
+                "it is missing while the account is set",
+            );
+        }
+        (false, true) => from.refuse_unless_wrong("destinations.azure.account", "it is missing while its key is set"),
+        (true, true) | (false, false) => {}
+    }
+    let own = account.zip(key);
+    if endpoint.is_none() && own.is_none() {
+        return None;
+    }
+    Some(AzureDestination {
+        endpoint: endpoint.unwrap_or_default(),
+        own,
+    })
 }
 
 /// A service account of Google, out of its key file.
