@@ -226,7 +226,7 @@ async fn pages(objects: &Arc<Objects>, keys: u64) {
             max_keys: 1000,
         };
         let begun = Instant::now();
-        let page = objects.list(request).await.unwrap();
+        let page = objects.list(request, |_| ()).await.unwrap();
         micros.push(begun.elapsed().as_micros());
         assert!(page.entries.len() == 1000 || page.next.is_none());
     }
@@ -251,7 +251,7 @@ async fn list(objects: &Arc<Objects>) {
             after,
             max_keys: 1000,
         };
-        let page = objects.list(request).await.unwrap();
+        let page = objects.list(request, |_| ()).await.unwrap();
         keys += page.entries.len() as u128;
         pages += 1;
         after = page.next;
@@ -274,7 +274,7 @@ async fn list(objects: &Arc<Objects>) {
         after: None,
         max_keys: 1000,
     };
-    let page = objects.list(request).await.unwrap();
+    let page = objects.list(request, |_| ()).await.unwrap();
     println!(
         "listed {} common prefixes in {} us",
         page.common_prefixes.len(),

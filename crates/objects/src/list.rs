@@ -2,7 +2,7 @@
 
 pub(crate) mod fold;
 
-use crate::{StoredChecksum, Upload, Version};
+use crate::{ChecksumAlgorithm, ChecksumKind, StoredChecksum, Upload, Version};
 use baleen_types::{BucketName, ETag, ObjectKey, Timestamp, UploadId, VersionId};
 
 /// A request for one page of a bucket's keys; ListObjects V1 and V2 are both rendered from its answer.
@@ -22,29 +22,29 @@ pub struct ListObjects {
 }
 
 /// One page of a bucket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListPage {
-    /// Objects, in the order of their keys' UTF-8 bytes.
-    pub entries: Vec<ListEntry>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPage<T> {
+    /// What was made of its objects, in the order of their keys' UTF-8 bytes.
+    pub entries: Vec<T>,
     /// Folded prefixes, in the same order.
     pub common_prefixes: Vec<String>,
     /// Where to go on (`after` of the next request); `None` means that this was the last page.
     pub next: Option<String>,
 }
 
-/// One object in a listing.
+/// One object in a listing, as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListEntry {
+pub struct ListEntry<'a> {
     /// Its key.
-    pub key: ObjectKey,
+    pub key: &'a str,
     /// Bytes.
     pub size: u64,
     /// Its tag.
     pub etag: ETag,
     /// When it was stored.
     pub modified: Timestamp,
-    /// The checksum stored with it.
-    pub checksum: Option<StoredChecksum>,
+    /// The checksum that is stored with it.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumKind)>,
 }
 
 /// A request for one page of the versions of a bucket's objects.

@@ -41,7 +41,7 @@ pub(crate) use body::{
 pub(crate) use copies::CopyDue;
 pub use encryption::SEALED;
 pub(crate) use encryption::{BucketKeyRecord, EncryptionRecord, KmsRecord};
-pub(crate) use listed::{ListedChecksum, ListedObject};
+pub(crate) use listed::ListedObject;
 pub(crate) use lock::{LockRecord, ObjectLockRecord};
 pub(crate) use versions::{MarkerRecord, NullRecord, VersionBytes, VersionRecord};
 
@@ -265,18 +265,19 @@ impl ChecksumRecord {
     }
 
     pub(crate) fn stored(&self) -> Result<StoredChecksum, ObjectError> {
-        Ok(stored_checksum(self.checksum()?, self.composite_of))
+        Ok(StoredChecksum {
+            checksum: self.checksum()?,
+            kind: kind_of(self.composite_of),
+            parts: self.composite_of,
+        })
     }
 }
 
-fn stored_checksum(checksum: Checksum, composite_of: Option<u16>) -> StoredChecksum {
-    StoredChecksum {
-        checksum,
-        kind: match composite_of {
-            Some(_) => ChecksumKind::Composite,
-            None => ChecksumKind::FullObject,
-        },
-        parts: composite_of,
+/// How a checksum was made that is of so many parts, or of none.
+fn kind_of(composite_of: Option<u16>) -> ChecksumKind {
+    match composite_of {
+        Some(_) => ChecksumKind::Composite,
+        None => ChecksumKind::FullObject,
     }
 }
 

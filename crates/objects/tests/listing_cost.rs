@@ -124,7 +124,7 @@ async fn a_page_costs_the_same_in_a_bucket_of_any_size() {
         let mut of_pages = Vec::new();
         for request in asked.clone() {
             watch.0.rows.store(0, Relaxed);
-            store.objects.list(request).await.unwrap();
+            store.objects.list(request, |_| ()).await.unwrap();
             of_pages.push(watch.0.rows.load(Relaxed));
         }
         costs.push(of_pages);
@@ -153,19 +153,26 @@ async fn a_page_that_cannot_be_read_to_its_end_is_an_error_and_not_a_short_page(
     for request in [page("", "/", None, 1000), page("", "", None, 1000)] {
         watch.0.scans.store(0, Relaxed);
         watch.0.failing.store(0, Relaxed);
-        let whole = store.objects.list(request.clone()).await.unwrap();
+        let whole = store
+            .objects
+            .list(request.clone(), |entry| entry.key.to_owned())
+            .await
+            .unwrap();
         let scans = watch.0.scans.load(Relaxed);
         for failing in 1..=scans {
             watch.0.failing.store(failing, Relaxed);
             watch.0.scans.store(0, Relaxed);
-            let outcome = store.objects.list(request.clone()).await;
+            let outcome = store.objects.list(request.clone(), |entry| entry.key.to_owned()).await;
             assert!(
                 matches!(outcome, Err(ObjectError::Corrupt(_))),
                 "scan {failing}: {outcome:?}"
             );
         }
         watch.0.failing.store(0, Relaxed);
-        assert_eq!(store.objects.list(request).await.unwrap(), whole);
+        assert_eq!(
+            store.objects.list(request, |entry| entry.key.to_owned()).await.unwrap(),
+            whole
+        );
     }
     watch.0.scans.store(0, Relaxed);
     store.objects.list_versions(versions()).await.unwrap();

@@ -4,7 +4,7 @@ use s3s::S3Request;
 use s3s::dto::{ListObjectsInput, ListObjectsOutput};
 
 use super::Answer;
-use super::listing::{Spelling, common_prefixes, contents, max_keys, with_rows};
+use super::listing::{Rows, Spelling, common_prefixes, max_keys, with_rows};
 use crate::access::Call;
 use crate::services::Services;
 
@@ -16,23 +16,21 @@ pub(super) async fn run(
     let input = request.input;
     let spelling = Spelling::of(input.encoding_type.as_ref())?;
     let max_keys = max_keys(input.max_keys)?;
-    let page = services
-        .objects
-        .list(baleen_objects::ListObjects {
-            bucket: call.bucket_name()?.clone(),
-            prefix: input.prefix.clone().unwrap_or_default(),
-            delimiter: input.delimiter.clone().unwrap_or_default(),
-            after: input.marker.clone().filter(|marker| !marker.is_empty()),
-            max_keys: max_keys.effective,
-        })
-        .await?;
-    let owner = call.bucket.map(|bucket| bucket.owner);
-    let (contents, rows) = contents(&page.entries, spelling, owner);
+    let owner = call.bucket.as_ref().map(|bucket| bucket.owner);
+    let mut rows = Rows::new(&max_keys, spelling, owner);
+    let list = baleen_objects::ListObjects {
+        bucket: call.bucket_name()?.clone(),
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: input.delimiter.clone().unwrap_or_default(),
+        after: input.marker.clone().filter(|marker| !marker.is_empty()),
+        max_keys: max_keys.effective,
+    };
+    let page = services.objects.list(list, |entry| rows.push(entry)).await?;
     let page = ListObjectsOutput {
         name: Some(input.bucket),
         is_truncated: Some(page.next.is_some()),
         next_marker: page.next.as_deref().map(|next| spelling.write(next)),
-        contents,
+        contents: rows.place(),
         common_prefixes: common_prefixes(&page.common_prefixes, spelling),
         prefix: Some(spelling.write(input.prefix.as_deref().unwrap_or_default())),
         marker: Some(spelling.write(input.marker.as_deref().unwrap_or_default())),

@@ -6,7 +6,7 @@ use s3s::S3Request;
 use s3s::dto::{ListObjectsV2Input, ListObjectsV2Output};
 
 use super::Answer;
-use super::listing::{Spelling, common_prefixes, contents, max_keys, with_rows};
+use super::listing::{Rows, Spelling, common_prefixes, max_keys, with_rows};
 use crate::access::Call;
 use crate::fault::Fault;
 use crate::services::Services;
@@ -23,29 +23,28 @@ pub(super) async fn run(
         Some(token) => Some(open_token(token)?),
         None => input.start_after.clone().filter(|key| !key.is_empty()),
     };
-    let page = services
-        .objects
-        .list(baleen_objects::ListObjects {
-            bucket: call.bucket_name()?.clone(),
-            prefix: input.prefix.clone().unwrap_or_default(),
-            delimiter: input.delimiter.clone().unwrap_or_default(),
-            after,
-            max_keys: max_keys.effective,
-        })
-        .await?;
     let owner = call
         .bucket
+        .as_ref()
         .map(|bucket| bucket.owner)
         .filter(|_| input.fetch_owner == Some(true));
+    let mut rows = Rows::new(&max_keys, spelling, owner);
+    let list = baleen_objects::ListObjects {
+        bucket: call.bucket_name()?.clone(),
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: input.delimiter.clone().unwrap_or_default(),
+        after,
+        max_keys: max_keys.effective,
+    };
+    let page = services.objects.list(list, |entry| rows.push(entry)).await?;
     let count = page.entries.len() + page.common_prefixes.len();
-    let (contents, rows) = contents(&page.entries, spelling, owner);
     let page = ListObjectsV2Output {
         name: Some(input.bucket),
         is_truncated: Some(page.next.is_some()),
         next_continuation_token: page.next.as_deref().map(seal_token),
         continuation_token: input.continuation_token,
         key_count: Some(i32::try_from(count).unwrap_or(i32::MAX)),
-        contents,
+        contents: rows.place(),
         common_prefixes: common_prefixes(&page.common_prefixes, spelling),
         prefix: Some(spelling.write(input.prefix.as_deref().unwrap_or_default())),
         start_after: input.start_after.as_deref().map(|key| spelling.write(key)),

@@ -4,6 +4,7 @@ use baleen_objects::ListEntry;
 use baleen_objects::limits::LIST_KEYS_MAX;
 use baleen_signing::encode_path;
 use baleen_types::AccountId;
+use bytes::Bytes;
 use s3s::S3Response;
 use s3s::dto::{CommonPrefix, EncodingType, Object};
 use std::fmt::Write as _;
@@ -61,7 +62,15 @@ pub(super) fn out_of_range(argument: &'static str) -> Fault {
 /// The objects of a page, written out. The codec would make a thousand structs of twenty fields, and write each through four
 /// layers; it writes one that is empty, and these go where that is. An extension of the answer.
 #[derive(Clone)]
-pub(crate) struct Rows(String);
+pub(crate) struct Rows {
+    /// The rows, behind room for the beginning of the document: a page is 300 KiB, which are not to be copied once more.
+    text: String,
+    spelling: Spelling,
+    /// As it is written of each object.
+    owner: String,
+    /// Room for the page, taken with its first object.
+    room: usize,
+}
 
 /// What the codec makes of an object of which nothing is known.
 const PLACE: &str = "<Contents></Contents>";
@@ -69,61 +78,82 @@ const PLACE: &str = "<Contents></Contents>";
 /// Room for a row with a short key.
 const ROW_BYTES: usize = 320;
 
+/// Room for what stands before the rows, which may be a prefix and a token of a KiB each.
+const HEAD_BYTES: usize = 4096;
+
 impl Rows {
-    fn of(entries: &[ListEntry], spelling: Spelling, owner_of_all: Option<AccountId>) -> Self {
+    /// Of a page of at most so many.
+    pub(super) fn new(page: &MaxKeys, spelling: Spelling, owner_of_all: Option<AccountId>) -> Self {
         let owner = owner_of_all.map_or_else(String::new, |account| {
             format!("<Owner><DisplayName>{account}</DisplayName><ID>{account}</ID></Owner>")
         });
-        let mut rows = String::with_capacity(entries.len() * ROW_BYTES);
-        for entry in entries {
-            rows.push_str("<Contents>");
-            if let Some(stored) = &entry.checksum {
-                for piece in [
-                    "<ChecksumAlgorithm>",
-                    stored.checksum.algorithm().as_str(),
-                    "</ChecksumAlgorithm><ChecksumType>",
-                    stored.kind.as_str(),
-                    "</ChecksumType>",
-                ] {
-                    rows.push_str(piece);
-                }
-            }
-            rows.push_str("<ETag>&quot;");
-            rows.push_str(entry.etag.as_str());
-            rows.push_str("&quot;</ETag><Key>");
-            match spelling {
-                Spelling::AsTheyAre => push_name(entry.key.as_str(), &mut rows),
-                // What is encoded so has nothing to escape.
-                Spelling::Url => rows.push_str(&encode_path(entry.key.as_str())),
-            }
-            rows.push_str("</Key><LastModified>");
-            entry.modified.push_rfc3339_millis(&mut rows);
-            rows.push_str("</LastModified>");
-            rows.push_str(&owner);
-            // Writing to a String does not fail.
-            let _ = write!(rows, "<Size>{}</Size>", entry.size);
-            rows.push_str("<StorageClass>STANDARD</StorageClass></Contents>");
+        Self {
+            text: String::new(),
+            spelling,
+            owner,
+            room: page.effective * ROW_BYTES,
         }
-        Self(rows)
+    }
+
+    /// Writes one more.
+    pub(super) fn push(&mut self, entry: &ListEntry<'_>) {
+        let rows = &mut self.text;
+        if rows.is_empty() {
+            rows.reserve(HEAD_BYTES + self.room);
+            rows.extend(std::iter::repeat_n(' ', HEAD_BYTES));
+        }
+        rows.push_str("<Contents>");
+        if let Some((algorithm, kind)) = entry.checksum {
+            for piece in [
+                "<ChecksumAlgorithm>",
+                algorithm.as_str(),
+                "</ChecksumAlgorithm><ChecksumType>",
+                kind.as_str(),
+                "</ChecksumType>",
+            ] {
+                rows.push_str(piece);
+            }
+        }
+        rows.push_str("<ETag>&quot;");
+        rows.push_str(entry.etag.as_str());
+        rows.push_str("&quot;</ETag><Key>");
+        match self.spelling {
+            Spelling::AsTheyAre => push_name(entry.key, rows),
+            // What is encoded so has nothing to escape.
+            Spelling::Url => rows.push_str(&encode_path(entry.key)),
+        }
+        rows.push_str("</Key><LastModified>");
+        entry.modified.push_rfc3339_millis(rows);
+        rows.push_str("</LastModified>");
+        rows.push_str(&self.owner);
+        // Writing to a String does not fail.
+        let _ = write!(rows, "<Size>{}</Size>", entry.size);
+        rows.push_str("<StorageClass>STANDARD</StorageClass></Contents>");
+    }
+
+    /// What the codec is to write of them.
+    pub(super) fn place(&self) -> Option<Vec<Object>> {
+        (!self.text.is_empty()).then(|| vec![Object::default()])
     }
 
     /// Puts them into the document of the page. One that has no place for them stays what it is.
-    pub(crate) fn put_into(self, document: &[u8]) -> Vec<u8> {
+    pub(crate) fn put_into(self, document: &[u8]) -> Bytes {
         let place = document.windows(PLACE.len()).position(|here| here == PLACE.as_bytes());
-        let Some(at) = place else { return document.to_vec() };
+        let Some(at) = place else {
+            return Bytes::copy_from_slice(document);
+        };
         let (before, behind) = (&document[..at], &document[at + PLACE.len()..]);
-        [before, self.0.as_bytes(), behind].concat()
+        let mut page = self.text.into_bytes();
+        page.extend_from_slice(behind);
+        let Some(from) = HEAD_BYTES
+            .checked_sub(before.len())
+            .filter(|_| page.len() >= HEAD_BYTES)
+        else {
+            return [before, page.get(HEAD_BYTES..).unwrap_or_default()].concat().into();
+        };
+        page[from..HEAD_BYTES].copy_from_slice(before);
+        Bytes::from(page).slice(from..)
     }
-}
-
-/// A page whose objects are put into it when it is written: what the codec is to write of them, and they.
-pub(super) fn contents(
-    entries: &[ListEntry],
-    spelling: Spelling,
-    owner_of_all: Option<AccountId>,
-) -> (Option<Vec<Object>>, Rows) {
-    let place = (!entries.is_empty()).then(|| vec![Object::default()]);
-    (place, Rows::of(entries, spelling, owner_of_all))
 }
 
 /// The answer of the codec with the rows beside.
@@ -142,16 +172,16 @@ pub(super) fn common_prefixes(prefixes: &[String], spelling: Spelling) -> Option
 
 #[cfg(test)]
 mod tests {
-    use baleen_objects::{Checksum, ChecksumAlgorithm, ChecksumKind, StoredChecksum};
-    use baleen_types::{ETag, ObjectKey, Timestamp};
+    use baleen_objects::{ChecksumAlgorithm, ChecksumKind};
+    use baleen_types::{ETag, Timestamp};
     use s3s::dto::{ChecksumAlgorithm as ChecksumAlgorithmName, ListObjectsV2Output};
     use s3s::xml::{Deserializer, Serialize as _, Serializer};
 
     use super::*;
 
-    fn entry(key: &str, checksum: Option<StoredChecksum>) -> ListEntry {
+    fn entry(key: &str, checksum: Option<(ChecksumAlgorithm, ChecksumKind)>) -> ListEntry<'_> {
         ListEntry {
-            key: ObjectKey::parse(key).unwrap(),
+            key,
             size: 1 << 40,
             etag: ETag::from_parts([0xab; 16], 3),
             modified: Timestamp::from_nanos(1_000_000_123_456_789),
@@ -159,11 +189,23 @@ mod tests {
         }
     }
 
+    fn rows(entries: &[ListEntry<'_>], spelling: Spelling, owner: Option<AccountId>) -> Rows {
+        let page = MaxKeys {
+            asked: 1000,
+            effective: 1000,
+        };
+        let mut rows = Rows::new(&page, spelling, owner);
+        for entry in entries {
+            rows.push(entry);
+        }
+        rows
+    }
+
     /// The document as a client reads it.
-    fn read(entries: &[ListEntry], spelling: Spelling, owner: Option<AccountId>) -> (String, Vec<Object>) {
-        let (contents, rows) = contents(entries, spelling, owner);
+    fn read(entries: &[ListEntry<'_>], spelling: Spelling, owner: Option<AccountId>) -> (String, Vec<Object>) {
+        let rows = rows(entries, spelling, owner);
         let page = ListObjectsV2Output {
-            contents,
+            contents: rows.place(),
             name: Some("bucket".to_owned()),
             key_count: Some(2),
             ..Default::default()
@@ -185,18 +227,13 @@ mod tests {
         });
         read.unwrap();
         assert_eq!(others, ["bucket", "2"]);
-        (String::from_utf8(document).unwrap(), objects)
+        (String::from_utf8(document.to_vec()).unwrap(), objects)
     }
 
     #[test]
     fn the_codec_reads_what_is_written() {
         let account = AccountId::parse("123456789012").unwrap();
-        let checksum = Checksum::new(ChecksumAlgorithm::Crc32c, vec![1, 2, 3, 4]).unwrap();
-        let stored = StoredChecksum {
-            checksum,
-            kind: ChecksumKind::FullObject,
-            parts: None,
-        };
+        let stored = (ChecksumAlgorithm::Crc32c, ChecksumKind::FullObject);
         let keys = [
             "plain",
             "a&b<c>\"'d",
@@ -238,9 +275,21 @@ mod tests {
         assert!(!document.contains("Contents"));
     }
 
+    /// Whether or not what stands before the rows has room before them.
+    #[test]
+    fn the_rows_stand_between_what_was_before_and_behind() {
+        for before in [0, 1, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1] {
+            let before = "b".repeat(before);
+            let rows = rows(&[entry("key", None)], Spelling::AsTheyAre, None);
+            let row = rows.text.trim_start().to_owned();
+            let page = rows.put_into(format!("{before}{PLACE}behind").as_bytes());
+            assert_eq!(page, format!("{before}{row}behind"));
+        }
+    }
+
     #[test]
     fn what_xml_cannot_write_is_a_reference() {
-        let rows = Rows::of(&[entry("a\u{1}\u{0}b", None)], Spelling::AsTheyAre, None);
-        assert!(rows.0.contains("<Key>a&#1;&#0;b</Key>"), "{}", rows.0);
+        let rows = rows(&[entry("a\u{1}\u{0}b", None)], Spelling::AsTheyAre, None);
+        assert!(rows.text.contains("<Key>a&#1;&#0;b</Key>"), "{}", rows.text);
     }
 }

@@ -458,18 +458,15 @@ impl Server {
 
     /// All keys of the bucket, read past the door.
     pub(crate) async fn stored_keys(&self) -> Vec<String> {
-        let page = self
-            .objects
-            .list(baleen_objects::ListObjects {
-                bucket: BucketName::parse("bucket").unwrap(),
-                prefix: String::new(),
-                delimiter: String::new(),
-                after: None,
-                max_keys: 1000,
-            })
-            .await
-            .unwrap();
-        page.entries.into_iter().map(|entry| entry.key.to_string()).collect()
+        let list = baleen_objects::ListObjects {
+            bucket: BucketName::parse("bucket").unwrap(),
+            prefix: String::new(),
+            delimiter: String::new(),
+            after: None,
+            max_keys: 1000,
+        };
+        let page = self.objects.list(list, |entry| entry.key.to_owned()).await.unwrap();
+        page.entries
     }
 }
 

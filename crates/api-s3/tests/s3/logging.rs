@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use baleen_objects::{ListObjects, Selection};
 use baleen_signing::sign::Signer;
-use baleen_types::{BucketName, ObjectPath};
+use baleen_types::{BucketName, ObjectKey, ObjectPath};
 
 use crate::harness::{
     CLERK, OWNER, STRANGER, SUSPENDED, Server, WORKER, delete, get, head, key, policy, put, statement,
@@ -39,13 +39,14 @@ async fn logs(server: &Server) -> Vec<(String, String)> {
         max_keys: 1000,
     };
     let mut all = Vec::new();
-    for entry in server.objects.list(list).await.unwrap().entries {
+    let page = server.objects.list(list, |entry| entry.key.to_owned()).await.unwrap();
+    for key in page.entries {
         let at = ObjectPath {
             bucket: BucketName::parse("logs").unwrap(),
-            key: entry.key.clone(),
+            key: ObjectKey::parse(&key).unwrap(),
         };
         let text = read(server, &at).await;
-        all.push((entry.key.as_str().to_owned(), text));
+        all.push((key, text));
     }
     all
 }

@@ -190,8 +190,8 @@ impl Store {
             after: None,
             max_keys: 1000,
         };
-        let page = self.objects.list(all).await.unwrap();
-        page.entries.iter().map(|entry| entry.key.as_str().to_owned()).collect()
+        let page = self.objects.list(all, |entry| entry.key.to_owned()).await.unwrap();
+        page.entries
     }
 
     /// Waits until the volume holds no extent.

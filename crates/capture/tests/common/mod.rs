@@ -210,8 +210,13 @@ impl World {
             after: None,
             max_keys: 1000,
         };
-        let page = self.disk.objects.list(list).await.unwrap();
-        page.entries.into_iter().map(|e| e.key.to_string()).collect()
+        let page = self
+            .disk
+            .objects
+            .list(list, |entry| entry.key.to_owned())
+            .await
+            .unwrap();
+        page.entries
     }
 
     /// How many multipart uploads are open in a bucket of our own store.

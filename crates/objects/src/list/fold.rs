@@ -65,7 +65,9 @@ impl<'a> Fold<'a> {
             return Pushed::Full;
         }
         self.room -= 1;
-        self.last = Some(name.to_owned());
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.push_str(name);
         Pushed::Taken
     }
 

@@ -1,7 +1,7 @@
 //! The first fields of the record of an object, which are what a listing tells.
 
-use super::{AlgorithmRecord, ETagRecord, ObjectRecord, VersionBytes, stored_checksum};
-use crate::{Checksum, ObjectError, StoredChecksum};
+use super::{AlgorithmRecord, ETagRecord, ObjectRecord, VersionBytes, kind_of};
+use crate::{ChecksumAlgorithm, ChecksumKind, ObjectError};
 use baleen_meta::record;
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ pub(crate) struct ListedObject<'b> {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct ListedChecksum<'b> {
     algorithm: AlgorithmRecord,
-    digest: &'b [u8],
+    _digest: &'b [u8],
     composite_of: Option<u16>,
 }
 
@@ -36,8 +36,7 @@ impl<'b> ListedObject<'b> {
 }
 
 impl ListedChecksum<'_> {
-    pub(crate) fn stored(self) -> Result<StoredChecksum, ObjectError> {
-        let checksum = Checksum::new(self.algorithm.into(), self.digest.to_vec()).map_err(ObjectError::corrupt)?;
-        Ok(stored_checksum(checksum, self.composite_of))
+    pub(crate) fn is_of(&self) -> (ChecksumAlgorithm, ChecksumKind) {
+        (self.algorithm.into(), kind_of(self.composite_of))
     }
 }

@@ -4,11 +4,11 @@ use super::Objects;
 use crate::keys;
 use crate::limits::LIST_KEYS_MAX;
 use crate::list::fold::{Fold, Pushed};
-use crate::records::{ChecksumRecord, ListedChecksum, ListedObject, ObjectRecord};
+use crate::records::{ChecksumRecord, ListedObject, ObjectRecord};
 use crate::{ListEntry, ListObjects, ListPage, ObjectError};
 use baleen_meta::keys::{prefix_end, prefix_range};
 use baleen_meta::{Entry, Scan, record};
-use baleen_types::{ObjectKey, Timestamp};
+use baleen_types::Timestamp;
 use std::ops::Bound;
 
 /// Entries read at first where keys may be folded: most of a long read would be passed over.
@@ -16,13 +16,22 @@ const FOLDING_READ_MIN: usize = 8;
 
 impl Objects {
     /// Lists one page of a bucket, from one snapshot. Its cost depends on the entries and common prefixes of the page, not
-    /// on the bucket: a common prefix is passed over by seeking behind it.
+    /// on the bucket: a common prefix is passed over by seeking behind it. `take` makes of each object what the page is to
+    /// have of it; it is given what lies in the rows that were read, since a page has a thousand of them.
     ///
     /// # Errors
     /// [`ObjectError::NoSuchBucket`]. A page is never cut short by an error: it is whole, or there is none.
-    pub async fn list(&self, request: ListObjects) -> Result<ListPage, ObjectError> {
+    pub async fn list<T: Send>(
+        &self,
+        request: ListObjects,
+        mut take: impl FnMut(&ListEntry<'_>) -> T + Send,
+    ) -> Result<ListPage<T>, ObjectError> {
         let bucket = self.open_bucket(&request.bucket).await?;
-        let mut page = ListPage::default();
+        let mut page = ListPage {
+            entries: Vec::new(),
+            common_prefixes: Vec::new(),
+            next: None,
+        };
         let room = request.max_keys.min(LIST_KEYS_MAX);
         if room == 0 {
             return Ok(page);
@@ -48,7 +57,7 @@ impl Objects {
                     continue;
                 }
                 match fold.push(key) {
-                    Pushed::Taken => page.entries.push(list_entry(key, entry)?),
+                    Pushed::Taken => page.entries.push(take(&list_entry(key, entry)?)),
                     Pushed::Folded => passing.clone_from(&fold.last),
                     Pushed::Skip(passed) => passing = Some(passed),
                     Pushed::Full => {
@@ -109,8 +118,7 @@ impl ReadSize {
     }
 }
 
-fn list_entry(key: &str, entry: &Entry) -> Result<ListEntry, ObjectError> {
-    let key = ObjectKey::parse(key).map_err(ObjectError::corrupt)?;
+fn list_entry<'r>(key: &'r str, entry: &Entry) -> Result<ListEntry<'r>, ObjectError> {
     // A page has a thousand records, of which it tells a third.
     if let Some(listed) = ListedObject::decode(&entry.value)? {
         return Ok(ListEntry {
@@ -118,15 +126,16 @@ fn list_entry(key: &str, entry: &Entry) -> Result<ListEntry, ObjectError> {
             size: listed.size,
             etag: listed.etag.etag(),
             modified: Timestamp::from_nanos(listed.modified_ns),
-            checksum: listed.checksum.map(ListedChecksum::stored).transpose()?,
+            checksum: listed.checksum.map(|checksum| checksum.is_of()),
         });
     }
     let record: ObjectRecord = record::decode(&entry.value)?;
+    let checksum = record.checksum.as_ref().map(ChecksumRecord::stored).transpose()?;
     Ok(ListEntry {
         key,
         size: record.size,
         etag: record.etag.etag(),
         modified: record.modified(),
-        checksum: record.checksum.as_ref().map(ChecksumRecord::stored).transpose()?,
+        checksum: checksum.map(|stored| (stored.checksum.algorithm(), stored.kind)),
     })
 }

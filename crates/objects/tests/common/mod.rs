@@ -10,7 +10,7 @@ pub mod tmpfs;
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_meta::{FjallSettings, Meta};
 use baleen_objects::{
-    Body, CompleteUpload, CompletedPart, CopyObject, CreateBucket, CreateUpload, Directive, Encrypt, Expect,
+    Body, CompleteUpload, CompletedPart, CopyObject, CreateBucket, CreateUpload, Directive, Encrypt, Expect, ListEntry,
     ListObjects, ListPage, ObjectError, ObjectHeaders, ObjectVersion, Objects, OpenObject, Part, Parts, PutObject,
     PutPart, RegionFolder, Scrub, ScrubProgress, Scrubbed, Selection, Settings, Stored, Tags, UploadPath,
     WriteCondition, body_from_bytes,
@@ -236,7 +236,13 @@ impl Store {
         Ok(bytes)
     }
 
-    pub async fn list(&self, prefix: &str, delimiter: &str, after: Option<&str>, max_keys: usize) -> ListPage {
+    pub async fn list(
+        &self,
+        prefix: &str,
+        delimiter: &str,
+        after: Option<&str>,
+        max_keys: usize,
+    ) -> ListPage<(String, u64)> {
         let request = ListObjects {
             bucket: bucket("bucket"),
             prefix: prefix.into(),
@@ -244,16 +250,13 @@ impl Store {
             after: after.map(Into::into),
             max_keys,
         };
-        self.objects.list(request).await.unwrap()
+        let row = |entry: &ListEntry<'_>| (entry.key.to_owned(), entry.size);
+        self.objects.list(request, row).await.unwrap()
     }
 
     pub async fn keys(&self) -> Vec<String> {
-        self.list("", "", None, 1000)
-            .await
-            .entries
-            .into_iter()
-            .map(|e| e.key.as_str().to_owned())
-            .collect()
+        let page = self.list("", "", None, 1000).await;
+        page.entries.into_iter().map(|(key, _)| key).collect()
     }
 
     pub async fn begin(&self, key: &str) -> UploadPath {
