@@ -1,5 +1,6 @@
 //! Digests of a body while it streams by.
 
+mod feed;
 mod gang;
 mod lanes;
 mod md5;
@@ -9,7 +10,6 @@ pub(crate) use md5::Md5;
 
 use crate::{Checksum, ChecksumAlgorithm};
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
-use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest as Crc};
 
 /// Takes bytes, gives their MD5 and the checksums asked for.
@@ -46,24 +46,6 @@ impl Hasher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.md5.update(bytes);
         self.update_sums(bytes);
-    }
-
-    /// Updates several at once, each with its own pieces. It is for many bodies that come in at one time: their MD5s are
-    /// computed side by side, which costs little more than one of them.
-    fn update_all(batches: &mut [(Self, Vec<Bytes>)]) {
-        let mut feeds: Vec<_> = batches
-            .iter_mut()
-            .map(|(hasher, pieces)| md5::Feed::new(&mut hasher.md5, pieces))
-            .collect();
-        for feeds in feeds.chunks_mut(lanes::LANES) {
-            md5::update_all(feeds);
-        }
-        drop(feeds);
-        for (hasher, pieces) in batches {
-            for piece in pieces {
-                hasher.update_sums(piece);
-            }
-        }
     }
 
     /// Whether it is slow besides its MD5, so that it should not hold up others.

@@ -1,14 +1,17 @@
 //! Digesting many bodies at one time on few threads.
 
+use super::feed::{Feed, step};
 use super::{Hasher, lanes::LANES};
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Takes batches of bodies that come in and digests those that wait side by side: while one gang is at work the next
-/// gathers, so that nobody waits for company, and the more there is to do the less each costs.
+/// Takes batches of bodies that come in and digests them side by side: who comes while others are at it joins them at the next
+/// step, so that nobody waits for company, and the more there is to do the less each costs. (Were it to wait for the others to
+/// end, four uploads would fall into a batch alone and three together, by turns, for twice the time of four together.)
 pub(crate) struct Gang {
     queue: Mutex<Queue>,
     workers_max: usize,
@@ -40,7 +43,7 @@ impl Gang {
         let (done, receiver) = oneshot::channel();
         let job = Job { hasher, batch, done };
         if job.hasher.is_slow() {
-            tokio::task::spawn_blocking(move || work(vec![job]));
+            tokio::task::spawn_blocking(move || job.work());
             return receiver;
         }
         let mut queue = self.queue.lock();
@@ -49,37 +52,63 @@ impl Gang {
         if is_one_more_needed && queue.workers < self.workers_max {
             queue.workers += 1;
             drop(queue);
-            let mut worker = Worker {
+            let worker = Worker {
                 gang: Arc::clone(self),
+                at_work: ArrayVec::new(),
                 is_counted: true,
             };
-            tokio::task::spawn_blocking(move || {
-                while let Some(gang) = worker.next() {
-                    work(gang);
-                }
-            });
+            tokio::task::spawn_blocking(move || worker.work());
         }
         receiver
+    }
+}
+
+impl Job {
+    /// By itself.
+    fn work(self) {
+        let Self {
+            mut hasher,
+            batch,
+            done,
+        } = self;
+        for piece in batch {
+            hasher.update(&piece);
+        }
+        // Whose body broke off does not want it back.
+        let _ = done.send(hasher);
     }
 }
 
 /// One that works.
 struct Worker {
     gang: Arc<Gang>,
+    at_work: ArrayVec<(Feed, oneshot::Sender<Hasher>), LANES>,
     is_counted: bool,
 }
 
 impl Worker {
-    /// The next gang. With `None` the worker is not counted any more, so that who comes a moment later gets a new one.
-    fn next(&mut self) -> Option<Vec<Job>> {
+    fn work(mut self) {
+        while self.is_joined() {
+            for place in step(self.at_work.iter_mut().map(|(feed, _)| feed)) {
+                let (feed, done) = self.at_work.swap_remove(place);
+                let _ = done.send(feed.into_hasher());
+            }
+        }
+    }
+
+    /// Lets those join who wait, as far as there are lanes; whether there is anybody. If not, the worker is not counted any more,
+    /// so that who comes a moment later gets a new one.
+    fn is_joined(&mut self) -> bool {
         let mut queue = self.gang.queue.lock();
-        let count = queue.waiting.len().min(LANES);
-        if count == 0 {
+        let count = queue.waiting.len().min(self.at_work.remaining_capacity());
+        let joining = queue.waiting.drain(..count);
+        self.at_work
+            .extend(joining.map(|job| (Feed::new(job.hasher, job.batch), job.done)));
+        if self.at_work.is_empty() {
             queue.workers -= 1;
             self.is_counted = false;
-            return None;
         }
-        Some(queue.waiting.drain(..count).collect())
+        self.is_counted
     }
 }
 
@@ -93,18 +122,6 @@ impl Drop for Worker {
                 queue.waiting.clear();
             }
         }
-    }
-}
-
-fn work(gang: Vec<Job>) {
-    let (mut batches, done): (Vec<_>, Vec<_>) = gang
-        .into_iter()
-        .map(|Job { hasher, batch, done }| ((hasher, batch), done))
-        .unzip();
-    Hasher::update_all(&mut batches);
-    for ((hasher, _), done) in batches.into_iter().zip(done) {
-        // Whose body broke off does not want it back.
-        let _ = done.send(hasher);
     }
 }
 

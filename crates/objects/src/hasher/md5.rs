@@ -6,7 +6,6 @@
 
 use super::lanes::{self, LANES};
 use arrayvec::ArrayVec;
-use bytes::Bytes;
 
 /// Bytes of a block.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -35,10 +34,33 @@ impl Md5 {
 
     /// Takes bytes in.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        update_all(&mut [Feed {
-            rest: bytes,
-            ..Feed::new(self, &[])
-        }]);
+        let mut bytes = bytes;
+        let filled = self.filled();
+        if filled > 0 {
+            let (taken, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - filled));
+            self.open[filled..filled + taken.len()].copy_from_slice(taken);
+            self.length += taken.len() as u64;
+            bytes = rest;
+            if !self.is_between_blocks() {
+                return;
+            }
+            lanes::compress(std::slice::from_mut(&mut self.state), &[&self.open], 1);
+        }
+        let blocks = bytes.len() / BLOCK_BYTES;
+        lanes::compress(std::slice::from_mut(&mut self.state), &[bytes], blocks);
+        let rest = &bytes[blocks * BLOCK_BYTES..];
+        self.open[..rest.len()].copy_from_slice(rest);
+        self.length += bytes.len() as u64;
+    }
+
+    /// Whether no block is begun.
+    pub(super) fn is_between_blocks(&self) -> bool {
+        self.filled() == 0
+    }
+
+    /// Bytes that end the block that is begun, or make the next.
+    pub(super) fn to_the_next_block(&self) -> usize {
+        BLOCK_BYTES - self.filled()
     }
 
     /// The digest of all that was taken in.
@@ -64,86 +86,14 @@ impl Md5 {
     }
 }
 
-/// A digest and what it is to take in, of which it takes whole blocks when told.
-pub(super) struct Feed<'a> {
-    md5: &'a mut Md5,
-    pieces: std::slice::Iter<'a, Bytes>,
-    /// What is left of the piece that was begun.
-    rest: &'a [u8],
-    /// Whether the open block was filled and is the next to be digested.
-    is_open_full: bool,
-}
-
-impl<'a> Feed<'a> {
-    pub(super) fn new(md5: &'a mut Md5, pieces: &'a [Bytes]) -> Self {
-        Self {
-            md5,
-            pieces: pieces.iter(),
-            rest: &[],
-            is_open_full: false,
-        }
-    }
-
-    /// Tells how many blocks lie ready one behind the other. None, when all is taken in: what makes no block is kept.
-    fn ready(&mut self) -> usize {
-        while !self.is_open_full {
-            if self.rest.is_empty() {
-                let Some(piece) = self.pieces.next() else { return 0 };
-                self.rest = piece;
-            }
-            let filled = self.md5.filled();
-            if filled == 0 && self.rest.len() >= BLOCK_BYTES {
-                return self.rest.len() / BLOCK_BYTES;
-            }
-            let (taken, rest) = self.rest.split_at(self.rest.len().min(BLOCK_BYTES - filled));
-            self.md5.open[filled..filled + taken.len()].copy_from_slice(taken);
-            self.md5.length += taken.len() as u64;
-            self.rest = rest;
-            self.is_open_full = filled + taken.len() == BLOCK_BYTES;
-        }
-        1
-    }
-
-    /// The blocks that lie ready.
-    fn blocks(&self) -> &[u8] {
-        if self.is_open_full { &self.md5.open } else { self.rest }
-    }
-
-    /// Goes on behind blocks that were digested.
-    fn advance(&mut self, blocks: usize, state: [u32; 4]) {
-        self.md5.state = state;
-        if self.is_open_full {
-            self.is_open_full = false;
-        } else {
-            let bytes = blocks * BLOCK_BYTES;
-            self.rest = &self.rest[bytes..];
-            self.md5.length += bytes as u64;
-        }
-    }
-}
-
-/// Lets all take in what they are fed, side by side; no more than there are lanes.
-pub(super) fn update_all(feeds: &mut [Feed<'_>]) {
-    loop {
-        let mut active: ArrayVec<&mut Feed<'_>, LANES> = ArrayVec::new();
-        let mut blocks = usize::MAX;
-        for feed in feeds.iter_mut() {
-            let ready = feed.ready();
-            if ready > 0 {
-                blocks = blocks.min(ready);
-                active.push(feed);
-            }
-        }
-        if active.is_empty() {
-            return;
-        }
-        let mut states: ArrayVec<_, LANES> = active.iter().map(|feed| feed.md5.state).collect();
-        let data: ArrayVec<_, LANES> = active.iter().map(|feed| feed.blocks()).collect();
-        lanes::compress(&mut states, &data, blocks);
-        drop(data);
-        for (feed, state) in active.iter_mut().zip(states) {
-            feed.advance(blocks, state);
-        }
+/// Lets several, of which none has begun a block, take in the first `blocks` blocks of their bytes, side by side.
+pub(super) fn update_side_by_side(feeds: &mut [(&mut Md5, &[u8])], blocks: usize) {
+    let mut states: ArrayVec<_, LANES> = feeds.iter().map(|(md5, _)| md5.state).collect();
+    let bytes: ArrayVec<_, LANES> = feeds.iter().map(|(_, bytes)| *bytes).collect();
+    lanes::compress(&mut states, &bytes, blocks);
+    for ((md5, _), state) in feeds.iter_mut().zip(states) {
+        md5.state = state;
+        md5.length += (blocks * BLOCK_BYTES) as u64;
     }
 }
 

@@ -1,6 +1,5 @@
 use super::*;
 use md5::Digest as _;
-use proptest::prelude::*;
 
 /// The test suite of RFC 1321 (A.5).
 #[test]
@@ -35,34 +34,5 @@ fn as_the_library_at_each_length() {
         md5.update(&bytes[..length]);
         let expected: [u8; 16] = md5::Md5::digest(&bytes[..length]).into();
         assert_eq!(md5.finish(), expected, "{length}");
-    }
-}
-
-/// A body in pieces of any length, and how much of it was taken in before it came to the others.
-fn body() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
-    let bytes = |max| proptest::collection::vec(any::<u8>(), 0..max);
-    (bytes(130), proptest::collection::vec(bytes(400), 0..6))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
-    /// Whatever comes beside it, and however it is cut: the digest of a body is that of the library.
-    #[test]
-    fn side_by_side_as_alone(bodies in proptest::collection::vec(body(), 1..=LANES)) {
-        let mut batches: Vec<_> = bodies
-            .iter()
-            .map(|(before, pieces)| {
-                let mut md5 = Md5::new();
-                md5.update(before);
-                (md5, pieces.iter().cloned().map(Bytes::from).collect::<Vec<_>>())
-            })
-            .collect();
-        let mut feeds: Vec<_> = batches.iter_mut().map(|(md5, pieces)| Feed::new(md5, pieces)).collect();
-        update_all(&mut feeds);
-        for ((md5, _), (before, pieces)) in batches.into_iter().zip(bodies) {
-            let expected: [u8; 16] = md5::Md5::digest([before, pieces.concat()].concat()).into();
-            prop_assert_eq!(md5.finish(), expected);
-        }
     }
 }
