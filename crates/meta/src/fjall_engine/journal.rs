@@ -109,8 +109,10 @@ pub(super) fn cut(store: &Path, refused: u64, acknowledged: Option<u64>) -> io::
         })?;
         let is_lost = match tail {
             Tail::Clean => false,
-            // A journal that begins with the refused batch has nothing before it.
-            Tail::Torn => acknowledged.is_some() && kept > 0,
+            // A journal that begins with the refused batch has nothing before it. If it begins with one from before, which was broken
+            // since and has a torn one behind it, its number says so.
+            Tail::Torn if kept == 0 => number_at(&path, broken_at)?.is_some_and(|number| number < refused),
+            Tail::Torn => acknowledged.is_some(),
             Tail::Damaged(_) => true,
         };
         if is_lost && !has_last {
@@ -123,6 +125,19 @@ pub(super) fn cut(store: &Path, refused: u64, acknowledged: Option<u64>) -> io::
         shorten(&path, kept)?;
     }
     Ok(())
+}
+
+/// The number that stands at the beginning of a batch, be the rest of it what it may.
+fn number_at(path: &Path, start: u64) -> io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let header = match take::<13>(&mut file) {
+        Ok(header) => header,
+        Err(Fault::Io(error)) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let number = header.last_chunk::<8>().map(|number| u64::from_le_bytes(*number));
+    Ok(number.filter(|_| header[0] == TAG_START))
 }
 
 /// Cuts all journals to nothing, and syncs: for a closed store that has all of them in tables.

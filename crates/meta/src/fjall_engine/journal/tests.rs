@@ -172,6 +172,37 @@ fn nothing_is_cut_that_may_have_been_acknowledged() {
     }
 }
 
+/// A new journal has nothing before its first batch that could say whether that was acknowledged.
+#[test]
+fn the_first_batch_of_a_new_journal_is_known_by_its_number() {
+    let (whole, _) = journal();
+    let first = batch(1, &[b"one", b"two"]).len();
+    // The length of its first key.
+    let key = 13 + 11;
+    for (what, damaged, length, refused, is_cut) in [
+        ("acknowledged, before a torn one", Some(key), first + 30, 2, false),
+        ("acknowledged, and alone", Some(key), first - 20, 2, false),
+        ("the refused one, which is torn", None, first - 20, 1, true),
+        ("the refused one, broken", Some(key), first - 20, 1, true),
+        ("the refused one, of which there is hardly anything", None, 9, 1, true),
+        ("no beginning of a batch", Some(0), 9, 1, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("3.jnl"), folder.path().join("10.jnl"));
+        let mut bytes = whole[..length].to_vec();
+        if let Some(at) = damaged {
+            bytes[at] ^= 0x10;
+        }
+        std::fs::write(&old, batch(0, &[b"zero"])).unwrap();
+        std::fs::write(&new, &bytes).unwrap();
+        let result = cut(folder.path(), refused, Some(refused - 1));
+        assert_eq!(result.is_ok(), is_cut, "{what}: {result:?}");
+        let kept = if is_cut { 0 } else { length };
+        assert_eq!(std::fs::read(&new).unwrap(), bytes[..kept], "{what}");
+        assert_eq!(std::fs::read(&old).unwrap(), batch(0, &[b"zero"]), "{what}");
+    }
+}
+
 fn is_in_seqno(bytes: &[u8], at: usize) -> bool {
     let mut start = 0;
     let mut rest = bytes;
