@@ -1,4 +1,5 @@
-//! Options of IPv4, IPv6 and TCP headers. Those that are known to hold no address stay; of any other the data is blanked.
+//! Options of IPv4, IPv6 and TCP headers. Those that are known to hold no address stay, if they have the length that they are to
+//! have; of any other the data is blanked.
 
 use super::{Mask, part};
 
@@ -41,10 +42,10 @@ impl Mask {
         const ROUTER_ALERT: u8 = 148;
         let mut at = 0;
         while let Some(found) = option(bytes, at) {
-            match found.kind {
-                NOTHING | ROUTER_ALERT => {}
+            match (found.kind, found.next - found.data) {
+                (NOTHING, 0) | (ROUTER_ALERT, 2) => {}
                 // A pointer, then addresses (RFC 791, 3.1).
-                RECORD_ROUTE | LOOSE_ROUTE | STRICT_ROUTE => self.v4_list(part(bytes, found.data + 1, found.next)),
+                (RECORD_ROUTE | LOOSE_ROUTE | STRICT_ROUTE, _) => self.v4_list(part(bytes, found.data + 1, found.next)),
                 _ => part(bytes, found.data, found.next).fill(0),
             }
             at = found.next;
@@ -63,8 +64,12 @@ impl Mask {
         const USER_TIMEOUT: u8 = 28;
         let mut at = 0;
         while let Some(found) = option(bytes, at) {
-            match found.kind {
-                NOTHING | SEGMENT_SIZE | WINDOW_SCALE | SACK_PERMITTED | SACK | TIMESTAMPS | USER_TIMEOUT => {}
+            match (found.kind, found.next - found.data) {
+                (NOTHING | SACK_PERMITTED, 0)
+                | (WINDOW_SCALE, 1)
+                | (SEGMENT_SIZE | USER_TIMEOUT, 2)
+                | (TIMESTAMPS, 8)
+                | (SACK, 8 | 16 | 24 | 32) => {}
                 _ => part(bytes, found.data, found.next).fill(0),
             }
             at = found.next;
@@ -77,7 +82,6 @@ impl Mask {
         const PAD1: u8 = 0;
         const ENCAPSULATION_LIMIT: u8 = 4;
         const ROUTER_ALERT: u8 = 5;
-        const JUMBO: u8 = 0xC2;
         const HOME_ADDRESS: u8 = 0xC9;
         let mut at = 0;
         while let Some(kind) = bytes.get(at).copied() {
@@ -90,9 +94,9 @@ impl Mask {
                 break;
             };
             let data = part(bytes, at + 2, next);
-            match kind {
-                ENCAPSULATION_LIMIT | ROUTER_ALERT | JUMBO => {}
-                HOME_ADDRESS => self.v6(data),
+            match (kind, data.len()) {
+                (ENCAPSULATION_LIMIT, 1) | (ROUTER_ALERT, 2) => {}
+                (HOME_ADDRESS, _) => self.v6(data),
                 _ => data.fill(0),
             }
             at = next;

@@ -123,6 +123,25 @@ proptest! {
         }
     }
 
+    /// An address anywhere behind the first header of any protocol, in any state of disorder: it is not kept.
+    #[test]
+    fn no_address_is_kept(
+        // What has a further packet in it may have one with numbers that look like an address.
+        protocol in prop_oneof![Just(1u8), Just(2), Just(6), Just(17), Just(58), Just(132), any::<u8>()]
+            .prop_filter("a tunnel", |protocol| ![0, 4, 41, 43, 44, 47, 51, 60].contains(protocol)),
+        is_v6: bool,
+        // Behind the longest header of TCP, in which there are numbers too.
+        head in proptest::collection::vec(any::<u8>(), 60..160),
+        tail in proptest::collection::vec(any::<u8>(), 0..60),
+        cut in 0usize..60,
+    ) {
+        let payload = [&head[..], &SOURCE, &tail].concat();
+        let packet = if is_v6 { v6(protocol, &payload) } else { v4(protocol, &payload) };
+        let mut kept = packet[..packet.len() - cut.min(tail.len())].to_vec();
+        anonymising().apply(LinkType::RAW, &mut kept, u32::try_from(packet.len()).unwrap());
+        prop_assert!(!contains(&kept, &SOURCE), "{kept:02x?}");
+    }
+
     /// A packet of IP with anything behind a true header: still no panic, and a later cut shows no more than an earlier one.
     #[test]
     fn any_bytes_behind_a_header(protocol: u8, is_v6: bool, bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
@@ -405,6 +424,27 @@ fn options_with_addresses() {
         ..Masking::default()
     });
     assert_eq!(masked(plain, LinkType::RAW, &packet), packet);
+}
+
+#[test]
+fn options_of_a_wrong_length() {
+    for kind in [2, 3, 4, 5, 8, 28, 30, 200] {
+        let options = [&[kind, 6][..], &SOURCE, &[1, 1]].concat();
+        let kept = masked(anonymising(), LinkType::RAW, &v4(6, &tcp(b"", &options, false)));
+        assert!(!contains(&kept, &SOURCE), "{kind}");
+        assert_eq!((kept.len(), rest(&kept)), (48, 0), "{kind}");
+    }
+    for kind in [1, 4, 5, 0xC2, 0xC9, 77] {
+        let header = [&[6, 0, kind, 4][..], &SOURCE, &tcp(b"", &[], true)].concat();
+        for place in [0, 60] {
+            let kept = masked(anonymising(), LinkType::RAW, &v6(place, &header));
+            assert!(kept.len() == 68 && !contains(&kept, &SOURCE), "{kind}");
+        }
+    }
+    // Those of the right length stay.
+    let options = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7];
+    let packet = v4(6, &tcp(b"", &options, false));
+    assert_eq!(masked(anonymising(), LinkType::RAW, &packet)[40..], options);
 }
 
 #[test]
