@@ -161,7 +161,7 @@ fn what_is_meant_is_guessed_by_table_and_name() {
             "scrub.evry (baleen.toml:2): there is no such setting; did you mean scrub.every?",
         ),
         (
-            "drian = \"1s\"\n",
+            "drai = \"1s\"\n",
             "drai (baleen.toml:1): there is no such setting; did you mean drain?",
         ),
         (
