@@ -1,11 +1,13 @@
 //! Answers that both doors give alike.
 
-use baleen_capture::{CaptureError, CaptureFile};
+use baleen_capture::{CaptureError, CaptureFile, LiveFile};
 use baleen_http::{Deed, OperationName, Response, ResponseBody};
 use baleen_types::{Classify as _, FaultKind, RequestId, causes};
 use futures::TryStreamExt as _;
 use http::StatusCode;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue,
+};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use serde_json::Value;
@@ -44,6 +46,20 @@ pub(crate) fn file_response(file: CaptureFile, is_part: bool) -> Response {
         headers.extend(told.ok().map(|value| (CONTENT_RANGE, value)));
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
+    response
+}
+
+/// A capture file as it is written. It has no length; that it ends as it should is in its transfer coding.
+pub(crate) fn live_response(file: LiveFile) -> Response {
+    let frames = StreamBody::new(file.body.map_ok(Frame::data));
+    let mut response = Response::new(ResponseBody::boxed(frames));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.tcpdump.pcap"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that gather an answer before they hand it on leave it alone by this.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{}\"", file.name));
+    headers.extend(disposition.ok().map(|value| (CONTENT_DISPOSITION, value)));
     response
 }
 

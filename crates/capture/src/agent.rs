@@ -10,7 +10,7 @@ pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;
-use crate::engine::Rotation;
+use crate::engine::{FollowError, Rotation};
 use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::{Filter, FiveTuple};
@@ -27,6 +27,11 @@ pub trait Agent: Send + Sync + 'static {
     /// The types of the links it captures on, as far as they can be told now: a filter is refused that does not compile for
     /// each of them. None when there is no telling; [`begin`](Self::begin) says what is wrong then.
     async fn links(&self) -> Vec<LinkType>;
+
+    /// The interfaces that it captures on, as far as they can be told now, for who chooses among them.
+    async fn interfaces(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether it can be asked to capture now.
     fn is_connected(&self) -> bool {
@@ -75,6 +80,10 @@ pub struct Order {
     pub rotation: Rotation,
     /// What of packets is not kept as it was.
     pub masking: Masking,
+    /// Whether somebody watches: pieces come soon then, and have any size.
+    pub is_live: bool,
+    /// On which of the site's interfaces, if not on all of them.
+    pub interfaces: Vec<String>,
 }
 
 impl Order {
@@ -158,6 +167,14 @@ pub trait Running: Send + Sync + 'static {
 
     /// Asks for the end; what was caught is still delivered.
     fn stop(&self);
+
+    /// What is caught from now on, as a file of its own, until the end.
+    ///
+    /// # Errors
+    /// When it is over, or cannot be followed, or not by one more.
+    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+        Err(FollowError::Unable)
+    }
 
     /// Waits until no more packets are taken; parts may still have to be received then. Cancel safe, and may be called
     /// again.

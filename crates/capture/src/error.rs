@@ -1,5 +1,7 @@
 //! What can go wrong with captures, one variant for each thing a caller handles differently.
 
+use crate::agent::AgentError;
+use crate::engine::FollowError;
 use crate::sink::SinkError;
 use baleen_types::{CaptureId, Classify, FaultKind, Invalid, LinkType, ObjectKey, SiteName};
 use std::time::Duration;
@@ -88,6 +90,17 @@ pub enum CaptureError {
     /// The capture is over, or was asked to stop before.
     #[error("the capture {0} is over, or was asked to stop before")]
     NotStoppable(CaptureId),
+    /// The capture cannot be followed, or not by one more.
+    #[error("the capture {id} cannot be followed: {why}")]
+    NotFollowable {
+        /// Which.
+        id: CaptureId,
+        /// Why.
+        why: FollowError,
+    },
+    /// The agent did not begin.
+    #[error("the capture agent could not begin: {0}")]
+    NotBegun(#[source] AgentError),
     /// No site of ours has that name, or it is not for this account.
     #[error("no capture agent serves {0} for this account")]
     NoSite(SiteName),
@@ -208,9 +221,13 @@ impl Classify for CaptureError {
             | Self::NoSuchTask
             | Self::NoTaskFile { .. }
             | Self::BadTicket => FaultKind::NotFound,
+            Self::NotFollowable { why, .. } => match why {
+                FollowError::Over | FollowError::Unable => FaultKind::Conflict,
+                FollowError::TooMany => FaultKind::Unavailable,
+            },
             Self::NameTaken => FaultKind::Exists,
             Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) => FaultKind::Conflict,
-            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) => FaultKind::Unavailable,
+            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) => FaultKind::Unavailable,
             Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Meta(error) => error.kind(),

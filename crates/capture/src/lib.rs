@@ -45,6 +45,7 @@ mod sample;
 mod sink;
 mod site;
 mod store;
+mod stream;
 mod tasklist;
 mod tasks;
 
@@ -57,7 +58,7 @@ pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{
     AccessKeys, AzureAccount, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store,
 };
-pub use engine::Rotation;
+pub use engine::{FollowError, Rotation};
 pub use error::{CaptureError, Limited};
 pub use files::FileInfo;
 pub use home::CaptureFile;
@@ -71,6 +72,7 @@ pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
+pub use stream::{LiveFile, SiteInfo, StreamCapture};
 pub use tasklist::{
     CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
 };

@@ -43,6 +43,18 @@ pub const ROTATE_BYTES_MIN: u64 = 1 << 20;
 /// The shortest file of a full capture that has several (ours): with [`TIME_LIMIT_MAX`], three hundred of them.
 pub const ROTATE_TIME_MIN: Duration = Duration::from_secs(1);
 
+/// The longest stream (ours): it ends with who asked for it, mostly.
+pub const STREAM_TIME_MAX: Duration = Duration::from_hours(24);
+
+/// The most packets of a stream (ours).
+pub const STREAM_PACKETS_MAX: u64 = 1_000_000_000_000;
+
+/// The most packet bytes of a stream (ours).
+pub const STREAM_BYTES_MAX: u64 = 1 << 50;
+
+/// Streams of one account at once (ours): each takes a place of those of all captures.
+pub const STREAMS_MAX: usize = 4;
+
 /// The fewest and the most bytes kept of a packet, where a request says how many (ours): every link header fits, and so does
 /// every packet.
 pub const SNAPLEN_MIN: u32 = crate::engine::SNAPLEN_MIN;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
 
 /// Finds running captures, for progress and for stopping them.
 #[derive(Default)]
@@ -23,7 +24,9 @@ pub(crate) struct Live {
     pub(crate) stop: Shutdown,
     forsaken: AtomicBool,
     suspended: AtomicBool,
-    running: Mutex<Option<Arc<dyn Running>>>,
+    /// Whether it goes to its asker alone.
+    is_stream: bool,
+    running: watch::Sender<Option<Arc<dyn Running>>>,
 }
 
 /// Removes a capture from the registry when its run ends, however it ends.
@@ -36,15 +39,26 @@ pub(crate) struct Registered<'a> {
 
 impl LiveCaptures {
     pub(crate) fn register(&self, account: AccountId, id: CaptureId, ownership: Option<OwnershipId>) -> Registered<'_> {
-        let live = Arc::new(Live {
-            account,
-            ownership,
-            stop: Shutdown::new(),
-            forsaken: AtomicBool::new(false),
-            suspended: AtomicBool::new(false),
-            running: Mutex::new(None),
-        });
+        let live = Arc::new(Live::new(account, ownership, false));
         self.0.lock().insert(id, Arc::clone(&live));
+        self.registered(id, live)
+    }
+
+    /// Registers a stream; `None` while its account has so many.
+    pub(crate) fn register_stream(&self, account: AccountId, id: CaptureId, most: usize) -> Option<Registered<'_>> {
+        let live = Arc::new(Live::new(account, None, true));
+        {
+            let mut captures = self.0.lock();
+            let is_of_account = |live: &&Arc<Live>| live.is_stream && live.account == account;
+            if captures.values().filter(is_of_account).count() >= most {
+                return None;
+            }
+            captures.insert(id, Arc::clone(&live));
+        }
+        Some(self.registered(id, live))
+    }
+
+    fn registered(&self, id: CaptureId, live: Arc<Live>) -> Registered<'_> {
         Registered {
             captures: self,
             id,
@@ -53,10 +67,16 @@ impl LiveCaptures {
         }
     }
 
+    /// Waits until a capture is running; `None` when it does not run here.
+    pub(crate) async fn running(&self, id: CaptureId) -> Option<Arc<dyn Running>> {
+        let mut running = self.0.lock().get(&id)?.running.subscribe();
+        running.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
     /// What a running capture has caught by now.
     pub(crate) fn counts(&self, id: CaptureId) -> Option<Counts> {
         let live = self.0.lock().get(&id).cloned()?;
-        let running = live.running.lock().clone()?;
+        let running = live.running.borrow().clone()?;
         Some(running.counts())
     }
 
@@ -101,6 +121,18 @@ impl LiveCaptures {
 }
 
 impl Live {
+    fn new(account: AccountId, ownership: Option<OwnershipId>, is_stream: bool) -> Self {
+        Self {
+            account,
+            ownership,
+            stop: Shutdown::new(),
+            forsaken: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
+            is_stream,
+            running: watch::Sender::new(None),
+        }
+    }
+
     /// Whether the destination was deleted meanwhile.
     pub(crate) fn is_forsaken(&self) -> bool {
         self.forsaken.load(Ordering::Acquire)
@@ -112,7 +144,7 @@ impl Live {
     }
 
     pub(crate) fn set_running(&self, running: &Arc<dyn Running>) {
-        *self.running.lock() = Some(Arc::clone(running));
+        self.running.send_replace(Some(Arc::clone(running)));
     }
 }
 

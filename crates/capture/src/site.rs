@@ -62,7 +62,7 @@ impl Sites {
     }
 
     /// Those that take captures of an account.
-    fn open_to(&self, account: AccountId) -> Vec<Site> {
+    pub(crate) fn open_to(&self, account: AccountId) -> Vec<Site> {
         let remote = self.agents.iter().flat_map(RemoteAgents::sites);
         let all = self.own.iter().cloned().chain(remote);
         all.filter(|site| site.accounts.have(account)).collect()

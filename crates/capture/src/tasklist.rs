@@ -90,6 +90,8 @@ impl Captures {
             snaplen: None,
             rotation: Rotation::default(),
             masking: Masking::default(),
+            is_live: false,
+            interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit_task(request, site, order).await };

@@ -183,6 +183,8 @@ impl Captures {
             snaplen: request.snaplen,
             rotation: request.rotation,
             masking: request.privacy.masking(&*self.parts.entropy),
+            is_live: false,
+            interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
         let admission = async move { captures.admit(request, site, order).await };

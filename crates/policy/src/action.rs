@@ -222,6 +222,9 @@ actions! {
     PcapsStopCapture = "pcaps:StopCapture",
     PcapsDownloadCapture = "pcaps:DownloadCapture",
     PcapsManageOwnership = "pcaps:ManageOwnership",
+    // ours
+    PcapsFollowCapture = "pcaps:FollowCapture",
+    PcapsStreamCapture = "pcaps:StreamCapture",
     // capture tasks (identity contract, section 8)
     CfwCreateCaptureTask = "cfw:CreateCaptureTask",
     CfwListCaptureTasks = "cfw:ListCaptureTasks",

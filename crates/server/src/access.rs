@@ -33,6 +33,13 @@ pub(crate) struct AccessArguments {
     profile: Option<String>,
 }
 
+impl AccessArguments {
+    /// The name of the profile.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+}
+
 /// All places that say where and who, read.
 pub(crate) struct Access {
     arguments: AccessArguments,

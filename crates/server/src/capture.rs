@@ -5,6 +5,7 @@
 //! part buffers. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
 
 mod destination;
+mod follow;
 mod masking;
 pub(crate) mod progress;
 pub(crate) mod report;
@@ -41,8 +42,14 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// s3://bucket/prefix/, a file, or - for standard output (baleen capture - | tshark -r -).
-    #[arg(value_name = "DEST")]
-    destination: String,
+    #[arg(value_name = "DEST", required_unless_present = "follow")]
+    destination: Option<String>,
+    /// Follow a running capture of a server, from now on until it is over (baleen capture --follow ID | tshark -r -).
+    #[arg(long, value_name = "ID", conflicts_with_all = ["interface", "filter", "time", "count", "bytes", "rotate", "format", "make_bucket"])]
+    follow: Option<String>,
+    /// The server's capture API, of --follow [default: BALEEN_API, or the baleen that runs in the data folder].
+    #[arg(long, value_name = "URL", requires = "follow")]
+    api: Option<String>,
     /// An interface; may be repeated; `any` is all of them [default: that of the default route].
     #[arg(short, long = "interface", value_name = "IF")]
     interface: Vec<String>,
@@ -102,12 +109,19 @@ enum FormatName {
 
 /// Captures, and reports.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    if let Some(id) = &arguments.follow {
+        let runtime = runtime()?;
+        let ended = runtime.block_on(async { follow::run(arguments, id, &mut Signals::new()?).await });
+        // As below.
+        runtime.shutdown_background();
+        return ended;
+    }
     let filter = Filter::expression(&arguments.filter).map_err(|error| {
         Failure::usage(format!("the filter cannot be used: {error}"))
             .advise("filters are in tcpdump's language, as in: -f 'tcp port 443 and host 10.0.0.1'")
     })?;
-    let destination = Destination::parse(&arguments.destination)?;
     let masking = masking::of(arguments)?;
+    let destination = Destination::parse(arguments.destination.as_deref().unwrap_or("-"))?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -148,6 +162,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             promiscuous: !arguments.no_promiscuous,
             format,
             rotation,
+            is_live: false,
             comments: Vec::new(),
         };
         let engine = Engine::new(sink.engine_settings(), Arc::clone(&clock)).map_err(|error| refused(&error))?;

@@ -22,6 +22,7 @@ mod look_back;
 mod numbers;
 mod ops;
 mod output;
+mod pcaps;
 mod profiles;
 mod regions;
 mod restore;

@@ -24,6 +24,14 @@ pub(crate) struct Profile {
     pub(crate) secret_access_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
+    /// The capture API, for commands that watch captures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api_token: Option<String>,
+    /// The account there, as 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) project: Option<String>,
 }
 
 impl Profile {
@@ -40,6 +48,12 @@ impl Profile {
         })
     }
 
+    /// The profile of this name, if there is one.
+    pub(crate) fn find(name: &str) -> Result<Option<Self>, Failure> {
+        let file = file();
+        Ok(parse(&text_of(&file)?, &file)?.remove(name))
+    }
+
     /// Puts it into the file under this name, in place of an older session; gives the file.
     pub(crate) fn store(&self, name: &str) -> Result<PathBuf, Failure> {
         let file = file();
@@ -53,9 +67,17 @@ impl Profile {
     fn put_into(&self, text: &str, name: &str, file: &Path) -> Result<String, Failure> {
         check_name(name)?;
         let mut expected = parse(text, file)?;
-        let before = expected.insert(name.to_owned(), self.clone());
+        let before = expected.remove(name).unwrap_or_default();
         let is_lasting = |id: String| !AccessKeyId::parse(&id).is_ok_and(|id| id.is_of_session());
-        if before.and_then(|before| before.access_key_id).is_some_and(is_lasting) {
+        // What a session says nothing of stays.
+        let this = Self {
+            api: self.api.clone().or(before.api),
+            api_token: self.api_token.clone().or(before.api_token),
+            project: self.project.clone().or(before.project),
+            ..self.clone()
+        };
+        expected.insert(name.to_owned(), this.clone());
+        if before.access_key_id.is_some_and(is_lasting) {
             return Err(Failure::new(format!(
                 "the profile {name} in {} has an access key that does not end",
                 file.display()
@@ -63,7 +85,7 @@ impl Profile {
             .advise("a session would take its place, and its secret with it: save under another name"));
         }
         let section =
-            toml::to_string(self).map_err(|error| Failure::because("the profile cannot be written", &error))?;
+            toml::to_string(&this).map_err(|error| Failure::because("the profile cannot be written", &error))?;
         let rest = without(text, name);
         let gap = match &*rest {
             "" => "",

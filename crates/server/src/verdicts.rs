@@ -29,6 +29,7 @@ const NEVER_DONE: &[&str] = &[
     "RSFederatedLogin",
     "SAMLConsume",
     "DownloadCapture",
+    "FollowCapture",
     "DeleteCaptureTasks",
     "GetCaptureResult",
     "GetCaptureFile",
@@ -205,7 +206,7 @@ fn token_method(action: &str) -> Option<TokenMethod> {
     Some(match action.strip_prefix("pcaps:")? {
         "ListCaptures" => TokenMethod::Search,
         "GetCapture" => TokenMethod::Info,
-        "DownloadCapture" => TokenMethod::Download,
+        "DownloadCapture" | "FollowCapture" => TokenMethod::Download,
         _ => TokenMethod::Capture,
     })
 }

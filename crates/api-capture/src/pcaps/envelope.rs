@@ -1,7 +1,7 @@
 //! The envelope of every answer (capture contract, A.1).
 
-use crate::answer::{file_response, json_response};
-use baleen_capture::CaptureFile;
+use crate::answer::{file_response, json_response, live_response};
+use baleen_capture::{CaptureFile, LiveFile};
 use baleen_http::{Response, ResponseBody};
 use baleen_types::ServedRange;
 use http::StatusCode;
@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     NoContent,
     /// The file of a sample, or a part of it.
     File(CaptureFile),
+    /// A file that is being written.
+    Live(LiveFile),
 }
 
 impl Answer {
@@ -29,6 +31,7 @@ impl Answer {
                 let is_part = file.range != ServedRange::whole(file.size);
                 file_response(file, is_part)
             }
+            Self::Live(file) => live_response(file),
             Self::NoContent => {
                 let mut response = Response::new(ResponseBody::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;

@@ -210,12 +210,13 @@ impl Fault {
             E::WrongAnswer { .. } | E::ChallengeFailed => bad(code::WRONG_ANSWER, pointers.answer),
             E::Unwritable(_) => bad(code::UNWRITABLE, pointers.destination),
             E::Active(_) => conflict(code::ACTIVE),
-            E::NotStoppable(_) | E::TaskNotOver(_) => conflict(code::NOT_STOPPABLE),
+            E::NotFollowable { .. } if error.kind() == FaultKind::Unavailable => Self::unavailable(error.to_string()),
+            E::NotStoppable(_) | E::TaskNotOver(_) | E::NotFollowable { .. } => conflict(code::NOT_STOPPABLE),
             E::NoSite(_) => bad(code::NO_SITE, pointers.site),
             E::NoAgentConnected(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
             }
-            E::Stopping | E::Busy | E::Contended => Self::unavailable(error.to_string()),
+            E::Stopping | E::Busy | E::Contended | E::NotBegun(_) => Self::unavailable(error.to_string()),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {
                 Self::unavailable(error.to_string())
             }

@@ -9,6 +9,7 @@
 //! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and those
 //!   above where they were given.
 //!
+//! * routes: a capture that is followed while it runs, one whose file is the answer, and the sites.
 //! * in a sample: `packets_sampled`, `bytes_captured`, `bucket` with `object_key`, and `message`: why it failed, or what of what
 //!   was asked for was not kept.
 
@@ -75,6 +76,7 @@ impl PcapsDoor {
             body,
             is_repeated,
             range,
+            peer: origin.map(|origin| origin.peer),
         };
         let answer = (found.row.run)(call).await;
         // What was made is named by its id, which the path did not have.

@@ -198,7 +198,9 @@ impl From<CaptureError> for Fault {
             E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::QUANTITY),
             E::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, code::QUANTITY, &error),
             E::Contended | E::TooSoon { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, code::THROTTLED, &error),
-            E::Stopping | E::NoAgentConnected(_) => Self::unavailable(&error),
+            E::Stopping | E::NoAgentConnected(_) | E::NotBegun(_) | E::NotFollowable { .. } => {
+                Self::unavailable(&error)
+            }
             // All but the first are of destinations and samples, which no request here names.
             E::Limit { .. }
             | E::Destination(_)

@@ -2,12 +2,15 @@
 
 use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running};
 use crate::Counts;
-use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, Interfaces, Outcome, Part};
+use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, FollowError, Interfaces, Outcome, Part};
 use crate::look_back::{LookBack, Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::FiveTuple;
+use baleen_ring::ANY;
 use baleen_types::LinkType;
-use futures::StreamExt as _;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -75,6 +78,7 @@ impl EmbeddedAgent {
             },
             snaplen: order.snaplen.unwrap_or(baleen_ring::SNAPLEN_MAX),
             rotation: order.rotation,
+            is_live: order.is_live,
             comments: vec![format!("Baleen capture {} at site {}", order.capture, order.site)],
         }
     }
@@ -86,6 +90,12 @@ impl Agent for EmbeddedAgent {
         let interfaces = self.settings.interfaces.clone();
         let told = tokio::task::spawn_blocking(move || interfaces.links()).await;
         told.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    async fn interfaces(&self) -> Vec<String> {
+        let interfaces = self.settings.interfaces.clone();
+        let told = tokio::task::spawn_blocking(move || choice(&interfaces)).await;
+        told.unwrap_or_default()
     }
 
     fn looks_back(&self) -> bool {
@@ -100,7 +110,16 @@ impl Agent for EmbeddedAgent {
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
-        let request = self.request(&order);
+        let mut request = self.request(&order);
+        if !order.interfaces.is_empty() {
+            let choice = self.interfaces().await;
+            if let Some(strange) = order.interfaces.iter().find(|name| !choice.contains(name)) {
+                let choice = choice.join(", ");
+                let words = format!("the site {} does not capture on {strange}, but on {choice}", order.site);
+                return Err(AgentError(words));
+            }
+            request.interfaces = Interfaces::Named(order.interfaces.clone());
+        }
         let engine = self.engine.clone();
         // Mapping rings and compiling filters block for some milliseconds.
         let started = tokio::task::spawn_blocking(move || engine.start(&request)).await;
@@ -116,6 +135,24 @@ impl Agent for EmbeddedAgent {
             interfaces,
             running: Arc::new(EmbeddedRunning(handle)),
         })
+    }
+}
+
+/// The names of interfaces of which a request may choose. The operator's `any` lets it choose each of them, too.
+fn choice(interfaces: &Interfaces) -> Vec<String> {
+    match interfaces {
+        Interfaces::DefaultRoute => baleen_ring::default_interface()
+            .map(|found| vec![found.name])
+            .unwrap_or_default(),
+        Interfaces::Named(names) if names.iter().any(|name| name == ANY) => {
+            let up = baleen_ring::interfaces().unwrap_or_default().into_iter();
+            let up = up.filter(|interface| interface.is_up && interface.name != ANY);
+            [ANY.to_owned()]
+                .into_iter()
+                .chain(up.map(|interface| interface.name))
+                .collect()
+        }
+        Interfaces::Named(names) => names.clone(),
     }
 }
 
@@ -148,6 +185,10 @@ impl Running for EmbeddedRunning {
 
     fn stop(&self) {
         self.0.stop();
+    }
+
+    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+        self.0.follow().map(StreamExt::boxed)
     }
 
     async fn ended(&self) -> Ended {

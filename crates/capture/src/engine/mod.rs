@@ -19,6 +19,7 @@
 //! Left out: where parts go, what becomes of a capture, who may ask for one.
 
 mod error;
+mod follow;
 mod limits;
 mod masked;
 mod outcome;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use baleen_packet::masking::Masking;
 pub use error::EngineError;
+pub use follow::{FOLLOWER_BYTES_MAX, FOLLOWERS_MAX, FollowError, Following};
 pub use limits::{
     BUFFERS_MIN, FILES_MAX, INTERFACES_MAX, PART_BYTES_DEFAULT, PART_BYTES_MIN, PARTS_MAX, ROTATION_BYTES_MIN,
     ROTATION_TIME_MIN, SNAPLEN_MIN,

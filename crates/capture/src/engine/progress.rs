@@ -1,6 +1,7 @@
 //! Counts of a running capture, readable at any time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How far a capture is.
@@ -29,6 +30,8 @@ pub(crate) struct Counters {
     pub(crate) file_bytes: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) is_stalled: AtomicBool,
+    /// How many follow the capture.
+    pub(crate) followers: Arc<AtomicUsize>,
 }
 
 impl Counters {

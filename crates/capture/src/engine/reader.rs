@@ -5,6 +5,7 @@
 //! later ones, which are told by their time stamps; unless the time of day was set meanwhile, when stamps tell nothing and
 //! a few milliseconds too much are taken.
 
+use super::follow::FOLLOW_PERIOD;
 use super::limits::{BUFFER_WAIT, CLOCK_STEP, DRAIN_SLACK, STATISTICS_PERIOD, WAIT_MAX};
 use super::outcome::{EndReason, InterfaceOutcome};
 use super::running::{LaneEnd, Shared};
@@ -120,6 +121,9 @@ impl<S: Source> Reader<S> {
         if let Some(period) = self.shared.flush_after {
             patience = patience.min(period);
         }
+        if self.is_followed() {
+            patience = patience.min(FOLLOW_PERIOD);
+        }
         if let Some(due) = self.turn_due {
             patience = patience.min(due.saturating_sub(elapsed));
         }
@@ -175,12 +179,19 @@ impl<S: Source> Reader<S> {
             let statistics = self.statistics();
             self.turn_due = self.shared.writer.lock().turn(self.lane, statistics, elapsed);
         }
+        if self.is_followed() {
+            self.shared.writer.lock().feed_followers(elapsed);
+        }
         if let Some(period) = self.shared.flush_after
             && elapsed >= self.flushed + period
         {
             self.flushed = elapsed;
             self.shared.writer.lock().flush();
         }
+    }
+
+    fn is_followed(&self) -> bool {
+        self.shared.counters.followers.load(Ordering::Relaxed) > 0
     }
 
     /// Takes what came in before the end.

@@ -65,6 +65,8 @@ pub struct CaptureRequest {
     pub format: Format,
     /// When a further file begins, if at all.
     pub rotation: Rotation,
+    /// Whether somebody watches: the parts are then those of [`Settings::for_pipes`], whatever the settings say.
+    pub is_live: bool,
     /// What each file says of the capture (pcapng only), one comment each.
     pub comments: Vec<String>,
 }
@@ -82,6 +84,7 @@ impl Default for CaptureRequest {
             promiscuous: true,
             format: Format::default(),
             rotation: Rotation::default(),
+            is_live: false,
             comments: Vec::new(),
         }
     }
@@ -131,6 +134,17 @@ impl Settings {
         Self {
             flush_after: Some(Duration::from_millis(200)),
             ..Self::for_files()
+        }
+    }
+
+    /// The same for a capture that somebody watches.
+    pub(crate) fn live(&self) -> Self {
+        let pipes = Self::for_pipes();
+        Self {
+            part_bytes: pipes.part_bytes,
+            parts_max: pipes.parts_max,
+            flush_after: pipes.flush_after,
+            ..self.clone()
         }
     }
 

@@ -73,6 +73,10 @@ impl Files {
         self.number
     }
 
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     pub(crate) fn is_to_begin(&self) -> bool {
         self.is_to_begin
     }

@@ -1,5 +1,6 @@
 //! A capture that runs.
 
+use super::follow::{FollowError, Following};
 use super::outcome::{EndReason, InterfaceOutcome, Outcome};
 use super::parts::Part;
 use super::progress::{Counters, Progress};
@@ -214,6 +215,17 @@ impl CaptureHandle {
     /// How far the capture is.
     pub fn progress(&self) -> Progress {
         self.shared.progress()
+    }
+
+    /// Follows it: the records that come from now on, as a file, until its end.
+    ///
+    /// # Errors
+    /// When it is over, or as many follow it as may.
+    pub fn follow(&self) -> Result<Following, FollowError> {
+        let following = self.shared.writer.lock().follow();
+        // Who waits for packets for long looks round sooner from now on.
+        self.shared.wake();
+        following
     }
 
     /// Waits for the end. The last part is on its way then, and may still have to be taken.

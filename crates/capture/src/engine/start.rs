@@ -51,7 +51,7 @@ impl Engine {
     /// `Denied` without CAP_NET_RAW; `NotFound` for an unknown interface; `Conflict` for one that is down; `Invalid` for a
     /// filter or limits that cannot be; `Unavailable` without memory or threads.
     pub fn start(&self, request: &CaptureRequest) -> Result<RunningCapture, EngineError> {
-        request.check(&self.settings)?;
+        request.check(&self.settings_for(request))?;
         let interfaces = select(&request.interfaces)?;
         let programs = compile(request, &interfaces)?;
         let ring = baleen_ring::Settings {
@@ -74,7 +74,8 @@ impl Engine {
         request: &CaptureRequest,
         sources: Vec<S>,
     ) -> Result<RunningCapture, EngineError> {
-        request.check(&self.settings)?;
+        let settings = self.settings_for(request);
+        request.check(&settings)?;
         let interfaces: Vec<Description> = sources.iter().map(|source| source.description().clone()).collect();
         if interfaces.is_empty() || interfaces.len() > INTERFACES_MAX {
             return Err(EngineError::Interfaces("a capture has 1 to 16 interfaces"));
@@ -84,12 +85,12 @@ impl Engine {
                 "these interfaces have different types of links, which a pcap file cannot hold; choose pcapng",
             ));
         }
-        let (part_sender, parts) = mpsc::channel(self.settings.buffers + 1);
+        let (part_sender, parts) = mpsc::channel(settings.buffers + 1);
         let counters = Arc::new(Counters::default());
         let comments = comments(request);
         let head = head(request, &comments, &interfaces);
         let writer = Writer::new(
-            &self.settings,
+            &settings,
             &head,
             request.limits,
             part_sender,
@@ -100,7 +101,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(Begin {
             clock: Arc::clone(&self.clock),
             duration: request.limits.duration,
-            flush_after: self.settings.flush_after,
+            flush_after: settings.flush_after,
             turn_every: request.rotation.every,
             writer,
             counters,
@@ -118,6 +119,16 @@ impl Engine {
             }
         }
         Ok(RunningCapture::new(parts, shared, interfaces))
+    }
+}
+
+impl Engine {
+    fn settings_for(&self, request: &CaptureRequest) -> Settings {
+        if request.is_live {
+            self.settings.live()
+        } else {
+            self.settings.clone()
+        }
     }
 }
 

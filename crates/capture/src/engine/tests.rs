@@ -1,5 +1,6 @@
 //! The engine over a source that is made up: no kernel, no time that passes by itself.
 
+mod follow;
 mod rotation;
 
 use super::*;

@@ -1,5 +1,6 @@
 //! The one place through which all packets of a capture go: limits, encoding, parts.
 
+use super::follow::{FollowError, Followers, Following};
 use super::limits::{BUFFER_SLACK, BUFFER_WAIT};
 use super::masked::Masked;
 use super::outcome::EndReason;
@@ -61,6 +62,7 @@ pub(crate) struct Writer {
     parts_max: Option<u32>,
     lanes: Vec<Lane>,
     files: Files,
+    followers: Followers,
     pool: Pool,
     /// `None` only while no buffer was free, or after the end.
     buffer: Option<Vec<u8>>,
@@ -106,6 +108,7 @@ impl Writer {
                 })
                 .collect(),
             files: Files::new(head.rotation, bytes),
+            followers: Followers::new(Arc::clone(&counters.followers), head.format == Format::PcapNg),
             pool: Pool::new(settings.buffers),
             buffer: None,
             number: 0,
@@ -120,6 +123,7 @@ impl Writer {
         };
         let mut buffer = this.fresh_buffer().unwrap_or_default();
         this.files.begin(&mut buffer);
+        this.followers.skip(buffer.len());
         this.buffer = Some(buffer);
         this
     }
@@ -210,6 +214,7 @@ impl Writer {
         let buffer = self.buffer.as_mut()?;
         if buffer.is_empty() {
             self.files.begin(buffer);
+            self.followers.skip(buffer.len());
         }
         match self.format {
             Format::Pcap => classic::put_packet(buffer, &record, Precision::Micros),
@@ -308,6 +313,22 @@ impl Writer {
         self.files.due()
     }
 
+    /// One more who watches, from the next packet on.
+    pub(crate) fn follow(&mut self) -> Result<Following, FollowError> {
+        if self.parts.is_none() {
+            return Err(FollowError::Over);
+        }
+        let open = self.buffer.as_deref().unwrap_or_default();
+        self.followers.add(self.files.head(), open, self.packets)
+    }
+
+    /// Gives those who watch what came.
+    pub(crate) fn feed_followers(&mut self, elapsed: Duration) {
+        if let Some(open) = &self.buffer {
+            self.followers.feed(open, self.packets, elapsed);
+        }
+    }
+
     /// When the time of the file is over.
     #[cfg(test)]
     pub(crate) fn turn_due(&self) -> Option<Duration> {
@@ -321,6 +342,7 @@ impl Writer {
     }
 
     fn send(&mut self, buffer: Vec<u8>, ends_file: bool) -> Result<(), EndReason> {
+        self.followers.part_goes(&buffer, self.packets);
         self.sent_bytes += buffer.len() as u64;
         self.sent_parts += 1;
         self.files.sent(buffer.len() as u64);
@@ -396,6 +418,7 @@ impl Writer {
             // Who has gone does not want it; the outcome says so already.
             let _ = self.send(buffer, true);
         }
+        self.followers.end();
         self.parts = None;
         self.publish();
         FileEnd {

@@ -1,11 +1,12 @@
 //! An agent that does what the test says.
 
 use async_trait::async_trait;
-use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, Order, Past, PastQuery, Piece, Running};
+use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, FollowError, Order, Past, PastQuery, Piece, Running};
 use baleen_runtime::Shutdown;
 use baleen_types::LinkType;
 use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,6 +37,7 @@ pub struct SimCatch {
 struct SimState {
     counts: Mutex<Counts>,
     stop: Shutdown,
+    watched: Mutex<Vec<mpsc::UnboundedSender<Bytes>>>,
     ended: watch::Sender<Option<Ended>>,
 }
 
@@ -112,6 +114,7 @@ impl Agent for SimAgent {
         let state = Arc::new(SimState {
             counts: Mutex::new(Counts::default()),
             stop: Shutdown::new(),
+            watched: Mutex::new(Vec::new()),
             ended: watch::Sender::new(None),
         });
         let catch = SimCatch {
@@ -156,6 +159,13 @@ impl SimCatch {
         self.pieces.send(piece).await.is_ok()
     }
 
+    /// Gives this to all who follow.
+    pub fn show(&self, bytes: &'static [u8]) {
+        for watching in &*self.state.watched.lock() {
+            let _ = watching.send(Bytes::from_static(bytes));
+        }
+    }
+
     pub fn counts(&self, packets: u64, bytes: u64) {
         *self.state.counts.lock() = Counts {
             packets,
@@ -171,6 +181,7 @@ impl SimCatch {
 
     /// The same, with what the file lacks.
     pub fn end_with(&self, trouble: Option<&str>, missing: Option<&str>) {
+        self.state.watched.lock().clear();
         self.state.ended.send_replace(Some(Ended {
             counts: *self.state.counts.lock(),
             trouble: trouble.map(str::to_owned),
@@ -200,6 +211,15 @@ impl Running for SimState {
 
     fn stop(&self) {
         self.stop.stop();
+    }
+
+    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+        if self.ended.borrow().is_some() {
+            return Err(FollowError::Over);
+        }
+        let (watching, mut watched) = mpsc::unbounded_channel();
+        self.watched.lock().push(watching);
+        Ok(futures::stream::poll_fn(move |context| watched.poll_recv(context)).boxed())
     }
 
     async fn ended(&self) -> Ended {

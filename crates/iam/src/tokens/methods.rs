@@ -10,7 +10,7 @@
 //! | `open` | Upload, Read | | |
 //! | `info` | Read | GetCapture | |
 //! | `search` | Search | ListCaptures | ListCaptureTasks |
-//! | `download` | Download | DownloadCapture | GetCaptureResult |
+//! | `download` | Download | DownloadCapture, FollowCapture | GetCaptureResult |
 //! | `annotations_read` | Read | | |
 //! | `annotations_write` | Annotate | | |
 //! | `edit` | Edit | | |
@@ -19,7 +19,7 @@
 //! | `delete` | Delete | | DeleteCaptureTask |
 //! | `analysis` | Read | | |
 //! | `deep_search` | Search | | |
-//! | `capture` | | CreateCapture, StopCapture, ManageOwnership | CreateCaptureTask, StopCaptureTask |
+//! | `capture` | | CreateCapture, StopCapture, ManageOwnership, StreamCapture | CreateCaptureTask, StopCaptureTask |
 //!
 //! The actions bound the caller on every door, like the policy of a session: what the owner may not do, no method gives.
 //! Where two methods share an action (`info` and `analysis`), the door asks [`Methods::has`] besides.
@@ -57,7 +57,7 @@ methods! {
     Open = "open": [CapturesUpload, CapturesRead],
     Info = "info": [CapturesRead, PcapsGetCapture],
     Search = "search": [CapturesSearch, PcapsListCaptures, CfwListCaptureTasks],
-    Download = "download": [CapturesDownload, PcapsDownloadCapture, CfwGetCaptureResult],
+    Download = "download": [CapturesDownload, PcapsDownloadCapture, PcapsFollowCapture, CfwGetCaptureResult],
     AnnotationsRead = "annotations_read": [CapturesRead],
     AnnotationsWrite = "annotations_write": [CapturesAnnotate],
     Edit = "edit": [CapturesEdit],
@@ -67,7 +67,7 @@ methods! {
     Analysis = "analysis": [CapturesRead],
     DeepSearch = "deep_search": [CapturesSearch],
     Capture = "capture": [
-        PcapsCreateCapture, PcapsStopCapture, PcapsManageOwnership,
+        PcapsCreateCapture, PcapsStopCapture, PcapsManageOwnership, PcapsStreamCapture,
         CfwCreateCaptureTask, CfwStopCaptureTask
     ],
 }

@@ -85,7 +85,7 @@ impl Session {
             region: Some(client.region().to_owned()),
             access_key_id: Some(self.access_key_id),
             secret_access_key: Some(self.secret_access_key),
-            session_token: None,
+            ..Profile::default()
         };
         Ok(Saved {
             file: profile.store(name)?,

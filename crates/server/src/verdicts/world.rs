@@ -9,7 +9,7 @@ use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
-use baleen_capture::{Agent, AgentError, Captures, Catch, Order, Site, Sites};
+use baleen_capture::{Agent, AgentError, Captures, Catch, Counts, Ended, Order, Running, Site, Sites};
 use baleen_http::{
     Door, DoorNames, Edge, Event, Gate, OperationName, Peer, Recorder, RequestBody, ResponseBody, Unrecorded,
 };
@@ -355,6 +355,26 @@ impl Recorder for Ear {
     }
 }
 
+/// A capture that caught nothing.
+struct Over;
+
+#[async_trait]
+impl Running for Over {
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+
+    fn stop(&self) {}
+
+    async fn ended(&self) -> Ended {
+        Ended {
+            counts: Counts::default(),
+            trouble: None,
+            missing: None,
+        }
+    }
+}
+
 /// An agent which never comes to catch anything.
 struct Nowhere;
 
@@ -364,7 +384,15 @@ impl Agent for Nowhere {
         vec![LinkType::ETHERNET]
     }
 
-    async fn begin(&self, _: Order) -> Result<Catch, AgentError> {
+    async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
+        if order.is_live {
+            // Who asks for it waits for its beginning, and gets its end.
+            return Ok(Catch {
+                pieces: Box::pin(futures::stream::empty()),
+                interfaces: None,
+                running: Arc::new(Over),
+            });
+        }
         std::future::pending().await
     }
 }

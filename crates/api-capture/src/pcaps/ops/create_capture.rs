@@ -93,7 +93,7 @@ pub(super) fn decode_time(fields: &mut Fields<'_>) -> Option<Duration> {
 }
 
 /// Reads the site under its name or the alias of the guide's examples.
-fn decode_site(fields: &mut Fields<'_>) -> Option<SiteName> {
+pub(super) fn decode_site(fields: &mut Fields<'_>) -> Option<SiteName> {
     let (name, text) = fields.either("colo_name", "colo")?;
     match SiteName::parse(text) {
         Ok(site) => Some(site),

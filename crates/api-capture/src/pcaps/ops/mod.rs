@@ -6,11 +6,14 @@ mod create_sample;
 mod delete_ownership;
 mod download_capture;
 mod filter;
+mod follow_capture;
 mod get_capture;
 mod list_captures;
 mod list_ownerships;
+mod list_sites;
 mod privacy;
 mod stop_capture;
+mod stream_capture;
 mod validate_ownership;
 
 use crate::pcaps::envelope::Answer;
@@ -23,6 +26,7 @@ use baleen_types::{ByteRange, CaptureId};
 use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Map, Value};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Below which path this door is.
@@ -58,6 +62,8 @@ pub(crate) struct Call {
     pub(crate) is_repeated: bool,
     /// Which bytes of a file are wanted, if not all.
     pub(crate) range: Option<ByteRange>,
+    /// The other end of the connection.
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl Call {
@@ -76,8 +82,11 @@ pub static ROWS: &[Row] = &[
     row!("DeleteOwnership", DELETE "/pcaps/ownership/{id}", PcapsManageOwnership, Change, Ignored, delete_ownership),
     row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Change, Json, create_capture),
     row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Data, Ignored, list_captures),
+    row!("ListSites", GET "/pcaps/sites", PcapsStreamCapture, Look, Ignored, list_sites),
     row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Data, Ignored, get_capture),
     row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Change, Ignored, stop_capture),
+    row!("FollowCapture", GET "/pcaps/{id}/follow", PcapsFollowCapture, Data, Ignored, follow_capture),
+    row!("StreamCapture", POST "/pcaps/stream", PcapsStreamCapture, Change, Json, stream_capture),
     row!("DownloadCapture", GET "/pcaps/{id}/download", PcapsDownloadCapture, Data, Ignored, download_capture),
 ];
 
@@ -131,6 +140,9 @@ mod tests {
             (Method::GET, "a/pcaps/0", Some("GetCapture")),
             (Method::PUT, "a/pcaps/0/stop", Some("StopCapture")),
             (Method::GET, "a/pcaps/0/download", Some("DownloadCapture")),
+            (Method::GET, "a/pcaps/0/follow", Some("FollowCapture")),
+            (Method::POST, "a/pcaps/stream", Some("StreamCapture")),
+            (Method::GET, "a/pcaps/sites", Some("ListSites")),
             (Method::DELETE, "a/pcaps/ownership/0", Some("DeleteOwnership")),
             (Method::POST, "a/pcaps/ownership/validate", Some("ValidateOwnership")),
             (Method::GET, "a/pcaps/", None),

@@ -19,6 +19,11 @@ pub(super) fn wire(order: &Order) -> Result<Begin, AgentError> {
             "agents on other hosts cannot write several files yet".to_owned(),
         ));
     }
+    if order.is_live || !order.interfaces.is_empty() {
+        return Err(AgentError(
+            "agents on other hosts cannot show captures while they run yet".to_owned(),
+        ));
+    }
     let time_ms = u64::try_from(order.limits.time.as_millis());
     Ok(Begin {
         site: order.site.to_string(),

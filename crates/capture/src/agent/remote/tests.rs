@@ -152,6 +152,8 @@ fn order() -> Order {
         snaplen: None,
         rotation: crate::engine::Rotation::default(),
         masking: baleen_packet::masking::Masking::default(),
+        is_live: false,
+        interfaces: Vec::new(),
     }
 }
 

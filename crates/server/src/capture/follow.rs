@@ -1,0 +1,88 @@
+//! `baleen capture --follow ID`: what a running capture of a server catches, into a pipe or a file, until it is over.
+
+use super::Arguments;
+use super::destination::Destination;
+use crate::failure::Failure;
+use crate::pcaps::{Door, Whom};
+use crate::serve::Signals;
+use baleen_types::CaptureId;
+use http::Method;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use tokio::sync::mpsc;
+
+pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    CaptureId::parse(id)
+        .map_err(|_| Failure::usage(format!("{id} is no id of a capture")).advise("it has 32 hexadecimal digits"))?;
+    let out = open(arguments.destination.as_deref())?;
+    let whom = Whom {
+        api: arguments.api.clone(),
+        profile: arguments.store.profile().map(str::to_owned),
+        or_profile: None,
+    };
+    let door = Door::find(&whom, &arguments.place)?;
+    let body = door.live(Method::GET, &format!("/{id}/follow"), None).await?;
+    tokio::select! {
+        copied = copy(body, out) => copied?,
+        () = signals.next() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where it goes: standard output, if nothing else is named.
+fn open(destination: Option<&str>) -> Result<File, Failure> {
+    match Destination::parse(destination.unwrap_or("-"))? {
+        Destination::Pipe if std::io::stdout().is_terminal() => {
+            Err(Failure::usage("a capture file is nothing for a terminal")
+                .advise("pipe it into a reader, as in: baleen capture --follow ID | tshark -r -"))
+        }
+        Destination::Pipe => {
+            let out = std::io::stdout().as_fd().try_clone_to_owned();
+            let out = out.map_err(|error| Failure::because("standard output cannot be used", &error))?;
+            Ok(File::from(out))
+        }
+        Destination::File(path) => File::create(&path)
+            .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error)),
+        Destination::Bucket { .. } => Err(Failure::usage(
+            "a capture that is followed goes to standard output or into a file",
+        )),
+    }
+}
+
+/// Writes a file as it comes. That who reads has seen enough ends it, and is no failure.
+async fn copy(mut body: Incoming, mut out: File) -> Result<(), Failure> {
+    let (pieces, mut received) = mpsc::channel::<bytes::Bytes>(4);
+    // A pipe may be full for long, which is nothing for a task.
+    let writing = tokio::task::spawn_blocking(move || {
+        while let Some(piece) = received.blocking_recv() {
+            match out.write_all(&piece) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                Err(error) => return Err(Failure::because("the capture cannot be written", &error)),
+            }
+        }
+        Ok(())
+    });
+    let reading = async move {
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = pieces.closed() => return Ok(()),
+            };
+            let Some(frame) = frame else { return Ok(()) };
+            let frame = frame.map_err(|error| Failure::because("the capture broke off", &error))?;
+            if let Ok(bytes) = frame.into_data()
+                && pieces.send(bytes).await.is_err()
+            {
+                return Ok(());
+            }
+        }
+    };
+    let (read, written) = tokio::join!(reading, writing);
+    written.map_err(|_| Failure::new("the thread that writes the capture died"))??;
+    read
+}

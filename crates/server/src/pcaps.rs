@@ -1,0 +1,162 @@
+//! The PCAPs door of a server, for commands that watch its captures.
+//!
+//! The server is the first of: `--api`, the profile's `api`, `BALEEN_API` and the baleen that runs in the data folder. Who asks is
+//! the first of: the profile's `api_token` and `project`, `BALEEN_API_TOKEN` with `BALEEN_PROJECT`, and the root user of the data
+//! folder. A token is never an argument, which everybody on the machine could read.
+
+use crate::access::variable;
+use crate::cli::Place;
+use crate::failure::Failure;
+use crate::folder::{ROOT_CREDENTIALS_FILE, published};
+use crate::profiles::Profile;
+use baleen_capture::Endpoint;
+use baleen_iam::RootCredentials;
+use baleen_types::Secret;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Collected, Full, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest answer that is read but for a file.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// How long the server may take to begin an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The door of one account.
+pub(crate) struct Door {
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// `http://127.0.0.1:9001/client/v4/accounts/<id>/pcaps`.
+    base: String,
+    token: Secret,
+}
+
+/// Which server and who, as far as arguments say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whom {
+    pub(crate) api: Option<String>,
+    pub(crate) profile: Option<String>,
+    /// The profile that is meant where none is named, if there is one.
+    pub(crate) or_profile: Option<&'static str>,
+}
+
+impl Door {
+    /// Finds the server and the credentials.
+    pub(crate) fn find(whom: &Whom, place: &Place) -> Result<Self, Failure> {
+        let profile = match (&whom.profile, whom.or_profile) {
+            (Some(name), _) => Profile::read(name)?,
+            (None, Some(name)) => match variable("BALEEN_PROFILE") {
+                Some(named) => Profile::read(&named)?,
+                None => Profile::find(name)?.unwrap_or_default(),
+            },
+            (None, None) => Profile::default(),
+        };
+        let data = place.load()?.config.data;
+        let own = || {
+            let own = data.as_deref().and_then(published)?;
+            own["api"].as_str().map(str::to_owned)
+        };
+        // A folder that a flag names goes before the environment.
+        let variable = |name| variable(name).filter(|_| place.data.is_none());
+        let url = whom
+            .api
+            .clone()
+            .or(profile.api)
+            .or_else(|| variable("BALEEN_API"))
+            .or_else(own);
+        let url = url.ok_or_else(|| {
+            Failure::usage("no capture API is named").advise(
+                "name it with --api URL or BALEEN_API, or the data folder of a running baleen with --data DIR or BALEEN_DATA",
+            )
+        })?;
+        let endpoint = Endpoint::parse(&url).map_err(|error| Failure::usage(format!("{url}: {error}")))?;
+        let told = profile.api_token.zip(profile.project);
+        let told = told.or_else(|| variable("BALEEN_API_TOKEN").zip(variable("BALEEN_PROJECT")));
+        let (token, project) = match told {
+            Some(told) => told,
+            None => of_root(data.as_deref())?,
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(Arc::unwrap_or_clone(provider))
+            .map_err(|error| {
+                Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
+            })?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let origin = endpoint.as_str().trim_end_matches('/');
+        Ok(Self {
+            pool: Pool::builder(TokioExecutor::new()).build(connector),
+            base: format!("{origin}/client/v4/accounts/{project}/pcaps"),
+            token: Secret::new(token),
+        })
+    }
+
+    /// Asks for the `result` of an answer.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value, Failure> {
+        let response = self.send(Method::GET, path, None).await?;
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
+        let mut answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+        Ok(answer["result"].take())
+    }
+
+    /// Asks for a file that is being written.
+    pub(crate) async fn live(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Incoming, Failure> {
+        self.send(method, path, body).await.map(Response::into_body)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, Failure> {
+        let url = format!("{}{path}", self.base);
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| Failure::because(format!("{url} is no address"), &error))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
+            .map_err(|error| Failure::because("the request cannot be made", &error))?;
+        let failed = |error: &dyn std::error::Error| Failure::because("the capture API does not answer", error);
+        let answered = tokio::time::timeout(PATIENCE, self.pool.request(request)).await;
+        let response = answered
+            .map_err(|error| failed(&error))?
+            .map_err(|error| failed(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let reason = answer["errors"][0]["message"].as_str().unwrap_or("no reason was given");
+        Err(Failure::new(format!("the capture API answered {status}: {reason}")))
+    }
+}
+
+/// The token and the project of the root user of a data folder.
+fn of_root(data: Option<&Path>) -> Result<(String, String), Failure> {
+    let nobody = || {
+        Failure::usage("there are no credentials for the capture API").advise(
+            "set BALEEN_API_TOKEN and BALEEN_PROJECT, or name a --profile with api_token and project, or --data DIR",
+        )
+    };
+    let file = data.ok_or_else(nobody)?.join(ROOT_CREDENTIALS_FILE);
+    let failed = |why: &dyn std::error::Error| {
+        Failure::because(format!("the credentials in {} cannot be used", file.display()), why)
+    };
+    let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
+    let root: RootCredentials = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    root.api_token.map(|token| (token, root.project_id)).ok_or_else(nobody)
+}
