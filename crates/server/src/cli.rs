@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Serve(Box<Settings>),
     /// Capture packets of this machine to a bucket, a file or standard output.
     Capture(Box<crate::capture::Arguments>),
+    /// Show the interfaces of a server in Wireshark, which runs this.
+    Extcap(Box<crate::extcap::Arguments>),
     /// Manage people and their keys, from the command line.
     Admin(Box<crate::admin::Arguments>),
     /// Show the main job on live traffic of this machine, then serve on.

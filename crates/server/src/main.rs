@@ -11,6 +11,7 @@ mod credentials;
 mod demo;
 mod doctor;
 mod ending;
+mod extcap;
 mod failure;
 mod folder;
 mod fsck;
@@ -40,6 +41,8 @@ mod wire;
 use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Requests are many short-lived allocations on several threads, and uploads large ones that should go back to the system.
@@ -47,7 +50,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(words());
     let json = cli.json;
     match run(cli) {
         Ok(code) => code,
@@ -55,11 +58,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// The command line. Called by the name that Wireshark runs, it is that command's.
+fn words() -> Vec<OsString> {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    let name = words.first().map(Path::new).and_then(Path::file_name);
+    if name.is_some_and(|name| name == extcap::PROGRAM) {
+        words.insert(1, "extcap".into());
+    }
+    words
+}
+
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let json = cli.json;
     match cli.command {
         Command::Serve(settings) => serve::run(&settings, json),
         Command::Capture(arguments) => capture::run(&arguments, json),
+        Command::Extcap(arguments) => extcap::run(&arguments),
         Command::Admin(arguments) => admin::run(&arguments, json),
         Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),
