@@ -32,6 +32,7 @@ class Baleen(Store):
 
     api: str = ""
     ops: str = ""
+    agents: str = ""
     account: str = ""
     project: str = ""
     user: str = ""
@@ -78,6 +79,7 @@ class Baleen(Store):
             s3=doors["s3"],
             api=doors["api"],
             ops=doors["ops"],
+            agents=doors["agents"] or "",
             access_key=credentials["accessKeyId"],
             secret_key=credentials["secretAccessKey"],
             account=credentials["accountId"],

@@ -119,10 +119,10 @@ impl Door for AgentDoor {
         response
     }
 
-    /// A link ends with its connection, and a part comes by it; an enrolment whose answer nobody got is an agent that nobody is, and
-    /// its token is used: it is in the audit log of the account all the same, or it did not happen.
+    /// Or who hangs up in time would be an agent that is in no log. A part breaks off with its connection while it is read, and a
+    /// link is its answer, which ends with it too.
     fn sees_through(&self) -> bool {
-        false
+        true
     }
 
     fn refuse(&self, refusal: &Refusal, _head: &Head) -> Response {

@@ -183,6 +183,12 @@ pub enum CaptureError {
     /// The access keys of a destination do not open.
     #[error("the access keys of this bucket cannot be read; create its ownership challenge again, with its keys")]
     Sealed(#[source] baleen_sealing::DoesNotOpen),
+    /// Agents on other hosts are not taken.
+    #[error("this server takes no agents on other hosts; its operator can turn that on with listen.agents")]
+    NoAgents,
+    /// What was asked of agents is not possible.
+    #[error(transparent)]
+    Fleet(#[from] baleen_fleet::Error),
     /// The metadata store failed.
     #[error("the metadata store could not do it now; try again")]
     Meta(#[source] baleen_meta::Error),
@@ -226,10 +232,13 @@ impl Classify for CaptureError {
                 FollowError::TooMany => FaultKind::Unavailable,
             },
             Self::NameTaken => FaultKind::Exists,
-            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) => FaultKind::Conflict,
+            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) | Self::NoAgents => {
+                FaultKind::Conflict
+            }
             Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) => FaultKind::Unavailable,
             Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
+            Self::Fleet(error) => error.kind(),
             Self::Meta(error) => error.kind(),
             Self::Objects(error) => error.kind(),
             Self::NoHome(error) => match error.kind() {

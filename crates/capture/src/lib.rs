@@ -27,6 +27,7 @@ mod agent;
 mod capture;
 mod destination;
 pub mod engine;
+mod enrolment;
 mod error;
 mod files;
 mod finish;
@@ -54,11 +55,13 @@ pub use agent::{
     Agent, AgentError, Catch, Delivery, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, PartRefused,
     Piece, RemoteAgents, Running, Verdict, order_of,
 };
+pub use baleen_fleet::{AgentInfo, HowItIs, NewToken as NewAgentToken};
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{
     AccessKeys, AzureAccount, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store,
 };
 pub use engine::{FollowError, Rotation};
+pub use enrolment::ShownAgent;
 pub use error::{CaptureError, Limited};
 pub use files::FileInfo;
 pub use home::CaptureFile;

@@ -61,6 +61,11 @@ impl Sites {
         }
     }
 
+    /// The agents on other hosts, where they are taken.
+    pub(crate) fn agents(&self) -> Option<&Arc<RemoteAgents>> {
+        self.agents.as_ref()
+    }
+
     /// Those that take captures of an account.
     pub(crate) fn open_to(&self, account: AccountId) -> Vec<Site> {
         let remote = self.agents.iter().flat_map(RemoteAgents::sites);

@@ -225,6 +225,8 @@ actions! {
     // ours
     PcapsFollowCapture = "pcaps:FollowCapture",
     PcapsStreamCapture = "pcaps:StreamCapture",
+    PcapsListAgents = "pcaps:ListAgents",
+    PcapsManageAgents = "pcaps:ManageAgents",
     // capture tasks (identity contract, section 8)
     CfwCreateCaptureTask = "cfw:CreateCaptureTask",
     CfwListCaptureTasks = "cfw:ListCaptureTasks",

@@ -87,18 +87,22 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// The embedded capture agent.
     pub(crate) capture: Capture,
+    /// Agents on other hosts.
+    pub(crate) agents: Agents,
     /// What is kept of the packets that go by, if anything.
     pub(crate) look_back: Option<LookBack>,
     /// Where captures may go besides our own store.
     pub(crate) destinations: DestinationSettings,
 }
 
-/// The three addresses.
+/// The addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Listen {
     pub(crate) s3: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) ops: SocketAddr,
+    /// Where agents on other hosts come in; nowhere without.
+    pub(crate) agents: Option<SocketAddr>,
     /// Whose word about a client's address is taken.
     pub(crate) proxies: TrustedProxies,
 }
@@ -192,6 +196,15 @@ pub(crate) struct Capture {
     pub(crate) part_bytes: usize,
     /// Part buffers of one capture.
     pub(crate) part_buffers: usize,
+}
+
+/// Agents on other hosts.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    /// Names and addresses by which they reach this server; empty: where it listens.
+    pub(crate) names: Vec<String>,
+    /// How long a capture waits for one that was cut off.
+    pub(crate) away: Duration,
 }
 
 /// The look-back ring.

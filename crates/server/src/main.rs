@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod agents;
 mod backup;
 mod capture;
 mod cli;

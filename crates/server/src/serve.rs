@@ -117,6 +117,7 @@ fn endpoints(system: &System) -> Value {
         "s3": addresses.s3_url(),
         "api": addresses.api_url(),
         "ops": addresses.ops_url(),
+        "agents": addresses.agents_url(),
         "certificate": system.certificate,
         "rootCredentials": system.root.0,
     })

@@ -30,6 +30,7 @@ const NEVER_DONE: &[&str] = &[
     "SAMLConsume",
     "DownloadCapture",
     "FollowCapture",
+    "DeleteAgent",
     "DeleteCaptureTasks",
     "GetCaptureResult",
     "GetCaptureFile",

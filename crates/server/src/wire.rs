@@ -1,5 +1,6 @@
 //! Builds every component in order. Reading [`build`] is reading the system.
 
+use crate::agents::{self, tls as agents_tls};
 use crate::backup::{self, RELEASE};
 use crate::compaction;
 use crate::config::{Config, TlsFiles};
@@ -18,6 +19,7 @@ use crate::scrub;
 use crate::tasks;
 use crate::tenants::Whitelists;
 use crate::tls::Certificate;
+use baleen_api_agent::AgentDoor;
 use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
@@ -25,7 +27,7 @@ use baleen_audit::Audit;
 use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
-use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, Site, Sites};
+use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, RemoteAgents, Site, Sites};
 use baleen_fleet::Fleet;
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
@@ -85,7 +87,10 @@ pub(crate) struct System {
     /// The data folder, held until the system is dropped.
     pub(crate) folder: Folder,
     doors: Vec<Bound>,
+    /// Ends what is still needed while captures end: the doors of operations and of agents.
+    last: Shutdown,
     ops: Bound,
+    agents: Option<Bound>,
     iam: Arc<Iam>,
     audit: Arc<Audit>,
     usage: Arc<Usage>,
@@ -100,6 +105,8 @@ pub(crate) struct Addresses {
     pub(crate) s3: SocketAddr,
     pub(crate) api: SocketAddr,
     pub(crate) ops: SocketAddr,
+    /// Where agents come in, always encrypted.
+    pub(crate) agents: Option<SocketAddr>,
     /// Whether the first two take encrypted connections.
     pub(crate) is_encrypted: bool,
 }
@@ -113,6 +120,11 @@ impl Addresses {
     /// Where the capture APIs are.
     pub(crate) fn api_url(self) -> String {
         format!("{}://{}", self.scheme(), self.api)
+    }
+
+    /// Where agents come in, if they do.
+    pub(crate) fn agents_url(self) -> Option<String> {
+        self.agents.map(|agents| format!("https://{agents}"))
     }
 
     /// Where health and metrics are.
@@ -201,7 +213,12 @@ pub(crate) async fn build(
     let mut s3 = listen("s3", config.listen.s3, config.drain).await?;
     let mut api = listen("api", config.listen.api, config.drain).await?;
     let ops = listen("ops", config.listen.ops, config.drain).await?;
+    let mut agents_socket = None;
+    if let Some(address) = config.listen.agents {
+        agents_socket = Some(listen("agents", address, config.drain).await?);
+    }
     let addresses = Addresses {
+        agents: agents_socket.as_ref().map(|socket| socket.address),
         s3: s3.address,
         api: api.address,
         ops: ops.address,
@@ -391,6 +408,12 @@ pub(crate) async fn build(
     })
     .await
     .map_err(|error| Failure::because("the agents of this store cannot be read", &error))?;
+    agents::supervise(&supervisor, &fleet, config);
+    let remote_agents = RemoteAgents::new(Arc::clone(&fleet), Arc::clone(&clock));
+    let mut sites = Sites::new(vec![site]);
+    if config.listen.agents.is_some() {
+        sites = sites.with_agents(Arc::clone(&remote_agents));
+    }
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,
@@ -403,7 +426,7 @@ pub(crate) async fn build(
         baleen_capture::Parts {
             meta: meta.clone(),
             objects: Arc::clone(&objects),
-            sites: Sites::new(vec![site]),
+            sites,
             sealer,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -420,7 +443,7 @@ pub(crate) async fn build(
         iam: Arc::clone(&iam),
         objects: Arc::clone(&objects),
         captures: Arc::clone(&captures),
-        fleet,
+        fleet: Arc::clone(&fleet),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
     };
@@ -458,6 +481,28 @@ pub(crate) async fn build(
     let beside_pcaps: Vec<Arc<dyn Door>> = vec![task_door];
     // Doors that share the S3 listener, each known by its host names, its services and what it claims.
     let beside_s3: Vec<Arc<dyn Door>> = vec![identity_door];
+    let doors = vec![
+        s3.serving(Edge::shared(
+            beside_s3,
+            Arc::clone(&s3_door) as Arc<dyn Door>,
+            names,
+            parts(),
+        )),
+        api.serving(Edge::shared(beside_pcaps, pcaps_door, DoorNames::default(), parts())),
+    ];
+    let last = Shutdown::new();
+    let mut agents = None;
+    if let Some(mut socket) = agents_socket {
+        let tls = agents_tls(&supervisor, &fleet, &config.agents, socket.address, &clock)?;
+        socket.listener = socket.listener.encrypted(tls);
+        let door = AgentDoor::new(baleen_api_agent::Parts {
+            fleet,
+            agents: remote_agents,
+            clock: Arc::clone(&clock),
+            shutdown: last.clone(),
+        });
+        agents = Some(socket.serving(Edge::new(door, parts())));
+    }
     let upkeep = metrics.clone();
     supervisor.every("metrics upkeep", METRICS_UPKEEP, move || {
         buffers.give_back();
@@ -476,15 +521,9 @@ pub(crate) async fn build(
         addresses,
         root: (credentials_file, root_start),
         certificate: certificate_file(config)?,
-        doors: vec![
-            s3.serving(Edge::shared(
-                beside_s3,
-                Arc::clone(&s3_door) as Arc<dyn Door>,
-                names,
-                parts(),
-            )),
-            api.serving(Edge::shared(beside_pcaps, pcaps_door, DoorNames::default(), parts())),
-        ],
+        doors,
+        last,
+        agents,
         ops: ops.serving(Edge::new(operations, parts())),
         iam,
         audit,
@@ -537,9 +576,10 @@ impl System {
     /// end with the packets they have and their upload is finished; the operations door goes last, so that it can tell of it.
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) -> Drained {
         let stopping = self.supervisor.shutdown().clone();
-        let last = Shutdown::new();
+        let last = self.last;
         let doors = futures::future::join_all(self.doors.into_iter().map(|door| door.serve(stopping.clone())));
         let ops = tokio::spawn(self.ops.serve(last.clone()));
+        let agents = self.agents.map(|agents| tokio::spawn(agents.serve(last.clone())));
         let drain = async {
             stop.await;
             info!(
@@ -578,7 +618,10 @@ impl System {
             );
         }
         last.stop();
-        // The last door only panics with the runtime.
+        // The last doors only panic with the runtime.
+        if let Some(agents) = agents {
+            let _ = agents.await;
+        }
         let _ = ops.await;
         Drained {
             cut_connections: reports.iter().map(|report| report.cut).sum(),

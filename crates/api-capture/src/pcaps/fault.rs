@@ -220,6 +220,14 @@ impl Fault {
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {
                 Self::unavailable(error.to_string())
             }
+            E::NoAgents => conflict(code::NO_SITE),
+            E::Fleet(_) => match error.kind() {
+                FaultKind::Invalid => bad(code::INVALID, None),
+                FaultKind::NotFound => Self::not_found("agent"),
+                FaultKind::Conflict => conflict(code::INVALID),
+                kind if kind.is_transient() => Self::unavailable(error.to_string()),
+                _ => Self::internal(),
+            },
             E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::INVALID, None),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
         };

@@ -1,6 +1,6 @@
 //! Captures and buckets as this door writes them.
 
-use baleen_capture::{Capture, FileInfo, Format, Kind, Ownership, Proof, Rotation, Status};
+use baleen_capture::{Capture, FileInfo, Format, Kind, Ownership, Proof, Rotation, ShownAgent, Status};
 use baleen_types::Timestamp;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -182,4 +182,28 @@ fn seconds(time: Duration) -> Value {
     } else {
         json!(time.as_secs_f64())
     }
+}
+
+/// An agent on another host (ours).
+pub(crate) fn agent(agent: &ShownAgent) -> Value {
+    let interfaces: Vec<Value> = agent
+        .now
+        .interfaces
+        .iter()
+        .map(|interface| json!({ "name": interface.name, "link_type": interface.link, "up": interface.is_up }))
+        .collect();
+    json!({
+        "id": agent.info.id.to_string(),
+        "name": agent.info.name,
+        "site": agent.info.site,
+        "groups": agent.info.groups,
+        "enrolled": agent.info.enrolled.to_rfc3339_micros(),
+        "certificate_until": agent.info.certificate_until.to_rfc3339_micros(),
+        "connected": agent.now.is_connected,
+        "release": agent.now.release,
+        "interfaces": interfaces,
+        "captures": agent.now.orders,
+        "clock_offset_ns": agent.now.clock.map(|clock| clock.offset_ns),
+        "clock_bound_ns": agent.now.clock.map(|clock| clock.bound_ns),
+    })
 }

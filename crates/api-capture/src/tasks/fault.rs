@@ -212,7 +212,15 @@ impl From<CaptureError> for Fault {
             | E::NotASample(_)
             | E::SampleFailed(_) => bad(code::WRONG_PARAM),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => Self::unavailable(&error),
-            E::Meta(_) | E::Objects(_) | E::NoHome(_) | E::Damaged(_) | E::Sealed(_) | E::Task(_) => Self::internal(),
+            // The last two are of agents, which are the other door's.
+            E::Meta(_)
+            | E::Objects(_)
+            | E::NoHome(_)
+            | E::Damaged(_)
+            | E::Sealed(_)
+            | E::Task(_)
+            | E::NoAgents
+            | E::Fleet(_) => Self::internal(),
         };
         fault.cause = Some(Box::new(error));
         fault

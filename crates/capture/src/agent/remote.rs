@@ -46,6 +46,11 @@ impl RemoteAgents {
         })
     }
 
+    /// Who they are.
+    pub(crate) fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
     /// Each agent as a site.
     pub(crate) fn sites(self: &Arc<Self>) -> Vec<Site> {
         let site = |seat: Arc<Seat>| Site {

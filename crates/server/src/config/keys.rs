@@ -8,7 +8,7 @@ use super::parse::{
     size, size_within, text, zero_or,
 };
 use super::reader::{Reader, Setting};
-use super::{Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
+use super::{Agents, Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
 use baleen_capture::engine::BUFFERS_MIN;
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
@@ -223,6 +223,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
         compaction: compaction(from),
         backup: backups(from),
         capture: capture(from),
+        agents: agents(from),
         look_back: lookback::read(from),
         destinations: destinations::read(from),
     };
@@ -256,6 +257,15 @@ fn listen(from: &mut Reader) -> Listen {
                 "address",
                 "127.0.0.1:9002",
                 "Where `/healthz`, `/readyz`, `/metrics` and `/background` are. They ask for no credentials: keep it private.",
+            ),
+            address,
+        ),
+        agents: from.optional(
+            &setting(
+                "listen.agents",
+                "address",
+                "",
+                "Where agents on other hosts come in, over TLS 1.3 with certificates of this store's own authority. Without it: nowhere.",
             ),
             address,
         ),
@@ -641,13 +651,44 @@ fn capture(from: &mut Reader) -> Capture {
     }
 }
 
+fn agents(from: &mut Reader) -> Agents {
+    Agents {
+        names: from.list(
+            &setting(
+                "agents.names",
+                "list of names",
+                "",
+                "Names and addresses by which agents reach `listen.agents`: its certificate is for them. Without it: `localhost`, the name of \
+                 this machine and the address that it listens on.",
+            ),
+            |name| match rustls::pki_types::ServerName::try_from(name) {
+                Ok(_) => Ok(name.to_owned()),
+                Err(_) => Err("a DNS name or an IP address is expected".to_owned()),
+            },
+        ),
+        away: from.value(
+            &setting(
+                "agents.away",
+                "time",
+                "10m",
+                "How long a capture waits for an agent that was cut off, 15s to 24h; it ends then with what has come.",
+            ),
+            duration_within((Duration::from_secs(15), Duration::from_hours(24)), "15s to 24h"),
+        ),
+    }
+}
+
 /// Regions beside home: each has its notes in every commit.
 const REGIONS_MAX: usize = 8;
 
 /// What only shows when settings are held against each other.
 fn compare(config: &Config, from: &mut Reader) {
-    let Listen { s3, api, ops, .. } = config.listen;
-    for (key, address, others) in [("listen.api", api, vec![s3]), ("listen.ops", ops, vec![s3, api])] {
+    let Listen {
+        s3, api, ops, agents, ..
+    } = config.listen;
+    let doors = [("listen.api", api, vec![s3]), ("listen.ops", ops, vec![s3, api])];
+    let agents = agents.map(|agents| ("listen.agents", agents, vec![s3, api, ops]));
+    for (key, address, others) in doors.into_iter().chain(agents) {
         if address.port() != 0 && others.contains(&address) {
             from.refuse(key, format!("{address} is taken by another door; each needs its own"));
         }

@@ -222,6 +222,16 @@ fn settings_that_do_not_go_together() {
     assert!(wrong[0].contains("16 to 128 visible"), "{wrong:?}");
     let lone = mistakes("", &[("BALEEN_ROOT_ACCESS_KEY_ID", "short")]);
     assert!(lone.len() == 2 && lone[1].contains("it is missing"), "{lone:?}");
+    let taken = mistakes("listen.s3 = \"127.0.0.1:5\"\nlisten.agents = \"127.0.0.1:5\"", &[]);
+    assert!(
+        taken[0].starts_with("listen.agents (baleen.toml:2): 127.0.0.1:5 is taken"),
+        "{taken:?}"
+    );
+    let nameless = mistakes("agents.names = [\"not a name\"]", &[]);
+    assert!(
+        nameless[0].contains("a DNS name or an IP address is expected"),
+        "{nameless:?}"
+    );
     let keyless = mistakes("tls.certificate = \"/c.pem\"", &[]);
     assert_eq!(keyless, ["tls.key: it is missing while tls.certificate is set"]);
     let pair = load("[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"", &[], &[]).expect("it is right");

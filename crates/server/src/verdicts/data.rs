@@ -378,7 +378,9 @@ pub(super) fn pcaps(facts: &Arc<Facts>) -> Vec<Question> {
                 };
                 let id = made.get(id).map(String::as_str).unwrap_or_default();
                 let mut ask = pcaps_ask(&row.method, &facts.project, &row.path.replace("{id}", id));
-                if row.method == Method::POST {
+                if row.name == "CreateAgentToken" {
+                    ask.body = json!({ "site": "far" }).to_string();
+                } else if row.method == Method::POST {
                     ask.body = pcaps_body(made.get("challenge"));
                 }
                 ask

@@ -9,7 +9,8 @@ use baleen_api_iam::IdentityDoor;
 use baleen_api_s3::S3Door;
 use baleen_audit::Audit;
 use baleen_blob::Blobs;
-use baleen_capture::{Agent, AgentError, Captures, Catch, Counts, Ended, Order, Running, Site, Sites};
+use baleen_capture::{Agent, AgentError, Captures, Catch, Counts, Ended, Order, RemoteAgents, Running, Site, Sites};
+use baleen_fleet::Fleet;
 use baleen_http::{
     Door, DoorNames, Edge, Event, Gate, OperationName, Peer, Recorder, RequestBody, ResponseBody, Unrecorded,
 };
@@ -117,10 +118,10 @@ impl World {
             let request = part.iter().fold(baleen_meta::Request::new(), put);
             assert!(meta.commit(request).await.unwrap().is_committed());
         }
-        Self::build(meta, volume, seed)
+        Self::build(meta, volume, seed).await
     }
 
-    fn build(meta: Meta, volume: &Volume, seed: u64) -> Self {
+    async fn build(meta: Meta, volume: &Volume, seed: u64) -> Self {
         let clock: Arc<dyn Clock> = ManualClock::new(NOW);
         let entropy: Arc<dyn Entropy> = SeededEntropy::new(seed);
         let region = RegionName::parse(REGION).unwrap();
@@ -156,12 +157,19 @@ impl World {
             accounts: baleen_capture::Accounts::All,
             agent: Arc::new(Nowhere),
         };
+        let fleet = Fleet::open(baleen_fleet::Parts {
+            meta: meta.clone(),
+            sealer: Arc::clone(&sealer),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        });
+        let agents = RemoteAgents::new(fleet.await.unwrap(), Arc::clone(&clock));
         let captures = Captures::new(
             baleen_capture::Settings::default(),
             baleen_capture::Parts {
                 meta: meta.clone(),
                 objects: Arc::clone(&objects),
-                sites: Sites::new(vec![site]),
+                sites: Sites::new(vec![site]).with_agents(agents),
                 sealer,
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),

@@ -1,13 +1,16 @@
 //! The operations: one row each, from which routing, authorization, metrics labels and the sweep in the tests come.
 
+mod create_agent_token;
 mod create_capture;
 mod create_ownership;
 mod create_sample;
+mod delete_agent;
 mod delete_ownership;
 mod download_capture;
 mod filter;
 mod follow_capture;
 mod get_capture;
+mod list_agents;
 mod list_captures;
 mod list_ownerships;
 mod list_sites;
@@ -83,6 +86,10 @@ pub static ROWS: &[Row] = &[
     row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Change, Json, create_capture),
     row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Data, Ignored, list_captures),
     row!("ListSites", GET "/pcaps/sites", PcapsStreamCapture, Look, Ignored, list_sites),
+    // Before the captures, whose ids are no words.
+    row!("CreateAgentToken", POST "/pcaps/agents/tokens", PcapsManageAgents, Change, Json, create_agent_token),
+    row!("ListAgents", GET "/pcaps/agents", PcapsListAgents, Look, Ignored, list_agents),
+    row!("DeleteAgent", DELETE "/pcaps/agents/{id}", PcapsManageAgents, Change, Ignored, delete_agent),
     row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Data, Ignored, get_capture),
     row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Change, Ignored, stop_capture),
     row!("FollowCapture", GET "/pcaps/{id}/follow", PcapsFollowCapture, Data, Ignored, follow_capture),
@@ -138,6 +145,9 @@ mod tests {
             (Method::POST, "a/pcaps", Some("CreateCapture")),
             (Method::GET, "a/pcaps/ownership", Some("ListOwnerships")),
             (Method::GET, "a/pcaps/0", Some("GetCapture")),
+            (Method::GET, "a/pcaps/agents", Some("ListAgents")),
+            (Method::POST, "a/pcaps/agents/tokens", Some("CreateAgentToken")),
+            (Method::DELETE, "a/pcaps/agents/0", Some("DeleteAgent")),
             (Method::PUT, "a/pcaps/0/stop", Some("StopCapture")),
             (Method::GET, "a/pcaps/0/download", Some("DownloadCapture")),
             (Method::GET, "a/pcaps/0/follow", Some("FollowCapture")),
