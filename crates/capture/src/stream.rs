@@ -12,9 +12,8 @@ use crate::limits::{
     BEGIN_GRACE, SNAPLEN_MAX, SNAPLEN_MIN, STREAM_BYTES_MAX, STREAM_PACKETS_MAX, STREAM_TIME_MAX, STREAMS_MAX,
 };
 use crate::tasks::CaptureFilter;
-use crate::{CaptureError, Captures, Limited, store};
+use crate::{CaptureError, Captures, Limited, Privacy, store};
 use baleen_filter::FiveTuple;
-use baleen_packet::masking::Masking;
 use baleen_types::{AccountId, CaptureId, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -42,6 +41,8 @@ pub struct StreamCapture {
     pub format: Format,
     /// The most bytes kept of a packet, if not all.
     pub snaplen: Option<u32>,
+    /// What of packets is not kept as it was.
+    pub privacy: Privacy,
     /// On which interfaces of the site, if not on all of them.
     pub interfaces: Vec<String>,
 }
@@ -147,7 +148,7 @@ impl Captures {
             format: request.format,
             snaplen: request.snaplen,
             rotation: Rotation::default(),
-            masking: Masking::default(),
+            masking: request.privacy.masking(&*self.parts.entropy),
             is_live: true,
             interfaces: request.interfaces,
         };

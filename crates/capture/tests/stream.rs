@@ -5,7 +5,8 @@
 mod common;
 
 use baleen_capture::{
-    CaptureError, CaptureFilter, FollowError, Format, Limited, Limits, LiveFile, Status, StreamCapture,
+    Anonymise, CaptureError, CaptureFilter, FollowError, Format, Limited, Limits, LiveFile, Privacy, Status,
+    StreamCapture,
 };
 use baleen_types::SiteName;
 use common::{World, account};
@@ -27,6 +28,11 @@ fn stream(number: u64) -> StreamCapture {
         exclude: Vec::new(),
         format: Format::PcapNg,
         snaplen: None,
+        privacy: Privacy {
+            zero_payload: true,
+            anonymise: Anonymise::Anew,
+            ..Privacy::default()
+        },
         interfaces: vec!["eth7".to_owned()],
     }
 }
@@ -81,6 +87,7 @@ async fn a_stream_ends_with_its_capture() {
     let mut file = world.captures.stream(stream(1)).await.unwrap();
     let catch = world.caught().await;
     assert!(catch.order.is_live && catch.order.interfaces == ["eth7"]);
+    assert!(catch.order.masking.zero_payload && catch.order.masking.addresses.is_some());
     catch.part("one").await;
     assert_eq!(next(&mut file).await, Some(Ok(b"one".to_vec())));
     catch.finish("two").await;

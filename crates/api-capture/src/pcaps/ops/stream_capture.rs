@@ -3,7 +3,7 @@
 use super::Call;
 use super::create_capture::{decode_format, decode_site};
 use super::create_ownership::pointers;
-use super::filter;
+use super::{filter, privacy};
 use crate::pcaps::envelope::Answer;
 use crate::pcaps::fault::Fault;
 use crate::pcaps::fields::Fields;
@@ -41,6 +41,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, peer: Option<SocketAddr
     let (filter, _) = filter::decode(&mut fields);
     let format = decode_format(&mut fields);
     let snaplen = fields.whole("snaplen", &(u64::from(SNAPLEN_MIN)..=u64::from(SNAPLEN_MAX)));
+    let privacy = privacy::decode(&mut fields);
     let interfaces = decode_interfaces(&mut fields);
     fields.finish()?;
     Ok(StreamCapture {
@@ -59,6 +60,7 @@ fn decode(body: &Map<String, Value>, account: AccountId, peer: Option<SocketAddr
             .collect(),
         format,
         snaplen: snaplen.and_then(|bytes| u32::try_from(bytes).ok()),
+        privacy,
         interfaces,
     })
 }
