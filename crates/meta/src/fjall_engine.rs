@@ -26,15 +26,16 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use walk::Walk;
+use walk::{Turn, Walk};
 
 /// Entries read between two awaits, and the most of a scan that is read on the caller's thread at all.
 ///
 /// Measured (`examples/commit_rate.rs`, 2 busy cores): a get from a store larger than the cache takes 30 us, a scan 0.4 us
 /// for each entry, and handing work to a blocking thread and back 17 to 56 us, after which the rows are in another core's
 /// cache. So a page for a client, which is at most a thousand entries, is read here, with a turn for others between: a turn
-/// each 100 us, as is usual, wakes an idle thread each time, for more than the turn is worth. The longer scans are those of work
-/// in the background, whose blocks are likely to be on the disk.
+/// each 100 us, as is usual, wakes an idle thread each time, for more than the turn is worth. Longer scans are those of work
+/// in the background, whose blocks are likely to be on the disk: they are read on a thread for blocking work, and so is
+/// what is left of a page whose turn took longer than it does from memory.
 const ENTRIES_OF_A_TURN: usize = 512;
 const INLINE_SCAN_ENTRIES: usize = 1024;
 
@@ -197,26 +198,30 @@ impl View for FjallView {
     }
 
     async fn scan(&self, wanted: Scan) -> Result<Vec<Entry>> {
-        let is_long = wanted.limit > INLINE_SCAN_ENTRIES;
-        let mut walk = Self::read(&self.slot, self.generation, |open| {
-            Ok(Walk::new(&self.snapshot, &open.keyspace, wanted))
-        })?;
-        if let (true, Ok(runtime)) = (is_long, tokio::runtime::Handle::try_current()) {
-            let (slot, generation) = (self.slot.clone(), self.generation);
-            let task = move || {
-                Self::read(&slot, generation, |_| walk.go(usize::MAX))?;
-                Ok(walk.into_entries())
-            };
-            // A panic in the engine's crate is not ours to hide; a cancelled task means the runtime is ending.
-            return runtime
-                .spawn_blocking(task)
-                .await
-                .map_err(|error| Error::storage("scanning", error))?;
+        let mut is_from_disk = wanted.limit > INLINE_SCAN_ENTRIES;
+        let mut walk = Walk::new(wanted);
+        loop {
+            if let (true, Ok(runtime)) = (is_from_disk, tokio::runtime::Handle::try_current()) {
+                let (slot, generation, snapshot) = (self.slot.clone(), self.generation, self.snapshot.clone());
+                let task = move || {
+                    Self::read(&slot, generation, |open| walk.rest(&snapshot, &open.keyspace))?;
+                    Ok(walk.into_entries())
+                };
+                // A panic in the engine's crate is not ours to hide; a cancelled task means the runtime is ending.
+                return runtime
+                    .spawn_blocking(task)
+                    .await
+                    .map_err(|error| Error::storage("scanning", error))?;
+            }
+            let turn = Self::read(&self.slot, self.generation, |open| {
+                walk.turn(&self.snapshot, &open.keyspace)
+            })?;
+            match turn {
+                Turn::Over => return Ok(walk.into_entries()),
+                Turn::More => tokio::task::yield_now().await,
+                Turn::Slow => is_from_disk = true,
+            }
         }
-        while Self::read(&self.slot, self.generation, |_| walk.go(ENTRIES_OF_A_TURN))? {
-            tokio::task::yield_now().await;
-        }
-        Ok(walk.into_entries())
     }
 }
 

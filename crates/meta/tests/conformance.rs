@@ -232,6 +232,43 @@ async fn a_long_scan_stops_at_its_limit_and_goes_on() {
     }
 }
 
+/// A page is read in several turns of which each begins anew: it is whole, in both directions, and goes on where it ended.
+#[tokio::test]
+async fn a_page_of_several_turns_is_whole() {
+    let key = |n: u32| format!("{n:04}").into_bytes();
+    for (engine, meta, _folder) in stores() {
+        for begin in [0, 700] {
+            let request = (begin..begin + 700).fold(Request::new(), |request, n| request.put(key(n), key(n)));
+            assert_eq!(meta.commit(request).await.unwrap(), Outcome::Committed, "{engine}");
+        }
+        for limit in [511, 512, 513, 1000, 1024, 1025, 2000] {
+            for (direction, keys_only) in [
+                (Direction::Forward, false),
+                (Direction::Backward, false),
+                (Direction::Forward, true),
+            ] {
+                let scan = Scan {
+                    direction,
+                    keys_only,
+                    ..Scan::prefix(b"").limit(limit)
+                };
+                let found = meta.scan(scan).await.unwrap();
+                let mut expected: Vec<_> = (0..1400).map(key).collect();
+                if direction == Direction::Backward {
+                    expected.reverse();
+                }
+                expected.truncate(limit);
+                let keys: Vec<_> = found.iter().map(|entry| entry.key.to_vec()).collect();
+                assert_eq!(keys, expected, "{engine} {limit} {direction:?}");
+                for entry in found {
+                    let value: &[u8] = if keys_only { b"" } else { &entry.key };
+                    assert_eq!(entry.value, value, "{engine} {limit} {direction:?}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn feed_and_counters_go_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();

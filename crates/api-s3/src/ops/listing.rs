@@ -68,7 +68,7 @@ pub(crate) struct Rows {
     spelling: Spelling,
     /// As it is written of each object.
     owner: String,
-    /// Room for the page, taken with its first object.
+    /// Room for the page, taken when it is no short one.
     room: usize,
 }
 
@@ -77,6 +77,9 @@ const PLACE: &str = "<Contents></Contents>";
 
 /// Room for a row with a short key.
 const ROW_BYTES: usize = 320;
+
+/// What a page of a few objects takes, with what stands before them.
+const SHORT_PAGE_BYTES: usize = 16 * 1024;
 
 /// Room for what stands before the rows, which may be a prefix and a token of a KiB each.
 const HEAD_BYTES: usize = 4096;
@@ -99,8 +102,10 @@ impl Rows {
     pub(super) fn push(&mut self, entry: &ListEntry<'_>) {
         let rows = &mut self.text;
         if rows.is_empty() {
-            rows.reserve(HEAD_BYTES + self.room);
             rows.extend(std::iter::repeat_n(' ', HEAD_BYTES));
+        } else if rows.len() > SHORT_PAGE_BYTES {
+            // A page that goes on is mostly full.
+            rows.reserve(std::mem::take(&mut self.room));
         }
         rows.push_str("<Contents>");
         if let Some((algorithm, kind)) = entry.checksum {

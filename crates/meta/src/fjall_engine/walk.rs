@@ -1,60 +1,103 @@
 //! A scan under way.
 
-use super::read_failed;
+use super::{ENTRIES_OF_A_TURN, read_failed};
 use crate::{Direction, Entry, Result, Scan};
 use bytes::Bytes;
-use fjall::{Guard, Iter, Keyspace, Readable as _, Snapshot};
-use std::ops::Bound;
+use fjall::{Guard, Keyspace, Readable as _, Snapshot};
+use std::time::{Duration, Instant};
+
+/// A turn that takes longer reads from the disk.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Rows between two looks at the clock.
+const ROWS_OF_A_LOOK: usize = 32;
 
 /// Room for a row as they mostly are.
 const ROW_BYTES: usize = 192;
 
 /// Rows are copied, so that a small value does not keep a whole block of the cache alive; and all of a page into one place,
 /// since a page of a thousand would ask the allocator two thousand times. Whoever keeps a row keeps its page.
+///
+/// Nothing of the engine is kept between two turns: an iterator holds tables open, which must not be when the store is closed
+/// and opened again.
 pub(super) struct Walk {
-    rows: Iter,
-    direction: Direction,
-    keys_only: bool,
-    left: usize,
+    /// What is left to read.
+    scan: Scan,
     bytes: Vec<u8>,
     /// Bytes of the key and of the value of each row.
     lengths: Vec<(usize, usize)>,
 }
 
+/// How a turn ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// All is read.
+    Over,
+    /// There may be more.
+    More,
+    /// There may be more, and it comes from the disk.
+    Slow,
+}
+
 impl Walk {
-    pub(super) fn new(snapshot: &Snapshot, keyspace: &Keyspace, scan: Scan) -> Self {
-        let range: (Bound<Vec<u8>>, Bound<Vec<u8>>) = scan.range;
+    pub(super) fn new(scan: Scan) -> Self {
         Self {
-            rows: snapshot.range(keyspace, range),
-            direction: scan.direction,
-            keys_only: scan.keys_only,
-            left: scan.limit,
+            scan,
             bytes: Vec::new(),
             lengths: Vec::new(),
         }
     }
 
-    /// Reads so many rows, or what is left; whether there may be more.
-    pub(super) fn go(&mut self, most: usize) -> Result<bool> {
-        for _ in 0..most.min(self.left) {
-            let row = match self.direction {
-                Direction::Forward => self.rows.next(),
-                Direction::Backward => self.rows.next_back(),
+    /// Reads some of what is left.
+    pub(super) fn turn(&mut self, snapshot: &Snapshot, keyspace: &Keyspace) -> Result<Turn> {
+        let begun = Instant::now();
+        let is_slow = |read: usize| read.is_multiple_of(ROWS_OF_A_LOOK) && begun.elapsed() > TURN;
+        self.read(snapshot, keyspace, |read| {
+            if is_slow(read) {
+                Some(Turn::Slow)
+            } else {
+                (read == ENTRIES_OF_A_TURN).then_some(Turn::More)
+            }
+        })
+    }
+
+    /// Reads all that is left.
+    pub(super) fn rest(&mut self, snapshot: &Snapshot, keyspace: &Keyspace) -> Result<()> {
+        self.read(snapshot, keyspace, |_| None).map(drop)
+    }
+
+    /// Reads until all is read, or `is_enough` of so many rows.
+    fn read(
+        &mut self,
+        snapshot: &Snapshot,
+        keyspace: &Keyspace,
+        is_enough: impl Fn(usize) -> Option<Turn>,
+    ) -> Result<Turn> {
+        let mut rows = snapshot.range(keyspace, self.scan.range.clone());
+        let mut read = 0;
+        while self.lengths.len() < self.scan.limit {
+            let row = match self.scan.direction {
+                Direction::Forward => rows.next(),
+                Direction::Backward => rows.next_back(),
             };
-            let Some(row) = row else { return Ok(false) };
+            let Some(row) = row else { return Ok(Turn::Over) };
             self.take(row)?;
+            read += 1;
+            if let Some(turn) = is_enough(read) {
+                self.go_on_behind_the_last();
+                return Ok(turn);
+            }
         }
-        self.left -= most.min(self.left);
-        Ok(self.left > 0)
+        Ok(Turn::Over)
     }
 
     fn take(&mut self, row: Guard) -> Result<()> {
-        if self.lengths.is_empty() {
-            // A page that is not empty is mostly full.
-            self.bytes
-                .reserve(self.left.min(super::INLINE_SCAN_ENTRIES) * ROW_BYTES);
+        // A page of a few rows takes room for them; of one that goes on most is full.
+        if self.lengths.len() == ROWS_OF_A_LOOK {
+            let more = self.scan.limit.min(super::INLINE_SCAN_ENTRIES);
+            self.bytes.reserve(more.saturating_sub(ROWS_OF_A_LOOK) * ROW_BYTES);
         }
-        let (key, value) = if self.keys_only {
+        let (key, value) = if self.scan.keys_only {
             (row.key().map_err(read_failed)?, None)
         } else {
             let (key, value) = row.into_inner().map_err(read_failed)?;
@@ -65,6 +108,14 @@ impl Walk {
         self.bytes.extend_from_slice(value);
         self.lengths.push((key.len(), value.len()));
         Ok(())
+    }
+
+    fn go_on_behind_the_last(&mut self) {
+        let Some((key, value)) = self.lengths.last() else {
+            return;
+        };
+        let from = self.bytes.len() - key - value;
+        self.scan = self.scan.clone().after(&self.bytes[from..from + key]);
     }
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
