@@ -1,16 +1,12 @@
 //! DNS messages: addresses in records and in names.
 //!
 //! Records of addresses, of names, of mail servers and services are kept, with addresses changed; of any other the data is
-//! blanked. A name stays as it is, but for one that spells an address: below `in-addr.arpa` and `ip6.arpa`, and where it has as many
-//! groups of digits as an address has, digits become 0.
+//! blanked. A name stays as it is, but for one that spells an address.
 
+use super::names::name;
 use super::{Mask, part, u16_at};
 
-const HEADER_BYTES: usize = 12;
-/// The most labels of a name (RFC 1035, 2.3.4: 255 bytes), also through pointers.
-const LABELS_MAX: usize = 128;
-/// Groups of digits that an IPv4 address has.
-const GROUPS_OF_AN_ADDRESS: usize = 4;
+pub(super) const HEADER_BYTES: usize = 12;
 /// Bytes of a record behind its name: type, class, time to live, length of its data.
 const RECORD_BYTES: usize = 10;
 
@@ -84,80 +80,4 @@ impl Mask {
             part(bytes, from, to).fill(0);
         }
     }
-}
-
-/// Changes the name at `at`, which is to end at `end` at the latest, if it spells an address; returns where it ends.
-fn name(bytes: &mut [u8], at: usize, end: usize) -> Option<usize> {
-    let mut labels: [(usize, usize); LABELS_MAX] = [(0, 0); LABELS_MAX];
-    let (mut count, mut own) = (0, 0);
-    let mut behind = None;
-    let mut place = at;
-    // A pointer goes back, so that names cannot go in circles.
-    let mut lowest = at;
-    loop {
-        let length = usize::from(*bytes.get(place)?);
-        match length >> 6 {
-            0 if length == 0 => {
-                behind = behind.or(Some(place + 1));
-                break;
-            }
-            0 => {
-                bytes.get(place + 1..place + 1 + length)?;
-                *labels.get_mut(count)? = (place + 1, length);
-                count += 1;
-                if behind.is_none() {
-                    own = count;
-                }
-                place += 1 + length;
-            }
-            3 => {
-                let target = usize::from(u16_at(bytes, place)? & 0x3FFF);
-                behind = behind.or(Some(place + 2));
-                if target >= lowest || target < HEADER_BYTES {
-                    return None;
-                }
-                (lowest, place) = (target, target);
-            }
-            _ => return None,
-        }
-    }
-    let behind = behind.filter(|behind| *behind <= end)?;
-    let labels = &labels[..count];
-    let text = |index: usize| labels.get(index).map(|(at, length)| &bytes[*at..at + length]);
-    let is_last = |from_end: usize, word: &[u8]| {
-        let index = count.checked_sub(from_end);
-        index
-            .and_then(text)
-            .is_some_and(|label| label.eq_ignore_ascii_case(word))
-    };
-    let spells = if is_last(1, b"arpa") && (is_last(2, b"in-addr") || is_last(2, b"ip6")) {
-        Some(count - 2)
-    } else if groups_of_digits(labels, bytes) >= GROUPS_OF_AN_ADDRESS {
-        Some(count)
-    } else {
-        None
-    };
-    let is_arpa = spells.is_some_and(|until| until < count);
-    // Those behind a pointer were changed where they stand, if they were to be.
-    for (at, length) in labels.iter().take(spells.unwrap_or(0).min(own)) {
-        for byte in &mut bytes[*at..at + length] {
-            if is_arpa || byte.is_ascii_digit() {
-                *byte = b'0';
-            }
-        }
-    }
-    Some(behind)
-}
-
-fn groups_of_digits(labels: &[(usize, usize)], bytes: &[u8]) -> usize {
-    labels
-        .iter()
-        .map(|(at, length)| {
-            let label = &bytes[*at..at + length];
-            label
-                .split(|byte| !byte.is_ascii_digit())
-                .filter(|group| !group.is_empty())
-                .count()
-        })
-        .sum()
 }

@@ -18,6 +18,7 @@ mod dns;
 mod icmp;
 mod icmpv6;
 mod link;
+mod names;
 mod network;
 mod options;
 mod transport;

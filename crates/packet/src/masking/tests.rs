@@ -632,6 +632,34 @@ fn names_that_spell_addresses() {
             b"198",
             b"zen",
         ),
+        (
+            "what avahi tells of a host",
+            spelled("myhost [a4:c3:f0:aa:bb:cc]._workstation._tcp.local", None),
+            b"a4",
+            b"_workstation",
+        ),
+        (
+            "what Apple tells of one",
+            spelled(
+                "a4:c3:f0:aa:bb:cc@fe80::a6c3:f0ff:feaa:bbcc._apple-mobdev2._tcp.local",
+                None,
+            ),
+            b"fe80",
+            b"_apple-mobdev",
+        ),
+        (
+            "IPv6 for Windows",
+            spelled("fe80--a6c3-f0ff-feaa-bbcc.ipv6-literal.net", None),
+            b"bbcc",
+            b"-literal",
+        ),
+        (
+            "digits in a row",
+            spelled("host-192168001010.example", None),
+            b"192168",
+            b"example",
+        ),
+        ("hexadecimal", spelled("c0a8010a.nip.io", None), b"c0a8", b"nip"),
     ] {
         let packet = v4(17, &udp(40000, 53, &message(&question, &[]), false));
         let kept = masked(anonymising(), LinkType::RAW, &packet);
@@ -658,6 +686,11 @@ fn names_that_spell_addresses() {
     );
     let kept = masked(anonymising(), LinkType::RAW, &packet);
     assert!(!contains(&kept, b"77\x03100") && !contains(&kept, b"198") && contains(&kept, b"\x04host\0"));
+    // What is too little for an address, until a pointer puts the rest in front of it.
+    let question = spelled("51.198.zen.example", None);
+    let text = message(&question, &[record(&spelled("77.100", Some(12)), 1, &SOURCE)]);
+    let kept = masked(anonymising(), LinkType::RAW, &v4(17, &udp(53, 4, &text, false)));
+    assert!(!contains(&kept, b"77") && !contains(&kept, b"51") && !contains(&kept, b"198") && contains(&kept, b"zen"));
 }
 
 #[test]
