@@ -37,4 +37,10 @@ pub const CLOCK_SAMPLES: usize = 8;
 /// See [`CLOCK_SAMPLES`].
 pub const CLOCK_SAMPLE_AGE: Duration = Duration::from_secs(120);
 
+/// The most packets that a kernel can have dropped in so many milliseconds, and in a minute more for the end: a thousand million a
+/// second, which is more than a line of 400 Gbit/s brings.
+pub const fn dropped_max(time_ms: u64) -> u64 {
+    time_ms.saturating_add(60_000).saturating_mul(1_000_000)
+}
+
 const _: () = assert!(FILTER_BYTES_MAX * 4 < FRAME_BYTES_MAX);

@@ -355,7 +355,7 @@ impl Run<'_> {
             }
         };
         let over = |record: &mut StoredCapture| {
-            record.set_counts(ended.counts);
+            record.end_counts(ended.counts);
             record.state = StoredState::ConversionPending;
         };
         if let Err(error) = self.note(over).await {

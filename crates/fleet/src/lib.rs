@@ -25,6 +25,6 @@ mod token;
 
 pub use error::Error;
 pub use record::SEALED;
-pub use seat::{Attached, HowItIs, NotConnected, Order, OrderStatus, Protocol, Seat};
+pub use seat::{Attached, HowItIs, NotConnected, Order, OrderRefused, OrderStatus, Protocol, Seat};
 pub use service::{AgentInfo, Enrolled, Fleet, Known, NewToken, Parts, ServerIdentity};
 pub use token::AgentToken;

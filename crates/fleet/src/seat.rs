@@ -1,7 +1,7 @@
 //! The place of one agent in this process, and what is said on its connection.
 
 use crate::limits::OUTBOX_MAX;
-use baleen_agentwire::limits::LOST_AFTER;
+use baleen_agentwire::limits::{LOST_AFTER, ORDERS_MAX, dropped_max};
 use baleen_agentwire::{
     Begin, ClockFilter, Counts, Ended, Estimate, Hello, Interface, OrderId, PROTOCOL, Stamps, ToAgent, ToServer,
 };
@@ -79,6 +79,17 @@ pub struct OrderStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the agent is not connected")]
 pub struct NotConnected;
+
+/// Why an order is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderRefused {
+    /// There is nobody to ask.
+    #[error(transparent)]
+    NotConnected(#[from] NotConnected),
+    /// It is at as many captures as an agent can be.
+    #[error("the agent is at {ORDERS_MAX} captures, and can be at no more")]
+    TooMany,
+}
 
 /// What an agent must not say, or not now. It is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -196,12 +207,16 @@ impl Seat {
     /// Orders a capture. It is the agent's until what is returned is dropped.
     ///
     /// # Errors
-    /// `NotConnected` when there is nobody to ask.
-    pub fn order(self: &Arc<Self>, id: OrderId, begin: Begin) -> Result<Order, NotConnected> {
+    /// `NotConnected` when there is nobody to ask; `TooMany`.
+    pub fn order(self: &Arc<Self>, id: OrderId, begin: Begin) -> Result<Order, OrderRefused> {
         let now = self.clock.monotonic();
         let mut state = self.state.lock();
         if !state.is_connected(now) || state.orders.contains_key(&id) {
-            return Err(NotConnected);
+            return Err(NotConnected.into());
+        }
+        // An agent that held more could not say what it holds.
+        if state.orders.len() >= ORDERS_MAX {
+            return Err(OrderRefused::TooMany);
         }
         let (status, watched) = watch::channel(OrderStatus::default());
         let ordered = Ordered {
@@ -336,6 +351,15 @@ fn at_least(counts: Counts, before: Counts) -> Counts {
     }
 }
 
+/// What can have been caught of an order, whatever is told: it goes into records and numbers of the whole server.
+fn within(counts: Counts, begin: &Begin) -> Counts {
+    Counts {
+        packets: counts.packets.min(begin.packets),
+        bytes: counts.bytes.min(begin.bytes),
+        dropped: counts.dropped.min(dropped_max(begin.time_ms)),
+    }
+}
+
 /// A connection of an agent.
 pub struct Attached {
     seat: Arc<Seat>,
@@ -378,11 +402,13 @@ impl Attached {
             (ToServer::Beat(beat), true) => {
                 state.free_bytes = beat.free_bytes;
                 for (id, counts) in beat.orders {
-                    state.note(id, |status| status.counts = at_least(counts, status.counts));
+                    state.note(id, |status, begin| {
+                        status.counts = at_least(within(counts, begin), status.counts);
+                    });
                 }
             }
             (ToServer::Refused { order, why }, true) => {
-                state.note(order, |status| {
+                state.note(order, |status, _| {
                     // What had begun cannot be refused any more.
                     if status.began.is_none() {
                         status.refused.get_or_insert(why);
@@ -390,10 +416,11 @@ impl Attached {
                 });
             }
             (ToServer::Began { order, interfaces }, true) => {
-                state.note(order, |status| status.began = status.began.or(Some(interfaces)));
+                state.note(order, |status, _| status.began = status.began.or(Some(interfaces)));
             }
-            (ToServer::Ended(order, ended), true) => {
-                state.note(order, |status| {
+            (ToServer::Ended(order, mut ended), true) => {
+                state.note(order, |status, begin| {
+                    ended.counts = within(ended.counts, begin);
                     status.counts = at_least(ended.counts, status.counts);
                     status.began = status.began.or(Some(0));
                     status.ended.get_or_insert(ended);
@@ -414,9 +441,9 @@ impl Attached {
 }
 
 impl State {
-    fn note(&mut self, id: OrderId, edit: impl FnOnce(&mut OrderStatus)) {
+    fn note(&mut self, id: OrderId, edit: impl FnOnce(&mut OrderStatus, &Begin)) {
         if let Some(ordered) = self.orders.get(&id) {
-            ordered.status.send_modify(edit);
+            ordered.status.send_modify(|status| edit(status, &ordered.begin));
         }
     }
 }

@@ -126,8 +126,8 @@ impl Agent for RemoteAgent {
         // Before the agent hears of it, so that no part comes too early.
         let (lane, parts) = Lane::new(&order.limits);
         let registered = Registered::new(&self.agents, (self.seat.id, id), lane);
-        let away = || AgentError("the agent is not connected".to_owned());
-        let ordered = self.seat.order(id, order::wire(&order)?).map_err(|_| away())?;
+        let ordered = self.seat.order(id, order::wire(&order)?);
+        let ordered = ordered.map_err(|refused| AgentError(refused.to_string()))?;
         let decided = |status: &OrderStatus| status.began.is_some() || status.refused.is_some();
         let status = tokio::select! {
             status = ordered.until(decided) => status,
@@ -244,8 +244,9 @@ impl Running for RemoteRunning {
             .and_then(|ended| ended.trouble.as_deref())
             .map(order::words);
         match (ended, delivered) {
-            (Some(ended), Some(Delivered { is_whole: true, .. })) => Ended {
-                counts: order::counts(ended.counts),
+            // What is in the file, and not what is said of it in passing.
+            (Some(ended), Some(Delivered { is_whole: true, counts })) => Ended {
+                counts,
                 trouble: told,
                 missing: ended.missing.as_deref().map(order::words),
             },

@@ -306,6 +306,11 @@ impl StoredCapture {
         (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
     }
 
+    /// Makes the counts those of the end, also when more was told on the way to it.
+    pub(crate) fn end_counts(&mut self, counts: Counts) {
+        (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             packets: self.packets,

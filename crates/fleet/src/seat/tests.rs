@@ -32,8 +32,8 @@ fn begin() -> Begin {
         filter: OrderFilter::All,
         exclude: Vec::new(),
         time_ms: 1,
-        packets: 1,
-        bytes: 1,
+        packets: 1_000,
+        bytes: 100_000,
         format: FileFormat::Pcap,
         snaplen: None,
         part_bytes: 1,
@@ -157,6 +157,47 @@ async fn an_order_goes_its_way() {
     assert_eq!(order.until(|status| status.ended.is_some()).await.ended, Some(ended(9)));
     drop(order);
     assert_eq!(said(&mut attached), [ToAgent::Forget(ID)]);
+}
+
+/// What an agent says goes into records and into numbers of the whole server.
+#[tokio::test]
+async fn counts_are_those_that_were_ordered_at_most() {
+    let lie = Counts {
+        packets: u64::MAX,
+        bytes: u64::MAX,
+        dropped: u64::MAX,
+    };
+    let most = Counts {
+        packets: 1_000,
+        bytes: 100_000,
+        dropped: dropped_max(1),
+    };
+    let (_, seat) = seat();
+    let attached = greeted(&seat, &[]);
+    let order = seat.order(ID, begin()).unwrap();
+    let beat = Beat {
+        orders: vec![(ID, lie)],
+        free_bytes: 0,
+    };
+    attached.take(ToServer::Beat(beat)).unwrap();
+    assert_eq!(order.status().counts, most);
+    let end = Ended {
+        counts: lie,
+        ..ended(1)
+    };
+    attached.take(ToServer::Ended(ID, end)).unwrap();
+    assert_eq!(order.status().ended.unwrap().counts, most);
+}
+
+#[tokio::test]
+async fn orders_are_bounded() {
+    let (_, seat) = seat();
+    let _attached = greeted(&seat, &[]);
+    let id = |generation| OrderId { generation, ..ID };
+    let mut orders: Vec<_> = (0..64).map(|n| seat.order(id(n), begin()).unwrap()).collect();
+    assert_eq!(seat.order(OTHER, begin()).err(), Some(OrderRefused::TooMany));
+    orders.pop();
+    assert!(seat.order(OTHER, begin()).is_ok());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::Counts;
 use crate::agent::{Limits, Piece};
 use crate::limits::{REMOTE_PART_BYTES_MAX, REMOTE_PART_BYTES_MIN, REMOTE_PARTS_MAX};
 use baleen_agentwire::OrderId;
+use baleen_agentwire::limits::dropped_max;
 use baleen_types::AgentId;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -150,6 +151,7 @@ impl Lane {
             .saturating_add(OVERHEAD);
         if packets > self.limits.packets
             || bytes > self.limits.bytes
+            || dropped > dropped_max(u64::try_from(self.limits.time.as_millis()).unwrap_or(u64::MAX))
             || packets < before.packets
             || bytes < before.bytes
             || dropped < before.dropped
@@ -395,6 +397,7 @@ mod tests {
             (counts(100_001, 20 * MIB, 0), 6 * MIB, false),
             (counts(100_000, 20 * MIB + 1, 0), 6 * MIB, false),
             (counts(u64::MAX, u64::MAX, 0), 6 * MIB, false),
+            (counts(100_000, 20 * MIB, u64::MAX), 6 * MIB, false),
             // Fewer than before.
             (counts(999, 12 * MIB, 0), 6 * MIB, false),
             (counts(2000, 6 * MIB - 1, 0), 6 * MIB, false),
