@@ -8,6 +8,9 @@ pub const FORM_BYTES_MAX: usize = 8 << 10;
 /// How long such a body may take.
 pub const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often an agent whose certificate is to be renewed is told so.
+pub const RENEW_PERIOD: Duration = Duration::from_hours(1);
+
 /// Memory for all parts on their way, unless the operator says otherwise.
 pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;
 

@@ -398,6 +398,32 @@ async fn a_link_ends_when_it_must() {
     assert_eq!(link.hear().await, None);
 }
 
+/// A link that stands asks for the renewal, and ends with the certificate.
+#[tokio::test]
+async fn a_certificate_ends_on_a_standing_connection() {
+    let world = World::new().await;
+    let mut agent = world.agent(owner(), "far01").await;
+    let day = Duration::from_hours(24);
+    let nothing = async |agent: &mut Agent| {
+        let sent = agent
+            .connection
+            .send(Method::GET, "/agent/v1/nothing", &[], Bytes::new());
+        sent.await.0
+    };
+    assert_eq!(nothing(&mut agent).await, StatusCode::NOT_FOUND);
+    world.clock.advance(day * 60);
+    // It was silent for long, and comes back; its first words are of the renewal.
+    while agent.link.hear().await.is_some() {}
+    let mut link = agent.connection.link().await;
+    link.say(&hello());
+    let mut said = vec![link.hear().await.unwrap(), link.hear().await.unwrap()];
+    said.sort_by_key(|message| matches!(message, ToAgent::Renew));
+    assert_eq!(said, [ToAgent::Welcome { protocol: 1 }, ToAgent::Renew]);
+    world.clock.advance(day * 30);
+    assert!(matches!(link.hear().await, Some(ToAgent::Bye { .. })));
+    assert_eq!(nothing(&mut agent).await, StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test]
 async fn a_stop_says_good_bye_and_waits_for_no_agent() {
     let world = World::new().await;

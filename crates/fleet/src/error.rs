@@ -31,6 +31,9 @@ pub enum Error {
     /// There is no such agent, or none for who asks.
     #[error("there is no agent {0}")]
     NoSuchAgent(AgentId),
+    /// The certificate that is shown has a successor which was shown already.
+    #[error("this certificate was renewed, and the new one has been shown: renew with that")]
+    Succeeded,
     /// Others keep changing it.
     #[error("the agent is being changed; try again")]
     Busy,
@@ -57,7 +60,7 @@ impl Classify for Error {
             Self::BadToken => FaultKind::Unauthenticated,
             Self::TooManyAttempts | Self::Busy => FaultKind::Throttled,
             Self::BadProof(_) | Self::Invalid(_) => FaultKind::Invalid,
-            Self::TooManyAgents | Self::StoreFull | Self::TooManyTokens => FaultKind::Conflict,
+            Self::Succeeded | Self::TooManyAgents | Self::StoreFull | Self::TooManyTokens => FaultKind::Conflict,
             Self::NoSuchAgent(_) => FaultKind::NotFound,
             Self::Certificate(_) => FaultKind::Internal,
             Self::Damaged(_) => FaultKind::Corrupt,

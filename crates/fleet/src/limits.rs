@@ -26,7 +26,8 @@ pub const CERTIFICATE_LIFE: Duration = Duration::from_hours(24 * 90);
 /// How long before its end it is to be renewed: a third of its life.
 pub const RENEW_BEFORE: Duration = Duration::from_hours(24 * 30);
 
-/// How long the certificate of before is still known after a renewal, for an agent that did not get the answer.
+/// How long the certificate of before is still known after the new one was first shown, for what is under way on its connections. An
+/// agent that did not get the new one shows it never, and renews again.
 pub const PREVIOUS_LIFE: Duration = Duration::from_mins(10);
 
 /// How far before now certificates begin, for machines whose clocks are slow.

@@ -30,7 +30,8 @@ first_version!(StoredAgent, "agent");
 pub(crate) struct StoredCertificate {
     pub(crate) account: u64,
     pub(crate) agent: [u8; AgentId::BYTES],
-    /// Until when it is known though another has taken its place.
+    /// Until when it is known; `None` until it is first shown. It ends with the certificate, or some minutes after the one that took
+    /// its place was shown.
     pub(crate) until_ns: Option<i64>,
 }
 first_version!(StoredCertificate, "agent certificate");

@@ -5,7 +5,7 @@ use crate::attempts::Attempts;
 use crate::authority::{Authority, Kept};
 use crate::limits::{
     AGENTS_MAX, AGENTS_PER_ACCOUNT_MAX, CERTIFICATE_LIFE, COMMIT_ATTEMPTS_MAX, GROUPS_MAX, NAME_BYTES_MAX,
-    PREVIOUS_LIFE, TOKEN_LIFE_MAX, TOKENS_PER_ACCOUNT_MAX,
+    PREVIOUS_LIFE, RENEW_BEFORE, TOKEN_LIFE_MAX, TOKENS_PER_ACCOUNT_MAX,
 };
 use crate::record::{self as records, CONTEXT, StoredAgent, StoredAuthority, StoredCertificate, StoredToken};
 use crate::seat::Seat;
@@ -16,6 +16,7 @@ use baleen_meta::{Entry, Meta, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::Sealer;
 use baleen_types::{AccountId, AgentId, Invalid, Secret, SiteName, Timestamp};
+use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -69,6 +70,16 @@ pub struct Known {
     pub id: AgentId,
     /// What it showed.
     pub certificate: [u8; 32],
+    /// Until when it is known by that, unless it is removed or renews.
+    pub until: Timestamp,
+}
+
+impl Known {
+    /// From when on it should renew.
+    pub fn renews(&self) -> Timestamp {
+        let before = i64::try_from(RENEW_BEFORE.as_nanos()).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(self.until.as_nanos().saturating_sub(before))
+    }
 }
 
 /// An agent, as its account is told.
@@ -284,34 +295,77 @@ impl Fleet {
         })
     }
 
-    /// The agent whose certificate this is the SHA-256 of; `None` when it is nobody's, or nobody's any more.
+    /// The agent whose certificate this is the SHA-256 of; `None` when it is nobody's, nobody's any more, or over.
     ///
     /// # Errors
     /// Those of the metadata store.
     pub async fn known(&self, certificate: &[u8; 32]) -> Result<Option<Known>, Error> {
         let row = records::certificate(certificate);
-        let Some((stored, _)) = records::read::<StoredCertificate>(&self.parts.meta, &row).await? else {
+        let Some((stored, row_bytes)) = records::read::<StoredCertificate>(&self.parts.meta, &row).await? else {
             return Ok(None);
         };
-        let now = self.parts.clock.now();
-        if stored.until_ns.is_some_and(|until| Timestamp::from_nanos(until) <= now) {
-            return Ok(None);
-        }
         let account = AccountId::from_u64(stored.account)?;
         let id = AgentId::from_bytes(stored.agent);
-        let agent = records::read::<StoredAgent>(&self.parts.meta, &records::agent(account, id)).await?;
-        let is_its = |agent: &StoredAgent| [Some(agent.certificate), agent.previous].contains(&Some(*certificate));
-        Ok(agent.filter(|(agent, _)| is_its(agent)).map(|_| Known {
+        let found = records::read::<StoredAgent>(&self.parts.meta, &records::agent(account, id)).await?;
+        let Some((agent, agent_bytes)) = found else {
+            return Ok(None);
+        };
+        let until_ns = if agent.certificate == *certificate {
+            agent.certificate_until_ns
+        } else if agent.previous == Some(*certificate) {
+            // One that took another's place had been shown.
+            stored.until_ns.unwrap_or_default()
+        } else {
+            return Ok(None);
+        };
+        let until = Timestamp::from_nanos(until_ns);
+        if until <= self.parts.clock.now() {
+            return Ok(None);
+        }
+        if stored.until_ns.is_none() {
+            let unchanged = [(row, row_bytes), (records::agent(account, id), agent_bytes)];
+            self.first_shown((account, id), &agent, unchanged).await?;
+        }
+        Ok(Some(Known {
             account,
             id,
             certificate: *certificate,
+            until,
         }))
     }
 
-    /// Gives an agent a new certificate, for the key that it has proven. The one that it has shown is known for some minutes more.
+    /// Notes that a certificate has been shown, so that its agent has it: the minutes of the one before begin. When others change the
+    /// same at that moment, the next request notes it.
+    async fn first_shown(
+        &self,
+        owner: (AccountId, AgentId),
+        agent: &StoredAgent,
+        unchanged: [(Vec<u8>, Bytes); 2],
+    ) -> Result<(), Error> {
+        let shown = of(owner, Some(agent.certificate_until_ns));
+        let mut request = Request::new().put(records::certificate(&agent.certificate), record::encode(&shown)?);
+        for (row, bytes) in unchanged {
+            request = request.unchanged(row, Some(bytes));
+        }
+        if let Some(previous) = agent.previous {
+            let row = records::certificate(&previous);
+            if let Some((mut stored, bytes)) = records::read::<StoredCertificate>(&self.parts.meta, &row).await? {
+                let soon = self.parts.clock.now().plus(PREVIOUS_LIFE).as_nanos();
+                stored.until_ns = Some(stored.until_ns.map_or(soon, |until| until.min(soon)));
+                request = request
+                    .unchanged(row.clone(), Some(bytes))
+                    .put(row, record::encode(&stored)?);
+            }
+        }
+        self.parts.meta.commit(request).await?;
+        Ok(())
+    }
+
+    /// Gives an agent a new certificate, for the key that it has proven. The one that it has shown stays known as long as the new one is
+    /// not shown, and for some minutes more; so an agent that did not get the answer renews again.
     ///
     /// # Errors
-    /// `BadProof`; `NoSuchAgent` when it was removed meanwhile.
+    /// `BadProof`; `NoSuchAgent` when it was removed meanwhile; `Succeeded` when the certificate has a successor that was shown.
     pub async fn renew(&self, known: &Known, proof: &KeyProof) -> Result<Enrolled, Error> {
         let purpose = Purpose::Renew {
             certificate: &known.certificate,
@@ -322,30 +376,35 @@ impl Fleet {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let now = self.parts.clock.now();
             let found = records::read::<StoredAgent>(&self.parts.meta, &row).await?;
-            let is_its =
-                |agent: &StoredAgent| [Some(agent.certificate), agent.previous].contains(&Some(known.certificate));
-            let found = found.filter(|(agent, _)| is_its(agent));
             let (mut agent, bytes) = found.ok_or(Error::NoSuchAgent(known.id))?;
+            let mut request = Request::new().unchanged(row.clone(), Some(bytes));
+            let current = records::certificate(&agent.certificate);
+            if agent.certificate == known.certificate {
+                // What was before it goes; how long it is known itself was noted when it was first shown.
+                if let Some(previous) = agent.previous {
+                    request = request.delete(records::certificate(&previous));
+                }
+                let shown = of(owner, Some(agent.certificate_until_ns));
+                request = request.put(current, record::encode(&shown)?);
+            } else if agent.previous == Some(known.certificate) {
+                let found = records::read::<StoredCertificate>(&self.parts.meta, &current).await?;
+                let (stored, bytes) = found.ok_or(Error::NoSuchAgent(known.id))?;
+                if stored.until_ns.is_some() {
+                    return Err(Error::Succeeded);
+                }
+                request = request.unchanged(current.clone(), Some(bytes)).delete(current);
+            } else {
+                return Err(Error::NoSuchAgent(known.id));
+            }
             let certificate = self
                 .authority
                 .of_agent(known.id, key, now, &*self.parts.entropy)
                 .map_err(Error::Certificate)?;
             let fingerprint = sha256(&certificate);
-            // The one that was shown stays known; whichever else there was goes.
-            let others = [Some(agent.certificate), agent.previous];
-            let mut request = Request::new().unchanged(row.clone(), Some(bytes));
-            for other in others.into_iter().flatten().filter(|other| *other != known.certificate) {
-                request = request.delete(records::certificate(&other));
-            }
-            let until = now.plus(PREVIOUS_LIFE).as_nanos();
             agent.previous = Some(known.certificate);
             agent.certificate = fingerprint;
             agent.certificate_until_ns = now.plus(CERTIFICATE_LIFE).as_nanos();
             let request = request
-                .put(
-                    records::certificate(&known.certificate),
-                    record::encode(&of(owner, Some(until)))?,
-                )
                 .put(records::certificate(&fingerprint), record::encode(&of(owner, None))?)
                 .put(row.clone(), record::encode(&agent)?);
             if self.parts.meta.commit(request).await?.is_committed() {

@@ -5,6 +5,7 @@
 
 use crate::door::AgentDoor;
 use crate::fault::Fault;
+use crate::limits::RENEW_PERIOD;
 use baleen_agentwire::limits::{LOST_AFTER, PING_PERIOD};
 use baleen_agentwire::{Frames, ToAgent, ToServer, encode};
 use baleen_fleet::{Attached, Known};
@@ -23,7 +24,7 @@ pub(crate) fn run(door: &AgentDoor, known: Known, request: Request) -> Result<Re
     let seat = door.fleet.seat(known.id).ok_or_else(Fault::nobody)?;
     let attached = seat.attach().map_err(|_| Fault::nobody())?;
     info!(agent = %known.id, "an agent is connected");
-    let now = door.clock.monotonic();
+    let (now, wall) = (door.clock.monotonic(), door.clock.now());
     let link = Link {
         said: request.into_body(),
         attached,
@@ -32,6 +33,8 @@ pub(crate) fn run(door: &AgentDoor, known: Known, request: Request) -> Result<Re
         shutdown: door.shutdown.clone(),
         ping_at: now,
         heard: now,
+        renew_at: now + known.renews().since(wall),
+        ends_at: now + known.until.since(wall),
         is_over: false,
     };
     let turns = futures::stream::unfold(link, |mut link| async move {
@@ -50,6 +53,10 @@ struct Link {
     /// When the time there is to be asked for.
     ping_at: Duration,
     heard: Duration,
+    /// When it is to be told that its certificate should be renewed.
+    renew_at: Duration,
+    /// When that is over.
+    ends_at: Duration,
     is_over: bool,
 }
 
@@ -60,6 +67,8 @@ impl Link {
             let now = self.clock.monotonic();
             let until_ping = self.ping_at.saturating_sub(now);
             let until_lost = (self.heard + LOST_AFTER).saturating_sub(now);
+            let until_renewal = self.renew_at.saturating_sub(now);
+            let until_end = self.ends_at.saturating_sub(now);
             let message = tokio::select! {
                 biased;
                 () = self.shutdown.stopping() => Some(self.bye("the server is stopping", true)),
@@ -71,6 +80,11 @@ impl Link {
                 () = self.clock.sleep(until_ping) => {
                     self.ping_at = self.clock.monotonic() + PING_PERIOD;
                     Some(ToAgent::Ping { t1: self.clock.now().as_nanos() })
+                }
+                () = self.clock.sleep(until_end) => Some(self.bye("the certificate of the agent is over", true)),
+                () = self.clock.sleep(until_renewal) => {
+                    self.renew_at = self.clock.monotonic() + RENEW_PERIOD;
+                    Some(ToAgent::Renew)
                 }
                 () = self.clock.sleep(until_lost) => Some(self.bye("the agent said nothing", true)),
             };

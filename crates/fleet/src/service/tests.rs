@@ -321,6 +321,7 @@ async fn a_removed_agent_is_unknown_at_once() {
         account: account(1),
         id: agent.id,
         certificate: sha256(&agent.certificate),
+        until: world.clock.now(),
     };
     let certificate = &known.certificate;
     let renewed = world.fleet.renew(&known, &proof(Purpose::Renew { certificate })).await;
@@ -342,17 +343,23 @@ async fn a_renewed_certificate_replaces_the_one_before() {
         });
         world.fleet.renew(&known, &proof).await.unwrap().certificate
     };
+    // Its answer was lost: the one before is known for as long as it is good, and renews again; what nobody got is unknown.
     let second = renew(&agent.certificate).await;
     assert_ne!(second, agent.certificate);
-    assert_eq!(world.known(&second).await, Some(agent.id));
-    // Its answer may have been lost: the one before renews again, and what nobody got is unknown.
+    world.clock.advance(DAY);
     assert_eq!(world.known(&agent.certificate).await, Some(agent.id));
     let third = renew(&agent.certificate).await;
-    assert_eq!(
-        (world.known(&second).await, world.known(&third).await),
-        (None, Some(agent.id))
-    );
-    world.clock.advance(PREVIOUS_LIFE);
+    assert_eq!(world.known(&second).await, None);
+    // From when the new one is first shown, the one before is known for some minutes and renews no more, however often it tries.
+    assert_eq!(world.known(&third).await, Some(agent.id));
+    world.clock.advance(PREVIOUS_LIFE / 2);
+    assert_eq!(world.known(&third).await, Some(agent.id));
+    let known = world.fleet.known(&sha256(&agent.certificate)).await.unwrap().unwrap();
+    let again = proof(Purpose::Renew {
+        certificate: &known.certificate,
+    });
+    assert!(matches!(world.fleet.renew(&known, &again).await, Err(Error::Succeeded)));
+    world.clock.advance(PREVIOUS_LIFE / 2);
     assert_eq!(
         (world.known(&agent.certificate).await, world.known(&third).await),
         (None, Some(agent.id))
@@ -369,6 +376,28 @@ async fn a_renewed_certificate_replaces_the_one_before() {
     for certificate in [&agent.certificate, &second, &third] {
         assert_eq!(world.known(certificate).await, None);
     }
+}
+
+/// A connection that stands for longer than its certificate makes nobody of it.
+#[tokio::test]
+async fn a_certificate_ends_when_it_says() {
+    let world = World::new().await;
+    let agent = world.agent(account(1)).await;
+    let known = world.fleet.known(&sha256(&agent.certificate)).await.unwrap().unwrap();
+    assert_eq!(known.until, world.clock.now().plus(CERTIFICATE_LIFE));
+    assert_eq!(known.renews(), world.clock.now().plus(DAY * 60));
+    // Not a renewal that nobody got lengthens it, nor many.
+    for _ in 0..3 {
+        world.clock.advance(DAY * 20);
+        let certificate = &known.certificate;
+        let proof = proof(Purpose::Renew { certificate });
+        world.fleet.renew(&known, &proof).await.unwrap();
+        assert_eq!(world.known(&agent.certificate).await, Some(agent.id));
+    }
+    world.clock.advance(DAY * 29 + Duration::from_secs(86_399));
+    assert_eq!(world.known(&agent.certificate).await, Some(agent.id));
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.known(&agent.certificate).await, None);
 }
 
 #[tokio::test]
