@@ -14,8 +14,16 @@ impl Mask {
             return bytes.len().min(FIXED_BYTES);
         }
         match bytes[0] {
-            // Errors, with the packet they are about, whole or its beginning; objects behind it (RFC 4884) are in no one's.
-            3 | 4 | 11 | 12 => self.embedded(upper, bytes),
+            // Errors, with the packet they are about, whole or its beginning; objects behind it (RFC 4884) are in no one's. Of the
+            // second word there is the size of a packet that would fit (RFC 1191), or the place of what is wrong.
+            kind @ (3 | 4 | 11 | 12) => {
+                match (kind, bytes[1]) {
+                    (3, 4) => self.blank(&mut bytes[4..6]),
+                    (12, _) => self.blank(&mut bytes[5..8]),
+                    _ => self.blank(&mut bytes[4..8]),
+                }
+                self.embedded(upper, bytes)
+            }
             // Redirect: a gateway, then such a packet.
             5 => {
                 self.v4(&mut bytes[4..8]);
@@ -30,7 +38,11 @@ impl Mask {
                 }
                 self.from(end, bytes)
             }
-            0 | 8 | 10 | 15 | 16 => self.from(HEADER_BYTES, bytes),
+            0 | 8 | 15 | 16 => self.from(HEADER_BYTES, bytes),
+            10 => {
+                self.blank(&mut bytes[4..8]);
+                self.from(HEADER_BYTES, bytes)
+            }
             // Times; the mask of a network (RFC 950).
             13 | 14 => self.from(20, bytes),
             17 | 18 => self.from(12, bytes),
@@ -55,6 +67,7 @@ impl Mask {
             }
             // Groups, each with addresses of senders, and data that nobody has.
             0x22 => {
+                self.blank(&mut bytes[4..6]);
                 let mut at = HEADER_BYTES;
                 for _ in 0..u16_at(bytes, 6).unwrap_or(0) {
                     let Some(sources) = u16_at(bytes, at + 2) else { break };

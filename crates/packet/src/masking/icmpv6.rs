@@ -16,6 +16,14 @@ impl Mask {
         if bytes.len() < HEADER_BYTES {
             return bytes.len().min(FIXED_BYTES);
         }
+        // Words in which nothing stands; elsewhere there is a size, a place, a number, or flags.
+        match bytes[0] {
+            1 | 3 | 133 | 135 | 137 => self.blank(&mut bytes[4..8]),
+            130..=132 => self.blank(&mut bytes[6..8]),
+            136 => self.blank(&mut bytes[5..8]),
+            143 => self.blank(&mut bytes[4..6]),
+            _ => {}
+        }
         match bytes[0] {
             1..=4 => self.embedded(upper, bytes),
             128 | 129 => self.from(HEADER_BYTES, bytes),
@@ -76,9 +84,12 @@ impl Mask {
                     // What is not kept of it is zero, and the option keeps its size.
                     self.by_version(&mut option[8..], wire, upper.depth + 1);
                 }
-                (5, 8) => {}
+                (5, 8) => self.blank(&mut option[2..4]),
                 (24, 24) => self.v6(&mut option[8..24]),
-                (25, 24..) => self.v6_list(&mut option[8..]),
+                (25, 24..) => {
+                    self.blank(&mut option[2..4]);
+                    self.v6_list(&mut option[8..]);
+                }
                 _ => self.blank(&mut option[2..]),
             }
             at += size;

@@ -1,6 +1,7 @@
 //! IPv4 and IPv6.
 
 use super::checksum::{Slot, Sum};
+use super::options::home_address;
 use super::transport::Upper;
 use super::{Mask, NESTING_MAX, part, u16_at};
 use crate::network::EXTENSION_HEADERS_MAX;
@@ -26,6 +27,8 @@ struct Chain {
     is_fragment: bool,
     /// Where the address is to which the packet goes in the end, if that is not the header's.
     last_stop: Option<usize>,
+    /// Where the address is from which the packet comes in truth: that of a sender who is not at home.
+    home: Option<usize>,
 }
 
 impl Mask {
@@ -88,13 +91,13 @@ impl Mask {
         let there = length.min(rest.len());
         let (payload, padding) = rest.split_at_mut(there);
         let chain = chain(head[6], payload);
-        let before = sum(head, payload, chain.last_stop);
+        let before = sum(head, payload, &chain);
         self.v6(&mut head[8..24]);
         self.v6(&mut head[24..40]);
         if self.addresses.is_some() {
             self.extensions(head[6], &mut payload[..chain.bytes]);
         }
-        let after = sum(head, payload, chain.last_stop);
+        let after = sum(head, payload, &chain);
         let kept = match chain.protocol {
             None => 0,
             Some(protocol) => {
@@ -142,8 +145,16 @@ impl Mask {
     fn routing(&mut self, header: &mut [u8]) {
         let size = header.len();
         let end = match header.get(2..5) {
-            Some([0 | 2, ..]) => size,
-            Some([4, _, last]) => 8 + (usize::from(*last) + 1) * 16,
+            Some([0 | 2, ..]) => {
+                part(header, 4, 8).fill(0);
+                size
+            }
+            // A tag is whatever its network wants it to be.
+            Some([4, _, last]) => {
+                let end = 8 + (usize::from(*last) + 1) * 16;
+                part(header, 6, 8).fill(0);
+                end
+            }
             _ => {
                 part(header, 4, size).fill(0);
                 return;
@@ -169,6 +180,7 @@ fn chain(mut kind: u8, bytes: &[u8]) -> Chain {
         protocol: None,
         is_fragment: false,
         last_stop: None,
+        home: None,
     };
     for _ in 0..=EXTENSION_HEADERS_MAX {
         if !matches!(kind, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION_OPTIONS) {
@@ -188,6 +200,10 @@ fn chain(mut kind: u8, bytes: &[u8]) -> Chain {
                 is_later = place >> 3 > 0;
                 chain.is_fragment |= place & !0b110 > 0;
             }
+            (DESTINATION_OPTIONS, _) => {
+                let option = home_address(&bytes[at + 2..at + size]);
+                chain.home = chain.home.or(option.map(|option| at + 2 + option));
+            }
             (ROUTING, [_, _, 0 | 2, left, ..]) if *left > 0 && size >= 24 => chain.last_stop = Some(at + size - 16),
             (ROUTING, [_, _, 4, left, ..]) if *left > 0 && size >= 24 => chain.last_stop = Some(at + 8),
             _ => {}
@@ -201,11 +217,14 @@ fn chain(mut kind: u8, bytes: &[u8]) -> Chain {
     chain
 }
 
-/// The sum of the addresses in a pseudo-header (RFC 8200, 8.1): the destination is the last one.
-fn sum(head: &[u8], payload: &[u8], last_stop: Option<usize>) -> Sum {
-    let destination = match last_stop {
+/// The sum of the addresses in a pseudo-header: the destination is the last one (RFC 8200, 8.1), and the source is the home address
+/// (RFC 6275, 11.3.1).
+fn sum(head: &[u8], payload: &[u8], chain: &Chain) -> Sum {
+    let address = |elsewhere: Option<usize>, at: usize| match elsewhere {
         Some(at) => &payload[at..at + 16],
-        None => &head[24..40],
+        None => &head[at..at + 16],
     };
-    Sum::default().add(&head[8..24]).add(destination)
+    Sum::default()
+        .add(address(chain.home, 8))
+        .add(address(chain.last_stop, 24))
 }

@@ -3,6 +3,10 @@
 
 use super::{Mask, part};
 
+/// Options of IPv6: one that is a single byte, and the address of a sender who is not at home (RFC 6275, 6.3).
+const PAD1: u8 = 0;
+const HOME_ADDRESS: u8 = 0xC9;
+
 /// The kind and the data of the option at `at`, and where the next one begins; `None` at the end or where none can be read.
 struct Found {
     kind: u8,
@@ -79,10 +83,8 @@ impl Mask {
 
     /// Options of a hop-by-hop or destination header: a length counts the data alone (RFC 8200, 4.2).
     pub(super) fn ipv6_options(&mut self, bytes: &mut [u8]) {
-        const PAD1: u8 = 0;
         const ENCAPSULATION_LIMIT: u8 = 4;
         const ROUTER_ALERT: u8 = 5;
-        const HOME_ADDRESS: u8 = 0xC9;
         let mut at = 0;
         while let Some(kind) = bytes.get(at).copied() {
             if kind == PAD1 {
@@ -102,5 +104,23 @@ impl Mask {
             at = next;
         }
         part(bytes, at, usize::MAX).fill(0);
+    }
+}
+
+/// Where the home address is among the options of a destination header.
+pub(super) fn home_address(options: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let kind = *options.get(at)?;
+        if kind == PAD1 {
+            at += 1;
+            continue;
+        }
+        let length = usize::from(*options.get(at + 1)?);
+        options.get(at + 2..at + 2 + length)?;
+        if kind == HOME_ADDRESS && length == 16 {
+            return Some(at + 2);
+        }
+        at += 2 + length;
     }
 }

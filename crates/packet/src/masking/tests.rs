@@ -477,6 +477,100 @@ fn neighbours_and_routes_of_ipv6() {
     assert_eq!(sum(&[&kept[8..24], &kept[48..64], &[0, 17], &length, &kept[80..]]), 0);
 }
 
+/// Words of headers in which nothing is to stand, with an address in them.
+#[test]
+fn reserved_words() {
+    let inner = v4(17, &udp(1, 2, b"", false));
+    for (kind, code, there) in [
+        (3, 1, 0..0),
+        (3, 4, 6..8),
+        (4, 0, 0..0),
+        (11, 0, 0..0),
+        (12, 0, 4..5),
+        (10, 0, 0..0),
+    ] {
+        let packet = v4(1, &[&[kind, code, 0, 0][..], &SOURCE, &inner].concat());
+        let kept = masked(anonymising(), LinkType::RAW, &packet);
+        for at in 4..8 {
+            let wanted = if there.contains(&at) { packet[20 + at] } else { 0 };
+            assert_eq!(kept[20 + at], wanted, "ICMP {kind} {code}, byte {at}");
+        }
+        let plain = Mask::new(&Masking {
+            zero_payload: true,
+            ..Masking::default()
+        });
+        let kept = masked(plain, LinkType::RAW, &packet);
+        assert_eq!(kept[24..28], SOURCE, "{kind}: who hides no addresses has it as it was");
+    }
+    for (kind, there) in [
+        (1, 0..0),
+        (2, 4..8),
+        (3, 0..0),
+        (4, 4..8),
+        (131, 4..6),
+        (133, 0..0),
+        (135, 0..0),
+        (136, 4..5),
+        (137, 0..0),
+        (143, 6..8),
+    ] {
+        let packet = v6(58, &[&[kind, 0, 0, 0][..], &SOURCE, &TARGET_V6, &TARGET_V6].concat());
+        let kept = masked(anonymising(), LinkType::RAW, &packet);
+        for at in 4..8 {
+            let wanted = if there.contains(&at) { packet[40 + at] } else { 0 };
+            assert_eq!(kept[40 + at], wanted, "ICMPv6 {kind}, byte {at}");
+        }
+    }
+    // Routes of each kind that is known; of the last one, which entry is the last and flags are not reserved.
+    for (kind, there) in [(0, 0..0), (2, 0..0), (4, 4..6)] {
+        let word = if kind == 4 { [0, 51, 100, 77] } else { SOURCE };
+        let route = [&[59, 2, kind, 0][..], &word, &TARGET_V6].concat();
+        let kept = masked(anonymising(), LinkType::RAW, &v6(43, &route));
+        for at in 4..8 {
+            let wanted = if there.contains(&at) { route[at] } else { 0 };
+            assert_eq!(kept[40 + at], wanted, "routes {kind}, byte {at}");
+        }
+    }
+}
+
+/// A sender who is not at home: the checksum is of the address that it has there.
+#[test]
+fn a_home_address_is_in_the_checksum() {
+    let home = *b"\x20\x01\x0d\xb8\xaa\xaa\xaa\xaa\x11\x11\x11\x11\x22\x22\x22\x22";
+    let mut datagram = udp(1, 2, b"abc", true);
+    datagram[6..8].fill(0);
+    let length = u16::try_from(datagram.len()).unwrap().to_be_bytes();
+    let checksum = sum(&[&home, &TARGET_V6, &[0, 17], &length, &datagram]).to_be_bytes();
+    datagram[6..8].copy_from_slice(&checksum);
+    let options = [&[17, 2, 0, 1, 1, 0, 0xC9, 16][..], &home].concat();
+    let kept = masked(anonymising(), LinkType::RAW, &v6(60, &[options, datagram].concat()));
+    assert!(!contains(&kept, &home) && kept.len() == 40 + 24 + 11);
+    assert_eq!(kept[48..64], addresses().v6(home));
+    assert_eq!(sum(&[&kept[48..64], &kept[24..40], &[0, 17], &length, &kept[64..]]), 0);
+}
+
+#[test]
+fn what_comes_to_the_port_of_vxlan() {
+    let frame = [
+        &[2, 0xAB, 0xCD, 0xEF, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0][..],
+        &v4(17, &udp(1, 2, b"", false)),
+    ]
+    .concat();
+    for (flags, is_kept) in [
+        (0x08, true),
+        (0x88, true),
+        (0x00, false),
+        (0x0C, false),
+        (0xF7, false),
+        (b'H', false),
+    ] {
+        let payload = [&[flags, 0, 0, 0, 0, 0, 7, 0][..], &frame].concat();
+        let kept = masked(anonymising(), LinkType::RAW, &v4(17, &udp(5, 4789, &payload, false)));
+        assert_eq!(kept[28..].iter().any(|byte| *byte != 0), is_kept, "{flags:#x}");
+        assert_eq!(rest(&kept), 0, "{flags:#x}");
+    }
+}
+
 #[test]
 fn cooked_packets_and_tunnels() {
     let mut cooked = vec![8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 4];

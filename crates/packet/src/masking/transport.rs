@@ -16,6 +16,9 @@ const UDP_BYTES: usize = 8;
 const SCTP_BYTES: usize = 12;
 const VXLAN_BYTES: usize = 8;
 const PORT_VXLAN: u16 = 4789;
+/// Flags of VXLAN: its number is there (RFC 7348, 5), and a group of policies.
+const VXLAN_HAS_NUMBER: u8 = 0x08;
+const VXLAN_GROUPS: u8 = 0x80;
 
 /// What is known of a payload of IP.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +144,11 @@ impl Mask {
         };
         part(bytes, end, all).fill(0);
         let payload = part(bytes, UDP_BYTES, end);
+        // Other traffic may come to that port by chance. One bit is of groups, which are blanked.
+        let is_vxlan = is_vxlan
+            && payload
+                .first()
+                .is_some_and(|flags| flags & !VXLAN_GROUPS == VXLAN_HAS_NUMBER);
         let kept = if is_vxlan && payload.len() > VXLAN_BYTES && upper.depth < NESTING_MAX {
             // Flags and a number; the rest is reserved (RFC 7348, 5).
             self.blank(&mut payload[1..4]);
