@@ -5,11 +5,10 @@
 //!
 //! Ours, beyond the vendor's members (clients keep members they do not know):
 //! * on input: `bidirectional`, `filter_v2` (the Rules language), `filter_expression` (tcpdump's language), `format` (`pcap` or
-//!   `pcapng`), `snaplen`, `privacy`;
-//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, and those
-//!   above where they were given.
-//!
-//! * routes: a capture that is followed while it runs, one whose file is the answer, and the sites.
+//!   `pcapng`), `snaplen`, `privacy`, `rotate`;
+//! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, those above where they
+//!   were given, and where one capture that rotates is answered, `objects`: its files that are in the bucket by now;
+//! * routes: a capture that is followed while it runs, one whose file is the answer, and the sites;
 //! * in a sample: `packets_sampled`, `bytes_captured`, `bucket` with `object_key`, and `message`: why it failed, or what of what
 //!   was asked for was not kept.
 
