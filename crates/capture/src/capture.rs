@@ -6,7 +6,7 @@ mod record;
 pub(crate) use record::tests::old_record;
 pub(crate) use record::{
     End, StoredAddress, StoredCapture, StoredKind, StoredMask, StoredOrigin, StoredRotation, StoredState, StoredTask,
-    active_key, by_time_key, by_time_prefix, key, unfinished_key,
+    active_key, by_time_key, by_time_prefix, cut, key, unfinished_key,
 };
 pub(crate) use record::{id_in_time_key, ids_in_unfinished_key, unfinished_prefix};
 

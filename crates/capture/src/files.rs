@@ -4,18 +4,22 @@
 //! whatever becomes of the capture; one that was being sent is made of its parts that are noted (`journal.rs`); one that was
 //! being completed is completed again. The rows of files that are complete stay with the capture, and go with it.
 
-use crate::capture::Counts;
+mod v1;
+
+use crate::capture::{Counts, cut};
 use crate::engine;
-use crate::limits::{BYTE_LIMIT_MAX, ROTATE_BYTES_MIN, ROTATE_TIME_MIN, TIME_LIMIT_MAX};
+use crate::finish::Patience;
+use crate::limits::{BYTE_LIMIT_MAX, FINISH_PATIENCE, ROTATE_BYTES_MIN, ROTATE_TIME_MIN, TIME_LIMIT_MAX};
 use crate::run::{Delivered, Failure};
 use crate::sink::{SentPart, Sink, Upload};
 use crate::{CaptureError, Captures, journal, store};
 use crate::{capture::End, finish::joined};
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
-use baleen_meta::record::first_version;
+use baleen_meta::record::Record;
 use baleen_meta::{Meta, REQUEST_BYTES_MAX, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, ObjectKey};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A file as it is stored, under its capture and number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +37,18 @@ pub(crate) struct StoredFile {
     /// What the kernel had dropped of the capture until its end.
     pub(crate) dropped_until: u64,
     pub(crate) file_bytes: u64,
+    /// What the capture's message is to say of it: why there is no object, or how sure it is that there is one.
+    pub(crate) note: Option<String>,
 }
-first_version!(StoredFile, "capture file");
+
+impl Record for StoredFile {
+    const NAME: &'static str = "capture file";
+    const VERSION: u8 = 2;
+    type Before = v1::StoredFileV1;
+    fn migrate(before: v1::StoredFileV1) -> Self {
+        before.into()
+    }
+}
 
 /// How far a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,16 +84,22 @@ pub(crate) struct EndedFile {
 }
 
 /// What became of the files of a capture.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) complete: usize,
     /// What is to be said of those that are complete, and why others are not.
     pub(crate) notes: Vec<String>,
-    pub(crate) lost: usize,
+    /// Whether there are uploads that are still to be given up.
+    pub(crate) leaves_uploads: bool,
+    /// What is left of the pauses between tries to complete a file: all of them share it.
+    pub(crate) patience: Duration,
 }
 
 /// The most files of one capture: one for each so many bytes, and one for each so long a time.
 const FILES_MAX: u64 = 2 + 2 * BYTE_LIMIT_MAX / ROTATE_BYTES_MIN + TIME_LIMIT_MAX.as_secs() / ROTATE_TIME_MIN.as_secs();
+
+/// Files of one capture that may wait to be completed: all of them.
+pub(crate) const FILES_WAITING_MAX: usize = SCAN_ENTRIES_MAX;
 
 const _: () = assert!(FILES_MAX < SCAN_ENTRIES_MAX as u64 && FILES_MAX < engine::FILES_MAX as u64);
 const _: () = assert!(FILES_MAX * 64 < REQUEST_BYTES_MAX as u64);
@@ -97,6 +117,7 @@ impl StoredFile {
             bytes: 0,
             dropped_until: before.dropped,
             file_bytes: 0,
+            note: None,
         }
     }
 
@@ -112,6 +133,11 @@ impl StoredFile {
             key: self.object_key()?,
             id: self.upload.clone(),
         })
+    }
+
+    /// The last of its object's name.
+    pub(crate) fn name(&self) -> &str {
+        self.object.rsplit('/').next().unwrap_or_default()
     }
 
     fn object_key(&self) -> Result<ObjectKey, CaptureError> {
@@ -161,7 +187,39 @@ pub(crate) async fn complete(meta: &Meta, owner: (AccountId, CaptureId)) -> Resu
     complete.map(StoredFile::show).collect()
 }
 
+/// What those hold together.
+pub(crate) async fn held(meta: &Meta, owner: (AccountId, CaptureId)) -> Result<Counts, CaptureError> {
+    let mut held = Counts::default();
+    for (_, file) in read(meta, owner).await? {
+        if file.state == StoredFileState::Complete {
+            held.packets += file.packets;
+            held.bytes += file.bytes;
+        }
+    }
+    Ok(held)
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            complete: 0,
+            notes: Vec::new(),
+            leaves_uploads: false,
+            patience: FINISH_PATIENCE,
+        }
+    }
+}
+
 impl Tally {
+    /// Counts a file of which it is known how it ended.
+    pub(crate) fn count(&mut self, file: &StoredFile) {
+        match file.state {
+            StoredFileState::Complete => self.complete += 1,
+            StoredFileState::Open | StoredFileState::Completing | StoredFileState::Lost => self.leaves_uploads = true,
+        }
+        self.notes.extend(file.note.clone());
+    }
+
     /// How a capture ends with these files.
     pub(crate) fn end(self, message: Option<String>) -> End {
         let message = self
@@ -171,6 +229,9 @@ impl Tally {
         if self.complete == 0 {
             // Their uploads are looked at once more.
             return End::Abandoned(message.unwrap_or_else(|| "no file could be stored".to_owned()));
+        }
+        if self.leaves_uploads {
+            return End::Partial(message);
         }
         End::Success(message)
     }
@@ -197,23 +258,24 @@ impl Captures {
             parts: file.parts,
             message: None,
         };
-        let name = upload.key.as_str().rsplit('/').next().unwrap_or_default().to_owned();
-        let end = self.complete(owner.1, (sink, &upload), delivered, again).await;
-        file.row.state = match end.ok_or(Failure::Stopping)? {
-            End::Success(note) => {
-                tally.complete += 1;
-                tally.notes.extend(note.map(|note| format!("{name}: {note}")));
-                StoredFileState::Complete
+        let mut patience = Patience::of(self, tally.patience);
+        let to = (sink, &upload);
+        let end = self.complete(owner.1, to, delivered, again, &mut patience).await;
+        tally.patience = patience.left();
+        let name = file.row.name();
+        let (state, note) = match end.ok_or(Failure::Stopping)? {
+            End::Success(note) | End::Partial(note) => {
+                (StoredFileState::Complete, note.map(|note| format!("{name}: {note}")))
             }
             End::Failed(why) | End::Abandoned(why) => {
-                tally.lost += 1;
                 let packets = file.row.packets;
-                tally
-                    .notes
-                    .push(format!("{name} with {packets} packets could not be stored: {why}"));
-                StoredFileState::Lost
+                let note = format!("{name} with {packets} packets could not be stored: {why}");
+                (StoredFileState::Lost, Some(note))
             }
         };
+        file.row.state = state;
+        file.row.note = note.map(cut);
+        tally.count(&file.row);
         self.note_file(owner, file.number, &file.row).await?;
         self.persist(owner.1, "end of a file", || async {
             let forget = journal::forget_file(&self.parts.meta, owner, file.number).await?;
@@ -254,12 +316,17 @@ mod tests {
             bytes: 4,
             dropped_until: 5,
             file_bytes: 300,
+            note: Some("a".to_owned()),
         };
         let bytes = record::encode(&file).unwrap();
-        let golden = "0118612f706361705f315f6c616230315f303030302e706361700875706c6f61642d3102010203040\
-                      5ac02";
-        assert_eq!(hex::encode(&bytes), golden);
+        let rest = "18612f706361705f315f6c616230315f303030302e706361700875706c6f61642d3102010203040\
+                    5ac02";
+        assert_eq!(hex::encode(&bytes), format!("02{rest}010161"));
         assert_eq!(record::decode::<StoredFile>(&bytes).unwrap(), file);
+        // The first shape, without a note.
+        let before = StoredFile { note: None, ..file };
+        let bytes = hex::decode(format!("01{rest}")).unwrap();
+        assert_eq!(record::decode::<StoredFile>(&bytes).unwrap(), before);
     }
 
     #[test]
@@ -267,8 +334,13 @@ mod tests {
         let tally = |complete, notes: &[&str]| Tally {
             complete,
             notes: notes.iter().map(|&note| note.to_owned()).collect(),
-            lost: 0,
+            ..Tally::default()
         };
+        let rest = Tally {
+            leaves_uploads: true,
+            ..tally(1, &["b"])
+        };
+        assert_eq!(rest.end(None), End::Partial(Some("b".to_owned())));
         assert_eq!(tally(1, &[]).end(None), End::Success(None));
         assert_eq!(
             tally(1, &["b", "c"]).end(Some("a".to_owned())),

@@ -32,10 +32,13 @@ const PRESUMED: &str = "the answer to the completion of the upload was lost, the
 const MAY_BE_THERE: &str = "the file may be in the bucket all the same";
 
 /// The pauses between tries.
-struct Patience<'a> {
+pub(crate) struct Patience<'a> {
     captures: &'a Captures,
     pause: Duration,
     left: Duration,
+    since: Duration,
+    /// Whether a try has failed.
+    has_waited: bool,
 }
 
 /// How a pause ended.
@@ -49,23 +52,42 @@ enum Waited {
 }
 
 impl<'a> Patience<'a> {
-    fn new(captures: &'a Captures) -> Self {
+    pub(crate) fn new(captures: &'a Captures) -> Self {
+        Self::of(captures, FINISH_PATIENCE)
+    }
+
+    /// So much of it.
+    pub(crate) fn of(captures: &'a Captures, left: Duration) -> Self {
         Self {
             captures,
             pause: STORE_PAUSE,
-            left: FINISH_PATIENCE,
+            left,
+            since: captures.parts.clock.monotonic(),
+            has_waited: false,
+        }
+    }
+
+    /// What is left of it, for something else: work that went well at once takes nothing of it.
+    pub(crate) fn left(&self) -> Duration {
+        if self.has_waited {
+            self.left
+                .saturating_sub(self.captures.parts.clock.monotonic().saturating_sub(self.since))
+        } else {
+            self.left
         }
     }
 
     async fn wait(&mut self) -> Waited {
-        let Some(left) = self.left.checked_sub(self.pause) else {
+        self.has_waited = true;
+        // Tries count too: one that hangs takes longer than the pause behind it.
+        if self.left() < self.pause {
+            self.left = Duration::ZERO;
             return Waited::Exhausted;
-        };
+        }
         tokio::select! {
             () = self.captures.parts.supervisor.shutdown().stopping() => return Waited::Stopping,
             () = self.captures.parts.clock.sleep(self.pause) => {}
         }
-        self.left = left;
         self.pause = (self.pause * 2).min(FINISH_PAUSE_MAX);
         Waited::Elapsed
     }
@@ -80,8 +102,8 @@ impl Captures {
         (sink, upload): (&dyn Sink, &Upload),
         delivered: Delivered,
         mut again: bool,
+        patience: &mut Patience<'_>,
     ) -> Option<End> {
-        let mut patience = Patience::new(self);
         let error = loop {
             let error = match sink.complete(upload, &delivered.parts, again).await {
                 Ok(Completion::Confirmed) => return Some(End::Success(delivered.message)),
@@ -159,7 +181,9 @@ impl Captures {
         }
         let message = record.message.clone();
         let delivered = Delivered { parts, message };
-        Ok(self.complete(owner.1, (&*sink, &upload), delivered, again).await)
+        let mut patience = Patience::new(self);
+        let to = (&*sink, &upload);
+        Ok(self.complete(owner.1, to, delivered, again, &mut patience).await)
     }
 
     /// Sends the last part of a file that was cut. It is not noted: it holds no packet, and the file is valid without it, as
@@ -189,7 +213,7 @@ impl Captures {
         }
     }
 
-    /// Gives up the uploads of a failed capture, and then forgets that there is something to do.
+    /// Gives up the uploads of a capture that are to become no objects, and then forgets that there is something to do.
     pub(crate) async fn abort_interrupted(&self, owner: (AccountId, CaptureId), record: StoredCapture) {
         let id = owner.1;
         let mut patience = Patience::new(self);
@@ -251,19 +275,15 @@ impl Captures {
         for key in keys {
             uploads.extend(sink.begun(&key).await?);
         }
+        let mut refused = Ok(());
         for upload in uploads {
-            sink.abort(&upload).await?;
+            match sink.abort(&upload).await {
+                Err(error) if error.kind().is_transient() => return Err(error),
+                Err(error) => refused = Err(error),
+                Ok(()) => {}
+            }
         }
-        Ok(())
-    }
-
-    /// Gives up the files of a capture that do not become objects, though others do.
-    pub(crate) async fn abort_rest(&self, owner: (AccountId, CaptureId), sink: &dyn Sink) {
-        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await;
-        let Ok(Some(read)) = read else { return };
-        if let Err(error) = self.abort_all(owner, sink, &read.record).await {
-            not_aborted(owner.1, &error);
-        }
+        refused
     }
 
     /// Ends a capture whose task panicked: otherwise it would keep its account from another one for ever.

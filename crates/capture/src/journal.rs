@@ -111,9 +111,21 @@ pub(crate) async fn read(meta: &Meta, owner: (AccountId, CaptureId), file: u16) 
     Ok(parts)
 }
 
-/// The writes that forget the parts of a capture.
+/// The writes that forget the parts of a capture, or as many of them as fit into one request; see [`forget_rest`].
 pub(crate) async fn forget(meta: &Meta, owner: (AccountId, CaptureId)) -> Result<Request, CaptureError> {
     forget_all(meta, &prefix(owner).finish()).await
+}
+
+/// Forgets the parts of a capture that one request did not, once it is stored that the capture is over. Until then they are
+/// what a start makes files of.
+pub(crate) async fn forget_rest(meta: &Meta, owner: (AccountId, CaptureId)) -> Result<(), CaptureError> {
+    loop {
+        let request = forget(meta, owner).await?;
+        if request.is_empty() {
+            return Ok(());
+        }
+        meta.commit(request).await?;
+    }
 }
 
 /// The writes that forget the parts of one file.

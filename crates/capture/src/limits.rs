@@ -120,8 +120,11 @@ pub const STORE_ATTEMPTS_MAX: u32 = 4;
 /// The longest pause between tries to complete or to abort an upload that the store cannot end now.
 pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
 
-/// The pauses of all such tries of one process: a store that is away for a day is given up.
+/// How long such tries of one process go on, and for all files of a capture together: a store that is away for a day is given up.
 pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
+
+/// How long the tries to begin a further file of a capture go on: as those of one of its parts.
+pub const BEGIN_PATIENCE: Duration = baleen_remote::limits::PART_PATIENCE;
 
 /// The pause after the first failed try of a call to a store.
 pub const STORE_PAUSE: Duration = Duration::from_millis(500);

@@ -89,7 +89,7 @@ impl Captures {
         let (account, id) = owner;
         if let Some(end) = self.settle_sample(owner).await? {
             match end {
-                End::Success(_) => recovered.completing += 1,
+                End::Success(_) | End::Partial(_) => recovered.completing += 1,
                 End::Failed(_) | End::Abandoned(_) => recovered.failed += 1,
             }
             self.store_end(owner, end).await;

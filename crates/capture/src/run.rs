@@ -21,7 +21,8 @@ pub(crate) use upload::FILE;
 
 use crate::agent::{Agent, Catch, Ended, Order, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
-use crate::finish::joined;
+use crate::files;
+use crate::finish::{Patience, joined};
 use crate::journal;
 use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
@@ -153,7 +154,10 @@ impl Captures {
         drop(room);
         let upload = (&*sink, &run.upload);
         match caught {
-            Ok(delivered) => Ok(self.complete(owner.1, upload, delivered, false).await),
+            Ok(delivered) => {
+                let mut patience = Patience::new(self);
+                Ok(self.complete(owner.1, upload, delivered, false, &mut patience).await)
+            }
             Err(Failure::Stopping) => Ok(None),
             Err(failure) => Ok(Some(self.failed(owner.1, upload, failure.message()).await)),
         }
@@ -239,7 +243,7 @@ impl Captures {
                     let (packets, bytes, dropped) = (counts.packets, counts.bytes, counts.dropped);
                     let message = record.message.as_deref().unwrap_or_default();
                     info!(capture = %owner.1, state = ?record.state, packets, bytes, dropped, message, "capture ended");
-                    if matches!(end, End::Abandoned(_)) {
+                    if end.leaves_uploads() {
                         self.spawn_abort(owner, record);
                     }
                     return;
@@ -259,14 +263,21 @@ impl Captures {
     /// Stores how a capture ended; what was noted of its parts goes with it.
     async fn try_end(&self, owner: (AccountId, CaptureId), end: &End) -> Result<StoredCapture, CaptureError> {
         let forget = journal::forget(&self.parts.meta, owner).await?;
+        let held = files::held(&self.parts.meta, owner).await?;
         let set = |record: &mut StoredCapture| {
             if record.status().is_terminal() {
                 return Ok(Change::Leave(()));
             }
-            let further = record.end(end.clone(), owner, self.parts.clock.now());
+            let mut end = end.clone();
+            if let (End::Success(message) | End::Partial(message), true) = (&mut end, record.has_files()) {
+                *message = record.count_files(held, message.take());
+            }
+            let further = record.end(end, owner, self.parts.clock.now());
             Ok(Change::Store(further.and(forget.clone()), ()))
         };
-        self.change(owner, set).await
+        let ended = self.change(owner, set).await?;
+        journal::forget_rest(&self.parts.meta, owner).await?;
+        Ok(ended)
     }
 
     pub(crate) async fn change(

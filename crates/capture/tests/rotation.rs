@@ -206,7 +206,12 @@ async fn a_store_that_refuses_a_file_keeps_those_before_it() {
         message.contains("ended early, and its last packets are in no file"),
         "{message}"
     );
+    assert!(
+        message.contains("its files hold 5 packets, and 4 more had been caught"),
+        "{message}"
+    );
     assert_eq!(files(&over), [(name(capture.id, 0), 5)]);
+    assert_eq!((over.counts.packets, over.counts.bytes), (5, 500));
 }
 
 #[tokio::test]

@@ -321,16 +321,42 @@ impl StoredCapture {
 
     /// Makes the counts those of the file that a killed process left, and keeps how many packets it had counted.
     pub(crate) fn cut_counts(&mut self, counts: Counts) {
-        self.packets_seen = Some(self.packets.max(counts.packets));
+        self.packets_seen = Some(self.packets_seen.unwrap_or(self.packets).max(counts.packets));
         (self.packets, self.bytes, self.dropped) = (counts.packets, counts.bytes, counts.dropped);
+    }
+
+    /// Makes the counts those of the files that are in the bucket, of a capture that has several; answers with the message that
+    /// says how many packets are in none.
+    pub(crate) fn count_files(&mut self, held: Counts, message: Option<String>) -> Option<String> {
+        let packets = held.packets;
+        let missing = self.packets_seen.unwrap_or(self.packets).saturating_sub(packets);
+        (self.packets, self.bytes) = (packets, held.bytes);
+        let is_killed = self.packets_seen.is_some();
+        let lost = match missing {
+            0 if !is_killed => return message,
+            0 => "what was caught after them is lost".to_owned(),
+            missing if is_killed => format!("at least {missing} more had been caught and are lost"),
+            missing => format!("{missing} more had been caught and are lost"),
+        };
+        // In front: reasons may be longer than there is room for.
+        let held = format!("its files hold {packets} packets, and {lost}");
+        Some(match message {
+            Some(message) => format!("{held}; {message}"),
+            None => held,
+        })
+    }
+
+    /// Whether it was asked for as one of several files.
+    pub(crate) fn has_files(&self) -> bool {
+        self.rotation.is_some() && self.kind == StoredKind::Full
     }
 
     /// Ends the capture; answers the further writes that belong to it.
     pub(crate) fn end(&mut self, end: End, owner: (AccountId, CaptureId), now: Timestamp) -> Request {
         let was_active = self.is_active();
-        let is_finished = !matches!(end, End::Abandoned(_));
+        let is_finished = !end.leaves_uploads();
         let (state, message) = match end {
-            End::Success(message) => (StoredState::Success, message),
+            End::Success(message) | End::Partial(message) => (StoredState::Success, message),
             End::Failed(message) | End::Abandoned(message) => (StoredState::Failed, Some(message)),
         };
         self.state = state;
@@ -476,14 +502,24 @@ impl StoredCapture {
 pub(crate) enum End {
     /// The object is there; the message says what is missing in it, if anything.
     Success(Option<String>),
+    /// Some of its objects are there, and the uploads of others are still to be aborted: until then the capture counts as
+    /// unfinished.
+    Partial(Option<String>),
     /// There is no object; the message says why.
     Failed(String),
     /// The same, and its upload is still to be aborted: until then the capture counts as unfinished.
     Abandoned(String),
 }
 
+impl End {
+    /// Whether uploads are still to be aborted.
+    pub(crate) fn leaves_uploads(&self) -> bool {
+        matches!(self, Self::Partial(_) | Self::Abandoned(_))
+    }
+}
+
 /// Cuts a message to its limit, at a character.
-fn cut(mut message: String) -> String {
+pub(crate) fn cut(mut message: String) -> String {
     message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
     message
 }

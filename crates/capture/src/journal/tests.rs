@@ -80,3 +80,20 @@ proptest! {
         let _ = store::decode::<StoredPart>(bytes.into());
     }
 }
+
+#[tokio::test]
+async fn more_parts_are_forgotten_than_one_request_can() {
+    let meta = Meta::open_model();
+    let files = 3;
+    for file in 0..files {
+        let parts = u16::try_from(SCAN_ENTRIES_MAX / 2).unwrap();
+        let all = (1..=parts).map(|number| note(owner(1), file, &kept(number)).unwrap());
+        commit(&meta, all.fold(Request::new(), Request::and)).await;
+    }
+    commit(&meta, forget(&meta, owner(1)).await.unwrap()).await;
+    assert!(!read(&meta, owner(1), files - 1).await.unwrap().is_empty());
+    forget_rest(&meta, owner(1)).await.unwrap();
+    for file in 0..files {
+        assert_eq!(read(&meta, owner(1), file).await.unwrap(), []);
+    }
+}

@@ -2,7 +2,7 @@
 //! becomes an object, as far as it is noted.
 
 use super::{NOTHING_CAUGHT, NOTHING_KEPT, Settled};
-use crate::capture::{self, Counts, End, StoredCapture, StoredKind, StoredState};
+use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files::{self, EndedFile, StoredFile, StoredFileState, Tally};
 use crate::finish::tail;
 use crate::journal::{self, Kept};
@@ -12,6 +12,8 @@ use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, Timestamp};
 use std::sync::Arc;
+
+const CUT: &str = "the server ended unexpectedly while this capture ran";
 
 /// A file that an earlier process left.
 pub(super) struct Found {
@@ -34,6 +36,22 @@ impl Found {
         }
     }
 
+    /// What there is to say of one that can be made no object.
+    fn missing(&self) -> String {
+        let (name, packets) = (self.row.name(), self.row.packets);
+        match self.row.state {
+            // Of parts that are cut within packets: see `Run::upload_evenly`.
+            StoredFileState::Completing => format!(
+                "{name} with {packets} packets is in the bucket, whole, or not at all: the server ended while the store put it \
+                 together"
+            ),
+            StoredFileState::Open if self.kept.is_empty() => format!("{name}: nothing that was sent of it can be kept"),
+            StoredFileState::Open | StoredFileState::Complete | StoredFileState::Lost => {
+                format!("{name}: no packet of it was stored")
+            }
+        }
+    }
+
     /// The row with what its parts hold.
     fn counted(&self) -> StoredFile {
         let mut row = self.row.clone();
@@ -50,8 +68,7 @@ impl Captures {
     pub(super) async fn found_files(&self, owner: (AccountId, CaptureId)) -> Result<Option<Vec<Found>>, CaptureError> {
         let meta = &self.parts.meta;
         let read = store::read::<StoredCapture>(meta, &capture::key(owner.0, owner.1)).await?;
-        let is_several =
-            read.is_some_and(|read| read.record.rotation.is_some() && read.record.kind == StoredKind::Full);
+        let is_several = read.is_some_and(|read| read.record.has_files());
         if !is_several {
             return Ok(None);
         }
@@ -70,7 +87,11 @@ impl Captures {
         record: StoredCapture,
         found: Vec<Found>,
     ) {
-        let mut tally = Tally::default();
+        let mut tally = Tally {
+            // Also of a file that no row tells of.
+            leaves_uploads: true,
+            ..Tally::default()
+        };
         let end = match self.try_finish_found(owner, &record, found, &mut tally).await {
             Ok(()) => tally.end(record.message.clone()),
             Err(Failure::Stopping) => return,
@@ -89,13 +110,16 @@ impl Captures {
         found: Vec<Found>,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        let is_complete = |found: &Found| found.row.state == StoredFileState::Complete;
-        tally.complete = found.iter().filter(|found| is_complete(found)).count();
+        let is_over = |state| matches!(state, StoredFileState::Complete | StoredFileState::Lost);
+        let (over, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| is_over(found.row.state));
+        for file in over {
+            tally.count(&file.row);
+        }
+        let (usable, missing): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|file| file.is_usable(may_be_empty(record)));
+        tally.notes.extend(missing.iter().map(Found::missing));
         let sink = self.reopen(owner.0, record).await?;
-        for file in found {
-            if is_complete(&file) || !file.is_usable(may_be_empty(record)) {
-                continue;
-            }
+        for file in usable {
             let mut row = file.counted();
             let mut parts: Vec<_> = file.kept.iter().map(|kept| kept.part.clone()).collect();
             if let Some((number, tail)) = tail(record, row.packets, &file.kept, self.parts.clock.now()) {
@@ -110,7 +134,6 @@ impl Captures {
             let ended = EndedFile { number, row, parts };
             self.finish_file(owner, &*sink, ended, again, tally).await?;
         }
-        self.abort_rest(owner, &*sink).await;
         Ok(())
     }
 }
@@ -155,14 +178,8 @@ pub(super) fn decide(
         Request::new()
     };
     record.cut_counts(held);
-    let packets = held.packets;
-    let lost = match record.packets_seen.unwrap_or_default().saturating_sub(packets) {
-        0 => "what was caught after them is lost".to_owned(),
-        lost => format!("at least {lost} more had been caught and are lost"),
-    };
-    record.message = Some(format!(
-        "the server ended unexpectedly while this capture ran: its files hold {packets} packets, and {lost}"
-    ));
+    // What they hold in the end is said then, see `StoredCapture::count_files`.
+    record.message = Some(CUT.to_owned());
     record.state = StoredState::ConversionRunning;
     record.modified_ns = now.as_nanos();
     Change::Store(further, Settled::Complete { again: false })

@@ -2,15 +2,18 @@
 
 use super::even::EvenParts;
 use super::{CAPTURE_CONTENT_TYPE, Failure, Run};
-use crate::agent::{Agent, Catch, Order, Piece};
+use crate::agent::{Agent, Catch, Order, Piece, Running};
 use crate::capture::{Counts, End, StoredState};
-use crate::files::{EndedFile, StoredFile, Tally};
+use crate::files::{EndedFile, FILES_WAITING_MAX, StoredFile, Tally};
 use crate::finish::joined;
 use crate::journal::Kept;
+use crate::limits::{BEGIN_PATIENCE, STORE_PAUSE};
 use crate::sink::{SentPart, Upload};
+use baleen_types::Classify as _;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::warn;
 
 /// A file whose parts are being sent.
 struct OpenFile {
@@ -49,7 +52,8 @@ impl Run<'_> {
     async fn try_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<End, Failure> {
         let first = self.open_file(0, self.upload.clone(), Counts::default()).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
-        let (ended, to_finish) = mpsc::unbounded_channel();
+        // Room for all: who captures never waits for a store that is slow to complete.
+        let (ended, to_finish) = mpsc::channel(FILES_WAITING_MAX);
         let catching = async {
             let sending = async {
                 let sent = self.send_files(first, pieces, &ended).await;
@@ -63,7 +67,7 @@ impl Run<'_> {
             let message = self.judge(&over)?;
             // What nobody was sure of, since there is no packet in it.
             if let Some(empty) = sent? {
-                let _ = ended.send(empty.ended());
+                hand_over(empty, &ended).await?;
             }
             let all_sent = |record: &mut crate::capture::StoredCapture| {
                 record.state = StoredState::ConversionRunning;
@@ -77,22 +81,23 @@ impl Run<'_> {
             drop(ended);
             Ok(message)
         };
-        let (caught, tally) = tokio::join!(catching, self.finish_files(to_finish));
-        let tally = tally?;
-        match caught {
-            Ok(message) if tally.lost == 0 => Ok(tally.end(message)),
-            Ok(message) => {
-                self.captures.abort_rest(self.owner, self.sink).await;
-                Ok(tally.end(message))
-            }
+        let mut tally = Tally::default();
+        let finishing = self.finish_files(to_finish, &*running, &mut tally);
+        let (caught, finished) = tokio::join!(catching, finishing);
+        // What keeps files from being finished also ends capturing, and is the reason then.
+        match finished.and(caught) {
+            Ok(message) => Ok(tally.end(message)),
             Err(Failure::Stopping) => Err(Failure::Stopping),
-            Err(failure) if tally.complete == 0 => Err(failure),
+            Err(failure) if tally.complete == 0 => {
+                tally.notes.insert(0, failure.message());
+                Ok(tally.end(None))
+            }
             Err(failure) if self.live.is_forsaken() => {
                 let stay = format!("{} of its files are complete, and stay", tally.complete);
                 Err(Failure::Final(joined(Some(failure.message()), &stay)))
             }
             Err(failure) => {
-                self.captures.abort_rest(self.owner, self.sink).await;
+                tally.leaves_uploads = true;
                 let early = format!(
                     "the capture ended early, and its last packets are in no file: {}",
                     failure.message()
@@ -102,18 +107,27 @@ impl Run<'_> {
         }
     }
 
-    /// Completes files one behind the other, as they end.
-    async fn finish_files(&self, mut ended: mpsc::UnboundedReceiver<EndedFile>) -> Result<Tally, Failure> {
-        let mut tally = Tally::default();
+    /// Completes files one behind the other, as they end. When it cannot be noted what became of one, capturing ends.
+    async fn finish_files(
+        &self,
+        mut ended: mpsc::Receiver<EndedFile>,
+        running: &dyn Running,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
         while let Some(file) = ended.recv().await {
             if self.live.is_forsaken() {
                 continue;
             }
-            self.captures
-                .finish_file(self.owner, self.sink, file, false, &mut tally)
-                .await?;
+            let finished = self
+                .captures
+                .finish_file(self.owner, self.sink, file, false, tally)
+                .await;
+            if finished.is_err() {
+                running.stop();
+                return finished;
+            }
         }
-        Ok(tally)
+        Ok(())
     }
 
     /// Sends pieces in their order, one at a time, and hands each file over when it has ended. One without packets is returned.
@@ -121,22 +135,20 @@ impl Run<'_> {
         &self,
         first: OpenFile,
         mut pieces: BoxStream<'static, Piece>,
-        ended: &mpsc::UnboundedSender<EndedFile>,
+        ended: &mpsc::Sender<EndedFile>,
     ) -> Result<Option<OpenFile>, Failure> {
         let mut open = Some(first);
         let (mut number, mut after, mut empty) = (0, Counts::default(), None);
-        let mut hand_over = |file: OpenFile| {
-            if file.has_packets() {
-                // Who finishes files goes away only when the capture ends.
-                let _ = ended.send(file.ended());
-            } else {
-                empty = Some(file);
+        let hand_over = async |file: OpenFile| {
+            if !file.has_packets() {
+                return Ok(Some(file));
             }
+            hand_over(file, ended).await.map(|()| None)
         };
         while let Some(piece) = pieces.next().await {
             if piece.file == number + 1 {
                 if let Some(file) = open.take() {
-                    hand_over(self.end_file(file).await?);
+                    empty = hand_over(self.end_file(file).await?).await?.or(empty);
                 }
                 number = piece.file;
                 open = Some(self.begin_file(number, after).await?);
@@ -151,21 +163,34 @@ impl Run<'_> {
             let ends_file = piece.ends_file;
             self.send_piece(file, piece).await?;
             if ends_file && let Some(file) = open.take() {
-                hand_over(self.end_file(file).await?);
+                empty = hand_over(self.end_file(file).await?).await?.or(empty);
             }
         }
         if let Some(file) = open.take() {
             if file.parts.is_empty() && file.even.is_none() {
                 return Err(Failure::Final("the capture agent delivered no file".to_owned()));
             }
-            hand_over(self.end_file(file).await?);
+            empty = hand_over(self.end_file(file).await?).await?.or(empty);
         }
         Ok(empty)
     }
 
+    /// Begins a further file. A store that cannot just now is waited for as it is with a part: what is caught meanwhile waits too.
     async fn begin_file(&self, number: u16, before: Counts) -> Result<OpenFile, Failure> {
-        let record = &self.record;
-        let upload = self.sink.begin(&record.file_key(number)?, CAPTURE_CONTENT_TYPE).await?;
+        let key = self.record.file_key(number)?;
+        let clock = &self.captures.parts.clock;
+        let until = clock.monotonic() + BEGIN_PATIENCE;
+        let upload = loop {
+            let error = match self.sink.begin(&key, CAPTURE_CONTENT_TYPE).await {
+                Ok(upload) => break upload,
+                Err(error) => error,
+            };
+            if !error.kind().is_transient() || clock.monotonic() >= until || self.live.is_forsaken() {
+                return Err(error.into());
+            }
+            warn!(capture = %self.owner.1, file = number, %error, "a further file cannot be begun yet");
+            clock.sleep(STORE_PAUSE).await;
+        };
         self.open_file(number, upload, before).await
     }
 
@@ -210,4 +235,10 @@ impl Run<'_> {
         }
         Ok(file)
     }
+}
+
+/// Leaves a file to who completes files; they go away only when they cannot go on.
+async fn hand_over(file: OpenFile, ended: &mpsc::Sender<EndedFile>) -> Result<(), Failure> {
+    let gone = |_| Failure::Final("what becomes of a file cannot be noted".to_owned());
+    ended.send(file.ended()).await.map_err(gone)
 }
