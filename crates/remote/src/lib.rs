@@ -21,6 +21,7 @@ mod resolver;
 mod retry;
 mod s3;
 mod transport;
+mod underway;
 pub mod xml;
 
 pub use azure::{Azure, AzureAuth, AzureEndpoint, BlobHeaders};
@@ -33,6 +34,7 @@ pub use s3::{
     Listed, ObjectHeaders, PartChecksum, Parts, S3, Settings, StoredObject, Upload, UploadedPart,
 };
 pub use transport::Connections;
+pub use underway::is_readable_underway;
 
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether what is sent there can be read by others on its way: plain HTTP to another machine.
+    pub fn is_readable_underway(&self) -> bool {
+        Url::parse(&self.text).is_ok_and(|url| baleen_remote::is_readable_underway(&url))
+    }
+
     /// Host and port, as a rule of the operator's list would name them.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)

@@ -146,10 +146,16 @@ impl AzurePlace {
     /// Reads the setting.
     ///
     /// # Errors
-    /// It is no address of a store whichever account is put in.
+    /// It is no address of a store whichever account is put in, or one of plain HTTP at another machine: who reads a shared access
+    /// signature on its way has it.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let place = Self(text.to_owned());
-        place.of(&AzureAccount::parse("account")?)?;
+        if place.of(&AzureAccount::parse("account")?)?.is_readable_underway() {
+            return Err(Invalid::new(
+                "endpoint",
+                "signatures would be readable on their way; https:// is expected, or a host of this machine",
+            ));
+        }
         Ok(place)
     }
 
@@ -292,6 +298,20 @@ mod tests {
             &ACCOUNT_ID.replace('0', "/"),
         ] {
             assert!(R2Account::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn accounts_of_azure_are_at_https_or_here() {
+        for (text, is_taken) in [
+            ("https://{account}.blob.core.usgovcloudapi.net", true),
+            ("https://azure.example:10000", true),
+            ("http://127.0.0.1:10000", true),
+            ("http://localhost:10000", true),
+            ("http://{account}.blob.example", false),
+            ("http://10.0.0.1:10000", false),
+        ] {
+            assert_eq!(AzurePlace::parse(text).is_ok(), is_taken, "{text}");
         }
     }
 

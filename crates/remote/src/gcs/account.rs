@@ -1,5 +1,6 @@
 //! A service account: who it is, and the key by which it says so.
 
+use crate::is_readable_underway;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use baleen_types::{Invalid, Timestamp};
@@ -71,6 +72,9 @@ impl ServiceAccount {
         }
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !url.username().is_empty() {
             return Err(refuse("tokens are asked for at an address of http or https"));
+        }
+        if is_readable_underway(&url) {
+            return Err(refuse("tokens are asked for over https:// alone, or at this machine"));
         }
         let der = pem(&file.private_key).ok_or_else(|| refuse("its private_key is no PEM of PKCS#8"))?;
         let key =

@@ -1,7 +1,7 @@
 //! Tokens, against a server of them and a store.
 
 use super::{ServiceAccount, Tokens};
-use crate::tests::fixture::{Act, Store, answer, at, client_by, error};
+use crate::tests::fixture::{Act, Store, answer, at, client_by, error, parts};
 use crate::{Auth, Error, Operation};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -81,8 +81,37 @@ fn key_files() {
     }
     let own = ServiceAccount::parse(&file(&json!({})), Some("http://127.0.0.1:1/token")).unwrap();
     assert_eq!(own.token_uri(), "http://127.0.0.1:1/token");
-    assert!(ServiceAccount::parse(&file(&json!({})), Some("ftp://127.0.0.1/")).is_err());
+    for wrong in [
+        "ftp://127.0.0.1/",
+        "http://issuer.example/token",
+        "http://10.0.0.1/token",
+    ] {
+        assert!(
+            ServiceAccount::parse(&file(&json!({})), Some(wrong)).is_err(),
+            "{wrong}"
+        );
+    }
     assert!(ServiceAccount::parse("{", None).is_err());
+}
+
+#[test]
+fn a_token_goes_over_tls_or_nowhere() {
+    for (url, is_taken) in [
+        ("https://store.example", true),
+        ("http://127.0.0.1:9000", true),
+        ("http://store.example", false),
+        ("http://10.0.0.1:9000", false),
+    ] {
+        let account = ServiceAccount::parse(&file(&json!({})), None).unwrap();
+        let endpoint = crate::Endpoint {
+            url: url.to_owned(),
+            region: baleen_types::RegionName::parse("auto").unwrap(),
+            addressing: crate::Addressing::Path,
+            auth: Auth::Bearer(Tokens::new(account)),
+        };
+        let made = crate::S3::new(endpoint, crate::Settings::default(), parts());
+        assert_eq!(made.is_ok(), is_taken, "{url}");
+    }
 }
 
 fn given(token: &str, seconds: u64) -> Act {

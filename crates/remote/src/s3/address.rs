@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::{Host, Url};
 
 use crate::gcs::Tokens;
+use crate::is_readable_underway;
 
 /// How a bucket is named in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,11 @@ impl Address {
             return Err(Invalid::new(
                 "store credentials",
                 "visible ASCII characters are expected",
+            ));
+        }
+        if matches!(endpoint.auth, Auth::Bearer(_)) && is_readable_underway(&url) {
+            return Err(refuse(
+                "a token goes over https:// alone, since nothing else protects it, or to this machine",
             ));
         }
         let authority = match url.port() {

@@ -244,6 +244,20 @@ fn settings_that_do_not_go_together() {
         homeless[0].starts_with("destinations.s3.endpoint: it is missing"),
         "{homeless:?}"
     );
+    let readable = mistakes(
+        "[destinations.gs]\nendpoint = \"http://gs.example\"\nservice_account = \"/none\"\n\
+         [destinations.azure]\nendpoint = \"http://{account}.example\"",
+        &[],
+    );
+    for key in ["gs", "azure"] {
+        let wanted = format!("destinations.{key}.endpoint");
+        assert!(
+            readable
+                .iter()
+                .any(|line| line.starts_with(&wanted) && line.contains("https:// is expected")),
+            "{readable:?}"
+        );
+    }
     let twice = load("", &[], &[("site", &["a", "b"])]).expect_err("one is expected");
     assert!(twice[0].why.starts_with("one value is expected"), "{twice:?}");
 }

@@ -98,7 +98,7 @@ fn google_cloud(from: &mut Reader) -> Option<GsDestination> {
             "destinations.gs.endpoint",
             "URL",
             "",
-            "Where `gs://` destinations are. Without it and without a key they are at `https://storage.googleapis.com`, if \
+            "Where `gs://` destinations are; with a service account, by `https://` or on this machine. Without it and without a key they are at `https://storage.googleapis.com`, if \
              `destinations.endpoints` has `storage.googleapis.com`.",
         ),
         worded(Endpoint::parse),
@@ -119,6 +119,13 @@ fn google_cloud(from: &mut Reader) -> Option<GsDestination> {
         ),
     );
     let account = service_account(from);
+    let is_account_set = from.is_set("destinations.gs.service_account");
+    if is_account_set && endpoint.as_ref().is_some_and(Endpoint::is_readable_underway) {
+        from.refuse_unless_wrong(
+            "destinations.gs.endpoint",
+            "tokens of a service account would be readable on their way; https:// is expected, or a host of this machine",
+        );
+    }
     if account.is_some() && credentials.is_some() {
         from.refuse_unless_wrong("destinations.gs.service_account", "set this or an access key, not both");
     }
@@ -138,7 +145,7 @@ fn azure(from: &mut Reader) -> Option<AzureDestination> {
             "destinations.azure.endpoint",
             "URL",
             "",
-            "Where `azure://` destinations are, with `{account}` in it, such as `https://{account}.blob.core.usgovcloudapi.net`; without \
+            "Where `azure://` destinations are, by `https://` or on this machine, with `{account}` in it, such as `https://{account}.blob.core.usgovcloudapi.net`; without \
              `{account}` the account stands in the path. Without this and without a key they are at \
              `https://{account}.blob.core.windows.net`, if `destinations.endpoints` has `*.blob.core.windows.net`.",
         ),
@@ -202,7 +209,7 @@ fn service_account(from: &mut Reader) -> Option<Arc<Tokens>> {
             "destinations.gs.token_endpoint",
             "URL",
             "",
-            "Where that account gets its tokens, if not at `https://oauth2.googleapis.com`, which its key file has to name.",
+            "Where that account gets its tokens, by `https://` or on this machine, if not at `https://oauth2.googleapis.com`, which its key file has to name.",
         ),
         text,
     );
