@@ -3,6 +3,7 @@
 use baleen_types::{Classify, FaultKind, Invalid};
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::ANSWER_TEXT_MAX;
@@ -112,7 +113,7 @@ impl fmt::Display for ConnectFault {
 /// Why a request to a store failed.
 ///
 /// `Display` is fit for the person who configured the endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Error {
     /// The endpoint, a header or a size is wrong before anything was sent.
     Request(Invalid),
@@ -148,14 +149,14 @@ pub enum Error {
         /// Why not.
         fault: ConnectFault,
         /// The cause, for the log.
-        source: Box<dyn StdError + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// The connection broke before the answer was complete.
     Broken {
         /// What was asked.
         operation: Operation,
         /// The cause, for the log.
-        source: Box<dyn StdError + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// The store neither took nor sent anything for this long, or needed longer than this for its whole answer.
     TimedOut {

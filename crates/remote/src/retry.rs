@@ -102,6 +102,7 @@ impl<'a> Retry<'a> {
 }
 
 /// One failed try.
+#[derive(Clone)]
 pub(crate) struct Failed {
     pub(crate) error: Error,
     /// What the store asked to wait.

@@ -126,13 +126,13 @@ fn explain(operation: Operation, error: hyper_util::client::legacy::Error) -> Er
     if !error.is_connect() {
         return Error::Broken {
             operation,
-            source: error.into(),
+            source: Arc::new(error),
         };
     }
     Error::Connect {
         operation,
         fault: connect_fault(&error),
-        source: error.into(),
+        source: Arc::new(error),
     }
 }
 
@@ -233,7 +233,7 @@ impl Watch {
                 Some(Err(error)) => {
                     return Err(Error::Broken {
                         operation,
-                        source: error.into(),
+                        source: Arc::new(error),
                     });
                 }
             };

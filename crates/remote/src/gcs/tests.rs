@@ -1,7 +1,7 @@
 //! Tokens, against a server of them and a store.
 
 use super::{ServiceAccount, Tokens};
-use crate::tests::fixture::{Act, Store, answer, at, client_by, error, parts};
+use crate::tests::fixture::{Act, Store, answer, at, client_by, error, parts, patient};
 use crate::{Auth, Error, Operation};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -10,7 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 
 /// Making one takes a while.
 static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -236,4 +239,33 @@ async fn issuers_that_do_not_give_any() {
     let (issuer, _store, client) = world(vec![busy, given("T1", 3600)], vec![answer("200 OK", "", "")]).await;
     put(&client).await.unwrap();
     assert_eq!(issuer.received().len(), 2);
+}
+
+/// An issuer that takes requests and never answers: the first one's end is that of all who waited behind it.
+#[tokio::test]
+async fn a_failure_is_for_all_who_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}/token", listener.local_addr().unwrap());
+    let account = ServiceAccount::parse(&file(&json!({})), Some(&issuer)).unwrap();
+    let (tokens, parts, asked) = (Tokens::new(account), parts(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = socket.read(&mut [0; 64]).await;
+            // Here is the end of a request that nobody answers.
+            drop(socket);
+        }
+    });
+    let settings = patient();
+    let get = || tokens.get(&parts, &settings, None);
+    let (first, second, third) = tokio::join!(get(), get(), get());
+    for failed in [first, second, third] {
+        let error = failed.map(drop).map_err(|failed| failed.error).unwrap_err();
+        assert!(error.is_transient(), "{error}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    // Who comes later asks again.
+    assert!(get().await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }

@@ -14,6 +14,7 @@ use http::{Request, StatusCode};
 use serde::Deserialize;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -26,10 +27,19 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 /// What a header takes.
 const TOKEN_BYTES_MAX: usize = 4096;
 
-/// The tokens of one service account, for all clients of a process: one is asked for at a time, and all use it.
+/// The tokens of one service account, for all clients of a process: one is asked for at a time, and all use it, or hear why there is none.
 pub struct Tokens {
     account: ServiceAccount,
-    now: Mutex<Option<Held>>,
+    now: Mutex<Now>,
+    /// Requests for a token that failed, ever.
+    failures: AtomicU64,
+}
+
+#[derive(Default)]
+struct Now {
+    held: Option<Held>,
+    /// Why there is none, if the last request for one failed.
+    failed: Option<Failed>,
 }
 
 struct Held {
@@ -55,7 +65,8 @@ impl Tokens {
     pub fn new(account: ServiceAccount) -> Arc<Self> {
         Arc::new(Self {
             account,
-            now: Mutex::new(None),
+            now: Mutex::default(),
+            failures: AtomicU64::new(0),
         })
     }
 
@@ -66,20 +77,35 @@ impl Tokens {
         settings: &Settings,
         refused: Option<&Secret>,
     ) -> Result<Secret, Failed> {
+        let failures = self.failures.load(Ordering::Relaxed);
         let mut now = self.now.lock().await;
-        if let Some(held) = &*now
+        if let Some(held) = &now.held
             && parts.clock.monotonic() < held.until
             && refused.is_none_or(|refused| refused.expose() != held.token.expose())
         {
             return Ok(held.token.clone());
         }
-        *now = None;
-        let given = self.ask(parts, settings).await?;
+        // One failed while this one waited. Were each to ask for itself, one behind the other, then while the issuer hangs the last
+        // would wait for all their timeouts.
+        if let Some(failed) = &now.failed
+            && self.failures.load(Ordering::Relaxed) != failures
+        {
+            return Err(failed.clone());
+        }
+        *now = Now::default();
+        let given = match self.ask(parts, settings).await {
+            Ok(given) => given,
+            Err(failed) => {
+                now.failed = Some(failed.clone());
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                return Err(failed);
+            }
+        };
         let life = Duration::from_secs(given.expires_in)
             .min(KEPT_MAX)
             .saturating_sub(SPARE);
         let token = Secret::new(given.access_token);
-        *now = Some(Held {
+        now.held = Some(Held {
             token: token.clone(),
             until: parts.clock.monotonic() + life,
         });
