@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use baleen_filter::FiveTuple;
 use baleen_remote::{Azure, BlobHeaders, Connections, Error};
 use baleen_runtime::Entropy;
-use baleen_types::{BucketName, Invalid, ObjectKey, PartNumber};
+use baleen_types::{BucketName, Classify, FaultKind, Invalid, ObjectKey, PartNumber};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -36,6 +36,20 @@ fn headers(upload: &Upload) -> Result<BlobHeaders, SinkError> {
         content_type: content_type.to_owned(),
         upload: number.to_owned(),
     })
+}
+
+/// What it means that blocks are gone, by the upload which the blob says it is of.
+fn settle(gone: Error, found: Result<Option<String>, Error>, upload: &str) -> Result<Completion, SinkError> {
+    match found {
+        Ok(Some(number)) if number == upload => Ok(Completion::Confirmed),
+        // A signature may allow writing alone.
+        Err(Error::Denied(..)) => Ok(Completion::Presumed),
+        // That they are gone would be the last word, and nobody has looked.
+        Err(error) if matches!(error.kind(), FaultKind::Throttled | FaultKind::Unavailable) => {
+            Err(SinkError::Remote(error))
+        }
+        Ok(_) | Err(_) => Err(SinkError::Remote(gone)),
+    }
 }
 
 #[async_trait]
@@ -80,12 +94,8 @@ impl Sink for AzureSink {
         if !again || !is_gone {
             return Err(SinkError::Remote(error));
         }
-        match self.client.upload_of(&self.container, &upload.key).await {
-            Ok(Some(number)) if number == headers.upload => Ok(Completion::Confirmed),
-            // A signature may allow writing alone.
-            Err(Error::Denied(..)) => Ok(Completion::Presumed),
-            Ok(_) | Err(_) => Err(SinkError::Remote(error)),
-        }
+        let found = self.client.upload_of(&self.container, &upload.key).await;
+        settle(error, found, &headers.upload)
     }
 
     async fn abort(&self, _: &Upload) -> Result<(), SinkError> {
@@ -98,5 +108,51 @@ impl Sink for AzureSink {
 
     async fn own_traffic(&self) -> Vec<FiveTuple> {
         flows(&self.connections, &self.endpoint).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_remote::{Answer, Operation};
+
+    #[test]
+    fn what_a_blob_tells_of_blocks_that_are_gone() {
+        let answer = |status, code: Option<&str>| Answer {
+            status,
+            code: code.map(str::to_owned),
+            message: None,
+            request_id: None,
+        };
+        let head = Operation::HeadObject;
+        for (name, found, wanted) in [
+            ("ours", Ok(Some("7".to_owned())), Ok(Completion::Confirmed)),
+            ("another's", Ok(Some("8".to_owned())), Err(FaultKind::Invalid)),
+            ("one of no upload", Ok(None), Err(FaultKind::Invalid)),
+            (
+                "not there",
+                Err(Error::NotFound(head, answer(404, None))),
+                Err(FaultKind::Invalid),
+            ),
+            (
+                "not to be read",
+                Err(Error::Denied(head, answer(403, None))),
+                Ok(Completion::Presumed),
+            ),
+            (
+                "not now",
+                Err(Error::Unavailable(head, answer(503, None))),
+                Err(FaultKind::Unavailable),
+            ),
+            (
+                "too often",
+                Err(Error::Throttled(head, answer(429, None))),
+                Err(FaultKind::Throttled),
+            ),
+        ] {
+            let gone = Error::Refused(Operation::CompleteMultipartUpload, answer(400, Some(NO_SUCH_BLOCK)));
+            let settled = settle(gone, found, "7").map_err(|error| error.kind());
+            assert_eq!(settled, wanted, "{name}");
+        }
     }
 }
