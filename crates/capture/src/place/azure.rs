@@ -53,9 +53,8 @@ impl Places {
             }
         };
         let base = place.endpoint.as_str();
-        let is_in_host = place.endpoint.host().split('.').next() == Some(account.as_str());
         let endpoint = AzureEndpoint {
-            url: if is_in_host {
+            url: if self.settings.is_account_in_host(&place.endpoint, account) {
                 base.to_owned()
             } else {
                 format!("{base}/{}", account.as_str())

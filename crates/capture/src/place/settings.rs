@@ -235,6 +235,21 @@ impl DestinationSettings {
         configured.is_some_and(|configured| configured.is_ok_and(|configured| configured == *endpoint))
     }
 
+    /// Whether the name of an account is in the host of its endpoint; else it stands in the path.
+    pub(super) fn is_account_in_host(&self, endpoint: &Endpoint, account: &AzureAccount) -> bool {
+        let public = AzurePlace::default();
+        let configured = self.azure.as_ref().map(|azure| &azure.endpoint);
+        let place = configured
+            .into_iter()
+            .chain([&public])
+            .find(|place| place.of(account).is_ok_and(|at| at == *endpoint));
+        match place {
+            Some(place) => place.0.contains(AZURE_ACCOUNT),
+            // It was proven under other settings: what it looks like is all there is to know.
+            None => endpoint.host().split('.').next() == Some(account.as_str()),
+        }
+    }
+
     /// The key of a storage account, if it is the configured one.
     pub(super) fn azure_key(&self, account: &AzureAccount) -> Option<&Secret> {
         let own = self.azure.as_ref()?.own.as_ref()?;
@@ -312,6 +327,43 @@ mod tests {
             ("http://10.0.0.1:10000", false),
         ] {
             assert_eq!(AzurePlace::parse(text).is_ok(), is_taken, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_in_the_host_where_the_settings_say_so() {
+        let account = AzureAccount::parse("azurite").unwrap();
+        for (configured, at, is_in_host) in [
+            (None, "https://azurite.blob.core.windows.net", true),
+            (
+                Some("https://{account}.blob.example"),
+                "https://azurite.blob.example",
+                true,
+            ),
+            (
+                Some("https://blobs-{account}.example"),
+                "https://blobs-azurite.example",
+                true,
+            ),
+            (Some("http://127.0.0.1:10000"), "http://127.0.0.1:10000", false),
+            // A server that happens to be called as the account.
+            (
+                Some("https://azurite.example:10000"),
+                "https://azurite.example:10000",
+                false,
+            ),
+            // Of other settings than these.
+            (Some("https://{account}.blob.example"), "https://azurite.example", true),
+            (Some("https://{account}.blob.example"), "https://store.example", false),
+        ] {
+            let settings = DestinationSettings {
+                azure: configured.map(|text| AzureDestination {
+                    endpoint: AzurePlace::parse(text).unwrap(),
+                    own: None,
+                }),
+                ..DestinationSettings::default()
+            };
+            assert_eq!(settings.is_account_in_host(&endpoint(at), &account), is_in_host, "{at}");
         }
     }
 
