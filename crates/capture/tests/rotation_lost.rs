@@ -11,7 +11,7 @@ use baleen_runtime::Clock as _;
 use baleen_types::CaptureId;
 use common::agent::SimCatch;
 use common::s3::{Act, Call, FakeS3};
-use common::{Disk, World, account, request, to};
+use common::{Disk, World, account, big_part, request, to};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -270,6 +270,41 @@ fn a_kill_with_parts_of_one_size_leaves_what_is_complete() {
         }
         assert_eq!(store.open_uploads(), 0, "{name}");
     }
+}
+
+#[test]
+fn a_cut_file_that_the_store_refuses_after_a_kill() {
+    let disk = Disk::new();
+    let elsewhere = Runtime::new().unwrap();
+    let store = elsewhere.block_on(FakeS3::start());
+    let id = Runtime::new().unwrap().block_on(async {
+        let world = World::on(disk.clone(), 2, settings(&store, S3));
+        let (id, catch) = begun(&world, &store, S3).await;
+        file(&catch, 0, 5).await;
+        world.until_that(account(1), id, |c| c.files.len() == 1).await;
+        while rows(&disk, Table::CapturePart).await > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        catch.counts(9, 900);
+        assert!(catch.piece_of(1, big_part(1), false).await);
+        while rows(&disk, Table::CapturePart).await == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        id
+    });
+    store.script(at_calls(is_complete, |_| Act::Fail(403, "AccessDenied")));
+    let over = next_start(&disk, &store, S3, id);
+    let message = over.message.clone().unwrap();
+    assert_eq!((over.status, files(&over)), (Status::Success, named(&[(0, 5)])));
+    assert_eq!((over.counts.packets, over.counts.bytes), (5, 500), "{message}");
+    for words in [
+        "hold 5 packets, and at least 4 more",
+        "server ended unexpectedly",
+        "0001.pcap with 4 packets could not be stored",
+    ] {
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(store.open_uploads(), 0);
 }
 
 #[tokio::test]

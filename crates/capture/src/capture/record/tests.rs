@@ -88,3 +88,61 @@ fn captures_of_the_first_shape() {
         }
     }
 }
+
+#[test]
+fn counts_in_the_end_are_those_of_the_files() {
+    for (name, packets, seen, held, message, expected) in [
+        ("all", 9, None, 9, None, None),
+        ("all, with a note", 9, None, 9, Some("a"), Some("a")),
+        ("more than was counted last", 5, None, 9, None, None),
+        (
+            "one is lost",
+            9,
+            None,
+            5,
+            Some("a"),
+            Some("its files hold 5 packets, and 4 more had been caught and are lost; a"),
+        ),
+        (
+            "killed",
+            9,
+            Some(9),
+            9,
+            None,
+            Some("its files hold 9 packets, and what was caught after them is lost"),
+        ),
+        (
+            "killed, and one is lost",
+            9,
+            Some(12),
+            5,
+            None,
+            Some("its files hold 5 packets, and at least 7 more had been caught and are lost"),
+        ),
+    ] {
+        let mut record = old_record(StoredState::ConversionRunning);
+        (record.packets, record.packets_seen) = (packets, seen);
+        let held = Counts {
+            packets: held,
+            bytes: held * 100,
+            dropped: 0,
+        };
+        let told = record.count_files(held, message.map(str::to_owned));
+        assert_eq!(told.as_deref(), expected, "{name}");
+        let counts = record.counts();
+        assert_eq!(
+            (counts.packets, counts.bytes, counts.dropped),
+            (held.packets, held.bytes, 6),
+            "{name}"
+        );
+    }
+    // Cut twice: what was seen first counts.
+    let mut record = old_record(StoredState::Running);
+    for (packets, seen) in [(4, 5), (3, 5), (8, 8)] {
+        record.cut_counts(Counts {
+            packets,
+            ..Counts::default()
+        });
+        assert_eq!((record.packets, record.packets_seen), (packets, Some(seen)));
+    }
+}
