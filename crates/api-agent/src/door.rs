@@ -3,21 +3,23 @@
 use crate::fault::Fault;
 use crate::limits::PARTS_BYTES_DEFAULT;
 use crate::ops::{self, Caller, OPERATIONS, Place, Row};
+use crate::room::Room;
 use async_trait::async_trait;
 use baleen_agentwire::OrderId;
 use baleen_capture::RemoteAgents;
 use baleen_fleet::{Fleet, Known};
-use baleen_http::{Door, OperationName, PeerCertificate, Refusal, Request, Response, Scheme};
+use baleen_http::{Barred, Door, Gate, OperationName, PeerCertificate, Refusal, Request, Response, Scheme};
 use baleen_policy::Origin;
 use baleen_runtime::{Clock, Shutdown};
-use baleen_types::{AgentId, RequestId};
+use baleen_types::{AccountId, AgentId, RequestId};
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+
+/// By what the gate knows it.
+pub(crate) const NAME: &str = "agents";
 
 /// What the door is built from.
 pub struct Parts {
@@ -27,6 +29,8 @@ pub struct Parts {
     pub agents: Arc<RemoteAgents>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Whose agents are served, and from where.
+    pub gate: Arc<dyn Gate>,
     /// Ends their links.
     pub shutdown: Shutdown,
 }
@@ -36,9 +40,10 @@ pub struct AgentDoor {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) agents: Arc<RemoteAgents>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gate: Arc<dyn Gate>,
     pub(crate) shutdown: Shutdown,
-    /// Memory for parts, in KiB.
-    pub(crate) room: Arc<Semaphore>,
+    /// Memory for parts.
+    pub(crate) room: Arc<Room>,
     /// Parts on their way, by order.
     pub(crate) on_their_way: Arc<Mutex<HashMap<(AgentId, OrderId), usize>>>,
 }
@@ -55,33 +60,50 @@ impl AgentDoor {
             fleet,
             agents,
             clock,
+            gate,
             shutdown,
         } = parts;
         Arc::new(Self {
             fleet,
             agents,
             clock,
+            gate,
             shutdown,
-            room: Arc::new(Semaphore::new(parts_bytes >> 10)),
+            room: Room::new(parts_bytes),
             on_their_way: Arc::default(),
         })
     }
 
-    /// The agent whose certificate the connection has; `None` for nobody.
-    async fn known(&self, request: &Request) -> Result<Option<Known>, Fault> {
-        match request.extensions().get::<PeerCertificate>() {
-            None => Ok(None),
-            Some(certificate) => Ok(self.fleet.known(&certificate.sha256).await?),
+    /// The agent whose certificate the connection has, if its account is served from there.
+    async fn known(&self, request: &Request, from: &Origin) -> Result<Known, Fault> {
+        let certificate = request
+            .extensions()
+            .get::<PeerCertificate>()
+            .ok_or_else(Fault::nobody)?;
+        let known = self.fleet.known(&certificate.sha256).await?.ok_or_else(Fault::nobody)?;
+        match self.gate.admit_to(NAME, known.account, from).await {
+            Ok(()) => Ok(known),
+            Err(barred) => Err(Fault::barred(barred)),
+        }
+    }
+
+    /// Whether who has a token of an account may use it. Who may not is told what one is told whose token is none.
+    pub(crate) async fn admit_token(&self, account: AccountId, from: &Origin) -> Result<(), Fault> {
+        match self.gate.admit_to(NAME, account, from).await {
+            Ok(()) => Ok(()),
+            Err(Barred::Unavailable) => Err(Fault::barred(Barred::Unavailable)),
+            Err(Barred::NotListed | Barred::Withheld) => Err(baleen_fleet::Error::BadToken.into()),
         }
     }
 
     async fn answer(&self, row: Option<(&Row, Place)>, request: Request) -> Result<Response, Fault> {
-        let from = request.extensions().get::<Origin>().map(|origin| origin.source);
-        let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        // The edge tells it of each.
+        let from = request.extensions().get::<Origin>().copied();
+        let from = from.ok_or_else(|| Fault::barred(Barred::Unavailable))?;
         let caller = match &row {
             Some((row, _)) if row.for_nobody => Caller::Nobody(from),
             // Who is nobody is not told what there is.
-            _ => Caller::Agent(self.known(&request).await?.ok_or_else(Fault::nobody)?),
+            _ => Caller::Agent(self.known(&request, &from).await?, from),
         };
         let (row, place) = row.ok_or_else(Fault::not_found)?;
         if row.method != request.method() {
@@ -89,11 +111,11 @@ impl AgentDoor {
             return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "Method", message));
         }
         match (row.run, caller) {
-            (ops::Run::Enrol, Caller::Nobody(from)) => ops::enrol::run(self, from, request).await,
-            (ops::Run::Renew, Caller::Agent(known)) => ops::renew::run(self, known, request).await,
-            (ops::Run::Link, Caller::Agent(known)) => ops::link::run(self, known, request),
-            (ops::Run::PutPart, Caller::Agent(known)) => ops::put_part::run(self, known, place, request).await,
-            (ops::Run::Enrol, Caller::Agent(_)) | (_, Caller::Nobody(_)) => Err(Fault::nobody()),
+            (ops::Run::Enrol, Caller::Nobody(from)) => ops::enrol::run(self, &from, request).await,
+            (ops::Run::Renew, Caller::Agent(known, _)) => ops::renew::run(self, known, request).await,
+            (ops::Run::Link, Caller::Agent(known, from)) => ops::link::run(self, known, from, request),
+            (ops::Run::PutPart, Caller::Agent(known, _)) => ops::put_part::run(self, known, place, request).await,
+            (ops::Run::Enrol, Caller::Agent(..)) | (_, Caller::Nobody(_)) => Err(Fault::nobody()),
         }
     }
 }
@@ -101,7 +123,7 @@ impl AgentDoor {
 #[async_trait]
 impl Door for AgentDoor {
     fn name(&self) -> &'static str {
-        "agents"
+        NAME
     }
 
     fn scheme(&self) -> Scheme {

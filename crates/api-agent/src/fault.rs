@@ -1,7 +1,7 @@
 //! The only place that knows the statuses of this door.
 
 use baleen_capture::PartRefused;
-use baleen_http::{AuthError, BodyFault, Refusal, Response, ResponseBody};
+use baleen_http::{AuthError, Barred, BodyFault, Refusal, Response, ResponseBody};
 use baleen_types::{Classify as _, FaultKind};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -43,6 +43,18 @@ impl Fault {
 
     pub(crate) fn busy(why: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", why)
+    }
+
+    /// An agent of an account that is not served, or not from there.
+    pub(crate) fn barred(barred: Barred) -> Self {
+        match barred {
+            Barred::Unavailable => Self::busy("it cannot be checked now"),
+            Barred::NotListed | Barred::Withheld => Self::new(
+                StatusCode::FORBIDDEN,
+                "Denied",
+                "the account of this agent does not capture, or not from this address",
+            ),
+        }
     }
 
     fn internal() -> Self {

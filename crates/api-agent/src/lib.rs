@@ -9,5 +9,6 @@ mod door;
 mod fault;
 pub mod limits;
 mod ops;
+mod room;
 
 pub use door::{AgentDoor, Parts};

@@ -14,7 +14,13 @@ pub const RENEW_PERIOD: Duration = Duration::from_hours(1);
 /// Memory for all parts on their way, unless the operator says otherwise.
 pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;
 
-/// How long a part may wait for memory, and how long it may take to come, as a whole. An agent sends it again.
+/// One agent has so much of that at most, for all its captures: the whole, divided by this. It is seven parts.
+pub const PARTS_PER_AGENT: usize = 4;
+
+/// In which pieces memory for a part is taken as its bytes come.
+pub const ROOM_BYTES: usize = 64 << 10;
+
+/// How long a part may take to come, as a whole. An agent sends it again.
 pub const PART_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Parts of one order that are being read or stored: one each.

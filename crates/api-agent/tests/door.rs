@@ -11,7 +11,7 @@ use baleen_http::DrainReport;
 use baleen_runtime::Clock as _;
 use baleen_types::{AccountId, CaptureId};
 use bytes::Bytes;
-use common::{Agent, Identity, Key, Part, World, hello, owner, put};
+use common::{Agent, Identity, Key, Part, World, hello, owner, put, put_later};
 use http::{Method, StatusCode};
 use std::time::Duration;
 
@@ -324,13 +324,44 @@ async fn only_what_was_ordered_is_taken() {
     world.until(owner(), capture, Status::Success).await;
 }
 
-/// Of many at once the room is taken by two; the others are told to come back.
+/// Puts a part that is never taken, until the answer is the expected one.
+async fn put_until(agent: &mut Agent, part: &Part, expected: StatusCode) {
+    let tried = async { while agent.put(part).await != expected {} };
+    tokio::time::timeout(common::PATIENCE, tried)
+        .await
+        .expect("it is answered so");
+}
+
+/// Of many at once two are read; the others are told to come back.
 #[tokio::test]
 async fn parts_at_once_are_bounded() {
     let world = World::new().await;
     let mut agent = world.agent(owner(), "far01").await;
     let capture = begun(&world, &mut agent, owner(), "far01", "catches").await;
     let part = Part::new(capture, 0, vec![7; 6 << 20], false);
+    // While two are on their way a third is not even read, which would show that its checksum is wrong.
+    let wrong = Part {
+        crc32c: Some(1),
+        ..part.clone()
+    };
+    assert_eq!(agent.put(&wrong).await, StatusCode::BAD_REQUEST);
+    // One that comes behind a third is refused itself, and is announced again.
+    let mut slow = Vec::new();
+    let open = async {
+        loop {
+            slow.push(put_later(&agent.connection, &part));
+            slow.push(put_later(&agent.connection, &part));
+            if agent.put(&wrong).await == StatusCode::CONFLICT {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(common::PATIENCE, open).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(agent.put(&wrong).await, StatusCode::CONFLICT);
+    }
+    drop(slow);
+    put_until(&mut agent, &wrong, StatusCode::BAD_REQUEST).await;
     let mut connections = Vec::new();
     for _ in 0..16 {
         connections.push(world.connect(Some(&agent.identity)).await.unwrap());
@@ -352,6 +383,59 @@ async fn parts_at_once_are_bounded() {
     world.until(owner(), capture, Status::Success).await;
     let object = world.read("catches", &format!("pcap_{capture}.pcap")).await.unwrap();
     assert_eq!(object.len(), (6 << 20) + 5);
+}
+
+/// Parts that find no room do not hold up the link of the same connection.
+#[tokio::test]
+async fn a_full_room_holds_up_no_link() {
+    let world = World::with_room(16 << 20).await;
+    let mut agent = world.agent(owner(), "far01").await;
+    let capture = begun(&world, &mut agent, owner(), "far01", "catches").await;
+    // Longer than the share of an agent.
+    let part = Part::new(capture, 0, vec![7; 6 << 20], false);
+    let slow = put_later(&agent.connection, &part);
+    slow.send(vec![7; 3 << 20].into()).unwrap();
+    for _ in 0..4 {
+        assert_eq!(agent.put(&part).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    world.captures.stop(owner(), capture).await.unwrap();
+    assert_eq!(agent.hear().await, ToAgent::Stop(order_of(capture)));
+    drop(slow);
+    let last = Part::new(capture, 0, vec![1; 5], true);
+    end(&agent, capture, 1);
+    let tried = async { while agent.put(&last).await != StatusCode::NO_CONTENT {} };
+    tokio::time::timeout(common::PATIENCE, tried).await.unwrap();
+    world.until(owner(), capture, Status::Success).await;
+}
+
+/// An account that is disabled or deleted has no agents.
+#[tokio::test]
+async fn agents_of_a_barred_account_are_shut_out() {
+    let world = World::new().await;
+    let token = world.token(owner(), "far01").await;
+    let mut agent = world.agent(owner(), "far01").await;
+    *world.gate.0.lock().unwrap() = Some(owner());
+    for (method, path) in [
+        (Method::POST, "/agent/v1/link"),
+        (Method::POST, "/agent/v1/renew"),
+        (Method::PUT, PART),
+        (Method::GET, "/agent/v1/nothing"),
+    ] {
+        let (status, _) = agent.connection.send(method, path, &[], Bytes::new()).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    // Told as one whose token is none.
+    assert_eq!(world.enrol(&token).await.err(), Some(StatusCode::UNAUTHORIZED));
+    while world.clock.sleepers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(baleen_agentwire::limits::PING_PERIOD);
+    assert!(matches!(agent.hear().await, ToAgent::Bye { come_back: true, .. }));
+    assert_eq!(agent.link.hear().await, None);
+    // Another's are served as before, and its own when it is let in again.
+    world.agent(other(), "near02").await;
+    *world.gate.0.lock().unwrap() = None;
+    assert!(world.enrol(&token).await.is_ok());
 }
 
 #[tokio::test]

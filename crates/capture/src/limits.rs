@@ -176,10 +176,11 @@ pub const REMOTE_PATIENCE: Duration = Duration::from_mins(10);
 /// Bytes of the parts that an agent on another host sends.
 pub const REMOTE_PART_BYTES: u64 = 8 << 20;
 
-/// The fewest of a part that another follows (S3: 5 MiB), and the most, as of our own buffers.
+/// The fewest of a part that another follows (S3: 5 MiB), and the most: what was ordered, with the one packet that makes it so long, of
+/// 256 KiB and its options.
 pub const REMOTE_PART_BYTES_MIN: u64 = 5 << 20;
 /// See [`REMOTE_PART_BYTES_MIN`].
-pub const REMOTE_PART_BYTES_MAX: u64 = 128 << 20;
+pub const REMOTE_PART_BYTES_MAX: u64 = REMOTE_PART_BYTES + (1 << 20);
 
 /// Parts of a file, as S3 takes them.
 pub const REMOTE_PARTS_MAX: u32 = 10_000;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Connections served at once; more wait in the listener's queue. Each costs one task and at most
-/// [`READ_BUFFER_BYTES_MAX`] of buffer.
+/// [`READ_BUFFER_BYTES_MAX`] of buffer; one of HTTP/2 a task for each request, [`CONNECTION_WINDOW_BYTES`] and what its answers buffer.
 pub const CONNECTIONS_MAX: usize = 4096;
 
 /// Longest wait for the head of a request, counted from the end of the one before; so also how long an idle connection
@@ -35,14 +35,14 @@ pub const STREAMS_MAX: u32 = 100;
 /// resets what it has just sent, over and over (CVE-2023-44487), gets there.
 pub const RESET_STREAMS_MAX: usize = 32;
 
-/// What a client may send ahead of the reader of one body in HTTP/2, and of all of its connection. With them a connection may hold
-/// eight times what one of HTTP/1 buffers.
+/// What a client may send ahead of the reader of one body in HTTP/2, and of all of its connection: eight times what one of HTTP/1 buffers.
+/// Who does not read a body that it keeps holds up the others of its connection.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// See [`STREAM_WINDOW_BYTES`].
 pub const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
 
-/// What is buffered of one answer in HTTP/2 while its client is slow to take it.
-pub const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
+/// What is buffered of one answer in HTTP/2 while its client is slow to take it: of all [`STREAMS_MAX`] of a connection some 3 MiB.
+pub const SEND_BUFFER_BYTES_MAX: usize = 32 << 10;
 
 /// How often a client of HTTP/2 is asked whether it is there, and how long it may take to say so.
 pub const PING_PERIOD: Duration = Duration::from_secs(20);

@@ -90,7 +90,7 @@ fn listed_under(caller: &Caller) -> AccountId {
 fn service_of(door: &str) -> Option<Service> {
     match door {
         "s3" => Some(Service::Space),
-        "pcaps" | "tasks" => Some(Service::Capture),
+        "pcaps" | "tasks" | "agents" => Some(Service::Capture),
         _ => None,
     }
 }
@@ -298,6 +298,7 @@ mod tests {
                 ("s3", s3),
                 ("pcaps", withheld),
                 ("tasks", withheld),
+                ("agents", withheld),
                 ("iam", open),
                 ("sts", open),
             ] {

@@ -499,6 +499,7 @@ pub(crate) async fn build(
             fleet,
             agents: remote_agents,
             clock: Arc::clone(&clock),
+            gate: Arc::clone(&gate),
             shutdown: last.clone(),
         });
         agents = Some(socket.serving(Edge::new(door, parts())));

@@ -5,8 +5,8 @@ use crate::door::AgentDoor;
 use crate::fault::Fault;
 use baleen_fleet::AgentToken;
 use baleen_http::{Request, Response};
+use baleen_policy::Origin;
 use serde::Deserialize;
-use std::net::IpAddr;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,10 +18,13 @@ struct Body {
     name: String,
 }
 
-pub(crate) async fn run(door: &AgentDoor, from: IpAddr, request: Request) -> Result<Response, Fault> {
+pub(crate) async fn run(door: &AgentDoor, from: &Origin, request: Request) -> Result<Response, Fault> {
     let body: Body = form::read(door, request).await?;
     let proof = form::proof(&body.public_key, &body.signature)?;
-    let made = door.fleet.enrol(from, &body.token, &proof, &body.name).await?;
+    if let Ok(token) = AgentToken::parse(&body.token) {
+        door.admit_token(token.account, from).await?;
+    }
+    let made = door.fleet.enrol(from.source, &body.token, &proof, &body.name).await?;
     // It was good a moment ago.
     let token = AgentToken::parse(&body.token).map_err(|_| Fault::nobody())?;
     Ok(form::enrolled(token.account, "pcaps:EnrolAgent", &made))

@@ -3,13 +3,14 @@
 //! The answer is what drives the link: it reads what the agent says whenever it is asked for what to say. So there is no task that
 //! could outlive the connection, and an agent that takes nothing is not listened to either.
 
-use crate::door::AgentDoor;
+use crate::door::{AgentDoor, NAME};
 use crate::fault::Fault;
 use crate::limits::RENEW_PERIOD;
 use baleen_agentwire::limits::{LOST_AFTER, PING_PERIOD};
 use baleen_agentwire::{Frames, ToAgent, ToServer, encode};
 use baleen_fleet::{Attached, Known};
-use baleen_http::{Request, RequestBody, Response, ResponseBody};
+use baleen_http::{Barred, Gate, Request, RequestBody, Response, ResponseBody};
+use baleen_policy::Origin;
 use baleen_runtime::{Clock, Shutdown};
 use bytes::Bytes;
 use http_body::Frame;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, info};
 
-pub(crate) fn run(door: &AgentDoor, known: Known, request: Request) -> Result<Response, Fault> {
+pub(crate) fn run(door: &AgentDoor, known: Known, from: Origin, request: Request) -> Result<Response, Fault> {
     // Removed since it was looked up, if it is not there.
     let seat = door.fleet.seat(known.id).ok_or_else(Fault::nobody)?;
     let attached = seat.attach().map_err(|_| Fault::nobody())?;
@@ -29,6 +30,8 @@ pub(crate) fn run(door: &AgentDoor, known: Known, request: Request) -> Result<Re
         said: request.into_body(),
         attached,
         frames: Frames::default(),
+        gate: Arc::clone(&door.gate),
+        from,
         clock: Arc::clone(&door.clock),
         shutdown: door.shutdown.clone(),
         ping_at: now,
@@ -48,6 +51,9 @@ struct Link {
     said: RequestBody,
     attached: Attached,
     frames: Frames<ToServer>,
+    gate: Arc<dyn Gate>,
+    /// Where the agent is.
+    from: Origin,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     /// When the time there is to be asked for.
@@ -79,7 +85,11 @@ impl Link {
                 },
                 () = self.clock.sleep(until_ping) => {
                     self.ping_at = self.clock.monotonic() + PING_PERIOD;
-                    Some(ToAgent::Ping { t1: self.clock.now().as_nanos() })
+                    if self.is_barred().await {
+                        Some(self.bye("the account of the agent does not capture, or not from this address", true))
+                    } else {
+                        Some(ToAgent::Ping { t1: self.clock.now().as_nanos() })
+                    }
                 }
                 () = self.clock.sleep(until_end) => Some(self.bye("the certificate of the agent is over", true)),
                 () = self.clock.sleep(until_renewal) => {
@@ -96,6 +106,13 @@ impl Link {
             }
         }
         None
+    }
+
+    /// Whether its account is not served any more. What cannot be told now is told at the next ping.
+    async fn is_barred(&self) -> bool {
+        let account = self.attached.seat().account;
+        let admitted = self.gate.admit_to(NAME, account, &self.from).await;
+        matches!(admitted, Err(Barred::NotListed | Barred::Withheld))
     }
 
     /// Takes what the agent said; the answer is why the link ends, if it does.

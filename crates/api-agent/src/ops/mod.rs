@@ -8,17 +8,17 @@ pub(crate) mod renew;
 
 use baleen_agentwire::OrderId;
 use baleen_fleet::Known;
+use baleen_policy::Origin;
 use baleen_types::CaptureId;
 use http::Method;
-use std::net::IpAddr;
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// An agent that showed its certificate.
-    Agent(Known),
-    /// Somebody without, from this address.
-    Nobody(IpAddr),
+    /// An agent that showed its certificate, and from where.
+    Agent(Known, Origin),
+    /// Somebody without, from there.
+    Nobody(Origin),
 }
 
 /// One operation.

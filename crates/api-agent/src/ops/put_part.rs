@@ -8,6 +8,7 @@ use super::{Place, decimal};
 use crate::door::AgentDoor;
 use crate::fault::Fault;
 use crate::limits::{PART_TIMEOUT, PARTS_AT_ONCE};
+use crate::room::Share;
 use baleen_agentwire::OrderId;
 use baleen_capture::{Counts, Delivery, Verdict};
 use baleen_fleet::Known;
@@ -21,26 +22,20 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: Request) -> Result<Response, Fault> {
     let (order, file, number) = place.part.ok_or_else(Fault::not_found)?;
     let (head, body) = request.into_parts();
     let delivery = delivery(known.id, (order, file, number), &head.headers)?;
     if door.agents.would_take(&delivery)? == Verdict::Again {
+        // Or what is sent of it would hold the window of its connection while it is waited for.
+        drop(body);
         door.agents.deliver(&delivery, Bytes::new()).await?;
         return Ok(stored());
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
-    let reading = async {
-        // KiB, since a semaphore counts no further than that.
-        let kib = u32::try_from(delivery.bytes.div_ceil(1 << 10)).map_err(|_| Fault::invalid("it is too long"))?;
-        let room = Arc::clone(&door.room).acquire_many_owned(kib).await;
-        let room = room.map_err(|_| Fault::busy("the server is stopping"))?;
-        read(body, &delivery, room).await
-    };
     let bytes = tokio::select! {
-        bytes = reading => bytes?,
+        bytes = read(body, &delivery, door.room.share(known.id)) => bytes?,
         () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
     };
     door.agents.deliver(&delivery, bytes).await?;
@@ -86,7 +81,7 @@ fn delivery(agent: AgentId, part: (OrderId, u16, u32), headers: &HeaderMap) -> R
 }
 
 /// Reads a part, whole and as it was announced, or not at all.
-async fn read(mut body: RequestBody, delivery: &Delivery, room: OwnedSemaphorePermit) -> Result<Bytes, Fault> {
+async fn read(mut body: RequestBody, delivery: &Delivery, mut room: Share) -> Result<Bytes, Fault> {
     let length = usize::try_from(delivery.bytes).map_err(|_| Fault::invalid("it is too long"))?;
     let mut bytes = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
@@ -94,6 +89,9 @@ async fn read(mut body: RequestBody, delivery: &Delivery, room: OwnedSemaphorePe
         let data = frame.data_ref().map_or(&[][..], |data| data);
         if bytes.len() + data.len() > length {
             return Err(Fault::invalid("it is longer than was announced"));
+        }
+        if !room.grow_to(bytes.len() + data.len()) {
+            return Err(Fault::busy("there is no room for parts now; send it again in a moment"));
         }
         bytes.extend_from_slice(data);
     }
@@ -109,7 +107,7 @@ async fn read(mut body: RequestBody, delivery: &Delivery, room: OwnedSemaphorePe
 /// Bytes with the room that they take, which is given back when the last who has them drops them.
 struct Held {
     bytes: Vec<u8>,
-    _room: OwnedSemaphorePermit,
+    _room: Share,
 }
 
 impl AsRef<[u8]> for Held {

@@ -15,12 +15,12 @@ use baleen_capture::{
 };
 use baleen_fleet::{Fleet, NewToken};
 use baleen_http::{
-    Credentials, DrainReport, Edge, Event, KeyRecord, Listener, Lookup, Recorder, ServedCertificate, ServerSettings,
-    Tls, Unavailable, Unrecorded,
+    AccountRegions, Barred, Credentials, DrainReport, Edge, Event, Gate, KeyRecord, Listener, Lookup, Recorder,
+    ServedCertificate, ServerSettings, Tls, Unavailable, Unrecorded,
 };
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
-use baleen_policy::Principal;
+use baleen_policy::{Origin, Principal};
 use baleen_remote::Connections;
 use baleen_runtime::{Clock as _, ManualClock, SeededEntropy, Shutdown, Supervisor, SystemClock};
 use baleen_sealing::Sealer;
@@ -58,6 +58,7 @@ pub struct World {
     pub objects: Arc<Objects>,
     pub clock: Arc<ManualClock>,
     pub shutdown: Shutdown,
+    pub gate: Arc<Bars>,
     pub book: Arc<Book>,
     pub served: tokio::task::JoinHandle<DrainReport>,
     _dir: TempDir,
@@ -92,8 +93,36 @@ pub fn owner() -> AccountId {
     AccountId::parse("123456789012").unwrap()
 }
 
+/// Lets in whom the test has not barred.
+#[derive(Default)]
+pub struct Bars(pub std::sync::Mutex<Option<AccountId>>);
+
+#[async_trait]
+impl Gate for Bars {
+    async fn admit(&self, _: &str, _: &Principal, _: &Origin) -> Result<(), Barred> {
+        Ok(())
+    }
+
+    async fn admit_to(&self, door: &str, account: AccountId, _: &Origin) -> Result<(), Barred> {
+        assert_eq!(door, "agents");
+        if *self.0.lock().unwrap() == Some(account) {
+            return Err(Barred::Withheld);
+        }
+        Ok(())
+    }
+
+    async fn regions_of(&self, _: AccountId) -> Result<AccountRegions, Barred> {
+        Ok(AccountRegions::Any)
+    }
+}
+
 impl World {
     pub async fn new() -> Self {
+        Self::with_room(256 << 20).await
+    }
+
+    /// With so much memory for parts.
+    pub async fn with_room(bytes: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Certificates are judged by the machine's clock at the other end.
         let clock = ManualClock::new(SystemClock::new().now());
@@ -139,12 +168,15 @@ impl World {
         let identity = fleet.server_identity(&["localhost".to_owned()]).unwrap();
         let certificate = ServedCertificate::from_der(identity.chain, &identity.key).unwrap();
         let tls = Tls::mutual(certificate, &[fleet.authority().to_vec()], clock.clone()).unwrap();
-        let door = AgentDoor::new(Parts {
+        let gate = Arc::new(Bars::default());
+        let parts = Parts {
             fleet: Arc::clone(&fleet),
             agents: Arc::clone(&agents),
             clock: clock.clone(),
+            gate: gate.clone(),
             shutdown: shutdown.clone(),
-        });
+        };
+        let door = AgentDoor::with_room(parts, bytes);
         let book = Arc::new(Book::default());
         let parts = baleen_http::Parts {
             audit: book.clone(),
@@ -161,6 +193,7 @@ impl World {
             objects,
             clock,
             shutdown,
+            gate,
             book,
             served,
             _dir: dir,
@@ -496,6 +529,33 @@ impl Agent {
 }
 
 pub async fn put(connection: &mut Connection, part: &Part) -> StatusCode {
+    let (path, headers) = announced(part);
+    connection
+        .send(Method::PUT, &path, &headers, part.bytes.clone())
+        .await
+        .0
+}
+
+/// Announces a part and sends nothing of it yet.
+pub fn put_later(connection: &Connection, part: &Part) -> mpsc::UnboundedSender<Bytes> {
+    let (path, headers) = announced(part);
+    let mut request = Request::put(format!("https://localhost{path}"));
+    for (name, value) in &headers {
+        request = request.header(*name, value);
+    }
+    let (send, sent) = mpsc::unbounded_channel::<Bytes>();
+    let sent = futures::stream::unfold(sent, |mut sent| async move {
+        let bytes = sent.recv().await?;
+        Some((Ok(Frame::data(bytes)), sent))
+    });
+    let request = request.body(Body::Right(StreamBody::new(sent.boxed()))).unwrap();
+    let mut sender = connection.0.clone();
+    // It is on its way from here on, in its turn.
+    tokio::spawn(sender.send_request(request));
+    send
+}
+
+fn announced(part: &Part) -> (String, [(&'static str, String); 6]) {
     let own = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, &part.bytes);
     let crc32c = part.crc32c.map_or(own, u64::from);
     let headers = [
@@ -506,9 +566,5 @@ pub async fn put(connection: &mut Connection, part: &Part) -> StatusCode {
         ("x-dropped", "0".to_owned()),
         ("x-ends-file", part.ends_file.to_string()),
     ];
-    let path = format!("/agent/v1/parts/{}/1/0/{}", part.capture, part.number);
-    connection
-        .send(Method::PUT, &path, &headers, part.bytes.clone())
-        .await
-        .0
+    (format!("/agent/v1/parts/{}/1/0/{}", part.capture, part.number), headers)
 }

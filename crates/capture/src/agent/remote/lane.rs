@@ -66,7 +66,7 @@ pub enum PartRefused {
     #[error("there is no such file")]
     File,
     /// It is too short to be followed, too long, or one too many.
-    #[error("a part has 5 MiB to 128 MiB, but for the last, and there are at most 10000")]
+    #[error("a part has 5 MiB to 9 MiB, but for the last, and there are at most 10000")]
     Size,
     /// More than was ordered, or fewer packets than before.
     #[error("the counts do not fit the order")]
@@ -338,7 +338,7 @@ mod tests {
             ),
             (
                 Delivery {
-                    bytes: 128 * MIB + 1,
+                    bytes: 9 * MIB + 1,
                     ..part(1)
                 },
                 Err(PartRefused::Size),
