@@ -18,14 +18,16 @@ impl Attempts {
         failed.is_none_or(|(_, times)| *times < ATTEMPTS_MAX)
     }
 
-    /// Notes a failure. When too many are noted to remember another address, the oldest are forgotten.
+    /// Notes a failure. When too many are noted to remember another address, those with the fewest failures are forgotten.
     pub(crate) fn failed(&self, from: IpAddr, now: Duration) {
         let from = network(from);
         let mut attempts = self.0.lock();
         if attempts.len() >= ATTEMPTS_ADDRESSES_MAX && !attempts.contains_key(&from) {
             attempts.retain(|_, failed| is_young(failed, now));
             if attempts.len() >= ATTEMPTS_ADDRESSES_MAX {
-                attempts.clear();
+                // Those that failed most stay: who comes from many addresses does not make its own ones forgotten.
+                let few = attempts.values().map(|(_, times)| *times).min().unwrap_or_default();
+                attempts.retain(|_, (_, times)| *times > few);
             }
         }
         let failed = attempts.entry(from).or_insert((now, 0));
@@ -75,5 +77,9 @@ mod tests {
             attempts.failed(std::net::Ipv4Addr::from(n).into(), Duration::ZERO);
         }
         assert!(attempts.0.lock().len() <= ATTEMPTS_ADDRESSES_MAX);
+        assert!(
+            !attempts.may_try("2001:db8::ffff".parse().unwrap(), Duration::ZERO),
+            "still remembered"
+        );
     }
 }

@@ -10,6 +10,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm,
 };
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Bytes of a serial number: random, so that none is ever given twice (CA/Browser Forum asks for 8).
 const SERIAL_BYTES: usize = 16;
@@ -27,7 +28,7 @@ pub(crate) struct Authority {
 pub(crate) struct Identity {
     pub(crate) certificate: Vec<u8>,
     /// PKCS#8.
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
 }
 
 /// What of an authority is stored.
@@ -35,7 +36,7 @@ pub(crate) struct Kept {
     pub(crate) name: String,
     pub(crate) certificate: Vec<u8>,
     /// PKCS#8.
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
 }
 
 impl Authority {
@@ -48,7 +49,7 @@ impl Authority {
         params.serial_number = Some(serial(entropy));
         Ok(Kept {
             certificate: params.self_signed(&key)?.der().to_vec(),
-            key: key.serialize_der(),
+            key: Zeroizing::new(key.serialize_der()),
             name,
         })
     }
@@ -85,7 +86,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         Ok(Identity {
             certificate: self.sign(&params, &key)?.der().to_vec(),
-            key: key.serialize_der(),
+            key: Zeroizing::new(key.serialize_der()),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::limits::{
 use crate::record::{self as records, CONTEXT, StoredAgent, StoredAuthority, StoredCertificate, StoredToken};
 use crate::seat::Seat;
 use crate::token::{AgentToken, sha256};
-use baleen_agentwire::{KeyProof, Purpose};
+use baleen_agentwire::{KeyProof, PUBLIC_KEY_BYTES, Purpose};
 use baleen_meta::record;
 use baleen_meta::{Entry, Meta, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_runtime::{Clock, Entropy};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::info;
+use zeroize::Zeroizing;
 
 /// What the service is built from.
 pub struct Parts {
@@ -106,7 +107,18 @@ pub struct ServerIdentity {
     /// In DER, its own first.
     pub chain: Vec<Vec<u8>>,
     /// In DER.
-    pub key: Vec<u8>,
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+/// An agent that is to be let in.
+struct Admission {
+    account: AccountId,
+    key: [u8; PUBLIC_KEY_BYTES],
+    name: String,
+    stored: StoredToken,
+    /// Where the token is, and what stands there.
+    row: Vec<u8>,
+    bytes: Bytes,
 }
 
 /// The agents of a store.
@@ -118,7 +130,7 @@ pub struct Fleet {
     authority: Authority,
     seats: RwLock<BTreeMap<AgentId, Arc<Seat>>>,
     attempts: Attempts,
-    /// Held while an agent or a token is added, so that what is counted stays so.
+    /// Held while an agent or a token is added or removed, so that what is counted stays so, and seats are those of the rows.
     turn: Mutex<()>,
 }
 
@@ -222,7 +234,13 @@ impl Fleet {
     ///
     /// # Errors
     /// `BadToken`, `TooManyAttempts`, `BadProof`, `TooManyAgents`, `StoreFull`; `Invalid` for a name.
-    pub async fn enrol(&self, from: IpAddr, token: &str, proof: &KeyProof, name: &str) -> Result<Enrolled, Error> {
+    pub async fn enrol(
+        self: &Arc<Self>,
+        from: IpAddr,
+        token: &str,
+        proof: &KeyProof,
+        name: &str,
+    ) -> Result<Enrolled, Error> {
         if !self.attempts.may_try(from, self.parts.clock.monotonic()) {
             return Err(Error::TooManyAttempts);
         }
@@ -233,7 +251,7 @@ impl Fleet {
         enrolled
     }
 
-    async fn try_enrol(&self, token: &str, proof: &KeyProof, name: &str) -> Result<Enrolled, Error> {
+    async fn try_enrol(self: &Arc<Self>, token: &str, proof: &KeyProof, name: &str) -> Result<Enrolled, Error> {
         let token = AgentToken::parse(token).map_err(|_| Error::BadToken)?;
         let account = token.account;
         let row = records::token(account, &token.digest());
@@ -248,6 +266,29 @@ impl Fleet {
         };
         let key = proof.check(purpose)?;
         let name = checked_name(name)?;
+        let admission = Admission {
+            account,
+            key: *key,
+            name,
+            stored,
+            row,
+            bytes,
+        };
+        let fleet = Arc::clone(self);
+        // Whoever asked may go away: an agent whose row is there has its seat.
+        let made = tokio::spawn(async move { fleet.let_in(admission, now).await });
+        made.await.map_err(|_| Error::Busy)?
+    }
+
+    async fn let_in(&self, admission: Admission, now: Timestamp) -> Result<Enrolled, Error> {
+        let Admission {
+            account,
+            key,
+            name,
+            stored,
+            row,
+            bytes,
+        } = admission;
         let _turn = self.turn.lock().await;
         let agents = Scan::prefix(&records::agents_of(account))
             .keys_only()
@@ -261,7 +302,7 @@ impl Fleet {
         let id = AgentId::from_bytes(self.parts.entropy.bytes());
         let certificate = self
             .authority
-            .of_agent(id, key, now, &*self.parts.entropy)
+            .of_agent(id, &key, now, &*self.parts.entropy)
             .map_err(Error::Certificate)?;
         let fingerprint = sha256(&certificate);
         let agent = StoredAgent {
@@ -446,7 +487,15 @@ impl Fleet {
     ///
     /// # Errors
     /// `NoSuchAgent`.
-    pub async fn remove(&self, account: AccountId, id: AgentId) -> Result<(), Error> {
+    pub async fn remove(self: &Arc<Self>, account: AccountId, id: AgentId) -> Result<(), Error> {
+        let fleet = Arc::clone(self);
+        // Whoever asked may go away: an agent whose row is gone has no seat.
+        let removed = tokio::spawn(async move { fleet.remove_in_turn(account, id).await });
+        removed.await.map_err(|_| Error::Busy)?
+    }
+
+    async fn remove_in_turn(&self, account: AccountId, id: AgentId) -> Result<(), Error> {
+        let _turn = self.turn.lock().await;
         let row = records::agent(account, id);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let found = records::read::<StoredAgent>(&self.parts.meta, &row).await?;
@@ -550,7 +599,9 @@ async fn authority(parts: &Parts) -> Result<Authority, Error> {
                 .sealer
                 .open(CONTEXT, &stored.sealed_key)
                 .map_err(|error| Error::Damaged(error.into()))?;
-            let key = hex::decode(key.expose()).map_err(|error| Error::Damaged(error.into()))?;
+            let key = hex::decode(key.expose())
+                .map(Zeroizing::new)
+                .map_err(|error| Error::Damaged(error.into()))?;
             return Authority::of(Kept {
                 name: stored.name,
                 certificate: stored.certificate,
@@ -559,7 +610,7 @@ async fn authority(parts: &Parts) -> Result<Authority, Error> {
             .map_err(|error| Error::Damaged(error.into()));
         }
         let drawn = Authority::draw(parts.clock.now(), &*parts.entropy).map_err(Error::Certificate)?;
-        let secret = Secret::new(hex::encode(&drawn.key));
+        let secret = Secret::new(hex::encode(&*drawn.key));
         let stored = StoredAuthority {
             name: drawn.name,
             certificate: drawn.certificate,

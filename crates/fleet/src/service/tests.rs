@@ -400,6 +400,52 @@ async fn a_certificate_ends_when_it_says() {
     assert_eq!(world.known(&agent.certificate).await, None);
 }
 
+/// Whoever asks may go away at any point: seats are those of the agents that are stored.
+#[tokio::test]
+async fn seats_are_those_of_the_rows_whoever_goes_away() {
+    let world = World::new().await;
+    for polls in 0..12 {
+        let token = world.token(account(1)).await;
+        let mut enrolling = Box::pin(world.enrol(&token));
+        for _ in 0..polls {
+            if is_done(&mut enrolling).await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(enrolling);
+        settle(&world).await;
+        for agent in world.fleet.agents(account(1)).await.unwrap() {
+            let mut removing = Box::pin(world.fleet.remove(account(1), agent.id));
+            for _ in 0..polls / 2 {
+                if is_done(&mut removing).await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(removing);
+            settle(&world).await;
+        }
+    }
+}
+
+/// Asks once.
+async fn is_done<F: Future>(work: &mut std::pin::Pin<Box<F>>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context).is_ready())).await
+}
+
+/// Waits for what goes on without who asked for it, and compares.
+async fn settle(world: &World) {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        drop(world.fleet.turn.lock().await);
+    }
+    let stored = world.fleet.agents(account(1)).await.unwrap();
+    let stored: Vec<_> = stored.iter().map(|agent| agent.id).collect();
+    let seats: Vec<_> = world.fleet.seats().iter().map(|seat| seat.id).collect();
+    assert_eq!(stored, seats);
+}
+
 #[tokio::test]
 async fn a_purge_leaves_nothing() {
     let world = World::new().await;
