@@ -5,13 +5,16 @@ use std::time::Duration;
 /// Longest frame behind its length: the longest filter (64 blocks and ranges at each end, or 4,096 characters) is a tenth of it.
 pub const FRAME_BYTES_MAX: usize = 256 << 10;
 
-/// Interfaces that an agent tells of: more than a machine with a container for each process has of interest.
-pub const INTERFACES_MAX: usize = 256;
+/// Interfaces that an agent tells of. A server keeps them of each of its agents: some 8 KiB at most.
+pub const INTERFACES_MAX: usize = 64;
+
+/// Longest name of an interface: Linux has 15 bytes, others some more.
+pub const INTERFACE_NAME_BYTES_MAX: usize = 127;
 
 /// Captures that an agent may hold at once.
 pub const ORDERS_MAX: usize = 64;
 
-/// Longest text for people: the reason of a refusal, the name of an interface, a release.
+/// Longest text for people: the reason of a refusal, a release.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// Longest filter as text, as the server takes it from its users.

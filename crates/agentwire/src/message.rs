@@ -1,6 +1,8 @@
 //! The messages.
 
-use crate::limits::{END_ITEMS_MAX, EXCLUDED_MAX, FILTER_BYTES_MAX, INTERFACES_MAX, ORDERS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    END_ITEMS_MAX, EXCLUDED_MAX, FILTER_BYTES_MAX, INTERFACE_NAME_BYTES_MAX, INTERFACES_MAX, ORDERS_MAX, TEXT_BYTES_MAX,
+};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -280,7 +282,7 @@ impl Message for ToServer {
                 text(&hello.release)?;
                 at_most(hello.interfaces.len(), INTERFACES_MAX, "interfaces")?;
                 at_most(hello.held.len(), ORDERS_MAX, "captures")?;
-                hello.interfaces.iter().try_for_each(|interface| text(&interface.name))
+                hello.interfaces.iter().try_for_each(|interface| name(&interface.name))
             }
             Self::Beat(beat) => at_most(beat.orders.len(), ORDERS_MAX, "captures"),
             Self::Refused { why, .. } => text(why),
@@ -336,6 +338,14 @@ impl Tuple {
         }
         Ok(())
     }
+}
+
+/// The name of an interface, which goes into files and messages.
+fn name(name: &str) -> Result<(), Unsound> {
+    if name.is_empty() || name.len() > INTERFACE_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(Unsound("the name of an interface"));
+    }
+    Ok(())
 }
 
 fn text(text: &str) -> Result<(), Unsound> {

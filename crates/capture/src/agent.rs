@@ -38,6 +38,11 @@ pub trait Agent: Send + Sync + 'static {
         true
     }
 
+    /// Whether it is on another host: it keeps each part until it is told that the part is in the store, and compiles filters there.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Whether it keeps packets that go by, to be asked for afterwards.
     fn looks_back(&self) -> bool {
         false

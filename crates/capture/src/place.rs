@@ -202,6 +202,15 @@ impl Places {
         Ok(remote_place(to, endpoint.clone()))
     }
 
+    /// Whether a place takes parts of one size alone: what an agent delivers is cut anew for it then, and is in the store later than it is
+    /// taken.
+    pub(crate) fn is_even(&self, place: &Place) -> bool {
+        match place {
+            Place::Own { .. } => false,
+            Place::Remote(place) => place.azure.is_none() && self.settings.ways(&place.endpoint).even_parts.is_some(),
+        }
+    }
+
     /// Applies the operator's list; answers what connections to the endpoint must obey. A name that only a general rule
     /// covers is looked up here for the sake of a clear answer, and judged again where the connection is made.
     async fn check_rules(&self, endpoint: &Endpoint) -> Result<Option<remote::AddressRule>, CaptureError> {

@@ -14,13 +14,17 @@ use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
 use baleen_filter::{Filter, FiveTuple, Rules};
 use baleen_meta::{Outcome, Request, Scan};
-use baleen_types::{AccountId, CaptureId, LinkType, OwnershipId, SiteName, Timestamp};
+use baleen_types::{AccountId, CaptureId, Invalid, LinkType, OwnershipId, SiteName, Timestamp};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::info;
+
+/// Why an agent on another host does not capture into some stores: it forgets a part when it is told that the part is stored.
+const EVEN_ELSEWHERE: &str = "this site is on another host, and this store takes parts of one size alone, which captures of other hosts \
+                              cannot be sent in yet: name another store";
 
 /// A request for a full capture.
 #[derive(Clone, Debug)]
@@ -313,12 +317,16 @@ impl Captures {
             return Ok(Filter::All);
         }
         let links = site.agent.links().await;
-        let name = site.name.clone();
+        let (name, is_elsewhere) = (site.name.clone(), site.agent.is_elsewhere());
         let turn = Arc::clone(&self.compiling).acquire_owned().await;
         let turn = turn.map_err(|_| CaptureError::Stopping)?;
         let work = move || {
             // Held until the work is over, also when nobody waits for it any more.
             let _turn = turn;
+            // Or it would be looked up in two places, with two answers.
+            if is_elsewhere && let CaptureFilter::Expression(text) = &filter {
+                baleen_filter::check_no_names(text).map_err(CaptureError::Filter)?;
+            }
             compile(filter, &name, &links)
         };
         tokio::task::spawn_blocking(work).await.map_err(CaptureError::Task)?
@@ -345,6 +353,9 @@ impl Captures {
                 record: proof,
                 bytes: proof_bytes,
             } = proof;
+            if site.agent.is_elsewhere() && self.places.is_even(&proof.place(ownership, &self.parts.sealer)?) {
+                return Err(CaptureError::Destination(Invalid::new("destination", EVEN_ELSEWHERE)));
+            }
             let record = new_record(&request, &proof, ownership, &order, now)?;
             let commit = Request::new()
                 .absent(active_key.clone())

@@ -21,6 +21,7 @@ mod headers;
 mod interpreter;
 mod limits;
 mod locate;
+mod names;
 mod network;
 mod opcode;
 mod program;
@@ -33,6 +34,7 @@ pub use expression::Expression;
 pub use limits::{
     END_ITEMS_MAX, EXPRESSION_BYTES_MAX, EXPRESSION_WORDS_MAX, INSTRUCTIONS_MAX, RULES_CHARACTERS_MAX, RULES_TERMS_MAX,
 };
+pub use names::check_no_names;
 pub use program::Program;
 pub use rules::Rules;
 pub use tuple::{End, FiveTuple};

@@ -153,3 +153,26 @@ fn networks_are_as_they_were() {
     assert_eq!(Addresses::V4([1, 2, 3, 4], 33).network(), None);
     assert_eq!(Addresses::V6([0; 16], 129).network(), None);
 }
+
+/// A server keeps them of each agent, and they go into messages.
+#[test]
+fn names_of_interfaces_are_short_and_plain() {
+    let hello = |names: &[&str]| {
+        let interface = |name: &&str| Interface {
+            name: (*name).to_owned(),
+            link: 1,
+            is_up: true,
+        };
+        ToServer::Hello(Hello {
+            interfaces: names.iter().map(interface).collect(),
+            ..Hello::default()
+        })
+    };
+    let longest = "x".repeat(127);
+    assert_eq!(hello(&["eth0", &longest]).check(), Ok(()));
+    for bad in ["", "a\nb", "\u{7f}", &format!("{longest}x")] {
+        assert!(hello(&[bad]).check().is_err(), "{bad:?}");
+    }
+    assert_eq!(hello(&["x"; 64]).check(), Ok(()));
+    assert!(hello(&["x"; 65]).check().is_err());
+}

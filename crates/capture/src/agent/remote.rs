@@ -114,6 +114,10 @@ impl Agent for RemoteAgent {
         links
     }
 
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+
     fn is_connected(&self) -> bool {
         self.seat.is_connected()
     }

@@ -9,6 +9,7 @@ use baleen_agentwire::limits::dropped_max;
 use baleen_types::AgentId;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -85,7 +86,8 @@ pub(super) struct Lane {
 #[derive(Default)]
 struct State {
     next: u32,
-    last_crc32c: u32,
+    /// Of those that have come, from the last on that is in the store: an agent that was cut off sends them again.
+    crc32cs: VecDeque<u32>,
     after: Counts,
     bytes: u64,
     has_ended: bool,
@@ -122,9 +124,11 @@ impl Lane {
         if delivery.file != 0 {
             return Err(PartRefused::File);
         }
-        if delivery.number.checked_add(1) == Some(state.next) {
-            // The answer to it was lost.
-            return if delivery.crc32c == state.last_crc32c {
+        let behind = state.next.checked_sub(delivery.number).filter(|behind| *behind > 0);
+        let known = behind.and_then(|behind| state.crc32cs.len().checked_sub(usize::try_from(behind).ok()?));
+        if let Some(crc32c) = known.and_then(|at| state.crc32cs.get(at)) {
+            // The answer to it was lost, or has not come yet.
+            return if delivery.crc32c == *crc32c {
                 Ok(Verdict::Again)
             } else {
                 Err(PartRefused::Changed)
@@ -169,7 +173,11 @@ impl Lane {
             let mut state = self.state.lock();
             if self.judge_in(&state, delivery)? == Verdict::Next {
                 state.next += 1;
-                state.last_crc32c = delivery.crc32c;
+                state.crc32cs.push_back(delivery.crc32c);
+                let unstored = state.next.saturating_sub(*self.stored.borrow());
+                while state.crc32cs.len() > usize::try_from(unstored).unwrap_or(usize::MAX).saturating_add(1) {
+                    state.crc32cs.pop_front();
+                }
                 state.after = delivery.after;
                 state.bytes += delivery.bytes;
                 state.has_ended = delivery.ends_file;
@@ -262,6 +270,7 @@ impl Drop for Taking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt as _;
     use std::time::Duration;
 
     const MIB: u64 = 1 << 20;
@@ -381,6 +390,33 @@ mod tests {
             }),
             Ok(Verdict::Again)
         );
+    }
+
+    /// An agent that was cut off sends all again that it was not told of; also what waits for the store.
+    #[tokio::test]
+    async fn a_part_that_waits_for_the_store_may_come_again() {
+        let (lane, mut parts) = lane();
+        hand_on(&lane, &mut parts, part(0)).await.unwrap();
+        let (one, two) = (part(1), part(2));
+        let mut first = Box::pin(lane.deliver(&one, Bytes::new()));
+        assert!(first.as_mut().now_or_never().is_none());
+        // The run has the one and is at it; the other waits behind.
+        parts.from_door.recv().await.unwrap();
+        let mut second = Box::pin(lane.deliver(&two, Bytes::new()));
+        assert!(second.as_mut().now_or_never().is_none());
+        drop((first, second));
+        for number in 0..3 {
+            assert_eq!(lane.judge(&part(number)), Ok(Verdict::Again), "{number}");
+            let changed = Delivery {
+                crc32c: 7,
+                ..part(number)
+            };
+            assert_eq!(lane.judge(&changed), Err(PartRefused::Changed), "{number}");
+        }
+        let mut again = Box::pin(lane.deliver(&one, Bytes::new()));
+        assert!(again.as_mut().now_or_never().is_none());
+        lane.stored.send_replace(2);
+        again.await.unwrap();
     }
 
     #[tokio::test]
