@@ -204,8 +204,9 @@ def use_store(cage, keys):
     cage.keep("presigned signature", re.search("X-Amz-Signature=([0-9a-f]+)", link)[1])
     good(cage.ask("GET", link))
     wrong = link[:-4] + "0000"
-    cage.keep("wrong signature", re.search("X-Amz-Signature=([0-9a-f]+)", wrong)[1])
-    cage.ask("GET", wrong)
+    told = cage.keep("wrong signature", re.search("X-Amz-Signature=([0-9a-f]+)", wrong)[1])
+    # Who signed wrongly is told what they sent, as by AWS (`SignatureProvided`), and nobody else is.
+    assert f"<SignatureProvided>{told}<" in cage.ask("GET", wrong, shows=(told,)).text
     request = signed(cage.server, "GET", "/canary/k")
     cage.keep("signature", request.headers["Authorization"].rsplit("=", 1)[1])
     good(cage.heard(send(request)))
