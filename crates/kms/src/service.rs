@@ -27,7 +27,11 @@ pub struct Parts {
 }
 
 /// The keys of accounts.
-pub struct Kms(Parts, Turns);
+pub struct Kms {
+    parts: Parts,
+    /// Of accounts, of who makes a key.
+    turns: Turns,
+}
 
 /// What is known of a key; never the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +71,10 @@ struct FoundKey {
 impl Kms {
     /// Builds the service.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self(parts, Turns::default()))
+        Arc::new(Self {
+            parts,
+            turns: Turns::default(),
+        })
     }
 
     /// Makes a key.
@@ -83,15 +90,10 @@ impl Kms {
         if name.is_reserved() {
             return Err(Error::AlreadyExists(name.clone()));
         }
-        // Or many that are made at once would all count the same. In a task of its own: who waits may go away, and the next would count
-        // before the commit of this one.
-        let turn = self.1.take(account.as_u64()).await;
+        // Or many that are made at once would all count the same.
         let (this, name, description) = (Arc::clone(self), name.clone(), description.to_owned());
-        let made = tokio::spawn(async move {
-            let _turn = turn;
-            this.create_in_turn(account, &name, &description).await
-        });
-        made.await.map_err(damaged)?
+        let work = async move { this.create_in_turn(account, &name, &description).await };
+        self.turns.run(account.as_u64(), work).await.map_err(damaged)?
     }
 
     async fn create_in_turn(&self, account: AccountId, name: &KeyName, description: &str) -> Result<KeyInfo, Error> {
@@ -113,7 +115,7 @@ impl Kms {
     /// The store fails.
     pub async fn list(&self, account: AccountId) -> Result<Vec<KeyInfo>, Error> {
         // A page holds more than there may be.
-        let rows = self.0.meta.scan(Scan::prefix(&row(account, ""))).await?;
+        let rows = self.parts.meta.scan(Scan::prefix(&row(account, ""))).await?;
         rows.iter()
             .map(|entry| {
                 let name = KeyName::parse(name_of(&entry.key)?).map_err(damaged)?;
@@ -216,7 +218,7 @@ impl Kms {
         // Each key with its mark, and then the marks of those that were lost.
         for prefix in [row(account, ""), mark(account, "")] {
             loop {
-                let rows = self.0.meta.scan(Scan::prefix(&prefix).keys_only()).await?;
+                let rows = self.parts.meta.scan(Scan::prefix(&prefix).keys_only()).await?;
                 if rows.is_empty() {
                     break;
                 }
@@ -228,7 +230,7 @@ impl Kms {
                     }
                     request = request.delete(entry.key.to_vec());
                 }
-                self.0.meta.commit(request).await?;
+                self.parts.meta.commit(request).await?;
             }
         }
         Ok(gone)
@@ -248,7 +250,7 @@ impl Kms {
         let of = version.checked_sub(1).and_then(|at| stored.versions.get(at));
         let of = of.ok_or_else(|| damaged("a version that a key has not"))?;
         let id = id(account.as_u64(), name.as_str(), version);
-        let secret = self.0.sealer.open(context(&id), &of.sealed).map_err(damaged)?;
+        let secret = self.parts.sealer.open(context(&id), &of.sealed).map_err(damaged)?;
         BaseKey::from_secret(&secret, &bound.purpose()).map_err(damaged)
     }
 
@@ -262,13 +264,16 @@ impl Kms {
 
     fn version(&self, account: AccountId, name: &KeyName, version: usize) -> StoredVersion {
         let mut bytes = Zeroizing::new([0; BASE_KEY_BYTES]);
-        self.0.entropy.fill(&mut *bytes);
+        self.parts.entropy.fill(&mut *bytes);
         // What it is used for is said when it is opened.
         let secret = BaseKey::new(bytes, b"").to_secret();
         let id = id(account.as_u64(), name.as_str(), version);
         StoredVersion {
-            made_ns: self.0.clock.now().as_nanos(),
-            sealed: self.0.sealer.seal(context(&id), &secret, self.0.entropy.bytes()),
+            made_ns: self.parts.clock.now().as_nanos(),
+            sealed: self
+                .parts
+                .sealer
+                .seal(context(&id), &secret, self.parts.entropy.bytes()),
         }
     }
 
@@ -279,7 +284,7 @@ impl Kms {
             .absent(mark.clone())
             .put(row, record::encode(key)?)
             .put(mark, Bytes::new());
-        Ok(self.0.meta.commit(request).await?.is_committed())
+        Ok(self.parts.meta.commit(request).await?.is_committed())
     }
 
     /// Marks a key that was made before keys were marked.
@@ -288,13 +293,13 @@ impl Kms {
             .unchanged(row(account, name.as_str()), Some(found.stored.clone()))
             .put(mark(account, name.as_str()), Bytes::new());
         // If it was changed meanwhile, it is marked when it is used next.
-        self.0.meta.commit(request).await?;
+        self.parts.meta.commit(request).await?;
         Ok(())
     }
 
     async fn read(&self, account: AccountId, name: &KeyName) -> Result<Option<FoundKey>, Error> {
         let rows = [row(account, name.as_str()), mark(account, name.as_str())];
-        let mut read = self.0.meta.get_many(&rows).await?.into_iter();
+        let mut read = self.parts.meta.get_many(&rows).await?.into_iter();
         let (stored, mark) = (read.next().flatten(), read.next().flatten());
         let Some(stored) = stored else {
             return match mark {
@@ -326,7 +331,7 @@ impl Kms {
                 .unchanged(row.clone(), Some(stored))
                 .put(row, record::encode(&key)?)
                 .put(mark(account, name.as_str()), Bytes::new());
-            if self.0.meta.commit(request).await?.is_committed() {
+            if self.parts.meta.commit(request).await?.is_committed() {
                 return Ok(info(name.clone(), &key));
             }
         }

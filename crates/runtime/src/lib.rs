@@ -13,4 +13,4 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use shutdown::Shutdown;
 pub use supervisor::{Progress, Supervisor, TaskReport};
-pub use turns::{Turn, Turns};
+pub use turns::Turns;

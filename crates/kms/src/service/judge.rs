@@ -46,7 +46,7 @@ impl Kms {
         let key: StoredKey = record::decode(&entry.value).map_err(|error| error.to_string())?;
         for (version, of) in (1..).zip(&key.versions) {
             let id = id(account.as_u64(), name, version);
-            let opened = self.0.sealer.open(context(&id), &of.sealed);
+            let opened = self.parts.sealer.open(context(&id), &of.sealed);
             opened.map_err(|_| {
                 format!("its version {version} does not open: what is encrypted under it cannot be opened")
             })?;

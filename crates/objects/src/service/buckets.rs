@@ -1,7 +1,6 @@
 //! Operations on buckets.
 
 use super::lifecycle::lifecycle_rows;
-use super::put::in_own_task;
 use super::usage::bucket_usage_in;
 use super::{Objects, OpenBucket, scan_all};
 use crate::bucket::kept_for;
@@ -33,13 +32,13 @@ impl Objects {
         settings: NewSettings,
     ) -> Result<Bucket, ObjectError> {
         // Or many that are made at once would all count the same, and be more together than an account may have.
-        let turn = self.turns.take(new.owner.as_u64()).await;
         let this = Arc::clone(self);
-        in_own_task(async move {
-            let _turn = turn;
-            this.create_in_turn(new, settings).await
-        })
-        .await
+        let (owner, work) = (
+            new.owner.as_u64(),
+            async move { this.create_in_turn(new, settings).await },
+        );
+        let made = self.turns.run(owner, work).await;
+        made.map_err(|error| ObjectError::Storage(Box::new(error)))?
     }
 
     async fn create_in_turn(&self, new: CreateBucket, settings: NewSettings) -> Result<Bucket, ObjectError> {
