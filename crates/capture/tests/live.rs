@@ -4,92 +4,16 @@
 
 #[path = "../../filter/tests/common/mod.rs"]
 mod common;
+mod wire;
 
-use baleen_capture::engine::{
-    CaptureRequest, EndReason, Engine, Format, Interfaces, Limits, Outcome, RunningCapture, Settings,
-};
+use baleen_capture::engine::{CaptureRequest, EndReason, Format, Interfaces, Limits, RunningCapture};
 use baleen_filter::{End, Filter, FiveTuple};
 use baleen_pcapfile::{Item, Reader};
-use baleen_ring::lab::{Injector, Namespace};
-use baleen_runtime::SystemClock;
+use baleen_ring::lab::Injector;
 use baleen_types::LinkType;
 use common::{Recipe, expressions, frames};
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-
-/// A namespace with the pair `tx0` and `rx0`, which this thread has entered.
-fn laboratory() -> Option<Namespace> {
-    if !Namespace::is_possible() {
-        return None;
-    }
-    let ns = Namespace::new();
-    ns.veth("tx0", "rx0");
-    ns.enter();
-    Some(ns)
-}
-
-fn engine(blocks: usize) -> Engine {
-    let mut settings = Settings::default();
-    settings.ring.block_bytes = 512 * 1024;
-    settings.ring.blocks = blocks;
-    settings.ring.retire = Duration::from_millis(20);
-    Engine::new(settings, SystemClock::new()).unwrap()
-}
-
-fn on(name: &str) -> CaptureRequest {
-    CaptureRequest {
-        interfaces: Interfaces::Named(vec![name.to_owned()]),
-        ..CaptureRequest::default()
-    }
-}
-
-/// An experimental frame that carries its number.
-fn numbered(number: u32) -> Vec<u8> {
-    let mut frame = vec![0u8; 64 + (number as usize * 13) % 1400];
-    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-    frame[14..18].copy_from_slice(&number.to_be_bytes());
-    frame
-}
-
-fn finish(mut running: RunningCapture) -> (Vec<u8>, Outcome) {
-    let mut file = Vec::new();
-    while let Some(part) = running.parts.blocking_next() {
-        file.extend_from_slice(&part.bytes);
-    }
-    (file, running.handle().blocking_ended())
-}
-
-/// Every packet of a file, as (interface, bytes).
-fn packets(file: &[u8]) -> Vec<(u32, Vec<u8>)> {
-    let mut reader = Reader::new(file).unwrap();
-    let mut found = Vec::new();
-    while let Some(item) = reader.next_item().unwrap() {
-        if let Item::Packet(packet) = item {
-            found.push((packet.interface, packet.bytes.to_vec()));
-        }
-    }
-    found
-}
-
-fn numbers(file: &[u8]) -> Vec<u32> {
-    packets(file)
-        .iter()
-        .filter(|(_, bytes)| bytes[12..14] == [0x88, 0xb5])
-        .map(|(_, bytes)| u32::from_be_bytes(bytes[14..18].try_into().unwrap()))
-        .collect()
-}
-
-fn assert_run(found: &[u32], expected: std::ops::Range<u32>) {
-    let first_wrong = found.iter().copied().zip(expected.clone()).find(|(a, b)| a != b);
-    assert!(
-        found.len() == expected.len() && first_wrong.is_none(),
-        "{} packets, {first_wrong:?}",
-        found.len()
-    );
-}
+use wire::{Tcpdump, assert_run, engine, finish, laboratory, numbered, numbers, on, packets};
 
 #[test]
 fn every_packet_is_in_the_file_once_and_in_order() {
@@ -455,82 +379,6 @@ fn what_cannot_be_captured_is_said() {
     assert_eq!(links(&["tx0", "lo"]).unwrap(), [LinkType::ETHERNET]);
     assert!(links(&["rx0"]).unwrap_err().to_string().contains("is down"));
     assert!(links(&["any", "lo"]).is_err() && Interfaces::DefaultRoute.links().is_err());
-}
-
-/// Expressions which libpcap 1.10 optimises wrongly for a live Ethernet handle: on the path of a tag beside the packet it
-/// loads from where only the path of a tag in the packet has to look. `tcpdump -O` judges right, and as we do.
-const OPTIMISED_WRONGLY: [&str; 1] = ["ip or (vlan and ip) or (vlan and vlan and ip)"];
-
-/// A tcpdump that writes what it sees of one interface into a file.
-struct Tcpdump {
-    child: Child,
-    file: std::path::PathBuf,
-}
-
-impl Tcpdump {
-    fn start(ns: &Namespace, interface: &str, expression: &str, file: &Path) -> Self {
-        let optimise = if OPTIMISED_WRONGLY.contains(&expression) {
-            "-O"
-        } else {
-            "-n"
-        };
-        let words = [
-            optimise,
-            "-i",
-            interface,
-            "-n",
-            "--immediate-mode",
-            "-U",
-            "-s",
-            "700",
-            "-B",
-            "4096",
-            "-Z",
-            "root",
-            "-w",
-            file.to_str().unwrap(),
-            expression,
-        ];
-        let mut child = ns
-            .command("tcpdump", &words)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let listening = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .any(|line| line.contains("listening on"));
-        assert!(listening, "tcpdump does not start with {expression}");
-        Self {
-            child,
-            file: file.to_owned(),
-        }
-    }
-
-    fn written(&self) -> u64 {
-        fs::metadata(&self.file).map_or(0, |data| data.len())
-    }
-
-    /// Waits until as many bytes are written as such packets take, and ends it. One that is missing or another one shows
-    /// in what it wrote.
-    fn stop_after(mut self, packets_expected: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let bytes: usize = packets_expected.iter().map(|packet| 16 + packet.len()).sum();
-        let end = Instant::now() + Duration::from_secs(20);
-        while self.written() < 24 + bytes as u64 && Instant::now() < end {
-            std::thread::yield_now();
-        }
-        let killed = std::process::Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status();
-        assert!(killed.unwrap().success());
-        self.child.wait().unwrap();
-        packets(&fs::read(&self.file).unwrap())
-            .into_iter()
-            .map(|(_, bytes)| bytes)
-            .collect()
-    }
 }
 
 /// Runs tcpdump and our engine with the same expressions on the same traffic, and our program on each frame by itself.

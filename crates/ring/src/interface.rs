@@ -125,9 +125,14 @@ pub struct LinkCounters {
     pub dropped: u64,
 }
 
-/// Reads the counters of one interface from `/proc/thread-self/net/dev`; `None` where it has none (`any`).
-pub fn link_statistics(name: &str) -> Option<LinkCounters> {
-    parse_link_counters(&fs::read_to_string("/proc/thread-self/net/dev").ok()?, name)
+/// Reads the counters of one interface from `/proc/thread-self/net/dev`, whatever its name is by now; `None` where it has
+/// none (`any`, or one that was removed).
+pub fn link_statistics(index: u32) -> Option<LinkCounters> {
+    // One that is renamed between the two steps is found at the second try.
+    (0..2).find_map(|_| {
+        let name = sys::name_of(index)?;
+        parse_link_counters(&fs::read_to_string("/proc/thread-self/net/dev").ok()?, &name)
+    })
 }
 
 /// Source: Linux `net/core/net-procfs.c`, `dev_seq_printf_stats`: eight receive columns (bytes, packets, errors, drop,

@@ -6,9 +6,9 @@
 
 use crate::error::Error;
 use crate::interface::find_interface;
-use crate::sys::{Delivery, PacketSocket, enter_network_namespace};
+use crate::sys::{Delivery, PacketSocket, enter_network_namespace, make_tunnel};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -138,5 +138,23 @@ impl Injector {
     /// Sends one frame, link header first.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.0.send(frame)
+    }
+}
+
+/// A tunnel whose far end is the test: what it writes comes in on the interface. It is removed when this is dropped.
+#[derive(Debug)]
+pub struct Tunnel(File);
+
+impl Tunnel {
+    /// Makes a tunnel in the calling thread's namespace, which passes for one of this `ARPHRD_` type; it is not up yet.
+    pub fn new(name: &str, hardware: u16) -> io::Result<Self> {
+        let device = File::options().read(true).write(true).open("/dev/net/tun")?;
+        make_tunnel(&device, name, hardware)?;
+        Ok(Self(device))
+    }
+
+    /// Lets an IP packet come in.
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        (&self.0).write_all(packet)
     }
 }

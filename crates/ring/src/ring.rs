@@ -6,6 +6,7 @@ use crate::interface::Interface;
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, FRAME_BYTES, INSTRUCTIONS_MAX, RING_BYTES_MAX, SNAPLEN_MAX};
 use crate::sys::{self, Delivery, Event, Mapping, PacketSocket};
 use baleen_types::{BpfInstruction, LinkType};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,7 +143,8 @@ pub struct Ring {
     link_type: LinkType,
     /// The block which the kernel fills or hands over next.
     next: usize,
-    statistics: Statistics,
+    /// In a cell, so that they are read while a block is on loan, too.
+    statistics: Cell<Statistics>,
     /// Whether the interface was down once: then it may be removed without another error. Packets prove nothing, since
     /// those of the last block come after the removal.
     was_down: bool,
@@ -184,7 +186,7 @@ impl Ring {
             interface: interface.index,
             link_type,
             next: 0,
-            statistics: Statistics::default(),
+            statistics: Cell::default(),
             was_down: !interface.is_up && interface.index != 0,
         })
     }
@@ -253,11 +255,15 @@ impl Ring {
     }
 
     /// Reads the kernel's counters and returns the sums since the ring was opened.
-    pub fn statistics(&mut self) -> Result<Statistics, Error> {
+    pub fn statistics(&self) -> Result<Statistics, Error> {
         let (accepted, dropped) = self.socket.take_statistics()?;
-        self.statistics.accepted += u64::from(accepted);
-        self.statistics.dropped += u64::from(dropped);
-        Ok(self.statistics)
+        let before = self.statistics.get();
+        let now = Statistics {
+            accepted: before.accepted + u64::from(accepted),
+            dropped: before.dropped + u64::from(dropped),
+        };
+        self.statistics.set(now);
+        Ok(now)
     }
 }
 
@@ -283,6 +289,11 @@ impl Block<'_> {
     /// As [`Ring::detach`], while the block is on loan.
     pub fn detach(&self) -> Result<(), Error> {
         self.ring.detach()
+    }
+
+    /// As [`Ring::statistics`], while the block is on loan.
+    pub fn statistics(&self) -> Result<Statistics, Error> {
+        self.ring.statistics()
     }
 }
 

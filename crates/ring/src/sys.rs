@@ -440,13 +440,16 @@ pub(crate) fn links() -> Result<Vec<LinkEntry>, Error> {
         return Err(system("list the network interfaces"));
     }
     let mut found = Vec::new();
+    let mut unaddressed = Vec::new();
     let mut next = list;
     // SAFETY: `next` is null or an entry of the list, which stays valid until freeifaddrs() below; its name is a
     // NUL-terminated string, and an address of family AF_PACKET is a whole sockaddr_ll.
     unsafe {
         while let Some(entry) = next.as_ref() {
             next = entry.ifa_next;
+            let name = || std::ffi::CStr::from_ptr(entry.ifa_name).to_owned();
             let Some(address) = entry.ifa_addr.as_ref() else {
+                unaddressed.push((name(), entry.ifa_flags));
                 continue;
             };
             if i32::from(address.sa_family) != libc::AF_PACKET {
@@ -454,7 +457,7 @@ pub(crate) fn links() -> Result<Vec<LinkEntry>, Error> {
             }
             let link = std::ptr::read_unaligned(entry.ifa_addr.cast::<libc::sockaddr_ll>());
             found.push(LinkEntry {
-                name: std::ffi::CStr::from_ptr(entry.ifa_name).to_string_lossy().into_owned(),
+                name: name().to_string_lossy().into_owned(),
                 index: u32::try_from(link.sll_ifindex).unwrap_or(0),
                 hardware: link.sll_hatype,
                 address: link.sll_addr[..usize::from(link.sll_halen).min(link.sll_addr.len())].to_vec(),
@@ -463,7 +466,65 @@ pub(crate) fn links() -> Result<Vec<LinkEntry>, Error> {
         }
         libc::freeifaddrs(list);
     }
+    // Tunnels and others whose links have no addresses; one that went meanwhile is left out.
+    for (name, flags) in unaddressed {
+        if let Some((index, hardware)) = unaddressed_link(&name)
+            && found.iter().all(|link| link.index != index)
+        {
+            found.push(LinkEntry {
+                name: name.to_string_lossy().into_owned(),
+                index,
+                hardware,
+                address: Vec::new(),
+                flags,
+            });
+        }
+    }
     Ok(found)
+}
+
+/// The index and the `ARPHRD_` type of a link that has no address.
+fn unaddressed_link(name: &std::ffi::CStr) -> Option<(u32, u16)> {
+    // SAFETY: the name is NUL-terminated and is only read.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    // SAFETY: socket() takes no pointers.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if index == 0 || fd < 0 {
+        return None;
+    }
+    // SAFETY: the call above returned this descriptor, and nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut request = request_about(name.to_bytes());
+    // SAFETY: the call reads and writes one ifreq, which lives during it.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) } != 0 {
+        return None;
+    }
+    // SAFETY: this is the field that the call has filled, and every value of its bytes is one of it.
+    let family = unsafe { request.ifr_ifru.ifru_hwaddr.sa_family };
+    Some((index, family))
+}
+
+/// A request about an interface.
+fn request_about(name: &[u8]) -> libc::ifreq {
+    // SAFETY: ifreq is a plain C structure for which all zeroes is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The last byte stays NUL.
+    for (to, from) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(name) {
+        *to = from.cast_signed();
+    }
+    request
+}
+
+/// The name which an interface of the calling thread's network namespace has now.
+pub(crate) fn name_of(index: u32) -> Option<String> {
+    let mut name = [0u8; libc::IF_NAMESIZE];
+    // SAFETY: at most IF_NAMESIZE bytes are written to `name`, with the NUL behind the last character.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast::<libc::c_char>()) };
+    if found.is_null() {
+        return None;
+    }
+    let name = std::ffi::CStr::from_bytes_until_nul(&name).ok()?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 #[cfg(feature = "lab")]
@@ -474,4 +535,22 @@ pub(crate) fn enter_network_namespace(namespace: &impl AsRawFd) -> io::Result<()
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Makes the tunnel of a control device that has none yet.
+#[cfg(feature = "lab")]
+pub(crate) fn make_tunnel(device: &impl AsRawFd, name: &str, hardware: u16) -> io::Result<()> {
+    let mut request = request_about(name.as_bytes());
+    #[expect(clippy::cast_possible_truncation, reason = "0x1001")]
+    let flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    request.ifr_ifru.ifru_flags = flags;
+    // SAFETY: the call reads and writes one ifreq, which lives during it.
+    if unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call takes an integer in place of a pointer.
+    if unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETLINK, libc::c_ulong::from(hardware)) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }

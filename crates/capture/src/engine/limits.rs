@@ -39,11 +39,15 @@ pub const ROTATION_TIME_MIN: Duration = Duration::from_secs(1);
 /// The most files of one capture; the last one takes all the rest.
 pub const FILES_MAX: u32 = 1 << 16;
 
-/// What a buffer holds beside its part: the record that crosses the size, and the statistics at the end.
+/// What a buffer holds beside its part: the record that crosses the size, the statistics that waited for a buffer, and those
+/// at the end.
 pub(crate) const BUFFER_SLACK: usize = 512 * 1024;
 
 /// How often a pcapng file gets statistics of each interface.
 pub(crate) const STATISTICS_PERIOD: Duration = Duration::from_secs(10);
+
+/// How many of them wait for a buffer at most, of each interface: those of ten minutes. The oldest go first.
+pub(crate) const STATISTICS_WAITING_MAX: usize = 64;
 
 /// The longest wait of a reader without looking round.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -61,6 +65,6 @@ const _: () = assert!(
     BUFFER_SLACK
         > baleen_pcapfile::PACKET_BYTES_MAX
             + baleen_pcapfile::NG_OVERHEAD_MAX
-            + INTERFACES_MAX * baleen_pcapfile::ng::STATISTICS_BYTES_MAX
+            + INTERFACES_MAX * (1 + STATISTICS_WAITING_MAX) * baleen_pcapfile::ng::STATISTICS_BYTES_MAX
 );
 const _: () = assert!(PART_BYTES_DEFAULT > 5 * 1024 * 1024 && PART_BYTES_DEFAULT <= PART_BYTES_MAX);

@@ -21,6 +21,7 @@
 mod error;
 mod follow;
 mod limits;
+mod losses;
 mod masked;
 mod outcome;
 mod parts;
@@ -49,7 +50,7 @@ pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};
 pub(crate) use ring_source::RingSource;
 pub use rotation::Rotation;
 pub use running::{CaptureHandle, Parts, RunningCapture};
-pub use source::{Batch, Counters, Description, Source, Wake};
+pub use source::{Batch, Counters, Description, Link, Source, Wake};
 pub use start::Engine;
 
 #[cfg(test)]

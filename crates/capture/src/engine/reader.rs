@@ -7,62 +7,40 @@
 
 use super::follow::FOLLOW_PERIOD;
 use super::limits::{BUFFER_WAIT, CLOCK_STEP, DRAIN_SLACK, STATISTICS_PERIOD, WAIT_MAX};
+use super::losses::Losses;
 use super::outcome::{EndReason, InterfaceOutcome};
 use super::running::{LaneEnd, Shared};
-use super::source::{Batch, Counters, Source, Wake};
+use super::source::{Batch, Counters, Link, Source, Wake};
 use super::writer::{BatchNote, Taken};
 use baleen_pcapfile::ng::Statistics;
-use baleen_ring::{Error, LinkCounters};
+use baleen_ring::Error;
 use baleen_types::Timestamp;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Losses seen, with the number of the batch before which they lie at the earliest.
-#[derive(Debug, Default)]
-struct Losses {
-    pending: VecDeque<(u64, u64)>,
-    seen: u64,
-}
-
-impl Losses {
-    /// Notes the counters as they are while batch `sequence` is being read. A loss means that the ring was full, so it
-    /// lies behind all `batches` that were in it.
-    fn see(&mut self, counters: Counters, sequence: u64, batches: u64) {
-        let new = counters.dropped.saturating_sub(self.seen);
-        if new > 0 {
-            self.seen = counters.dropped;
-            self.pending
-                .push_back((sequence.saturating_add(batches.saturating_sub(1)), new));
-        }
-    }
-
-    /// What was lost before batch `sequence`.
-    fn before(&mut self, sequence: u64) -> u64 {
-        let mut lost = 0;
-        while let Some((_, count)) = self.pending.pop_front_if(|(at, _)| *at <= sequence) {
-            lost += count;
-        }
-        lost
-    }
-}
-
 struct Reader<S> {
     source: S,
-    shared: Arc<Shared>,
-    lane: usize,
-    losses: Losses,
-    counters: Counters,
-    link_before: Option<LinkCounters>,
-    statistics_due: Duration,
+    desk: Desk,
     flushed: Duration,
     /// When to ask whether a file's time is over.
     turn_due: Option<Duration>,
     /// Packets taken out of the source, written or not.
     delivered: u64,
     is_gone: bool,
+}
+
+/// What is known of an interface; apart from its source, so that it is kept up while a batch is on loan.
+struct Desk {
+    shared: Arc<Shared>,
+    lane: usize,
+    losses: Losses,
+    counters: Counters,
+    /// See [`Description::batches`](super::source::Description::batches).
+    batches: u64,
+    link: Link,
+    statistics_due: Duration,
 }
 
 /// Runs until the capture ends; the last reader ends the file.
@@ -76,14 +54,18 @@ pub(crate) fn run<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
 }
 
 fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
-    let mut reader = Reader {
-        link_before: source.link_counters(),
-        source,
+    let desk = Desk {
         shared: Arc::clone(shared),
         lane,
         losses: Losses::default(),
         counters: Counters::default(),
+        batches: source.description().batches,
+        link: source.link(),
         statistics_due: STATISTICS_PERIOD,
+    };
+    let mut reader = Reader {
+        source,
+        desk,
         flushed: Duration::ZERO,
         turn_due: shared.turn_every,
         delivered: 0,
@@ -97,15 +79,16 @@ fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
 
 impl<S: Source> Reader<S> {
     fn capture(&mut self) -> Result<(), Error> {
-        while !self.shared.is_due() {
-            if !self.take_one(None)? && !self.shared.is_due() && self.source.wait(self.patience())? == Wake::Gone {
+        let shared = Arc::clone(&self.desk.shared);
+        while !shared.is_due() {
+            if !self.take_one(None)? && !shared.is_due() && self.source.wait(self.patience())? == Wake::Gone {
                 self.is_gone = true;
                 break;
             }
             self.housekeeping();
         }
         self.source.detach()?;
-        if self.shared.wants_rest() {
+        if shared.wants_rest() {
             self.drain()?;
         }
         Ok(())
@@ -113,12 +96,13 @@ impl<S: Source> Reader<S> {
 
     /// How long to wait for packets at most.
     fn patience(&self) -> Duration {
-        let elapsed = self.shared.elapsed();
-        let mut patience = WAIT_MAX.min(self.statistics_due.saturating_sub(elapsed));
-        if let Some(limit) = self.shared.duration {
+        let Desk { shared, .. } = &self.desk;
+        let elapsed = shared.elapsed();
+        let mut patience = WAIT_MAX.min(self.desk.statistics_due.saturating_sub(elapsed));
+        if let Some(limit) = shared.duration {
             patience = patience.min(limit.saturating_sub(elapsed));
         }
-        if let Some(period) = self.shared.flush_after {
+        if let Some(period) = shared.flush_after {
             patience = patience.min(period);
         }
         if self.is_followed() {
@@ -137,20 +121,17 @@ impl<S: Source> Reader<S> {
         };
         let sequence = batch.sequence();
         let mut note = BatchNote {
-            lane: self.lane,
-            dropped: self.losses.before(sequence),
+            lane: self.desk.lane,
+            dropped: self.desk.losses.before(sequence),
             cutoff_nanos,
         };
         let mut count = 0u64;
         let mut packets = batch.packets().inspect(|_| count += 1);
-        let is_wanted = feed(&self.shared, &batch, &mut packets, &mut note)?;
+        let is_wanted = feed(&mut self.desk, &batch, &mut packets, &mut note)?;
         drop(packets);
         drop(batch);
         self.delivered += count;
-        if note.dropped > 0 {
-            // No packet of this batch could carry it; the next one does.
-            self.losses.pending.push_front((sequence, note.dropped));
-        }
+        self.desk.losses.give_back(sequence, note.dropped);
         self.count(sequence)?;
         Ok(is_wanted)
     }
@@ -158,65 +139,57 @@ impl<S: Source> Reader<S> {
     /// Reads the source's counters.
     fn count(&mut self, sequence: u64) -> Result<(), Error> {
         let now = self.source.counters()?;
-        let lost = now.dropped - self.counters.dropped;
-        if lost > 0 {
-            self.shared.counters.dropped.fetch_add(lost, Ordering::Relaxed);
-            self.losses.see(now, sequence, self.source.description().batches);
-        }
-        self.counters = now;
+        self.desk.count(now, sequence);
         Ok(())
     }
 
     /// What is due by time: statistics, another file, and flushing.
     fn housekeeping(&mut self) {
-        let elapsed = self.shared.elapsed();
-        if elapsed >= self.statistics_due {
-            self.statistics_due = elapsed + STATISTICS_PERIOD;
-            let statistics = self.statistics();
-            self.shared.writer.lock().put_statistics(self.lane, statistics);
-        }
+        let elapsed = self.desk.put_statistics_if_due();
+        let Desk { shared, lane, .. } = &self.desk;
         if self.turn_due.is_some_and(|due| elapsed >= due) {
-            let statistics = self.statistics();
-            self.turn_due = self.shared.writer.lock().turn(self.lane, statistics, elapsed);
+            let statistics = self.desk.statistics();
+            self.turn_due = shared.writer.lock().turn(*lane, statistics, elapsed);
         }
         if self.is_followed() {
-            self.shared.writer.lock().feed_followers(elapsed);
+            shared.writer.lock().feed_followers(elapsed);
         }
-        if let Some(period) = self.shared.flush_after
+        if let Some(period) = shared.flush_after
             && elapsed >= self.flushed + period
         {
             self.flushed = elapsed;
-            self.shared.writer.lock().flush();
+            shared.writer.lock().flush();
         }
     }
 
     fn is_followed(&self) -> bool {
-        self.shared.counters.followers.load(Ordering::Relaxed) > 0
+        self.desk.shared.counters.followers.load(Ordering::Relaxed) > 0
     }
 
     /// Takes what came in before the end.
     fn drain(&mut self) -> Result<(), Error> {
+        let shared = Arc::clone(&self.desk.shared);
         let cutoff = self.cutoff();
         let latency = self.source.description().latency + DRAIN_SLACK;
-        let end = self.shared.elapsed() + latency;
+        let end = shared.elapsed() + latency;
         loop {
             while self.take_one(Some(cutoff))? {}
-            if !self.shared.wants_rest() {
+            if !shared.wants_rest() {
                 return Ok(());
             }
             self.count(u64::MAX)?;
-            let expected = self.counters.accepted - self.counters.dropped;
-            if self.delivered >= expected || self.shared.elapsed() >= end {
+            let expected = self.desk.counters.accepted - self.desk.counters.dropped;
+            if self.delivered >= expected || shared.elapsed() >= end {
                 return Ok(());
             }
             // An interface that was removed wakes every wait; its last block comes all the same.
-            self.source.wait(end.saturating_sub(self.shared.elapsed()))?;
+            self.source.wait(end.saturating_sub(shared.elapsed()))?;
         }
     }
 
     /// The stamp from which on packets came too late, or the end of time when that cannot be told.
     fn cutoff(&self) -> u64 {
-        let shared = &self.shared;
+        let shared = &self.desk.shared;
         let elapsed = shared.elapsed();
         let was_set = shared.clock.now().distance(shared.started.plus(elapsed)) > CLOCK_STEP;
         let by_time = shared.duration.map(|limit| shared.started.plus(limit));
@@ -227,56 +200,81 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    fn statistics(&self) -> Statistics {
-        let link = self.source.link_counters().zip(self.link_before);
-        Statistics {
-            interface: u32::try_from(self.lane).unwrap_or(u32::MAX),
-            stamp_nanos: nanos(self.shared.clock.now()),
-            start_nanos: Some(nanos(self.shared.started)),
-            end_nanos: None,
-            received: link.map(|(now, before)| now.received.saturating_sub(before.received)),
-            interface_dropped: link.map(|(now, before)| now.dropped.saturating_sub(before.dropped)),
-            accepted: Some(self.counters.accepted),
-            os_dropped: Some(self.counters.dropped),
-            delivered: None,
-        }
-    }
-
     fn leave(mut self) {
         // The sums of a source that failed are those read last.
         let _ = self.count(u64::MAX);
-        let written = self.shared.writer.lock().written(self.lane);
+        let Desk { shared, lane, .. } = &self.desk;
+        let written = shared.writer.lock().written(*lane);
         let description = self.source.description();
         let end = LaneEnd {
             interface: InterfaceOutcome {
                 name: description.name.clone(),
                 link: description.link,
-                accepted: self.counters.accepted,
-                dropped: self.counters.dropped,
+                accepted: self.desk.counters.accepted,
+                dropped: self.desk.counters.dropped,
                 written,
                 is_gone: self.is_gone,
             },
             statistics: Statistics {
-                end_nanos: Some(nanos(self.shared.clock.now())),
+                end_nanos: Some(nanos(shared.clock.now())),
                 delivered: Some(written),
-                ..self.statistics()
+                ..self.desk.statistics()
             },
         };
-        if self.shared.leave(self.lane, end) {
-            self.shared.conclude();
+        if shared.leave(*lane, end) {
+            shared.conclude();
         }
     }
 }
 
-/// Gives a batch's packets to the writer until all are taken; waits for buffers without holding it. `false`: the capture
-/// is over.
+impl Desk {
+    /// Notes the source's counters as they are while batch `sequence` is being read.
+    fn count(&mut self, now: Counters, sequence: u64) {
+        let lost = now.dropped.saturating_sub(self.counters.dropped);
+        if lost > 0 {
+            self.shared.counters.dropped.fetch_add(lost, Ordering::Relaxed);
+            self.losses.see(now, sequence, self.batches);
+        }
+        self.counters = now;
+    }
+
+    /// Puts statistics, if it is time; answers what time it is.
+    fn put_statistics_if_due(&mut self) -> Duration {
+        let elapsed = self.shared.elapsed();
+        if elapsed >= self.statistics_due {
+            self.statistics_due = elapsed + STATISTICS_PERIOD;
+            let statistics = self.statistics();
+            self.shared.writer.lock().put_statistics(self.lane, statistics);
+        }
+        elapsed
+    }
+
+    fn statistics(&self) -> Statistics {
+        let link = (self.link)();
+        Statistics {
+            interface: u32::try_from(self.lane).unwrap_or(u32::MAX),
+            stamp_nanos: nanos(self.shared.clock.now()),
+            start_nanos: Some(nanos(self.shared.started)),
+            end_nanos: None,
+            received: link.map(|counters| counters.received),
+            interface_dropped: link.map(|counters| counters.dropped),
+            accepted: Some(self.counters.accepted),
+            os_dropped: Some(self.counters.dropped),
+            delivered: None,
+        }
+    }
+}
+
+/// Gives a batch's packets to the writer until all are taken; waits for buffers without holding it, however long that
+/// takes, and keeps counting what is lost meanwhile. `false`: the capture is over.
 fn feed<'p>(
-    shared: &Shared,
+    desk: &mut Desk,
     batch: &impl Batch,
     packets: &mut impl Iterator<Item = baleen_ring::Packet<'p>>,
     note: &mut BatchNote,
 ) -> Result<bool, Error> {
     let mut is_detached = false;
+    let shared = Arc::clone(&desk.shared);
     loop {
         let taken = shared.writer.lock().take(packets, note);
         match taken {
@@ -295,7 +293,9 @@ fn feed<'p>(
                 if !shared.wants_rest() {
                     return Ok(false);
                 }
-                wait_for_buffer(shared);
+                wait_for_buffer(&shared);
+                desk.count(batch.counters()?, batch.sequence());
+                desk.put_statistics_if_due();
             }
         }
     }
@@ -310,24 +310,4 @@ fn wait_for_buffer(shared: &Shared) {
 
 fn nanos(at: Timestamp) -> u64 {
     u64::try_from(at.as_nanos()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loss_is_noted_behind_the_full_ring() {
-        let mut losses = Losses::default();
-        let dropped = |dropped| Counters { accepted: 0, dropped };
-        losses.see(dropped(0), 1, 4);
-        assert_eq!(losses.before(2), 0);
-        losses.see(dropped(10), 2, 4);
-        losses.see(dropped(15), 3, 4);
-        losses.see(dropped(15), 4, 4);
-        assert_eq!(losses.before(4), 0);
-        assert_eq!(losses.before(5), 10);
-        assert_eq!(losses.before(9), 5);
-        assert_eq!(losses.before(100), 0);
-    }
 }

@@ -1,19 +1,24 @@
 //! A kernel ring as a source.
 
-use super::source::{Batch, Counters, Description, Source, Wake};
+use super::source::{Batch, Counters, Description, Link, Source, Wake};
 use baleen_filter::Program;
-use baleen_ring::{Block, Error, Interface, LinkCounters, Packet, Ring, Settings, link_statistics};
+use baleen_ring::{Block, Error, Interface, LinkCounters, Packet, Ring, Settings, Statistics, link_statistics};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct RingSource {
     ring: Ring,
+    /// By this it is known also after it was given another name.
+    index: u32,
+    /// As they were before the first packet.
+    link_before: Option<LinkCounters>,
     description: Description,
 }
 
 impl RingSource {
     pub(crate) fn open(interface: &Interface, settings: &Settings, program: &Program) -> Result<Self, Error> {
+        let link_before = link_statistics(interface.index);
         let ring = Ring::open(interface, settings, program.instructions())?;
         let description = Description {
             name: interface.name.clone(),
@@ -23,7 +28,21 @@ impl RingSource {
             latency: settings.retire * 2,
             batches: ring.blocks() as u64,
         };
-        Ok(Self { ring, description })
+        Ok(Self {
+            ring,
+            index: interface.index,
+            link_before,
+            description,
+        })
+    }
+}
+
+impl From<Statistics> for Counters {
+    fn from(statistics: Statistics) -> Self {
+        Self {
+            accepted: statistics.accepted,
+            dropped: statistics.dropped,
+        }
     }
 }
 
@@ -38,6 +57,10 @@ impl Batch for Block<'_> {
 
     fn detach(&self) -> Result<(), Error> {
         Block::detach(self)
+    }
+
+    fn counters(&self) -> Result<Counters, Error> {
+        Block::statistics(self).map(Counters::from)
     }
 }
 
@@ -72,15 +95,19 @@ impl Source for RingSource {
         self.ring.detach()
     }
 
-    fn counters(&mut self) -> Result<Counters, Error> {
-        let statistics = self.ring.statistics()?;
-        Ok(Counters {
-            accepted: statistics.accepted,
-            dropped: statistics.dropped,
-        })
+    fn counters(&self) -> Result<Counters, Error> {
+        self.ring.statistics().map(Counters::from)
     }
 
-    fn link_counters(&self) -> Option<LinkCounters> {
-        link_statistics(&self.description.name)
+    fn link(&self) -> Link {
+        let (index, before) = (self.index, self.link_before);
+        Arc::new(move || {
+            let (now, before) = link_statistics(index).zip(before)?;
+            Some(LinkCounters {
+                received: now.received.saturating_sub(before.received),
+                sent: now.sent.saturating_sub(before.sent),
+                dropped: now.dropped.saturating_sub(before.dropped),
+            })
+        })
     }
 }

@@ -38,6 +38,9 @@ pub enum Wake {
     Gone,
 }
 
+/// Reads the counters of an interface, where it has any, since its source was opened.
+pub type Link = Arc<dyn Fn() -> Option<LinkCounters> + Send + Sync>;
+
 /// Packets that came together.
 pub trait Batch {
     /// The batch's running number.
@@ -48,6 +51,9 @@ pub trait Batch {
 
     /// As [`Source::detach`], while the batch is on loan.
     fn detach(&self) -> Result<(), baleen_ring::Error>;
+
+    /// As [`Source::counters`], while the batch is on loan.
+    fn counters(&self) -> Result<Counters, baleen_ring::Error>;
 }
 
 /// A source of packets, used by one thread. Filtering is done: what it yields was asked for.
@@ -73,8 +79,8 @@ pub trait Source: Send + 'static {
     fn detach(&mut self) -> Result<(), baleen_ring::Error>;
 
     /// The sums.
-    fn counters(&mut self) -> Result<Counters, baleen_ring::Error>;
+    fn counters(&self) -> Result<Counters, baleen_ring::Error>;
 
-    /// The interface's own counters, where it has any.
-    fn link_counters(&self) -> Option<LinkCounters>;
+    /// What reads the interface's own counters, in the thread that uses the source.
+    fn link(&self) -> Link;
 }

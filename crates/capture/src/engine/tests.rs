@@ -6,7 +6,7 @@ mod rotation;
 use super::*;
 use baleen_filter::{End, FiveTuple};
 use baleen_pcapfile::{Item, Reader};
-use baleen_ring::{LinkAddress, LinkCounters, Packet};
+use baleen_ring::{LinkAddress, Packet};
 use baleen_runtime::{Clock, ManualClock};
 use baleen_types::{LinkType, Timestamp};
 use parking_lot::{Condvar, Mutex};
@@ -62,6 +62,14 @@ impl Feed {
             state.accepted += late.iter().map(|script| script.packets.len() as u64).sum::<u64>();
             state.batches.extend(late);
         });
+    }
+
+    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
+        let state = self.0.0.lock();
+        Ok(Counters {
+            accepted: state.accepted + state.dropped,
+            dropped: state.dropped,
+        })
     }
 
     fn source(&self, name: &str) -> Made {
@@ -122,6 +130,10 @@ impl Batch for MadeBatch<'_> {
         self.feed.detach();
         Ok(())
     }
+
+    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
+        self.feed.counters()
+    }
 }
 
 impl Source for Made {
@@ -175,16 +187,12 @@ impl Source for Made {
         Ok(())
     }
 
-    fn counters(&mut self) -> Result<Counters, baleen_ring::Error> {
-        let state = self.feed.0.0.lock();
-        Ok(Counters {
-            accepted: state.accepted + state.dropped,
-            dropped: state.dropped,
-        })
+    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
+        self.feed.counters()
     }
 
-    fn link_counters(&self) -> Option<LinkCounters> {
-        None
+    fn link(&self) -> Link {
+        Arc::new(|| None)
     }
 }
 
@@ -718,6 +726,45 @@ fn statistics_come_every_ten_seconds() {
         count += u32::from(matches!(item, Item::Statistics(_)));
     }
     assert_eq!(count, 4);
+}
+
+#[test]
+fn statistics_come_also_while_no_buffer_is_free() {
+    let (feed, clock) = (Feed::default(), clock());
+    feed.push(batch(&[(1, 10_000); 100]));
+    feed.push(batch(&[(1, 60)]));
+    let running = engine(small(), &clock)
+        .start_with(&limited(Some(101), None, None), vec![feed.source("a")])
+        .unwrap();
+    let handle = running.handle();
+    eventually("the capture stalls", || handle.progress().is_stalled);
+    let mut dropped = 0;
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(10));
+        // Losses are counted meanwhile; with the second of them, the statistics behind the first are there.
+        for _ in 0..2 {
+            dropped += 1;
+            feed.change(|state| state.dropped = dropped);
+            eventually("a loss is told", || handle.progress().dropped == dropped);
+        }
+    }
+    let (file, outcome) = finish(running);
+    assert_eq!((outcome.packets, outcome.dropped), (101, 6));
+    let mut reader = Reader::new(file.as_slice()).unwrap();
+    let (mut found, mut packets, mut dropped) = (Vec::new(), 0, None);
+    while let Some(item) = reader.next_item().unwrap() {
+        match item {
+            Item::Packet(_) => packets += 1,
+            Item::Statistics(of) => {
+                assert!(of.delivered == Some(packets) && of.os_dropped >= dropped);
+                dropped = of.os_dropped;
+                found.push(of.stamp_nanos);
+            }
+            Item::Interface(_) | Item::Other(_) => {}
+        }
+    }
+    let at = |seconds| (u64::try_from(START).unwrap() + seconds) * 1_000_000_000;
+    assert_eq!((found, dropped), ([10, 20, 30, 30].map(at).to_vec(), Some(6)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The one place through which all packets of a capture go: limits, encoding, parts.
 
 use super::follow::{FollowError, Followers, Following};
-use super::limits::{BUFFER_SLACK, BUFFER_WAIT};
+use super::limits::{BUFFER_SLACK, BUFFER_WAIT, STATISTICS_WAITING_MAX};
 use super::masked::Masked;
 use super::outcome::EndReason;
 use super::parts::{Part, part_target};
@@ -16,6 +16,7 @@ use baleen_pcapfile::{Direction, Record, classic};
 use baleen_ring::{Packet, PacketType, SNAPLEN_MAX};
 use baleen_runtime::Clock;
 use baleen_types::LinkType;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub(crate) struct Writer {
     pool: Pool,
     /// `None` only while no buffer was free, or after the end.
     buffer: Option<Vec<u8>>,
+    /// Statistics that came while there was no buffer.
+    waiting: VecDeque<Statistics>,
     /// The part of the file that is being filled, from 1.
     number: u32,
     target: usize,
@@ -111,6 +114,7 @@ impl Writer {
             followers: Followers::new(Arc::clone(&counters.followers), head.format == Format::PcapNg),
             pool: Pool::new(settings.buffers),
             buffer: None,
+            waiting: VecDeque::new(),
             number: 0,
             target: 0,
             packets: 0,
@@ -254,6 +258,7 @@ impl Writer {
         match self.buffer.take().or_else(|| self.fresh_buffer()) {
             Some(buffer) => {
                 self.buffer = Some(buffer);
+                self.put_waiting();
                 Ok(())
             }
             None => Err(Taken::NoBuffer),
@@ -370,18 +375,29 @@ impl Writer {
         }
     }
 
-    /// Puts statistics, where the format has them and there is a buffer.
+    /// Puts statistics, where the format has them: as soon as there is a buffer, with the time of which they are.
     pub(crate) fn put_statistics(&mut self, lane: usize, mut statistics: Statistics) {
         if self.format != Format::PcapNg {
             return;
         }
         self.remember(lane, statistics);
-        if self.make_room().is_err() || self.files.is_to_begin() {
-            return;
-        }
         statistics.interface = u32::try_from(lane).unwrap_or(u32::MAX);
         statistics.delivered = Some(self.written(lane));
-        if let Some(buffer) = &mut self.buffer {
+        if self.waiting.len() >= STATISTICS_WAITING_MAX * self.lanes.len() {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(statistics);
+        // Why there is no room is found out by the next packet.
+        if self.make_room().is_ok() {
+            self.put_waiting();
+        }
+    }
+
+    /// Puts the statistics that wait. A file that has not begun has none: those of the time before are in the one before it.
+    fn put_waiting(&mut self) {
+        let is_to_begin = self.files.is_to_begin();
+        let Some(buffer) = self.buffer.as_mut() else { return };
+        for statistics in self.waiting.drain(..).filter(|_| !is_to_begin) {
             ng::put_statistics(buffer, &statistics);
         }
     }
@@ -410,7 +426,7 @@ impl Writer {
         });
         // Behind the end of a file no other is begun for them.
         if self.format == Format::PcapNg && !self.files.is_to_begin() {
-            for entry in statistics {
+            for entry in self.waiting.iter().chain(statistics) {
                 ng::put_statistics(&mut buffer, entry);
             }
         }

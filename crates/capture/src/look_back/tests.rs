@@ -1,7 +1,7 @@
 use super::*;
-use crate::engine::{Batch, Counters, Description, Source, Wake};
+use crate::engine::{Batch, Counters, Description, Link, Source, Wake};
 use baleen_lookback::Shape;
-use baleen_ring::{LinkAddress, LinkCounters, Packet};
+use baleen_ring::{LinkAddress, Packet};
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown};
 use baleen_types::LinkType;
 use parking_lot::{Condvar, Mutex as Lock};
@@ -73,6 +73,10 @@ impl Batch for MadeBatch {
     fn detach(&self) -> Result<(), baleen_ring::Error> {
         Ok(())
     }
+
+    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
+        Ok(Counters::default())
+    }
 }
 
 impl Source for Made {
@@ -108,7 +112,7 @@ impl Source for Made {
         Ok(())
     }
 
-    fn counters(&mut self) -> Result<Counters, baleen_ring::Error> {
+    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
         let dropped = self.far.state.lock().dropped;
         Ok(Counters {
             accepted: dropped,
@@ -116,8 +120,8 @@ impl Source for Made {
         })
     }
 
-    fn link_counters(&self) -> Option<LinkCounters> {
-        None
+    fn link(&self) -> Link {
+        Arc::new(|| None)
     }
 }
 
