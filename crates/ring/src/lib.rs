@@ -12,6 +12,7 @@
 
 mod block;
 mod error;
+mod fanout;
 mod interface;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -24,7 +25,7 @@ mod sys;
 pub use block::{BlockWalk, walk_block};
 pub use error::Error;
 pub use interface::{ANY, HardwareType, Interface, LinkCounters, find_interface, interfaces, link_statistics};
-pub use limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, RING_BYTES_MAX, SNAPLEN_MAX};
+pub use limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, RING_BYTES_MAX, RINGS_MAX, SNAPLEN_MAX};
 pub use packet::{LinkAddress, Packet, PacketType, Pieces};
 pub use ring::{Block, Ring, Settings, Statistics, Wake, Waker};
 pub use route::default_interface;

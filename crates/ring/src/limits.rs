@@ -13,6 +13,9 @@ pub const BLOCK_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The largest ring. It is kernel memory that cannot be swapped out.
 pub const RING_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
+/// The most rings of one interface.
+pub const RINGS_MAX: usize = 8;
+
 /// The frame size told to the kernel. With V3 it only has to divide the block size; packets take what they need.
 pub(crate) const FRAME_BYTES: usize = 2048;
 

@@ -2,8 +2,11 @@
 
 use crate::block::{BlockWalk, walk_block};
 use crate::error::Error;
+use crate::fanout::Group;
 use crate::interface::Interface;
-use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, FRAME_BYTES, INSTRUCTIONS_MAX, RING_BYTES_MAX, SNAPLEN_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, FRAME_BYTES, INSTRUCTIONS_MAX, RING_BYTES_MAX, RINGS_MAX, SNAPLEN_MAX,
+};
 use crate::sys::{self, Delivery, Event, Mapping, PacketSocket};
 use baleen_types::{BpfInstruction, LinkType};
 use std::cell::Cell;
@@ -55,6 +58,20 @@ const ONCE_ON_LOOPBACK: [BpfInstruction; 6] = {
 fn prologue(interface: &Interface) -> &'static [BpfInstruction] {
     let may_be_loopback = interface.is_loopback || interface.index == 0;
     if may_be_loopback { &ONCE_ON_LOOPBACK } else { &[] }
+}
+
+fn delivery(interface: &Interface) -> Delivery {
+    match interface.link_type() {
+        LinkType::LINUX_SLL2 => Delivery::Cooked,
+        _ => Delivery::Raw,
+    }
+}
+
+fn check_program(program: &[BpfInstruction]) -> Result<(), Error> {
+    if program.is_empty() || program.len() > INSTRUCTIONS_MAX - ONCE_ON_LOOPBACK.len() {
+        return Err(Error::Settings("a filter has 1 to 4090 instructions"));
+    }
+    Ok(())
 }
 
 /// How large a ring is and what it takes in.
@@ -137,7 +154,9 @@ impl Waker {
 pub struct Ring {
     // Before the socket, so that the memory is unmapped before the kernel frees the ring.
     mapping: Mapping,
-    socket: PacketSocket,
+    socket: Arc<PacketSocket>,
+    /// With whom it shares the packets of its interface, if with anybody.
+    group: Option<Arc<Group>>,
     event: Arc<Event>,
     interface: u32,
     link_type: LinkType,
@@ -160,31 +179,67 @@ impl Ring {
     /// `Denied` without CAP_NET_RAW, `Unavailable` without memory for the ring, `Invalid` for a program or a setting
     /// that the kernel cannot take.
     pub fn open(interface: &Interface, settings: &Settings, program: &[BpfInstruction]) -> Result<Self, Error> {
-        settings.check()?;
-        if program.is_empty() || program.len() > INSTRUCTIONS_MAX - ONCE_ON_LOOPBACK.len() {
-            return Err(Error::Settings("a filter has 1 to 4090 instructions"));
-        }
-        let link_type = interface.link_type();
-        let delivery = match link_type {
-            LinkType::LINUX_SLL2 => Delivery::Cooked,
-            _ => Delivery::Raw,
-        };
+        check_program(program)?;
         // The order matters: the socket has protocol 0 and takes nothing in until it is bound, last of all.
-        let socket = PacketSocket::open(delivery)?;
-        let mapping = socket.ring(settings.block_bytes, settings.blocks, FRAME_BYTES, settings.retire)?;
-        socket.attach(prologue(interface), program)?;
+        let this = Self::unbound(interface, settings)?;
+        this.socket.attach(prologue(interface), program)?;
+        this.socket.lock()?;
         // Index 0 is every interface, and there is no promiscuous mode of everything.
         if settings.promiscuous && interface.index != 0 {
-            socket.promiscuous(interface.index)?;
+            this.socket.promiscuous(interface.index)?;
         }
-        let event = Arc::new(Event::new()?);
-        socket.bind(interface.index, ETH_P_ALL)?;
+        this.socket.bind(interface.index, ETH_P_ALL)?;
+        Ok(this)
+    }
+
+    /// Opens so many rings which share the packets of an interface: from the moment this returns, each packet is in one of
+    /// them, and with it all of its conversation. Each ring is as large as the settings say.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_several(
+        interface: &Interface,
+        settings: &Settings,
+        program: &[BpfInstruction],
+        rings: usize,
+    ) -> Result<Vec<Self>, Error> {
+        if !(1..=RINGS_MAX).contains(&rings) {
+            return Err(Error::Settings("an interface has 1 to 8 rings"));
+        }
+        if rings == 1 {
+            return Ok(vec![Self::open(interface, settings, program)?]);
+        }
+        check_program(program)?;
+        let mut all = (0..rings)
+            .map(|_| Self::unbound(interface, settings))
+            .collect::<Result<Vec<_>, _>>()?;
+        let sockets = all.iter().map(|ring| Arc::clone(&ring.socket)).collect();
+        let sluice = PacketSocket::open(delivery(interface))?;
+        let group = Arc::new(Group::join(sockets, sluice, interface.index, ETH_P_ALL)?);
+        if settings.promiscuous && interface.index != 0 {
+            group.promiscuous(interface.index)?;
+        }
+        for ring in &mut all {
+            ring.socket.attach(prologue(interface), program)?;
+            ring.socket.lock()?;
+            ring.group = Some(Arc::clone(&group));
+        }
+        group.open()?;
+        Ok(all)
+    }
+
+    /// A ring that takes nothing in: its socket has no filter and is bound to nothing.
+    fn unbound(interface: &Interface, settings: &Settings) -> Result<Self, Error> {
+        settings.check()?;
+        let socket = PacketSocket::open(delivery(interface))?;
+        let mapping = socket.ring(settings.block_bytes, settings.blocks, FRAME_BYTES, settings.retire)?;
         Ok(Self {
             mapping,
-            socket,
-            event,
+            socket: Arc::new(socket),
+            group: None,
+            event: Arc::new(Event::new()?),
             interface: interface.index,
-            link_type,
+            link_type: interface.link_type(),
             next: 0,
             statistics: Cell::default(),
             was_down: !interface.is_up && interface.index != 0,
@@ -244,14 +299,17 @@ impl Ring {
         Ok(Some(Block { ring: self }))
     }
 
-    /// Stops taking packets in. What has come in before can still be read; the last block is handed over within two
-    /// retire times.
+    /// Stops taking packets in, also in the rings that share the interface's packets. What has come in before can still be
+    /// read; the last block is handed over within two retire times.
     pub fn detach(&self) -> Result<(), Error> {
         // An interface that was removed has detached the socket already.
         if self.interface != 0 && self.socket.bound_interface()? < 0 {
             return Ok(());
         }
-        self.socket.bind(self.interface, ETH_P_NOTHING)
+        match &self.group {
+            Some(group) => group.close(),
+            None => self.socket.bind(self.interface, ETH_P_NOTHING),
+        }
     }
 
     /// Reads the kernel's counters and returns the sums since the ring was opened.

@@ -105,22 +105,13 @@ impl PacketSocket {
         Mapping::new(&self.0, block_bytes, blocks).map_err(|error| no_memory(error, bytes))
     }
 
-    /// Attaches a filter and locks it: from here on not even this process can loosen it.
+    /// Attaches a filter, in place of the one that is attached.
     pub(crate) fn attach(&self, prologue: &[BpfInstruction], program: &[BpfInstruction]) -> Result<(), Error> {
         let refused = |source| Error::FilterRefused {
             instructions: program.len(),
             source,
         };
-        let mut code: Vec<libc::sock_filter> = prologue
-            .iter()
-            .chain(program)
-            .map(|i| libc::sock_filter {
-                code: i.code,
-                jt: i.jump_true,
-                jf: i.jump_false,
-                k: i.value,
-            })
-            .collect();
+        let mut code: Vec<libc::sock_filter> = prologue.iter().chain(program).copied().map(kernels).collect();
         let length = u16::try_from(code.len()).map_err(|_| refused(io::Error::from_raw_os_error(libc::EINVAL)))?;
         let header = libc::sock_fprog {
             len: length,
@@ -128,12 +119,50 @@ impl PacketSocket {
         };
         // The kernel copies the program during the call, for which `code` lives.
         match self.set(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &header, "attach the filter") {
-            Ok(()) => {}
-            Err(Error::System { source, .. }) => return Err(refused(source)),
-            Err(other) => return Err(other),
+            Err(Error::System { source, .. }) => Err(refused(source)),
+            other => other,
         }
+    }
+
+    /// Locks the filter: from here on not even this process can loosen it.
+    pub(crate) fn lock(&self) -> Result<(), Error> {
         let on: c_int = 1;
         self.set(libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &on, "lock the filter")
+    }
+
+    /// Joins the sockets that share the packets of what they are bound to; without a number it is the first of them. Answers
+    /// their number, which nobody else in this network namespace has.
+    pub(crate) fn join(&self, group: Option<u16>) -> Result<u16, Error> {
+        const DOING: &str = "share packets between rings";
+        let by_program = libc::PACKET_FANOUT_CBPF << 16;
+        let asked = match group {
+            Some(group) => by_program | u32::from(group),
+            None => by_program | libc::PACKET_FANOUT_FLAG_UNIQUEID << 16,
+        };
+        self.set(libc::SOL_PACKET, libc::PACKET_FANOUT, &asked, DOING)?;
+        let mut joined: u32 = 0;
+        self.get(libc::SOL_PACKET, libc::PACKET_FANOUT, &mut joined, DOING)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the kind of sharing stands in the other half"
+        )]
+        Ok(joined as u16)
+    }
+
+    /// Gives those that have joined the program which says whose a packet is.
+    pub(crate) fn hand_out(&self, program: &[BpfInstruction]) -> Result<(), Error> {
+        let mut code: Vec<libc::sock_filter> = program.iter().copied().map(kernels).collect();
+        let header = libc::sock_fprog {
+            len: u16::try_from(code.len()).map_err(|_| Error::Settings("a program is too long"))?,
+            filter: code.as_mut_ptr(),
+        };
+        // The kernel copies the program during the call, for which `code` lives.
+        self.set(
+            libc::SOL_PACKET,
+            libc::PACKET_FANOUT_DATA,
+            &header,
+            "say how rings share packets",
+        )
     }
 
     /// Puts the interface into promiscuous mode for as long as the socket lives.
@@ -244,6 +273,15 @@ impl PacketSocket {
         } else {
             Err(io::Error::last_os_error())
         }
+    }
+}
+
+fn kernels(instruction: BpfInstruction) -> libc::sock_filter {
+    libc::sock_filter {
+        code: instruction.code,
+        jt: instruction.jump_true,
+        jf: instruction.jump_false,
+        k: instruction.value,
     }
 }
 

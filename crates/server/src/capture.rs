@@ -19,7 +19,7 @@ use crate::doctor::setcap_advice;
 use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
 use baleen_capture::engine::{
-    CaptureRequest, EndReason, Engine, EngineError, Format, Interfaces, Limits, Outcome, Parts, Rotation,
+    self, CaptureRequest, EndReason, Engine, EngineError, Format, Interfaces, Limits, Outcome, Parts, Rotation,
 };
 use baleen_filter::Filter;
 use baleen_runtime::{Clock, SystemClock};
@@ -88,6 +88,9 @@ pub(crate) struct Arguments {
     /// Do not ask the interface for packets to other machines.
     #[arg(short = 'p', long)]
     no_promiscuous: bool,
+    /// Rings of each interface, for one whose packets are received by several processors.
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u8).range(1..=baleen_ring::RINGS_MAX as i64))]
+    rings: u8,
     /// Show no progress and no summary.
     #[arg(short, long)]
     quiet: bool,
@@ -165,7 +168,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             is_live: false,
             comments: Vec::new(),
         };
-        let engine = Engine::new(sink.engine_settings(), Arc::clone(&clock)).map_err(|error| refused(&error))?;
+        let settings = engine::Settings {
+            rings: usize::from(arguments.rings),
+            ..sink.engine_settings()
+        };
+        let engine = Engine::new(settings, Arc::clone(&clock)).map_err(|error| refused(&error))?;
         // Mapping rings and compiling filters block for some milliseconds.
         let started = tokio::task::spawn_blocking(move || engine.start(&request)).await;
         let running = match started {

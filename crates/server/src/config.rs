@@ -192,6 +192,8 @@ pub(crate) struct Capture {
     pub(crate) task_bytes_max: u64,
     /// Kernel memory per ring, in bytes.
     pub(crate) ring_bytes: usize,
+    /// Rings per interface.
+    pub(crate) rings: usize,
     /// Bytes in one part buffer, which is one part of the upload.
     pub(crate) part_bytes: usize,
     /// Part buffers of one capture.

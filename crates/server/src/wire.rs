@@ -689,6 +689,7 @@ pub(crate) fn meta_settings(config: &Config) -> FjallSettings {
 /// The engine of the embedded agent: parts fit a multipart upload, and rings are as large as the operator says.
 pub(crate) fn engine_settings(config: &Config) -> engine::Settings {
     let mut settings = engine::Settings {
+        rings: config.capture.rings,
         part_bytes: config.capture.part_bytes,
         buffers: config.capture.part_buffers,
         ..engine::Settings::default()

@@ -7,8 +7,8 @@
 //!                                             └──── pool ◀── drop ─┘
 //! ```
 //!
-//! One thread for each interface takes packets out of its ring and encodes them into the current part buffer, under one
-//! lock a block; so limits are exact over all interfaces. A thread never waits for IO. Buffers come from a pool of fixed
+//! One thread for each ring takes packets out of it and encodes them into the current part buffer, under one lock a block;
+//! so limits are exact over all rings of all interfaces. A thread never waits for IO. Buffers come from a pool of fixed
 //! number: when all of them are with the consumer, packets stay in the kernel's ring, and when that is full the kernel
 //! drops and counts. Memory is bounded in every state by `rings × ring size + buffers × (part size + 1 MiB)`.
 //!

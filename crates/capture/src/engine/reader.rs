@@ -1,4 +1,4 @@
-//! The loop of a reader thread: one for each interface.
+//! The loop of a reader thread: one for each ring of an interface.
 //!
 //! It runs until a limit, a stop or the loss of its interface; then it takes nothing more in and drains what has come.
 //! A batch that was fetched before the end holds only packets from before the end. One fetched while draining may hold
@@ -8,8 +8,8 @@
 use super::follow::FOLLOW_PERIOD;
 use super::limits::{BUFFER_WAIT, CLOCK_STEP, DRAIN_SLACK, STATISTICS_PERIOD, WAIT_MAX};
 use super::losses::Losses;
-use super::outcome::{EndReason, InterfaceOutcome};
-use super::running::{LaneEnd, Shared};
+use super::outcome::EndReason;
+use super::running::{Place, ReaderEnd, Shared, Sums};
 use super::source::{Batch, Counters, Link, Source, Wake};
 use super::writer::{BatchNote, Taken};
 use baleen_pcapfile::ng::Statistics;
@@ -31,10 +31,10 @@ struct Reader<S> {
     is_gone: bool,
 }
 
-/// What is known of an interface; apart from its source, so that it is kept up while a batch is on loan.
+/// What is known of a ring and its interface; apart from its source, so that it is kept up while a batch is on loan.
 struct Desk {
     shared: Arc<Shared>,
-    lane: usize,
+    place: Place,
     losses: Losses,
     counters: Counters,
     /// See [`Description::batches`](super::source::Description::batches).
@@ -44,19 +44,18 @@ struct Desk {
 }
 
 /// Runs until the capture ends; the last reader ends the file.
-pub(crate) fn run<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
-    let description = source.description().clone();
+pub(crate) fn run<S: Source>(source: S, shared: &Arc<Shared>, place: Place) {
     // Whatever happens, the file gets its end and whoever waits for the outcome gets one.
-    let result = catch_unwind(AssertUnwindSafe(|| read(source, shared, lane)));
+    let result = catch_unwind(AssertUnwindSafe(|| read(source, shared, place)));
     if result.is_err() {
-        shared.abort(lane, &description);
+        shared.abort(place);
     }
 }
 
-fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
+fn read<S: Source>(source: S, shared: &Arc<Shared>, place: Place) {
     let desk = Desk {
         shared: Arc::clone(shared),
-        lane,
+        place,
         losses: Losses::default(),
         counters: Counters::default(),
         batches: source.description().batches,
@@ -67,7 +66,8 @@ fn read<S: Source>(source: S, shared: &Arc<Shared>, lane: usize) {
         source,
         desk,
         flushed: Duration::ZERO,
-        turn_due: shared.turn_every,
+        // By one reader of each interface.
+        turn_due: shared.turn_every.filter(|_| place.leads),
         delivered: 0,
         is_gone: false,
     };
@@ -98,7 +98,10 @@ impl<S: Source> Reader<S> {
     fn patience(&self) -> Duration {
         let Desk { shared, .. } = &self.desk;
         let elapsed = shared.elapsed();
-        let mut patience = WAIT_MAX.min(self.desk.statistics_due.saturating_sub(elapsed));
+        let mut patience = WAIT_MAX;
+        if self.desk.place.leads {
+            patience = patience.min(self.desk.statistics_due.saturating_sub(elapsed));
+        }
         if let Some(limit) = shared.duration {
             patience = patience.min(limit.saturating_sub(elapsed));
         }
@@ -121,7 +124,7 @@ impl<S: Source> Reader<S> {
         };
         let sequence = batch.sequence();
         let mut note = BatchNote {
-            lane: self.desk.lane,
+            lane: self.desk.place.lane,
             dropped: self.desk.losses.before(sequence),
             cutoff_nanos,
         };
@@ -146,10 +149,10 @@ impl<S: Source> Reader<S> {
     /// What is due by time: statistics, another file, and flushing.
     fn housekeeping(&mut self) {
         let elapsed = self.desk.put_statistics_if_due();
-        let Desk { shared, lane, .. } = &self.desk;
+        let Desk { shared, place, .. } = &self.desk;
         if self.turn_due.is_some_and(|due| elapsed >= due) {
             let statistics = self.desk.statistics();
-            self.turn_due = shared.writer.lock().turn(*lane, statistics, elapsed);
+            self.turn_due = shared.writer.lock().turn(place.lane, statistics, elapsed);
         }
         if self.is_followed() {
             shared.writer.lock().feed_followers(elapsed);
@@ -203,63 +206,58 @@ impl<S: Source> Reader<S> {
     fn leave(mut self) {
         // The sums of a source that failed are those read last.
         let _ = self.count(u64::MAX);
-        let Desk { shared, lane, .. } = &self.desk;
-        let written = shared.writer.lock().written(*lane);
-        let description = self.source.description();
-        let end = LaneEnd {
-            interface: InterfaceOutcome {
-                name: description.name.clone(),
-                link: description.link,
-                accepted: self.desk.counters.accepted,
-                dropped: self.desk.counters.dropped,
-                written,
-                is_gone: self.is_gone,
-            },
-            statistics: Statistics {
+        let Desk { shared, place, .. } = &self.desk;
+        shared.leave(ReaderEnd {
+            place: *place,
+            is_gone: self.is_gone,
+            statistics: Some(Statistics {
                 end_nanos: Some(nanos(shared.clock.now())),
-                delivered: Some(written),
                 ..self.desk.statistics()
-            },
-        };
-        if shared.leave(*lane, end) {
-            shared.conclude();
-        }
+            }),
+        });
     }
 }
 
 impl Desk {
     /// Notes the source's counters as they are while batch `sequence` is being read.
     fn count(&mut self, now: Counters, sequence: u64) {
-        let lost = now.dropped.saturating_sub(self.counters.dropped);
-        if lost > 0 {
-            self.shared.counters.dropped.fetch_add(lost, Ordering::Relaxed);
+        let before = std::mem::replace(&mut self.counters, now);
+        let new = Counters {
+            accepted: now.accepted.saturating_sub(before.accepted),
+            dropped: now.dropped.saturating_sub(before.dropped),
+        };
+        if let Some(sums) = self.shared.sums(self.place.lane) {
+            sums.add(new);
+        }
+        if new.dropped > 0 {
+            self.shared.counters.dropped.fetch_add(new.dropped, Ordering::Relaxed);
             self.losses.see(now, sequence, self.batches);
         }
-        self.counters = now;
     }
 
     /// Puts statistics, if it is time; answers what time it is.
     fn put_statistics_if_due(&mut self) -> Duration {
         let elapsed = self.shared.elapsed();
-        if elapsed >= self.statistics_due {
+        if self.place.leads && elapsed >= self.statistics_due {
             self.statistics_due = elapsed + STATISTICS_PERIOD;
             let statistics = self.statistics();
-            self.shared.writer.lock().put_statistics(self.lane, statistics);
+            self.shared.writer.lock().put_statistics(self.place.lane, statistics);
         }
         elapsed
     }
 
     fn statistics(&self) -> Statistics {
         let link = (self.link)();
+        let sums = self.shared.sums(self.place.lane).map(Sums::read).unwrap_or_default();
         Statistics {
-            interface: u32::try_from(self.lane).unwrap_or(u32::MAX),
+            interface: u32::try_from(self.place.lane).unwrap_or(u32::MAX),
             stamp_nanos: nanos(self.shared.clock.now()),
             start_nanos: Some(nanos(self.shared.started)),
             end_nanos: None,
             received: link.map(|counters| counters.received),
             interface_dropped: link.map(|counters| counters.dropped),
-            accepted: Some(self.counters.accepted),
-            os_dropped: Some(self.counters.dropped),
+            accepted: Some(sums.accepted),
+            os_dropped: Some(sums.dropped),
             delivered: None,
         }
     }

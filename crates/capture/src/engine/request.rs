@@ -8,6 +8,7 @@ use super::parts::file_bytes_max;
 use super::rotation::Rotation;
 use baleen_filter::{Filter, FiveTuple};
 use baleen_packet::masking::Masking;
+use baleen_ring::RINGS_MAX;
 use std::time::Duration;
 
 /// Where to capture.
@@ -95,6 +96,9 @@ impl Default for CaptureRequest {
 pub struct Settings {
     /// The ring of each interface; its `promiscuous` is overruled by the request.
     pub ring: baleen_ring::Settings,
+    /// Rings of each interface, 1 to 8. Each has a thread; packets of one conversation come to one of them and stay in order,
+    /// and those of others may stand before them in the file though they came later.
+    pub rings: usize,
     /// Bytes after which a part is full. Parts get larger from the 2,000th on when their number is limited.
     pub part_bytes: usize,
     /// Parts in memory at once.
@@ -110,6 +114,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             ring: baleen_ring::Settings::default(),
+            rings: 1,
             part_bytes: PART_BYTES_DEFAULT,
             buffers: 8,
             parts_max: Some(PARTS_MAX),
@@ -154,6 +159,9 @@ impl Settings {
         }
         if !(BUFFERS_MIN..=BUFFERS_MAX).contains(&self.buffers) {
             return Err(EngineError::Limits("a capture has 2 to 256 buffers"));
+        }
+        if !(1..=RINGS_MAX).contains(&self.rings) {
+            return Err(EngineError::Limits("an interface has 1 to 8 rings"));
         }
         if self.parts_max == Some(0) {
             return Err(EngineError::Limits("a file has at least one part"));

@@ -20,6 +20,25 @@ impl RingSource {
     pub(crate) fn open(interface: &Interface, settings: &Settings, program: &Program) -> Result<Self, Error> {
         let link_before = link_statistics(interface.index);
         let ring = Ring::open(interface, settings, program.instructions())?;
+        Ok(Self::of(ring, interface, settings, link_before))
+    }
+
+    /// So many rings that share what comes by on the interface.
+    pub(crate) fn open_several(
+        interface: &Interface,
+        settings: &Settings,
+        program: &Program,
+        rings: usize,
+    ) -> Result<Vec<Self>, Error> {
+        let link_before = link_statistics(interface.index);
+        let rings = Ring::open_several(interface, settings, program.instructions(), rings)?;
+        Ok(rings
+            .into_iter()
+            .map(|ring| Self::of(ring, interface, settings, link_before))
+            .collect())
+    }
+
+    fn of(ring: Ring, interface: &Interface, settings: &Settings, link_before: Option<LinkCounters>) -> Self {
         let description = Description {
             name: interface.name.clone(),
             link: ring.link_type(),
@@ -28,12 +47,12 @@ impl RingSource {
             latency: settings.retire * 2,
             batches: ring.blocks() as u64,
         };
-        Ok(Self {
+        Self {
             ring,
             index: interface.index,
             link_before,
             description,
-        })
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::follow::{FollowError, Following};
 use super::outcome::{EndReason, InterfaceOutcome, Outcome};
 use super::parts::Part;
 use super::progress::{Counters, Progress};
-use super::source::Description;
+use super::source::{Counters as Counted, Description};
 use super::writer::Writer;
 use baleen_pcapfile::ng::Statistics;
 use baleen_runtime::Clock;
@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -39,7 +39,9 @@ pub(crate) struct Shared {
     /// Nobody takes the parts any more, whyever the capture ends.
     is_abandoned: AtomicBool,
     wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
-    lanes: Mutex<Vec<Option<LaneEnd>>>,
+    interfaces: Vec<Description>,
+    sums: Vec<Sums>,
+    ends: Mutex<Vec<ReaderEnd>>,
     readers: AtomicUsize,
     outcome: Mutex<Option<Outcome>>,
     /// The outcome is there: for threads, and for tasks.
@@ -47,11 +49,44 @@ pub(crate) struct Shared {
     told_tasks: Notify,
 }
 
+/// What all rings of one interface have counted.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    accepted: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Sums {
+    /// What one of them has counted since it last said.
+    pub(crate) fn add(&self, more: Counted) {
+        self.accepted.fetch_add(more.accepted, Ordering::Relaxed);
+        self.dropped.fetch_add(more.dropped, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Counted {
+        Counted {
+            accepted: self.accepted.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Which packets a reader thread takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Of which interface.
+    pub(crate) lane: usize,
+    /// Whether it is the one that speaks for the interface, of those of its rings.
+    pub(crate) leads: bool,
+}
+
 /// What a reader thread leaves behind.
 #[derive(Clone, Debug)]
-pub(crate) struct LaneEnd {
-    pub(crate) interface: InterfaceOutcome,
-    pub(crate) statistics: Statistics,
+pub(crate) struct ReaderEnd {
+    pub(crate) place: Place,
+    pub(crate) is_gone: bool,
+    /// The interface's as of then, but for what is known when all have ended; `None` of one that died.
+    pub(crate) statistics: Option<Statistics>,
 }
 
 pub(crate) struct Begin {
@@ -61,6 +96,7 @@ pub(crate) struct Begin {
     pub(crate) turn_every: Option<Duration>,
     pub(crate) writer: Writer,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) interfaces: Vec<Description>,
     pub(crate) wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -82,7 +118,9 @@ impl Shared {
             is_over: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             wakers: begin.wakers,
-            lanes: Mutex::new(vec![None; readers]),
+            sums: begin.interfaces.iter().map(|_| Sums::default()).collect(),
+            interfaces: begin.interfaces,
+            ends: Mutex::new(Vec::with_capacity(readers)),
             readers: AtomicUsize::new(readers),
             outcome: Mutex::new(None),
             told: Condvar::new(),
@@ -152,38 +190,66 @@ impl Shared {
         self.counters.read(self.elapsed(), self.duration)
     }
 
+    /// What the rings of an interface have counted.
+    pub(crate) fn sums(&self, lane: usize) -> Option<&Sums> {
+        self.sums.get(lane)
+    }
+
     /// Called for a reader that died, which only a panic does.
-    pub(crate) fn abort(&self, lane: usize, description: &Description) {
+    pub(crate) fn abort(&self, place: Place) {
         self.end(EndReason::Failed("a capture thread died".to_owned()));
-        let interface = InterfaceOutcome {
-            name: description.name.clone(),
-            link: description.link,
-            accepted: 0,
-            dropped: 0,
-            written: self.writer.lock().written(lane),
+        self.leave(ReaderEnd {
+            place,
             is_gone: false,
-        };
-        let statistics = Statistics {
-            interface: u32::try_from(lane).unwrap_or(u32::MAX),
-            ..Statistics::default()
-        };
-        if self.leave(lane, LaneEnd { interface, statistics }) {
+            statistics: None,
+        });
+    }
+
+    /// Called by each reader at its end; the last one ends the file.
+    pub(crate) fn leave(&self, end: ReaderEnd) {
+        self.ends.lock().push(end);
+        if self.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.conclude();
         }
     }
 
-    /// Called by each reader at its end; the last one ends the file. `true` for that one.
-    pub(crate) fn leave(&self, lane: usize, end: LaneEnd) -> bool {
-        if let Some(place) = self.lanes.lock().get_mut(lane) {
-            *place = Some(end);
-        }
-        self.readers.fetch_sub(1, Ordering::AcqRel) == 1
+    /// The end of one interface, of those of its readers.
+    fn end_of(&self, lane: usize, ends: &[ReaderEnd]) -> (InterfaceOutcome, Statistics) {
+        let Counted { accepted, dropped } = self.sums.get(lane).map(Sums::read).unwrap_or_default();
+        let written = self.writer.lock().written(lane);
+        let ends = || ends.iter().filter(|end| end.place.lane == lane);
+        let interface = &self.interfaces[lane];
+        let outcome = InterfaceOutcome {
+            name: interface.name.clone(),
+            link: interface.link,
+            accepted,
+            dropped,
+            written,
+            is_gone: ends().any(|end| end.is_gone),
+        };
+        let leader = ends().find(|end| end.place.leads).and_then(|end| end.statistics);
+        let end_nanos = ends().filter_map(|end| end.statistics?.end_nanos).max();
+        let statistics = match leader {
+            Some(known) => Statistics {
+                end_nanos,
+                accepted: Some(accepted),
+                os_dropped: Some(dropped),
+                delivered: Some(written),
+                ..known
+            },
+            None => Statistics {
+                interface: u32::try_from(lane).unwrap_or(u32::MAX),
+                ..Statistics::default()
+            },
+        };
+        (outcome, statistics)
     }
 
     /// Ends the file and tells the outcome.
-    pub(crate) fn conclude(&self) {
-        let lanes: Vec<LaneEnd> = self.lanes.lock().iter().flatten().cloned().collect();
-        let statistics: Vec<Statistics> = lanes.iter().map(|lane| lane.statistics).collect();
+    fn conclude(&self) {
+        let ends = std::mem::take(&mut *self.ends.lock());
+        let lanes = (0..self.interfaces.len()).map(|lane| self.end_of(lane, &ends));
+        let (interfaces, statistics): (Vec<InterfaceOutcome>, Vec<Statistics>) = lanes.unzip();
         // Settled before the last part is sent: who takes it may leave at once, which is no abandonment.
         let ended = self.ended.lock().get_or_insert(EndReason::InterfaceGone).clone();
         let file = self.writer.lock().finish(&statistics);
@@ -194,10 +260,10 @@ impl Shared {
             file_bytes: file.file_bytes,
             files: file.files,
             parts: file.parts,
-            dropped: lanes.iter().map(|lane| lane.interface.dropped).sum(),
+            dropped: interfaces.iter().map(|interface| interface.dropped).sum(),
             started: self.started,
             elapsed: self.elapsed(),
-            interfaces: lanes.into_iter().map(|lane| lane.interface).collect(),
+            interfaces,
         };
         self.outcome.lock().get_or_insert(outcome);
         self.told.notify_all();

@@ -7,7 +7,7 @@ use super::progress::Counters;
 use super::reader;
 use super::request::{CaptureRequest, Format, Interfaces, Settings};
 use super::ring_source::RingSource;
-use super::running::{Begin, RunningCapture, Shared};
+use super::running::{Begin, Place, RunningCapture, Shared};
 use super::source::{Description, Source};
 use super::writer::{FileHead, Writer};
 use baleen_filter::Program;
@@ -60,12 +60,20 @@ impl Engine {
         };
         let sources = interfaces
             .iter()
-            .map(|interface| Ok(RingSource::open(interface, &ring, &programs[&interface.link_type()])?))
+            .map(|interface| {
+                let program = &programs[&interface.link_type()];
+                Ok(RingSource::open_several(
+                    interface,
+                    &ring,
+                    program,
+                    self.settings.rings,
+                )?)
+            })
             .collect::<Result<Vec<_>, EngineError>>()?;
-        self.start_with(request, sources)
+        self.start_lanes(request, sources)
     }
 
-    /// Starts a capture from given sources, which filter for themselves.
+    /// Starts a capture from given sources, one for each interface, which filter for themselves.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -74,9 +82,19 @@ impl Engine {
         request: &CaptureRequest,
         sources: Vec<S>,
     ) -> Result<RunningCapture, EngineError> {
+        self.start_lanes(request, sources.into_iter().map(|source| vec![source]).collect())
+    }
+
+    /// The same with sources that share what comes by on their interface.
+    pub(crate) fn start_lanes<S: Source>(
+        &self,
+        request: &CaptureRequest,
+        lanes: Vec<Vec<S>>,
+    ) -> Result<RunningCapture, EngineError> {
         let settings = self.settings_for(request);
         request.check(&settings)?;
-        let interfaces: Vec<Description> = sources.iter().map(|source| source.description().clone()).collect();
+        let leaders = lanes.iter().filter_map(|sources| sources.first());
+        let interfaces: Vec<Description> = leaders.map(|source| source.description().clone()).collect();
         if interfaces.is_empty() || interfaces.len() > INTERFACES_MAX {
             return Err(EngineError::Interfaces("a capture has 1 to 16 interfaces"));
         }
@@ -105,13 +123,18 @@ impl Engine {
             turn_every: request.rotation.every,
             writer,
             counters,
-            wakers: sources.iter().map(Source::waker).collect(),
+            interfaces: interfaces.clone(),
+            wakers: lanes.iter().flatten().map(Source::waker).collect(),
         }));
-        for (lane, source) in sources.into_iter().enumerate() {
+        let sources = lanes.into_iter().enumerate().flat_map(|(lane, sources)| {
+            let place = move |(ring, source)| (Place { lane, leads: ring == 0 }, source);
+            sources.into_iter().enumerate().map(place)
+        });
+        for (place, source) in sources {
             let for_thread = Arc::clone(&shared);
             let spawned = thread::Builder::new()
-                .name(format!("capture-{}", interfaces[lane].name))
-                .spawn(move || reader::run(source, &for_thread, lane));
+                .name(format!("capture-{}", interfaces[place.lane].name))
+                .spawn(move || reader::run(source, &for_thread, place));
             if let Err(error) = spawned {
                 // The readers that did start end by this, and nobody takes their parts.
                 shared.abandon();

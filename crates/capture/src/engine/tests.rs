@@ -64,12 +64,12 @@ impl Feed {
         });
     }
 
-    fn counters(&self) -> Result<Counters, baleen_ring::Error> {
+    fn counters(&self) -> Counters {
         let state = self.0.0.lock();
-        Ok(Counters {
+        Counters {
             accepted: state.accepted + state.dropped,
             dropped: state.dropped,
-        })
+        }
     }
 
     fn source(&self, name: &str) -> Made {
@@ -132,7 +132,7 @@ impl Batch for MadeBatch<'_> {
     }
 
     fn counters(&self) -> Result<Counters, baleen_ring::Error> {
-        self.feed.counters()
+        Ok(self.feed.counters())
     }
 }
 
@@ -188,7 +188,7 @@ impl Source for Made {
     }
 
     fn counters(&self) -> Result<Counters, baleen_ring::Error> {
-        self.feed.counters()
+        Ok(self.feed.counters())
     }
 
     fn link(&self) -> Link {
@@ -874,6 +874,8 @@ fn wrong_requests_and_settings_are_refused() {
             ..small()
         },
         Settings { buffers: 1, ..small() },
+        Settings { rings: 0, ..small() },
+        Settings { rings: 9, ..small() },
         Settings {
             parts_max: Some(0),
             ..small()

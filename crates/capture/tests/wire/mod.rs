@@ -27,7 +27,15 @@ pub fn laboratory() -> Option<Namespace> {
 }
 
 pub fn engine(blocks: usize) -> Engine {
-    let mut settings = Settings::default();
+    engine_with(blocks, 1)
+}
+
+/// One with so many rings for each interface, each of so many blocks.
+pub fn engine_with(blocks: usize, rings: usize) -> Engine {
+    let mut settings = Settings {
+        rings,
+        ..Settings::default()
+    };
     settings.ring.block_bytes = 512 * 1024;
     settings.ring.blocks = blocks;
     settings.ring.retire = Duration::from_millis(20);

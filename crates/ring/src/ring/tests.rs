@@ -1,5 +1,7 @@
 //! Against the real kernel, in a namespace of their own.
 
+mod several;
+
 use super::*;
 use crate::interface::find_interface;
 use crate::lab::{Injector, Namespace};
@@ -66,6 +68,9 @@ fn settings_out_of_bounds_are_refused() {
         assert!(matches!(Ring::open(&lo, &settings, &[ACCEPT]), Err(Error::Settings(_))));
     }
     assert!(matches!(Ring::open(&lo, &settings(), &[]), Err(Error::Settings(_))));
+    for rings in [0, 9] {
+        assert!(Ring::open_several(&lo, &settings(), &[ACCEPT], rings).is_err());
+    }
 }
 
 #[test]

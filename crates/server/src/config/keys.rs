@@ -629,6 +629,15 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             bytes_within(RING_BYTES),
         ),
+        rings: from.value(
+            &setting(
+                "capture.rings",
+                "number",
+                "1",
+                "Rings of each interface, 1 to 8, each with a thread and `capture.ring_bytes`. More than one is for interfaces whose                  packets are received by several processors. Packets of one conversation stay in order; those of others may stand                  before them though they came later.",
+            ),
+            number(1, baleen_ring::RINGS_MAX),
+        ),
         part_bytes: from.value(
             &setting(
                 "capture.part_bytes",
