@@ -51,3 +51,34 @@ fn nobody_waits_for_ever() {
     }
     assert_eq!(gang.queue.lock().workers, 0);
 }
+
+/// Who was here just now is expected until it comes, or is slow; for no more than there are lanes.
+#[test]
+fn those_who_come_again_are_expected() {
+    let job = || Job {
+        hasher: hasher(1),
+        batch: Vec::new(),
+        done: oneshot::channel().0,
+    };
+    let now = Instant::now();
+    let mut queue = Queue::default();
+    queue.push(job());
+    assert!(!queue.is_more_expected(now), "nobody was here");
+    for _ in 0..2 {
+        queue.give_back(now);
+    }
+    queue.push(job());
+    assert!(queue.is_more_expected(now), "one of two has come");
+    queue.push(job());
+    assert!(!queue.is_more_expected(now), "both have");
+    queue.give_back(now);
+    assert!(queue.is_more_expected(now + RECENT));
+    assert!(!queue.is_more_expected(now + RECENT + Duration::from_nanos(1)), "slow");
+    assert!(queue.given_back.is_empty());
+    for _ in 0..LANES * 2 {
+        queue.give_back(now);
+    }
+    assert_eq!(queue.given_back.len(), LANES);
+    queue.waiting.extend((0..LANES).map(|_| job()));
+    assert!(!queue.is_more_expected(now), "there is no lane for more");
+}
