@@ -5,6 +5,7 @@ use super::super::compact::{Moves, forget_gone_in};
 use super::FjallSettings;
 use crate::engine::Batch;
 use crate::{Error, Result};
+use fjall::config::PartitioningPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -123,6 +124,11 @@ fn open_engine(
             .max_memtable_size(settings.write_buffer_bytes)
             .manual_journal_persist(true)
             .with_kv_separation(Some(separation))
+            // In blocks of their own size on each level, as they are on the deepest by default. A table of 64 MiB has an index and a
+            // filter of up to 2 MiB; whole they do not stay in the cache for long where there are many, and are then read, and their
+            // checksum made, for each single row (measured: with 3 million objects, three quarters of the processor went to that).
+            .index_block_partitioning_policy(PartitioningPolicy::all(true))
+            .filter_block_partitioning_policy(PartitioningPolicy::all(true))
     };
     let keyspace = db.keyspace(KEYSPACE, options).map_err(fail)?;
     Ok((db, keyspace))
