@@ -35,9 +35,12 @@ async fn main() {
     if arguments.next_if_eq("--keys").is_some() {
         let mut keys = 0;
         for more in arguments {
-            let more = more.parse().unwrap();
-            fill(&objects, keys..more).await;
-            keys = more;
+            let more: u64 = more.parse().unwrap();
+            while keys < more {
+                let end = more.min(keys + FILLED_AT_ONCE);
+                fill(&objects, keys..end).await;
+                keys = end;
+            }
             pages(&objects, keys).await;
         }
         return;
@@ -191,6 +194,9 @@ async fn measure<W: Future<Output = ()> + Send + 'static>(
 
 /// Bytes of the objects that are put to be listed.
 const TINY: usize = 16;
+
+/// After so many the rate is told, which shows whether it falls.
+const FILLED_AT_ONCE: u64 = 1_000_000;
 
 /// Puts so many tiny objects, as fast as it goes.
 async fn fill(objects: &Arc<Objects>, numbers: std::ops::Range<u64>) {
