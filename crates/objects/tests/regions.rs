@@ -114,6 +114,27 @@ async fn what_a_region_lacks_is_told() {
     assert_eq!(lacking(), vec![]);
 }
 
+/// A region that is behind by what was stored just now lacks nothing; one that was behind when the server ended may be behind by
+/// more than that, which only its first pass tells.
+#[tokio::test]
+async fn what_was_left_to_be_copied_is_told_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open_model();
+    let store = with_regions(dir.path(), meta.clone(), 1, &["west"]);
+    let store = store.recovered().await.with_bucket().await;
+    heal(&store).await;
+    store.put("key", &pattern(900_000, 1)).await.unwrap();
+    assert_eq!(store.objects.lacking_regions(), vec![]);
+    drop(store);
+    let store = with_regions(dir.path(), meta, 2, &["west"]).recovered().await;
+    assert_eq!(
+        store.objects.lacking_regions(),
+        vec![(region("west"), Lack::Extents(1))]
+    );
+    pass(&store, Some("west")).await;
+    assert_eq!(store.objects.lacking_regions(), vec![]);
+}
+
 #[tokio::test]
 async fn a_store_of_one_region_notes_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -357,9 +357,12 @@ impl Objects {
         };
         self.meta.commit(Request::new().put(key, standing.encode())).await?;
         let spot = self.regions.spot(region)?;
+        // What was noted before a restart is as much a lack as what will be.
+        let left = self.notes_left(region).await?;
         {
             let mut state = spot.state.lock();
-            (state.is_whole, state.is_filled) = (is_whole, !is_whole);
+            (state.is_whole, state.left) = (is_whole, left);
+            state.is_filled = !is_whole || left > 0;
         }
         if !is_whole && !self.regions.are_none() {
             tracing::info!(

@@ -338,7 +338,7 @@ impl Objects {
         Ok(self.meta.get(&note).await?.is_some())
     }
 
-    async fn notes_left(&self, region: Option<&RegionName>) -> Result<u64, ObjectError> {
+    pub(super) async fn notes_left(&self, region: Option<&RegionName>) -> Result<u64, ObjectError> {
         let notes = Scan::prefix(&keys::copies_due(key_name(region)).finish()).keys_only();
         Ok(self.meta.scan(notes.limit(LEFT_COUNTED_MAX)).await?.len() as u64)
     }
