@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p baleen-objects --example putbench -- FOLDER [SECONDS [--encrypt]]`; the folder should be on the disk that
 //! is meant, and is filled with up to some GiB. `putbench FOLDER --keys 100000 10000000` fills it with so many keys, one number
-//! after the other, and measures pages of 1000 from any key on at each. Figures of one machine compare with figures of the same
+//! after the other, and measures pages of 1000 from any key on at each; `--pages 10000000` measures them in a folder so filled. Figures of one machine compare with figures of the same
 //! minute only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark for developers")]
@@ -32,6 +32,9 @@ async fn main() {
     let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "target/putbench".into()));
     let objects = open(&folder).await;
     let mut arguments = arguments.peekable();
+    if arguments.next_if_eq("--pages").is_some() {
+        return pages(&objects, arguments.next().unwrap().parse().unwrap(), 5000).await;
+    }
     if arguments.next_if_eq("--keys").is_some() {
         let mut keys = 0;
         for more in arguments {
@@ -41,7 +44,7 @@ async fn main() {
                 fill(&objects, keys..end).await;
                 keys = end;
             }
-            pages(&objects, keys).await;
+            pages(&objects, keys, 500).await;
         }
         return;
     }
@@ -219,10 +222,10 @@ async fn fill(objects: &Arc<Objects>, numbers: std::ops::Range<u64>) {
     println!("{count} keys put, {}/s", count * 1000 / millis);
 }
 
-/// Measures pages of 1000 that begin anywhere among so many keys.
-async fn pages(objects: &Arc<Objects>, keys: u64) {
+/// Measures so many pages of 1000 that begin anywhere among so many keys.
+async fn pages(objects: &Arc<Objects>, keys: u64, count: u64) {
     let mut micros = Vec::new();
-    for round in 0..500_u64 {
+    for round in 0..count {
         let from = at(TINY, round.wrapping_mul(0x9E37_79B9_7F4A_7C15) % keys);
         let request = ListObjects {
             bucket: bucket(),
