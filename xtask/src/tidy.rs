@@ -39,6 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("services over the master keys", &["kms", "fleet"]),
     ("services", &["objects", "iam"]),
     ("services over objects", &["capture", "backup"]),
+    ("the program on other hosts", &["agent"]),
     ("edge plumbing", &["http"]),
     ("doors", &["api-s3", "api-iam", "api-capture", "api-agent"]),
     ("root", &["server"]),

@@ -15,7 +15,7 @@ mod export;
 mod pinned;
 mod reset_root;
 mod rotate_master_key;
-mod secret_input;
+pub(crate) mod secret_input;
 mod session;
 mod show;
 

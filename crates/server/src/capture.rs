@@ -155,6 +155,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             interfaces: Interfaces::Named(interfaces.clone()),
             filter,
             exclude,
+            never: Vec::new(),
             limits: Limits {
                 packets: arguments.count,
                 bytes: arguments.bytes,

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Capture(Box<crate::capture::Arguments>),
     /// Show the interfaces of a server in Wireshark, which runs this.
     Extcap(Box<crate::extcap::Arguments>),
+    /// Capture on this host what a server elsewhere orders.
+    Agent(Box<crate::agent::Arguments>),
     /// Manage people and their keys, from the command line.
     Admin(Box<crate::admin::Arguments>),
     /// Show the main job on live traffic of this machine, then serve on.

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod agent;
 mod agents;
 mod backup;
 mod capture;
@@ -75,6 +76,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(settings) => serve::run(&settings, json),
         Command::Capture(arguments) => capture::run(&arguments, json),
         Command::Extcap(arguments) => extcap::run(&arguments),
+        Command::Agent(arguments) => agent::run(&arguments, json),
         Command::Admin(arguments) => admin::run(&arguments, json),
         Command::Demo(arguments) => demo::run(&arguments, json),
         Command::Doctor(arguments) => doctor::run(&arguments, json),

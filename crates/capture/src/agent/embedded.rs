@@ -5,7 +5,7 @@ use crate::Counts;
 use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, FollowError, Interfaces, Outcome, Part};
 use crate::look_back::{LookBack, Past, PastQuery};
 use async_trait::async_trait;
-use baleen_filter::FiveTuple;
+use baleen_filter::Filter;
 use baleen_ring::ANY;
 use baleen_types::LinkType;
 use bytes::Bytes;
@@ -29,7 +29,7 @@ pub struct EmbeddedSettings {
     /// Whether to see packets for other machines.
     pub promiscuous: bool,
     /// Packets that no request ever gets.
-    pub never: Vec<FiveTuple>,
+    pub never: Vec<Filter>,
 }
 
 impl Default for EmbeddedSettings {
@@ -59,12 +59,11 @@ impl EmbeddedAgent {
     }
 
     fn request(&self, order: &Order) -> CaptureRequest {
-        let mut exclude = self.settings.never.clone();
-        exclude.extend(order.exclude.iter().cloned());
         CaptureRequest {
             interfaces: self.settings.interfaces.clone(),
             filter: order.filter.clone(),
-            exclude,
+            exclude: order.exclude.clone(),
+            never: self.settings.never.clone(),
             limits: engine::Limits {
                 packets: Some(order.limits.packets),
                 bytes: Some(order.limits.bytes),

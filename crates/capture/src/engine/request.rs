@@ -49,10 +49,12 @@ pub struct CaptureRequest {
     pub interfaces: Interfaces,
     /// What.
     pub filter: Filter,
-    /// What never, whatever the filter says: the capture's own upload, and what the host's owner forbids. All traffic
+    /// What never, whatever the filter says: the capture's own upload. All traffic
     /// that fits is left out, also that of other programs with the store of the upload; a pcapng file says so in
     /// comments, one for each entry.
     pub exclude: Vec<FiveTuple>,
+    /// The same for what the host's owner forbids.
+    pub never: Vec<Filter>,
     /// How much.
     pub limits: Limits,
     /// Bytes kept of each packet: 32 to 262,144.
@@ -79,6 +81,7 @@ impl Default for CaptureRequest {
             interfaces: Interfaces::default(),
             filter: Filter::All,
             exclude: Vec::new(),
+            never: Vec::new(),
             limits: Limits::default(),
             snaplen: baleen_ring::SNAPLEN_MAX,
             masking: Masking::default(),

@@ -174,11 +174,11 @@ impl Interfaces {
 
 /// What the file says of the capture. Where addresses are not to be known, what is left out is not either.
 fn comments(request: &CaptureRequest) -> Vec<String> {
-    let left_out = request
-        .exclude
-        .iter()
+    let tuples = request.exclude.iter().map(ToString::to_string);
+    let left_out = tuples
+        .chain(request.never.iter().map(ToString::to_string))
         .filter(|_| request.masking.addresses.is_none())
-        .map(|tuple| format!("Left out, whatever the filter says: {tuple}"));
+        .map(|filter| format!("Left out, whatever the filter says: {filter}"));
     let comments = request.comments.iter().cloned();
     comments
         .chain(masked::in_words(&request.masking))
@@ -242,10 +242,9 @@ fn compile(request: &CaptureRequest, interfaces: &[Interface]) -> Result<HashMap
         if programs.contains_key(&link) {
             continue;
         }
-        let excluded = request
-            .exclude
-            .iter()
-            .map(|tuple| tuple.compile(link))
+        let tuples = request.exclude.iter().map(|tuple| tuple.compile(link));
+        let excluded = tuples
+            .chain(request.never.iter().map(|filter| filter.compile(link)))
             .collect::<Result<Vec<_>, _>>()?;
         let program = request.filter.compile(link)?.excluding(&excluded)?;
         programs.insert(link, program.with_snaplen(request.ring_snaplen()));

@@ -10,11 +10,11 @@ use std::io::{BufRead, IsTerminal, Read, Stdin, Write};
 const LINE_BYTES_MAX: u64 = 4096;
 
 /// Reads a secret: typed unseen on a terminal, else the next line of standard input.
-pub(super) fn ask(what: &str) -> Result<Secret, Failure> {
+pub(crate) fn ask(what: &str) -> Result<Secret, Failure> {
     let secret = read(what)?;
     if secret.expose().is_empty() {
         return Err(Failure::usage(format!("there is no {what} on standard input"))
-            .advise("type it when asked, or give it as one line: baleen admin ... < FILE"));
+            .advise("type it when asked, or give it as one line: baleen ... < FILE"));
     }
     Ok(secret)
 }

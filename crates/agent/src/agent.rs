@@ -1,0 +1,187 @@
+//! The agent: it keeps a link with its server, whatever happens to it, and ends when it is told to.
+
+use crate::backoff::BackOff;
+use crate::connection::Connection;
+use crate::enrol;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::{DRAIN_MAX, GOOD_LINK};
+use crate::link::{self, Parted, Who};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::spool::{Recovered, Spool};
+use crate::{tls, work};
+use baleen_capture::Agent as Capturer;
+use baleen_runtime::{Clock, Entropy, Shutdown};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// The words for captures that end with the program.
+const STOPPED: &str = "the agent was stopped";
+/// The words for those of an agent that is none any more.
+const REMOVED: &str = "the agent was removed";
+
+/// The status of HTTP for who is not known.
+const UNAUTHENTICATED: u16 = 401;
+
+/// What an agent is built from.
+pub struct Parts {
+    /// Who captures.
+    pub capturer: Arc<dyn Capturer>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An agent that is enrolled.
+pub struct Agent {
+    shared: Arc<Shared>,
+    identity: Identity,
+    who: Who,
+    left: Vec<Recovered>,
+}
+
+impl Agent {
+    /// Takes up the work where a process before this one left it. Blocks.
+    ///
+    /// # Errors
+    /// `Spool` when the folder cannot be used; `Unfit`.
+    pub fn open(settings: Settings, identity: Identity, release: &str, parts: Parts) -> Result<Self, Error> {
+        let Parts {
+            capturer,
+            clock,
+            entropy,
+        } = parts;
+        tls::mutual(&identity)?;
+        let path = settings.spool();
+        let opened = Spool::open(&path, settings.spool_bytes);
+        let (spool, left) = opened.map_err(|source| Error::Spool { path, source })?;
+        let who = Who {
+            release: release.to_owned(),
+            boot: entropy.bytes(),
+        };
+        let shared = Shared::new(settings, capturer, (clock, entropy), spool);
+        Ok(Self {
+            shared,
+            identity,
+            who,
+            left,
+        })
+    }
+
+    /// Serves until `stop`: captures end then, and what they caught is delivered, for some seconds.
+    ///
+    /// # Errors
+    /// `SentAway` when the server says that this agent is none any more.
+    pub async fn run(mut self, stop: &Shutdown) -> Result<(), Error> {
+        for left in std::mem::take(&mut self.left) {
+            info!(parts = left.parts.len(), "a capture of before is delivered");
+            // On the desk before the server asks what there is.
+            let shared = Arc::clone(&self.shared);
+            shared.desk.lock().recovered(left.id, left.ended.clone());
+            tokio::spawn(work::resume(shared, left));
+        }
+        let shared = Arc::clone(&self.shared);
+        let drained = async {
+            stop.stopping().await;
+            for work in shared.works() {
+                work.end(STOPPED);
+            }
+            tokio::select! {
+                () = shared.until_idle() => {}
+                () = shared.clock.sleep(DRAIN_MAX) => warn!("what is not delivered yet waits for the next start"),
+            }
+        };
+        tokio::select! {
+            biased;
+            sent_away = self.stay() => {
+                for work in shared.works() {
+                    work.end(REMOVED);
+                }
+                Err(sent_away)
+            }
+            () = drained => Ok(()),
+        }
+    }
+
+    /// Links again and again; returns why it may not any more.
+    async fn stay(&mut self) -> Error {
+        let mut pauses = BackOff::default();
+        loop {
+            let begun = self.shared.clock.monotonic();
+            match self.link().await {
+                Ok(Parted::Left { why, come_back: false }) => return Error::SentAway(why),
+                Ok(Parted::Left { why, .. } | Parted::Cut(why)) => warn!(why, "the link ended"),
+                // With the certificate that was stored, at once.
+                Ok(Parted::Renew) => continue,
+                Err(error) => self.failed(&error),
+            }
+            if self.shared.clock.monotonic().saturating_sub(begun) >= GOOD_LINK {
+                pauses.reset();
+            }
+            let pause = pauses.next(&*self.shared.entropy);
+            self.shared.clock.sleep(pause).await;
+        }
+    }
+
+    fn failed(&self, error: &Error) {
+        warn!(error = error as &dyn std::error::Error, "no link with the server");
+        if matches!(error, Error::Refused { status, .. } if *status == UNAUTHENTICATED) {
+            // What it captures is for nobody; it is asked again, for a store that was restored from a backup.
+            for work in self.shared.works() {
+                work.end(REMOVED);
+            }
+        }
+    }
+
+    async fn link(&mut self) -> Result<Parted, Error> {
+        let tls = tls::mutual(&self.identity)?;
+        let mut addresses = self.shared.settings.server.look_up().await?;
+        self.prefer(&mut addresses);
+        let connection = Connection::open(&self.shared.settings.server, &addresses, &tls).await?;
+        let parted = link::keep(&self.shared, &connection, &self.who).await?;
+        if matches!(parted, Parted::Renew) {
+            self.renew(&connection).await;
+        }
+        Ok(parted)
+    }
+
+    /// Puts addresses first whose connections all captures leave out, or the link would be in their files.
+    fn prefer(&self, addresses: &mut [SocketAddr]) {
+        let running: Vec<_> = self
+            .shared
+            .works()
+            .into_iter()
+            .filter(|work| work.running.is_some())
+            .collect();
+        addresses.sort_by_key(|address| running.iter().filter(|work| !work.left_out.contains(address)).count());
+    }
+
+    /// Has the certificate renewed. The new one is stored before it is shown; when anything fails, the one there is goes on, and the server
+    /// says again in an hour that it should be renewed.
+    async fn renew(&mut self, connection: &Connection) {
+        match enrol::renew(connection, &self.identity).await {
+            Ok(renewed) => {
+                let (folder, stored) = (self.shared.settings.folder.clone(), renewed.clone());
+                let stored = tokio::task::spawn_blocking(move || stored.store(&folder)).await;
+                match stored {
+                    Ok(Ok(())) => {
+                        info!("the certificate of this agent was renewed");
+                        self.identity = renewed;
+                    }
+                    Ok(Err(error)) => warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the new certificate is not stored"
+                    ),
+                    Err(_) => warn!("the new certificate is not stored"),
+                }
+            }
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                "the certificate is not renewed"
+            ),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Sends the parts of one order, one after the other, each until it is in the store.
+
+use crate::connection::{Answer, Connection};
+use crate::limits::{PART_PAUSE, PART_TIMEOUT};
+use crate::part::PartHead;
+use crate::queue::Queue;
+use crate::shared::Shared;
+use crate::spool::OrderFolder;
+use baleen_agentwire::OrderId;
+use baleen_types::CaptureId;
+use bytes::Bytes;
+use tokio::time::timeout;
+
+/// What becomes of a part after an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is in the store.
+    Stored,
+    /// It is sent again in a moment.
+    Again,
+    /// It cannot be delivered, and nothing behind it either.
+    Never(String),
+}
+
+/// Sends until the queue is closed and empty.
+///
+/// # Errors
+/// Why no more can be delivered.
+pub(crate) async fn all(shared: &Shared, id: OrderId, folder: &OrderFolder, queue: &Queue) -> Result<(), String> {
+    while let Some(first) = queue.first().await {
+        let bytes = match first.bytes {
+            Some(bytes) => bytes,
+            None => read(folder, first.head).await?,
+        };
+        one(shared, id, &first.head, bytes).await?;
+        let (folder, head) = (folder.clone(), first.head);
+        // A panic there is a bug of ours, and no reason to send it again.
+        let _ = tokio::task::spawn_blocking(move || folder.stored(&head)).await;
+        queue.pop();
+    }
+    Ok(())
+}
+
+async fn read(folder: &OrderFolder, head: PartHead) -> Result<Bytes, String> {
+    let folder = folder.clone();
+    let read = tokio::task::spawn_blocking(move || folder.read(&head)).await;
+    match read {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(format!(
+            "a part that waited on the agent's disk cannot be read: {error}"
+        )),
+        Err(_) => Err("a part that waited on the agent's disk cannot be read".to_owned()),
+    }
+}
+
+async fn one(shared: &Shared, id: OrderId, head: &PartHead, bytes: Bytes) -> Result<(), String> {
+    loop {
+        let connection = shared.connection().await;
+        match sent(&connection, id, head, bytes.clone()).await {
+            Some(Verdict::Stored) => return Ok(()),
+            Some(Verdict::Never(why)) => return Err(why),
+            Some(Verdict::Again) | None => {}
+        }
+        shared.clock.sleep(PART_PAUSE).await;
+    }
+}
+
+/// `None` when there was no answer.
+async fn sent(connection: &Connection, id: OrderId, head: &PartHead, bytes: Bytes) -> Option<Verdict> {
+    let capture = CaptureId::from_bytes(id.capture);
+    let path = format!("parts/{capture}/{}/0/{}", id.generation, head.number);
+    let headers = [
+        ("content-length", head.length.to_string()),
+        ("x-crc32c", format!("{:08x}", head.crc32c)),
+        ("x-packets", head.after.packets.to_string()),
+        ("x-bytes", head.after.bytes.to_string()),
+        ("x-dropped", head.after.dropped.to_string()),
+        ("x-ends-file", head.ends_file.to_string()),
+    ];
+    let put = timeout(PART_TIMEOUT, connection.put(&path, &headers, bytes));
+    match put.await {
+        Ok(Ok(answer)) => {
+            let verdict = judge(&answer, head.number);
+            if verdict != Verdict::Stored {
+                tracing::debug!(%capture, part = head.number, status = answer.status.as_u16(), answer.message, "a part is not taken");
+            }
+            Some(verdict)
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%capture, part = head.number, %error, "a part is not answered");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn judge(answer: &Answer, number: u32) -> Verdict {
+    let refused = || Verdict::Never(format!("the server did not take part {number}: {}", answer.message));
+    match (answer.status.as_u16(), answer.code.as_str()) {
+        (204, _) => Verdict::Stored,
+        // The answer to it was lost, and those behind it have come since.
+        (409, "OutOfOrder") if wanted(&answer.message).is_some_and(|wanted| wanted > number) => Verdict::Stored,
+        (409, "TooManyParts") => Verdict::Again,
+        (400 | 409 | 411 | 413, _) => refused(),
+        // It is not known for the moment, or wanted no more, which is said on the link.
+        _ => Verdict::Again,
+    }
+}
+
+/// The number in the words of an answer.
+fn wanted(message: &str) -> Option<u32> {
+    message.split_whitespace().find_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    #[test]
+    fn answers_say_what_becomes_of_a_part() {
+        let never = |words: &str| Verdict::Never(format!("the server did not take part 3: {words}"));
+        for (status, code, message, expected) in [
+            (204, "", "", Verdict::Stored),
+            (409, "OutOfOrder", "part 4 is the next", Verdict::Stored),
+            (409, "OutOfOrder", "part 2 is the next", never("part 2 is the next")),
+            (409, "OutOfOrder", "?", never("?")),
+            (409, "Changed", "other bytes", never("other bytes")),
+            (409, "AfterEnd", "over", never("over")),
+            (409, "TooManyParts", "wait", Verdict::Again),
+            (400, "Counts", "too many", never("too many")),
+            (401, "Unauthenticated", "who", Verdict::Again),
+            (403, "Denied", "no", Verdict::Again),
+            (404, "NotOrdered", "no", Verdict::Again),
+            (408, "Stalled", "slow", Verdict::Again),
+            (503, "Unavailable", "full", Verdict::Again),
+            (500, "Internal", "", Verdict::Again),
+            (200, "", "", Verdict::Again),
+        ] {
+            let answer = Answer {
+                status: StatusCode::from_u16(status).unwrap(),
+                code: code.to_owned(),
+                message: message.to_owned(),
+            };
+            assert_eq!(judge(&answer, 3), expected, "{status} {code} {message}");
+        }
+    }
+}

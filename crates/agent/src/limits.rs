@@ -1,0 +1,67 @@
+//! Every limit of an agent.
+
+use std::time::Duration;
+
+/// How long a name may take to be looked up, and a connection to come about, each.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Addresses of the server's name that are tried, and that captures leave out.
+pub const ADDRESSES_MAX: usize = 32;
+
+/// How often the connection is asked whether it stands, and how long the answer may take. A line that is full of a part answers late.
+pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(5);
+/// See [`KEEP_ALIVE_PERIOD`].
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Without a word of the server for so long, its link is given up. It asks for the time every ten seconds.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// The first pause before another connection, and the longest.
+pub const PAUSE_MIN: Duration = Duration::from_millis(500);
+/// See [`PAUSE_MIN`].
+pub const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// A link that stood for so long was a good one: the pauses begin anew.
+pub const GOOD_LINK: Duration = Duration::from_secs(60);
+
+/// How long a small request may take.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest answer that is read.
+pub const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// How long a part may take to be sent and stored: the server gives up after two minutes.
+pub const PART_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// Pause before a part is sent again that the server would not take just now.
+pub const PART_PAUSE: Duration = Duration::from_millis(500);
+
+/// What the engine hands over at once: small, so that little is lost with this process, and a part is cut where it should be.
+pub const PIECE_BYTES: usize = 256 << 10;
+
+/// How many of them are in memory.
+pub const PIECES: usize = 64;
+
+/// After how long what was caught is handed over, however little it is. What is younger is lost with this process.
+pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+/// Parts of a file (S3).
+pub const PARTS_MAX: u32 = 10_000;
+
+/// The shortest and the longest part that a server may ask for.
+pub const PART_BYTES: (u64, u64) = (5 << 20, 64 << 20);
+
+/// The least space for what waits to be sent: a few parts.
+pub const SPOOL_BYTES_MIN: u64 = 64 << 20;
+
+/// The same, unless the operator says otherwise.
+pub const SPOOL_BYTES_DEFAULT: u64 = 2 << 30;
+
+/// How long a program that is asked to end delivers what it has; the rest waits for its next start.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// The longest line of a journal: the words of an end.
+pub const JOURNAL_LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Expressions whose packets are never given.
+pub const NEVER_MAX: usize = 32;

@@ -1,0 +1,259 @@
+//! The work for one order: to begin, to catch into parts, to deliver them, and to hold all until the server has it.
+//!
+//! A part is on disk from its first piece on, and sent when it is whole; so a cut link costs nothing but space, and what a killed
+//! process leaves is delivered by the next. A part that finds no space stays in memory, and then no more is taken out of the engine until it
+//! is delivered: the kernel drops and counts, as for any capture whose store is slow.
+
+use crate::deliver;
+use crate::limits::{PART_BYTES, PARTS_MAX};
+use crate::order::{self, Checked};
+use crate::part::{OpenPart, PartHead};
+use crate::queue::Queue;
+use crate::shared::{Shared, Work, wire};
+use crate::spool::{OrderFolder, Recovered};
+use baleen_agentwire::{Begin, Ended, OrderId};
+use baleen_capture::{Catch, Running};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Parts in memory alone while more is caught.
+const IN_MEMORY_MAX: usize = 1;
+
+/// The words of a file that is as long as one may be.
+const FILE_FULL: &str = "the file reached the largest size that an agent delivers";
+
+/// What was begun.
+struct Begun {
+    catch: Catch,
+    folder: OrderFolder,
+    missing: Option<String>,
+}
+
+/// Does the work for an order until it is forgotten.
+pub(crate) async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin) {
+    let left_out = addresses(&shared).await;
+    let work = Work::new(left_out.clone());
+    shared.add(id, work.clone());
+    // Seen through, since what it makes has to be taken away again.
+    match start(&shared, id, &begin, &left_out).await {
+        Err(why) => shared.note(|desk| desk.refused(id, &why)),
+        Ok(begun) => {
+            let folder = begun.folder.clone();
+            tokio::select! {
+                biased;
+                () = work.forget.stopping() => {}
+                () = capture(&shared, id, &work, begin.part_bytes, begun) => work.forget.stopping().await,
+            }
+            remove(folder).await;
+        }
+    }
+    shared.give_up(id);
+}
+
+/// Delivers what a process before this one left.
+pub(crate) async fn resume(shared: Arc<Shared>, recovered: Recovered) {
+    let Recovered {
+        id,
+        folder,
+        parts,
+        ended,
+    } = recovered;
+    let work = Work::new(Vec::new());
+    shared.add(id, work.clone());
+    shared.note(|desk| desk.recovered(id, ended));
+    let queue = Queue::default();
+    for head in parts {
+        queue.push_from_disk(head);
+    }
+    queue.close();
+    let deliver = async {
+        if let Err(why) = deliver::all(&shared, id, &folder, &queue).await {
+            tracing::warn!(why, "what was captured before is not delivered whole");
+        }
+    };
+    tokio::select! {
+        biased;
+        () = work.forget.stopping() => {}
+        () = deliver => work.forget.stopping().await,
+    }
+    remove(folder).await;
+    shared.give_up(id);
+}
+
+/// Where the server is, by its name and by the connection that stands: both are left out.
+async fn addresses(shared: &Shared) -> Vec<SocketAddr> {
+    // One whose name is not known now cannot be connected to anew either.
+    let mut addresses = shared.settings.server.look_up().await.unwrap_or_default();
+    addresses.extend(shared.remote());
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+async fn start(shared: &Shared, id: OrderId, begin: &Begin, left_out: &[SocketAddr]) -> Result<Begun, String> {
+    if !(PART_BYTES.0..=PART_BYTES.1).contains(&begin.part_bytes) {
+        return Err("the server asks for parts of a size that this agent does not make".to_owned());
+    }
+    let blocking = {
+        let (begin, allowed) = (begin.clone(), shared.settings.allowed.clone());
+        let (left_out, spool) = (left_out.to_vec(), shared.spool.clone());
+        move || {
+            let checked = order::check(id, &begin, &allowed, &left_out)?;
+            let folder = spool.create(id);
+            let folder = folder.map_err(|error| format!("the agent cannot write to its disk: {error}"))?;
+            Ok((checked, folder))
+        }
+    };
+    let prepared = tokio::task::spawn_blocking(blocking).await;
+    let (Checked { order, missing }, folder) =
+        prepared.unwrap_or_else(|_| Err("the agent could not prepare the capture".to_owned()))?;
+    match shared.capturer.begin(order).await {
+        Ok(catch) => Ok(Begun { catch, folder, missing }),
+        Err(error) => {
+            remove(folder).await;
+            Err(error.to_string())
+        }
+    }
+}
+
+async fn remove(folder: OrderFolder) {
+    // A panic there is a bug of ours; the next process removes it.
+    let _ = tokio::task::spawn_blocking(move || folder.remove()).await;
+}
+
+/// Catches and delivers until all is in the store.
+async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, begun: Begun) {
+    let Begun { catch, folder, missing } = begun;
+    let Catch {
+        pieces,
+        interfaces,
+        running,
+    } = catch;
+    shared.set_running(id, Some(Arc::clone(&running)));
+    shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
+    let queue = Queue::default();
+    let broken = Mutex::new(None);
+    let catching = async {
+        let caught = Catching {
+            folder: &folder,
+            queue: &queue,
+            running: &*running,
+            parts: 0,
+            is_file_full: false,
+        };
+        let parts = caught.all(pieces, part_bytes).await;
+        let ended = running.ended().await;
+        shared.set_running(id, None);
+        let broken: Option<(u32, String)> = broken.lock().take();
+        let own = work.why.lock().clone();
+        let full = parts.is_file_full.then(|| FILE_FULL.to_owned());
+        let (parts, trouble) = match broken {
+            Some((parts, why)) => (parts, Some(why)),
+            None => (parts.parts, full.or(own).or(ended.trouble)),
+        };
+        let ended = Ended {
+            counts: wire(ended.counts),
+            parts,
+            trouble,
+            missing: joined(missing, ended.missing),
+        };
+        note_end(&folder, &ended).await;
+        shared.note(|desk| desk.ended(id, &ended));
+        queue.close();
+    };
+    let stopping = async {
+        work.stop.stopping().await;
+        running.stop();
+    };
+    let delivering = async {
+        if let Err(why) = deliver::all(shared, id, &folder, &queue).await {
+            tracing::warn!(why, "a capture ends, since its parts are not taken");
+            let delivered = queue.first_number().unwrap_or_default();
+            *broken.lock() = Some((delivered, why));
+            queue.give_up();
+            running.stop();
+        }
+    };
+    tokio::join!(catching, delivering, async {
+        tokio::select! { () = stopping => {}, _ = running.ended() => {} }
+    });
+}
+
+async fn note_end(folder: &OrderFolder, ended: &Ended) {
+    let (folder, ended) = (folder.clone(), ended.clone());
+    let _ = tokio::task::spawn_blocking(move || folder.ended(&ended)).await;
+}
+
+/// What the file lacks, in one sentence.
+fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(format!("{one}; {other}")),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Pieces on their way into parts.
+struct Catching<'a> {
+    folder: &'a OrderFolder,
+    queue: &'a Queue,
+    running: &'a dyn Running,
+    parts: u32,
+    is_file_full: bool,
+}
+
+impl Catching<'_> {
+    async fn all(
+        mut self,
+        mut pieces: futures::stream::BoxStream<'static, baleen_capture::Piece>,
+        part_bytes: u64,
+    ) -> Self {
+        let mut open = OpenPart::new(part_bytes);
+        while let Some(piece) = pieces.next().await {
+            if self.is_file_full {
+                continue;
+            }
+            let folder = self.folder.clone();
+            let is_last = self.parts + 1 == PARTS_MAX;
+            let put = move || {
+                open.push(&piece.bytes, piece.after);
+                folder.append(&open.head(), &piece.bytes);
+                drop(piece);
+                let closed = open.is_full().then(|| close(&mut open, &folder, is_last)).flatten();
+                (open, closed)
+            };
+            let Ok((next, closed)) = tokio::task::spawn_blocking(put).await else {
+                // It has panicked, which is told as an end that comes early.
+                self.running.stop();
+                return self;
+            };
+            open = next;
+            if self.take(closed) && is_last {
+                self.is_file_full = true;
+                self.running.stop();
+            }
+            self.queue.until_in_memory(IN_MEMORY_MAX).await;
+        }
+        let folder = self.folder.clone();
+        let closed = tokio::task::spawn_blocking(move || close(&mut open, &folder, true)).await;
+        self.take(closed.ok().flatten());
+        self
+    }
+
+    fn take(&mut self, closed: Option<(PartHead, Bytes, bool)>) -> bool {
+        let Some((head, bytes, is_on_disk)) = closed else {
+            return false;
+        };
+        self.queue.push(head, bytes, is_on_disk);
+        self.parts += 1;
+        true
+    }
+}
+
+fn close(open: &mut OpenPart, folder: &OrderFolder, ends_file: bool) -> Option<(PartHead, Bytes, bool)> {
+    let (head, bytes) = open.close(ends_file)?;
+    let is_on_disk = folder.close(&head);
+    Some((head, bytes, is_on_disk))
+}

@@ -1,0 +1,202 @@
+//! `baleen agent`: captures on this host what a server elsewhere orders, and delivers it there.
+//!
+//! Everything that can be wrong is looked at before the first connection, and said with what to do about it.
+
+mod checks;
+mod settings;
+
+use crate::admin::secret_input;
+use crate::config::{Log, LogFormat};
+use crate::doctor::{may_capture, setcap_advice};
+use crate::failure::Failure;
+use crate::serve::{Signals, runtime};
+use crate::{logs, output};
+use baleen_agent::{Agent, Error, Identity, Parts, ServerAddress};
+use baleen_runtime::{Shutdown, SystemClock, SystemEntropy};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use settings::AgentConfig;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Where the settings are, unless they are named.
+const CONFIG: &str = "/etc/baleen/agent.toml";
+
+/// The name of the file that a running agent holds.
+const LOCK_FILE: &str = "lock";
+
+/// What an agent does.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    /// The settings of the agent (TOML).
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// Enrol at the server with a token, which is typed or read from standard input.
+    ///
+    /// The account that captures here makes it: POST /pcaps/agents/tokens. It is good for one agent.
+    Enrol,
+    /// Capture what the server orders until SIGTERM or Ctrl-C.
+    Run,
+    /// Say what is missing on this host, and how to get it.
+    Check,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<ExitCode, Failure> {
+    let config = AgentConfig::load(&arguments.config)?;
+    match arguments.command {
+        Command::Enrol => enrol(&config, as_json),
+        Command::Run => serve(&config),
+        Command::Check => checks::run(&config, as_json),
+    }
+}
+
+fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
+    let settings = &config.settings;
+    let folder = &settings.folder;
+    let _held = hold(folder)?;
+    if let Some(identity) = Identity::load(folder).map_err(|error| refused(&error))? {
+        return Err(
+            Failure::new(format!("this host is enrolled already, as agent {}", identity.id)).advise(format!(
+                "to enrol it anew, remove the agent at the server, and {} here",
+                Identity::path(folder).display()
+            )),
+        );
+    }
+    let token = secret_input::ask("enrolment token")?;
+    let identity = runtime()?
+        .block_on(baleen_agent::enrol(
+            &settings.server,
+            token.expose().trim(),
+            &settings.name,
+        ))
+        .map_err(|error| advised(&error, &settings.server))?;
+    identity.store(folder).map_err(|error| {
+        refused(&error).advise("the token is used up: remove the agent at the server, and enrol with another one")
+    })?;
+    if as_json {
+        output::json(&json!({ "agent": identity.id.to_string(), "server": settings.server.to_string() }))?;
+    } else {
+        output::line(&format!("enrolled at {} as agent {}", settings.server, identity.id))?;
+        output::line("start it: baleen agent run, or systemctl start baleen-agent")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
+    let settings = config.settings.clone();
+    let _log = logs::start(&Log {
+        level: config.log_level.clone(),
+        format: if config.log_is_json {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        },
+    });
+    let _held = hold(&settings.folder)?;
+    let identity = Identity::load(&settings.folder).map_err(|error| refused(&error))?;
+    let identity = identity.ok_or_else(|| {
+        Failure::new("this host is not enrolled").advise("make a token at the server, then: baleen agent enrol")
+    })?;
+    if !may_capture() {
+        return Err(Failure::new("this process may not capture: it lacks CAP_NET_RAW").advise(setcap_advice()));
+    }
+    for interface in &settings.allowed.interfaces {
+        if let Err(error) = baleen_ring::find_interface(interface) {
+            tracing::warn!(%interface, %error, "this interface cannot be captured from now; captures fail until it can");
+        }
+    }
+    let clock = SystemClock::new();
+    let capturer = baleen_agent::capturer(&settings, clock.clone());
+    let capturer = capturer.map_err(|error| Failure::because("the capture engine cannot be set up", &error))?;
+    let parts = Parts {
+        capturer,
+        clock,
+        entropy: SystemEntropy::new(),
+    };
+    let server = settings.server.clone();
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let agent = Agent::open(settings, identity, env!("CARGO_PKG_VERSION"), parts);
+        let agent = agent.map_err(|error| advised(&error, &server))?;
+        let stop = Shutdown::new();
+        let serving = agent.run(&stop);
+        let mut serving = std::pin::pin!(serving);
+        loop {
+            tokio::select! {
+                served = serving.as_mut() => {
+                    return served.map(|()| ExitCode::SUCCESS).map_err(|error| advised(&error, &server));
+                }
+                () = signals.next() => {
+                    if stop.is_stopping() {
+                        return Err(Failure::new("stopped at once by a second signal; what is not delivered waits for the next start"));
+                    }
+                    stop.stop();
+                }
+            }
+        }
+    })
+}
+
+/// Holds the folder of an agent, which one process has at a time.
+fn hold(folder: &Path) -> Result<File, Failure> {
+    let failed = |error: &std::io::Error| {
+        Failure::because(format!("the folder {} cannot be used", folder.display()), error)
+            .advise("`folder` in the settings names it; whoever runs the agent has to be able to write there")
+    };
+    let made = || {
+        std::fs::create_dir_all(folder)?;
+        File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(folder.join(LOCK_FILE))
+    };
+    let lock = made().map_err(|error| failed(&error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
+            "another agent runs with the folder {}",
+            folder.display()
+        ))
+        .advise("stop it first: systemctl stop baleen-agent")),
+        Err(TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}
+
+fn refused(error: &Error) -> Failure {
+    Failure::because("the agent does not start", error)
+}
+
+/// What went wrong with a server, and what to do.
+fn advised(error: &Error, server: &ServerAddress) -> Failure {
+    let failure = Failure::because(format!("the agent cannot work with {server}"), error);
+    match error {
+        Error::Unknown { .. } => {
+            failure.advise("`server` in the settings names it; is the name right, and does DNS know it?")
+        }
+        Error::Unreachable { .. } | Error::Timeout => {
+            failure.advise("does the server listen there (listen.agents), and does no firewall stand between?")
+        }
+        Error::Stranger { .. } => failure
+            .advise("`server` has to be one of the names in the server's agents.names")
+            .advise("the clocks of both have to agree within some hours: timedatectl")
+            .advise("a token is good at the server that made it alone"),
+        Error::Refused { status: 401, .. } => {
+            failure.advise("a token is good once and for a limited time; make another one at the server")
+        }
+        Error::Refused { status: 429, .. } => failure.advise("wait a minute, then try again with a token that is good"),
+        Error::SentAway(_) => failure.advise(
+            "to make this host an agent again, remove identity.json from its folder, and enrol with a new token",
+        ),
+        _ => failure,
+    }
+}

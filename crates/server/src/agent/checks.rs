@@ -1,0 +1,122 @@
+//! `baleen agent check`: what is missing on this host, and how to get it.
+
+use super::settings::AgentConfig;
+use super::{advised, hold};
+use crate::doctor::{may_capture, setcap_advice};
+use crate::failure::Failure;
+use crate::output;
+use crate::serve::runtime;
+use baleen_agent::Identity;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// What one look found, and what to do about it if it is not good.
+struct Finding {
+    subject: &'static str,
+    found: Result<String, (String, String)>,
+}
+
+/// Looks at everything. The exit code is 1 when something is missing.
+pub(super) fn run(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
+    let findings = [
+        right(),
+        interfaces(config),
+        folder(config),
+        identity(config),
+        server(config)?,
+    ];
+    let is_fit = findings.iter().all(|finding| finding.found.is_ok());
+    if as_json {
+        let entry = |finding: &Finding| match &finding.found {
+            Ok(found) => json!({ "check": finding.subject, "ok": true, "found": found }),
+            Err((found, advice)) => json!({ "check": finding.subject, "ok": false, "found": found, "advice": advice }),
+        };
+        output::json(&json!({ "ok": is_fit, "checks": findings.iter().map(entry).collect::<Vec<_>>() }))?;
+    } else {
+        for Finding { subject, found } in &findings {
+            match found {
+                Ok(found) => output::line(&format!("{:<8} {subject:<16} {found}", "ok"))?,
+                Err((found, advice)) => {
+                    output::line(&format!("{:<8} {subject:<16} {found}", "missing"))?;
+                    output::line(&format!("{:<8} {:<16} → {advice}", "", ""))?;
+                }
+            }
+        }
+    }
+    Ok(if is_fit { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn right() -> Finding {
+    let found = if may_capture() {
+        Ok("this process has CAP_NET_RAW".to_owned())
+    } else {
+        Err(("this process lacks CAP_NET_RAW".to_owned(), setcap_advice()))
+    };
+    Finding {
+        subject: "capture right",
+        found,
+    }
+}
+
+fn interfaces(config: &AgentConfig) -> Finding {
+    let names = &config.settings.allowed.interfaces;
+    let look = || {
+        if names.is_empty() {
+            let found = baleen_ring::default_interface().map_err(|error| error.to_string())?;
+            return Ok(format!("{} (of the default route)", found.name));
+        }
+        for name in names {
+            baleen_ring::find_interface(name).map_err(|error| error.to_string())?;
+        }
+        Ok(names.join(", "))
+    };
+    let advice = "name one that is there: interfaces = [\"eth0\"]";
+    Finding {
+        subject: "interfaces",
+        found: look().map_err(|why: String| (why, advice.to_owned())),
+    }
+}
+
+fn folder(config: &AgentConfig) -> Finding {
+    let path = &config.settings.folder;
+    let found = match hold(path) {
+        Ok(_) => Ok(path.display().to_string()),
+        Err(failure) => Err((failure.parts().0.to_owned(), failure.parts().1)),
+    };
+    Finding {
+        subject: "folder",
+        found,
+    }
+}
+
+fn identity(config: &AgentConfig) -> Finding {
+    let found = match Identity::load(&config.settings.folder) {
+        Ok(Some(identity)) => Ok(format!("enrolled as agent {}", identity.id)),
+        Ok(None) => Err((
+            "this host is not enrolled".to_owned(),
+            "make a token at the server, then: baleen agent enrol".to_owned(),
+        )),
+        Err(error) => Err((error.to_string(), "see above".to_owned())),
+    };
+    Finding {
+        subject: "identity",
+        found,
+    }
+}
+
+/// Whether its address answers; who it is shows when the agent runs.
+fn server(config: &AgentConfig) -> Result<Finding, Failure> {
+    let server = &config.settings.server;
+    let reached = runtime()?.block_on(server.reach());
+    let found = match reached {
+        Ok(at) => Ok(format!("{server} answers at {at}")),
+        Err(error) => {
+            let failure = advised(&error, server);
+            Err((failure.parts().0.to_owned(), failure.parts().1))
+        }
+    };
+    Ok(Finding {
+        subject: "server",
+        found,
+    })
+}

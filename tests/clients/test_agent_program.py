@@ -1,0 +1,317 @@
+"""`baleen agent` on other hosts, in network namespaces with veth links: captures by the real `cloudflare` SDK, cut links, kills."""
+
+import json
+import subprocess
+import time
+
+import cloudflare
+import pytest
+import requests
+
+from conftest import boto, may_capture, remove
+from harness import Baleen
+from lab import Host, Hub, until
+from pcaps import Pcaps, fetch
+from traffic import numbers_in, tshark
+
+BUCKET = "caught"
+MIB = 1 << 20
+# Of which a thousand are a part of a file: a capture at this door has 10,000 at most.
+BIG = 8000
+
+
+class Home:
+    """The server that agents work for, with the SDK, and a bucket that is proven."""
+
+    def __init__(self, folder):
+        self.server = Baleen.start(
+            folder / "data",
+            "--capture-interface",
+            "lo",
+            LISTEN_AGENTS="0.0.0.0:0",
+            AGENTS_NAMES=",".join(f"10.77.{n}.1" for n in range(1, 30)),
+            AGENTS_AWAY="60s",
+        )
+        base = f"{self.server.api}/client/v4"
+        sdk = cloudflare.Cloudflare(api_token=self.server.token, base_url=base)
+        self.pcaps = Pcaps(sdk=sdk, base=base, account=self.server.project, token=self.server.token)
+        self.s3 = boto(self.server)
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.destination = self.pcaps.prove(self.s3, f"s3://{BUCKET}")
+        self.port = int(self.server.agents.rpartition(":")[2])
+
+    def people(self, method, path="", **body):
+        url = f"{self.pcaps.base}/accounts/{self.pcaps.account}/pcaps/agents{path}"
+        headers = {"Authorization": f"Bearer {self.server.token}"}
+        return requests.request(method, url, headers=headers, json=body or None, timeout=30)
+
+    def token(self, site, **more):
+        answer = self.people("POST", "/tokens", site=site, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]["token"]
+
+    def agent(self, site):
+        return next(agent for agent in self.people("GET").json()["result"] if agent["site"] == site)
+
+    def capture(self, site, **asked):
+        return self.pcaps.create(self.destination, colo_name=site, **asked)
+
+    def fetch(self, capture, folder):
+        path = folder / f"{capture.id}.pcap"
+        return path, *fetch(self.s3, BUCKET, capture, path)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    if not may_capture():
+        pytest.skip("capturing packets needs root or CAP_NET_RAW")
+    hub = Hub()
+    try:
+        home = Home(tmp_path_factory.mktemp("agents"))
+        yield home
+        remove(home.s3, BUCKET)
+        assert home.server.stop() == 0, home.server.tail()
+        assert not home.server.secrets_in_log()
+    finally:
+        hub.leave()
+
+
+@pytest.fixture
+def host(home, tmp_path):
+    """Another host whose agent may be started."""
+    host = Host(tmp_path)
+    yield host
+    print(host.tail())
+    host.close()
+
+
+def start(home, host, site, **settings):
+    """Enrols a host and starts its agent."""
+    host.configure(home.port, **settings)
+    if not (host.folder / "agent/identity.json").exists():
+        host.enrol(home.token(site))
+    host.start()
+    linked(home, host, site)
+
+
+def linked(home, host, site):
+    until(host.tail, lambda: home.agent(site)["connected"])
+
+
+def site_of(host):
+    return f"far-{host.number}a"
+
+
+def udp(host, port=7000):
+    return {"protocol": 17.0, "destination_address": f"10.78.{host.number}.2", "destination_port": float(port)}
+
+
+def test_a_capture_at_another_host_is_exact(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    agent = home.agent(site)
+    assert [(i["name"], i["up"]) for i in agent["interfaces"]] == [("eth1", True)]
+    until("its clock is known", lambda: home.agent(site)["clock_bound_ns"] is not None)
+    asked = home.capture(site, packet_limit=500.0, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    host.send(700)
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured, done.error_message) == ("success", 500, None)
+    path, packets, _ = home.fetch(done, tmp_path)
+    assert packets == 500
+    assert numbers_in(path, 7000) == list(range(500))
+    assert host.stop() == 0
+
+
+def test_agents_capture_each_their_own(home, tmp_path):
+    hosts = [Host(tmp_path) for _ in range(3)]
+    try:
+        for host in hosts:
+            start(home, host, site_of(host))
+        for host in hosts:
+            asked = home.capture(site_of(host))
+            home.pcaps.running(asked)
+            for other in hosts:
+                other.send(50 + other.number)
+            time.sleep(0.5)
+            home.pcaps.stop(asked)
+            done = home.pcaps.over(asked)
+            assert (done.status, done.error_message) == ("success", None)
+            path, _, _ = home.fetch(done, tmp_path)
+            assert numbers_in(path, 7000) == list(range(50 + host.number))
+            assert {line for line in tshark(path, "-Y", "udp", "-T", "fields", "-e", "ip.dst")} == {f"10.78.{host.number}.2"}
+    finally:
+        for host in hosts:
+            host.close()
+
+
+def test_a_link_that_is_cut_for_20_seconds_loses_nothing(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    # More than a part before, while it is cut, and after.
+    sent = 0
+    for state in ("up", "down", "up"):
+        host.link(state)
+        if state == "down":
+            cut = time.monotonic()
+        host.send(3000, size=BIG, per_second=2000)
+        sent += 3000
+        if state == "down":
+            until("the server has missed it", lambda: not home.agent(site)["connected"])
+            time.sleep(max(0, cut + 20 - time.monotonic()))
+    linked(home, host, site)
+    time.sleep(0.5)
+    home.pcaps.stop(asked)
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured, done.error_message) == ("success", sent, None)
+    path, packets, size = home.fetch(done, tmp_path)
+    assert (packets, size) == (sent, sent * (BIG + 42))
+    assert numbers_in(path, 7000) == [*range(3000)] * 3
+    until("the spool is empty", lambda: not list((host.folder / "agent/spool").iterdir()))
+
+
+def test_what_the_owner_of_the_host_never_gives(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site, never=["udp port 7001", "icmp"], snaplen_max=96)
+    asked = home.capture(site, extra_body={"filter_v2": "udp.dstport in {7000 7001}"})
+    home.pcaps.running(asked)
+    for _ in range(5):
+        host.send(20, size=500, port=7000)
+        host.send(20, size=500, port=7001)
+    time.sleep(0.5)
+    home.pcaps.stop(asked)
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured) == ("success", 100)
+    assert "cut to 96 bytes" in done.error_message
+    path, packets, _ = home.fetch(done, tmp_path)
+    assert packets == 100
+    assert set(tshark(path, "-T", "fields", "-e", "frame.cap_len", "-e", "frame.len")) == {"96\t542"}
+    assert set(tshark(path, "-T", "fields", "-e", "udp.dstport")) == {"7000"}
+
+
+def test_why_an_agent_does_not_capture_reaches_who_asked(home, host):
+    site = site_of(host)
+    start(home, host, site, interfaces=["eth1", "eth7"])
+    done = home.pcaps.over(home.capture(site))
+    assert done.status == "failed"
+    assert "eth7" in done.error_message
+
+
+def test_nothing_of_the_link_is_captured(home, host, tmp_path):
+    """All of the interface that carries the link and the parts, while parts go over it, and while nothing does."""
+    site = site_of(host)
+    start(home, host, site, interfaces=["eth0"])
+    asked = home.capture(site, extra_body={"format": "pcapng"})
+    home.pcaps.running(asked)
+    sent = 6000
+    host.send(sent, size=BIG, network=77, per_second=1000)
+    until("parts have come", lambda: host_has_sent(home, asked))
+    time.sleep(6)
+    before = home.pcaps.get(asked).packets_captured
+    time.sleep(12)
+    # Beats and pings went by; of the network's own, at most who has which address.
+    assert home.pcaps.get(asked).packets_captured - before <= 4
+    home.pcaps.stop(asked)
+    done = home.pcaps.over(asked)
+    assert done.status == "success"
+    path = tmp_path / "caught.pcapng"
+    home.s3.download_file(BUCKET, f"pcap_{done.id}.pcapng", str(path))
+    assert len(tshark(path, "-Y", "udp.dstport==7000")) == sent
+    assert tshark(path, "-Y", "tcp") == []
+    # And it was there: the kernel counted what came and went by the interface.
+    carried = json.loads(host_statistics(host))
+    assert carried > sent * BIG + 3 * 8 * MIB
+
+
+def host_has_sent(home, asked):
+    uploads = home.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    key = f"pcap_{asked.id}.pcapng"
+    for upload in uploads:
+        if upload["Key"] == key:
+            return len(home.s3.list_parts(Bucket=BUCKET, Key=key, UploadId=upload["UploadId"]).get("Parts", [])) >= 2
+    return False
+
+
+def host_statistics(host):
+    shown = subprocess.run(["ip", "-j", "-s", "-n", host.name, "link", "show", "eth0"], capture_output=True, text=True, timeout=10)
+    [link] = json.loads(shown.stdout)
+    return str(link["stats64"]["rx"]["bytes"] + link["stats64"]["tx"]["bytes"])
+
+
+@pytest.mark.parametrize("packets", [50, 3000])
+def test_what_a_killed_agent_had_is_delivered_by_the_next(home, host, tmp_path, packets):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    host.send(packets, size=BIG, per_second=2000)
+    until("all of it is counted", lambda: home.pcaps.get(asked).packets_captured == packets)
+    # The last second is on the disk.
+    time.sleep(2)
+    host.kill()
+    host.send(100)
+    host.start()
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured) == ("success", packets)
+    assert "the agent was ended while it captured" in done.error_message
+    path, found, _ = home.fetch(done, tmp_path)
+    assert found == packets
+    assert numbers_in(path, 7000) == list(range(packets))
+
+
+def test_an_agent_that_does_not_come_back_leaves_what_has_come(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host), time_limit=300.0)
+    home.pcaps.running(asked)
+    host.send(5000, size=BIG, per_second=2000)
+    until("it is counted", lambda: home.pcaps.get(asked).packets_captured == 5000)
+    time.sleep(1)
+    host.kill()
+    # agents.away is a minute, behind the fifteen seconds after which an agent is missed.
+    # The count goes down to what the file holds, which is what an end like this one is allowed.
+    until("it is given up", lambda: home.pcaps.get(asked).status in {"success", "failed"}, seconds=120)
+    done = home.pcaps.get(asked)
+    assert done.status == "success"
+    assert "did not come back" in done.error_message
+    path, found, _ = home.fetch(done, tmp_path)
+    numbers = numbers_in(path, 7000)
+    # Whole parts of 8 MiB, and nothing that is cut.
+    assert found == done.packets_captured == len(numbers) > 3 * 8 * MIB // (BIG + 100)
+    assert numbers == list(range(found))
+    # What it has left is nobody's any more.
+    host.start()
+    linked(home, host, site)
+    until("it is thrown away", lambda: not list((host.folder / "agent/spool").iterdir()))
+
+
+def test_an_agent_that_is_removed_ends(home, host):
+    site = site_of(host)
+    start(home, host, site)
+    assert home.people("DELETE", f"/{home.agent(site)['id']}").status_code == 204
+    assert host.process.wait(20) == 1
+    host.process = None
+    assert "removed" in host.tail()
+
+
+def test_mistakes_are_told_with_what_to_do(home, host):
+    host.configure(home.port)
+    done = host.run("run")
+    assert (done.returncode, "baleen agent enrol" in done.stderr) == (1, True)
+    done = host.run("enrol", stdin="blagent1.nonsense\n")
+    assert (done.returncode, "no enrolment token" in done.stderr) == (1, True)
+    used = home.token(site_of(host))
+    host.enrol(used)
+    assert "enrolled already" in host.run("enrol", stdin=used).stderr
+    (host.folder / "agent/identity.json").unlink()
+    done = host.run("enrol", stdin=used)
+    assert (done.returncode, "401" in done.stderr, "another one" in done.stderr) == (1, True, True)
+    host.configure(home.port, server=f"{host.server}:1", interfaces=["eth9"])
+    done = host.run("check", "--json")
+    checks = {check["check"]: check["ok"] for check in json.loads(done.stdout)["checks"]}
+    assert checks == {"capture right": True, "interfaces": False, "folder": True, "identity": False, "server": False}
+    host.configure(home.port, server="nonsense", spool="1", strange=1)
+    done = host.run("run")
+    assert (done.returncode, "3 mistakes" in done.stderr) == (2, True), done.stderr
