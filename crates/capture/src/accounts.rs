@@ -11,7 +11,8 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
+    Table::Schedule,
     Table::CapturePart,
     Table::CaptureFile,
     Table::TaskSlot,

@@ -33,6 +33,8 @@ pub struct Capture {
     pub id: CaptureId,
     /// Of which kind it is.
     pub kind: Kind,
+    /// Whether a schedule began it.
+    pub is_scheduled: bool,
     /// Whose it is.
     pub account: AccountId,
     /// The site or group as it was asked for.

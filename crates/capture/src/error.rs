@@ -25,6 +25,10 @@ pub enum Limited {
     Offset,
     /// The days for which what it caught is kept.
     Days,
+    /// What a schedule may use in a day.
+    Budget,
+    /// The key under which addresses become others.
+    AddressKey,
 }
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
@@ -139,6 +143,18 @@ pub enum CaptureError {
     /// A link to a file is not one of ours, is too old, or is not for who follows it.
     #[error("this link does not work, or not any more, or not from here; ask for the result of the task again")]
     BadTicket,
+    /// The account has no such schedule.
+    #[error("there is no such schedule under this account")]
+    NoSuchSchedule,
+    /// Another schedule of the account has the name.
+    #[error("a schedule of this account has that name")]
+    ScheduleNameTaken,
+    /// The account has as many schedules as it may.
+    #[error("an account has at most {limit} schedules; delete one first")]
+    TooManySchedules {
+        /// The limit.
+        limit: u8,
+    },
     /// No site of the account keeps packets that went by.
     #[error("no site of this account keeps packets that went by")]
     NoLookBack,
@@ -198,6 +214,9 @@ pub enum CaptureError {
     /// The account's own bucket for captures is not there, and cannot be made.
     #[error("the bucket in which this account's captures are kept cannot be made: {0}")]
     NoHome(#[source] baleen_objects::ObjectError),
+    /// It cannot be told now whether an account may act.
+    #[error("the account cannot be looked up now; try again")]
+    Account(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Work moved off the main threads did not come back.
     #[error("an internal task broke off")]
     Task(#[source] tokio::task::JoinError),
@@ -216,6 +235,7 @@ impl Classify for CaptureError {
             | Self::ChallengeFailed
             | Self::Unwritable(_)
             | Self::TaskLimit { .. }
+            | Self::TooManySchedules { .. }
             | Self::NoSite(_)
             | Self::NoLookBack
             | Self::NotASample(_)
@@ -225,17 +245,20 @@ impl Classify for CaptureError {
             | Self::NoSuchCapture(_)
             | Self::FileGone(_)
             | Self::NoSuchTask
+            | Self::NoSuchSchedule
             | Self::NoTaskFile { .. }
             | Self::BadTicket => FaultKind::NotFound,
             Self::NotFollowable { why, .. } => match why {
                 FollowError::Over | FollowError::Unable => FaultKind::Conflict,
                 FollowError::TooMany => FaultKind::Unavailable,
             },
-            Self::NameTaken => FaultKind::Exists,
+            Self::NameTaken | Self::ScheduleNameTaken => FaultKind::Exists,
             Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) | Self::NoAgents => {
                 FaultKind::Conflict
             }
-            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) => FaultKind::Unavailable,
+            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) | Self::Account(_) => {
+                FaultKind::Unavailable
+            }
             Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Fleet(error) => error.kind(),

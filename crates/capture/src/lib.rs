@@ -7,7 +7,7 @@
 //! pending -> running -> conversion_pending -> conversion_running -> success | failed
 //! ```
 //!
-//! Capture tasks (`tasklist.rs`) are the same with names, into the account's own bucket, for some days.
+//! Schedules (`schedule.rs`) begin such captures by themselves. Capture tasks (`tasklist.rs`) are the same with names, into the account's own bucket, for some days.
 //!
 //! Invariants:
 //! * an account has at most one capture that is pending or running, and so many capture tasks, by conditional commits;
@@ -43,6 +43,7 @@ mod privacy;
 mod recover;
 mod run;
 mod sample;
+mod schedule;
 mod sink;
 mod site;
 mod store;
@@ -73,6 +74,10 @@ pub use place::{
 pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;
+pub use schedule::{
+    Began, Budget, CreateSchedule, Cron, Fired, Found, Outcome as RunOutcome, Run, Schedule, ScheduleName,
+    ScheduleWitness, ScheduledCapture, Used, When,
+};
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
 pub use stream::{LiveFile, SiteInfo, StreamCapture};
@@ -86,10 +91,11 @@ pub use baleen_packet::masking::AddressKey;
 use baleen_keyring::SealedKind;
 use baleen_meta::Meta;
 use baleen_objects::Objects;
-use baleen_runtime::{Clock, Entropy, Supervisor};
+use baleen_runtime::{Clock, Entropy, Supervisor, Turns};
 use baleen_sealing::Sealer;
 use baleen_types::RegionName;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// The kinds of records of this crate that hold something sealed.
@@ -105,6 +111,8 @@ pub struct Captures {
     compiling: Arc<Semaphore>,
     tasks_max: u8,
     task_bytes_max: u64,
+    schedule_turns: Turns,
+    schedule_minute: Duration,
 }
 
 /// What the operator chooses.
@@ -117,6 +125,8 @@ pub struct Settings {
     pub tasks_max: u8,
     /// Captured packet bytes after which a capture task ends.
     pub task_bytes_max: u64,
+    /// How long a minute of schedules is: a minute, but for trials.
+    pub schedule_minute: Duration,
     /// The region of buckets that are made for captures.
     pub region: RegionName,
     /// Which stores captures may go to.
@@ -131,6 +141,7 @@ impl Default for Settings {
             captures_max: limits::CAPTURES_MAX_DEFAULT,
             tasks_max: limits::TASKS_RUNNING_DEFAULT,
             task_bytes_max: limits::TASK_BYTES_DEFAULT,
+            schedule_minute: Duration::from_mins(1),
             region: RegionName::parse("us-east-1").expect("the default of the settings is a region"),
             destinations: DestinationSettings::default(),
             remote: baleen_remote::Settings::default(),
@@ -182,6 +193,8 @@ impl Captures {
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,
+            schedule_turns: Turns::default(),
+            schedule_minute: settings.schedule_minute,
         })
     }
 }

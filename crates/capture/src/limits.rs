@@ -167,6 +167,30 @@ pub const TICKET_ADDRESSES_MAX: usize = 100;
 /// How much later what could not be forgotten is tried again, where more than the store's patience is wanted.
 pub const EXPIRY_POSTPONED: Duration = Duration::from_hours(1);
 
+/// Schedules of one account (ours): their list is one answer without pages.
+pub const SCHEDULES_PER_ACCOUNT_MAX: u8 = 20;
+
+/// Longest name of a schedule, in characters (ours).
+pub const SCHEDULE_NAME_CHARS_MAX: usize = 64;
+
+/// Longest cron pattern, in bytes (ours).
+pub const CRON_BYTES_MAX: usize = 128;
+
+/// Most captures of a schedule in a day (ours): one each minute.
+pub const BUDGET_RUNS_MAX: u32 = 24 * 60;
+
+/// Most packets, and most bytes, of a schedule in a day (ours): what any client carries exactly.
+pub const BUDGET_PACKETS_MAX: u64 = 1 << 50;
+
+/// What is kept of the last times of a schedule (ours).
+pub const RUNS_KEPT: usize = 20;
+
+/// How much later than its time a capture of a schedule still begins (ours); behind that it is skipped.
+pub const SCHEDULE_LATE_MAX: Duration = Duration::from_mins(1);
+
+/// Times that went by while nobody was there which are counted one by one (ours).
+pub const MISSED_COUNTED_MAX: u32 = 1_000;
+
 /// How long an agent on another host may take to begin: it compiles a filter and maps rings, and the network is between.
 pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -185,6 +209,10 @@ pub const REMOTE_PART_BYTES_MAX: u64 = REMOTE_PART_BYTES + (1 << 20);
 /// Parts of a file, as S3 takes them.
 pub const REMOTE_PARTS_MAX: u32 = 10_000;
 
+const _: () = assert!(
+    RUNS_KEPT * (MESSAGE_BYTES_MAX + 64) + 2 * SENT_FILTER_BYTES_MAX + 2 * EXPRESSION_BYTES_MAX + DESTINATION_BYTES_MAX
+        < baleen_meta::VALUE_BYTES_MAX
+);
 const _: () = assert!(TASKS_KEPT_MAX < baleen_meta::SCAN_ENTRIES_MAX);
 const _: () = assert!(
     TASKS_DELETED_MAX * (TASK_SENT_BYTES_MAX + 4 * TASK_NAME_CHARS_MAX + 4096) <= baleen_meta::REQUEST_BYTES_MAX

@@ -1,7 +1,7 @@
 //! Requests about captures: create, get, list, stop.
 
 use crate::agent::{Format, Limits, Order};
-use crate::capture::{self, StoredCapture, StoredRotation};
+use crate::capture::{self, StoredCapture, StoredOrigin, StoredRotation};
 use crate::engine::Rotation;
 use crate::files;
 use crate::limits::{
@@ -131,7 +131,8 @@ impl Captures {
     /// Safe: once begun, the work goes on without the caller.
     pub async fn create(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
         let (account, asked) = (request.account, request.asked);
-        match self.begin(request).await {
+        let id = CaptureId::from_bytes(self.parts.entropy.bytes());
+        match self.begin(request, id, StoredOrigin::Pcaps).await {
             Err(CaptureError::Active(id)) if asked.is_repeated => {
                 let repeated = self.repeated((account, id), asked).await?;
                 repeated.ok_or(CaptureError::Active(id))
@@ -159,7 +160,13 @@ impl Captures {
         record.show(owner, now, live).map(Some)
     }
 
-    async fn begin(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
+    /// Starts a full capture under an id that nothing else has.
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        request: CreateCapture,
+        id: CaptureId,
+        origin: StoredOrigin,
+    ) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
         let site = self.open_site(&request.site, request.account)?;
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
@@ -175,7 +182,6 @@ impl Captures {
                 .await?
                 .map_or(CaptureError::Busy, CaptureError::Active));
         };
-        let id = CaptureId::from_bytes(self.parts.entropy.bytes());
         let owner = (request.account, id);
         let order = Order {
             capture: id,
@@ -191,7 +197,7 @@ impl Captures {
             interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
-        let admission = async move { captures.admit(request, site, order).await };
+        let admission = async move { captures.admit(request, site, order, origin).await };
         let record = self.launch(id, room, admission).await?;
         record.show(owner, self.parts.clock.now(), None)
     }
@@ -339,7 +345,13 @@ impl Captures {
     }
 
     /// Writes the record of a capture, if the account has none that is pending or running.
-    async fn admit(&self, request: CreateCapture, site: Site, order: Order) -> Result<Admitted, CaptureError> {
+    async fn admit(
+        &self,
+        request: CreateCapture,
+        site: Site,
+        order: Order,
+        origin: StoredOrigin,
+    ) -> Result<Admitted, CaptureError> {
         let account = request.account;
         let id = order.capture;
         let now = self.parts.clock.now();
@@ -356,7 +368,10 @@ impl Captures {
             if site.agent.is_elsewhere() && self.places.is_even(&proof.place(ownership, &self.parts.sealer)?) {
                 return Err(CaptureError::Destination(Invalid::new("destination", EVEN_ELSEWHERE)));
             }
-            let record = new_record(&request, &proof, ownership, &order, now)?;
+            let record = StoredCapture {
+                origin,
+                ..new_record(&request, &proof, ownership, &order, now)?
+            };
             let commit = Request::new()
                 .absent(active_key.clone())
                 .unchanged(Self::ownership_key(account, ownership), Some(proof_bytes))
@@ -404,7 +419,7 @@ fn new_record(
     })
 }
 
-fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
+pub(crate) fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {
     let refuse = |of, why| Err(CaptureError::Limit { of, why });
     let limits = request.limits;
     if !(TIME_LIMIT_MIN..=TIME_LIMIT_MAX).contains(&limits.time) {

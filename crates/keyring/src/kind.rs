@@ -190,6 +190,8 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CaptureFile
         | Table::SampleTurn
         | Table::TaskSlot
+        | Table::Schedule
+        | Table::ScheduleDue
         | Table::TaskName
         | Table::TaskByTime
         | Table::TaskExpiry

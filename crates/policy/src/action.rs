@@ -227,6 +227,8 @@ actions! {
     PcapsStreamCapture = "pcaps:StreamCapture",
     PcapsListAgents = "pcaps:ListAgents",
     PcapsManageAgents = "pcaps:ManageAgents",
+    PcapsListSchedules = "pcaps:ListSchedules",
+    PcapsManageSchedules = "pcaps:ManageSchedules",
     // capture tasks (identity contract, section 8)
     CfwCreateCaptureTask = "cfw:CreateCaptureTask",
     CfwListCaptureTasks = "cfw:ListCaptureTasks",

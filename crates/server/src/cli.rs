@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Serve(Box<Settings>),
     /// Capture packets of this machine to a bucket, a file or standard output.
     Capture(Box<crate::capture::Arguments>),
+    /// Have a server capture by itself, again and again, within a budget.
+    Schedule(Box<crate::schedule::Arguments>),
     /// Show the interfaces of a server in Wireshark, which runs this.
     Extcap(Box<crate::extcap::Arguments>),
     /// Capture on this host what a server elsewhere orders.

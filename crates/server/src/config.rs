@@ -190,6 +190,8 @@ pub(crate) struct Capture {
     pub(crate) tasks_max: u8,
     /// Captured bytes after which a capture task ends.
     pub(crate) task_bytes_max: u64,
+    /// How long a minute of schedules is.
+    pub(crate) schedule_minute: Duration,
     /// Kernel memory per ring, in bytes.
     pub(crate) ring_bytes: usize,
     /// Rings per interface.

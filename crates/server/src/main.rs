@@ -30,6 +30,8 @@ mod profiles;
 mod regions;
 mod restore;
 mod room;
+mod schedule;
+mod schedules;
 mod scrub;
 mod serve;
 mod store;
@@ -75,6 +77,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Serve(settings) => serve::run(&settings, json),
         Command::Capture(arguments) => capture::run(&arguments, json),
+        Command::Schedule(arguments) => schedule::run(&arguments, json),
         Command::Extcap(arguments) => extcap::run(&arguments),
         Command::Agent(arguments) => agent::run(&arguments, json),
         Command::Admin(arguments) => admin::run(&arguments, json),

@@ -104,7 +104,12 @@ impl Door {
 
     /// Asks for the `result` of an answer.
     pub(crate) async fn ask(&self, path: &str) -> Result<Value, Failure> {
-        let response = self.send(Method::GET, path, None).await?;
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Asks for something to be done; the `result` of the answer, if it has one.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let response = self.send(method, path, body).await?;
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
         let mut answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::look_back;
 use crate::ops::{self, Operations};
 use crate::regions;
 use crate::room;
+use crate::schedules;
 use crate::scrub;
 use crate::tasks;
 use crate::tenants::Whitelists;
@@ -419,6 +420,7 @@ pub(crate) async fn build(
             captures_max: config.capture.running_max,
             tasks_max: config.capture.tasks_max,
             task_bytes_max: config.capture.task_bytes_max,
+            schedule_minute: config.capture.schedule_minute,
             region: config.region.clone(),
             destinations: config.destinations.clone(),
             remote: baleen_remote::Settings::default(),
@@ -457,6 +459,7 @@ pub(crate) async fn build(
         async move { ending.purge().await }
     });
     tasks::register(&supervisor, &captures, &audit, &clock);
+    schedules::register(&supervisor, &captures, (&tenancy, &audit), &clock);
     let pcaps_door = Arc::new(PcapsDoor::new(Arc::clone(&captures), Arc::clone(&clock)));
     let task_door = Arc::new(TaskDoor::new(captures, Arc::clone(&gate), Arc::clone(&clock)));
 

@@ -70,6 +70,10 @@ hex_id!(
     CaptureId, 16, "capture id"
 );
 hex_id!(
+    /// The 32-hex id of a schedule of captures.
+    ScheduleId, 16, "schedule id"
+);
+hex_id!(
     /// The 32-hex id of an agent on another host.
     AgentId, 16, "agent id"
 );

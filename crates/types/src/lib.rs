@@ -18,7 +18,8 @@ pub use acl::{ACL_GRANTS_MAX, Acl, Grant, Grantee, Permission};
 pub use etag::ETag;
 pub use fault::{Classify, FaultKind, causes};
 pub use id::{
-    AccessKeyId, AccountId, AgentId, CaptureId, OwnershipId, ProjectId, RequestId, UploadId, UserId, VersionId,
+    AccessKeyId, AccountId, AgentId, CaptureId, OwnershipId, ProjectId, RequestId, ScheduleId, UploadId, UserId,
+    VersionId,
 };
 pub use link::{BpfInstruction, LinkType, VlanTag};
 pub use name::{

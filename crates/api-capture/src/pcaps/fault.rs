@@ -34,6 +34,7 @@ pub(crate) mod code {
     pub(crate) const INTERNAL: u32 = 1012;
     pub(crate) const UNAVAILABLE: u32 = 1013;
     pub(crate) const TOO_LARGE: u32 = 1014;
+    pub(crate) const NAME_TAKEN: u32 = 1015;
 }
 
 /// Seconds after which a client may try again what could not be done just now.
@@ -205,7 +206,11 @@ impl Fault {
             E::Range { size } => Self::outside(error.to_string(), *size),
             // What is of capture tasks is asked for by no row here.
             E::NoSuchCapture(_) | E::NoSuchTask | E::NoTaskFile { .. } | E::BadTicket => Self::not_found("capture"),
-            E::NameTaken | E::TooManyTasks { .. } | E::TaskLimit { .. } => bad(code::INVALID, None),
+            E::NameTaken | E::TooManyTasks { .. } | E::TaskLimit { .. } | E::TooManySchedules { .. } => {
+                bad(code::INVALID, None)
+            }
+            E::NoSuchSchedule => Self::not_found("schedule"),
+            E::ScheduleNameTaken => conflict(code::NAME_TAKEN).at(Some("/name")),
             E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
             E::WrongAnswer { .. } | E::ChallengeFailed => bad(code::WRONG_ANSWER, pointers.answer),
             E::Unwritable(_) => bad(code::UNWRITABLE, pointers.destination),
@@ -216,7 +221,9 @@ impl Fault {
             E::NoAgentConnected(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
             }
-            E::Stopping | E::Busy | E::Contended | E::NotBegun(_) => Self::unavailable(error.to_string()),
+            E::Stopping | E::Busy | E::Contended | E::NotBegun(_) | E::Account(_) => {
+                Self::unavailable(error.to_string())
+            }
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {
                 Self::unavailable(error.to_string())
             }
@@ -280,6 +287,8 @@ impl<'a> Pointers<'a> {
             Limited::Snaplen => Some("/snaplen"),
             Limited::Rotation => Some("/rotate"),
             Limited::Offset => Some("/offset_time"),
+            Limited::Budget => Some("/budget"),
+            Limited::AddressKey => Some("/privacy/anonymise_key"),
             Limited::Filter => self.filter,
             // Of capture tasks alone.
             Limited::Days => None,

@@ -1,6 +1,8 @@
 //! Captures and buckets as this door writes them.
 
-use baleen_capture::{Capture, FileInfo, Format, Kind, Ownership, Proof, Rotation, ShownAgent, Status};
+use baleen_capture::{
+    Capture, FileInfo, Format, Kind, Ownership, Proof, Rotation, SentFilter, ShownAgent, ShownPrivacy, Status,
+};
 use baleen_types::Timestamp;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -66,16 +68,33 @@ fn full(capture: &Capture) -> Value {
             json!(left.as_secs() + u64::from(left.subsec_nanos() > 0)),
         );
     }
-    if let Some(bytes) = capture.snaplen {
-        put("snaplen", json!(bytes));
-    }
-    if capture.rotation.is_some() {
-        put("rotate", rotation(capture.rotation));
-    }
     if !capture.files.is_empty() {
         put("objects", capture.files.iter().map(file).collect());
     }
-    if let Some(privacy) = capture.privacy {
+    if capture.is_scheduled {
+        put("scheduled", json!(true));
+    }
+    put_extras(&mut object, capture.snaplen, capture.rotation, capture.privacy);
+    Value::Object(object)
+}
+
+/// The members of ours that a full capture has where they were given.
+pub(crate) fn put_extras(
+    object: &mut Map<String, Value>,
+    snaplen: Option<u32>,
+    rotate: Rotation,
+    privacy: Option<ShownPrivacy>,
+) {
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    if let Some(bytes) = snaplen {
+        put("snaplen", json!(bytes));
+    }
+    if rotate.is_some() {
+        put("rotate", rotation(rotate));
+    }
+    if let Some(privacy) = privacy {
         put(
             "privacy",
             json!({
@@ -85,7 +104,6 @@ fn full(capture: &Capture) -> Value {
             }),
         );
     }
-    Value::Object(object)
 }
 
 fn rotation(rotation: Rotation) -> Value {
@@ -122,21 +140,29 @@ fn common(capture: &Capture, kind: &str) -> Map<String, Value> {
     put("submitted", json!(capture.submitted.to_rfc3339_micros()));
     put("time_limit", seconds(capture.limits.time));
     put("packet_limit", json!(capture.limits.packets));
-    put("filter_v1", sent_tuple(capture));
+    put_filter(&mut object, &capture.sent_filter, capture.format);
+    object
+}
+
+/// The filter as it was sent, and the form of the file.
+pub(crate) fn put_filter(object: &mut Map<String, Value>, sent: &SentFilter, format: Format) {
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    put("filter_v1", sent_tuple(sent));
     // Ours from here on.
-    if capture.sent_filter.bidirectional {
+    if sent.bidirectional {
         put("bidirectional", json!(true));
     }
-    if let Some(expression) = &capture.sent_filter.expression {
+    if let Some(expression) = &sent.expression {
         put("filter_expression", json!(expression));
     }
-    if let Some(rules) = &capture.sent_filter.rules {
+    if let Some(rules) = &sent.rules {
         put("filter_v2", json!(rules));
     }
-    if capture.format != Format::Pcap {
-        put("format", json!(capture.format.suffix()));
+    if format != Format::Pcap {
+        put("format", json!(format.suffix()));
     }
-    object
 }
 
 /// A bucket with its proof (capture contract, A.3). Both spellings of the destination are written: the example of the
@@ -157,7 +183,7 @@ pub(crate) fn ownership(ownership: &Ownership) -> Value {
     })
 }
 
-fn status(status: Status) -> &'static str {
+pub(crate) fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "pending",
         Status::Running => "running",
@@ -169,14 +195,14 @@ fn status(status: Status) -> &'static str {
 }
 
 /// The five-tuple as it was sent, `{}` when none was.
-fn sent_tuple(capture: &Capture) -> Value {
-    let sent = capture.sent_filter.tuple.as_deref();
+fn sent_tuple(sent: &SentFilter) -> Value {
+    let sent = sent.tuple.as_deref();
     sent.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_else(|| json!({}))
 }
 
 /// Seconds as they are usually asked for: whole numbers without a fraction.
-fn seconds(time: Duration) -> Value {
+pub(crate) fn seconds(time: Duration) -> Value {
     if time.subsec_nanos() == 0 {
         json!(time.as_secs())
     } else {

@@ -198,7 +198,7 @@ impl From<CaptureError> for Fault {
             E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::QUANTITY),
             E::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, code::QUANTITY, &error),
             E::Contended | E::TooSoon { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, code::THROTTLED, &error),
-            E::Stopping | E::NoAgentConnected(_) | E::NotBegun(_) | E::NotFollowable { .. } => {
+            E::Stopping | E::NoAgentConnected(_) | E::NotBegun(_) | E::NotFollowable { .. } | E::Account(_) => {
                 Self::unavailable(&error)
             }
             // All but the first are of destinations and samples, which no request here names.
@@ -212,7 +212,7 @@ impl From<CaptureError> for Fault {
             | E::NotASample(_)
             | E::SampleFailed(_) => bad(code::WRONG_PARAM),
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => Self::unavailable(&error),
-            // The last two are of agents, which are the other door's.
+            // The last are of agents and schedules, which are the other door's.
             E::Meta(_)
             | E::Objects(_)
             | E::NoHome(_)
@@ -220,6 +220,9 @@ impl From<CaptureError> for Fault {
             | E::Sealed(_)
             | E::Task(_)
             | E::NoAgents
+            | E::NoSuchSchedule
+            | E::ScheduleNameTaken
+            | E::TooManySchedules { .. }
             | E::Fleet(_) => Self::internal(),
         };
         fault.cause = Some(Box::new(error));

@@ -171,7 +171,7 @@ impl StoredRotation {
         })
     }
 
-    fn show(self) -> Rotation {
+    pub(crate) fn show(self) -> Rotation {
         Rotation {
             bytes: self.file_bytes,
             every: self.file_ns.map(Duration::from_nanos),
@@ -316,6 +316,15 @@ impl StoredCapture {
             packets: self.packets,
             bytes: self.bytes,
             dropped: self.dropped,
+        }
+    }
+
+    /// What it came to, with what a killed process had counted and is in no file.
+    pub(crate) fn all_counts(&self) -> Counts {
+        let counts = self.counts();
+        Counts {
+            packets: counts.packets.max(self.packets_seen.unwrap_or(0)),
+            ..counts
         }
     }
 
@@ -468,6 +477,7 @@ impl StoredCapture {
         Ok(Capture {
             id: owner.1,
             kind,
+            is_scheduled: self.origin == StoredOrigin::Schedule,
             account: owner.0,
             site: SiteName::parse(&self.site).map_err(|_| CaptureError::Damaged("capture"))?,
             destination: self.destination.clone(),

@@ -19,7 +19,7 @@
 //! | `delete` | Delete | | DeleteCaptureTask |
 //! | `analysis` | Read | | |
 //! | `deep_search` | Search | | |
-//! | `capture` | | CreateCapture, StopCapture, ManageOwnership, StreamCapture, ListAgents, ManageAgents | CreateCaptureTask, StopCaptureTask |
+//! | `capture` | | CreateCapture, StopCapture, ManageOwnership, StreamCapture, ListAgents, ManageAgents, ListSchedules, ManageSchedules | CreateCaptureTask, StopCaptureTask |
 //!
 //! The actions bound the caller on every door, like the policy of a session: what the owner may not do, no method gives.
 //! Where two methods share an action (`info` and `analysis`), the door asks [`Methods::has`] besides.
@@ -68,6 +68,7 @@ methods! {
     DeepSearch = "deep_search": [CapturesSearch],
     Capture = "capture": [
         PcapsCreateCapture, PcapsStopCapture, PcapsManageOwnership, PcapsStreamCapture, PcapsListAgents, PcapsManageAgents,
+        PcapsListSchedules, PcapsManageSchedules,
         CfwCreateCaptureTask, CfwStopCaptureTask
     ],
 }

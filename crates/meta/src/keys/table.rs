@@ -161,6 +161,10 @@ tables! {
     /// `,` when, account id, capture id: the object of a capture task whose time is over then. Goes by itself, also when the
     /// account went before.
     TaskExpiry = b',' Passing,
+    /// `*` account id, slot: a schedule of captures. An account has so many slots.
+    Schedule = b'*' Account,
+    /// `-` when, account id, slot: the id of the schedule that is due then. Goes by itself, also when the account went before.
+    ScheduleDue = b'-' Passing,
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D' Account,
     /// `d` account id, destination: the ownership id in force.

@@ -620,6 +620,15 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             size_within(TASK_BYTES.0, TASK_BYTES.1),
         ),
+        schedule_minute: from.value(
+            &setting(
+                "schedules.minute",
+                "time",
+                "1m",
+                "How long a minute of schedules is, 1s to 1m. Shorter, what is meant for hours can be tried out in minutes: for trials only.",
+            ),
+            duration_within((Duration::from_secs(1), Duration::from_mins(1)), "1s to 1m"),
+        ),
         ring_bytes: from.value(
             &setting(
                 "capture.ring_bytes",

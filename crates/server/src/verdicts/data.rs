@@ -366,13 +366,15 @@ pub(super) fn pcaps(facts: &Arc<Facts>) -> Vec<Question> {
             setup: match row.name {
                 "CreateOwnership" => Setup::Buckets,
                 "ValidateOwnership" => Setup::Challenge,
-                "CreateCapture" | "ListOwnerships" | "DeleteOwnership" => Setup::Ownership,
+                "CreateCapture" | "ListOwnerships" | "DeleteOwnership" | "CreateSchedule" => Setup::Ownership,
                 _ => Setup::Capture,
             },
             before: Vec::new(),
             ask: Box::new(move |_, made| {
                 let id = if row.path.contains("ownership") {
                     "ownership"
+                } else if row.path.contains("schedules") {
+                    "schedule"
                 } else {
                     "capture"
                 };
@@ -490,6 +492,7 @@ pub(super) fn pcaps_body(challenge: Option<&String>) -> String {
     json!({
         "system": "magic-transit", "type": "full", "time_limit": 60, "colo_name": SITE,
         "destination_conf": DESTINATION, "ownership_challenge": challenge,
+        "name": "nightly", "cron": "0 3 * * *", "budget": { "runs": 1 },
     })
     .to_string()
 }
@@ -538,6 +541,8 @@ impl SetUp {
 
         let capture = post(world, token, facts, "/pcaps", None).await;
         made.insert("capture", capture["id"].as_str().unwrap().to_owned());
+        let schedule = post(world, token, facts, "/pcaps/schedules", None).await;
+        made.insert("schedule", schedule["id"].as_str().unwrap().to_owned());
         dumps.insert(Setup::Capture, (world.dump().await, made.clone()));
 
         let target = tasks_target(&facts.project, "", None);

@@ -20,11 +20,7 @@ use std::time::Duration;
 const SYSTEM: &str = "magic-transit";
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
-    // Written again, which the same bytes are in the same way.
-    let asked = Asked::of(
-        Value::Object(call.body.clone()).to_string().as_bytes(),
-        call.is_repeated,
-    );
+    let asked = asked(&call);
     if call.body.get("type").and_then(Value::as_str) == Some(create_sample::TYPE) {
         return create_sample::run(call, asked).await;
     }
@@ -35,33 +31,48 @@ pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     }
 }
 
+/// What was asked. It is written again, which the same bytes are in the same way.
+pub(super) fn asked(call: &Call) -> Asked {
+    let body = Value::Object(call.body.clone()).to_string();
+    Asked::of(body.as_bytes(), call.is_repeated)
+}
+
 fn decode(body: &Map<String, Value>, account: AccountId, asked: Asked) -> Result<CreateCapture, Fault> {
     let mut fields = Fields::new(body, "");
-    check_system(&mut fields);
+    let request = decode_full(&mut fields, account, asked, "type must be full or simple");
+    fields.finish()?;
+    request.ok_or_else(Fault::internal)
+}
+
+/// Reads a full capture; nothing where something is wrong, which is noted in `fields`.
+pub(super) fn decode_full(
+    fields: &mut Fields<'_>,
+    account: AccountId,
+    asked: Asked,
+    other_type: &'static str,
+) -> Option<CreateCapture> {
+    check_system(fields);
     match fields.required_text("type") {
         Some("full") | None => {}
-        Some(_) => fields.refuse("type", "type must be full or simple"),
+        Some(_) => fields.refuse("type", other_type),
     }
-    let time = decode_time(&mut fields);
+    let time = decode_time(fields);
     let packets = fields.whole("packet_limit", &(1..=PACKET_LIMIT_MAX));
     let bytes = fields.whole("byte_limit", &(1..=BYTE_LIMIT_MAX));
-    let site = decode_site(&mut fields);
-    let destination = decode_destination(&mut fields);
-    let (filter, sent_filter) = filter::decode(&mut fields);
-    let format = decode_format(&mut fields);
-    let rotation = decode_rotation(&mut fields);
+    let site = decode_site(fields);
+    let destination = decode_destination(fields);
+    let (filter, sent_filter) = filter::decode(fields);
+    let format = decode_format(fields);
+    let rotation = decode_rotation(fields);
     let snaplen = fields.whole("snaplen", &(u64::from(SNAPLEN_MIN)..=u64::from(SNAPLEN_MAX)));
-    let privacy = privacy::decode(&mut fields);
-    fields.finish()?;
-    let (Some(time), Some(site), Some((_, destination))) = (time, site, destination) else {
-        return Err(Fault::internal());
-    };
-    Ok(CreateCapture {
+    let privacy = privacy::decode(fields);
+    let (_, destination) = destination?;
+    Some(CreateCapture {
         account,
-        site,
+        site: site?,
         destination,
         limits: Limits {
-            time,
+            time: time?,
             // What a full capture means without them (capture contract, A.2).
             packets: packets.unwrap_or(PACKET_LIMIT_MAX),
             bytes: bytes.unwrap_or(BYTE_LIMIT_MAX),

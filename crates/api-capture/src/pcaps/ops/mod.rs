@@ -4,17 +4,23 @@ mod create_agent_token;
 mod create_capture;
 mod create_ownership;
 mod create_sample;
+mod create_schedule;
 mod delete_agent;
 mod delete_ownership;
+mod delete_schedule;
 mod download_capture;
 mod filter;
 mod follow_capture;
 mod get_capture;
+mod get_schedule;
 mod list_agents;
 mod list_captures;
 mod list_ownerships;
+mod list_schedules;
 mod list_sites;
+mod pause_schedule;
 mod privacy;
+mod resume_schedule;
 mod stop_capture;
 mod stream_capture;
 mod validate_ownership;
@@ -25,7 +31,7 @@ use crate::row::{BodyRule, row};
 use baleen_capture::Captures;
 use baleen_http::Weight;
 use baleen_policy::{Action, Authorized};
-use baleen_types::{ByteRange, CaptureId};
+use baleen_types::{ByteRange, CaptureId, ScheduleId};
 use futures::future::BoxFuture;
 use http::Method;
 use serde_json::{Map, Value};
@@ -74,6 +80,11 @@ impl Call {
     pub(crate) fn capture_id(&self) -> Result<CaptureId, Fault> {
         CaptureId::parse(&self.id).map_err(|_| Fault::not_found("capture"))
     }
+
+    /// The schedule that the path names; what is no id names none.
+    pub(crate) fn schedule_id(&self) -> Result<ScheduleId, Fault> {
+        ScheduleId::parse(&self.id).map_err(|_| Fault::not_found("schedule"))
+    }
 }
 
 /// Every operation of this door. Clients ask again and again how far a capture is, so that such looks weigh like data: in the
@@ -90,6 +101,12 @@ pub static ROWS: &[Row] = &[
     row!("CreateAgentToken", POST "/pcaps/agents/tokens", PcapsManageAgents, Change, Json, create_agent_token),
     row!("ListAgents", GET "/pcaps/agents", PcapsListAgents, Look, Ignored, list_agents),
     row!("DeleteAgent", DELETE "/pcaps/agents/{id}", PcapsManageAgents, Change, Ignored, delete_agent),
+    row!("CreateSchedule", POST "/pcaps/schedules", PcapsManageSchedules, Change, Json, create_schedule),
+    row!("ListSchedules", GET "/pcaps/schedules", PcapsListSchedules, Look, Ignored, list_schedules),
+    row!("GetSchedule", GET "/pcaps/schedules/{id}", PcapsListSchedules, Look, Ignored, get_schedule),
+    row!("PauseSchedule", PUT "/pcaps/schedules/{id}/pause", PcapsManageSchedules, Change, Ignored, pause_schedule),
+    row!("ResumeSchedule", PUT "/pcaps/schedules/{id}/resume", PcapsManageSchedules, Change, Ignored, resume_schedule),
+    row!("DeleteSchedule", DELETE "/pcaps/schedules/{id}", PcapsManageSchedules, Change, Ignored, delete_schedule),
     row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Data, Ignored, get_capture),
     row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Change, Ignored, stop_capture),
     row!("FollowCapture", GET "/pcaps/{id}/follow", PcapsFollowCapture, Data, Ignored, follow_capture),
@@ -149,6 +166,13 @@ mod tests {
             (Method::POST, "a/pcaps/agents/tokens", Some("CreateAgentToken")),
             (Method::DELETE, "a/pcaps/agents/0", Some("DeleteAgent")),
             (Method::PUT, "a/pcaps/0/stop", Some("StopCapture")),
+            (Method::POST, "a/pcaps/schedules", Some("CreateSchedule")),
+            (Method::GET, "a/pcaps/schedules", Some("ListSchedules")),
+            (Method::GET, "a/pcaps/schedules/0", Some("GetSchedule")),
+            (Method::PUT, "a/pcaps/schedules/0/pause", Some("PauseSchedule")),
+            (Method::PUT, "a/pcaps/schedules/0/resume", Some("ResumeSchedule")),
+            (Method::PUT, "a/pcaps/schedules/0/stop", None),
+            (Method::DELETE, "a/pcaps/schedules/0", Some("DeleteSchedule")),
             (Method::GET, "a/pcaps/0/download", Some("DownloadCapture")),
             (Method::GET, "a/pcaps/0/follow", Some("FollowCapture")),
             (Method::POST, "a/pcaps/stream", Some("StreamCapture")),

@@ -1,0 +1,14 @@
+//! `PUT /pcaps/schedules/{id}/resume` (ours): a paused schedule goes on from now.
+
+use super::Call;
+use crate::pcaps::envelope::Answer;
+use crate::pcaps::fault::{Fault, Pointers};
+use crate::pcaps::schedule;
+
+pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
+    let id = call.schedule_id()?;
+    match call.captures.pause_schedule(call.authorized.account(), id, false).await {
+        Ok(found) => Ok(Answer::Result(schedule::schedule(&found))),
+        Err(error) => Err(Fault::of(error, Pointers::default())),
+    }
+}
