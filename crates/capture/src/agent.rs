@@ -4,15 +4,18 @@
 //! seam knows where packets come from.
 
 mod embedded;
+mod group;
 mod remote;
 
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
+pub(crate) use group::{GroupAgent, Staging};
 pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;
 use crate::engine::{FollowError, Rotation};
 use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
+use baleen_agentwire::Estimate;
 use baleen_filter::{Filter, FiveTuple};
 use baleen_packet::masking::Masking;
 use baleen_types::{CaptureId, LinkType, SiteName};
@@ -41,6 +44,16 @@ pub trait Agent: Send + Sync + 'static {
     /// Whether it is on another host: it keeps each part until it is told that the part is in the store, and compiles filters there.
     fn is_elsewhere(&self) -> bool {
         false
+    }
+
+    /// Whether all that it captures is one file: it does not rotate.
+    fn makes_one_file(&self) -> bool {
+        false
+    }
+
+    /// How far its clock is before this machine's, as far as that is known.
+    fn clock(&self) -> Option<Estimate> {
+        None
     }
 
     /// Whether it keeps packets that go by, to be asked for afterwards.

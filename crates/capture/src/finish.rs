@@ -242,7 +242,7 @@ impl Captures {
 
     /// Gives up the upload of a capture, and those of its name that no record knows: killed between the store's answer and the
     /// note of it, or begun twice for an answer that was lost. The name has the capture's id in it, so they are nobody else's.
-    async fn abort_all(
+    pub(crate) async fn abort_all(
         &self,
         owner: (AccountId, CaptureId),
         sink: &dyn Sink,
@@ -320,7 +320,11 @@ impl Captures {
         }
     }
 
-    async fn reopen_now(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
+    pub(crate) async fn reopen_now(
+        &self,
+        account: AccountId,
+        record: &StoredCapture,
+    ) -> Result<Box<dyn Sink>, Failure> {
         if record.task.is_some() {
             return Ok(Box::new(self.home(account).await?));
         }

@@ -20,7 +20,7 @@
 //!
 //! [`LookBack`] is what samples are taken of: the recorder of this machine's look-back ring.
 //!
-//! Requests arrive already authorized. Left out: captures on several hosts; wire formats, which are the doors' business.
+//! Requests arrive already authorized. Left out: wire formats, which are the doors' business.
 
 mod accounts;
 mod agent;

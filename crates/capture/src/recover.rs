@@ -5,6 +5,7 @@
 //! says that the rest is lost, and which goes on to be completed as any other (decision 0024). With no part in the store
 //! it fails, and its upload is aborted.
 
+mod merging;
 mod several;
 
 use crate::capture::{self, End, StoredCapture, StoredState};
@@ -16,6 +17,7 @@ use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Timestamp};
 use futures::FutureExt as _;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::info;
@@ -59,11 +61,13 @@ impl Captures {
     /// Those of the metadata store.
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, CaptureError> {
         let mut recovered = Recovered::default();
+        let mut unfinished = BTreeSet::new();
         let mut scan = Scan::prefix(&capture::unfinished_prefix()).keys_only();
         loop {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
                 let owner = capture::ids_in_unfinished_key(&entry.key)?;
+                unfinished.insert(owner.1);
                 self.settle(owner, &mut recovered).await?;
             }
             match page.last() {
@@ -71,6 +75,7 @@ impl Captures {
                 _ => break,
             }
         }
+        self.sweep_staging(unfinished).await?;
         if recovered != Recovered::default() {
             info!(
                 failed = recovered.failed,
@@ -104,6 +109,10 @@ impl Captures {
             let captures = Arc::clone(self);
             let finish = |_, record| async move { captures.finish_found(owner, record, found).await };
             self.carry_out(owner, record, settled, recovered, finish);
+            return Ok(());
+        }
+        if self.resume_merging(owner).await? {
+            recovered.completing += 1;
             return Ok(());
         }
         let kept = journal::read(&self.parts.meta, owner, FILE).await?;

@@ -326,8 +326,11 @@ impl Run<'_> {
         let started = self.captures.parts.clock.now();
         let noted = self
             .note(|record| {
-                record.state = StoredState::Running;
-                record.started_ns = Some(started.as_nanos());
+                // One that is gone on with after a kill may have been over.
+                if record.is_active() {
+                    record.state = StoredState::Running;
+                }
+                record.started_ns.get_or_insert(started.as_nanos());
                 record.interfaces = interfaces;
             })
             .await;

@@ -1,7 +1,9 @@
 //! Sites: the names under which requests find agents.
 
-use crate::agent::{Agent, RemoteAgents};
+use crate::agent::{Agent, GroupAgent, RemoteAgents, Staging};
+use baleen_runtime::Clock;
 use baleen_types::{AccountId, SiteName};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A place where packets are captured.
@@ -15,6 +17,13 @@ pub struct Site {
     pub accounts: Accounts,
     /// Who captures there.
     pub agent: Arc<dyn Agent>,
+}
+
+impl Site {
+    /// Whether it belongs to a group.
+    fn is_of(&self, group: &SiteName) -> bool {
+        self.name.answers_to(group) || self.groups.contains(group)
+    }
 }
 
 /// Whose captures a site takes: who captures there sees the traffic of everybody there.
@@ -41,6 +50,7 @@ impl Accounts {
 pub struct Sites {
     own: Vec<Site>,
     agents: Option<Arc<RemoteAgents>>,
+    staging: Option<Arc<Staging>>,
 }
 
 impl Sites {
@@ -49,6 +59,7 @@ impl Sites {
         Self {
             own: sites,
             agents: None,
+            staging: None,
         }
     }
 
@@ -59,6 +70,20 @@ impl Sites {
             agents: Some(agents),
             ..self
         }
+    }
+
+    /// With a folder for what several sites capture until it is merged: a group means all of its sites then, and not one of them.
+    #[must_use]
+    pub fn merging_in(self, folder: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            staging: Some(Staging::new(folder, clock)),
+            ..self
+        }
+    }
+
+    /// Where several sites are merged.
+    pub(crate) fn staging(&self) -> Option<&Arc<Staging>> {
+        self.staging.as_ref()
     }
 
     /// The agents on other hosts, where they are taken.
@@ -73,17 +98,35 @@ impl Sites {
         all.filter(|site| site.accounts.have(account)).collect()
     }
 
-    /// The site a request of an account means, by its name or one of its groups, without case. A name goes before a group, and of
-    /// several with one name or in one group one whose agent is connected before others.
+    /// The site a request of an account means, by its name, or all of a group as one, without case. A name goes before a group.
     pub(crate) fn find(&self, wanted: &SiteName, account: AccountId) -> Option<Site> {
+        let one = self.find_one(wanted, account)?;
+        let Some(staging) = self.staging.as_ref().filter(|_| one.name != *wanted) else {
+            return Some(one);
+        };
+        let members = self.open_to(account).into_iter().filter(|site| site.is_of(wanted));
+        let (members, away): (Vec<_>, Vec<_>) = members.partition(|site| site.agent.is_connected());
+        if members.len() < 2 {
+            return Some(one);
+        }
+        let away = away.into_iter().map(|site| site.name).collect();
+        Some(Site {
+            name: wanted.clone(),
+            groups: Vec::new(),
+            accounts: Accounts::Only(vec![account]),
+            agent: GroupAgent::new(members, away, Arc::clone(staging)),
+        })
+    }
+
+    /// The same, but one of a group: of several with one name or in one group one whose agent is connected before others.
+    pub(crate) fn find_one(&self, wanted: &SiteName, account: AccountId) -> Option<Site> {
         let open = self.open_to(account);
         let best = |fits: &dyn Fn(&Site) -> bool| {
             let fitting = || open.iter().filter(|site| fits(site));
             let connected = fitting().find(|site| site.agent.is_connected());
             connected.or_else(|| fitting().next()).cloned()
         };
-        let by_name = best(&|site| site.name == *wanted);
-        by_name.or_else(|| best(&|site| site.name.answers_to(wanted) || site.groups.contains(wanted)))
+        best(&|site| site.name == *wanted).or_else(|| best(&|site| site.is_of(wanted)))
     }
 
     /// The sites of an account that keep packets which went by.

@@ -134,7 +134,7 @@ impl Captures {
     /// Safe: what was begun for nobody ends by itself.
     pub async fn stream(self: &Arc<Self>, request: StreamCapture) -> Result<LiveFile, CaptureError> {
         check(&request)?;
-        let site = self.open_site(&request.site, request.account)?;
+        let site = self.open_one_site(&request.site, request.account)?;
         let filter = self.compile(request.filter, &site).await?;
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| CaptureError::Busy)?;

@@ -169,6 +169,15 @@ impl Captures {
     ) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
         let site = self.open_site(&request.site, request.account)?;
+        if site.agent.makes_one_file() && request.rotation.is_some() {
+            return Err(CaptureError::Limit {
+                of: Limited::Rotation,
+                why: format!(
+                    "{} is several sites, whose packets are merged into one file; name one of them to have several",
+                    site.name
+                ),
+            });
+        }
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
         self.proven(request.account, &request.destination).await?;
         if let Some(active) = self.active(request.account).await? {
@@ -204,10 +213,18 @@ impl Captures {
 
     /// The site that a request means, if it can be asked to capture now.
     pub(crate) fn open_site(&self, wanted: &SiteName, account: AccountId) -> Result<Site, CaptureError> {
+        self.connected(wanted, self.parts.sites.find(wanted, account))
+    }
+
+    /// The same, but one of a group.
+    pub(crate) fn open_one_site(&self, wanted: &SiteName, account: AccountId) -> Result<Site, CaptureError> {
+        self.connected(wanted, self.parts.sites.find_one(wanted, account))
+    }
+
+    fn connected(&self, wanted: &SiteName, site: Option<Site>) -> Result<Site, CaptureError> {
         if self.parts.supervisor.shutdown().is_stopping() {
             return Err(CaptureError::Stopping);
         }
-        let site = self.parts.sites.find(wanted, account);
         let site = site.ok_or_else(|| CaptureError::NoSite(wanted.clone()))?;
         if !site.agent.is_connected() {
             return Err(CaptureError::NoAgentConnected(wanted.clone()));

@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::limits::{BLOCK_BYTES_MAX, INTERFACES_MAX};
 use crate::ng::{BYTE_ORDER, ENHANCED_PACKET, INTERFACE, SECTION, SIMPLE_PACKET, STATISTICS, Statistics};
+use crate::record::Direction;
 use baleen_types::LinkType;
 use std::io::{ErrorKind, Read};
 
@@ -51,6 +52,8 @@ pub struct PacketItem<'a> {
     pub bytes: &'a [u8],
     /// Packets lost before it, where the file says so.
     pub dropped: u64,
+    /// Which way it went, where the file says so.
+    pub direction: Option<Direction>,
 }
 
 /// One thing that a file tells.
@@ -272,6 +275,7 @@ impl<R: Read> Reader<R> {
             start: 16,
             captured,
             dropped: 0,
+            direction: None,
         }))
     }
 
@@ -392,11 +396,21 @@ impl<R: Read> Reader<R> {
         }
         let interface = self.word(8);
         let stamp = u64::from(self.word(12)) << 32 | u64::from(self.word(16));
-        let dropped = self
-            .options(end, total)
-            .into_iter()
-            .find(|(code, value)| *code == 4 && value.len() == 8)
-            .map_or(0, |(_, value)| self.double(value.start));
+        let (mut dropped, mut direction) = (0, None);
+        for (code, value) in self.options(end, total) {
+            match (code, value.len()) {
+                // The lowest two bits of the flags (section 4.3.1).
+                (2, 4) => {
+                    direction = match self.word(value.start) & 3 {
+                        1 => Some(Direction::Inbound),
+                        2 => Some(Direction::Outbound),
+                        _ => None,
+                    }
+                }
+                (4, 8) => dropped = self.double(value.start),
+                _ => {}
+            }
+        }
         Ok(Parsed::Packet {
             interface,
             stamp_nanos: Some(self.nanos(interface, stamp)?),
@@ -404,6 +418,7 @@ impl<R: Read> Reader<R> {
             start: 28,
             captured,
             dropped,
+            direction,
         })
     }
 
@@ -421,6 +436,7 @@ impl<R: Read> Reader<R> {
             start: 12,
             captured: (original_length.min(limit) as usize).min(total - 16),
             dropped: 0,
+            direction: None,
         })
     }
 
@@ -497,6 +513,7 @@ impl<R: Read> Reader<R> {
                 start,
                 captured,
                 dropped,
+                direction,
             } => Item::Packet(PacketItem {
                 interface,
                 link: self.known(interface)?.link,
@@ -504,6 +521,7 @@ impl<R: Read> Reader<R> {
                 original_length,
                 bytes: self.buffer.get(start..start + captured).unwrap_or_default(),
                 dropped,
+                direction,
             }),
         })
     }
@@ -519,6 +537,7 @@ enum Parsed {
         start: usize,
         captured: usize,
         dropped: u64,
+        direction: Option<Direction>,
     },
     Statistics(Statistics),
     Other(u32),

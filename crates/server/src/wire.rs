@@ -51,6 +51,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
+/// The folder in the data folder where captures of several sites wait to be merged.
+const STAGING: &str = "staging";
+
 /// How often recorded samples are folded into their histograms; between two of them they take memory.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -415,6 +418,7 @@ pub(crate) async fn build(
     if config.listen.agents.is_some() {
         sites = sites.with_agents(Arc::clone(&remote_agents));
     }
+    let sites = sites.merging_in(&folder.path().join(STAGING), Arc::clone(&clock));
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,

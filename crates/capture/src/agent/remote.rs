@@ -13,7 +13,7 @@ use crate::Counts;
 use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_PART_BYTES, REMOTE_PATIENCE};
 use crate::site::{Accounts, Site};
 use async_trait::async_trait;
-use baleen_agentwire::OrderId;
+use baleen_agentwire::{Estimate, OrderId};
 use baleen_fleet::{Fleet, OrderStatus, Seat};
 use baleen_runtime::Clock;
 use baleen_types::{AgentId, CaptureId, LinkType};
@@ -120,6 +120,10 @@ impl Agent for RemoteAgent {
 
     fn is_connected(&self) -> bool {
         self.seat.is_connected()
+    }
+
+    fn clock(&self) -> Option<Estimate> {
+        self.seat.how_it_is().clock
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {

@@ -500,7 +500,11 @@ impl StoredCapture {
             started,
             ended: self.ended_ns.map(at),
             stop_requested: self.stop_requested_ns.map(at),
-            counts: self.counts().at_least(live.unwrap_or_default()),
+            // When capturing is over, what counts is what is kept.
+            counts: match live.filter(|_| self.is_active()) {
+                Some(live) => self.counts().at_least(live),
+                None => self.counts(),
+            },
             time_left,
             message: self.message.clone(),
         })

@@ -1,6 +1,7 @@
 //! An agent that does what the test says.
 
 use async_trait::async_trait;
+use baleen_agentwire::Estimate;
 use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, FollowError, Order, Past, PastQuery, Piece, Running};
 use baleen_runtime::Shutdown;
 use baleen_types::LinkType;
@@ -19,6 +20,7 @@ pub struct SimAgent {
     links: Mutex<Vec<LinkType>>,
     is_away: Mutex<bool>,
     past: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
+    clock: Mutex<Option<Estimate>>,
 }
 
 /// A question about what went by, which waits for the test's answer; unless it is dropped.
@@ -44,15 +46,28 @@ struct SimState {
 impl SimAgent {
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<SimCatch>) {
         let (begun, catches) = mpsc::unbounded_channel();
-        let agent = Self {
+        (Self::into(begun), catches)
+    }
+
+    /// One of several whose captures come out in one place.
+    pub fn into(begun: mpsc::UnboundedSender<SimCatch>) -> Arc<Self> {
+        Arc::new(Self {
             begun,
             refuse: Mutex::new(None),
             panic: Mutex::new(false),
             links: Mutex::new(vec![LinkType::ETHERNET]),
             is_away: Mutex::new(false),
             past: Mutex::new(None),
-        };
-        (Arc::new(agent), catches)
+            clock: Mutex::new(None),
+        })
+    }
+
+    /// Makes its clock be so far before the server's.
+    pub fn set_clock(&self, offset_ns: i64) {
+        *self.clock.lock() = Some(Estimate {
+            offset_ns,
+            bound_ns: 1000,
+        });
     }
 
     /// Makes the agent keep packets that go by, as the test says when it is asked.
@@ -87,6 +102,10 @@ impl SimAgent {
 impl Agent for SimAgent {
     async fn links(&self) -> Vec<LinkType> {
         self.links.lock().clone()
+    }
+
+    fn clock(&self) -> Option<Estimate> {
+        *self.clock.lock()
     }
 
     fn is_connected(&self) -> bool {

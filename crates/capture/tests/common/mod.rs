@@ -100,38 +100,33 @@ impl World {
     /// A process on given stores. `seed` has to differ for each on the same stores.
     pub fn on(disk: Disk, seed: u64, destinations: DestinationSettings) -> Self {
         let (agent, catches) = SimAgent::new();
-        Self::assemble(
-            disk,
-            seed,
-            destinations,
-            (agent.clone() as Arc<dyn Agent>, Accounts::All),
-            (agent, catches),
-        )
+        let sites = lab(agent.clone(), Accounts::All);
+        Self::assemble(disk, seed, destinations, sites, (agent, catches))
     }
 
     /// The same for the captures of some accounts.
     pub fn of_accounts(accounts: Accounts) -> Self {
         let (agent, catches) = SimAgent::new();
-        let at_site = (agent.clone() as Arc<dyn Agent>, accounts);
-        Self::assemble(
-            Disk::new(),
-            2,
-            DestinationSettings::default(),
-            at_site,
-            (agent, catches),
-        )
+        let sites = lab(agent.clone(), accounts);
+        Self::assemble(Disk::new(), 2, DestinationSettings::default(), sites, (agent, catches))
     }
 
     /// The same with an agent of the test's own in place of the simulated one.
     pub fn with_agent(disk: Disk, seed: u64, destinations: DestinationSettings, agent: Arc<dyn Agent>) -> Self {
-        Self::assemble(disk, seed, destinations, (agent, Accounts::All), SimAgent::new())
+        Self::assemble(disk, seed, destinations, lab(agent, Accounts::All), SimAgent::new())
+    }
+
+    /// The same with sites of the test's own, whose captures come out at `catches`.
+    pub fn with_sites(disk: Disk, sites: Sites, catches: mpsc::UnboundedReceiver<SimCatch>) -> Self {
+        let (agent, _) = SimAgent::new();
+        Self::assemble(disk, 2, DestinationSettings::default(), sites, (agent, catches))
     }
 
     fn assemble(
         disk: Disk,
         seed: u64,
         destinations: DestinationSettings,
-        (at_site, accounts): (Arc<dyn Agent>, Accounts),
+        sites: Sites,
         (agent, catches): (Arc<SimAgent>, mpsc::UnboundedReceiver<SimCatch>),
     ) -> Self {
         let entropy = SeededEntropy::new(seed);
@@ -155,12 +150,7 @@ impl World {
         let parts = Parts {
             meta: disk.meta.clone(),
             objects: disk.objects.clone(),
-            sites: Sites::new(vec![Site {
-                name: SiteName::parse("lab01").unwrap(),
-                groups: vec![SiteName::parse("everywhere").unwrap()],
-                accounts,
-                agent: at_site,
-            }]),
+            sites,
             sealer: Arc::new(Sealer::new(&Zeroizing::new([7; 32]))),
             clock: disk.clock.clone(),
             entropy,
@@ -291,6 +281,16 @@ impl World {
             .flat_map(|e| [&e.key[..], &e.value[..]].concat())
             .collect()
     }
+}
+
+/// One site, lab01, in one group.
+fn lab(agent: Arc<dyn Agent>, accounts: Accounts) -> Sites {
+    Sites::new(vec![Site {
+        name: SiteName::parse("lab01").unwrap(),
+        groups: vec![SiteName::parse("everywhere").unwrap()],
+        accounts,
+        agent,
+    }])
 }
 
 pub fn request(account: AccountId, uri: &str) -> CreateCapture {

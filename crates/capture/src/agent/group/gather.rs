@@ -1,0 +1,163 @@
+//! Takes what the members of a group deliver, and hands on what it is together.
+
+use super::merged::{Job, Member};
+use super::staging::{StagedCapture, StagedFile, Staging};
+use super::{GroupRunning, given_up};
+use crate::agent::{Agent, Catch, Ended, Order, Piece, Running};
+use crate::limits::GROUP_LOOKED_AT_EVERY;
+use crate::site::Site;
+use baleen_types::{CaptureId, SiteName};
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::BoxStream;
+use std::io;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// A member that captures.
+pub(super) struct Begun {
+    site: SiteName,
+    agent: Arc<dyn Agent>,
+    pieces: BoxStream<'static, Piece>,
+    pub(super) interfaces: Option<u16>,
+    pub(super) running: Arc<dyn Running>,
+}
+
+impl Begun {
+    pub(super) fn new(site: &Site, catch: Catch) -> Self {
+        Self {
+            site: site.name.clone(),
+            agent: Arc::clone(&site.agent),
+            pieces: catch.pieces,
+            interfaces: catch.interfaces,
+            running: catch.running,
+        }
+    }
+}
+
+/// The work of one capture.
+pub(super) struct Gather {
+    pub(super) staging: Arc<Staging>,
+    pub(super) folder: StagedCapture,
+    pub(super) running: Arc<GroupRunning>,
+    /// What is known to be missing.
+    pub(super) missing: Vec<String>,
+    pub(super) order: Order,
+}
+
+/// What became of a member.
+struct Staged {
+    member: Option<Member>,
+    dropped: u64,
+    trouble: Option<String>,
+    missing: Option<String>,
+}
+
+impl Gather {
+    pub(super) async fn run(mut self, begun: Vec<Begun>, to_run: mpsc::Sender<Piece>) {
+        let staged = self.stage_all(begun).await;
+        let is_any_well = staged.iter().any(|staged| staged.trouble.is_none());
+        for staged in &staged {
+            self.missing.extend(staged.trouble.clone());
+            self.missing.extend(staged.missing.clone());
+        }
+        let job = Arc::new(Job {
+            dropped: Some(staged.iter().map(|staged| staged.dropped).sum()),
+            members: staged.into_iter().filter_map(|staged| staged.member).collect(),
+            limits: self.order.limits,
+            format: self.order.format,
+            comment: super::comment(&self.order),
+        });
+        let counting = Arc::clone(&job);
+        let counted = tokio::task::spawn_blocking(move || counting.count()).await;
+        let counts = match counted.map_err(io::Error::other).and_then(|counted| counted) {
+            Ok(counts) => counts,
+            Err(error) => {
+                tracing::error!(capture = %self.order.capture, %error, "captures of several sites cannot be merged");
+                self.running.end(given_up());
+                return self.folder.remove();
+            }
+        };
+        let missing = Some(self.missing.join("; ")).filter(|missing| !missing.is_empty());
+        let (trouble, missing) = if is_any_well { (None, missing) } else { (missing, None) };
+        self.running.end(Ended {
+            counts,
+            trouble,
+            missing,
+        });
+        deliver(self.order.capture, job, self.folder, to_run).await;
+    }
+
+    /// Takes all that the members deliver; stops them when they have enough together.
+    async fn stage_all(&self, begun: Vec<Begun>) -> Vec<Staged> {
+        let members = begun.iter().map(|member| (&member.site, member.agent.clock()));
+        let files: Vec<_> = match self.folder.files(members) {
+            Ok(files) => files.into_iter().map(Ok).collect(),
+            Err(error) => begun.iter().map(|_| Err(error.kind().into())).collect(),
+        };
+        let staging = begun.into_iter().zip(files).map(|(member, file)| stage(member, file));
+        let mut staging = std::pin::pin!(join_all(staging));
+        let mut is_stopped = false;
+        loop {
+            tokio::select! {
+                staged = &mut staging => return staged,
+                () = self.staging.clock.sleep(GROUP_LOOKED_AT_EVERY), if !is_stopped => {
+                    if self.running.has_enough() {
+                        self.running.stop();
+                        is_stopped = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
+    let site = &member.site;
+    let mut file = file.inspect_err(|_| member.running.stop());
+    while let (Ok(staged), Some(piece)) = (&file, member.pieces.next().await) {
+        let _ = staged;
+        file = append(file, piece).await.inspect_err(|_| member.running.stop());
+    }
+    // Whoever is not listened to any more ends.
+    drop(member.pieces);
+    let ended = member.running.ended().await;
+    let (file, failed) = match file {
+        Ok(file) => (Some(file), None),
+        Err(error) => (None, Some(format!("what it captured could not be kept: {error}"))),
+    };
+    let trouble = failed.or(ended.trouble);
+    let clock = member.agent.clock();
+    Staged {
+        member: file
+            .filter(|_| ended.counts.packets > 0 || trouble.is_none())
+            .map(|file| Member {
+                site: site.clone(),
+                path: file.path,
+                clock,
+            }),
+        dropped: ended.counts.dropped,
+        trouble: trouble.map(|trouble| format!("site {site} ended early: {trouble}")),
+        missing: ended.missing.map(|missing| format!("site {site}: {missing}")),
+    }
+}
+
+async fn append(file: io::Result<StagedFile>, piece: Piece) -> io::Result<StagedFile> {
+    let mut file = file?;
+    let append = move || file.append(&piece.bytes).map(|()| file);
+    let appended = tokio::task::spawn_blocking(append).await;
+    appended.map_err(io::Error::other).and_then(|appended| appended)
+}
+
+/// Merges what there is into pieces, as long as they are taken; what was staged is removed then.
+pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, folder: StagedCapture, to_run: mpsc::Sender<Piece>) {
+    let write = move || {
+        let written = job.write(&mut |piece| to_run.blocking_send(piece).is_ok());
+        folder.remove();
+        written
+    };
+    let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
+    if let Err(error) = written.and_then(|written| written) {
+        tracing::error!(%capture, %error, "captures of several sites were not merged to their end");
+    }
+}

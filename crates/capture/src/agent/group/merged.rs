@@ -1,0 +1,166 @@
+//! The one file of a group, out of those of its members.
+
+use crate::Counts;
+use crate::agent::{Format, Limits, Piece};
+use crate::limits::GROUP_PART_BYTES;
+use baleen_agentwire::Estimate;
+use baleen_pcapfile::classic::Precision;
+use baleen_pcapfile::{Merge, MergeSource, Merged, Record, classic, ng};
+use baleen_types::{LinkType, SiteName};
+use bytes::Bytes;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+
+/// Read from each member's file at once.
+const READ_BYTES: usize = 256 << 10;
+
+/// What is to be merged into what.
+pub(super) struct Job {
+    pub(super) members: Vec<Member>,
+    pub(super) limits: Limits,
+    pub(super) format: Format,
+    pub(super) comment: String,
+    /// Packets that were lost, over all; if that is not known, it is what the files say.
+    pub(super) dropped: Option<u64>,
+}
+
+/// A member and what it has delivered.
+pub(super) struct Member {
+    pub(super) site: SiteName,
+    pub(super) path: PathBuf,
+    /// How far its clock is before ours.
+    pub(super) clock: Option<Estimate>,
+}
+
+impl Member {
+    fn source(&self) -> io::Result<MergeSource<BufReader<File>>> {
+        let file = File::open(&self.path)?;
+        Ok(MergeSource {
+            file: BufReader::with_capacity(READ_BYTES, file),
+            name: self.site.to_string(),
+            description: match self.clock {
+                Some(Estimate { offset_ns, bound_ns }) => format!(
+                    "site {}; its clock was {offset_ns} ns before the server's, within {bound_ns} ns, which is taken off its stamps",
+                    self.site
+                ),
+                None => format!("site {}", self.site),
+            },
+            ahead_nanos: self.clock.map_or(0, |clock| clock.offset_ns),
+        })
+    }
+}
+
+impl Job {
+    fn merge(&self) -> io::Result<Merge<BufReader<File>>> {
+        let sources = self
+            .members
+            .iter()
+            .map(Member::source)
+            .collect::<io::Result<Vec<_>>>()?;
+        Merge::new(sources).map_err(io::Error::other)
+    }
+
+    /// What the file will hold.
+    pub(super) fn count(&self) -> io::Result<Counts> {
+        let mut merge = self.merge()?;
+        let mut counts = Counts::default();
+        while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
+            if let Merged::Packet(record) = next
+                && !self.take(&mut counts, &record)
+            {
+                break;
+            }
+        }
+        counts.dropped = self.dropped.unwrap_or(counts.dropped);
+        Ok(counts)
+    }
+
+    /// Counts a packet, unless that passed a limit: then it and all behind it are left out.
+    fn take(&self, counts: &mut Counts, record: &Record<'_>) -> bool {
+        let bytes = counts.bytes.saturating_add(record.captured_length() as u64);
+        let fits = counts.packets < self.limits.packets && bytes <= self.limits.bytes;
+        if fits {
+            counts.packets += 1;
+            counts.bytes = bytes;
+            let dropped = counts.dropped.saturating_add(record.dropped);
+            counts.dropped = dropped.min(self.dropped.unwrap_or(u64::MAX));
+        }
+        fits
+    }
+
+    /// Writes the file in pieces, as long as they are taken.
+    pub(super) fn write(&self, give: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
+        let mut merge = self.merge()?;
+        let mut out = Vec::with_capacity(GROUP_PART_BYTES + (64 << 10));
+        let mut counts = Counts::default();
+        let mut has_head = false;
+        if self.format == Format::PcapNg {
+            ng::put_section(&mut out, &section(&self.comment));
+        }
+        while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
+            match next {
+                Merged::Interface(interface) => match self.format {
+                    Format::PcapNg => ng::put_interface(&mut out, &interface),
+                    // They are of one type.
+                    Format::Pcap if !has_head => put_head(&mut out, interface.link, interface.snaplen),
+                    Format::Pcap => {}
+                },
+                Merged::Packet(record) => {
+                    if !self.take(&mut counts, &record) {
+                        break;
+                    }
+                    match self.format {
+                        Format::PcapNg => ng::put_packet(&mut out, &record),
+                        Format::Pcap => classic::put_packet(&mut out, &record, Precision::Micros),
+                    }
+                }
+            }
+            has_head = true;
+            if out.len() >= GROUP_PART_BYTES && !give(piece(&mut out, counts, false)) {
+                return Ok(());
+            }
+        }
+        if !has_head && self.format == Format::Pcap {
+            put_head(&mut out, LinkType::ETHERNET, 0);
+        }
+        if self.format == Format::PcapNg {
+            for statistics in merge.statistics() {
+                ng::put_statistics(&mut out, &statistics);
+            }
+        }
+        counts.dropped = self.dropped.unwrap_or(counts.dropped);
+        if !out.is_empty() {
+            give(piece(&mut out, counts, true));
+        }
+        Ok(())
+    }
+}
+
+fn piece(out: &mut Vec<u8>, after: Counts, ends_file: bool) -> Piece {
+    let next = Vec::with_capacity(if ends_file { 0 } else { out.capacity() });
+    Piece {
+        file: 0,
+        bytes: Bytes::from(std::mem::replace(out, next)),
+        ends_file,
+        after,
+    }
+}
+
+fn put_head(out: &mut Vec<u8>, link: LinkType, snaplen: u32) {
+    let snaplen = if snaplen == 0 {
+        baleen_ring::SNAPLEN_MAX
+    } else {
+        snaplen
+    };
+    classic::put_header(out, link, snaplen, Precision::Micros);
+}
+
+fn section(comment: &str) -> ng::Section {
+    ng::Section {
+        hardware: std::env::consts::ARCH.to_owned(),
+        os: "Linux".to_owned(),
+        application: concat!("Baleen ", env!("CARGO_PKG_VERSION")).to_owned(),
+        comments: vec![comment.to_owned()],
+    }
+}

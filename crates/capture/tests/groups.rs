@@ -1,0 +1,445 @@
+//! Captures of several sites at once, merged into one file.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_capture::limits::GROUP_LOOKED_AT_EVERY;
+use baleen_capture::{
+    Accounts, CaptureError, Counts, CreateCapture, Format, Limited, Limits, Rotation, Site, Sites, Status,
+};
+use baleen_pcapfile::{Item, Reader, Record, ng};
+use baleen_types::{LinkType, SiteName};
+use common::agent::{SimAgent, SimCatch};
+use common::{Disk, World, account, request};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+const URI: &str = "s3://evidence/case-17?region=eu-1";
+
+/// Bytes of each packet.
+const BYTES: usize = 60;
+
+/// What the sites see: stamps by the clock of each.
+const SEEN: [(&str, i64, &[u64]); 3] = [
+    ("lab01", 0, &[1000, 4000, 7000, 10_000]),
+    // Its clock is before ours, so this was at 1500, 2500, 5000 and 9000.
+    ("lab02", 500, &[2000, 3000, 5500, 9500]),
+    ("lab03", -1000, &[2000, 5000]),
+];
+
+/// All of that in order: the time by our clock, and the site's place.
+const MERGED: [(u64, u32); 10] = [
+    (1000, 0),
+    (1500, 1),
+    (2500, 1),
+    (3000, 2),
+    (4000, 0),
+    (5000, 1),
+    (6000, 2),
+    (7000, 0),
+    (9000, 1),
+    (10_000, 0),
+];
+
+struct Group {
+    world: World,
+    agents: Vec<Arc<SimAgent>>,
+    staging: TempDir,
+}
+
+async fn group() -> Group {
+    let group = group_on(Disk::new(), tempfile::tempdir().unwrap());
+    group.world.make_bucket(account(1), "evidence").await;
+    group.world.prove(account(1), URI).await;
+    group
+}
+
+/// A process on given disks.
+fn group_on(disk: Disk, staging: TempDir) -> Group {
+    let (begun, catches) = mpsc::unbounded_channel();
+    let agents: Vec<_> = SEEN.iter().map(|_| SimAgent::into(begun.clone())).collect();
+    let site = |((name, ahead, _), agent): (&(&str, i64, &[u64]), &Arc<SimAgent>)| {
+        if *ahead != 0 {
+            agent.set_clock(*ahead);
+        }
+        Site {
+            name: SiteName::parse(name).unwrap(),
+            groups: Vec::new(),
+            accounts: Accounts::All,
+            agent: agent.clone(),
+        }
+    };
+    let sites = Sites::new(SEEN.iter().zip(&agents).map(site).collect());
+    let sites = sites.merging_in(&staging.path().join("staging"), disk.clock.clone());
+    let world = World::with_sites(disk, sites, catches);
+    Group { world, agents, staging }
+}
+
+impl Group {
+    /// The captures that so many of the sites begin, by their names.
+    async fn caught(&self, count: usize) -> BTreeMap<String, SimCatch> {
+        let mut caught = BTreeMap::new();
+        for _ in 0..count {
+            let catch = self.world.caught().await;
+            caught.insert(catch.order.site.to_string(), catch);
+        }
+        assert_eq!(caught.len(), count, "each site once");
+        caught
+    }
+
+    fn is_staging_empty(&self) -> bool {
+        is_empty(&self.staging.path().join("staging"))
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
+fn at_lab(format: Format) -> CreateCapture {
+    CreateCapture {
+        site: SiteName::parse("LAB").unwrap(),
+        format,
+        ..request(account(1), URI)
+    }
+}
+
+fn stamps_of(site: &str) -> &'static [u64] {
+    SEEN.iter().find(|(name, ..)| *name == site).unwrap().2
+}
+
+/// The file of a site that saw packets with these stamps.
+fn file(stamps: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    ng::put_section(&mut out, &ng::Section::default());
+    let interface = ng::Interface {
+        link: LinkType::ETHERNET,
+        snaplen: 262_144,
+        name: "eth0".to_owned(),
+        description: String::new(),
+        filter: String::new(),
+        mac: None,
+        speed: None,
+    };
+    ng::put_interface(&mut out, &interface);
+    for stamp in stamps {
+        ng::put_packet(&mut out, &Record::new(*stamp, 60, &[7; BYTES]));
+    }
+    ng::put_statistics(&mut out, &ng::Statistics::default());
+    out
+}
+
+/// A site delivers what it saw, and ends.
+async fn deliver(catch: SimCatch, stamps: &[u64]) {
+    catch.counts(stamps.len() as u64, (stamps.len() * BYTES) as u64);
+    catch.finish(file(stamps)).await;
+}
+
+async fn deliver_all(caught: BTreeMap<String, SimCatch>) {
+    for (site, catch) in caught {
+        deliver(catch, stamps_of(&site)).await;
+    }
+}
+
+/// The packets of a file, as time and interface, and the names of its interfaces.
+fn read(bytes: &[u8]) -> (Vec<(u64, u32)>, Vec<String>) {
+    let mut reader = Reader::new(bytes).unwrap();
+    let (mut packets, mut interfaces) = (Vec::new(), Vec::new());
+    while let Some(item) = reader.next_item().unwrap() {
+        match item {
+            Item::Interface(interface) => interfaces.push(interface.name),
+            Item::Packet(packet) => packets.push((packet.stamp_nanos.unwrap(), packet.interface)),
+            Item::Statistics(_) | Item::Other(_) => {}
+        }
+    }
+    assert!(!reader.is_cut());
+    (packets, interfaces)
+}
+
+#[tokio::test]
+async fn a_group_is_captured_at_all_its_sites_into_one_file() {
+    let group = group().await;
+    let me = account(1);
+    for format in [Format::PcapNg, Format::Pcap] {
+        let created = group.world.captures.create(at_lab(format)).await.unwrap();
+        assert_eq!(created.site.as_str(), "LAB");
+        let caught = group.caught(3).await;
+        for catch in caught.values() {
+            assert_eq!((catch.order.capture, catch.order.format), (created.id, Format::PcapNg));
+            catch.counts(2, 120);
+        }
+        let running = group.world.until(me, created.id, Status::Running).await;
+        assert_eq!(running.counts.packets, 6, "those of all");
+        assert!(!group.is_staging_empty());
+        deliver_all(caught).await;
+        let done = group.world.until(me, created.id, Status::Success).await;
+        assert_eq!(done.message, None);
+        let counts = Counts {
+            packets: 10,
+            bytes: 600,
+            dropped: 0,
+        };
+        assert_eq!(done.counts, counts);
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        let (packets, interfaces) = read(&bytes);
+        match format {
+            Format::PcapNg => {
+                assert_eq!(packets, MERGED);
+                assert_eq!(interfaces, ["lab01/eth0", "lab02/eth0", "lab03/eth0"]);
+                assert!(common::contains(&bytes, "its clock was -1000 ns before the server's"));
+            }
+            // In microseconds, and of interfaces it knows nothing.
+            Format::Pcap => assert_eq!(packets, MERGED.map(|(stamp, _)| (stamp / 1000 * 1000, 0))),
+        }
+        assert!(group.is_staging_empty());
+    }
+}
+
+#[tokio::test]
+async fn limits_are_exact_over_all_sites() {
+    let group = group().await;
+    for (packets, bytes, expected) in [
+        (1, 1_000_000, 1),
+        (5, 1_000_000, 5),
+        (10, 1_000_000, 10),
+        (10_000, 300, 5),
+        (10_000, 299, 4),
+        (10_000, 601, 10),
+        (3, 120, 2),
+    ] {
+        let limits = Limits {
+            time: Duration::from_secs(20),
+            packets,
+            bytes,
+        };
+        let request = CreateCapture {
+            limits,
+            ..at_lab(Format::PcapNg)
+        };
+        let created = group.world.captures.create(request).await.unwrap();
+        let caught = group.caught(3).await;
+        let is_enough = packets <= 10 || bytes <= 600;
+        for (site, catch) in &caught {
+            assert_eq!(catch.order.limits, limits, "any one of them may see all of it");
+            let seen = stamps_of(site).len() as u64;
+            catch.counts(seen, seen * BYTES as u64);
+        }
+        if is_enough {
+            for catch in caught.values() {
+                let stopped = catch.stopped();
+                let clock = &group.world.disk.clock;
+                let ticking = async {
+                    loop {
+                        clock.advance(GROUP_LOOKED_AT_EVERY);
+                        tokio::task::yield_now().await;
+                    }
+                };
+                tokio::select! {
+                    () = stopped => {}
+                    () = ticking => {}
+                }
+            }
+        }
+        deliver_all(caught).await;
+        let done = group.world.until(account(1), created.id, Status::Success).await;
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        assert_eq!(read(&bytes).0, MERGED[..expected], "{packets} {bytes:?}");
+        let counts = (done.counts.packets, done.counts.bytes);
+        assert_eq!(counts, (expected as u64, (expected * BYTES) as u64));
+    }
+}
+
+#[tokio::test]
+async fn those_who_fail_are_named_and_the_others_delivered() {
+    let group = group().await;
+    let me = account(1);
+    group.agents[1].refuse("no such interface: eth7");
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    let mut caught = group.caught(2).await;
+    let ending = caught.remove("lab03").unwrap();
+    ending.counts(2, 120);
+    assert!(ending.piece(file(stamps_of("lab03")), true).await);
+    ending.end(Some("interface eth0 vanished"));
+    drop(ending);
+    deliver_all(caught).await;
+    let done = group.world.until(me, created.id, Status::Success).await;
+    let message = done.message.unwrap();
+    for named in [
+        "site lab02 did not begin: no such interface: eth7",
+        "site lab03 ended early: interface eth0 vanished",
+    ] {
+        assert!(message.contains(named), "{message}");
+    }
+    assert_eq!(done.counts.packets, 6, "those of lab03 are there");
+
+    // One of them is away, so that two are left.
+    group.agents[2].set_away(true);
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    deliver_all(group.caught(1).await).await;
+    let done = group.world.until(me, created.id, Status::Success).await;
+    let message = done.message.unwrap();
+    assert!(message.contains("site lab03 is not connected"), "{message}");
+
+    // None begins.
+    group.agents[0].refuse("no right to capture");
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    let failed = group.world.until(me, created.id, Status::Failed).await;
+    let message = failed.message.unwrap();
+    assert!(
+        message.contains("lab01 did not begin: no right to capture"),
+        "{message}"
+    );
+    assert!(group.is_staging_empty());
+
+    // Of the group one is left, and that is a capture like any.
+    group.agents[1].set_away(true);
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    let failed = group.world.until(me, created.id, Status::Failed).await;
+    assert_eq!(failed.message.as_deref(), Some("no right to capture"));
+    assert_eq!(failed.id, created.id);
+}
+
+#[tokio::test]
+async fn what_one_merged_file_cannot_be_is_refused() {
+    let group = group().await;
+    let rotating = CreateCapture {
+        rotation: Rotation {
+            bytes: None,
+            every: Some(Duration::from_secs(5)),
+        },
+        ..at_lab(Format::PcapNg)
+    };
+    let refused = group.world.captures.create(rotating).await.unwrap_err();
+    let is_rotation = matches!(
+        &refused,
+        CaptureError::Limit {
+            of: Limited::Rotation,
+            ..
+        }
+    );
+    assert!(
+        is_rotation && refused.to_string().contains("LAB is several sites"),
+        "{refused}"
+    );
+    group.agents[1].set_links(&[LinkType::RAW]);
+    let created = group.world.captures.create(at_lab(Format::Pcap)).await.unwrap();
+    let failed = group.world.until(account(1), created.id, Status::Failed).await;
+    assert!(failed.message.unwrap().contains("ask for pcapng"));
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    deliver_all(group.caught(3).await).await;
+    group.world.until(account(1), created.id, Status::Success).await;
+}
+
+#[tokio::test]
+async fn a_stop_reaches_all_and_nothing_is_a_file_too() {
+    let group = group().await;
+    let me = account(1);
+    for format in [Format::PcapNg, Format::Pcap] {
+        let created = group.world.captures.create(at_lab(format)).await.unwrap();
+        let caught = group.caught(3).await;
+        group.world.until(me, created.id, Status::Running).await;
+        group.world.captures.stop(me, created.id).await.unwrap();
+        for (_, catch) in caught {
+            catch.stopped().await;
+            deliver(catch, &[]).await;
+        }
+        let done = group.world.until(me, created.id, Status::Success).await;
+        assert_eq!(done.counts, Counts::default());
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        assert_eq!(read(&bytes).0, []);
+    }
+}
+
+/// Its bucket is taken from the account's list meanwhile: the members are stopped, and nothing is left.
+#[tokio::test]
+async fn a_capture_that_is_given_up_ends_everywhere() {
+    let group = group().await;
+    let me = account(1);
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    let caught = group.caught(3).await;
+    group.world.until(me, created.id, Status::Running).await;
+    let ownership = group.world.captures.list_ownerships(me).await.unwrap().remove(0);
+    group.world.captures.delete_ownership(me, ownership.id).await.unwrap();
+    for (site, catch) in caught {
+        catch.stopped().await;
+        deliver(catch, stamps_of(&site)).await;
+    }
+    group.world.until(me, created.id, Status::Failed).await;
+    assert_eq!(group.world.open_uploads("evidence").await, 0);
+    assert_eq!(
+        group
+            .world
+            .keys("evidence")
+            .await
+            .iter()
+            .filter(|key| key.contains("pcap_"))
+            .count(),
+        0
+    );
+}
+
+/// The process is gone in the middle: what its sites had delivered by then is in the file.
+#[test]
+fn what_was_staged_outlives_a_kill() {
+    let (disk, me) = (Disk::new(), account(1));
+    for (delivered, expected) in [
+        (3, &MERGED[..]),
+        (1, &[(1000, 0), (4000, 0), (7000, 0), (10_000, 0)][..]),
+        (0, &[]),
+    ] {
+        // Dropped with its runtime, every task of the first process is gone at once.
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (id, staging) = runtime.block_on(async {
+            let group = group_on(disk.clone(), tempfile::tempdir().unwrap());
+            if delivered == 3 {
+                group.world.make_bucket(me, "evidence").await;
+                group.world.prove(me, URI).await;
+            }
+            let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+            let mut caught = group.caught(3).await;
+            for (site, _, stamps) in SEEN.iter().take(delivered) {
+                let catch = &caught[*site];
+                catch.counts(stamps.len() as u64, (stamps.len() * BYTES) as u64);
+                assert!(catch.part(file(stamps)).await);
+                // Taken when a further one is: the channel has room for one.
+                assert!(catch.part(file(&[])).await);
+                assert!(catch.part(file(&[])).await);
+            }
+            group.world.until(me, created.id, Status::Running).await;
+            caught.clear();
+            (created.id, group.staging)
+        });
+        runtime.shutdown_background();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let folder = staging.path().to_owned();
+            let strange = folder.join("staging").join(common::account(7).to_string());
+            std::fs::create_dir_all(&strange).unwrap();
+            let group = group_on(disk.clone(), staging);
+            group.world.captures.recover().await.unwrap();
+            assert!(!strange.exists(), "it is of no capture");
+            let status = if delivered == 0 {
+                Status::Failed
+            } else {
+                Status::Success
+            };
+            let done = group.world.until(me, id, status).await;
+            let message = done.message.unwrap();
+            assert!(message.contains("the server ended unexpectedly"), "{message}");
+            if delivered > 0 {
+                let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+                assert_eq!(read(&bytes).0, expected);
+                assert_eq!(done.counts.packets, expected.len() as u64);
+            }
+            assert_eq!(group.world.open_uploads("evidence").await, 0);
+            // The account is free again.
+            let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+            deliver_all(group.caught(3).await).await;
+            group.world.until(me, created.id, Status::Success).await;
+        });
+    }
+}
