@@ -643,7 +643,9 @@ fn capture(from: &mut Reader) -> Capture {
                 "capture.rings",
                 "number",
                 "1",
-                "Rings of each interface, 1 to 8, each with a thread and `capture.ring_bytes`. More than one is for interfaces whose                  packets are received by several processors. Packets of one conversation stay in order; those of others may stand                  before them though they came later.",
+                "Rings of each interface, 1 to 8, each with a thread and `capture.ring_bytes`. More than one is for interfaces whose \
+                 packets are received by several processors. Packets of one conversation stay in order; those of others may stand \
+                 before them though they came later.",
             ),
             number(1, baleen_ring::RINGS_MAX),
         ),
