@@ -26,6 +26,9 @@ pub(crate) const SIGNATURE: &str = "sas";
 const KEY_BYTES_MAX: usize = 256;
 const SIGNATURE_BYTES_MAX: usize = 1024;
 
+/// The longest name of a member that is shown.
+const NAME_BYTES_MAX: usize = 32;
+
 /// By what each scheme says who asks.
 fn keys(scheme: &str) -> &'static [&'static str] {
     match scheme {
@@ -55,8 +58,7 @@ impl<'u> Members<'u> {
             seen.push(name);
             let (known, keys) = (known(scheme), keys(scheme));
             if !keys.contains(&name) && !known.contains(&name) {
-                let all = [known, keys].concat().join(", ");
-                return Err(refuse(format!("unknown member in the query; {scheme}:// knows {all}")));
+                return Err(refuse(unknown(scheme, name, &seen, &[known, keys].concat())));
             }
             if members.take(name, &decode(value)?)? {
                 members.shown.push(member);
@@ -103,6 +105,22 @@ impl<'u> Members<'u> {
         }
         Ok(true)
     }
+}
+
+/// Why a member is refused that its scheme does not know. It is named where it looks like a name: it may be what was behind an `&` in
+/// a secret.
+fn unknown(scheme: &str, name: &str, seen: &[&str], known: &[&str]) -> String {
+    let is_name = name.len() <= NAME_BYTES_MAX && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let named = if is_name { format!(" {name}") } else { String::new() };
+    if seen.contains(&SIGNATURE) {
+        return format!(
+            "unknown member{named} in the query; {SIGNATURE} is one value: percent-encode the signature, & as %26 and = as %3D"
+        );
+    }
+    format!(
+        "unknown member{named} in the query; {scheme}:// knows {}",
+        known.join(", ")
+    )
 }
 
 fn key_text(name: &str, value: &str, most: usize) -> Result<String, Invalid> {
