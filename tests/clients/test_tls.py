@@ -187,7 +187,7 @@ def test_aws_cli(run, secure, authority, tmp_path):
     assert "SSL" in untold.stderr
 
 
-def test_the_capture_door(secure, authority):
+def test_the_capture_door(secure, authority, monkeypatch):
     if not may_capture():
         pytest.skip("capturing packets needs root or CAP_NET_RAW")
     context = ssl.create_default_context(cafile=str(authority.file))
@@ -195,6 +195,10 @@ def test_the_capture_door(secure, authority):
         api_token=secure.token, base_url=f"{secure.api}/client/v4", http_client=httpx.Client(verify=context)
     )
     assert list(sdk.magic_transit.pcaps.list(account_id=secure.project)) == []
+    # As the README says it, with no word in the program.
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    told = cloudflare.Cloudflare(api_token=secure.token, base_url=f"{secure.api}/client/v4")
+    assert list(told.magic_transit.pcaps.list(account_id=secure.project)) == []
 
 
 def test_commands_trust_the_server_of_their_folder(secure, authority):

@@ -46,7 +46,7 @@ pub use meter::{Ended, Witness, Witnessed};
 pub use origin::{Peer, PeerCertificate, TrustedProxies};
 pub use response::{BoxError, ResponseBody};
 pub use select::{DoorNames, is_query_protocol};
-pub use server::tls::{ServedCertificate, Tls, TlsError};
+pub use server::tls::{ServedCertificate, Tls, TlsError, Validity};
 pub use server::{DrainReport, Listener, ServerSettings};
 
 /// A request as doors see it.

@@ -57,6 +57,11 @@ impl Connections {
         Self::with(Arc::new(tls), Resolver::system())
     }
 
+    /// Connections which trust whom `tls` says, such as one certificate and no other.
+    pub fn trusting(tls: Arc<rustls::ClientConfig>) -> Self {
+        Self::with(tls, Resolver::system())
+    }
+
     /// Connections of their own which look each name up once, and connect to no address that `rule` refuses.
     ///
     /// So a name that is judged once cannot come to mean another address while these connections are used, and
@@ -72,7 +77,7 @@ impl Connections {
         self.resolver.addresses()
     }
 
-    pub(crate) fn with(tls: Arc<rustls::ClientConfig>, resolver: Resolver) -> Self {
+    fn with(tls: Arc<rustls::ClientConfig>, resolver: Resolver) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -12,7 +12,6 @@ mod client;
 mod commands;
 mod confirm;
 mod export;
-mod pinned;
 mod reset_root;
 mod rotate_master_key;
 pub(crate) mod secret_input;

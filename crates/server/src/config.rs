@@ -27,8 +27,16 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Variables which are no settings but are ours: of this file and of the Makefile.
-const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "BALEEN_CACHE", "BALEEN_TORTURE"];
+/// Variables which are no settings but are ours: of this file, of the commands that ask a server, and of the Makefile.
+const OTHER_VARIABLES: [&str; 7] = [
+    CONFIG_VARIABLE,
+    "BALEEN_API",
+    "BALEEN_API_TOKEN",
+    "BALEEN_PROJECT",
+    "BALEEN_PROFILE",
+    "BALEEN_CACHE",
+    "BALEEN_TORTURE",
+];
 
 /// Names the configuration file, as `--config` does.
 const CONFIG_VARIABLE: &str = "BALEEN_CONFIG";

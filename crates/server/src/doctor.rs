@@ -6,7 +6,7 @@ mod checks;
 mod probes;
 
 pub(crate) use checks::{may_capture, setcap_advice};
-pub(crate) use probes::find_program;
+pub(crate) use probes::{find_program, ignores_hangup};
 
 use crate::cli::Settings;
 use crate::failure::Failure;

@@ -117,6 +117,22 @@ pub(crate) fn published(path: &Path) -> Option<serde_json::Value> {
     serde_json::from_slice(&std::fs::read(path.join(ENDPOINTS_FILE)).ok()?).ok()
 }
 
+/// Why it cannot be told whether a server runs in the folder, if that is so: this user may not look.
+pub(crate) fn barred(path: &Path) -> Option<Failure> {
+    let refused = |file: &str| {
+        let error = File::open(path.join(file)).err()?;
+        (error.kind() == ErrorKind::PermissionDenied).then_some(error)
+    };
+    let error = [LOCK_FILE, ENDPOINTS_FILE].into_iter().find_map(refused)?;
+    Some(
+        Failure::because(
+            format!("the data folder {} may not be read by this user", path.display()),
+            &error,
+        )
+        .advise("ask as the user that runs the server, or name the server's address and credentials of your own"),
+    )
+}
+
 /// Tells whether a process holds the folder.
 pub(crate) fn is_held(path: &Path) -> bool {
     // Asking takes the lock for an instant if nobody has it; a shared one, so that two who ask do not see each other.

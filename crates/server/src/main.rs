@@ -38,6 +38,7 @@ mod store;
 mod tasks;
 mod tenants;
 mod tls;
+mod trust;
 #[cfg(test)]
 mod verdicts;
 mod wire;

@@ -7,8 +7,9 @@
 use crate::access::variable;
 use crate::cli::Place;
 use crate::failure::Failure;
-use crate::folder::{ROOT_CREDENTIALS_FILE, published};
+use crate::folder::{ROOT_CREDENTIALS_FILE, barred, published};
 use crate::profiles::Profile;
+use crate::trust;
 use baleen_capture::Endpoint;
 use baleen_iam::RootCredentials;
 use baleen_types::Secret;
@@ -17,14 +18,16 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
+
+/// The path of the door, which Cloudflare's SDK has in its `base_url`: who names it here too means the same.
+const DOOR_PATH: &str = "/client/v4";
 
 /// The longest answer that is read but for a file.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -61,10 +64,8 @@ impl Door {
             (None, None) => Profile::default(),
         };
         let data = place.load()?.config.data;
-        let own = || {
-            let own = data.as_deref().and_then(published)?;
-            own["api"].as_str().map(str::to_owned)
-        };
+        let own = data.as_deref().and_then(published).unwrap_or_default();
+        let own_url = own["api"].as_str();
         // A folder that a flag names goes before the environment.
         let variable = |name| variable(name).filter(|_| place.data.is_none());
         let url = whom
@@ -72,32 +73,29 @@ impl Door {
             .clone()
             .or(profile.api)
             .or_else(|| variable("BALEEN_API"))
-            .or_else(own);
+            .or_else(|| own_url.map(str::to_owned));
         let url = url.ok_or_else(|| {
+            if let Some(barred) = data.as_deref().and_then(barred) {
+                return barred;
+            }
             Failure::usage("no capture API is named").advise(
                 "name it with --api URL or BALEEN_API, or the data folder of a running baleen with --data DIR or BALEEN_DATA",
             )
         })?;
-        let endpoint = Endpoint::parse(&url).map_err(|error| Failure::usage(format!("{url}: {error}")))?;
+        let endpoint = Endpoint::parse(origin(&url)).map_err(|error| Failure::usage(format!("{url}: {error}")))?;
+        let own_certificate = own["certificate"]
+            .as_str()
+            .filter(|_| own_url == Some(endpoint.as_str()));
         let told = profile.api_token.zip(profile.project);
         let told = told.or_else(|| variable("BALEEN_API_TOKEN").zip(variable("BALEEN_PROJECT")));
         let (token, project) = match told {
             Some(told) => told,
             None => of_root(data.as_deref())?,
         };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(Arc::unwrap_or_clone(provider))
-            .map_err(|error| {
-                Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
-            })?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let origin = endpoint.as_str().trim_end_matches('/');
+        let connector = trust::connector(own_certificate.map(Path::new))?;
         Ok(Self {
             pool: Pool::builder(TokioExecutor::new()).build(connector),
-            base: format!("{origin}/client/v4/accounts/{project}/pcaps"),
+            base: format!("{}{DOOR_PATH}/accounts/{project}/pcaps", endpoint.as_str()),
             token: Secret::new(token),
         })
     }
@@ -133,7 +131,13 @@ impl Door {
             .header(CONTENT_TYPE, "application/json")
             .body(body.map(|body| Full::from(body.to_string())).unwrap_or_default())
             .map_err(|error| Failure::because("the request cannot be made", &error))?;
-        let failed = |error: &dyn std::error::Error| Failure::because("the capture API does not answer", error);
+        let failed = |error: &(dyn std::error::Error + 'static)| {
+            let failure = Failure::because("the capture API does not answer", error);
+            match trust::advice(error) {
+                Some(advice) => failure.advise(advice),
+                None => failure,
+            }
+        };
         let answered = tokio::time::timeout(PATIENCE, self.pool.request(request)).await;
         let response = answered
             .map_err(|error| failed(&error))?
@@ -150,6 +154,12 @@ impl Door {
     }
 }
 
+/// An address without the path of the door.
+fn origin(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix(DOOR_PATH).unwrap_or(url)
+}
+
 /// The token and the project of the root user of a data folder.
 fn of_root(data: Option<&Path>) -> Result<(String, String), Failure> {
     let nobody = || {
@@ -164,4 +174,24 @@ fn of_root(data: Option<&Path>) -> Result<(String, String), Failure> {
     let text = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
     let root: RootCredentials = serde_json::from_str(&text).map_err(|error| failed(&error))?;
     root.api_token.map(|token| (token, root.project_id)).ok_or_else(nobody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_the_door_may_be_there_or_not() {
+        for url in [
+            "http://a:1",
+            "http://a:1/",
+            "http://a:1/client/v4",
+            "http://a:1/client/v4/",
+        ] {
+            assert_eq!(origin(url), "http://a:1", "{url}");
+        }
+        for url in ["http://a:1/client/v5", "http://a:1/x/client/v4"] {
+            assert!(Endpoint::parse(origin(url)).is_err(), "{url}");
+        }
+    }
 }

@@ -2,13 +2,17 @@
 
 use crate::access::variable;
 use crate::failure::Failure;
+use crate::output;
 use baleen_types::AccessKeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// Bits by which others than the owner would read it.
+const OTHERS: u32 = 0o077;
 
 /// One entry.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +45,7 @@ impl Profile {
         let text = std::fs::read_to_string(&file)
             .map_err(|error| Failure::because(format!("{} cannot be read", file.display()), &error))?;
         let mut profiles = parse(&text, &file)?;
+        warn_of_readers(&file);
         let known = profiles.keys().cloned().collect::<Vec<_>>().join(", ");
         profiles.remove(name).ok_or_else(|| {
             Failure::usage(format!("there is no profile {name} in {}", file.display()))
@@ -51,7 +56,11 @@ impl Profile {
     /// The profile of this name, if there is one.
     pub(crate) fn find(name: &str) -> Result<Option<Self>, Failure> {
         let file = file();
-        Ok(parse(&text_of(&file)?, &file)?.remove(name))
+        let found = parse(&text_of(&file)?, &file)?.remove(name);
+        if found.is_some() {
+            warn_of_readers(&file);
+        }
+        Ok(found)
     }
 
     /// Puts it into the file under this name, in place of an older session; gives the file.
@@ -103,6 +112,16 @@ impl Profile {
             file.display()
         ))
         .advise(format!("take the profile {name} out of it, or save under another name")))
+    }
+}
+
+/// Says so if others may read the file, which holds secrets.
+fn warn_of_readers(file: &Path) {
+    if std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & OTHERS != 0) {
+        output::note(&format!(
+            "others may read the secrets in {0}; close it with: chmod 600 {0}",
+            file.display()
+        ));
     }
 }
 
@@ -229,7 +248,6 @@ mod tests {
 
     #[test]
     fn the_file_is_its_owners() {
-        use std::os::unix::fs::PermissionsExt;
         let place = tempfile::tempdir().expect("a folder");
         let file = place.path().join("deep/profiles.toml");
         for text in ["one", "two"] {

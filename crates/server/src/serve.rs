@@ -2,6 +2,7 @@
 
 use crate::cli::Settings;
 use crate::config::{Config, Loaded};
+use crate::doctor::ignores_hangup;
 use crate::failure::Failure;
 use crate::folder::{Folder, HOLD_PATIENCE};
 use crate::numbers;
@@ -31,7 +32,7 @@ pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> 
     let loaded = settings.load()?;
     let _log = logs::start(&loaded.config.log);
     runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
+        let mut signals = Signals::of_server()?;
         let system = start(&loaded).await?;
         announce(&system, json)?;
         serve_until_signalled(system, &mut signals).await
@@ -184,30 +185,54 @@ fn metrics() -> Result<PrometheusHandle, Failure> {
 /// Signals within this time of one another are one: a terminal and a wrapper (`timeout`, `sudo`) often both send theirs.
 const SIGNALS_ARE_ONE: Duration = Duration::from_millis(500);
 
-/// SIGTERM and SIGINT.
+/// Begins to listen for one kind of signal.
+pub(crate) fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::because("signals cannot be received", &error))
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGTERM and SIGINT, and SIGHUP, by which a terminal says that it is closed.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
     last: Option<Instant>,
 }
 
 impl Signals {
-    /// Begins to listen; from now on neither signal ends the process by itself.
+    /// Begins to listen; from now on none of them ends the process by itself.
     pub(crate) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::because("signals cannot be received", &error));
+        let mut signals = Self::of_server()?;
+        // Who started it with nohup wants it to go on.
+        if !ignores_hangup() {
+            signals.hangup = Some(listen(SignalKind::hangup())?);
+        }
+        Ok(signals)
+    }
+
+    /// As [`Signals::new`], for a server: SIGHUP has another meaning there.
+    pub(crate) fn of_server() -> Result<Self, Failure> {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: None,
             last: None,
         })
     }
 
-    /// Waits for the next of either. Cancel safe.
+    /// Waits for the next of any. Cancel safe.
     pub(crate) async fn next(&mut self) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
+                () = hung_up(&mut self.hangup) => {}
             }
             let is_echo = self.last.is_some_and(|last| last.elapsed() < SIGNALS_ARE_ONE);
             if !is_echo {

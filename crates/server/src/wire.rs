@@ -19,7 +19,7 @@ use crate::schedules;
 use crate::scrub;
 use crate::tasks;
 use crate::tenants::Whitelists;
-use crate::tls::Certificate;
+use crate::tls::{self, Certificate};
 use baleen_api_agent::AgentDoor;
 use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_api_iam::IdentityDoor;
@@ -228,13 +228,15 @@ pub(crate) async fn build(
         ops: ops.address,
         is_encrypted: config.tls.is_some(),
     };
-    if let Some(files) = &config.tls {
-        let certificate = Certificate::load(files)?;
-        let tls = certificate.tls(&clock)?;
+    let certificate = config.tls.as_ref().map(|files| Certificate::load(files, &clock));
+    let certificate = certificate.transpose()?;
+    if let Some(certificate) = &certificate {
+        certificate.warn_of_end();
+        let tls = certificate.tls()?;
         s3.listener = s3.listener.encrypted(tls.clone());
         api.listener = api.listener.encrypted(tls);
-        certificate.reload_on_hangup(&supervisor)?;
     }
+    tls::read_again_on_hangup(certificate, &supervisor)?;
 
     let meta = Meta::open_fjall(&folder.path().join("meta"), meta_settings(config))
         .map_err(|error| Failure::because("the metadata store cannot be opened", &error))?;

@@ -1,5 +1,7 @@
 //! Encrypted connections: certificates, which may change while they are served, and the handshake.
 
+mod validity;
+
 use std::io;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::origin::PeerCertificate;
+pub use validity::Validity;
 
 /// The names of the protocols that are spoken, the better one first (RFC 7301).
 const HTTP_2: &[u8] = b"h2";
@@ -32,6 +35,9 @@ pub enum TlsError {
     /// There is no private key in what was said to be one.
     #[error("there is no private key in it: PEM of PKCS#8, PKCS#1 or SEC1, without a password, is expected")]
     NoKey,
+    /// The certificate is of the first version, which has no names of hosts; no client takes it.
+    #[error("it is a certificate of version 1 of X.509, which cannot say for which host it is")]
+    VersionOne,
     /// They do not go together, or cannot be used.
     #[error("the certificate and the key cannot be used together")]
     Unfit(#[source] rustls::Error),
@@ -82,6 +88,11 @@ impl ServedCertificate {
         *self.0.write() = Arc::new(of_der(chain, key)?);
         Ok(())
     }
+
+    /// The time for which the certificate is good; `None` where it cannot be read.
+    pub fn validity(&self) -> Option<Validity> {
+        validity::of(self.0.read().cert.first()?)
+    }
 }
 
 impl ResolvesServerCert for ServedCertificate {
@@ -98,7 +109,15 @@ fn certified(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, TlsError> {
         .ok_or(TlsError::NoCertificate)?;
     // Why it is none could tell of what is in it.
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::NoKey)?;
-    CertifiedKey::from_der(chain, key, &default_provider()).map_err(TlsError::Unfit)
+    let is_old = validity::is_version_1(&chain[0]);
+    CertifiedKey::from_der(chain, key, &default_provider()).map_err(|error| {
+        // The library says of one that it cannot read, too, that the two do not go together.
+        if is_old {
+            TlsError::VersionOne
+        } else {
+            TlsError::Unfit(error)
+        }
+    })
 }
 
 fn of_der(chain: Vec<Vec<u8>>, key: &[u8]) -> Result<CertifiedKey, TlsError> {

@@ -11,7 +11,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::fixture::{at, client_over, patient};
-use crate::resolver::Resolver;
 use crate::{ConnectFault, Connections, Error, ObjectHeaders};
 
 /// A store which takes every request; its address, its certificate, and the head and body of each request.
@@ -74,7 +73,7 @@ fn trusting(certificate: Option<&CertificateDer<'static>>) -> Connections {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Connections::with(Arc::new(config), Resolver::system())
+    Connections::trusting(Arc::new(config))
 }
 
 #[tokio::test]

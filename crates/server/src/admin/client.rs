@@ -2,11 +2,12 @@
 
 use super::answer::{Refusal, read, read_refusal};
 use super::call::Call;
-use super::pinned;
 use crate::access::{Access, AccessArguments};
 use crate::cli::Place;
 use crate::failure::Failure;
+use crate::folder;
 use crate::output;
+use crate::trust;
 use baleen_capture::Endpoint;
 use baleen_remote::Credentials;
 use baleen_runtime::{Clock, SystemClock};
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -60,16 +61,7 @@ impl Client {
                 "{origin} is not encrypted: who listens on the way reads new keys and passwords"
             ));
         }
-        let builder = HttpsConnectorBuilder::new();
-        let builder = match access.certificate_at(&url) {
-            Some(file) => builder.with_tls_config(pinned::trusting(file)?),
-            None => builder
-                .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
-                .map_err(|error| {
-                    Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
-                })?,
-        };
-        let connector = builder.https_or_http().enable_http1().build();
+        let connector = trust::connector(access.certificate_at(&url))?;
         Ok(Self {
             pool: Pool::builder(TokioExecutor::new()).build(connector),
             origin,
@@ -194,9 +186,11 @@ impl Client {
         done.map_err(|error| self.does_not_answer(&error))
     }
 
-    fn does_not_answer(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::because(format!("{} does not answer", self.origin), error)
-            .advise("is the server running? baleen serve tells its address, and --data DIR finds it")
+    fn does_not_answer(&self, error: &(dyn std::error::Error + 'static)) -> Failure {
+        Failure::because(format!("{} does not answer", self.origin), error).advise(
+            trust::advice(error)
+                .unwrap_or("is the server running? baleen serve tells its address, and --data DIR finds it"),
+        )
     }
 }
 
@@ -226,6 +220,9 @@ fn next_page(answer: &Value) -> Option<String> {
 
 /// No place names a server.
 fn nowhere(data: Option<&Path>) -> Failure {
+    if let Some(barred) = data.and_then(folder::barred) {
+        return barred;
+    }
     match data {
         Some(data) => Failure::new(format!("no baleen runs in the data folder {}", data.display()))
             .advise("start it with baleen serve, or name the S3 door of another with --endpoint-url URL"),

@@ -6,9 +6,10 @@
 use crate::access::{Access, AccessArguments, variable};
 use crate::cli::Place;
 use crate::failure::Failure;
+use crate::{folder, trust};
 use baleen_capture::Endpoint;
 use baleen_filter::{End, FiveTuple};
-use baleen_remote::{Addressing, Connections, S3};
+use baleen_remote::{Addressing, Error, S3};
 use baleen_runtime::{Clock, SystemEntropy};
 use baleen_types::{Classify, FaultKind};
 use std::sync::Arc;
@@ -35,6 +36,9 @@ pub(super) fn find(arguments: &AccessArguments, place: &Place, clock: Arc<dyn Cl
             (format!("https://s3.{region}.amazonaws.com"), Addressing::VirtualHost)
         }
         None => {
+            if let Some(barred) = access.data().and_then(folder::barred) {
+                return Err(barred);
+            }
             return Err(Failure::usage("no store is named for s3://").advise(
                 "name it with --endpoint-url URL, or name the data folder of a running baleen with --data DIR or BALEEN_DATA",
             ));
@@ -44,7 +48,7 @@ pub(super) fn find(arguments: &AccessArguments, place: &Place, clock: Arc<dyn Cl
     let parts = baleen_remote::Parts {
         clock,
         entropy: SystemEntropy::new(),
-        connections: Connections::new(),
+        connections: trust::connections(access.certificate_at(&url))?,
     };
     let at = baleen_remote::Endpoint {
         url: endpoint.as_str().to_owned(),
@@ -65,6 +69,11 @@ impl Store {
     /// A refusal of the store with what can be done about it.
     pub(super) fn failed(&self, error: &baleen_remote::Error) -> Failure {
         let failure = Failure::new(error.to_string());
+        if let Error::Connect { source, .. } = error
+            && let Some(advice) = trust::advice(&**source)
+        {
+            return failure.advise(advice);
+        }
         match error.kind() {
             FaultKind::Denied | FaultKind::Unauthenticated => {
                 failure.advise("check the access key, its rights on the bucket, and the clock of this machine")

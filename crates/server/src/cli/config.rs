@@ -1,13 +1,18 @@
 //! `baleen config check` and `baleen config show`.
 
 use super::{Place, Settings};
-use crate::config::{Effective, Mistake, Origin};
+use crate::config::{Effective, Loaded, Mistake, Origin};
 use crate::failure::{CODE_USAGE, Failure};
 use crate::output;
+use crate::tls::Certificate;
+use baleen_runtime::{Clock, SystemClock};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What to do with the configuration.
 #[derive(Debug, Args)]
@@ -18,7 +23,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List every mistake in a file and the environment.
+    /// List every mistake in a file and the environment, and in the certificate that they name.
     Check {
         /// The file; without it the one that BALEEN_CONFIG names.
         file: Option<PathBuf>,
@@ -39,7 +44,11 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
         config: file,
         data: None,
     };
-    let loaded = match place.check() {
+    let loaded = place.check().and_then(|loaded| match certificate(&loaded) {
+        Some(mistake) => Err(vec![mistake]),
+        None => Ok(loaded),
+    });
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(mistakes) if json => {
             // For a script the mistakes are the result, not a failure of the command.
@@ -62,6 +71,34 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with the certificate that is set, by which a server would not start. The key of one is often nobody's to read but the
+/// server's: who may not read it is told so, and that is no mistake.
+fn certificate(loaded: &Loaded) -> Option<Mistake> {
+    let files = loaded.config.tls.as_ref()?;
+    for file in [&files.certificate, &files.key] {
+        let error = File::open(file).err();
+        if error.is_some_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            output::note(&format!(
+                "{} may not be read by this user, and is not checked",
+                file.display()
+            ));
+            return None;
+        }
+    }
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    let failure = Certificate::load(files, &clock).err()?;
+    let (what, advice) = failure.parts();
+    let key = "tls.certificate";
+    let mut settings = loaded.effective.iter();
+    Some(Mistake {
+        key: key.to_owned(),
+        origin: settings
+            .find(|seen| seen.setting.key == key)
+            .map_or(Origin::Default, |seen| seen.origin.clone()),
+        why: format!("{what}; {advice}"),
+    })
 }
 
 /// A mistake for scripts; a key that is nowhere has no place.

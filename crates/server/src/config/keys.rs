@@ -291,7 +291,7 @@ fn tls(from: &mut Reader) -> Option<TlsFiles> {
             "path",
             "",
             "The certificate of the S3 and capture doors in PEM, with those between it and its authority behind it. With it they take \
-             encrypted connections, and no others: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. SIGHUP reads it and its key again.",
+             encrypted connections, and no others: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2. SIGHUP reads it and its key again. It needs a subjectAltName.",
         ),
         path,
     );

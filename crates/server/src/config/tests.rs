@@ -269,6 +269,10 @@ fn strange_variables_are_told_and_secrets_are_hidden() {
         ("BALEEN_SERVICE_HOST", "10.0.0.1"),
         ("BALEEN_ROOT_API_TOKEN", canary),
         ("BALEEN_CONFIG", "x"),
+        ("BALEEN_API", "http://127.0.0.1:9001"),
+        ("BALEEN_API_TOKEN", canary),
+        ("BALEEN_PROJECT", canary),
+        ("BALEEN_PROFILE", "extcap"),
     ];
     let loaded = load("", &environment, &[]).expect("unknown variables are no mistake");
     assert_eq!(loaded.strange_variables, ["BALEEN_SERVICE_HOST"]);

@@ -2,16 +2,19 @@
 
 use super::probes::{self, Sync};
 use super::{Finding, Verdict};
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::folder;
 use crate::regions::check_folders;
+use crate::tls::{Certificate, Life};
 use baleen_filter::Expression;
 use baleen_objects::RegionFolder;
+use baleen_runtime::{Clock, SystemClock};
 use baleen_types::{LinkType, format_bytes};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Free space below which a few captures fill the disk.
@@ -40,14 +43,16 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     findings.extend(data.map_or_else(|| vec![no_data_folder()], data_folder));
     findings.extend(regions(config));
     findings.extend(look_back(config));
+    findings.extend(config.tls.as_ref().map(certificate));
     let is_running = data.is_some_and(folder::is_held);
     let listen = &config.listen;
-    for (subject, address) in [
-        ("port s3", listen.s3),
-        ("port api", listen.api),
-        ("port ops", listen.ops),
+    for (subject, address, setting) in [
+        ("port s3", Some(listen.s3), "--listen-s3"),
+        ("port api", Some(listen.api), "--listen-api"),
+        ("port ops", Some(listen.ops), "--listen-ops"),
+        ("port agents", listen.agents, "listen.agents"),
     ] {
-        findings.push(port(subject, address, is_running));
+        findings.extend(address.map(|address| port(subject, address, setting, is_running)));
     }
     findings.extend([open_files(), clock()]);
     findings.extend(TOOLS.map(|(name, package)| tool(name, package)));
@@ -228,7 +233,25 @@ fn look_back(config: &Config) -> Vec<Finding> {
     }]
 }
 
-fn port(subject: &'static str, address: SocketAddr, is_running: bool) -> Finding {
+/// The certificate of the S3 and capture doors, without which, if it is set, no server starts.
+fn certificate(files: &TlsFiles) -> Finding {
+    const SUBJECT: &str = "certificate";
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    match Certificate::load(files, &clock) {
+        Ok(certificate) => match certificate.life() {
+            Life::Good(words) => Finding::good(SUBJECT, words),
+            Life::Bad(why) => {
+                Finding::warning(SUBJECT, why, "renew it; SIGHUP makes a running server take the new one")
+            }
+        },
+        Err(failure) => {
+            let (what, advice) = failure.parts();
+            Finding::missing(SUBJECT, what, advice)
+        }
+    }
+}
+
+fn port(subject: &'static str, address: SocketAddr, setting: &str, is_running: bool) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::good(subject, format!("{address} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_running => Finding::good(
@@ -236,8 +259,7 @@ fn port(subject: &'static str, address: SocketAddr, is_running: bool) -> Finding
             format!("{address} is in use, and baleen runs in the data folder"),
         ),
         Err(error) => {
-            let door = subject.rsplit(' ').next().unwrap_or(subject);
-            let advice = format!("choose another address with --listen-{door}; `ss -ltnp` shows who has it");
+            let advice = format!("choose another address with {setting}; `ss -ltnp` shows who has it");
             Finding::missing(subject, format!("{address} cannot be listened on: {error}"), advice)
         }
     }

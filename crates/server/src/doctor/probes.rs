@@ -17,10 +17,23 @@ fn probe_name() -> String {
     format!(".baleen-probe-{}", std::process::id())
 }
 
+/// SIGHUP among the signals of a process (signal 1 of `signal(7)`).
+const HANGUP: u64 = 1;
+
 /// The capabilities in effect; `None` where /proc does not tell.
 pub(super) fn effective_capabilities() -> Option<u64> {
+    set_of_process("CapEff:")
+}
+
+/// Whether this process was started so that SIGHUP does nothing, as nohup does it.
+pub(crate) fn ignores_hangup() -> bool {
+    set_of_process("SigIgn:").is_some_and(|ignored| ignored & HANGUP != 0)
+}
+
+/// A set of bits that /proc tells of this process.
+fn set_of_process(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 

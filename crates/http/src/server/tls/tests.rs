@@ -364,6 +364,30 @@ async fn another_certificate_is_served_from_the_next_connection_on() {
     assert!(kept.send_request(get("https://localhost/")).await.is_ok());
 }
 
+/// As `openssl x509 -req -signkey` makes them: of version 1, good for a hundred years.
+const VERSION_ONE: &str = "-----BEGIN CERTIFICATE-----\n\
+     MIIBJDCBywIURhbc5ko34Y33/UnfIvTCfrdfWMkwCgYIKoZIzj0EAwIwFDESMBAG\n\
+     A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODE0MTU1M1oYDzIxMjYxMTA0MTQxNTUz\n\
+     WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n\
+     AAR+4V70EIa6wMB+XoVkoYAcn7pZLkXQE7v5S8McW0Z0ichq7ytEA54RKEc+MQsF\n\
+     4eI1zoTJBqTPAtVxMkU8Koh1MAoGCCqGSM49BAMCA0gAMEUCIQDU6PWYfx2lBr9K\n\
+     6V9ZVJjxKXN7aNw8TmEvQcnX/dmvkAIgSXEK6ymJwkOyHhmThVgMi+YEMcwYk8HD\n\
+     os4J8qgbTLQ=\n\
+     -----END CERTIFICATE-----\n";
+
+#[test]
+fn one_of_the_first_version_is_told_from_one_that_does_not_fit() {
+    let key = pem("PRIVATE KEY", &KeyPair::generate().unwrap().serialize_der());
+    let refused = ServedCertificate::from_pem(VERSION_ONE.as_bytes(), key.as_bytes());
+    assert!(matches!(refused, Err(TlsError::VersionOne)), "{refused:?}");
+    let issued = Authority::new().issue_until(2030);
+    let served = served(&issued);
+    let until = served.validity().expect("it is good for a time").until;
+    assert_eq!(until.to_rfc3339_secs(), "2030-01-01T00:00:00Z");
+    let foreign = ServedCertificate::from_pem(pem("CERTIFICATE", &issued.certificate).as_bytes(), key.as_bytes());
+    assert!(matches!(foreign, Err(TlsError::Unfit(_))), "{foreign:?}");
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);

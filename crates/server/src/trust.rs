@@ -1,11 +1,15 @@
-//! Trust in the very certificate that a server of this machine says it has.
+//! Whom a command trusts at the other end of TLS: the very certificate that the server of the data folder says it has, or else the
+//! authorities of the system.
 
 use crate::failure::Failure;
+use baleen_remote::Connections;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +21,56 @@ struct Pinned {
     provider: Arc<CryptoProvider>,
 }
 
+/// Connections to a door, which trust `certificate` alone if there is one.
+pub(crate) fn connector(certificate: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, Failure> {
+    let builder = HttpsConnectorBuilder::new();
+    let builder = match certificate {
+        Some(file) => builder.with_tls_config(trusting(file)?),
+        None => builder
+            .with_provider_and_native_roots(aws_lc_rs::default_provider())
+            .map_err(|error| {
+                Failure::because("there are no certificate authorities", &error).advise("install ca-certificates")
+            })?,
+    };
+    Ok(builder.https_or_http().enable_http1().build())
+}
+
+/// The same to a store.
+pub(crate) fn connections(certificate: Option<&Path>) -> Result<Connections, Failure> {
+    Ok(match certificate {
+        Some(file) => Connections::trusting(Arc::new(trusting(file)?)),
+        None => Connections::new(),
+    })
+}
+
+/// What to do where a certificate was not taken; `None` if it was something else that failed.
+pub(crate) fn advice(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        match error.downcast_ref() {
+            Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
+                return Some(
+                    "the server shows another certificate than the file it names: SIGHUP makes it read that again",
+                );
+            }
+            Some(Error::InvalidCertificate(_)) => {
+                return Some(
+                    "if its authority is one of your own: SSL_CERT_FILE=ca.pem names the file; --data DIR trusts the server of that folder",
+                );
+            }
+            _ => {}
+        }
+        cause = error.source();
+        // An I/O error which wraps another names that one's source as its own, and so hides it.
+        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            cause = Some(inner);
+        }
+    }
+    None
+}
+
 /// Settings of a client that trusts the certificate in `file`.
-pub(super) fn trusting(file: &Path) -> Result<ClientConfig, Failure> {
+fn trusting(file: &Path) -> Result<ClientConfig, Failure> {
     let failed = |error: &dyn std::error::Error| {
         Failure::because(format!("{} holds no certificate", file.display()), error)
             .advise("the server in the data folder says that it has this one; name the server with --endpoint-url")
@@ -50,9 +102,7 @@ impl ServerCertVerifier for Pinned {
         if *end_entity == self.certificate {
             return Ok(ServerCertVerified::assertion());
         }
-        Err(Error::General(
-            "the server shows another certificate than the file it names: SIGHUP makes it read that again".to_owned(),
-        ))
+        Err(CertificateError::ApplicationVerificationFailure.into())
     }
 
     fn verify_tls12_signature(
