@@ -37,15 +37,43 @@ use std::time::Duration;
 /// How often the progress line is drawn anew.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
+/// What says something of a capture that is made here, or of the store that it goes to: nothing that a server would do to a capture
+/// which runs there. Taken in silence, `--anonymise` would look as if it had masked what it has not.
+const OF_A_CAPTURE_OF_ITS_OWN: [&str; 17] = [
+    "interface",
+    "filter",
+    "time",
+    "count",
+    "bytes",
+    "rotate",
+    "format",
+    "snaplen",
+    "headers_only",
+    "zero_payload",
+    "anonymise",
+    "no_promiscuous",
+    "rings",
+    "make_bucket",
+    "endpoint_url",
+    "region",
+    "credentials",
+];
+
 /// What to capture, until when, and where it goes.
 #[derive(Clone, Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// s3://bucket/prefix/, a file, or - for standard output (baleen capture - | tshark -r -).
-    #[arg(value_name = "DEST", required_unless_present = "follow")]
+    #[arg(value_name = "DEST", required_unless_present_any = ["follow", "written"])]
     destination: Option<String>,
+    /// A filter where tcpdump takes it, which is refused with a word on where it goes here.
+    #[arg(hide = true, conflicts_with = "follow")]
+    behind: Vec<String>,
+    /// DEST as tcpdump names it.
+    #[arg(short = 'w', value_name = "DEST", hide = true, conflicts_with = "follow")]
+    written: Option<String>,
     /// Follow a running capture of a server, from now on until it is over (baleen capture --follow ID | tshark -r -).
-    #[arg(long, value_name = "ID", conflicts_with_all = ["interface", "filter", "time", "count", "bytes", "rotate", "format", "make_bucket"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = OF_A_CAPTURE_OF_ITS_OWN)]
     follow: Option<String>,
     /// The server's capture API, of --follow [default: BALEEN_API, or the baleen that runs in the data folder].
     #[arg(long, value_name = "URL", requires = "follow")]
@@ -81,7 +109,8 @@ pub(crate) struct Arguments {
     /// Keep payload as zeros.
     #[arg(long)]
     zero_payload: bool,
-    /// Make addresses others under the key in this file: 64 hexadecimal digits (openssl rand -hex 32). Who shares a prefix still
+    /// Make addresses others under the key in this file: 64 hexadecimal digits, as they come
+    /// of (umask 077; openssl rand -hex 32 > address.key). Who shares a prefix still
     /// does; payload that may hold an address becomes zeros, but for DNS.
     #[arg(long, value_name = "KEYFILE")]
     anonymise: Option<PathBuf>,
@@ -124,7 +153,10 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             .advise("filters are in tcpdump's language, as in: -f 'tcp port 443 and host 10.0.0.1'")
     })?;
     let masking = masking::of(arguments)?;
-    let destination = Destination::parse(arguments.destination.as_deref().unwrap_or("-"))?;
+    let words = arguments.destination.iter().chain(&arguments.behind);
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    let destination = Destination::named(arguments.written.as_deref(), &words)?;
+    let rotation = rotation(&arguments.rotate)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -145,7 +177,6 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             interface: interfaces.first().cloned().unwrap_or_default(),
             suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
         };
-        let rotation = rotation(&arguments.rotate);
         let open = sink::Open {
             make_bucket: arguments.make_bucket,
             are_numbered: rotation.is_some(),
@@ -248,16 +279,30 @@ fn form(arguments: &Arguments, destination: &Destination) -> Format {
     }
 }
 
-/// The size and the time of a file; of each that is given twice, the smaller.
-fn rotation(given: &[Rotation]) -> Rotation {
-    Rotation {
-        bytes: given.iter().filter_map(|rotation| rotation.bytes).min(),
-        every: given.iter().filter_map(|rotation| rotation.every).min(),
+/// The size and the time of a file.
+fn rotation(given: &[Rotation]) -> Result<Rotation, Failure> {
+    let bytes: Vec<_> = given.iter().filter_map(|rotation| rotation.bytes).collect();
+    let times: Vec<_> = given.iter().filter_map(|rotation| rotation.every).collect();
+    if bytes.len() > 1 || times.len() > 1 {
+        return Err(Failure::usage("--rotate is given twice with the same meaning")
+            .advise("give it once with a size, once with a time, or both: --rotate 100MiB --rotate 60s"));
     }
+    Ok(Rotation {
+        bytes: bytes.first().copied(),
+        every: times.first().copied(),
+    })
 }
 
 fn interfaces(arguments: &Arguments) -> Result<Vec<String>, Failure> {
     if !arguments.interface.is_empty() {
+        for name in &arguments.interface {
+            // A comma may be in a name, but hardly ever is.
+            if name.contains(',') && baleen_ring::find_interface(name).is_err() {
+                let each: Vec<String> = name.split(',').map(|name| format!("-i {name}")).collect();
+                return Err(Failure::usage(format!("there is no interface {name}"))
+                    .advise(format!("each has an -i of its own: {}", each.join(" "))));
+            }
+        }
         return Ok(arguments.interface.clone());
     }
     baleen_ring::default_interface()

@@ -84,8 +84,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Make this program known to Wireshark: in DIR, or where tshark looks.
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "")]
-    install: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "the flag may be given without a folder")]
+    install: Option<Option<PathBuf>>,
     #[command(flatten)]
     place: Place,
 }
@@ -93,7 +94,7 @@ pub(crate) struct Arguments {
 /// Answers.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.install {
-        return install(folder);
+        return install(folder.as_deref());
     }
     if arguments.extcap_interfaces {
         return interfaces(arguments);
@@ -252,11 +253,10 @@ async fn is_left(out: &Sender) {
 }
 
 /// Makes a link to this program in a folder where Wireshark looks for such ones.
-fn install(folder: &Path) -> Result<ExitCode, Failure> {
-    let folder = if folder.as_os_str().is_empty() {
-        told_by_tshark()?
-    } else {
-        folder.to_owned()
+fn install(folder: Option<&Path>) -> Result<ExitCode, Failure> {
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => told_by_tshark()?,
     };
     let failed = |error: &dyn std::error::Error| {
         Failure::because(format!("no link can be made in {}", folder.display()), error)

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Server, baleen, is_root, run, text};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -142,10 +143,139 @@ fn capture_refuses_before_it_begins() {
         (&["capture", "s3://UPPER/x"], 2, "bucket name"),
         (&["capture", "-i", "lo", "s3://bucket/x"], 2, "--endpoint-url"),
         (&["capture", "-i", "lo", "-t", "soon", "x"], 2, "length of time"),
+        (&["capture", "-i", "lo", "-c", "1", "icmp"], 2, "-f 'icmp'"),
+        (
+            &["capture", "-i", "lo", "-w", "x", "tcp", "port", "80"],
+            2,
+            "-f 'tcp port 80' x",
+        ),
+        (&["capture", "-i", "lo,no-such-if", "x"], 2, "-i lo -i no-such-if"),
+        (
+            &["capture", "-i", "lo", "--rotate", "1s", "--rotate", "3s", "x"],
+            2,
+            "given twice",
+        ),
+        (&["capture", "-i", "lo", "x.pcap.gz"], 2, "gzip"),
+        (&["capture", "-i", "lo", "--anonymise", "/etc", "x"], 2, "is no file"),
     ] {
         let (output, _, err) = run(baleen().args(arguments));
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {err}");
         assert!(err.contains(word) && !err.contains("panicked"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn what_a_server_would_not_do_to_its_capture_is_refused_with_follow() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("followed.pcapng");
+    let follow = |id: &str, words: &[&str]| {
+        let mut command = baleen();
+        command.args(["capture", "--follow", id, "--api", "http://127.0.0.1:1/client/v4"]);
+        command.env("BALEEN_API_TOKEN", id).env("BALEEN_PROJECT", id);
+        let (output, _, err) = run(command.args(words).arg(&file));
+        assert!(!file.exists(), "{words:?}: an empty file is left behind");
+        (output.status.code(), err)
+    };
+    let id = "0123456789ABCDEF0123456789abcdef";
+    for words in [
+        &["--headers-only"][..],
+        &["--zero-payload"],
+        &["--anonymise", "no-such-key"],
+        &["-s", "64"],
+        &["-p"],
+        &["--rings", "2"],
+        &["--endpoint-url", "http://127.0.0.1:1"],
+        &["--region", "us-east-1"],
+        &["--credentials", "none.json"],
+        &["-f", "udp"],
+        &["-i", "lo"],
+        &["--rotate", "60s"],
+        &["--make-bucket"],
+    ] {
+        let (code, err) = follow(id, words);
+        assert_eq!(code, Some(2), "{words:?}: {err}");
+        assert!(err.contains("cannot be used with"), "{words:?}: {err}");
+    }
+    // Nobody listens there.
+    let (code, err) = follow(id, &["--quiet"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("the capture API does not answer"), "{err}");
+    assert_eq!(follow("0123", &[]).0, Some(2));
+}
+
+#[test]
+fn extcap_is_installed_where_tshark_looks_or_where_it_is_said() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (tools, own, other) = (
+        place.path().join("tools"),
+        place.path().join("own"),
+        place.path().join("other"),
+    );
+    fs::create_dir(&tools).expect("it can be made");
+    let tshark = tools.join("tshark");
+    let answer = format!("Personal Extcap path:\t{}", own.display());
+    let script = format!("#!/bin/sh\n[ \"$*\" = '-G folders' ] && printf '%s\\n' '{answer}'\n");
+    fs::write(&tshark, script).expect("it can be written");
+    fs::set_permissions(&tshark, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let install =
+        |path: &Path, words: &[&str]| run(baleen().args(["extcap", "--install"]).args(words).env("PATH", path));
+    let named = other.display().to_string();
+    for (words, folder) in [(&[][..], &own), (&[named.as_str()], &other), (&[], &own)] {
+        let (output, out, err) = install(&tools, words);
+        assert!(output.status.success(), "{words:?}: {err}");
+        let link = folder.join("baleen-extcap");
+        assert_eq!(out.trim_end(), link.display().to_string());
+        assert_eq!(
+            fs::read_link(&link).expect("it is a link"),
+            Path::new(env!("CARGO_BIN_EXE_baleen"))
+        );
+    }
+    let (output, _, err) = install(place.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("baleen extcap --install ~/"), "{err}");
+}
+
+#[test]
+fn a_write_that_fails_leaves_a_file_that_ends_behind_a_packet() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("full.pcapng");
+    let receiver = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let target = receiver.local_addr().expect("an address");
+    // A file may have 64 KiB and no more, as if the disk were full.
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 64; exec {} capture -q -i lo -f 'udp port {}' -c 2000 {}",
+        env!("CARGO_BIN_EXE_baleen"),
+        target.port(),
+        file.display()
+    );
+    let mut capture = Command::new("bash");
+    capture.args(["-c", &line]).stderr(Stdio::piped());
+    let mut child = capture.spawn().expect("it starts");
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    while child.try_wait().expect("it is our child").is_none() {
+        sender.send_to(&[7; 33], target).expect("it is sent");
+    }
+    let output = child.wait_with_output().expect("it ended");
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let packets = tshark(&file).len();
+    assert!(
+        packets > 100 && fs::metadata(&file).expect("it is there").len() < 64 << 10,
+        "{packets}"
+    );
+    assert!(
+        err.contains(&format!("the {packets} packets written until then are kept")),
+        "{err}"
+    );
+
+    // What is no file is not said to be one, and what has nothing to flush is no failure.
+    for (device, code) in [("/dev/full", 1), ("/dev/null", 0)] {
+        let (output, _, err) = run(baleen().args(["capture", "-i", "lo", "-t", "100ms", device]));
+        assert_eq!(output.status.code(), Some(code), "{device}: {err}");
+        assert!(!err.contains("valid capture file"), "{device}: {err}");
     }
 }
 

@@ -36,7 +36,59 @@ impl Naming {
     }
 }
 
+/// Words with which filters begin, and files hardly ever.
+const WORDS_OF_FILTERS: [&str; 24] = [
+    "arp",
+    "broadcast",
+    "dst",
+    "ether",
+    "greater",
+    "host",
+    "icmp",
+    "icmp6",
+    "igmp",
+    "ip",
+    "ip6",
+    "ipv6",
+    "less",
+    "mpls",
+    "multicast",
+    "net",
+    "not",
+    "port",
+    "portrange",
+    "sctp",
+    "src",
+    "tcp",
+    "udp",
+    "vlan",
+];
+
+/// Forms in which a capture is not written.
+const COMPRESSED: [&str; 5] = ["gz", "zst", "xz", "bz2", "lz4"];
+
 impl Destination {
+    /// The place that a command line names: with `-w`, or as the first of `words`. What tcpdump would take for a filter is refused, or
+    /// everything would be caught, into a file called `icmp`.
+    pub(super) fn named(written: Option<&str>, words: &[&str]) -> Result<Self, Failure> {
+        let is_filter = |word: &str| WORDS_OF_FILTERS.contains(&word);
+        let (place, filter) = match (written, words) {
+            (Some(place), filter) => (Some(place), filter),
+            (None, [first, ..]) if is_filter(first) => (None, words),
+            (None, [first, filter @ ..]) => (Some(*first), filter),
+            (None, []) => (Some("-"), words),
+        };
+        match place {
+            Some(place) if filter.is_empty() => Self::parse(place),
+            place => {
+                let (filter, place) = (filter.join(" "), place.unwrap_or("trace.pcapng"));
+                Err(Failure::usage(format!("{filter} is behind no -f, where filters are"))
+                    .advise(format!("as in: baleen capture -f '{filter}' {place}"))
+                    .advise("a file of such a name is named with its folder: ./icmp"))
+            }
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         if text == "-" {
             return Ok(Self::Pipe);
@@ -45,15 +97,24 @@ impl Destination {
             return match text.split_once("://") {
                 Some((scheme, _)) => Err(Failure::usage(format!("{scheme}:// is not known as a destination"))
                     .advise("name s3://bucket/prefix/, a file, or - for standard output")),
-                None => Ok(Self::File(path_of(text))),
+                None => Self::File(path_of(text)).uncompressed(),
             };
         };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let bucket = BucketName::parse(bucket).map_err(|error| Failure::usage(format!("{text}: {error}")))?;
-        Ok(Self::Bucket {
-            bucket,
-            key: key.to_owned(),
-        })
+        let key = key.to_owned();
+        Self::Bucket { bucket, key }.uncompressed()
+    }
+
+    /// Refuses a name by which everybody would take the file for a compressed one.
+    fn uncompressed(self) -> Result<Self, Failure> {
+        match self.suffix() {
+            Some(suffix) if COMPRESSED.contains(&suffix) => Err(Failure::usage(format!(
+                "captures are not compressed, and .{suffix} says they are"
+            ))
+            .advise("name it without, or compress it on its way: baleen capture - | gzip > trace.pcapng.gz")),
+            _ => Ok(self),
+        }
     }
 
     /// The suffix of the file's name, if a file was named.
@@ -118,6 +179,31 @@ mod tests {
             Destination::parse("s3://evidence/x.pcap").expect("a bucket").suffix(),
             Some("pcap")
         );
+    }
+
+    #[test]
+    fn what_tcpdump_takes_for_a_filter_is_no_place() {
+        for (written, words, wanted) in [
+            (None, &["x.pcap"][..], Ok("x.pcap")),
+            (None, &["./icmp"], Ok("./icmp")),
+            (None, &["ports.pcap"], Ok("ports.pcap")),
+            (Some("x.pcap"), &[], Ok("x.pcap")),
+            (Some("icmp"), &[], Ok("icmp")),
+            (None, &["icmp"], Err("-f 'icmp' trace.pcapng")),
+            (None, &["tcp", "port", "80"], Err("-f 'tcp port 80' trace.pcapng")),
+            (None, &["x.pcap", "tcp", "port", "80"], Err("-f 'tcp port 80' x.pcap")),
+            (Some("x.pcap"), &["port", "80"], Err("-f 'port 80' x.pcap")),
+            (None, &["x.pcap.gz"], Err("not compressed")),
+            (None, &["s3://evidence/x.pcap.zst"], Err("not compressed")),
+        ] {
+            let named = Destination::named(written, words);
+            match (named, wanted) {
+                (Ok(place), Ok(path)) => assert_eq!(place, Destination::File(PathBuf::from(path))),
+                (Err(failure), Err(word)) => assert!(failure.to_string().contains(word), "{words:?}: {failure}"),
+                (named, _) => panic!("{written:?} {words:?}: {named:?}"),
+            }
+        }
+        assert_eq!(Destination::named(None, &[]).expect("it is"), Destination::Pipe);
     }
 
     #[test]

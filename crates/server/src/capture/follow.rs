@@ -16,9 +16,9 @@ use std::process::ExitCode;
 use tokio::sync::mpsc;
 
 pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) -> Result<ExitCode, Failure> {
-    CaptureId::parse(id)
+    let id = CaptureId::parse(&id.to_ascii_lowercase())
         .map_err(|_| Failure::usage(format!("{id} is no id of a capture")).advise("it has 32 hexadecimal digits"))?;
-    let out = open(arguments.destination.as_deref())?;
+    let destination = destination(arguments.destination.as_deref())?;
     let whom = Whom {
         api: arguments.api.clone(),
         profile: arguments.store.profile().map(str::to_owned),
@@ -26,6 +26,8 @@ pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) 
     };
     let door = Door::find(&whom, &arguments.place)?;
     let body = door.live(Method::GET, &format!("/{id}/follow"), None).await?;
+    // Only now: who is refused finds no empty file, and an older one as it was.
+    let out = open(&destination)?;
     tokio::select! {
         copied = copy(body, out) => copied?,
         () = signals.next() => {}
@@ -34,22 +36,28 @@ pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) 
 }
 
 /// Where it goes: standard output, if nothing else is named.
-fn open(destination: Option<&str>) -> Result<File, Failure> {
-    match Destination::parse(destination.unwrap_or("-"))? {
+fn destination(named: Option<&str>) -> Result<Destination, Failure> {
+    match Destination::parse(named.unwrap_or("-"))? {
         Destination::Pipe if std::io::stdout().is_terminal() => {
             Err(Failure::usage("a capture file is nothing for a terminal")
                 .advise("pipe it into a reader, as in: baleen capture --follow ID | tshark -r -"))
         }
-        Destination::Pipe => {
+        Destination::Bucket { .. } => Err(Failure::usage(
+            "a capture that is followed goes to standard output or into a file",
+        )),
+        fits => Ok(fits),
+    }
+}
+
+fn open(destination: &Destination) -> Result<File, Failure> {
+    match destination {
+        Destination::File(path) => File::create(path)
+            .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error)),
+        Destination::Pipe | Destination::Bucket { .. } => {
             let out = std::io::stdout().as_fd().try_clone_to_owned();
             let out = out.map_err(|error| Failure::because("standard output cannot be used", &error))?;
             Ok(File::from(out))
         }
-        Destination::File(path) => File::create(&path)
-            .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error)),
-        Destination::Bucket { .. } => Err(Failure::usage(
-            "a capture that is followed goes to standard output or into a file",
-        )),
     }
 }
 

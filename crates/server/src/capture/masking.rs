@@ -5,13 +5,15 @@ use crate::failure::Failure;
 use baleen_capture::AddressKey;
 use baleen_capture::engine::Masking;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Who has the key knows every address; so nobody but its owner may read it.
 const OPEN_TO_OTHERS: u32 = 0o077;
+/// How one is made, which nobody else may read for a moment.
+const RECIPE: &str = "make one: (umask 077; openssl rand -hex 32 > address.key)";
 /// The digits, and what an editor puts behind them.
 const KEY_FILE_BYTES_MAX: u64 = 80;
 
@@ -30,24 +32,31 @@ fn key(path: &Path) -> Result<AddressKey, Failure> {
         Failure::usage(format!("the key file {shown} cannot be read: {error}"))
             .advise(format!("make one: (umask 077; openssl rand -hex 32 > {shown})"))
     };
+    let no_key = || {
+        Failure::usage(format!(
+            "the key file {shown} does not hold a key, which is 64 hexadecimal digits"
+        ))
+    };
+    let found = std::fs::metadata(path).map_err(failed)?;
+    // What is no file is not opened: a pipe would keep us waiting. And nobody is told to close or to write over what is not a key.
+    if !found.is_file() {
+        return Err(Failure::usage(format!("the key file {shown} is no file")));
+    }
     let file = File::open(path).map_err(failed)?;
-    let found = file.metadata().map_err(failed)?;
+    let mut text = Zeroizing::new(String::new());
+    let read = file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text);
+    match read {
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Err(no_key()),
+        read => _ = read.map_err(failed)?,
+    }
+    let key = AddressKey::from_hex(text.trim()).ok_or_else(|| no_key().advise(RECIPE))?;
     if found.permissions().mode() & OPEN_TO_OTHERS != 0 {
         return Err(
             Failure::usage(format!("the key file {shown} is open to others than its owner"))
                 .advise(format!("close it with: chmod 600 {shown}")),
         );
     }
-    let mut text = Zeroizing::new(String::new());
-    file.take(KEY_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    AddressKey::from_hex(text.trim()).ok_or_else(|| {
-        Failure::usage(format!(
-            "the key file {shown} does not hold a key, which is 64 hexadecimal digits"
-        ))
-        .advise(format!("make one: (umask 077; openssl rand -hex 32 > {shown})"))
-    })
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -82,5 +91,13 @@ mod tests {
             }
         }
         assert!(key(&folder.path().join("none")).is_err());
+        // Who names another file by mistake is not told to change it.
+        let other = folder.path().join("capture.pcapng");
+        fs::write(&other, [0x0a, 0x0d, 0x0d, 0x0a, 0xff, 0xfe]).unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o644)).unwrap();
+        for path in [&other, folder.path(), Path::new("/dev/zero")] {
+            let told = key(path).unwrap_err().to_string();
+            assert!(!told.contains("chmod") && !told.contains("openssl"), "{told}");
+        }
     }
 }

@@ -100,7 +100,8 @@ impl Report {
                     output::line(address)?;
                 }
             }
-            if let Some(link) = link {
+            // Who reads a log afterwards was not meant.
+            if let Some(link) = link.filter(|_| std::io::stderr().is_terminal()) {
                 output::note(&format!(
                     "for an hour anyone who reaches {} can fetch it with this link:\n{link}",
                     authority(&link)

@@ -3,18 +3,23 @@
 use super::destination::{Destination, Naming, file_path, numbered, object_key};
 use super::store::Store;
 use crate::failure::Failure;
+use crate::output;
 use baleen_capture::engine::{self, Part, Parts};
+use baleen_pcapfile::{Item, Reader};
 use baleen_remote::{ObjectHeaders, PartChecksum, S3, Upload, UploadedPart};
 use baleen_types::{Classify, FaultKind, ObjectKey, ObjectPath, PartNumber};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Parts on their way to a store at once. One alone waits for the round trip after each; more than a few only take
 /// buffers away from the capture.
 const PARTS_IN_FLIGHT: usize = 3;
+
+/// The largest file that is read once more after a failed write, to be cut behind its last whole packet: some seconds' work.
+const CUT_BYTES_MAX: u64 = 4 << 30;
 
 /// The media type of both forms of capture files (IANA, `application/vnd.tcpdump.pcap`).
 const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
@@ -64,6 +69,17 @@ impl Names<PathBuf> {
         }
         let name = self.base.file_name().unwrap_or_default().to_string_lossy();
         self.base.with_file_name(numbered(&name, number))
+    }
+
+    /// Says so if files of an earlier capture will lie among those of this one.
+    fn tell_of_older(&self) {
+        let second = self.of(1);
+        if self.are_numbered && second.exists() {
+            output::note(&format!(
+                "{} and perhaps more are of an earlier capture: this one writes over as many as it has files, and leaves the others",
+                second.display()
+            ));
+        }
     }
 }
 
@@ -116,6 +132,7 @@ impl Sink {
                 let base = file_path(path, naming);
                 let names = Names { base, are_numbered };
                 let path = names.of(0);
+                names.tell_of_older();
                 let file = File::create(&path)
                     .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error))?;
                 Ok(Self::File { names, path, file })
@@ -205,22 +222,50 @@ fn write_files(
     mut parts: Parts,
 ) -> Result<Vec<PathBuf>, Failure> {
     let failed = |path: &Path, error: &std::io::Error| {
-        Failure::because(format!("{} cannot be written", path.display()), error)
-            .advise("what was written until then is a valid capture file")
+        Failure::because(format!("{} cannot be written", path.display()), error).advise(left(path))
+    };
+    let flushed = |file: &File, path: &Path| match file.sync_all() {
+        // What is no file of a disk (/dev/null) has nothing to flush.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        flushed => flushed.map_err(|error| failed(path, &error)),
     };
     let (mut written, mut number) = (Vec::new(), 0);
     while let Some(part) = parts.blocking_next() {
         if part.file != number {
-            file.sync_all().map_err(|error| failed(&path, &error))?;
+            flushed(&file, &path)?;
             number = part.file;
             written.push(std::mem::replace(&mut path, names.of(number)));
             file = File::create(&path).map_err(|error| failed(&path, &error))?;
         }
         file.write_all(&part.bytes).map_err(|error| failed(&path, &error))?;
     }
-    file.sync_all().map_err(|error| failed(&path, &error))?;
+    flushed(&file, &path)?;
     written.push(path);
     Ok(written)
+}
+
+/// Cuts a file behind its last whole packet, after a write that failed somewhere; says what is there.
+fn left(path: &Path) -> String {
+    let cut = || -> Option<u64> {
+        let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        let found = file.metadata().ok()?;
+        if !found.is_file() || found.len() > CUT_BYTES_MAX {
+            return None;
+        }
+        let mut reader = Reader::new(BufReader::new(&file)).ok()?;
+        let mut packets = 0;
+        while let Ok(Some(item)) = reader.next_item() {
+            packets += u64::from(matches!(item, Item::Packet(_)));
+        }
+        let intact = reader.intact_bytes();
+        drop(reader);
+        file.set_len(intact).and_then(|()| file.sync_all()).ok()?;
+        Some(packets)
+    };
+    match cut() {
+        Some(packets) => format!("the {packets} packets written until then are kept, in a valid capture file"),
+        None => "what was written until then may end in the middle of a packet".to_owned(),
+    }
 }
 
 async fn begin(store: &Store, at: &ObjectPath) -> Result<Upload, Failure> {
