@@ -189,6 +189,65 @@ def test_a_capture_that_runs_is_not_disturbed(door, destination):
         door.over(running)
 
 
+def test_a_packet_sets_off_a_capture(door, store, destination, tmp_path):
+    with closing(Traffic()) as knock, closing(Traffic()) as traffic:
+        asked = request(destination, traffic, name="knock", trigger={"on": "packet", "filter_v1": knock.filter})
+        del asked["cron"]
+        made = ask(door, "post", body=asked)
+        assert made["trigger"] == {"on": "packet", "filter_v1": knock.filter} and "next" not in made
+        # What is to be captured sets nothing off.
+        for _ in range(20):
+            traffic.send(1)
+            time.sleep(0.1)
+        assert ask(door, "get", f"/{made['id']}")["runs"] == []
+
+        def began():
+            knock.send(1)
+            return ask(door, "get", f"/{made['id']}")["runs"]
+
+        run = until(began)[0]
+        assert (run["outcome"], run["cause"]) == ("began", "a packet that matches")
+
+        def over():
+            traffic.send(1)
+            capture = door.calls.get(run["pcap_id"], account_id=door.account)
+            return capture if capture.status == "success" else None
+
+        capture = until(over)
+        assert fetch(store, "evidence", capture, tmp_path / "knock", "nightly")[0] == 3
+        door.sdk.delete(path(door, f"/{made['id']}"), cast_to=type(None))
+
+
+def test_a_rate_sets_off_one_capture(door, destination):
+    with closing(Traffic()) as traffic:
+        trigger = {"on": "rate", "packets_per_second": 50, "seconds": 1, "filter_v1": traffic.filter}
+        asked = request(destination, traffic, name="flood", trigger=trigger, budget={"runs": 5})
+        del asked["cron"]
+        made = ask(door, "post", body=asked)
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            # However long it lasts.
+            traffic.send(40)
+            time.sleep(0.1)
+        runs = ask(door, "get", f"/{made['id']}")["runs"]
+        assert len(runs) == 1 and "packets a second over 1 s" in runs[0]["cause"], runs
+        door.sdk.delete(path(door, f"/{made['id']}"), cast_to=type(None))
+        for changed, pointer in [
+            ({"on": "packet"}, "/trigger"),
+            ({"on": "rate", "packets_per_second": 0}, "/trigger/packets_per_second"),
+            ({"on": "rate", "packets_per_second": 1, "bits_per_second": 1}, "/trigger/packets_per_second"),
+            ({"on": "rate", "bits_per_second": 1, "seconds": 61}, "/trigger/seconds"),
+            ({"on": "sometimes"}, "/trigger/on"),
+            ({"on": "packet", "filter_v1": {"source_port": -1}}, "/trigger/filter_v1/source_port"),
+            ({"on": "packet", "filter_expression": "nonsense ("}, "/trigger"),
+            ({"on": "packet", "packets_per_second": 5, "filter_v2": "udp.dstport == 9"}, "/trigger/packets_per_second"),
+        ]:
+            answer = door.raw("POST", "/schedules", json={**asked, "trigger": changed})
+            assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer), answer.text
+        both = door.raw("POST", "/schedules", json={**asked, "cron": "* * * * *"})
+        assert both.json()["errors"][0]["source"]["pointer"] == "/trigger"
+
+
 def test_what_it_did_is_in_the_background_and_the_audit_log(fast):
     tasks = {task["task"]: task for task in requests.get(f"{fast.ops}/background", timeout=20).json()}
     assert "captures begun" in tasks["schedules of captures"]["progress"]

@@ -12,7 +12,7 @@ pub(crate) use group::{GroupAgent, Staging};
 pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;
-use crate::engine::{FollowError, Rotation};
+use crate::engine::{FollowError, Rotation, Seen};
 use crate::look_back::{Past, PastQuery};
 use async_trait::async_trait;
 use baleen_agentwire::Estimate;
@@ -67,6 +67,19 @@ pub trait Agent: Send + Sync + 'static {
     /// Why nothing can be had of them now, for the user who asked.
     async fn look_back(&self, _asked: PastQuery) -> Result<Past, AgentError> {
         Err(AgentError("no packets are kept there".to_owned()))
+    }
+
+    /// Whether it can count packets that it does not keep.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// Counts packets without keeping them, until what it gives is dropped.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    async fn watch(&self, _order: WatchOrder) -> Result<Box<dyn Watching>, AgentError> {
+        Err(AgentError("packets cannot be counted there".to_owned()))
     }
 
     /// Begins to capture. When it returns, packets are being taken.
@@ -208,6 +221,24 @@ pub struct Ended {
     pub trouble: Option<String>,
     /// What the file lacks though the end came as it was asked for (one interface of several vanished).
     pub missing: Option<String>,
+}
+
+/// Which packets to count.
+#[derive(Clone, Debug)]
+pub struct WatchOrder {
+    /// Which.
+    pub filter: Filter,
+    /// Which never, whatever the filter says.
+    pub exclude: Vec<FiveTuple>,
+}
+
+/// Counts packets while it lives.
+pub trait Watching: Send + Sync {
+    /// What went by since it began; never goes down.
+    fn seen(&self) -> Seen;
+
+    /// Why it does not count any more, once that is so.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// Why an agent did not begin; the text is for the user who asked.

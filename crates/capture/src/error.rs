@@ -29,6 +29,8 @@ pub enum Limited {
     Budget,
     /// The key under which addresses become others.
     AddressKey,
+    /// What a schedule waits for.
+    Trigger,
 }
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.
@@ -155,6 +157,14 @@ pub enum CaptureError {
         /// The limit.
         limit: u8,
     },
+    /// The account has as many triggers as it may, or the server watches for as many as it does.
+    #[error("{whose} at most {limit} triggers; pause or delete one first")]
+    TooManyTriggers {
+        /// Who.
+        whose: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// No site of the account keeps packets that went by.
     #[error("no site of this account keeps packets that went by")]
     NoLookBack,
@@ -236,6 +246,7 @@ impl Classify for CaptureError {
             | Self::Unwritable(_)
             | Self::TaskLimit { .. }
             | Self::TooManySchedules { .. }
+            | Self::TooManyTriggers { .. }
             | Self::NoSite(_)
             | Self::NoLookBack
             | Self::NotASample(_)

@@ -54,14 +54,14 @@ mod tasks;
 pub use accounts::Purged;
 pub use agent::{
     Agent, AgentError, Catch, Delivery, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, PartRefused,
-    Piece, RemoteAgents, Running, Verdict, order_of,
+    Piece, RemoteAgents, Running, Verdict, WatchOrder, Watching, order_of,
 };
 pub use baleen_fleet::{AgentInfo, HowItIs, NewToken as NewAgentToken};
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{
     AccessKeys, AzureAccount, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store,
 };
-pub use engine::{FollowError, Rotation};
+pub use engine::{FollowError, Rotation, Seen};
 pub use enrolment::ShownAgent;
 pub use error::{CaptureError, Limited};
 pub use files::FileInfo;
@@ -76,7 +76,7 @@ pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use schedule::{
     Began, Budget, CreateSchedule, Cron, Fired, Found, Outcome as RunOutcome, Run, Schedule, ScheduleName,
-    ScheduleWitness, ScheduledCapture, Used, When,
+    ScheduleWitness, ScheduledCapture, Trigger, TripsOn, Unit, Used, When,
 };
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
@@ -112,6 +112,7 @@ pub struct Captures {
     tasks_max: u8,
     task_bytes_max: u64,
     schedule_turns: Turns,
+    watchers: schedule::Watchers,
     schedule_minute: Duration,
 }
 
@@ -194,6 +195,7 @@ impl Captures {
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,
             schedule_turns: Turns::default(),
+            watchers: schedule::Watchers::default(),
             schedule_minute: settings.schedule_minute,
         })
     }

@@ -188,6 +188,28 @@ pub const RUNS_KEPT: usize = 20;
 /// How much later than its time a capture of a schedule still begins (ours); behind that it is skipped.
 pub const SCHEDULE_LATE_MAX: Duration = Duration::from_mins(1);
 
+/// Triggers of one account, and those that one server watches for (ours): each has a ring and a thread for each interface.
+pub const TRIGGERS_PER_ACCOUNT_MAX: usize = 4;
+/// See [`TRIGGERS_PER_ACCOUNT_MAX`].
+pub const WATCHERS_MAX: usize = 16;
+
+/// The highest rate that a trigger waits for, in packets or bits a second (ours).
+pub const TRIGGER_RATE_MAX: u64 = 1_000_000_000_000;
+
+/// The shortest and the longest time over which a rate is taken (ours).
+pub const TRIGGER_WINDOW_MIN: Duration = Duration::from_secs(1);
+/// See [`TRIGGER_WINDOW_MIN`].
+pub const TRIGGER_WINDOW_MAX: Duration = Duration::from_secs(60);
+
+/// The time over which a rate is taken whose request does not say (ours).
+pub const TRIGGER_WINDOW_DEFAULT: Duration = Duration::from_secs(5);
+
+/// How often a watcher looks at what went by.
+pub const WATCH_PERIOD: Duration = Duration::from_millis(250);
+
+/// How much later a watch that cannot go on is tried again.
+pub const WATCH_AGAIN_AFTER: Duration = Duration::from_secs(15);
+
 /// Times that went by while nobody was there which are counted one by one (ours).
 pub const MISSED_COUNTED_MAX: u32 = 1_000;
 

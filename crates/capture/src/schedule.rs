@@ -1,4 +1,5 @@
-//! Schedules: full captures that begin by themselves, again and again, within what they may use in a day.
+//! Schedules: full captures that begin by themselves, again and again, within what they may use in a day: at times, or when something
+//! goes by that they wait for (`watch.rs`).
 //!
 //! A schedule is a request for a capture with what it waits for and a budget. A pass every second (`fire.rs`) begins what is due, as
 //! a request of the account would; nothing else about its captures is different: they are in the account's list, take its one
@@ -16,25 +17,30 @@ mod budget;
 mod cron;
 mod fire;
 mod record;
+mod trigger;
+mod watch;
 
 pub use budget::{Budget, Used};
 pub use cron::Cron;
 pub use fire::{Fired, ScheduleWitness};
+pub use trigger::{Trigger, TripsOn, Unit};
+pub(crate) use watch::Watchers;
 
 use crate::agent::{Format, Limits};
 use crate::capture::{self, StoredCapture};
 use crate::engine::Rotation;
 use crate::limits::{
     BUDGET_PACKETS_MAX, BUDGET_RUNS_MAX, REPEATED_WITHIN, SCHEDULE_NAME_CHARS_MAX, SCHEDULES_PER_ACCOUNT_MAX,
+    TRIGGERS_PER_ACCOUNT_MAX, WATCHERS_MAX,
 };
 use crate::privacy::Anonymise;
 use crate::store::{self, Change, Read};
-use crate::tasks::check_limits;
+use crate::tasks::{check_files, check_limits, check_sent_filter};
 use crate::{CaptureError, Captures, Counts, CreateCapture, Limited, SentFilter, ShownPrivacy, Status};
 use baleen_meta::{Outcome as Committed, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Invalid, ScheduleId, SiteName, Timestamp};
 use bytes::Bytes;
-use record::{StoredSchedule, due_key, key, of_account, slot_in_key};
+use record::{NEVER, StoredSchedule, at_never, due_key, key, of_account, slot_in_key};
 use std::fmt;
 use std::sync::Arc;
 use tracing::info;
@@ -73,10 +79,12 @@ impl fmt::Display for ScheduleName {
 }
 
 /// What a schedule waits for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum When {
     /// Times.
     Cron(Cron),
+    /// Something that goes by.
+    Trigger(Trigger),
 }
 
 /// A request for a schedule.
@@ -93,7 +101,7 @@ pub struct CreateSchedule {
 }
 
 /// A schedule as its account sees it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
     /// Its id.
     pub id: ScheduleId,
@@ -113,7 +121,7 @@ pub struct Schedule {
     pub is_paused: bool,
     /// When it was made.
     pub created: Timestamp,
-    /// When it is due next.
+    /// When it is due next, if that is a time.
     pub next: Option<Timestamp>,
     /// What became of its last times, the newest first.
     pub runs: Vec<Run>,
@@ -205,8 +213,23 @@ impl Captures {
         // It may be away just now.
         let site = self.parts.sites.find(site, account);
         let site = site.ok_or_else(|| CaptureError::NoSite(request.capture.site.clone()))?;
+        check_files(&request.capture, &site)?;
         self.proven(account, &request.capture.destination).await?;
         self.compile(request.capture.filter.clone(), &site).await?;
+        if let When::Trigger(trigger) = &request.when {
+            trigger.on.check(&trigger.filter)?;
+            check_sent_filter(&trigger.sent_filter)?;
+            watch::check_site(&site)?;
+            let compiled = self.compile(trigger.filter.clone(), &site).await;
+            // Told apart from the filter of the captures.
+            compiled.map_err(|error| match error {
+                CaptureError::Filter(_) | CaptureError::FilterAtSite { .. } => CaptureError::Limit {
+                    of: Limited::Trigger,
+                    why: error.to_string(),
+                },
+                other => other,
+            })?;
+        }
         let captures = Arc::clone(self);
         let work = async move { captures.add_schedule(request).await };
         let made = self.schedule_turns.run(account.as_u64(), work).await;
@@ -228,6 +251,10 @@ impl Captures {
         let limit = SCHEDULES_PER_ACCOUNT_MAX;
         let slot = (0..limit).find(is_free);
         let slot = slot.ok_or(CaptureError::TooManySchedules { limit })?;
+        if let When::Trigger(_) = &request.when {
+            let triggers = kept.iter().filter(|(_, kept)| kept.record.is_trigger()).count();
+            self.check_watchers(triggers).await?;
+        }
         let (_, proof) = self.proven(account, &request.capture.destination).await?;
         let id = ScheduleId::from_bytes(self.parts.entropy.bytes());
         let what = (&request.name, &request.when, request.budget);
@@ -306,6 +333,9 @@ impl Captures {
     ) -> Result<Schedule, CaptureError> {
         let (slot, kept) = self.stored_schedule(account, id).await?;
         let (now, when) = (self.parts.clock.now(), kept.record.when()?);
+        if kept.record.is_trigger() && kept.record.is_paused && !is_paused {
+            self.check_watchers(0).await?;
+        }
         let change = |record: &mut StoredSchedule| {
             if record.id() != id {
                 return Err(CaptureError::NoSuchSchedule);
@@ -351,6 +381,24 @@ impl Captures {
         Err(CaptureError::Contended)
     }
 
+    /// Refuses one more trigger than an account, or this server, watches for.
+    async fn check_watchers(&self, of_account: usize) -> Result<(), CaptureError> {
+        let scan = Scan::prefix(&at_never()).limit(WATCHERS_MAX).keys_only();
+        if self.parts.meta.scan(scan).await?.len() >= WATCHERS_MAX {
+            return Err(CaptureError::TooManyTriggers {
+                whose: "this server watches for",
+                limit: WATCHERS_MAX,
+            });
+        }
+        if of_account >= TRIGGERS_PER_ACCOUNT_MAX {
+            return Err(CaptureError::TooManyTriggers {
+                whose: "an account has",
+                limit: TRIGGERS_PER_ACCOUNT_MAX,
+            });
+        }
+        Ok(())
+    }
+
     async fn stored_schedules(&self, account: AccountId) -> Result<Vec<(u8, Read<StoredSchedule>)>, CaptureError> {
         let scan = Scan::prefix(&of_account(account)).limit(SCAN_ENTRIES_MAX);
         let entries = self.parts.meta.scan(scan).await?;
@@ -372,6 +420,7 @@ impl Captures {
     fn next_of(&self, when: &When, now: Timestamp) -> Option<Timestamp> {
         match when {
             When::Cron(cron) => cron.next(now, self.schedule_minute),
+            When::Trigger(_) => Some(Timestamp::from_nanos(NEVER)),
         }
     }
 }

@@ -169,15 +169,7 @@ impl Captures {
     ) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
         let site = self.open_site(&request.site, request.account)?;
-        if site.agent.makes_one_file() && request.rotation.is_some() {
-            return Err(CaptureError::Limit {
-                of: Limited::Rotation,
-                why: format!(
-                    "{} is several sites, whose packets are merged into one file; name one of them to have several",
-                    site.name
-                ),
-            });
-        }
+        check_files(&request, &site)?;
         // Compiling costs most, so who may not capture is told before. Admission looks at both again.
         self.proven(request.account, &request.destination).await?;
         if let Some(active) = self.active(request.account).await? {
@@ -465,6 +457,20 @@ pub(crate) fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> 
         return refuse(Limited::Rotation, "1 to 300 seconds of a file are allowed".to_owned());
     }
     check_sent_filter(&request.sent_filter)
+}
+
+/// Whether a site can have the files that a capture is to have.
+pub(crate) fn check_files(request: &CreateCapture, site: &Site) -> Result<(), CaptureError> {
+    if site.agent.makes_one_file() && request.rotation.is_some() {
+        return Err(CaptureError::Limit {
+            of: Limited::Rotation,
+            why: format!(
+                "{} is several sites, whose packets are merged into one file; name one of them to have several",
+                site.name
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// Whether a filter, as it was sent, is short enough to be kept.

@@ -63,8 +63,23 @@ struct Create {
     #[arg(value_name = "DEST")]
     destination: String,
     /// When, in UTC: minute, hour, day, month and weekday as cron has them, or @hourly, @daily, ..
-    #[arg(long, value_name = "PATTERN")]
-    cron: String,
+    #[arg(long, value_name = "PATTERN", required_unless_present_any = ["on_packet", "packets_per_second", "bits_per_second"])]
+    cron: Option<String>,
+    /// Not at times, but when a packet goes by that this filter takes, in tcpdump's language.
+    #[arg(long, value_name = "EXPR", conflicts_with = "cron")]
+    on_packet: Option<String>,
+    /// Not at times, but when so many packets a second go by.
+    #[arg(long, value_name = "PACKETS", conflicts_with_all = ["cron", "on_packet"])]
+    packets_per_second: Option<u64>,
+    /// Not at times, but when so many bits a second go by.
+    #[arg(long, value_name = "BITS", conflicts_with_all = ["cron", "on_packet", "packets_per_second"])]
+    bits_per_second: Option<u64>,
+    /// The time over which a rate is taken, 1s to 60s [default: 5s].
+    #[arg(long, value_name = "TIME", value_parser = parse::limit_of_time, conflicts_with_all = ["cron", "on_packet"])]
+    window: Option<Duration>,
+    /// Which packets count for a rate, in tcpdump's language [default: all].
+    #[arg(long, value_name = "EXPR", conflicts_with_all = ["cron", "on_packet"])]
+    counting: Option<String>,
     /// At most so many captures a day (UTC).
     #[arg(long, value_name = "CAPTURES")]
     runs: u32,
@@ -182,17 +197,33 @@ impl Which {
 }
 
 impl Create {
+    fn trigger(&self) -> Value {
+        if let Some(filter) = &self.on_packet {
+            return json!({ "on": "packet", "filter_expression": filter });
+        }
+        if self.cron.is_some() {
+            return Value::Null;
+        }
+        json!({
+            "on": "rate", "packets_per_second": self.packets_per_second, "bits_per_second": self.bits_per_second,
+            "seconds": self.window.map(|window| window.as_secs_f64()), "filter_expression": self.counting,
+        })
+    }
+
     fn request(&self) -> Result<Value, Failure> {
-        let cron = Cron::parse(&self.cron).map_err(|invalid| {
-            Failure::usage(format!("--cron {}: {}", self.cron, invalid.why))
-                .advise("as in: --cron '*/15 8-17 * * MON-FRI'")
-        })?;
+        if let Some(cron) = &self.cron {
+            Cron::parse(cron).map_err(|invalid| {
+                Failure::usage(format!("--cron {cron}: {}", invalid.why))
+                    .advise("as in: --cron '*/15 8-17 * * MON-FRI'")
+            })?;
+        }
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| {
             body.insert(name.to_owned(), value);
         };
         put("name", json!(self.name));
-        put("cron", json!(cron.as_str()));
+        put("cron", json!(self.cron));
+        put("trigger", self.trigger());
         put(
             "budget",
             json!({ "runs": self.runs, "packets": self.packets_a_day, "bytes": self.bytes_a_day }),
@@ -266,7 +297,21 @@ fn head(schedule: &Value) -> String {
         Some(next) => format!("next {next}"),
         None => text("status").to_owned(),
     };
-    format!("{}  {}  {}  {due}", text("id"), text("name"), text("cron"))
+    let when = match &schedule["trigger"] {
+        Value::Object(trigger) => waits_for(trigger),
+        _ => text("cron").to_owned(),
+    };
+    format!("{}  {}  {when}  {due}", text("id"), text("name"))
+}
+
+/// What a trigger waits for.
+fn waits_for(trigger: &Map<String, Value>) -> String {
+    let number = |name: &str| trigger.get(name).and_then(Value::as_u64);
+    match (number("packets_per_second"), number("bits_per_second")) {
+        (Some(packets), _) => format!("on {packets} packets a second"),
+        (None, Some(bits)) => format!("on {bits} bits a second"),
+        (None, None) => "on a packet".to_owned(),
+    }
 }
 
 /// What became of one time, or of several alike.
@@ -280,9 +325,12 @@ fn told(run: &Value) -> String {
         };
         return format!("{due}  skipped: {}{times}", text("reason"));
     }
+    let cause = run["cause"]
+        .as_str()
+        .map_or(String::new(), |cause| format!("  by {cause}"));
     let packets = run["packets_captured"].as_u64();
     let packets = packets.map_or(String::new(), |packets| format!("  {packets} packets"));
-    let mut line = format!("{due}  {}  {}{packets}", text("pcap_id"), text("status"));
+    let mut line = format!("{due}{cause}  {}  {}{packets}", text("pcap_id"), text("status"));
     if let Some(message) = run["error_message"].as_str() {
         line.push_str("  ");
         line.push_str(message);
@@ -311,5 +359,16 @@ mod tests {
             "A  11  success  7 packets",
         ];
         assert_eq!(lines(&schedule), wanted);
+        let trigger = json!({
+            "id": "00", "name": "flood", "trigger": { "on": "rate", "packets_per_second": 9 }, "status": "active",
+            "budget": { "runs": 4 }, "used_today": {},
+            "runs": [{ "due": "A", "cause": "10 packets a second over 5 s", "outcome": "began", "pcap_id": "11" }],
+        });
+        let wanted = [
+            "00  flood  on 9 packets a second  active",
+            "today: 0 of 4 runs, 0 packets, 0 bytes",
+            "A  by 10 packets a second over 5 s  11",
+        ];
+        assert_eq!(lines(&trigger), wanted);
     }
 }

@@ -206,9 +206,11 @@ impl Fault {
             E::Range { size } => Self::outside(error.to_string(), *size),
             // What is of capture tasks is asked for by no row here.
             E::NoSuchCapture(_) | E::NoSuchTask | E::NoTaskFile { .. } | E::BadTicket => Self::not_found("capture"),
-            E::NameTaken | E::TooManyTasks { .. } | E::TaskLimit { .. } | E::TooManySchedules { .. } => {
-                bad(code::INVALID, None)
-            }
+            E::NameTaken
+            | E::TooManyTasks { .. }
+            | E::TaskLimit { .. }
+            | E::TooManySchedules { .. }
+            | E::TooManyTriggers { .. } => bad(code::INVALID, None),
             E::NoSuchSchedule => Self::not_found("schedule"),
             E::ScheduleNameTaken => conflict(code::NAME_TAKEN).at(Some("/name")),
             E::NotProven(_) => bad(code::NOT_PROVEN, pointers.destination),
@@ -288,6 +290,7 @@ impl<'a> Pointers<'a> {
             Limited::Rotation => Some("/rotate"),
             Limited::Offset => Some("/offset_time"),
             Limited::Budget => Some("/budget"),
+            Limited::Trigger => Some("/trigger"),
             Limited::AddressKey => Some("/privacy/anonymise_key"),
             Limited::Filter => self.filter,
             // Of capture tasks alone.

@@ -28,6 +28,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether this is the body itself, and no object inside it.
+    pub(crate) fn is_whole_body(&self) -> bool {
+        self.at.is_empty()
+    }
+
     /// Takes note of a mistake in a member.
     pub(crate) fn refuse(&mut self, name: &str, message: impl Into<String>) {
         self.problems.push(Problem {

@@ -1,7 +1,9 @@
 //! Schedules as this door writes them (ours).
 
 use super::wire;
-use baleen_capture::{Budget, Found, Run, RunOutcome, Schedule, ScheduledCapture, When};
+use baleen_capture::{
+    Budget, Format, Found, Run, RunOutcome, Schedule, ScheduledCapture, Trigger, TripsOn, Unit, When,
+};
 use serde_json::{Map, Value, json};
 
 /// The schedule object: the request with what became of it. Members without a value are left out.
@@ -14,6 +16,7 @@ pub(crate) fn schedule(schedule: &Schedule) -> Value {
     put("name", json!(schedule.name.as_str()));
     match &schedule.when {
         When::Cron(cron) => put("cron", json!(cron.as_str())),
+        When::Trigger(on) => put("trigger", trigger(on)),
     }
     put("budget", budget(&schedule.budget));
     put("status", json!(if schedule.is_paused { "paused" } else { "active" }));
@@ -46,6 +49,28 @@ fn capture(capture: &ScheduledCapture) -> Map<String, Value> {
     wire::put_filter(&mut object, &capture.sent_filter, capture.format);
     wire::put_extras(&mut object, capture.snaplen, capture.rotation, capture.privacy);
     object
+}
+
+fn trigger(trigger: &Trigger) -> Value {
+    let mut object = Map::new();
+    match trigger.on {
+        TripsOn::Packet => drop(object.insert("on".to_owned(), json!("packet"))),
+        TripsOn::Rate {
+            unit,
+            per_second,
+            window,
+        } => {
+            object.insert("on".to_owned(), json!("rate"));
+            let name = match unit {
+                Unit::Packets => "packets_per_second",
+                Unit::Bits => "bits_per_second",
+            };
+            object.insert(name.to_owned(), json!(per_second));
+            object.insert("seconds".to_owned(), wire::seconds(window));
+        }
+    }
+    wire::put_filter(&mut object, &trigger.sent_filter, Format::Pcap);
+    Value::Object(object)
 }
 
 fn budget(budget: &Budget) -> Value {

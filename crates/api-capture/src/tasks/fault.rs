@@ -223,6 +223,7 @@ impl From<CaptureError> for Fault {
             | E::NoSuchSchedule
             | E::ScheduleNameTaken
             | E::TooManySchedules { .. }
+            | E::TooManyTriggers { .. }
             | E::Fleet(_) => Self::internal(),
         };
         fault.cause = Some(Box::new(error));

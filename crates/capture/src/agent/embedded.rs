@@ -1,8 +1,11 @@
 //! The agent inside the server, over the engine.
 
-use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running};
+use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running, WatchOrder, Watching};
 use crate::Counts;
-use crate::engine::{self, CaptureHandle, CaptureRequest, EndReason, Engine, FollowError, Interfaces, Outcome, Part};
+use crate::engine::{
+    self, CaptureHandle, CaptureRequest, EndReason, Engine, FollowError, Interfaces, Outcome, Part, Seen, Watch,
+    WatchRequest,
+};
 use crate::look_back::{LookBack, Past, PastQuery};
 use async_trait::async_trait;
 use baleen_filter::Filter;
@@ -108,6 +111,27 @@ impl Agent for EmbeddedAgent {
         }
     }
 
+    fn watches(&self) -> bool {
+        true
+    }
+
+    async fn watch(&self, order: WatchOrder) -> Result<Box<dyn Watching>, AgentError> {
+        let request = WatchRequest {
+            interfaces: self.settings.interfaces.clone(),
+            filter: order.filter,
+            exclude: order.exclude,
+            never: self.settings.never.clone(),
+            promiscuous: self.settings.promiscuous,
+        };
+        let engine = self.engine.clone();
+        // As with captures.
+        match tokio::task::spawn_blocking(move || engine.watch(&request)).await {
+            Ok(Ok(watch)) => Ok(Box::new(watch)),
+            Ok(Err(error)) => Err(AgentError(in_words(&error))),
+            Err(_) => Err(AgentError("the watch could not be started".to_owned())),
+        }
+    }
+
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
         let mut request = self.request(&order);
         if !order.interfaces.is_empty() {
@@ -166,6 +190,16 @@ fn piece(part: Part) -> Piece {
             bytes: part.bytes_until,
             dropped: part.dropped_until,
         },
+    }
+}
+
+impl Watching for Watch {
+    fn seen(&self) -> Seen {
+        Watch::seen(self)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        Watch::trouble(self)
     }
 }
 

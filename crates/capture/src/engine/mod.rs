@@ -34,6 +34,7 @@ mod rotation;
 mod running;
 mod source;
 mod start;
+mod watch;
 mod writer;
 
 pub use baleen_packet::masking::Masking;
@@ -52,6 +53,7 @@ pub use rotation::Rotation;
 pub use running::{CaptureHandle, Parts, RunningCapture};
 pub use source::{Batch, Counters, Description, Link, Source, Wake};
 pub use start::Engine;
+pub use watch::{Seen, Watch, WatchRequest};
 
 #[cfg(test)]
 mod tests;

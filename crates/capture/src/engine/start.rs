@@ -205,7 +205,7 @@ fn head<'a>(request: &CaptureRequest, comments: &'a [String], interfaces: &[Desc
 }
 
 /// Finds the interfaces; one named twice counts once.
-fn select(interfaces: &Interfaces) -> Result<Vec<Interface>, EngineError> {
+pub(super) fn select(interfaces: &Interfaces) -> Result<Vec<Interface>, EngineError> {
     let names = match interfaces {
         Interfaces::DefaultRoute => return Ok(vec![usable(default_interface()?)?]),
         Interfaces::Named(names) => names,
@@ -236,7 +236,10 @@ fn usable(interface: Interface) -> Result<Interface, EngineError> {
 }
 
 /// Compiles the filter once for each type of link.
-fn compile(request: &CaptureRequest, interfaces: &[Interface]) -> Result<HashMap<LinkType, Program>, EngineError> {
+pub(super) fn compile(
+    request: &CaptureRequest,
+    interfaces: &[Interface],
+) -> Result<HashMap<LinkType, Program>, EngineError> {
     let mut programs = HashMap::new();
     for link in interfaces.iter().map(Interface::link_type) {
         if programs.contains_key(&link) {

@@ -7,7 +7,7 @@
 //! 3. where it does not begin, the reason takes its place.
 
 use super::budget::day_of;
-use super::record::{StoredSchedule, all_due, due_key, in_due_key, key};
+use super::record::{NEVER, StoredSchedule, all_due, due_key, in_due_key, key};
 use super::{When, due_row};
 use crate::agent::Limits;
 use crate::capture::{self, StoredCapture, StoredOrigin};
@@ -62,6 +62,14 @@ impl fmt::Display for Fired {
     }
 }
 
+/// Why a capture is to begin now.
+struct Occasion {
+    /// The time that has come, or that it is.
+    due_ns: i64,
+    /// What set it off, if not the time.
+    cause: Option<String>,
+}
+
 /// What becomes of a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Decision {
@@ -80,11 +88,13 @@ pub(super) enum Settled {
 }
 
 impl Captures {
-    /// Begins the captures of the schedules that are due. One that cannot be looked at keeps no other.
+    /// Begins the captures of the schedules that are due, and sees to it that those are watched for that wait for something. One that
+    /// cannot be looked at keeps no other.
     ///
     /// # Errors
     /// Those of the metadata store, and of the witness.
     pub async fn run_schedules(self: &Arc<Self>, witness: &Arc<dyn ScheduleWitness>) -> Result<Fired, CaptureError> {
+        self.keep_watchers(witness).await?;
         let now = self.parts.clock.now();
         let entries = self
             .parts
@@ -122,13 +132,47 @@ impl Captures {
         slot: u8,
         witness: &Arc<dyn ScheduleWitness>,
     ) -> Result<Option<bool>, CaptureError> {
-        let (key, due_key) = (key(account, slot), due_key(due_ns, account, slot));
+        let occasion = Occasion { due_ns, cause: None };
+        let is_due = |record: &StoredSchedule| record.due_ns == Some(due_ns);
+        let fired = self.fire_on((account, slot), &occasion, is_due, witness).await?;
+        if fired.is_none() {
+            // Its schedule is gone, with its account perhaps, or is due at another time.
+            self.parts
+                .meta
+                .commit(Request::new().delete(due_key(due_ns, account, slot)))
+                .await?;
+        }
+        Ok(fired)
+    }
+
+    /// Deals with a trigger that was set off.
+    pub(super) async fn fire_triggered(
+        self: &Arc<Self>,
+        (account, slot, id): (AccountId, u8, ScheduleId),
+        cause: String,
+        witness: &Arc<dyn ScheduleWitness>,
+    ) -> Result<(), CaptureError> {
+        let occasion = Occasion {
+            due_ns: self.parts.clock.now().as_nanos(),
+            cause: Some(cause),
+        };
+        let is_due = |record: &StoredSchedule| record.id() == id && record.due_ns == Some(NEVER);
+        self.fire_on((account, slot), &occasion, is_due, witness)
+            .await
+            .map(drop)
+    }
+
+    async fn fire_on(
+        self: &Arc<Self>,
+        (account, slot): (AccountId, u8),
+        occasion: &Occasion,
+        is_due: impl Fn(&StoredSchedule) -> bool + Send,
+        witness: &Arc<dyn ScheduleWitness>,
+    ) -> Result<Option<bool>, CaptureError> {
+        let (key, due_ns) = (key(account, slot), occasion.due_ns);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let read = store::read::<StoredSchedule>(&self.parts.meta, &key).await?;
-            let read = read.filter(|read| read.record.due_ns == Some(due_ns));
-            let Some(Read { mut record, bytes }) = read else {
-                // Its schedule is gone, with its account perhaps, or is due at another time.
-                self.parts.meta.commit(Request::new().delete(due_key)).await?;
+            let Some(Read { mut record, bytes }) = read.filter(|read| is_due(&read.record)) else {
                 return Ok(None);
             };
             let (now, when) = (self.parts.clock.now(), record.when()?);
@@ -152,17 +196,19 @@ impl Captures {
             };
             let id = CaptureId::from_bytes(self.parts.entropy.bytes());
             match &decision {
-                Decision::Begin(_) => record.note_begun(due_ns, None, id, day_of(now)),
+                Decision::Begin(_) => record.note_begun(due_ns, occasion.cause.clone(), id, day_of(now)),
                 Decision::Skip { times, why } => {
                     let last = if *times > 1 { now.as_nanos() } else { due_ns };
                     record.note_skipped(due_ns, last, *times, why.clone());
                 }
             }
+            let mut commit = Request::new().unchanged(key.clone(), Some(bytes));
+            if let Some(due_ns) = record.due_ns {
+                commit = commit.delete(due_key(due_ns, account, slot));
+            }
             record.due_ns = self.next_of(&when, now).map(Timestamp::as_nanos);
-            let commit = Request::new()
-                .unchanged(key.clone(), Some(bytes))
+            let commit = commit
                 .put(key.clone(), store::encode(&record)?)
-                .delete(due_key.clone())
                 .and(due_row(&record, account, slot));
             if !self.parts.meta.commit(commit).await?.is_committed() {
                 continue;

@@ -4,6 +4,7 @@
 //! when it is due, by which a pass finds it without reading the others.
 
 use super::budget::{Budget, Used};
+use super::trigger::{Trigger, TripsOn, Unit};
 use super::{Began, Cron, Outcome, Run, Schedule, ScheduleName, ScheduledCapture, When};
 use crate::agent::{Format, Limits};
 use crate::capture::{StoredMask, StoredRotation, cut};
@@ -12,6 +13,7 @@ use crate::privacy::{Anonymise, Privacy, ShownPrivacy};
 use crate::tasks::{Asked, CaptureFilter, CreateCapture};
 use crate::{CaptureError, Destination, SentFilter};
 use baleen_filter::{End, FiveTuple, Rules};
+use baleen_meta::Entry;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::record::first_version;
 use baleen_types::{AccountId, CaptureId, ScheduleId, SiteName, Timestamp};
@@ -63,7 +65,33 @@ first_version!(StoredSchedule, "schedule");
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum StoredWhen {
     Cron(String),
+    Trigger(StoredTrigger),
 }
+
+/// What a trigger waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredTrigger {
+    on: StoredOn,
+    filter: StoredFilter,
+    sent_tuple: Option<String>,
+    sent_bidirectional: bool,
+    sent_expression: Option<String>,
+    sent_rules: Option<String>,
+}
+
+/// One packet, or how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum StoredOn {
+    Packet,
+    Rate {
+        is_bits: bool,
+        per_second: u64,
+        window_ns: u64,
+    },
+}
+
+/// When what waits for no time is due: behind all times, where the watchers find it.
+pub(super) const NEVER: i64 = i64::MAX;
 
 /// A filter as it is compiled again for each capture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +154,18 @@ pub(super) fn slot_in_key(key: &[u8]) -> Result<u8, CaptureError> {
 
 pub(super) fn all_due() -> Vec<u8> {
     KeyWriter::new(Table::ScheduleDue).finish()
+}
+
+/// What the entries begin with of those that wait for no time.
+pub(super) fn at_never() -> Vec<u8> {
+    KeyWriter::new(Table::ScheduleDue).u64(NEVER.unsigned_abs()).finish()
+}
+
+/// Which schedule an entry is of.
+pub(super) fn in_watch_row(entry: &Entry) -> Result<(AccountId, u8, ScheduleId), CaptureError> {
+    let (_, account, slot) = in_due_key(&entry.key)?;
+    let id = entry.value[..].try_into().map_err(|_| damaged())?;
+    Ok((account, slot, ScheduleId::from_bytes(id)))
 }
 
 pub(super) fn due_key(due_ns: i64, account: AccountId, slot: u8) -> Vec<u8> {
@@ -200,7 +240,12 @@ impl StoredSchedule {
     pub(super) fn when(&self) -> Result<When, CaptureError> {
         match &self.when {
             StoredWhen::Cron(text) => Cron::parse(text).map(When::Cron).map_err(|_| damaged()),
+            StoredWhen::Trigger(trigger) => trigger.open().map(When::Trigger).ok_or_else(damaged),
         }
+    }
+
+    pub(super) fn is_trigger(&self) -> bool {
+        matches!(self.when, StoredWhen::Trigger(_))
     }
 
     pub(super) fn budget(&self) -> Budget {
@@ -381,7 +426,7 @@ impl StoredSchedule {
             },
             is_paused: self.is_paused,
             created: at(self.created_ns),
-            next: self.due_ns.map(at),
+            next: self.due_ns.filter(|due_ns| *due_ns != NEVER).map(at),
             runs: self.runs.iter().rev().map(show).collect(),
         })
     }
@@ -401,7 +446,60 @@ impl From<&When> for StoredWhen {
     fn from(when: &When) -> Self {
         match when {
             When::Cron(cron) => Self::Cron(cron.as_str().to_owned()),
+            When::Trigger(trigger) => Self::Trigger(trigger.into()),
         }
+    }
+}
+
+impl From<&Trigger> for StoredTrigger {
+    fn from(trigger: &Trigger) -> Self {
+        let sent = &trigger.sent_filter;
+        Self {
+            on: match trigger.on {
+                TripsOn::Packet => StoredOn::Packet,
+                TripsOn::Rate {
+                    unit,
+                    per_second,
+                    window,
+                } => StoredOn::Rate {
+                    is_bits: unit == Unit::Bits,
+                    per_second,
+                    window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX),
+                },
+            },
+            filter: (&trigger.filter).into(),
+            sent_tuple: sent.tuple.clone(),
+            sent_bidirectional: sent.bidirectional,
+            sent_expression: sent.expression.clone(),
+            sent_rules: sent.rules.clone(),
+        }
+    }
+}
+
+impl StoredTrigger {
+    /// The trigger; nothing if its filter is none any more.
+    fn open(&self) -> Option<Trigger> {
+        Some(Trigger {
+            on: match self.on {
+                StoredOn::Packet => TripsOn::Packet,
+                StoredOn::Rate {
+                    is_bits,
+                    per_second,
+                    window_ns,
+                } => TripsOn::Rate {
+                    unit: if is_bits { Unit::Bits } else { Unit::Packets },
+                    per_second,
+                    window: Duration::from_nanos(window_ns),
+                },
+            },
+            filter: self.filter.open()?,
+            sent_filter: SentFilter {
+                tuple: self.sent_tuple.clone(),
+                bidirectional: self.sent_bidirectional,
+                expression: self.sent_expression.clone(),
+                rules: self.sent_rules.clone(),
+            },
+        })
     }
 }
 

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use baleen_agentwire::Estimate;
-use baleen_capture::{Agent, AgentError, Catch, Counts, Ended, FollowError, Order, Past, PastQuery, Piece, Running};
+use baleen_capture::{
+    Agent, AgentError, Catch, Counts, Ended, FollowError, Order, Past, PastQuery, Piece, Running, Seen, WatchOrder,
+    Watching,
+};
 use baleen_runtime::Shutdown;
 use baleen_types::LinkType;
 use bytes::Bytes;
@@ -21,6 +24,43 @@ pub struct SimAgent {
     is_away: Mutex<bool>,
     past: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     clock: Mutex<Option<Estimate>>,
+    watches: Mutex<Option<mpsc::UnboundedSender<SimWatch>>>,
+}
+
+/// The test's side of a watch: it says what goes by.
+#[derive(Clone)]
+pub struct SimWatch {
+    pub order: WatchOrder,
+    state: Arc<Mutex<(Seen, Option<String>)>>,
+}
+
+impl SimWatch {
+    pub fn see(&self, packets: u64, bytes: u64) {
+        let mut state = self.state.lock();
+        state.0.packets += packets;
+        state.0.bytes += bytes;
+    }
+
+    pub fn break_off(&self, why: &str) {
+        self.state.lock().1 = Some(why.to_owned());
+    }
+
+    /// Whether the service has given it back.
+    pub fn is_over(&self) -> bool {
+        Arc::strong_count(&self.state) == 1
+    }
+}
+
+struct SimWatching(Arc<Mutex<(Seen, Option<String>)>>);
+
+impl Watching for SimWatching {
+    fn seen(&self) -> Seen {
+        self.0.lock().0
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.0.lock().1.clone()
+    }
 }
 
 /// A question about what went by, which waits for the test's answer; unless it is dropped.
@@ -59,6 +99,7 @@ impl SimAgent {
             is_away: Mutex::new(false),
             past: Mutex::new(None),
             clock: Mutex::new(None),
+            watches: Mutex::new(None),
         })
     }
 
@@ -75,6 +116,13 @@ impl SimAgent {
         let (ask, asked) = mpsc::unbounded_channel();
         *self.past.lock() = Some(ask);
         asked
+    }
+
+    /// Makes the agent watch, as the test says.
+    pub fn watch(&self) -> mpsc::UnboundedReceiver<SimWatch> {
+        let (begun, watches) = mpsc::unbounded_channel();
+        *self.watches.lock() = Some(begun);
+        watches
     }
 
     /// Makes the agent panic at the next capture.
@@ -122,6 +170,23 @@ impl Agent for SimAgent {
         ask.send(Asked { query, answer }).ok().unwrap();
         // Dropped: as an internal error of the agent.
         answered.await.unwrap()
+    }
+
+    fn watches(&self) -> bool {
+        self.watches.lock().is_some()
+    }
+
+    async fn watch(&self, order: WatchOrder) -> Result<Box<dyn Watching>, AgentError> {
+        if let Some(why) = self.refuse.lock().clone() {
+            return Err(AgentError(why));
+        }
+        let state = Arc::default();
+        let watch = SimWatch {
+            order,
+            state: Arc::clone(&state),
+        };
+        self.watches.lock().as_ref().unwrap().send(watch).ok().unwrap();
+        Ok(Box::new(SimWatching(state)))
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {

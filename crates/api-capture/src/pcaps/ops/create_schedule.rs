@@ -1,15 +1,20 @@
 //! `POST /pcaps/schedules` (ours): a full capture that begins by itself, again and again; its request is that of the capture with
-//! `name`, `cron` and `budget`.
+//! `name`, `cron` or `trigger`, and `budget`.
 
 use super::Call;
 use super::create_capture::{asked, decode_full};
 use super::create_ownership::pointers;
+use super::filter;
 use crate::pcaps::envelope::Answer;
 use crate::pcaps::fault::Fault;
 use crate::pcaps::fields::Fields;
 use crate::pcaps::schedule;
-use baleen_capture::limits::{BUDGET_PACKETS_MAX, BUDGET_RUNS_MAX};
-use baleen_capture::{Budget, CreateSchedule, Cron, ScheduleName, When};
+use baleen_capture::limits::{
+    BUDGET_PACKETS_MAX, BUDGET_RUNS_MAX, TRIGGER_RATE_MAX, TRIGGER_WINDOW_DEFAULT, TRIGGER_WINDOW_MAX,
+    TRIGGER_WINDOW_MIN,
+};
+use baleen_capture::{Budget, CreateSchedule, Cron, ScheduleName, Trigger, TripsOn, Unit, When};
+use std::time::Duration;
 
 pub(super) async fn run(call: Call) -> Result<Answer, Fault> {
     let mut fields = Fields::new(&call.body, "");
@@ -43,11 +48,73 @@ fn decode_name(fields: &mut Fields<'_>) -> Option<ScheduleName> {
 }
 
 fn decode_when(fields: &mut Fields<'_>) -> Option<When> {
-    let cron = Cron::parse(fields.required_text("cron")?);
+    if fields.get("trigger").is_some() {
+        if fields.get("cron").is_some() {
+            fields.refuse("trigger", "a schedule has cron or trigger, not both");
+        }
+        return decode_trigger(fields).map(When::Trigger);
+    }
+    if fields.get("cron").is_none() {
+        fields.refuse("cron", "cron is required, or trigger");
+    }
+    let cron = Cron::parse(fields.text("cron")?);
     if let Err(invalid) = &cron {
         fields.refuse("cron", format!("cron: {}", invalid.why));
     }
     cron.ok().map(When::Cron)
+}
+
+/// What sets it off: one packet, or how many of them.
+fn decode_trigger(fields: &mut Fields<'_>) -> Option<Trigger> {
+    let object = fields.object("trigger")?;
+    let mut inner = Fields::new(object, "/trigger");
+    let on = inner.required_text("on");
+    let filters = ["on", "filter_v1", "bidirectional", "filter_v2", "filter_expression"];
+    let on = match on {
+        Some("packet") => {
+            inner.only(&filters);
+            Some(TripsOn::Packet)
+        }
+        Some("rate") => {
+            let rates = ["packets_per_second", "bits_per_second", "seconds"];
+            inner.only(&[&filters[..], &rates[..]].concat());
+            decode_rate(&mut inner)
+        }
+        Some(_) => {
+            inner.refuse("on", "on must be packet or rate");
+            None
+        }
+        None => None,
+    };
+    let (filter, sent_filter) = filter::decode(&mut inner);
+    fields.take_problems(inner);
+    Some(Trigger {
+        on: on?,
+        filter,
+        sent_filter,
+    })
+}
+
+fn decode_rate(inner: &mut Fields<'_>) -> Option<TripsOn> {
+    let packets = inner.whole("packets_per_second", &(1..=TRIGGER_RATE_MAX));
+    let bits = inner.whole("bits_per_second", &(1..=TRIGGER_RATE_MAX));
+    let seconds = inner.whole(
+        "seconds",
+        &(TRIGGER_WINDOW_MIN.as_secs()..=TRIGGER_WINDOW_MAX.as_secs()),
+    );
+    if inner.get("packets_per_second").is_some() == inner.get("bits_per_second").is_some() {
+        inner.refuse("packets_per_second", "a rate has packets_per_second or bits_per_second");
+        return None;
+    }
+    let (unit, per_second) = match (packets, bits) {
+        (Some(packets), _) => (Unit::Packets, packets),
+        (None, bits) => (Unit::Bits, bits?),
+    };
+    Some(TripsOn::Rate {
+        unit,
+        per_second,
+        window: seconds.map_or(TRIGGER_WINDOW_DEFAULT, Duration::from_secs),
+    })
 }
 
 /// What it may use in a day. Nobody should have to find out by a bill what was meant by none.

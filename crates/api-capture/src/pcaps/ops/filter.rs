@@ -65,7 +65,13 @@ fn decode_expression(fields: &mut Fields<'_>, text: &str) -> CaptureFilter {
 /// Reads a five-tuple (capture contract, A.2, `filter_v1`). One whose members are all
 /// null means every packet; for unknown members see `docs/decisions/0006-unknown-filter-members-are-refused.md`.
 fn decode_tuple(fields: &mut Fields<'_>, object: &Map<String, Value>, bidirectional: bool) -> CaptureFilter {
-    let mut inner = Fields::new(object, "/filter_v1");
+    // That of the captures, or of what a schedule waits for.
+    let at = if fields.is_whole_body() {
+        "/filter_v1"
+    } else {
+        "/trigger/filter_v1"
+    };
+    let mut inner = Fields::new(object, at);
     inner.only(&[
         "source_address",
         "destination_address",
