@@ -184,11 +184,12 @@ fn is_name(word: &str) -> bool {
         .strip_prefix("0x")
         .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     let has_letters = word.bytes().any(|b| b.is_ascii_alphabetic()) || !word.is_ascii();
-    // Addresses of hardware as some write them: aabb.ccdd.eeff.
-    let is_hardware = word.split('.').count() == 3
-        && word
-            .split('.')
-            .all(|group| group.len() == 4 && group.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_hexadecimal = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    // Addresses of hardware as some write them: aabb.ccdd.eeff and aabbccddeeff.
+    let is_hardware = match word.len() {
+        12 => is_hexadecimal(word),
+        _ => word.split('.').count() == 3 && word.split('.').all(|group| group.len() == 4 && is_hexadecimal(group)),
+    };
     has_letters && !is_number && !is_hardware && !word.contains(':')
 }
 
@@ -206,6 +207,11 @@ mod tests {
                 "host 2001:db8::1 or ether host aa:bb:cc:dd:ee:ff or ether host aabb.ccdd.eeff",
                 None,
             ),
+            ("ether host aabbccddeeff or ether src 02005E0053AF", None),
+            ("ether host aabbccddee0", Some(11)),
+            ("host aabbccddeef", Some(5)),
+            ("host aabbccddeeffa", Some(5)),
+            ("host xabbccddeeff", Some(5)),
             ("tcp[tcpflags] & (tcp-syn|tcp-fin) != 0 and ip[6:2] & 0x1fff = 0", None),
             ("icmp[icmptype] != icmp-echo", None),
             ("ip proto \\tcp and ether proto \\ip", None),
@@ -222,5 +228,19 @@ mod tests {
             let found = check_no_names(text).err().and_then(|error| error.position());
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    /// Its compiler takes it for the same address.
+    #[test]
+    fn an_address_of_twelve_digits_is_one() {
+        let compiled = |text| {
+            let filter = crate::Filter::expression(text).unwrap();
+            let program = filter.compile(baleen_types::LinkType::ETHERNET).unwrap();
+            program.instructions().to_vec()
+        };
+        assert_eq!(
+            compiled("ether host aabbccddeeff"),
+            compiled("ether host aa:bb:cc:dd:ee:ff")
+        );
     }
 }
