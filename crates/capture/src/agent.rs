@@ -8,7 +8,7 @@ mod group;
 mod remote;
 
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
-pub(crate) use group::{GroupAgent, Staging};
+pub(crate) use group::{GroupAgent, Remnant, Staging};
 pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;

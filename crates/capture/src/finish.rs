@@ -42,7 +42,7 @@ pub(crate) struct Patience<'a> {
 }
 
 /// How a pause ended.
-enum Waited {
+pub(crate) enum Waited {
     /// Try again.
     Elapsed,
     /// It took too long altogether.
@@ -77,7 +77,7 @@ impl<'a> Patience<'a> {
         }
     }
 
-    async fn wait(&mut self) -> Waited {
+    pub(crate) async fn wait(&mut self) -> Waited {
         self.has_waited = true;
         // Tries count too: one that hangs takes longer than the pause behind it.
         if self.left() < self.pause {
@@ -320,11 +320,7 @@ impl Captures {
         }
     }
 
-    pub(crate) async fn reopen_now(
-        &self,
-        account: AccountId,
-        record: &StoredCapture,
-    ) -> Result<Box<dyn Sink>, Failure> {
+    async fn reopen_now(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
         if record.task.is_some() {
             return Ok(Box::new(self.home(account).await?));
         }

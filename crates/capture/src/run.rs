@@ -246,6 +246,9 @@ impl Captures {
                     if end.leaves_uploads() {
                         self.spawn_abort(owner, record);
                     }
+                    if let Some(staging) = self.parts.sites.staging().cloned() {
+                        let _removed = tokio::task::spawn_blocking(move || staging.remove(owner.1)).await;
+                    }
                     return;
                 }
                 // Its account was purged.

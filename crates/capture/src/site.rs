@@ -73,10 +73,11 @@ impl Sites {
     }
 
     /// With a folder for what several sites capture until it is merged: a group means all of its sites then, and not one of them.
+    /// So many bytes are there at most.
     #[must_use]
-    pub fn merging_in(self, folder: &Path, clock: Arc<dyn Clock>) -> Self {
+    pub fn merging_in(self, folder: &Path, bytes_max: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
-            staging: Some(Staging::new(folder, clock)),
+            staging: Some(Staging::new(folder, bytes_max, clock)),
             ..self
         }
     }

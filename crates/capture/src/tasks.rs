@@ -107,7 +107,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn ownership(&self) -> Option<OwnershipId> {
+    pub(crate) fn ownership(&self) -> Option<OwnershipId> {
         match self {
             Self::Proven { ownership, .. } => Some(*ownership),
             Self::Home => None,

@@ -24,6 +24,9 @@ const URI: &str = "s3://evidence/case-17?region=eu-1";
 /// Bytes of each packet.
 const BYTES: usize = 60;
 
+/// So much of all captures waits to be merged.
+const STAGED_MAX: u64 = 20_000;
+
 /// What the sites see: stamps by the clock of each.
 const SEEN: [(&str, i64, &[u64]); 3] = [
     ("lab01", 0, &[1000, 4000, 7000, 10_000]),
@@ -75,7 +78,7 @@ fn group_on(disk: Disk, staging: TempDir) -> Group {
         }
     };
     let sites = Sites::new(SEEN.iter().zip(&agents).map(site).collect());
-    let sites = sites.merging_in(&staging.path().join("staging"), disk.clock.clone());
+    let sites = sites.merging_in(&staging.path().join("staging"), STAGED_MAX, disk.clock.clone());
     let world = World::with_sites(disk, sites, catches);
     Group { world, agents, staging }
 }
@@ -90,6 +93,18 @@ impl Group {
         }
         assert_eq!(caught.len(), count, "each site once");
         caught
+    }
+
+    /// Waits until nothing is staged: that goes when the end of a capture is stored.
+    async fn staging_is_empty(&self) {
+        let wait = async {
+            while !self.is_staging_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(common::PATIENCE, wait)
+            .await
+            .expect("it is removed");
     }
 
     fn is_staging_empty(&self) -> bool {
@@ -196,7 +211,7 @@ async fn a_group_is_captured_at_all_its_sites_into_one_file() {
             // In microseconds, and of interfaces it knows nothing.
             Format::Pcap => assert_eq!(packets, MERGED.map(|(stamp, _)| (stamp / 1000 * 1000, 0))),
         }
-        assert!(group.is_staging_empty());
+        group.staging_is_empty().await;
     }
 }
 
@@ -294,7 +309,7 @@ async fn those_who_fail_are_named_and_the_others_delivered() {
         message.contains("lab01 did not begin: no right to capture"),
         "{message}"
     );
-    assert!(group.is_staging_empty());
+    group.staging_is_empty().await;
 
     // Of the group one is left, and that is a capture like any.
     group.agents[1].set_away(true);
@@ -370,6 +385,7 @@ async fn a_capture_that_is_given_up_ends_everywhere() {
         deliver(catch, stamps_of(&site)).await;
     }
     group.world.until(me, created.id, Status::Failed).await;
+    group.staging_is_empty().await;
     assert_eq!(group.world.open_uploads("evidence").await, 0);
     assert_eq!(
         group
@@ -442,4 +458,37 @@ fn what_was_staged_outlives_a_kill() {
             group.world.until(me, created.id, Status::Success).await;
         });
     }
+}
+
+/// There is no room for more: what was taken before is in the file, and the member is named. A piece that is not kept is not acknowledged.
+#[tokio::test]
+async fn a_member_that_cannot_be_kept_is_delivered_up_to_there() {
+    let group = group().await;
+    let me = account(1);
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    let mut caught = group.caught(3).await;
+    let (site, _, stamps) = SEEN[1];
+    let long = caught.remove(site).unwrap();
+    long.counts(4, 240);
+    assert!(long.part(file(stamps)).await);
+    assert!(long.part(vec![0; usize::try_from(STAGED_MAX).unwrap()]).await);
+    long.stopped().await;
+    assert!(!long.part(&b"nobody takes it any more"[..]).await);
+    long.end(None);
+    drop(long);
+    deliver_all(caught).await;
+    let done = group.world.until(me, created.id, Status::Success).await;
+    let message = done.message.unwrap();
+    assert!(
+        message.contains("site lab02 ended early: what it captured could not be kept"),
+        "{message}"
+    );
+    let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+    assert_eq!(read(&bytes).0, MERGED);
+    group.staging_is_empty().await;
+    // The room is there again.
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    deliver_all(group.caught(3).await).await;
+    let done = group.world.until(me, created.id, Status::Success).await;
+    assert_eq!((done.message, done.counts.packets), (None, 10));
 }

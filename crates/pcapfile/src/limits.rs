@@ -18,5 +18,8 @@ pub const OPTION_BYTES_MAX: usize = 8192;
 /// The most interfaces of one section that are read.
 pub(crate) const INTERFACES_MAX: usize = 4096;
 
+/// The most interfaces that are read of one file that is merged with others, over all of its sections.
+pub(crate) const MERGED_INTERFACES_MAX: usize = 256;
+
 const _: () = assert!(PACKET_BYTES_MAX + NG_OVERHEAD_MAX < BLOCK_BYTES_MAX);
 const _: () = assert!(OPTION_BYTES_MAX < 65_536);

@@ -1,6 +1,7 @@
 //! Several capture files as one, in the order of time.
 
 use crate::error::Error;
+use crate::limits::MERGED_INTERFACES_MAX;
 use crate::ng::{Interface, SECTION, Statistics};
 use crate::reader::{Item, PacketItem, Reader};
 use crate::record::{Direction, Record};
@@ -34,7 +35,8 @@ pub enum Merged<'a> {
 /// files. So files in order give one in order; where stamps of a file go back its packets keep their order all the same, as a
 /// capture knows better than a clock. Of each file one packet is in memory.
 ///
-/// A file that is cut or damaged ends there, as it does for a [`Reader`], and one that is no capture file has nothing; the others go on.
+/// A file that is cut or damaged ends there, as it does for a [`Reader`], and one that is no capture file has nothing; the others go on. So does one
+/// with more interfaces than any machine has.
 #[derive(Debug)]
 pub struct Merge<R> {
     sources: Vec<Source<R>>,
@@ -56,6 +58,8 @@ struct Source<R> {
     ahead_nanos: i64,
     /// The numbers that its interfaces have among those of all.
     numbers: Vec<u32>,
+    /// How many more it may have.
+    interfaces_left: usize,
     packet: Packet,
     /// When its last packet came, before which none of its later ones comes.
     not_before: u64,
@@ -100,6 +104,7 @@ impl<R: Read> Merge<R> {
                 description: file.description,
                 ahead_nanos: file.ahead_nanos,
                 numbers: Vec::new(),
+                interfaces_left: MERGED_INTERFACES_MAX,
                 packet: Packet::default(),
                 not_before: 0,
             });
@@ -149,6 +154,11 @@ impl<R: Read> Merge<R> {
                 // What was read before stays valid.
                 Ok(None) | Err(_) => return Ok(()),
                 Ok(Some(Item::Interface(found))) => {
+                    source.interfaces_left = match source.interfaces_left.checked_sub(1) {
+                        Some(left) => left,
+                        // They would be kept for as long as no packet comes.
+                        None => return Ok(()),
+                    };
                     source.numbers.push(self.interfaces_known);
                     self.interfaces_known += 1;
                     self.interfaces.push_back(Interface {

@@ -198,6 +198,8 @@ pub(crate) struct Capture {
     pub(crate) tasks_max: u8,
     /// Captured bytes after which a capture task ends.
     pub(crate) task_bytes_max: u64,
+    /// What captures of several sites may keep on the disk until they are merged.
+    pub(crate) staging_bytes: u64,
     /// How long a minute of schedules is.
     pub(crate) schedule_minute: Duration,
     /// Kernel memory per ring, in bytes.

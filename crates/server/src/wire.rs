@@ -420,7 +420,11 @@ pub(crate) async fn build(
     if config.listen.agents.is_some() {
         sites = sites.with_agents(Arc::clone(&remote_agents));
     }
-    let sites = sites.merging_in(&folder.path().join(STAGING), Arc::clone(&clock));
+    let sites = sites.merging_in(
+        &folder.path().join(STAGING),
+        config.capture.staging_bytes,
+        Arc::clone(&clock),
+    );
     let captures = Captures::new(
         baleen_capture::Settings {
             captures_max: config.capture.running_max,

@@ -10,7 +10,7 @@ mod merged;
 mod remnant;
 mod staging;
 
-use staging::StagedCapture;
+pub(crate) use remnant::Remnant;
 pub(crate) use staging::Staging;
 
 use super::{Agent, AgentError, Catch, Ended, Format, Limits, Order, Running};
@@ -99,7 +99,6 @@ impl Agent for GroupAgent {
             }
         }
         if begun.is_empty() {
-            folder.remove();
             return Err(AgentError(missing.join("; ")));
         }
         let interfaces = begun.iter().map(|member| member.interfaces.unwrap_or_default()).sum();
@@ -112,7 +111,7 @@ impl Agent for GroupAgent {
         let (to_run, pieces) = mpsc::channel(1);
         let gather = Gather {
             staging: Arc::clone(&self.staging),
-            folder: folder.clone(),
+            folder: Arc::new(folder),
             running: Arc::clone(&running),
             missing,
             order,
@@ -121,7 +120,6 @@ impl Agent for GroupAgent {
         let guard = Guard {
             work,
             running: Arc::clone(&running),
-            folder,
         };
         let pieces = futures::stream::unfold((pieces, guard), |(mut pieces, guard)| async move {
             let piece = pieces.recv().await?;
@@ -197,11 +195,10 @@ impl Running for GroupRunning {
     }
 }
 
-/// Ends it all when nobody takes pieces any more.
+/// Ends it all when nobody takes pieces any more. What is staged stays until the end of the capture is stored.
 struct Guard {
     work: tokio::task::JoinHandle<()>,
     running: Arc<GroupRunning>,
-    folder: StagedCapture,
 }
 
 impl Drop for Guard {
@@ -209,11 +206,6 @@ impl Drop for Guard {
         self.work.abort();
         self.running.stop();
         self.running.end(given_up());
-        // At the end of the process nothing is begun any more, and the folder stays for the next.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let folder = self.folder.clone();
-            runtime.spawn(async move { tokio::task::spawn_blocking(move || folder.remove()).await });
-        }
     }
 }
 

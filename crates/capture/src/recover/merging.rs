@@ -1,16 +1,20 @@
 //! Captures of groups that a process left behind: what their members had delivered is merged, and delivered as by an agent.
 
-use crate::agent::{Format, Limits, Order};
-use crate::capture::{self, StoredCapture, StoredState};
+use crate::agent::{Format, Limits, Order, Remnant};
+use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
+use crate::finish::{Patience, Waited};
+use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
 use crate::site::{Accounts, Site};
 use crate::store;
 use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures, journal};
 use baleen_filter::Filter;
 use baleen_packet::masking::Masking;
-use baleen_types::{AccountId, CaptureId, SiteName};
+use baleen_types::{AccountId, CaptureId, Classify as _, SiteName};
+use futures::FutureExt as _;
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -29,10 +33,9 @@ impl Captures {
         Ok(())
     }
 
-    /// Goes on with a capture of which something is staged; whether it does. What was uploaded of it is given up: the same is in
-    /// what is staged, and more.
+    /// Goes on with a capture of which something is staged, in the background; whether it does.
     pub(super) async fn resume_merging(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> Result<bool, CaptureError> {
-        let Some(remnant) = self.parts.sites.staging().and_then(|staging| staging.remnant(owner.1)) else {
+        let Some(staging) = self.parts.sites.staging().cloned() else {
             return Ok(false);
         };
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await?;
@@ -40,52 +43,88 @@ impl Captures {
         let Some(record) = read.map(|read| read.record).filter(is_unmerged) else {
             return Ok(false);
         };
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+        // If it cannot be read, what was uploaded is what there is.
+        let look = move || staging.remnant(owner.1).filter(Remnant::is_readable);
+        let Some(remnant) = tokio::task::spawn_blocking(look).await.map_err(CaptureError::Task)? else {
             return Ok(false);
         };
         let order = order_of(owner.1, &record)?;
-        let site = Site {
-            name: order.site.clone(),
-            groups: Vec::new(),
-            accounts: Accounts::Only(vec![owner.0]),
-            agent: Arc::new(remnant),
-        };
         let captures = Arc::clone(self);
-        let admission = async move {
-            let target = captures.target_again(owner.0, &record).await?;
-            if let Ok(sink) = captures.reopen_now(owner.0, &record).await
-                && let Err(error) = captures.abort_all(owner, &*sink, &record).await
-            {
-                warn!(capture = %owner.1, %error, "the upload of a capture that is merged again is not aborted");
+        let merge = async move {
+            let merge = Box::pin(captures.merge_again(owner, record, remnant, order));
+            if AssertUnwindSafe(merge).catch_unwind().await.is_err() {
+                captures.end_broken(owner).await;
             }
-            journal::forget_rest(&captures.parts.meta, owner).await?;
-            info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");
-            Ok(Admitted {
-                owner,
-                target,
-                site,
-                order,
-                record,
-            })
         };
-        match self.launch(owner.1, room, admission).await {
-            Ok(_) => Ok(true),
-            // Its bucket was taken from the list, for example: it is settled as any.
-            Err(error) => {
-                warn!(capture = %owner.1, %error, "what was staged of an interrupted capture cannot be delivered");
-                Ok(false)
+        self.parts
+            .supervisor
+            .spawn(&format!("merging of capture {}", owner.1), merge);
+        Ok(true)
+    }
+
+    async fn merge_again(
+        self: &Arc<Self>,
+        owner: (AccountId, CaptureId),
+        record: StoredCapture,
+        remnant: Remnant,
+        order: Order,
+    ) {
+        let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
+            return;
+        };
+        match self.target_again(owner, &record).await {
+            Ok(target) => {
+                info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");
+                let site = Site {
+                    name: order.site.clone(),
+                    groups: Vec::new(),
+                    accounts: Accounts::Only(vec![owner.0]),
+                    agent: Arc::new(remnant),
+                };
+                let registered = self.live.register(owner.0, owner.1, target.ownership());
+                let admitted = Admitted {
+                    owner,
+                    target,
+                    site,
+                    order,
+                    record,
+                };
+                self.run(admitted, &registered.live, room).await;
             }
+            // The next start tries it.
+            Err(Failure::Stopping) => {}
+            Err(failure) => self.store_end(owner, End::Abandoned(failure.message())).await,
         }
     }
 
-    /// Where an interrupted capture was to go.
-    async fn target_again(&self, account: AccountId, record: &StoredCapture) -> Result<Target, CaptureError> {
+    /// Where an interrupted capture was to go, when that takes uploads again. What was uploaded of it is given up: the same is in what is
+    /// staged, and more.
+    async fn target_again(&self, owner: (AccountId, CaptureId), record: &StoredCapture) -> Result<Target, Failure> {
+        let sink = self.reopen(owner.0, record).await?;
+        let key = record.object_key()?;
+        let mut patience = Patience::new(self);
+        let tried = loop {
+            match sink.begin(&key, CAPTURE_CONTENT_TYPE).await {
+                Ok(upload) => break upload,
+                Err(error) if error.kind().is_transient() => match patience.wait().await {
+                    Waited::Elapsed => {}
+                    Waited::Exhausted => return Err(error.into()),
+                    Waited::Stopping => return Err(Failure::Stopping),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        };
+        for aborted in [sink.abort(&tried).await, self.abort_all(owner, &*sink, record).await] {
+            if let Err(error) = aborted {
+                warn!(capture = %owner.1, %error, "the upload of a capture that is merged again is not aborted");
+            }
+        }
+        journal::forget_rest(&self.parts.meta, owner).await?;
         if record.task.is_some() {
             return Ok(Target::Home);
         }
         let ownership = record.ownership();
-        let read = store::read(&self.parts.meta, &Self::ownership_key(account, ownership)).await?;
-        let proof = read.ok_or(CaptureError::NoSuchOwnership)?.record;
+        let proof = self.read_proof(owner.0, ownership).await?;
         Ok(Target::Proven { ownership, proof })
     }
 }

@@ -144,6 +144,21 @@ fn none_and_empty_ones_are_merged() {
     assert_eq!((interfaces.len(), packets.len()), (4, 0));
 }
 
+/// What it tells of is kept until a packet comes; so there is an end to it.
+#[test]
+fn a_file_of_interfaces_alone_ends() {
+    let mut many = Vec::new();
+    for _ in 0..1000 {
+        ng::put_section(&mut many, &ng::Section::default());
+        ng::put_interface(&mut many, &interface("a"));
+        ng::put_statistics(&mut many, &Statistics::default());
+    }
+    ng::put_packet(&mut many, &Record::new(1, 60, &[0; 8]));
+    let (interfaces, packets, statistics) = all(Merge::new([source(0, &many, 0), source(1, &file(&[2]), 0)]).unwrap());
+    assert_eq!((interfaces.len(), packets.len()), (MERGED_INTERFACES_MAX + 2, 1));
+    assert_eq!(statistics.len(), MERGED_INTERFACES_MAX + 2);
+}
+
 proptest! {
     /// Each packet once, those of a file in their order, and in order of time where the files are.
     #[test]

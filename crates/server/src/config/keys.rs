@@ -620,6 +620,15 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             size_within(TASK_BYTES.0, TASK_BYTES.1),
         ),
+        staging_bytes: from.value(
+            &setting(
+                "capture.staging_bytes",
+                "size",
+                "8GiB",
+                "What captures of several sites may keep in `staging` of the data folder, all together, until they are merged: 1MiB to 1TiB. A site whose packets find no room ends early and is named.",
+            ),
+            size_within(TASK_BYTES.0, TASK_BYTES.1),
+        ),
         schedule_minute: from.value(
             &setting(
                 "schedules.minute",

@@ -38,7 +38,7 @@ impl Begun {
 /// The work of one capture.
 pub(super) struct Gather {
     pub(super) staging: Arc<Staging>,
-    pub(super) folder: StagedCapture,
+    pub(super) folder: Arc<StagedCapture>,
     pub(super) running: Arc<GroupRunning>,
     /// What is known to be missing.
     pub(super) missing: Vec<String>,
@@ -74,8 +74,7 @@ impl Gather {
             Ok(counts) => counts,
             Err(error) => {
                 tracing::error!(capture = %self.order.capture, %error, "captures of several sites cannot be merged");
-                self.running.end(given_up());
-                return self.folder.remove();
+                return self.running.end(given_up());
             }
         };
         let missing = Some(self.missing.join("; ")).filter(|missing| !missing.is_empty());
@@ -85,13 +84,16 @@ impl Gather {
             trouble,
             missing,
         });
-        deliver(self.order.capture, job, self.folder, to_run).await;
+        deliver(self.order.capture, job, to_run).await;
     }
 
     /// Takes all that the members deliver; stops them when they have enough together.
     async fn stage_all(&self, begun: Vec<Begun>) -> Vec<Staged> {
         let members = begun.iter().map(|member| (&member.site, member.agent.clock()));
-        let files: Vec<_> = match self.folder.files(members) {
+        let members: Vec<_> = members.map(|(site, clock)| (site.clone(), clock)).collect();
+        let folder = Arc::clone(&self.folder);
+        let made = tokio::task::spawn_blocking(move || folder.files(&members)).await;
+        let files: Vec<_> = match made.map_err(io::Error::other).and_then(|made| made) {
             Ok(files) => files.into_iter().map(Ok).collect(),
             Err(error) => begun.iter().map(|_| Err(error.kind().into())).collect(),
         };
@@ -112,50 +114,54 @@ impl Gather {
     }
 }
 
+/// Keeps what a member delivers, until it has ended or cannot be kept any more.
 async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     let site = &member.site;
-    let mut file = file.inspect_err(|_| member.running.stop());
-    while let (Ok(staged), Some(piece)) = (&file, member.pieces.next().await) {
-        let _ = staged;
-        file = append(file, piece).await.inspect_err(|_| member.running.stop());
+    let (mut file, mut failed) = match file {
+        Ok(file) => (Some(file), None),
+        Err(error) => (None, Some(error)),
+    };
+    while failed.is_none()
+        // Asked for the next, an agent elsewhere forgets the one before.
+        && let Some(piece) = member.pieces.next().await
+        && let Some(open) = file.take()
+    {
+        match append(open, piece).await {
+            Ok((open, appended)) => (file, failed) = (Some(open), appended.err()),
+            Err(error) => failed = Some(error),
+        }
+    }
+    if failed.is_some() {
+        member.running.stop();
     }
     // Whoever is not listened to any more ends.
     drop(member.pieces);
     let ended = member.running.ended().await;
-    let (file, failed) = match file {
-        Ok(file) => (Some(file), None),
-        Err(error) => (None, Some(format!("what it captured could not be kept: {error}"))),
-    };
+    let failed = failed.map(|error| format!("what it captured could not be kept: {error}"));
     let trouble = failed.or(ended.trouble);
-    let clock = member.agent.clock();
     Staged {
-        member: file
-            .filter(|_| ended.counts.packets > 0 || trouble.is_none())
-            .map(|file| Member {
-                site: site.clone(),
-                path: file.path,
-                clock,
-            }),
+        member: file.map(|file| Member {
+            site: site.clone(),
+            path: file.path,
+            clock: member.agent.clock(),
+        }),
         dropped: ended.counts.dropped,
         trouble: trouble.map(|trouble| format!("site {site} ended early: {trouble}")),
         missing: ended.missing.map(|missing| format!("site {site}: {missing}")),
     }
 }
 
-async fn append(file: io::Result<StagedFile>, piece: Piece) -> io::Result<StagedFile> {
-    let mut file = file?;
-    let append = move || file.append(&piece.bytes).map(|()| file);
-    let appended = tokio::task::spawn_blocking(append).await;
-    appended.map_err(io::Error::other).and_then(|appended| appended)
+async fn append(mut file: StagedFile, piece: Piece) -> io::Result<(StagedFile, io::Result<()>)> {
+    let append = move || {
+        let appended = file.append(&piece.bytes);
+        (file, appended)
+    };
+    tokio::task::spawn_blocking(append).await.map_err(io::Error::other)
 }
 
-/// Merges what there is into pieces, as long as they are taken; what was staged is removed then.
-pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, folder: StagedCapture, to_run: mpsc::Sender<Piece>) {
-    let write = move || {
-        let written = job.write(&mut |piece| to_run.blocking_send(piece).is_ok());
-        folder.remove();
-        written
-    };
+/// Merges what there is into pieces, as long as they are taken.
+pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, to_run: mpsc::Sender<Piece>) {
+    let write = move || job.write(&mut |piece| to_run.blocking_send(piece).is_ok());
     let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
     if let Err(error) = written.and_then(|written| written) {
         tracing::error!(%capture, %error, "captures of several sites were not merged to their end");

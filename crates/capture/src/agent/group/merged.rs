@@ -34,9 +34,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn source(&self) -> io::Result<MergeSource<BufReader<File>>> {
-        let file = File::open(&self.path)?;
-        Ok(MergeSource {
+    /// What it delivered as a file to be merged; `None` when that is nothing.
+    pub(super) fn source(&self) -> io::Result<Option<MergeSource<BufReader<File>>>> {
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        Ok(Some(MergeSource {
             file: BufReader::with_capacity(READ_BYTES, file),
             name: self.site.to_string(),
             description: match self.clock {
@@ -47,17 +51,14 @@ impl Member {
                 None => format!("site {}", self.site),
             },
             ahead_nanos: self.clock.map_or(0, |clock| clock.offset_ns),
-        })
+        }))
     }
 }
 
 impl Job {
     fn merge(&self) -> io::Result<Merge<BufReader<File>>> {
-        let sources = self
-            .members
-            .iter()
-            .map(Member::source)
-            .collect::<io::Result<Vec<_>>>()?;
+        let sources = self.members.iter().map(Member::source);
+        let sources = sources.collect::<io::Result<Vec<_>>>()?.into_iter().flatten();
         Merge::new(sources).map_err(io::Error::other)
     }
 
@@ -125,6 +126,8 @@ impl Job {
             put_head(&mut out, LinkType::ETHERNET, 0);
         }
         if self.format == Format::PcapNg {
+            // Of what was cut off the counters are wanted all the same.
+            while merge.next_merged().map_err(io::Error::other)?.is_some() {}
             for statistics in merge.statistics() {
                 ng::put_statistics(&mut out, &statistics);
             }

@@ -3,7 +3,6 @@
 use super::gather::deliver;
 use super::given_up;
 use super::merged::{Job, Member};
-use super::staging::StagedCapture;
 use crate::Counts;
 use crate::agent::{Agent, AgentError, Catch, Ended, Order, Running};
 use async_trait::async_trait;
@@ -17,11 +16,17 @@ use tokio::sync::mpsc;
 const KILLED: &str = "the server ended unexpectedly; the file holds what each site had delivered by then";
 
 /// Delivers, once, what the members of a group had delivered.
-pub(crate) struct Remnant(Mutex<Option<(StagedCapture, Vec<Member>)>>);
+pub(crate) struct Remnant(Mutex<Option<Vec<Member>>>);
 
 impl Remnant {
-    pub(super) fn new(folder: StagedCapture, members: Vec<Member>) -> Self {
-        Self(Mutex::new(Some((folder, members))))
+    pub(super) fn new(members: Vec<Member>) -> Self {
+        Self(Mutex::new(Some(members)))
+    }
+
+    /// Whether all of it can be opened. Reads the disk.
+    pub(crate) fn is_readable(&self) -> bool {
+        let members = self.0.lock();
+        members.iter().flatten().all(|member| member.source().is_ok())
     }
 }
 
@@ -33,7 +38,7 @@ impl Agent for Remnant {
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
         let left = self.0.lock().take();
-        let (folder, members) = left.ok_or_else(|| AgentError("it was delivered before".to_owned()))?;
+        let members = left.ok_or_else(|| AgentError("it was delivered before".to_owned()))?;
         let job = Arc::new(Job {
             comment: super::comment(&order),
             members,
@@ -55,7 +60,7 @@ impl Agent for Remnant {
             }
         };
         let (to_run, pieces) = mpsc::channel(1);
-        tokio::spawn(deliver(order.capture, job, folder, to_run));
+        tokio::spawn(deliver(order.capture, job, to_run));
         let pieces = futures::stream::unfold(pieces, |mut pieces| async move {
             let piece = pieces.recv().await?;
             Some((piece, pieces))

@@ -8,7 +8,8 @@ use baleen_agentwire::Estimate;
 use baleen_runtime::Clock;
 use baleen_types::{CaptureId, SiteName};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,39 +20,53 @@ use std::sync::Arc;
 /// In the folder of a capture: a line for each member, its site and what is believed of its clock.
 const MEMBERS: &str = "members";
 
-/// A folder for captures of groups, with one of its own for each.
-#[derive(Clone)]
+/// A folder for captures of groups, with one of its own for each. That is there until the capture is over, whatever becomes of this process:
+/// the next one goes on with it.
 pub(crate) struct Staging {
     folder: PathBuf,
     pub(super) clock: Arc<dyn Clock>,
+    bytes_max: u64,
+    used: Mutex<HashMap<CaptureId, u64>>,
 }
 
-/// The folder of one capture. It is removed when it was delivered or nobody wants it, and not when the process ends in between: the next
-/// one goes on with it.
-#[derive(Clone)]
-pub(super) struct StagedCapture(PathBuf);
+/// The folder of one capture.
+pub(super) struct StagedCapture {
+    staging: Arc<Staging>,
+    capture: CaptureId,
+    path: PathBuf,
+}
 
 /// What one member has delivered.
 pub(super) struct StagedFile {
+    staging: Arc<Staging>,
+    capture: CaptureId,
     file: File,
     pub(super) path: PathBuf,
+    /// Its bytes that are whole pieces.
+    bytes: u64,
 }
 
 impl Staging {
     /// Uses a folder, which is made when it is needed.
-    pub(crate) fn new(folder: &Path, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(folder: &Path, bytes_max: u64, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             folder: folder.to_owned(),
             clock,
+            bytes_max,
+            used: Mutex::default(),
         })
     }
 
     /// Makes the folder of a capture.
-    pub(super) async fn folder_of(&self, capture: CaptureId) -> Result<StagedCapture, AgentError> {
-        let path = self.folder.join(capture.to_string());
+    pub(super) async fn folder_of(self: &Arc<Self>, capture: CaptureId) -> Result<StagedCapture, AgentError> {
+        let staged = StagedCapture {
+            staging: Arc::clone(self),
+            capture,
+            path: self.folder.join(capture.to_string()),
+        };
         let make = move || {
-            DirBuilder::new().mode(0o700).recursive(true).create(&path)?;
-            Ok::<_, io::Error>(StagedCapture(path))
+            DirBuilder::new().mode(0o700).recursive(true).create(&staged.path)?;
+            Ok::<_, io::Error>(staged)
         };
         let made = tokio::task::spawn_blocking(make).await.map_err(io::Error::other);
         made.and_then(|made| made).map_err(|error| {
@@ -61,11 +76,46 @@ impl Staging {
         })
     }
 
-    /// What a process that was killed has left of a capture, if that can be merged.
+    /// What a process that was killed has left of a capture, if that can be merged. Reads the disk.
     pub(crate) fn remnant(&self, capture: CaptureId) -> Option<Remnant> {
         let folder = self.folder.join(capture.to_string());
         let members = members_in(&folder)?;
-        Some(Remnant::new(StagedCapture(folder), members))
+        let bytes = members.iter().filter_map(|member| member.path.metadata().ok());
+        self.used.lock().insert(capture, bytes.map(|file| file.len()).sum());
+        Some(Remnant::new(members))
+    }
+
+    /// Removes what is staged of a capture that is over. May take long.
+    pub(crate) fn remove(&self, capture: CaptureId) {
+        let folder = self.folder.join(capture.to_string());
+        // Without the list nobody merges the half of it, should this process end in between.
+        for removed in [
+            std::fs::remove_file(folder.join(MEMBERS)),
+            std::fs::remove_dir_all(&folder),
+        ] {
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(folder = %folder.display(), %error, "what was merged is not removed");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.used.lock().remove(&capture);
+    }
+
+    /// Takes account of bytes that are to be staged, if there is room for them.
+    fn use_bytes(&self, capture: CaptureId, bytes: u64) -> io::Result<()> {
+        let mut used = self.used.lock();
+        let all = used.values().fold(bytes, |sum, bytes| sum.saturating_add(*bytes));
+        if all > self.bytes_max {
+            let full = format!(
+                "captures of several sites have the {} bytes that they may have",
+                self.bytes_max
+            );
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, full));
+        }
+        *used.entry(capture).or_default() += bytes;
+        Ok(())
     }
 
     /// Removes what is of none of these captures.
@@ -88,43 +138,29 @@ impl Staging {
 
 impl StagedCapture {
     /// Makes the files of the members, and notes whose they are.
-    pub(super) fn files<'a>(
-        &self,
-        members: impl Iterator<Item = (&'a SiteName, Option<Estimate>)>,
-    ) -> io::Result<Vec<StagedFile>> {
+    pub(super) fn files(&self, members: &[(SiteName, Option<Estimate>)]) -> io::Result<Vec<StagedFile>> {
         let mut lines = String::new();
         let mut files = Vec::new();
-        for (number, (site, clock)) in members.enumerate() {
+        for (number, (site, clock)) in members.iter().enumerate() {
             let Estimate { offset_ns, bound_ns } = clock.unwrap_or(Estimate {
                 offset_ns: 0,
                 bound_ns: -1,
             });
             let _ = writeln!(lines, "{site} {offset_ns} {bound_ns}");
-            let path = self.path_of(number);
+            let path = path_of(&self.path, number);
             files.push(StagedFile {
+                staging: Arc::clone(&self.staging),
+                capture: self.capture,
                 file: create(&path)?,
                 path,
+                bytes: 0,
             });
         }
-        let mut list = create(&self.0.join(MEMBERS))?;
+        let mut list = create(&self.path.join(MEMBERS))?;
         list.write_all(lines.as_bytes())?;
         list.sync_data()?;
-        File::open(&self.0)?.sync_all()?;
+        File::open(&self.path)?.sync_all()?;
         Ok(files)
-    }
-
-    fn path_of(&self, number: usize) -> PathBuf {
-        path_of(&self.0, number)
-    }
-
-    /// Removes it with what is in it, which may take long.
-    pub(super) fn remove(&self) {
-        match std::fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(folder = %self.0.display(), %error, "what was merged is not removed");
-            }
-            Ok(()) | Err(_) => {}
-        }
     }
 }
 
@@ -155,13 +191,23 @@ fn members_in(folder: &Path) -> Option<Vec<Member>> {
 
 impl StagedFile {
     /// Appends a piece. It is on the disk then: an agent elsewhere forgets it.
+    ///
+    /// # Errors
+    /// What is wrong with the disk; the file holds the pieces before then, and is to get no more.
     pub(super) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
         let disk = rustix::fs::fstatvfs(&self.file)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < STAGING_RESERVE_BYTES.saturating_add(bytes.len() as u64) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.file.write_all(bytes)?;
-        self.file.sync_data()
+        self.staging.use_bytes(self.capture, bytes.len() as u64)?;
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        if written.is_err() {
+            // What is behind it would be read as a part of it; if that cannot be cut off either, it is cut within a packet.
+            let _ = self.file.set_len(self.bytes);
+        } else {
+            self.bytes += bytes.len() as u64;
+        }
+        written
     }
 }
