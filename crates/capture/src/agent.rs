@@ -82,6 +82,12 @@ pub trait Agent: Send + Sync + 'static {
         Err(AgentError("packets cannot be counted there".to_owned()))
     }
 
+    /// How many pieces of a capture it has memory for, where it waits with more of them until some are taken. None of an agent
+    /// that keeps them by itself, see [`is_elsewhere`](Self::is_elsewhere).
+    fn buffers(&self) -> Option<usize> {
+        None
+    }
+
     /// Begins to capture. When it returns, packets are being taken.
     ///
     /// # Errors

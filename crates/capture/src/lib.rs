@@ -12,7 +12,8 @@
 //! Invariants:
 //! * an account has at most one capture that is pending or running, and so many capture tasks, by conditional commits;
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
-//! * memory is bounded: the agent's pool of part buffers is all there is of a file here;
+//! * memory is bounded: the agent's pool of part buffers is all there is of a file here, and one part that is read back from
+//!   the disk (`spool.rs`);
 //! * a terminal state never changes, and a failure says why;
 //! * counts never go down, but for those of a capture that the process did not live to finish: its next start settles it,
 //!   with the packets of the parts that were stored and not one more, see `recover.rs`;
@@ -46,6 +47,7 @@ mod sample;
 mod schedule;
 mod sink;
 mod site;
+mod spool;
 mod store;
 mod stream;
 mod tasklist;
@@ -80,6 +82,7 @@ pub use schedule::{
 };
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};
+pub use spool::SpoolSettings;
 pub use stream::{LiveFile, SiteInfo, StreamCapture};
 pub use tasklist::{
     CreateTask, Expired, Redeemed, Task, TaskAddress, TaskFile, TaskName, TaskPage, TaskSpec, TaskStatus,
@@ -107,6 +110,7 @@ pub struct Captures {
     places: place::Places,
     region: RegionName,
     live: live::LiveCaptures,
+    spool: Option<Arc<spool::Spool>>,
     room: Arc<Semaphore>,
     compiling: Arc<Semaphore>,
     tasks_max: u8,
@@ -134,6 +138,8 @@ pub struct Settings {
     pub destinations: DestinationSettings,
     /// How patient the clients of other stores are.
     pub remote: baleen_remote::Settings,
+    /// Where parts wait on the disk that find no room in memory; none: packets wait in the kernel then.
+    pub spool: Option<SpoolSettings>,
 }
 
 impl Default for Settings {
@@ -146,6 +152,7 @@ impl Default for Settings {
             region: RegionName::parse("us-east-1").expect("the default of the settings is a region"),
             destinations: DestinationSettings::default(),
             remote: baleen_remote::Settings::default(),
+            spool: None,
         }
     }
 }
@@ -190,6 +197,7 @@ impl Captures {
             places,
             region: settings.region,
             live: live::LiveCaptures::default(),
+            spool: settings.spool.map(spool::Spool::new),
             room: Arc::new(Semaphore::new(settings.captures_max)),
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
             tasks_max: settings.tasks_max,

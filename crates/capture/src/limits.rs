@@ -126,6 +126,12 @@ pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 /// How long the tries to begin a further file of a capture go on: as those of one of its parts.
 pub const BEGIN_PATIENCE: Duration = baleen_remote::limits::PART_PATIENCE;
 
+/// How long a part is tried again while those behind it wait on the disk.
+pub const SPOOL_PATIENCE: Duration = Duration::from_hours(1);
+
+/// The pause between two such tries, each of which is patient by itself.
+pub const SPOOL_PAUSE: Duration = Duration::from_secs(2);
+
 /// The pause after the first failed try of a call to a store.
 pub const STORE_PAUSE: Duration = Duration::from_millis(500);
 

@@ -12,7 +12,7 @@ mod desk;
 mod key;
 mod tap;
 
-pub(crate) use key::SEALED;
+pub(crate) use key::{SEALED, for_spool as key_for_spool};
 
 use crate::agent::AgentError;
 use crate::engine::RingSource;

@@ -8,6 +8,8 @@ const PACKETS: &str = "baleen_capture_packets_total";
 const BYTES: &str = "baleen_capture_bytes_total";
 const DROPPED: &str = "baleen_capture_dropped_packets_total";
 const UPLOADED: &str = "baleen_capture_uploaded_bytes_total";
+const SPOOL: &str = "baleen_capture_spool_bytes";
+const SPOOLED: &str = "baleen_capture_spooled_bytes_total";
 
 /// Shows the numbers from the start rather than from the first capture on. What they mean is said where all numbers of the server are.
 pub(crate) fn show() {
@@ -15,7 +17,8 @@ pub(crate) fn show() {
         metrics::counter!(ENDED, "state" => state).absolute(0);
     }
     metrics::gauge!(RUNNING).increment(0.0);
-    for name in [PACKETS, BYTES, DROPPED, UPLOADED] {
+    metrics::gauge!(SPOOL).increment(0.0);
+    for name in [PACKETS, BYTES, DROPPED, UPLOADED, SPOOLED] {
         metrics::counter!(name).absolute(0);
     }
 }
@@ -65,6 +68,17 @@ pub(crate) fn ended(status: Status, counts: Counts) {
     metrics::counter!(PACKETS).increment(counts.packets);
     metrics::counter!(BYTES).increment(counts.bytes);
     metrics::counter!(DROPPED).increment(counts.dropped);
+}
+
+/// What waits on the disk now.
+pub(crate) fn spool(bytes: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "for a chart")]
+    metrics::gauge!(SPOOL).set(bytes as f64);
+}
+
+/// A part was written to the disk to wait there.
+pub(crate) fn spooled(bytes: u64) {
+    metrics::counter!(SPOOLED).increment(bytes);
 }
 
 /// A store took a part.

@@ -11,16 +11,16 @@ mod several;
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::journal::{self, Kept};
 use crate::meter;
-use crate::run::FILE;
+use crate::run::{FILE, Failure};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Timestamp};
 use futures::FutureExt as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tracing::info;
+use tracing::{error, info, warn};
 
 /// What became of the captures that were unfinished at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,13 +62,19 @@ impl Captures {
     pub async fn recover(self: &Arc<Self>) -> Result<Recovered, CaptureError> {
         let mut recovered = Recovered::default();
         let mut unfinished = BTreeSet::new();
+        let mut spooled = HashSet::new();
         let mut scan = Scan::prefix(&capture::unfinished_prefix()).keys_only();
         loop {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
                 let owner = capture::ids_in_unfinished_key(&entry.key)?;
                 unfinished.insert(owner.1);
-                self.settle(owner, &mut recovered).await?;
+                if self.resume_later(owner).await {
+                    spooled.insert(owner);
+                    recovered.completing += 1;
+                } else {
+                    self.settle(owner, &mut recovered).await?;
+                }
             }
             match page.last() {
                 Some(last) if page.len() == SCAN_ENTRIES_MAX => scan = scan.after(last.key.to_vec()),
@@ -76,6 +82,9 @@ impl Captures {
             }
         }
         self.sweep_staging(unfinished).await?;
+        if let Some(spool) = &self.spool {
+            spool.forget_others(spooled).await;
+        }
         if recovered != Recovered::default() {
             info!(
                 failed = recovered.failed,
@@ -84,6 +93,31 @@ impl Captures {
             );
         }
         Ok(recovered)
+    }
+
+    /// Sends what waits of a capture on the disk, in the background, and settles it then; `false` if nothing waits of it.
+    async fn resume_later(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> bool {
+        let Some(spool) = &self.spool else { return false };
+        if !spool.has(owner).await {
+            return false;
+        }
+        let captures = Arc::clone(self);
+        let resume = async move {
+            match captures.resume(owner).await {
+                Err(Failure::Stopping) => return,
+                Err(failure) => warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up"),
+                Ok(()) => {}
+            }
+            captures.clear_spool(owner).await;
+            // Counted when it was found.
+            if let Err(error) = captures.settle(owner, &mut Recovered::default()).await {
+                error!(capture = %owner.1, %error, "an interrupted capture is settled by the next start");
+            }
+        };
+        self.parts
+            .supervisor
+            .spawn(&format!("parts of capture {} on the disk", owner.1), resume);
+        true
     }
 
     async fn settle(

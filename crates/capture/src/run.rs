@@ -19,7 +19,7 @@ mod upload;
 
 pub(crate) use upload::FILE;
 
-use crate::agent::{Agent, Catch, Ended, Order, Running};
+use crate::agent::{Agent, Catch, Ended, Order, Piece, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files;
 use crate::finish::{Patience, joined};
@@ -28,12 +28,15 @@ use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
+use crate::spool::{self, Around, Spooling};
 use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures};
 use baleen_filter::Filter;
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, ObjectKey};
+use futures::future::{Either, Ready, ready};
+use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -249,6 +252,7 @@ impl Captures {
                     if let Some(staging) = self.parts.sites.staging().cloned() {
                         let _removed = tokio::task::spawn_blocking(move || staging.remove(owner.1)).await;
                     }
+                    self.clear_spool(owner).await;
                     return;
                 }
                 // Its account was purged.
@@ -301,6 +305,7 @@ impl Run<'_> {
         let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
         self.note(begun).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
+        let (pieces, spooling) = self.by_the_spool(agent, pieces).await;
         let upload = async {
             let sent = self.upload_all(pieces).await;
             if sent.is_err() {
@@ -308,14 +313,41 @@ impl Run<'_> {
             }
             sent
         };
-        let (sent, ended) = tokio::join!(upload, self.watch(&*running));
+        let (sent, ended, spooled) = tokio::join!(upload, self.watch(&*running), spooling);
         let message = self.judge(&ended)?;
+        spooled?;
         let delivered = Delivered { parts: sent?, message };
         if delivered.parts.is_empty() {
             return Err(Failure::Final("the capture agent delivered no file".to_owned()));
         }
         self.note_delivered(&delivered).await?;
         Ok(delivered)
+    }
+
+    /// Lets pieces wait on the disk when the store does not keep up, if there is a spool and the agent has its buffers here.
+    async fn by_the_spool(
+        &self,
+        agent: &dyn Agent,
+        pieces: BoxStream<'static, Piece>,
+    ) -> (BoxStream<'static, Piece>, Either<Spooling, Ready<Result<(), Failure>>>) {
+        let shelf = match self.captures.shelf(self.owner).await {
+            Ok(shelf) => shelf,
+            Err(error) => {
+                warn!(capture = %self.owner.1, %error, "a capture goes on without the spool, whose key cannot be had");
+                None
+            }
+        };
+        let (Some(shelf), Some(buffers)) = (shelf, agent.buffers()) else {
+            return (pieces, Either::Right(ready(Ok(()))));
+        };
+        let parts = &self.captures.parts;
+        let around = Around {
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+            shutdown: parts.supervisor.shutdown().clone(),
+        };
+        let (pieces, spooling) = spool::through(pieces, shelf, buffers, around);
+        (pieces, Either::Left(spooling))
     }
 
     /// Lets the agent begin, and notes that it has.

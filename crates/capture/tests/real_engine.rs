@@ -6,7 +6,9 @@
 mod common;
 
 use baleen_capture::engine::{self, Engine, Interfaces};
-use baleen_capture::{Capture, CreateCapture, DestinationSettings, EmbeddedAgent, EmbeddedSettings, Format, Status};
+use baleen_capture::{
+    Capture, CreateCapture, DestinationSettings, EmbeddedAgent, EmbeddedSettings, Format, SpoolSettings, Status,
+};
 use baleen_pcapfile::{Item, Reader};
 use baleen_ring::lab::{Injector, Namespace};
 use baleen_runtime::SystemClock;
@@ -40,6 +42,11 @@ struct Lab {
 
 /// Runs a test in a namespace of its own, where `rx0` is captured and `tx0` is its other end.
 fn in_a_lab<F: Future<Output = ()>>(test: impl FnOnce(Lab) -> F) {
+    in_a_lab_with(None, test);
+}
+
+/// The same with so much room on the disk for what its store does not take.
+fn in_a_lab_with<F: Future<Output = ()>>(spool_bytes: Option<u64>, test: impl FnOnce(Lab) -> F) {
     if !Namespace::is_possible() {
         return;
     }
@@ -52,11 +59,16 @@ fn in_a_lab<F: Future<Output = ()>>(test: impl FnOnce(Lab) -> F) {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async { test(Lab::new().await).await });
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool_bytes.map(|bytes_max| SpoolSettings {
+        folder: folder.path().join("spool"),
+        bytes_max,
+    });
+    runtime.block_on(async { test(Lab::new(spool).await).await });
 }
 
 impl Lab {
-    async fn new() -> Self {
+    async fn new(spool: Option<SpoolSettings>) -> Self {
         let mut settings = engine::Settings {
             part_bytes: PART_BYTES,
             buffers: BUFFERS,
@@ -77,7 +89,9 @@ impl Lab {
             s3: Some(store.configured()),
             ..DestinationSettings::default()
         };
-        let world = World::with_agent(Disk::new(), 2, destinations, agent);
+        let mut disk = Disk::new();
+        disk.spool = spool;
+        let world = World::with_agent(disk, 2, destinations, agent);
         let me = account(1);
         let ownership = world.captures.create_ownership(me, &to(URI)).await.unwrap();
         let text = store.object(&format!("/bucket/dir/{}", ownership.file_name)).unwrap();
@@ -192,6 +206,54 @@ fn a_store_that_slows_to_a_megabyte_in_a_second() {
         assert_eq!((numbers.len() as u64, dropped), (counts.packets, counts.dropped));
         assert!(numbers.is_sorted_by(|a, b| a < b), "each once and in order");
         assert_eq!(lab.store.open_uploads(), 0);
+    });
+}
+
+/// The store takes nothing at all. What comes is on the disk as long as there is room for it, and behind that what is lost is
+/// stated. It is sent no faster than it is taken in, so nothing here depends on how fast this machine is.
+#[test]
+fn a_store_that_stands_still_costs_nothing_until_the_disk_is_full() {
+    const SPOOL_BYTES: u64 = 48 << 20;
+    const AT_ONCE: u32 = 100;
+    /// What fits for certain: all that is there but what parts have beside their packets.
+    const FIT: u32 = 5500;
+    in_a_lab_with(Some(SPOOL_BYTES), async |mut lab| {
+        let capture = lab.begin(10_000).await;
+        let pace = Arc::new(Semaphore::new(0));
+        lab.store.slow_down(Arc::clone(&pace));
+        while lab.sent < FIT {
+            lab.send(AT_ONCE);
+            let taken_in = async {
+                while lab.get(&capture).await.counts.packets < u64::from(lab.sent) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let all = tokio::time::timeout(PATIENCE, taken_in).await;
+            assert!(all.is_ok(), "{:?} of {}", lab.get(&capture).await.counts, lab.sent);
+        }
+        assert_eq!(lab.get(&capture).await.counts.dropped, 0);
+        // The rest of the spool, both buffers, and the ring are too little for this.
+        lab.send(4000);
+        let losing = async {
+            while lab.get(&capture).await.counts.dropped == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, losing).await.unwrap();
+
+        lab.world.captures.stop(lab.me, capture.id).await.unwrap();
+        pace.add_permits(Semaphore::MAX_PERMITS / 2);
+        let done = lab.world.until(lab.me, capture.id, Status::Success).await;
+        let counts = done.counts;
+        assert_eq!(counts.packets + counts.dropped, u64::from(lab.sent), "{counts:?}");
+        assert_eq!(done.message, None);
+        let (numbers, dropped) = lab.file(&done);
+        assert_eq!((numbers.len() as u64, dropped), (counts.packets, counts.dropped));
+        assert!(numbers.is_sorted_by(|a, b| a < b), "each once and in order");
+        assert!(
+            numbers[..FIT as usize].iter().copied().eq(0..FIT),
+            "nothing was lost before"
+        );
     });
 }
 

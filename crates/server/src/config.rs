@@ -210,6 +210,8 @@ pub(crate) struct Capture {
     pub(crate) part_bytes: usize,
     /// Part buffers of one capture.
     pub(crate) part_buffers: usize,
+    /// Room on the disk for parts that find none in memory, if any.
+    pub(crate) spool_bytes: Option<NonZeroU64>,
 }
 
 /// Agents on other hosts.

@@ -203,6 +203,16 @@ static NUMBERS: &[Number] = &[
         &[],
         "Bytes of capture files that stores have taken",
     ),
+    gauge(
+        "baleen_capture_spool_bytes",
+        &[],
+        "Bytes of parts that wait on the disk for their stores",
+    ),
+    counter(
+        "baleen_capture_spooled_bytes_total",
+        &[],
+        "Bytes of parts that were written to the disk to wait there",
+    ),
     counter(
         "baleen_lookback_packets_total",
         &[],

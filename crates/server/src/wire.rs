@@ -28,7 +28,9 @@ use baleen_audit::Audit;
 use baleen_backup::Backup;
 use baleen_blob::Blobs;
 use baleen_capture::engine::{self, Engine, Interfaces};
-use baleen_capture::{Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, RemoteAgents, Site, Sites};
+use baleen_capture::{
+    Accounts, Captures, EmbeddedAgent, EmbeddedSettings, LookBackParts, RemoteAgents, Site, Sites, SpoolSettings,
+};
 use baleen_fleet::Fleet;
 use baleen_http::{Door, DoorNames, DrainReport, Edge, Gate, Listener, Recorder, ServerSettings};
 use baleen_iam::{Hashing, Iam, PublicUrl, RootStart};
@@ -434,6 +436,10 @@ pub(crate) async fn build(
             region: config.region.clone(),
             destinations: config.destinations.clone(),
             remote: baleen_remote::Settings::default(),
+            spool: config.capture.spool_bytes.map(|bytes_max| SpoolSettings {
+                folder: folder.path().join("spool"),
+                bytes_max: bytes_max.get(),
+            }),
         },
         baleen_capture::Parts {
             meta: meta.clone(),

@@ -100,6 +100,10 @@ impl Agent for EmbeddedAgent {
         told.unwrap_or_default()
     }
 
+    fn buffers(&self) -> Option<usize> {
+        Some(self.engine.buffers())
+    }
+
     fn looks_back(&self) -> bool {
         self.look_back.is_some()
     }

@@ -44,6 +44,11 @@ impl Engine {
         Ok(Self { settings, clock })
     }
 
+    /// How many parts of one capture it has memory for.
+    pub fn buffers(&self) -> usize {
+        self.settings.buffers
+    }
+
     /// Starts a capture on the machine's interfaces. Maps memory and makes system calls: it takes some milliseconds, and
     /// longer when the filter has host names, so call it where blocking is allowed.
     ///

@@ -23,6 +23,7 @@ const CONTEXT: Context<'static> = Context {
 
 /// What keys are derived of it for.
 const PURPOSE: &[u8] = b"look-back";
+const SPOOL_PURPOSE: &[u8] = b"capture spool";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredRingKey {
@@ -46,18 +47,31 @@ fn row() -> Vec<u8> {
     KeyWriter::new(Table::LookBackKey).finish()
 }
 
-/// The store's key, which is made if there is none.
+/// The ring's key, of the store's, which is made if there is none.
 ///
 /// # Errors
 /// Those of the metadata store; `Sealed` when it does not open.
 pub(crate) async fn of(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
+    key(meta, sealer, entropy, PURPOSE).await
+}
+
+/// The key of what waits on the disk, of the same: both lie on this machine, and what is derived of it for one opens nothing of
+/// the other.
+///
+/// # Errors
+/// As [`of`].
+pub(crate) async fn for_spool(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
+    key(meta, sealer, entropy, SPOOL_PURPOSE).await
+}
+
+async fn key(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy, purpose: &[u8]) -> Result<BaseKey, CaptureError> {
     for _ in 0..COMMIT_ATTEMPTS_MAX {
         if let Some(found) = store::read::<StoredRingKey>(meta, &row()).await? {
             let secret = sealer.open(CONTEXT, &found.record.sealed);
-            let key = secret.and_then(|secret| BaseKey::from_secret(&secret, PURPOSE));
+            let key = secret.and_then(|secret| BaseKey::from_secret(&secret, purpose));
             return key.map_err(CaptureError::Sealed);
         }
-        let key = BaseKey::new(Zeroizing::new(entropy.bytes()), PURPOSE);
+        let key = BaseKey::new(Zeroizing::new(entropy.bytes()), purpose);
         let sealed = sealer.seal(CONTEXT, &key.to_secret(), entropy.bytes());
         let made = Request::new()
             .absent(row())

@@ -52,6 +52,7 @@ impl Run<'_> {
     async fn try_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<End, Failure> {
         let first = self.open_file(0, self.upload.clone(), Counts::default()).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
+        let (pieces, spooling) = self.by_the_spool(agent, pieces).await;
         // Room for all: who captures never waits for a store that is slow to complete.
         let (ended, to_finish) = mpsc::channel(FILES_WAITING_MAX);
         let catching = async {
@@ -62,9 +63,10 @@ impl Run<'_> {
                 }
                 sent
             };
-            let (sent, over) = tokio::join!(sending, self.watch(&*running));
+            let (sent, over, spooled) = tokio::join!(sending, self.watch(&*running), spooling);
             drop(room);
             let message = self.judge(&over)?;
+            spooled?;
             // What nobody was sure of, since there is no packet in it.
             if let Some(empty) = sent? {
                 hand_over(empty, &ended).await?;

@@ -5,7 +5,7 @@ use super::{Delivered, END_PAUSE_MAX, Failure, Run};
 use crate::agent::Piece;
 use crate::capture::StoredState;
 use crate::journal::{self, Kept};
-use crate::limits::STORE_PAUSE;
+use crate::limits::{SPOOL_PATIENCE, SPOOL_PAUSE, STORE_PAUSE};
 use crate::meter;
 use crate::sink::{SentPart, SinkError, Upload};
 use crate::{CaptureError, Captures};
@@ -71,7 +71,21 @@ impl Run<'_> {
         let next = u32::try_from(behind + 1).unwrap_or(u32::MAX);
         let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
         let length = bytes.len();
-        let part = self.sink.part(upload, number, bytes).await?;
+        let parts = &self.captures.parts;
+        let until = parts.clock.monotonic() + SPOOL_PATIENCE;
+        let part = loop {
+            let error = match self.sink.part(upload, number, bytes.clone()).await {
+                Ok(part) => break part,
+                Err(error) => error,
+            };
+            // What comes meanwhile waits on the disk.
+            let waits = self.captures.spool.is_some() && parts.clock.monotonic() < until;
+            if !waits || !error.kind().is_transient() || self.live.is_forsaken() {
+                return Err(error.into());
+            }
+            warn!(capture = %self.owner.1, %error, "the store does not take a part yet");
+            parts.clock.sleep(SPOOL_PAUSE).await;
+        };
         meter::uploaded(length);
         Ok(part)
     }

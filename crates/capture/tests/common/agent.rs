@@ -25,6 +25,7 @@ pub struct SimAgent {
     past: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     clock: Mutex<Option<Estimate>>,
     watches: Mutex<Option<mpsc::UnboundedSender<SimWatch>>>,
+    buffers: Mutex<Option<usize>>,
 }
 
 /// The test's side of a watch: it says what goes by.
@@ -100,6 +101,7 @@ impl SimAgent {
             past: Mutex::new(None),
             clock: Mutex::new(None),
             watches: Mutex::new(None),
+            buffers: Mutex::new(None),
         })
     }
 
@@ -123,6 +125,11 @@ impl SimAgent {
         let (begun, watches) = mpsc::unbounded_channel();
         *self.watches.lock() = Some(begun);
         watches
+    }
+
+    /// Makes the agent one that waits when so many pieces are not taken, so that they may go by the disk.
+    pub fn set_buffers(&self, buffers: usize) {
+        *self.buffers.lock() = Some(buffers);
     }
 
     /// Makes the agent panic at the next capture.
@@ -158,6 +165,10 @@ impl Agent for SimAgent {
 
     fn is_connected(&self) -> bool {
         !*self.is_away.lock()
+    }
+
+    fn buffers(&self) -> Option<usize> {
+        *self.buffers.lock()
     }
 
     fn looks_back(&self) -> bool {

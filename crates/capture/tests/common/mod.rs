@@ -11,7 +11,7 @@ use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Accounts, Agent, Asked, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination,
     DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, Rotation, SentFilter,
-    Settings, Site, Sites, Status,
+    Settings, Site, Sites, SpoolSettings, Status,
 };
 use baleen_meta::{Meta, Scan};
 use baleen_objects::{CreateBucket, ListObjects, ListUploads, Objects, Selection};
@@ -36,6 +36,7 @@ pub struct Disk {
     pub meta: Meta,
     pub objects: Arc<Objects>,
     pub clock: Arc<ManualClock>,
+    pub spool: Option<SpoolSettings>,
     _dir: Arc<TempDir>,
 }
 
@@ -63,6 +64,7 @@ impl Disk {
             meta,
             objects: Objects::new(baleen_objects::Settings::default(), parts),
             clock,
+            spool: None,
             _dir: Arc::new(dir),
         }
     }
@@ -133,6 +135,7 @@ impl World {
         let supervisor = Supervisor::new(disk.clock.clone(), Shutdown::new());
         let settings = Settings {
             captures_max: 4,
+            spool: disk.spool.clone(),
             tasks_max: 3,
             destinations,
             remote: baleen_remote::Settings {

@@ -31,6 +31,9 @@ const TASK_BYTES: (u64, u64) = (1 << 20, 1 << 40);
 /// The least and the most buffers of one capture, as the engine allows them.
 const PART_BUFFERS: (usize, usize) = (BUFFERS_MIN, 256);
 
+/// The least and the most bytes of parts that wait on the disk.
+const SPOOL_BYTES: (u64, u64) = (64 << 20, 16 << 40);
+
 /// The least and the most bytes of the metadata cache.
 const CACHE_BYTES: (u64, u64) = (1 << 20, 64 << 30);
 
@@ -676,6 +679,18 @@ fn capture(from: &mut Reader) -> Capture {
                  drops and counts them.",
             ),
             number(PART_BUFFERS.0, PART_BUFFERS.1),
+        ),
+        spool_bytes: from.value(
+            &setting(
+                "capture.spool_bytes",
+                "size",
+                "1GiB",
+                "Room on the disk, in `spool` of the data folder, for parts whose store does not keep up when the part buffers are \
+                 taken, over all captures: 64MiB to 16TiB. They are sealed, and are sent in their order, also by the next start \
+                 after a kill. When it is full, packets wait in the ring, and are dropped and counted behind that. `0`: there is \
+                 none.",
+            ),
+            zero_or(size_within(SPOOL_BYTES.0, SPOOL_BYTES.1)),
         ),
     }
 }

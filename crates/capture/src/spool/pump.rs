@@ -1,0 +1,291 @@
+//! From an agent to who sends: straight, as long as sending keeps up, and by the disk when it does not.
+//!
+//! One loop, which waits for a piece from the agent or for the sender to ask for the next one, and then acts; so nothing of it is
+//! cancelled in the middle. The sender asks for a piece when it is through with the one before: the store has that, and it is noted.
+
+use super::part::{self, Head};
+use super::{NotTaken, Shelf, Shelved};
+use crate::agent::Piece;
+use crate::run::Failure;
+use baleen_runtime::{Clock, Entropy, Shutdown};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+/// How often a disk that took no more is tried again.
+const AGAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// How many pieces wait in memory before all of them go to the disk, where an agent has buffers enough.
+const WAITING_MAX: usize = 2;
+
+/// Buffers that an agent needs for itself: one to fill, one on its way, and one that is being written to the disk. One more is
+/// with the sender.
+const AGENTS_OWN: usize = 4;
+
+/// A piece on its way.
+struct Waiting {
+    head: Head,
+    /// While it is in memory.
+    bytes: Option<Bytes>,
+    /// While it is on the disk.
+    shelved: Option<Shelved>,
+}
+
+/// What the loop works with.
+pub(crate) struct Around {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) shutdown: Shutdown,
+}
+
+struct Pump {
+    shelf: Shelf,
+    around: Around,
+    /// In order; those on the disk are in front of those that are not.
+    waiting: VecDeque<Waiting>,
+    /// What the sender has.
+    lent: Option<Waiting>,
+    /// Of the next piece: its place among all, and the last one's file and place in it.
+    next: (u32, u16, u32),
+    in_memory_max: usize,
+    is_full: bool,
+    was_told: bool,
+}
+
+/// What runs beside who takes pieces, until there are no more of them or nobody takes them.
+pub(crate) type Spooling = BoxFuture<'static, Result<(), Failure>>;
+
+/// Lets pieces go by the spool if they have to; an agent has so many buffers. The stream ends with the pieces, or when the other
+/// fails.
+pub(crate) fn through(
+    pieces: BoxStream<'static, Piece>,
+    shelf: Shelf,
+    buffers: usize,
+    around: Around,
+) -> (BoxStream<'static, Piece>, Spooling) {
+    let (ask, asked) = mpsc::channel::<oneshot::Sender<Piece>>(1);
+    let taken = futures::stream::unfold(ask, |ask| async move {
+        let (give, given) = oneshot::channel();
+        ask.send(give).await.ok()?;
+        Some((given.await.ok()?, ask))
+    });
+    let pump = Pump {
+        shelf,
+        around,
+        waiting: VecDeque::new(),
+        lent: None,
+        next: (0, 0, 0),
+        in_memory_max: buffers.saturating_sub(AGENTS_OWN).min(WAITING_MAX),
+        is_full: false,
+        was_told: false,
+    };
+    (taken.boxed(), pump.run(pieces, asked).boxed())
+}
+
+enum Event {
+    Piece(Option<Piece>),
+    Asked(Option<oneshot::Sender<Piece>>),
+    /// Nobody waits any more for what was asked for.
+    Left,
+    /// A full disk may have room by now, or the process stops.
+    Look,
+}
+
+impl Pump {
+    async fn run(
+        mut self,
+        mut pieces: BoxStream<'static, Piece>,
+        mut asked: mpsc::Receiver<oneshot::Sender<Piece>>,
+    ) -> Result<(), Failure> {
+        let mut asking: Option<oneshot::Sender<Piece>> = None;
+        let mut is_over = false;
+        let mut is_stopping = false;
+        loop {
+            if let Some(to) = asking.take() {
+                match self.take_first().await? {
+                    Some(piece) => {
+                        if to.send(piece).is_err() {
+                            return Ok(());
+                        }
+                    }
+                    None if is_over => return Ok(()),
+                    None => asking = Some(to),
+                }
+            }
+            self.put_to_disk(is_stopping).await;
+            let may_take = !is_over && self.in_memory() <= self.in_memory_max;
+            let clock = Arc::clone(&self.around.clock);
+            let again = async {
+                clock.sleep(AGAIN_EVERY).await;
+            };
+            let event = tokio::select! {
+                biased;
+                () = left(&mut asking) => Event::Left,
+                ask = asked.recv(), if asking.is_none() => Event::Asked(ask),
+                piece = pieces.next(), if may_take => Event::Piece(piece),
+                () = self.around.shutdown.stopping(), if !is_stopping => Event::Look,
+                () = again, if self.is_full => Event::Look,
+            };
+            match event {
+                Event::Left | Event::Asked(None) => return Ok(()),
+                Event::Asked(Some(to)) => {
+                    self.done().await;
+                    asking = Some(to);
+                }
+                Event::Piece(Some(piece)) => self.accept(piece),
+                Event::Piece(None) => is_over = true,
+                Event::Look => {
+                    is_stopping = self.around.shutdown.is_stopping();
+                    self.is_full = false;
+                }
+            }
+        }
+    }
+
+    /// Pieces that wait in memory.
+    fn in_memory(&self) -> usize {
+        let all = self.waiting.iter().rev();
+        all.take_while(|waiting| waiting.shelved.is_none()).count()
+    }
+
+    fn accept(&mut self, piece: Piece) {
+        let (sequence, file, last) = self.next;
+        let number = if piece.file == file { last + 1 } else { 1 };
+        self.next = (sequence + 1, piece.file, number);
+        self.waiting.push_back(Waiting {
+            head: Head {
+                sequence,
+                file: piece.file,
+                number,
+                ends_file: piece.ends_file,
+                after: piece.after,
+                length: piece.bytes.len() as u64,
+            },
+            bytes: Some(piece.bytes),
+            shelved: None,
+        });
+    }
+
+    /// The piece that is next, for who sends.
+    async fn take_first(&mut self) -> Result<Option<Piece>, Failure> {
+        let Some(mut first) = self.waiting.pop_front() else {
+            return Ok(None);
+        };
+        let bytes = match (first.bytes.take(), &first.shelved) {
+            (Some(bytes), _) => bytes,
+            (None, Some(shelved)) => self.shelf.read(shelved).await.map_err(|error| {
+                warn!(capture = %self.shelf.owner.1, %error, "a part that waited on the disk cannot be read");
+                Failure::Final("a part that waited on the disk of the server could not be read back".to_owned())
+            })?,
+            (None, None) => return Err(Failure::Final("a part was lost in the server".to_owned())),
+        };
+        let piece = first.head.piece(bytes.clone());
+        // Kept until the store has it: those behind it may have to go to the disk, and are of no use there without it.
+        first.bytes = Some(bytes);
+        self.lent = Some(first);
+        Ok(Some(piece))
+    }
+
+    /// The sender is through with what it has.
+    async fn done(&mut self) {
+        if let Some(shelved) = self.lent.take().and_then(|lent| lent.shelved) {
+            self.shelf.remove(shelved).await;
+            self.is_full = false;
+        }
+    }
+
+    /// Writes all that waits in memory, if that is too much of it or others wait on the disk already.
+    async fn put_to_disk(&mut self, is_stopping: bool) {
+        let in_memory = self.in_memory();
+        let has_begun = self.waiting.len() > in_memory;
+        if in_memory == 0 || self.is_full || !(has_begun || is_stopping || in_memory > self.in_memory_max) {
+            return;
+        }
+        let begins = !has_begun;
+        for waiting in self.lent.iter_mut().chain(&mut self.waiting) {
+            if waiting.shelved.is_some() {
+                continue;
+            }
+            let Some(bytes) = &waiting.bytes else { continue };
+            let salt = self.around.entropy.bytes();
+            match self.shelf.put(waiting.head, salt, bytes.clone()).await {
+                Ok(shelved) => {
+                    waiting.shelved = Some(shelved);
+                    waiting.bytes = None;
+                }
+                Err(why) => {
+                    self.is_full = true;
+                    if !std::mem::replace(&mut self.was_told, true) {
+                        self.shelf.tell(&why);
+                    }
+                    return;
+                }
+            }
+        }
+        if begins {
+            info!(capture = %self.shelf.owner.1, "the store does not keep up: parts wait on the disk");
+        }
+    }
+}
+
+/// Waits until nobody waits for what was asked for.
+async fn left(asking: &mut Option<oneshot::Sender<Piece>>) {
+    match asking {
+        Some(to) => to.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Shelf {
+    async fn put(&self, head: Head, salt: [u8; 16], bytes: Bytes) -> Result<Shelved, NotTaken> {
+        let room = self.spool.reserve(head.file_bytes()).ok_or(NotTaken::Full)?;
+        let (folder, key, owner) = (self.folder.clone(), Arc::clone(&self.key), self.owner);
+        let write = move || part::write(&folder, (&key, salt), owner, &head, &bytes);
+        let path = in_background(write).await.map_err(NotTaken::Disk)?;
+        crate::meter::spooled(head.length);
+        Ok(Shelved {
+            path,
+            head,
+            _room: room,
+        })
+    }
+
+    pub(super) async fn read(&self, shelved: &Shelved) -> io::Result<Bytes> {
+        let (path, key, owner) = (shelved.path.clone(), Arc::clone(&self.key), self.owner);
+        in_background(move || part::read(&path, &key, owner)).await
+    }
+
+    pub(super) async fn remove(&self, shelved: Shelved) {
+        let path = shelved.path.clone();
+        if let Err(error) = in_background(move || std::fs::remove_file(path)).await {
+            // It goes with the folder of the capture.
+            warn!(capture = %self.owner.1, %error, "a part that the store has was not removed from the disk");
+        }
+    }
+
+    fn tell(&self, why: &NotTaken) {
+        let capture = self.owner.1;
+        match why {
+            NotTaken::Full => warn!(%capture, "the spool is full: packets wait in the kernel, and may be dropped"),
+            NotTaken::Disk(error) => {
+                warn!(%capture, %error, "the spool cannot be written: packets wait in the kernel, and may be dropped");
+            }
+        }
+    }
+}
+
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::other("it was broken off")),
+    }
+}

@@ -1,0 +1,102 @@
+//! One part in its file. How parts go by the disk is in `tests/spool.rs`.
+
+use super::part::{self, Head};
+use crate::capture::Counts;
+use baleen_sealing::blocks::{BLOCK_PLAIN_BYTES, BaseKey, Salt};
+use baleen_types::{AccountId, CaptureId};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+const SALT: Salt = [3; 16];
+
+fn key(byte: u8) -> BaseKey {
+    BaseKey::new(Zeroizing::new([byte; 32]), b"test")
+}
+
+fn owner(account: u64) -> (AccountId, CaptureId) {
+    (AccountId::from_entropy(account), CaptureId::from_bytes([7; 16]))
+}
+
+fn head(length: usize) -> Head {
+    Head {
+        sequence: 12,
+        file: 3,
+        number: 4,
+        ends_file: true,
+        after: Counts {
+            packets: 1,
+            bytes: 2,
+            dropped: 3,
+        },
+        length: length as u64,
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_part_comes_back_as_it_was_and_its_bytes_are_not_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    for length in [1, 1000, BLOCK_PLAIN_BYTES, BLOCK_PLAIN_BYTES + 1, 3 * BLOCK_PLAIN_BYTES] {
+        let bytes: Vec<u8> = b"a secret text, ".iter().copied().cycle().take(length).collect();
+        let head = head(length);
+        let path = part::write(folder.path(), (&key(1), SALT), owner(1), &head, &bytes).unwrap();
+        assert_eq!(names(folder.path()), ["0000000012.part"]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), head.file_bytes());
+        assert_eq!(part::list(folder.path()).unwrap(), std::slice::from_ref(&path));
+        assert_eq!(part::head(&path, &key(1), owner(1)).unwrap(), head);
+        assert_eq!(part::read(&path, &key(1), owner(1)).unwrap(), bytes);
+        let raw = std::fs::read(&path).unwrap();
+        assert!(!raw.windows(8).any(|window| b"a secret".starts_with(window)));
+        // Neither another key nor another capture's.
+        assert!(part::read(&path, &key(2), owner(1)).is_err());
+        assert!(part::head(&path, &key(1), owner(2)).is_err());
+    }
+}
+
+#[test]
+fn what_is_damaged_anywhere_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let length = BLOCK_PLAIN_BYTES + 100;
+    let path = part::write(
+        folder.path(),
+        (&key(1), SALT),
+        owner(1),
+        &head(length),
+        &vec![5; length],
+    )
+    .unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let last = whole.len() - 1;
+    for at in (0..200).chain([BLOCK_PLAIN_BYTES, last - 120, last]) {
+        let mut raw = whole.clone();
+        raw[at] ^= 1;
+        std::fs::write(&path, &raw).unwrap();
+        assert!(part::read(&path, &key(1), owner(1)).is_err(), "{at}");
+    }
+    for length in [0, 7, 30, 200, last] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(part::head(&path, &key(1), owner(1)).is_err(), "{length}");
+    }
+    std::fs::write(&path, [whole.as_slice(), b"more"].concat()).unwrap();
+    assert!(part::read(&path, &key(1), owner(1)).is_err());
+    std::fs::write(&path, &whole).unwrap();
+    assert!(part::read(&path, &key(1), owner(1)).is_ok());
+}
+
+#[test]
+fn what_finds_no_room_on_the_disk_leaves_nothing_there() {
+    let folder = tempfile::tempdir().unwrap();
+    // More than any disk has: it is refused before a byte is written.
+    let head = Head {
+        length: 1 << 60,
+        ..head(0)
+    };
+    assert!(part::write(folder.path(), (&key(1), SALT), owner(1), &head, b"begin").is_err());
+    assert_eq!(names(folder.path()), [""; 0]);
+}

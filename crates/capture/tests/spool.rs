@@ -1,0 +1,400 @@
+//! What waits on the disk while a store does not keep up, and what the next start makes of it when the process is killed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use baleen_capture::{Capture, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status};
+use baleen_types::CaptureId;
+use common::agent::SimCatch;
+use common::s3::{Act, Call, FakeS3};
+use common::{Disk, PATIENCE, World, account, request, to};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+
+const URI: &str = "s3://bucket/dir";
+
+/// Bytes of a piece; the store of these tests takes parts of any size.
+const PIECE_BYTES: usize = 100_000;
+
+/// What a piece takes on the disk, about.
+const FILE_BYTES: u64 = 100_200;
+
+/// A process on a store that lasts, with a spool.
+struct Lab {
+    disk: Disk,
+    store: Arc<FakeS3>,
+    settings: DestinationSettings,
+    dir: TempDir,
+    _elsewhere: Runtime,
+}
+
+impl Lab {
+    fn new(bytes_max: u64) -> Self {
+        let elsewhere = Runtime::new().unwrap();
+        let store = elsewhere.block_on(FakeS3::start());
+        let settings = DestinationSettings {
+            s3: Some(store.configured()),
+            ..DestinationSettings::default()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = Disk::new();
+        disk.spool = Some(SpoolSettings {
+            folder: dir.path().join("spool"),
+            bytes_max,
+        });
+        Self {
+            disk,
+            store,
+            settings,
+            dir,
+            _elsewhere: elsewhere,
+        }
+    }
+
+    fn world(&self, seed: u64) -> World {
+        let world = World::on(self.disk.clone(), seed, self.settings.clone());
+        world.agent.set_buffers(4);
+        world
+    }
+
+    /// A capture that has begun.
+    async fn begin(&self, world: &World, rotation: Rotation) -> (Capture, SimCatch) {
+        let me = account(1);
+        let ownership = world.captures.create_ownership(me, &to(URI)).await.unwrap();
+        let path = format!("/bucket/dir/{}", ownership.file_name);
+        let text = String::from_utf8(self.store.object(&path).unwrap().to_vec()).unwrap();
+        world.captures.validate_ownership(me, &to(URI), &text).await.unwrap();
+        let asked = CreateCapture {
+            format: Format::PcapNg,
+            rotation,
+            ..request(me, URI)
+        };
+        let created = world.captures.create(asked).await.unwrap();
+        let catch = world.caught().await;
+        (world.until(me, created.id, Status::Running).await, catch)
+    }
+
+    /// The files of all parts on the disk.
+    fn spooled(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let Ok(folders) = std::fs::read_dir(self.dir.path().join("spool")) else {
+            return found;
+        };
+        for folder in folders.flatten() {
+            let files = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+            found.extend(files.map(|file| file.path()));
+        }
+        found.retain(|path| path.extension().is_some_and(|ending| ending == "part"));
+        found.sort();
+        found
+    }
+
+    /// Waits until so many parts are on the disk.
+    async fn until_spooled(&self, count: usize) {
+        eventually(|| self.spooled().len() == count).await;
+    }
+
+    fn object(&self, name: &str) -> Option<Vec<u8>> {
+        self.store
+            .object(&format!("/bucket/{name}"))
+            .map(|bytes| bytes.to_vec())
+    }
+
+    /// The next process: how the capture ends there. Its clock goes on, so that pauses pass.
+    fn next_start(&self, seed: u64, id: CaptureId) -> Capture {
+        in_a_process(async {
+            let world = self.world(seed);
+            world.captures.recover().await.unwrap();
+            let hurry = async {
+                loop {
+                    world.disk.clock.advance(Duration::from_millis(100));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let over = world.until_that(account(1), id, |capture| capture.status.is_terminal());
+            let over = tokio::select! {
+                over = over => over,
+                () = hurry => unreachable!("it never ends"),
+            };
+            eventually(|| self.spooled().is_empty()).await;
+            over
+        })
+    }
+}
+
+async fn eventually(mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
+fn in_a_process<T>(life: impl Future<Output = T>) -> T {
+    Runtime::new().unwrap().block_on(life)
+}
+
+fn piece(number: u64) -> Vec<u8> {
+    let word = format!("piece {number:06} ");
+    word.bytes().cycle().take(PIECE_BYTES).collect()
+}
+
+fn pieces(numbers: std::ops::Range<u64>) -> Vec<u8> {
+    numbers.flat_map(piece).collect()
+}
+
+/// Hands over a piece; false if it is not taken soon.
+async fn hand_over(catch: &SimCatch, number: u64) -> bool {
+    catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+    let taken = tokio::time::timeout(Duration::from_millis(700), catch.part(piece(number))).await;
+    taken.unwrap_or(false)
+}
+
+/// A store that takes nothing of the parts from this one on.
+fn stops_at(part: u32) -> impl FnMut(&Call) -> Act + Send + 'static {
+    move |call| match call {
+        Call::Part(number) if *number >= part => Act::Hang,
+        _ => Act::Serve,
+    }
+}
+
+#[test]
+fn a_store_that_stands_still_gets_all_of_it_afterwards() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        let pace = Arc::new(Semaphore::new(0));
+        lab.store.slow_down(Arc::clone(&pace));
+        for number in 0..40 {
+            assert!(hand_over(&catch, number).await, "piece {number} waits in memory");
+        }
+        // With the one that is being sent, and without one that may still wait in memory.
+        eventually(|| lab.spooled().len() >= 39).await;
+        for path in lab.spooled() {
+            let raw = std::fs::read(path).unwrap();
+            assert!(!raw.windows(6).any(|window| window == b"piece "), "it is sealed");
+        }
+        pace.add_permits(Semaphore::MAX_PERMITS / 2);
+        catch.counts(41, 41 * PIECE_BYTES as u64);
+        catch.finish(piece(40)).await;
+        let done = world.until(account(1), capture.id, Status::Success).await;
+        assert_eq!((done.counts.packets, done.message), (41, None));
+        assert!(lab.object(done.object.as_str()).unwrap() == pieces(0..41));
+        lab.until_spooled(0).await;
+        let left = std::fs::read_dir(lab.dir.path().join("spool")).unwrap().count();
+        assert_eq!(left, 0, "the folder of the capture goes too");
+    });
+}
+
+#[test]
+fn a_store_that_keeps_up_touches_no_disk() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        for number in 0..10 {
+            assert!(hand_over(&catch, number).await);
+            eventually(|| {
+                lab.store
+                    .calls()
+                    .contains(&Call::Part(u32::try_from(number + 1).unwrap()))
+            })
+            .await;
+        }
+        catch.finish(piece(10)).await;
+        let done = world.until(account(1), capture.id, Status::Success).await;
+        assert!(lab.object(done.object.as_str()).unwrap() == pieces(0..11));
+    });
+}
+
+/// At the bound, or on a disk that takes nothing, it is as without a spool: the agent waits, which drops and counts.
+#[test]
+fn beyond_the_bound_the_agent_waits() {
+    for is_broken in [false, true] {
+        let lab = Lab::new(10 * FILE_BYTES);
+        if is_broken {
+            std::fs::write(lab.dir.path().join("spool"), b"no folder").unwrap();
+        }
+        in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+            let pace = Arc::new(Semaphore::new(0));
+            lab.store.slow_down(Arc::clone(&pace));
+            let mut taken = 0;
+            while hand_over(&catch, taken).await {
+                taken += 1;
+                assert!(taken < 20, "there is no bound");
+            }
+            assert!(if is_broken { taken < 5 } else { taken >= 10 }, "{taken}");
+            assert!(lab.spooled().len() <= 10);
+            pace.add_permits(Semaphore::MAX_PERMITS / 2);
+            let hurry = async {
+                loop {
+                    world.disk.clock.advance(Duration::from_millis(100));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let done = async {
+                catch.counts(taken + 1, (taken + 1) * PIECE_BYTES as u64);
+                // The one that was not taken may be on its way all the same.
+                catch.end(None);
+                drop(catch);
+                world.until(account(1), capture.id, Status::Success).await
+            };
+            let done = tokio::select! {
+                done = done => done,
+                () = hurry => unreachable!("it never ends"),
+            };
+            let object = lab.object(done.object.as_str()).unwrap();
+            assert!(object == pieces(0..taken) || object == pieces(0..taken + 1));
+        });
+    }
+}
+
+/// Fills the spool behind so many parts that the store took, and kills the process.
+fn killed(lab: &Lab, sent: u32, all: u64, rotation: Rotation, file_of: impl Fn(u64) -> (u16, bool)) -> CaptureId {
+    lab.store.script(stops_at(sent + 1));
+    let (id, _catch) = in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, rotation).await;
+        for number in 0..all {
+            catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+            let (file, ends_file) = file_of(number);
+            assert!(catch.piece_of(file, piece(number), ends_file).await);
+        }
+        lab.until_spooled(usize::try_from(all - u64::from(sent)).unwrap()).await;
+        (capture.id, catch)
+    });
+    lab.store.script(|_| Act::Serve);
+    id
+}
+
+#[test]
+fn what_a_killed_process_left_is_sent_by_the_next() {
+    for sent in [0, 3] {
+        let lab = Lab::new(1 << 30);
+        let id = killed(&lab, sent, 12, Rotation::default(), |_| (0, false));
+        let over = lab.next_start(3, id);
+        let message = over.message.clone().unwrap();
+        assert_eq!((over.status, over.counts.packets), (Status::Success, 12), "{message}");
+        assert!(message.contains("its first 12 packets"), "{message}");
+        // Parts are too small here for statistics behind them.
+        assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..12));
+        assert_eq!(lab.store.open_uploads(), 0);
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_sends_leaves_the_rest_to_the_next() {
+    let lab = Lab::new(1 << 30);
+    let id = killed(&lab, 2, 12, Rotation::default(), |_| (0, false));
+    lab.store.script(stops_at(8));
+    in_a_process(async {
+        let world = lab.world(3);
+        world.captures.recover().await.unwrap();
+        eventually(|| lab.store.calls().contains(&Call::Part(8))).await;
+        // The account may capture meanwhile.
+        let now = world.captures.get(account(1), id).await.unwrap();
+        assert_eq!(now.status, Status::ConversionPending);
+        assert!(world.create(account(1), URI).await.is_ok());
+    });
+    assert_eq!(lab.spooled().len(), 5);
+    lab.store.script(|_| Act::Serve);
+    let over = lab.next_start(4, id);
+    assert_eq!((over.status, over.counts.packets), (Status::Success, 12));
+    assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..12));
+}
+
+#[test]
+fn what_does_not_continue_or_does_not_open_is_given_up_with_all_behind_it() {
+    for (name, spoil, whole) in [
+        ("torn", (|path| std::fs::write(path, b"").unwrap()) as fn(&PathBuf), 7),
+        ("gone", |path| std::fs::remove_file(path).unwrap(), 7),
+        (
+            "damaged",
+            |path| {
+                let mut raw = std::fs::read(path).unwrap();
+                let last = raw.len() - 1;
+                raw[last] ^= 1;
+                std::fs::write(path, raw).unwrap();
+            },
+            7,
+        ),
+    ] {
+        let lab = Lab::new(1 << 30);
+        let id = killed(&lab, 2, 12, Rotation::default(), |_| (0, false));
+        spoil(&lab.spooled()[5]);
+        let over = lab.next_start(3, id);
+        assert_eq!((over.status, over.counts.packets), (Status::Success, whole), "{name}");
+        assert!(over.message.unwrap().contains("lost"), "{name}");
+        assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..whole), "{name}");
+    }
+}
+
+#[test]
+fn files_of_a_capture_that_rotates_are_sent_too() {
+    let lab = Lab::new(1 << 30);
+    let rotation = Rotation {
+        bytes: Some(1 << 20),
+        every: None,
+    };
+    // Four pieces each, the last one open.
+    let id = killed(&lab, 2, 10, rotation, |number| {
+        (u16::try_from(number / 4).unwrap(), number % 4 == 3)
+    });
+    let over = lab.next_start(3, id);
+    assert_eq!(
+        (over.status, over.counts.packets),
+        (Status::Success, 10),
+        "{:?}",
+        over.message
+    );
+    let files = over.files.iter().map(|file| lab.object(file.object.as_str()).unwrap());
+    let files: Vec<Vec<u8>> = files.collect();
+    assert!(files == [pieces(0..4), pieces(4..8), pieces(8..10)]);
+    assert_eq!(lab.store.open_uploads(), 0);
+}
+
+#[test]
+fn what_belongs_to_no_capture_goes_at_the_start() {
+    let lab = Lab::new(1 << 30);
+    let strange = lab.dir.path().join("spool/somebody-else");
+    std::fs::create_dir_all(&strange).unwrap();
+    std::fs::write(strange.join("0000000000.part"), b"x").unwrap();
+    in_a_process(async {
+        lab.world(2).captures.recover().await.unwrap();
+    });
+    assert!(!strange.exists());
+}
+
+/// A stop of the server while the store stands still: what waits is on the disk, also what would have room in memory.
+#[test]
+fn a_stop_leaves_what_the_store_did_not_take_to_the_next_start() {
+    let lab = Lab::new(1 << 30);
+    lab.store.script(stops_at(1));
+    let id = in_a_process(async {
+        let world = lab.world(2);
+        world.agent.set_buffers(8);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        for number in 0..2 {
+            assert!(hand_over(&catch, number).await);
+        }
+        assert!(lab.spooled().is_empty());
+        world.supervisor.shutdown().stop();
+        catch.stopped().await;
+        catch.finish(piece(2)).await;
+        lab.until_spooled(3).await;
+        capture.id
+    });
+    lab.store.script(|_| Act::Serve);
+    let over = lab.next_start(3, id);
+    assert_eq!((over.status, over.counts.packets), (Status::Success, 2));
+    assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..3));
+}
