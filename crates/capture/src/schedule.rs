@@ -35,7 +35,7 @@ use crate::limits::{
 };
 use crate::privacy::Anonymise;
 use crate::store::{self, Change, Read};
-use crate::tasks::{check_files, check_limits, check_sent_filter};
+use crate::tasks::{CaptureFilter, check_files, check_limits, check_sent_filter};
 use crate::{CaptureError, Captures, Counts, CreateCapture, Limited, SentFilter, ShownPrivacy, Status};
 use baleen_meta::{Outcome as Committed, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Invalid, ScheduleId, SiteName, Timestamp};
@@ -195,6 +195,15 @@ pub struct Found {
     pub message: Option<String>,
 }
 
+/// Refuses a filter with names in it: they would be looked up whenever a capture begins, and for as long as who answers for them likes,
+/// which would keep the schedules of all others waiting.
+fn check_no_lookup(filter: &CaptureFilter) -> Result<(), CaptureError> {
+    match filter {
+        CaptureFilter::Expression(text) => baleen_filter::check_no_names(text).map_err(CaptureError::Filter),
+        CaptureFilter::All | CaptureFilter::Tuple(_) | CaptureFilter::Rules(_) => Ok(()),
+    }
+}
+
 impl Captures {
     /// Makes a schedule.
     ///
@@ -215,9 +224,11 @@ impl Captures {
         let site = site.ok_or_else(|| CaptureError::NoSite(request.capture.site.clone()))?;
         check_files(&request.capture, &site)?;
         self.proven(account, &request.capture.destination).await?;
+        check_no_lookup(&request.capture.filter)?;
         self.compile(request.capture.filter.clone(), &site).await?;
         if let When::Trigger(trigger) = &request.when {
             trigger.on.check(&trigger.filter)?;
+            check_no_lookup(&trigger.filter)?;
             check_sent_filter(&trigger.sent_filter)?;
             watch::check_site(&site)?;
             let compiled = self.compile(trigger.filter.clone(), &site).await;

@@ -293,6 +293,11 @@ async fn what_could_never_be_captured_is_refused() {
             with(&|r| r.capture.filter = CaptureFilter::Expression("tcp port nonsense-".to_owned())),
             Box::new(|error| matches!(error, CaptureError::Filter(_) | CaptureError::FilterAtSite { .. })),
         ),
+        (
+            // Whoever answers for the name would be asked at each time, and could keep all others waiting.
+            with(&|r| r.capture.filter = CaptureFilter::Expression("host slow.example".to_owned())),
+            Box::new(|error| error.to_string().contains("slow.example would have to be looked up")),
+        ),
     ];
     let before = world.dump().await;
     for (request, is_wanted) in rows {

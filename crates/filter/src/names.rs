@@ -164,7 +164,9 @@ pub fn check_no_names(text: &str) -> Result<(), Error> {
             is_of_service = false;
         } else if is_name(&lower) && !is_of_service {
             return Err(Error::Expression {
-                message: format!("{word} would have to be looked up: captures on other hosts need addresses"),
+                message: format!(
+                    "{word} would have to be looked up: captures on other hosts, and of schedules, need addresses"
+                ),
                 position: Some(range.start),
             });
         }
