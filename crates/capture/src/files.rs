@@ -128,6 +128,15 @@ impl StoredFile {
         self.dropped_until = after.dropped;
     }
 
+    /// What the capture's files hold up to its end, once that is known.
+    pub(crate) fn until(&self) -> Counts {
+        Counts {
+            packets: self.packets_before.saturating_add(self.packets),
+            bytes: self.bytes_before.saturating_add(self.bytes),
+            dropped: self.dropped_until,
+        }
+    }
+
     pub(crate) fn upload(&self) -> Result<Upload, CaptureError> {
         Ok(Upload {
             key: self.object_key()?,

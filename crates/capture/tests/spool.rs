@@ -362,6 +362,43 @@ fn files_of_a_capture_that_rotates_are_sent_too() {
     assert_eq!(lab.store.open_uploads(), 0);
 }
 
+/// Where a store that stands still keeps a capture: one file is over, and of the next nothing is noted. What is in it is not counted twice.
+#[test]
+fn a_process_that_is_killed_between_two_files_has_no_packet_twice() {
+    let lab = Lab::new(1 << 30);
+    let rotation = Rotation {
+        bytes: Some(1 << 20),
+        every: None,
+    };
+    let mut begun = 0;
+    lab.store.script(move |call| {
+        begun += u32::from(*call == Call::Begin);
+        if *call == Call::Begin && begun > 1 {
+            Act::Hang
+        } else {
+            Act::Serve
+        }
+    });
+    let (id, _catch) = in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, rotation).await;
+        for number in 0..10 {
+            catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+            let file = u16::try_from(number / 4).unwrap();
+            assert!(catch.piece_of(file, piece(number), number % 4 == 3).await);
+        }
+        lab.until_spooled(6).await;
+        (capture.id, catch)
+    });
+    lab.store.script(|_| Act::Serve);
+    let over = lab.next_start(3, id);
+    let packets: Vec<_> = over.files.iter().map(|file| file.packets).collect();
+    assert_eq!(
+        (over.status, over.counts.packets, packets),
+        (Status::Success, 10, vec![4, 4, 2])
+    );
+}
+
 #[test]
 fn what_belongs_to_no_capture_goes_at_the_start() {
     let lab = Lab::new(1 << 30);

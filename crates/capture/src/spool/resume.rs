@@ -53,18 +53,13 @@ impl Captures {
             return Ok(());
         }
         let mut open = None;
-        let mut before = Counts::default();
         for shelved in waiting {
             let head = shelved.head;
-            let Some(file) = self
-                .file_of(owner, &read.record, &*sink, &head, open.take(), before)
-                .await?
-            else {
+            let Some(file) = self.file_of(owner, &read.record, &*sink, &head, open.take()).await? else {
                 shelf.remove(shelved).await;
                 continue;
             };
             let file = open.insert(file);
-            before = head.after;
             if head.number <= file.sent {
                 shelf.remove(shelved).await;
                 continue;
@@ -105,7 +100,6 @@ impl Captures {
         sink: &dyn Sink,
         head: &Head,
         open: Option<Open>,
-        before: Counts,
     ) -> Result<Option<Open>, Failure> {
         if let Some(open) = open.filter(|open| open.number == head.file) {
             return Ok(Some(open));
@@ -131,11 +125,26 @@ impl Captures {
                 let key = record.file_key(head.file)?;
                 let begin = || sink.begin(&key, CAPTURE_CONTENT_TYPE);
                 let upload = self.patiently(owner.1, begin).await?;
-                let row = StoredFile::begun(&upload, before);
+                let row = StoredFile::begun(&upload, self.counts_before(owner, &rows, head.file).await?);
                 self.note_file(owner, head.file, &row).await?;
                 Ok(opened(upload))
             }
         }
+    }
+
+    /// What the files in front of one hold, by what is noted of the last of them.
+    async fn counts_before(
+        &self,
+        owner: (AccountId, CaptureId),
+        rows: &[(u16, StoredFile)],
+        file: u16,
+    ) -> Result<Counts, CaptureError> {
+        let Some((number, last)) = rows.iter().rfind(|(number, _)| *number < file) else {
+            return Ok(Counts::default());
+        };
+        // Its own counts are noted when it is completed, and those of its parts are forgotten then.
+        let parts = journal::read(&self.parts.meta, owner, *number).await?;
+        Ok(parts.last().map_or_else(|| last.until(), |part| part.after))
     }
 
     /// Sends a part, and notes that the store has it.
