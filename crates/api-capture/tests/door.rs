@@ -640,6 +640,8 @@ async fn refusals_with_codes_of_their_own() {
             "{changes}: {answer:?}"
         );
         assert_eq!(answer.pointers(), [pointer]);
+        // Who runs the server learns how to have it.
+        assert!(pointer != "/type" || format!("{answer:?}").contains("lookback.enabled"));
     }
 }
 

@@ -280,6 +280,57 @@ fn a_write_that_fails_leaves_a_file_that_ends_behind_a_packet() {
 }
 
 #[test]
+fn secrets_that_others_may_read_are_warned_of() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("baleen/profiles.toml");
+    fs::create_dir(place.path().join("baleen")).expect("it can be made");
+    fs::write(
+        &file,
+        "[extcap]\napi = \"http://127.0.0.1:1\"\napi_token = \"t\"\nproject = \"p\"\n",
+    )
+    .expect("it can be written");
+    for (mode, is_told) in [(0o644, true), (0o640, true), (0o600, false)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("it is ours");
+        for words in [
+            &["extcap", "--extcap-interfaces"][..],
+            &["extcap", "--extcap-interfaces", "--profile", "extcap"],
+        ] {
+            let (_, _, err) = run(baleen().args(words).env("XDG_CONFIG_HOME", place.path()));
+            assert!(err.contains("does not answer"), "{err}");
+            assert_eq!(
+                err.contains(&format!("chmod 600 {}", file.display())),
+                is_told,
+                "{mode:o}: {err}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_of_an_earlier_capture_are_told_of() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let capture = || {
+        let mut command = baleen();
+        command.args(["capture", "-q", "-i", "lo", "-t", "100ms", "--rotate", "60s"]);
+        let (output, _, err) = run(command.arg(place.path().join("trace.pcapng")));
+        assert!(output.status.success(), "{err}");
+        err
+    };
+    assert_eq!(capture(), "");
+    // What is written over is what was asked for.
+    assert_eq!(capture(), "");
+    fs::write(place.path().join("trace_0001.pcapng"), "older").expect("it can be written");
+    let told = capture();
+    assert!(
+        told.contains("trace_0001.pcapng") && told.contains("of an earlier capture"),
+        "{told}"
+    );
+}
+
+#[test]
 fn without_the_right_to_capture_one_line_says_what_to_grant() {
     if !is_root() {
         return;

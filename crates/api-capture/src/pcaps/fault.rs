@@ -152,8 +152,8 @@ impl Fault {
     }
 
     pub(crate) fn no_look_back() -> Self {
-        let message = "no site of this account keeps packets that went by, so simple captures are not possible; use type full, \
-                       which captures new packets into a bucket";
+        let message = "no site of this account keeps packets that went by, so simple captures are not possible: its operator turns that on with \
+                       lookback.enabled. Type full captures new packets into a bucket";
         Self::new(StatusCode::BAD_REQUEST, code::NO_SITE, message).at(Some("/type"))
     }
 
