@@ -12,7 +12,7 @@ from conftest import boto, may_capture, remove
 from harness import Baleen
 from lab import Host, Hub, until
 from pcaps import Pcaps, fetch
-from traffic import numbers_in, tshark
+from traffic import in_order, numbers_in, tshark
 
 BUCKET = "caught"
 MIB = 1 << 20
@@ -140,6 +140,39 @@ def test_agents_capture_each_their_own(home, tmp_path):
             path, _, _ = home.fetch(done, tmp_path)
             assert numbers_in(path, 7000) == list(range(50 + host.number))
             assert {line for line in tshark(path, "-Y", "udp", "-T", "fields", "-e", "ip.dst")} == {f"10.78.{host.number}.2"}
+    finally:
+        for host in hosts:
+            host.close()
+
+
+@pytest.mark.parametrize(("limit", "seen"), [(10_000, 90), (40, 40)])
+def test_a_group_is_captured_whole_in_the_order_of_time(home, tmp_path, limit, seen):
+    """Three agents in one file; each datagram is the next of all, whichever host it goes to."""
+    group = f"team-{limit}-"
+    hosts = [Host(tmp_path) for _ in range(3)]
+    try:
+        for place, host in enumerate(hosts):
+            start(home, host, f"{group}a{place}")
+        asked = home.capture(f"{group}a", packet_limit=float(limit), extra_body={"format": "pcapng", "filter_v2": "udp.dstport == 7000"})
+        home.pcaps.running(asked)
+        for number in range(90):
+            host = hosts[number % 3]
+            host.sender.sendto(f"{number:08}".encode().ljust(100, b"."), (f"10.78.{host.number}.2", 7000))
+            time.sleep(0.002)
+        if limit > 90:
+            until("all is counted", lambda: home.pcaps.get(asked).packets_captured == 90)
+            home.pcaps.stop(asked)
+        done = home.pcaps.over(asked)
+        assert (done.status, done.packets_captured, done.error_message) == ("success", seen, None)
+        path = tmp_path / "caught.pcapng"
+        home.s3.download_file(BUCKET, f"pcap_{done.id}.pcapng", str(path))
+        rows = [line.split("\t") for line in tshark(path, "-T", "fields", "-e", "frame.interface_name", "-e", "udp.payload")]
+        numbers = [int(bytes.fromhex(payload)[:8]) for _, payload in rows]
+        # Which of two that came within what is not known of a clock is the first, is not known either.
+        assert len(set(numbers)) == seen
+        assert max(numbers) < seen + 15
+        assert {name for name, _ in rows} == {f"{group}a{place}/eth1" for place in range(3)}
+        assert in_order(path)
     finally:
         for host in hosts:
             host.close()

@@ -54,6 +54,13 @@ def numbers_in(path, port):
     return [int(bytes.fromhex(payload)[:8]) for payload in payloads]
 
 
+def in_order(path):
+    """Whether capinfos finds no packet before the one in front of it."""
+    done = subprocess.run(["capinfos", "-o", str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return "Strict time order:   True" in done.stdout
+
+
 def about(path):
     """What capinfos says: type of the file, number of packets, bytes of data."""
     done = subprocess.run(["capinfos", "-T", "-m", "-t", "-c", "-d", str(path)], capture_output=True, text=True, timeout=60)

@@ -177,6 +177,14 @@ impl Tcpdump {
     }
 }
 
+/// Of a test that fails in between nothing is left that goes on writing.
+impl Drop for Tcpdump {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Bytes of a link header that is no Ethernet's.
 pub fn link_header(link: LinkType) -> usize {
     match link {
