@@ -5,7 +5,7 @@ mod common;
 
 use baleen_filter::{End, Filter, FiveTuple, View};
 use baleen_types::LinkType;
-use common::{Extension, Network, Recipe, expressions, frames};
+use common::{Extension, Network, Recipe, all_frames, expressions, frames, real_frames};
 use std::net::IpAddr;
 
 /// What `tcpdump -r` says of a frame.
@@ -24,11 +24,41 @@ fn libpcap_says(expression: &str) -> impl Fn(&[u8]) -> bool {
 fn the_corpus_is_large_enough() {
     assert!(expressions().len() >= 60, "{}", expressions().len());
     assert!(frames().len() > 2000, "{}", frames().len());
+    assert!(real_frames().len() > 200, "{}", real_frames().len());
+    // Each kind that its script speaks of is there.
+    for kind in [
+        "arp",
+        "igmp",
+        "icmp[icmptype] = icmp-unreach",
+        "icmp[icmptype] = icmp-timxceed",
+        "icmp6 and ip6[40] = 135",
+        "udp port 67",
+        "udp port 53 and ip6",
+        "udp port 69",
+        "tcp port 22 and ip6",
+        "tcp port 23",
+        "tcp port 443",
+        "tcp[tcpflags] & tcp-urg != 0",
+        "tcp[tcpflags] & tcp-rst != 0",
+        "ip[6:2] & 0x1fff != 0",
+        "ip6[6] = 44",
+        "ip6[6] = 0",
+        "ip6[6] = 60",
+        "ip[0] & 0xf > 5",
+        "proto 47",
+        "esp",
+        "sctp",
+        "ether broadcast",
+        "ip multicast",
+    ] {
+        let says = libpcap_says(kind);
+        assert!(real_frames().iter().any(|frame| says(frame)), "{kind}");
+    }
 }
 
 #[test]
 fn the_interpreter_agrees_with_libpcap_on_files() {
-    let frames = frames();
+    let frames = all_frames();
     for text in expressions() {
         let Filter::Expression(expression) = Filter::expression(text).unwrap() else {
             panic!("{text} is an expression");
@@ -57,7 +87,7 @@ fn expressions_without_vlan_look_past_the_outer_tag_as_live_ones_do() {
     {
         let program = Filter::expression(text).unwrap().compile(LinkType::ETHERNET).unwrap();
         let expected = libpcap_says(text);
-        for frame in frames() {
+        for frame in all_frames() {
             let is_tagged = matches!(frame[12..14], [0x81, 0x00] | [0x88, 0xa8]);
             let shown = if is_tagged {
                 [&frame[..12], &frame[16..]].concat()

@@ -98,6 +98,9 @@ pub fn assert_run(found: &[u32], expected: std::ops::Range<u32>) {
 /// loads from where only the path of a tag in the packet has to look. `tcpdump -O` judges right, and as we do.
 pub const OPTIMISED_WRONGLY: [&str; 1] = ["ip or (vlan and ip) or (vlan and vlan and ip)"];
 
+/// Bytes that it keeps of a packet: no more, since its ring has as much for each; where it cuts it keeps two fewer.
+pub const TCPDUMP_SNAPLEN: u32 = 700;
+
 /// A tcpdump that writes what it sees of one interface into a file.
 pub struct Tcpdump {
     child: Child,

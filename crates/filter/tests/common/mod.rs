@@ -185,6 +185,25 @@ impl Extension {
     }
 }
 
+/// Those, and frames that nobody built.
+pub fn all_frames() -> Vec<Vec<u8>> {
+    frames().into_iter().chain(real_frames()).collect()
+}
+
+/// Two hundred frames of real programs between two hosts, as tcpdump wrote them: how they were made is in `real.sh`.
+pub fn real_frames() -> Vec<Vec<u8>> {
+    let mut rest = &include_bytes!("real.pcap")[24..];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (header, behind) = rest.split_at(16);
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let (frame, next) = behind.split_at(length);
+        found.push(frame.to_vec());
+        rest = next;
+    }
+    found
+}
+
 /// Some thousand frames: every kind of header in every kind of tagging, with the ports and addresses that the expressions
 /// ask for and others.
 pub fn frames() -> Vec<Vec<u8>> {
