@@ -24,21 +24,26 @@ class Home:
     """The server that agents work for, with the SDK, and a bucket that is proven."""
 
     def __init__(self, folder):
+        self.folder = folder
+        # In a network of its own no port is taken; agents have to find it again.
+        self.port = 9003
+        self.start()
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.destination = self.pcaps.prove(self.s3, f"s3://{BUCKET}")
+
+    def start(self):
         self.server = Baleen.start(
-            folder / "data",
+            self.folder / "data",
             "--capture-interface",
             "lo",
-            LISTEN_AGENTS="0.0.0.0:0",
-            AGENTS_NAMES=",".join(f"10.77.{n}.1" for n in range(1, 30)),
+            LISTEN_AGENTS=f"0.0.0.0:{self.port}",
+            AGENTS_NAMES=",".join(f"10.77.{n}.1" for n in range(1, 40)),
             AGENTS_AWAY="60s",
         )
         base = f"{self.server.api}/client/v4"
         sdk = cloudflare.Cloudflare(api_token=self.server.token, base_url=base)
         self.pcaps = Pcaps(sdk=sdk, base=base, account=self.server.project, token=self.server.token)
         self.s3 = boto(self.server)
-        self.s3.create_bucket(Bucket=BUCKET)
-        self.destination = self.pcaps.prove(self.s3, f"s3://{BUCKET}")
-        self.port = int(self.server.agents.rpartition(":")[2])
 
     def people(self, method, path="", **body):
         url = f"{self.pcaps.base}/accounts/{self.pcaps.account}/pcaps/agents{path}"
@@ -292,6 +297,51 @@ def test_what_a_killed_agent_had_is_delivered_by_the_next(home, host, tmp_path, 
     path, found, _ = home.fetch(done, tmp_path)
     assert found == packets
     assert numbers_in(path, 7000) == list(range(packets))
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+@pytest.mark.parametrize("packets", [50, 3000])
+def test_a_capture_elsewhere_outlives_its_server(home, host, tmp_path, packets, end):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    host.send(packets, size=BIG, per_second=2000)
+    getattr(home.server, end)()
+    host.send(packets, size=BIG, per_second=2000)
+    home.start()
+    assert home.pcaps.get(asked).status == "running"
+    linked(home, host, site)
+    host.send(packets, size=BIG, per_second=2000)
+    time.sleep(0.5)
+    home.pcaps.stop(asked)
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured, done.error_message) == ("success", 3 * packets, None)
+    path, found, _ = home.fetch(done, tmp_path)
+    assert found == 3 * packets
+    assert numbers_in(path, 7000) == [*range(packets)] * 3
+    assert home.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize("packets", [50, 3000])
+def test_both_ends_may_be_killed(home, host, tmp_path, packets):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    host.send(packets, size=BIG, per_second=2000)
+    # The last second is on the agent's disk.
+    time.sleep(2)
+    home.server.kill()
+    host.kill()
+    host.start()
+    home.start()
+    done = home.pcaps.over(asked)
+    assert (done.status, done.packets_captured) == ("success", packets)
+    assert "the agent was ended while it captured" in done.error_message
+    path, found, _ = home.fetch(done, tmp_path)
+    assert numbers_in(path, 7000) == list(range(packets))
+    assert home.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
 def test_an_agent_that_does_not_come_back_leaves_what_has_come(home, host, tmp_path):

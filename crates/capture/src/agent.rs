@@ -9,6 +9,7 @@ mod remote;
 
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 pub(crate) use group::{GroupAgent, Remnant, Staging};
+pub(crate) use remote::{Before, GENERATION};
 pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
 
 use crate::Counts;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use baleen_agentwire::Estimate;
 use baleen_filter::{Filter, FiveTuple};
 use baleen_packet::masking::Masking;
-use baleen_types::{CaptureId, LinkType, SiteName};
+use baleen_types::{AgentId, CaptureId, LinkType, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -41,9 +42,15 @@ pub trait Agent: Send + Sync + 'static {
         true
     }
 
-    /// Whether it is on another host: it keeps each part until it is told that the part is in the store, and compiles filters there.
+    /// Which agent it is of those on other hosts: they keep each part until they are told that the part is in the store, and compile
+    /// filters there.
+    fn elsewhere(&self) -> Option<AgentId> {
+        None
+    }
+
+    /// Whether it is on another host.
     fn is_elsewhere(&self) -> bool {
-        false
+        self.elsewhere().is_some()
     }
 
     /// Whether all that it captures is one file: it does not rotate.
@@ -204,6 +211,9 @@ pub trait Running: Send + Sync + 'static {
 
     /// Asks for the end; what was caught is still delivered.
     fn stop(&self);
+
+    /// Leaves it to the next process, where it goes on without this one. Nothing where it cannot.
+    fn leave(&self) {}
 
     /// What is caught from now on, as a file of its own, until the end.
     ///

@@ -4,6 +4,8 @@
 //! had taken by then is a valid file, and becomes its object: a success whose counts are those of the file, whose message
 //! says that the rest is lost, and which goes on to be completed as any other (decision 0024). With no part in the store
 //! it fails, and its upload is aborted.
+//!
+//! One at an agent on another host goes on there, and is taken up (`run/adopted.rs`).
 
 mod merging;
 mod several;
@@ -29,6 +31,8 @@ pub struct Recovered {
     pub failed: usize,
     /// Being completed in the background, with what their stores had taken.
     pub completing: usize,
+    /// At agents on other hosts, which go on with them.
+    pub going_on: usize,
 }
 
 /// What was decided about one unfinished capture.
@@ -89,6 +93,7 @@ impl Captures {
             info!(
                 failed = recovered.failed,
                 completing = recovered.completing,
+                going_on = recovered.going_on,
                 "interrupted captures settled"
             );
         }
@@ -132,6 +137,11 @@ impl Captures {
                 End::Failed(_) | End::Abandoned(_) => recovered.failed += 1,
             }
             self.store_end(owner, end).await;
+            return Ok(());
+        }
+        if let Some(adopted) = self.adopt(owner).await? {
+            recovered.going_on += 1;
+            self.go_on(adopted);
             return Ok(());
         }
         let now = self.parts.clock.now();

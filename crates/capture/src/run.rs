@@ -13,13 +13,14 @@
 //! Of a capture of several files (`run/several.rs`), each goes this way by itself, with a row of its own in place of the
 //! record's upload (`files.rs`).
 
+mod adopted;
 mod even;
 mod several;
 mod upload;
 
 pub(crate) use upload::FILE;
 
-use crate::agent::{Agent, Catch, Ended, Order, Piece, Running};
+use crate::agent::{Agent, Catch, Ended, GENERATION, Order, Piece, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files;
 use crate::finish::{Patience, joined};
@@ -88,6 +89,9 @@ pub(crate) struct Delivered {
     pub(crate) message: Option<String>,
 }
 
+/// What an agent catches, and its control.
+type Caught = (BoxStream<'static, Piece>, Arc<dyn Running>);
+
 /// What one run works with.
 struct Run<'a> {
     captures: &'a Captures,
@@ -104,6 +108,15 @@ struct Run<'a> {
     may_be_empty: bool,
     /// What to say when nothing was caught until a limit.
     in_vain: String,
+}
+
+/// What to say when nothing was caught until a limit.
+fn in_vain(is_filtered: bool, site: &str) -> String {
+    if is_filtered {
+        "no packet matched the filter in the time given".to_owned()
+    } else {
+        format!("no packet was seen at site {site} in the time given")
+    }
 }
 
 impl Captures {
@@ -134,11 +147,7 @@ impl Captures {
         let key = admitted.record.object_key()?;
         let upload = self.begin_upload(live, &sink, key, owner.1).await?;
         let is_filtered = !matches!(admitted.order.filter, Filter::All);
-        let in_vain = if is_filtered {
-            "no packet matched the filter in the time given".to_owned()
-        } else {
-            format!("no packet was seen at site {} in the time given", admitted.order.site)
-        };
+        let in_vain = in_vain(is_filtered, admitted.order.site.as_str());
         let run = Run {
             captures: self,
             owner,
@@ -155,15 +164,7 @@ impl Captures {
         }
         let caught = run.catch(&*admitted.site.agent, admitted.order).await;
         drop(room);
-        let upload = (&*sink, &run.upload);
-        match caught {
-            Ok(delivered) => {
-                let mut patience = Patience::new(self);
-                Ok(self.complete(owner.1, upload, delivered, false, &mut patience).await)
-            }
-            Err(Failure::Stopping) => Ok(None),
-            Err(failure) => Ok(Some(self.failed(owner.1, upload, failure.message()).await)),
-        }
+        Ok(run.conclude(caught).await)
     }
 
     async fn open_target(&self, account: AccountId, target: &Target) -> Result<Box<dyn Sink>, Failure> {
@@ -300,14 +301,63 @@ impl Captures {
 }
 
 impl Run<'_> {
+    /// Makes the object of what was delivered, or gives the upload up. `None` when the server stops before that is decided.
+    async fn conclude(&self, caught: Result<Delivered, Failure>) -> Option<End> {
+        let (id, upload) = (self.owner.1, (self.sink, &self.upload));
+        match caught {
+            Ok(delivered) => {
+                let mut patience = Patience::new(self.captures);
+                self.captures
+                    .complete(id, upload, delivered, false, &mut patience)
+                    .await
+            }
+            Err(Failure::Stopping) => None,
+            Err(failure) => Some(self.captures.failed(id, upload, failure.message()).await),
+        }
+    }
+
     /// Captures and uploads until all parts are in the store.
     async fn catch(&self, agent: &dyn Agent, order: Order) -> Result<Delivered, Failure> {
-        let begun = |record: &mut StoredCapture| record.upload = Some(self.upload.id.clone());
+        let elsewhere = agent.elsewhere();
+        let begun = |record: &mut StoredCapture| {
+            record.upload = Some(self.upload.id.clone());
+            if let Some(agent) = elsewhere {
+                record.agents = vec![*agent.as_bytes()];
+                record.generation = GENERATION;
+            }
+        };
         self.note(begun).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
+        if elsewhere.is_some() {
+            return self.deliver_or_leave((pieces, running), Vec::new()).await;
+        }
         let (pieces, spooling) = self.by_the_spool(agent, pieces).await;
+        self.deliver((pieces, running), spooling, Vec::new()).await
+    }
+
+    /// Uploads what is caught of a capture that goes on without this process: when the server stops, it is left to the next.
+    async fn deliver_or_leave(&self, caught: Caught, sent: Vec<SentPart>) -> Result<Delivered, Failure> {
+        let running = Arc::clone(&caught.1);
+        tokio::select! {
+            // Before anything of it sees that the server stops.
+            biased;
+            () = self.captures.parts.supervisor.shutdown().stopping() => {
+                running.leave();
+                Err(Failure::Stopping)
+            }
+            delivered = self.deliver(caught, ready(Ok(())), sent) => delivered,
+        }
+    }
+
+    /// Uploads what is caught, behind the parts that were sent, until all of it is in the store.
+    async fn deliver(
+        &self,
+        (pieces, running): Caught,
+        spooling: impl Future<Output = Result<(), Failure>>,
+        sent: Vec<SentPart>,
+    ) -> Result<Delivered, Failure> {
         let upload = async {
-            let sent = self.upload_all(pieces).await;
+            let sent = self.upload_all(pieces, sent).await;
             if sent.is_err() {
                 running.stop();
             }

@@ -135,10 +135,12 @@ fn a_kill_in_each_phase() {
     const COMPLETED: Recovered = Recovered {
         failed: 0,
         completing: 1,
+        going_on: 0,
     };
     const FAILED: Recovered = Recovered {
         failed: 1,
         completing: 0,
+        going_on: 0,
     };
     for format in [Format::Pcap, Format::PcapNg] {
         for (phase, parts, expected) in [

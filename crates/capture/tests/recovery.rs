@@ -48,7 +48,8 @@ fn a_capture_of_which_no_part_was_stored_fails_and_leaves_nothing() {
             recovered,
             Recovered {
                 failed: 1,
-                completing: 0
+                completing: 0,
+                going_on: 0,
             }
         );
         let failed = world.captures.get(me, id).await.unwrap();
@@ -166,7 +167,8 @@ fn killed_while_completing(
             recovered,
             Recovered {
                 failed: 0,
-                completing: 1
+                completing: 1,
+                going_on: 0,
             }
         );
         let hurry = async {

@@ -10,6 +10,7 @@ use baleen_types::{AccountId, AgentId, SiteName};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -204,6 +205,38 @@ impl Seat {
         }
     }
 
+    /// Takes up an order that a process before this one gave, and that was begun: the agent is not told to forget it. From now on it is
+    /// waited for as one that was cut off.
+    ///
+    /// # Errors
+    /// `NotConnected` when the agent was removed, or has the order from this process; `TooMany`.
+    pub fn adopt(self: &Arc<Self>, id: OrderId, begin: Begin) -> Result<Order, OrderRefused> {
+        let mut state = self.state.lock();
+        if state.is_removed || state.orders.contains_key(&id) {
+            return Err(NotConnected.into());
+        }
+        if state.orders.len() >= ORDERS_MAX {
+            return Err(OrderRefused::TooMany);
+        }
+        let (status, watched) = watch::channel(OrderStatus {
+            began: Some(0),
+            ..OrderStatus::default()
+        });
+        let ordered = Ordered {
+            begin,
+            status,
+            stop_is_wanted: false,
+        };
+        state.orders.insert(id, ordered);
+        state.heard = state.heard.max(self.clock.monotonic());
+        Ok(Order {
+            seat: Arc::clone(self),
+            id,
+            status: watched,
+            is_left: AtomicBool::new(false),
+        })
+    }
+
     /// Orders a capture. It is the agent's until what is returned is dropped.
     ///
     /// # Errors
@@ -231,6 +264,7 @@ impl Seat {
             seat: Arc::clone(self),
             id,
             status: watched,
+            is_left: AtomicBool::new(false),
         })
     }
 
@@ -464,6 +498,8 @@ pub struct Order {
     /// Which.
     pub id: OrderId,
     status: watch::Receiver<OrderStatus>,
+    /// Whether another process will take it up.
+    is_left: AtomicBool,
 }
 
 impl Order {
@@ -491,6 +527,11 @@ impl Order {
         }
     }
 
+    /// Leaves it to the next process: the agent does not forget it, now or when it connects anew.
+    pub fn leave(&self) {
+        self.is_left.store(true, Ordering::Release);
+    }
+
     /// The agent it was given to.
     pub fn agent(&self) -> AgentId {
         self.seat.id
@@ -499,6 +540,9 @@ impl Order {
 
 impl Drop for Order {
     fn drop(&mut self) {
+        if self.is_left.load(Ordering::Acquire) {
+            return;
+        }
         let mut state = self.seat.state.lock();
         state.orders.remove(&self.id);
         state.send(ToAgent::Forget(self.id));

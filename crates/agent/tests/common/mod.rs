@@ -6,7 +6,7 @@
 #[path = "../../../api-agent/tests/common/mod.rs"]
 mod server;
 
-pub use server::{World, owner};
+pub use server::{Disk, World, owner};
 
 use async_trait::async_trait;
 use baleen_agent::{Agent, Allowed, Error, Identity, Parts, ServerAddress, Settings};
@@ -152,6 +152,8 @@ impl Running for Caught {
 pub struct Line {
     pub address: SocketAddr,
     cut: Arc<watch::Sender<bool>>,
+    /// Where the server is.
+    to: Arc<Mutex<SocketAddr>>,
 }
 
 impl Line {
@@ -160,6 +162,8 @@ impl Line {
         let address = listener.local_addr().unwrap();
         let cut = Arc::new(watch::Sender::new(false));
         let is_cut = Arc::clone(&cut);
+        let to = Arc::new(Mutex::new(server));
+        let server = Arc::clone(&to);
         tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
@@ -167,8 +171,11 @@ impl Line {
                 if *watched.borrow() {
                     continue;
                 }
+                let server = *server.lock().unwrap();
                 tokio::spawn(async move {
-                    let mut far = TcpStream::connect(server).await.unwrap();
+                    let Ok(mut far) = TcpStream::connect(server).await else {
+                        return;
+                    };
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                         _ = watched.wait_for(|cut| *cut) => {}
@@ -176,7 +183,12 @@ impl Line {
                 });
             }
         });
-        Self { address, cut }
+        Self { address, cut, to }
+    }
+
+    /// The server is elsewhere from now on.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.to.lock().unwrap() = server;
     }
 
     pub fn cut(&self) {

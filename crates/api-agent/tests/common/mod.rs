@@ -61,7 +61,23 @@ pub struct World {
     pub gate: Arc<Bars>,
     pub book: Arc<Book>,
     pub served: tokio::task::JoinHandle<DrainReport>,
-    _dir: TempDir,
+    _disk: Disk,
+}
+
+/// What stays when a server ends.
+#[derive(Clone)]
+pub struct Disk {
+    meta: Meta,
+    dir: Arc<TempDir>,
+}
+
+impl Disk {
+    pub fn new() -> Self {
+        Self {
+            meta: Meta::open_model(),
+            dir: Arc::new(tempfile::tempdir().unwrap()),
+        }
+    }
 }
 
 /// What came to the audit log.
@@ -123,11 +139,15 @@ impl World {
 
     /// With so much memory for parts.
     pub async fn with_room(bytes: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::on(Disk::new(), 1, bytes).await
+    }
+
+    /// A server over what another left. `seed` is another than its.
+    pub async fn on(disk: Disk, seed: u64, bytes: usize) -> Self {
+        let Disk { meta, dir } = disk.clone();
         // Certificates are judged by the machine's clock at the other end.
         let clock = ManualClock::new(SystemClock::new().now());
-        let entropy = SeededEntropy::new(1);
-        let meta = Meta::open_model();
+        let entropy = SeededEntropy::new(seed);
         let sealer = Arc::new(Sealer::new(&Zeroizing::new([7; 32])));
         let volume = BlobSettings {
             reserve_bytes: 0,
@@ -165,6 +185,7 @@ impl World {
                 connections: Connections::new(),
             },
         );
+        captures.recover().await.unwrap();
         let identity = fleet.server_identity(&["localhost".to_owned()]).unwrap();
         let certificate = ServedCertificate::from_der(identity.chain, &identity.key).unwrap();
         let tls = Tls::mutual(certificate, &[fleet.authority().to_vec()], clock.clone()).unwrap();
@@ -196,7 +217,7 @@ impl World {
             gate,
             book,
             served,
-            _dir: dir,
+            _disk: disk,
         }
     }
 

@@ -8,7 +8,7 @@ mod order;
 
 pub use lane::{Delivery, PartRefused, Verdict};
 
-use super::{Agent, AgentError, Catch, Ended, Order, Running};
+use super::{Agent, AgentError, Catch, Ended, Limits, Order, Running};
 use crate::Counts;
 use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_PART_BYTES, REMOTE_PATIENCE};
 use crate::site::{Accounts, Site};
@@ -26,8 +26,25 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The generation of an order: a capture is begun once. What a server that was killed had begun is settled without its agent.
-const GENERATION: u32 = 1;
+/// The generation of an order: a capture is begun once. A server that finds one that another process had begun takes it up as it is.
+pub(crate) const GENERATION: u32 = 1;
+
+/// What a process before this one had of a capture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// Until when it may go on.
+    pub(crate) limits: Limits,
+    /// How long it has gone on.
+    pub(crate) elapsed: Duration,
+    /// Parts that are in the store.
+    pub(crate) parts: u32,
+    /// Their bytes.
+    pub(crate) part_bytes: u64,
+    /// What the file holds with them.
+    pub(crate) after: Counts,
+    /// Whether they are all.
+    pub(crate) ends_file: bool,
+}
 
 /// The agents of a fleet.
 pub struct RemoteAgents {
@@ -88,6 +105,46 @@ impl RemoteAgents {
         self.lane(delivery)?.deliver(delivery, bytes).await
     }
 
+    /// Takes up a capture that a process before this one had begun at an agent. From here on its parts are taken, and its agent
+    /// is not told to forget it; so it has to be done before agents come. `None` when there is no such agent any more.
+    pub(crate) fn adopt(self: &Arc<Self>, agent: AgentId, capture: CaptureId, before: &Before) -> Option<Catch> {
+        let seat = self.fleet.seat(agent)?;
+        let id = order_of(capture);
+        let (lane, parts) = Lane::resumed(before);
+        let registered = Registered::new(self, (agent, id), lane);
+        let ordered = seat.adopt(id, order::adopted(&before.limits)).ok()?;
+        let left = before.limits.time.saturating_sub(before.elapsed);
+        Some(self.catch(ordered, registered, (parts, before), left))
+    }
+
+    /// A capture that has begun, and may go on for so long.
+    fn catch(
+        &self,
+        ordered: baleen_fleet::Order,
+        registered: Registered,
+        (parts, before): (lane::Parts, &Before),
+        left: Duration,
+    ) -> Catch {
+        let interfaces = ordered.status().began.filter(|interfaces| *interfaces > 0);
+        let running = Arc::new(RemoteRunning {
+            ordered,
+            clock: Arc::clone(&self.clock),
+            overdue_at: self.clock.monotonic() + left + REMOTE_PATIENCE,
+            delivered: watch::Sender::new(None),
+            _registered: registered,
+        });
+        let taking = Taking::new(parts, Arc::clone(&running), before);
+        let pieces = futures::stream::unfold(taking, |mut taking| async move {
+            let piece = taking.next().await?;
+            Some((piece, taking))
+        });
+        Catch {
+            pieces: pieces.boxed(),
+            interfaces,
+            running,
+        }
+    }
+
     fn lane(&self, delivery: &Delivery) -> Result<Arc<Lane>, PartRefused> {
         let lanes = self.lanes.lock();
         // Another agent's capture is not there, as one that nobody has ordered.
@@ -114,8 +171,8 @@ impl Agent for RemoteAgent {
         links
     }
 
-    fn is_elsewhere(&self) -> bool {
-        true
+    fn elsewhere(&self) -> Option<AgentId> {
+        Some(self.seat.id)
     }
 
     fn is_connected(&self) -> bool {
@@ -127,12 +184,10 @@ impl Agent for RemoteAgent {
     }
 
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
-        let id = OrderId {
-            capture: *order.capture.as_bytes(),
-            generation: GENERATION,
-        };
+        let id = order_of(order.capture);
+        let before = Before::nothing(order.limits);
         // Before the agent hears of it, so that no part comes too early.
-        let (lane, parts) = Lane::new(&order.limits);
+        let (lane, parts) = Lane::resumed(&before);
         let registered = Registered::new(&self.agents, (self.seat.id, id), lane);
         let ordered = self.seat.order(id, order::wire(&order)?);
         let ordered = ordered.map_err(|refused| AgentError(refused.to_string()))?;
@@ -146,23 +201,23 @@ impl Agent for RemoteAgent {
         if let Some(why) = status.refused {
             return Err(AgentError(order::words(&why)));
         }
-        let running = Arc::new(RemoteRunning {
-            ordered,
-            clock: Arc::clone(&self.agents.clock),
-            overdue_at: self.agents.clock.monotonic() + order.limits.time + REMOTE_PATIENCE,
-            delivered: watch::Sender::new(None),
-            _registered: registered,
-        });
-        let taking = Taking::new(parts, Arc::clone(&running));
-        let pieces = futures::stream::unfold(taking, |mut taking| async move {
-            let piece = taking.next().await?;
-            Some((piece, taking))
-        });
-        Ok(Catch {
-            pieces: pieces.boxed(),
-            interfaces: status.began.filter(|interfaces| *interfaces > 0),
-            running,
-        })
+        Ok(self
+            .agents
+            .catch(ordered, registered, (parts, &before), order.limits.time))
+    }
+}
+
+impl Before {
+    /// Of a capture that has not begun.
+    fn nothing(limits: Limits) -> Self {
+        Self {
+            limits,
+            elapsed: Duration::ZERO,
+            parts: 0,
+            part_bytes: 0,
+            after: Counts::default(),
+            ends_file: false,
+        }
     }
 }
 
@@ -239,6 +294,10 @@ impl Running for RemoteRunning {
 
     fn stop(&self) {
         self.ordered.stop();
+    }
+
+    fn leave(&self) {
+        self.ordered.leave();
     }
 
     /// When the file is whole or given up, too: what an agent says to have caught is not there yet, and may never be.

@@ -410,6 +410,21 @@ impl StoredCapture {
         self.task.is_some()
     }
 
+    /// Until when it may go on.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            time: Duration::from_nanos(self.time_limit_ns),
+            packets: self.packet_limit,
+            bytes: self.byte_limit,
+        }
+    }
+
+    /// Whether only some packets were asked for.
+    pub(crate) fn is_filtered(&self) -> bool {
+        let sent = [&self.sent_tuple, &self.sent_expression, &self.sent_rules];
+        self.task.is_some() || sent.into_iter().any(Option::is_some)
+    }
+
     pub(crate) fn ownership(&self) -> OwnershipId {
         OwnershipId::from_bytes(self.ownership)
     }

@@ -20,16 +20,24 @@ pub(crate) const FILE: u16 = 0;
 
 impl Run<'_> {
     /// Sends pieces in their order, one at a time: what waits is in the agent's pool, which is bounded.
-    pub(super) async fn upload_all(&self, pieces: BoxStream<'static, Piece>) -> Result<Vec<SentPart>, Failure> {
+    /// `sent` are the parts that were sent before.
+    pub(super) async fn upload_all(
+        &self,
+        pieces: BoxStream<'static, Piece>,
+        sent: Vec<SentPart>,
+    ) -> Result<Vec<SentPart>, Failure> {
         match self.sink.even_parts() {
             Some(size) => self.upload_evenly(pieces, size).await,
-            None => self.upload_pieces(pieces).await,
+            None => self.upload_pieces(pieces, sent).await,
         }
     }
 
     /// Sends each piece as a part, and notes it.
-    async fn upload_pieces(&self, mut pieces: BoxStream<'static, Piece>) -> Result<Vec<SentPart>, Failure> {
-        let mut sent: Vec<SentPart> = Vec::new();
+    async fn upload_pieces(
+        &self,
+        mut pieces: BoxStream<'static, Piece>,
+        mut sent: Vec<SentPart>,
+    ) -> Result<Vec<SentPart>, Failure> {
         while let Some(piece) = pieces.next().await {
             one_file(&piece)?;
             let part = self.send(&self.upload, sent.len(), piece.bytes.clone()).await?;

@@ -1,6 +1,6 @@
 //! The way of the parts of one order: one at a time, each once, within the limits.
 
-use super::{Delivered, RemoteRunning};
+use super::{Before, Delivered, RemoteRunning};
 use crate::Counts;
 use crate::agent::{Limits, Piece};
 use crate::limits::{REMOTE_PART_BYTES_MAX, REMOTE_PART_BYTES_MIN, REMOTE_PARTS_MAX};
@@ -100,13 +100,21 @@ pub(super) struct Parts {
 }
 
 impl Lane {
-    pub(super) fn new(limits: &Limits) -> (Arc<Self>, Parts) {
+    /// The way of what comes behind the parts that are in the store already.
+    pub(super) fn resumed(before: &Before) -> (Arc<Self>, Parts) {
         let (to_run, from_door) = mpsc::channel(1);
         let lane = Arc::new(Self {
-            limits: *limits,
+            limits: before.limits,
             to_run,
-            state: Mutex::default(),
-            stored: watch::Sender::new(0),
+            state: Mutex::new(State {
+                next: before.parts,
+                // Of one that comes again it is only known that it is there: another is wanted, which is told.
+                crc32cs: VecDeque::new(),
+                after: before.after,
+                bytes: before.part_bytes,
+                has_ended: before.ends_file,
+            }),
+            stored: watch::Sender::new(before.parts),
         });
         let parts = Parts {
             from_door,
@@ -210,13 +218,13 @@ pub(super) struct Taking {
 }
 
 impl Taking {
-    pub(super) fn new(parts: Parts, running: Arc<RemoteRunning>) -> Self {
+    pub(super) fn new(parts: Parts, running: Arc<RemoteRunning>, before: &Before) -> Self {
         Self {
             parts,
             running,
-            taken: 0,
-            after: Counts::default(),
-            has_ended: false,
+            taken: before.parts,
+            after: before.after,
+            has_ended: before.ends_file,
         }
     }
 
@@ -276,11 +284,11 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn lane() -> (Arc<Lane>, Parts) {
-        Lane::new(&Limits {
+        Lane::resumed(&Before::nothing(Limits {
             time: Duration::from_secs(1),
             packets: 100_000,
             bytes: 20 * MIB,
-        })
+        }))
     }
 
     fn part(number: u32) -> Delivery {

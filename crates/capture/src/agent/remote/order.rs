@@ -3,6 +3,7 @@
 use super::{AgentError, Order};
 use crate::Counts;
 use crate::agent::Format;
+use crate::agent::Limits;
 use crate::limits::{MESSAGE_BYTES_MAX, REMOTE_PART_BYTES};
 use baleen_agentwire::{Addresses, Begin, FileFormat, Mask, OrderFilter, PortRange, Tuple, TupleEnd};
 use baleen_filter::{End, Filter, FiveTuple};
@@ -49,6 +50,22 @@ pub(super) fn wire(order: &Order) -> Result<Begin, AgentError> {
             zero_payload: order.masking.zero_payload,
         },
     })
+}
+
+/// What is known of an order that a process before this one gave: what bounds the counts that are told of it. It is never said.
+pub(super) fn adopted(limits: &Limits) -> Begin {
+    Begin {
+        site: String::new(),
+        filter: OrderFilter::All,
+        exclude: Vec::new(),
+        time_ms: u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
+        packets: limits.packets,
+        bytes: limits.bytes,
+        format: FileFormat::Pcap,
+        snaplen: None,
+        part_bytes: REMOTE_PART_BYTES,
+        mask: Mask::default(),
+    }
 }
 
 fn tuple(five: &FiveTuple) -> Tuple {
