@@ -84,7 +84,8 @@ impl Desk {
             release: release.to_owned(),
             boot,
             interfaces,
-            held: self.orders.keys().copied().collect(),
+            // More than can be said are what is left of before; it is fewer with each link.
+            held: self.orders.keys().take(ORDERS_MAX).copied().collect(),
         })
     }
 
@@ -222,7 +223,11 @@ impl Desk {
 
     /// How it is.
     pub(crate) fn beat(&self, free_bytes: u64) -> ToServer {
-        let orders = self.orders.iter().map(|(id, entry)| (*id, entry.counts));
+        let orders = self
+            .orders
+            .iter()
+            .take(ORDERS_MAX)
+            .map(|(id, entry)| (*id, entry.counts));
         ToServer::Beat(Beat {
             orders: orders.collect(),
             free_bytes,
@@ -230,7 +235,6 @@ impl Desk {
     }
 
     /// Those from which packets are taken, or soon are.
-    #[cfg(test)]
     pub(crate) fn capturing(&self) -> usize {
         let is_capturing = |entry: &&Entry| matches!(entry.phase, Phase::Beginning | Phase::Running(_));
         self.orders.values().filter(is_capturing).count()

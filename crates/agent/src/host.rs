@@ -38,6 +38,10 @@ mod tests {
             promiscuous: false,
             never: Vec::new(),
             snaplen_max: 96,
+            captures_max: 64,
+            time_max: None,
+            packets_per_second_max: None,
+            hours: None,
         };
         let told = interfaces(&allowed(&["lo", "no-such-if"]));
         let told: Vec<_> = told

@@ -40,7 +40,7 @@ pub use connection::ServerAddress;
 pub use enrol::enrol;
 pub use error::Error;
 pub use identity::Identity;
-pub use settings::{Allowed, Settings};
+pub use settings::{Allowed, Hours, Settings};
 
 use baleen_capture::engine::{Engine, EngineError, Settings as EngineSettings};
 use baleen_capture::{Agent as Capturer, EmbeddedAgent, EmbeddedSettings};

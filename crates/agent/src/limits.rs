@@ -65,3 +65,9 @@ pub const JOURNAL_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Expressions whose packets are never given.
 pub const NEVER_MAX: usize = 32;
+
+/// How often it is looked whether a capture is more than the owner of the host allows.
+pub const WATCH_PERIOD: Duration = Duration::from_secs(2);
+
+/// Captures at once: what the server orders at most.
+pub const CAPTURES_MAX: usize = baleen_agentwire::limits::ORDERS_MAX;

@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::desk::Deed;
 use crate::error::Error;
 use crate::limits::SILENCE_MAX;
-use crate::shared::Shared;
+use crate::shared::{Shared, Work};
 use crate::{host, work};
 use baleen_agentwire::limits::BEAT_PERIOD;
 use baleen_agentwire::{Begin, Frames, OrderId, ToAgent, ToServer, encode};
@@ -195,6 +195,9 @@ impl Link<'_> {
 
     fn start(&self, id: OrderId, begin: Begin) {
         debug!(?id, "a capture is ordered");
-        tokio::spawn(work::run(Arc::clone(self.shared), id, begin));
+        // Here, so that a stop that comes right behind finds it.
+        let work = Work::new();
+        self.shared.add(id, work.clone());
+        tokio::spawn(work::run(Arc::clone(self.shared), id, begin, work));
     }
 }

@@ -121,6 +121,10 @@ mod tests {
             promiscuous: true,
             never: Vec::new(),
             snaplen_max: baleen_ring::SNAPLEN_MAX,
+            captures_max: 64,
+            time_max: None,
+            packets_per_second_max: None,
+            hours: None,
         }
     }
 

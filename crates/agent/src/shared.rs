@@ -44,12 +44,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) fn new(left_out: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stop: Shutdown::new(),
             forget: Shutdown::new(),
             why: Arc::default(),
-            left_out,
+            left_out: Vec::new(),
             running: None,
         }
     }
@@ -107,9 +107,9 @@ impl Shared {
         self.works.lock().get(&id).cloned()
     }
 
-    pub(crate) fn set_running(&self, id: OrderId, running: Option<Arc<dyn Running>>) {
+    pub(crate) fn edit(&self, id: OrderId, edit: impl FnOnce(&mut Work)) {
         if let Some(work) = self.works.lock().get_mut(&id) {
-            work.running = running;
+            edit(work);
         }
     }
 

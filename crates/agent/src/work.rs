@@ -5,7 +5,7 @@
 //! is delivered: the kernel drops and counts, as for any capture whose store is slow.
 
 use crate::deliver;
-use crate::limits::{PART_BYTES, PARTS_MAX};
+use crate::limits::{PART_BYTES, PARTS_MAX, WATCH_PERIOD};
 use crate::order::{self, Checked};
 use crate::part::{OpenPart, PartHead};
 use crate::queue::Queue;
@@ -18,6 +18,7 @@ use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Parts in memory alone while more is caught.
 const IN_MEMORY_MAX: usize = 1;
@@ -33,10 +34,9 @@ struct Begun {
 }
 
 /// Does the work for an order until it is forgotten.
-pub(crate) async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin) {
+pub(crate) async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Work) {
     let left_out = addresses(&shared).await;
-    let work = Work::new(left_out.clone());
-    shared.add(id, work.clone());
+    shared.edit(id, |work| work.left_out.clone_from(&left_out));
     // Seen through, since what it makes has to be taken away again.
     match start(&shared, id, &begin, &left_out).await {
         Err(why) => shared.note(|desk| desk.refused(id, &why)),
@@ -61,7 +61,7 @@ pub(crate) async fn resume(shared: Arc<Shared>, recovered: Recovered) {
         parts,
         ended,
     } = recovered;
-    let work = Work::new(Vec::new());
+    let work = Work::new();
     shared.add(id, work.clone());
     shared.note(|desk| desk.recovered(id, ended));
     let queue = Queue::default();
@@ -97,6 +97,9 @@ async fn start(shared: &Shared, id: OrderId, begin: &Begin, left_out: &[SocketAd
     if !(PART_BYTES.0..=PART_BYTES.1).contains(&begin.part_bytes) {
         return Err("the server asks for parts of a size that this agent does not make".to_owned());
     }
+    let (at_work, now) = (shared.desk.lock().capturing(), shared.clock.now());
+    let time = Duration::from_millis(begin.time_ms);
+    shared.settings.allowed.admit(time, at_work, now)?;
     let blocking = {
         let (begin, allowed) = (begin.clone(), shared.settings.allowed.clone());
         let (left_out, spool) = (left_out.to_vec(), shared.spool.clone());
@@ -132,7 +135,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
         interfaces,
         running,
     } = catch;
-    shared.set_running(id, Some(Arc::clone(&running)));
+    shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
     shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
     let queue = Queue::default();
     let broken = Mutex::new(None);
@@ -146,7 +149,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
         };
         let parts = caught.all(pieces, part_bytes).await;
         let ended = running.ended().await;
-        shared.set_running(id, None);
+        shared.edit(id, |work| work.running = None);
         let broken: Option<(u32, String)> = broken.lock().take();
         let own = work.why.lock().clone();
         let full = parts.is_file_full.then(|| FILE_FULL.to_owned());
@@ -177,9 +180,32 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
             running.stop();
         }
     };
-    tokio::join!(catching, delivering, async {
-        tokio::select! { () = stopping => {}, _ = running.ended() => {} }
-    });
+    let watching = async {
+        tokio::select! {
+            _ = running.ended() => {}
+            () = async { tokio::join!(stopping, watch(shared, work, &*running)); } => {}
+        }
+    };
+    tokio::join!(catching, delivering, watching);
+}
+
+/// Ends a capture that comes to be more than the owner allows.
+async fn watch(shared: &Shared, work: &Work, running: &dyn Running) {
+    let allowed = &shared.settings.allowed;
+    let mut before = 0;
+    loop {
+        shared.clock.sleep(WATCH_PERIOD).await;
+        let packets = running.counts().packets;
+        let rate = packets.saturating_sub(before) / WATCH_PERIOD.as_secs().max(1);
+        before = packets;
+        let fits = allowed
+            .admit_rate(rate)
+            .and_then(|()| allowed.admit_now(shared.clock.now()));
+        if let Err(why) = fits {
+            work.end(&why);
+            return;
+        }
+    }
 }
 
 async fn note_end(folder: &OrderFolder, ended: &Ended) {

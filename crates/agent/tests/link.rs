@@ -126,6 +126,33 @@ async fn what_an_agent_will_not_do_is_told_to_who_asked() {
 }
 
 #[tokio::test]
+async fn what_the_owner_allows_holds_whatever_is_ordered() {
+    let world = World::new().await;
+    world.make_bucket(owner(), "taken").await;
+    let host = Host::enrol(&world, "far01").await;
+    let mut allowed = settings(host.line.address, host.folder.path());
+    allowed.allowed.time_max = Some(Duration::from_secs(19));
+    let program = host.start_with(allowed.clone());
+    linked(&world, &host).await;
+    let capture = world.create(owner(), &host.site, "taken").await;
+    let failed = world.until(owner(), capture.id, Status::Failed).await;
+    assert!(failed.message.unwrap().contains("19 s at most"));
+    program.kill();
+    allowed.allowed.time_max = None;
+    allowed.allowed.packets_per_second_max = Some(10);
+    let seat = world.fleet.seat(host.identity.id).unwrap();
+    until("it is gone", || !seat.is_connected()).await;
+    let mut program = host.start_with(allowed);
+    linked(&world, &host).await;
+    let capture = world.create(owner(), &host.site, "taken").await;
+    let (_, feed) = program.begun().await;
+    let caught = feed.catch_mib(10);
+    let done = world.until(owner(), capture.id, Status::Success).await;
+    assert!(done.message.unwrap().contains("more than 10 packets a second"));
+    assert!(object(&world, &capture).await == caught);
+}
+
+#[tokio::test]
 async fn a_cut_line_loses_nothing() {
     let (world, host, mut program) = world().await;
     let capture = world.create(owner(), &host.site, "taken").await;

@@ -1,6 +1,11 @@
 //! An agent whose packets are played by the test, a line to its server that can be cut, and that server (of the door's own tests).
 
-#![allow(dead_code, unreachable_pub, reason = "a test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "a test binary uses a part of it"
+)]
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 #[path = "../../../api-agent/tests/common/mod.rs"]
@@ -215,6 +220,10 @@ pub fn settings(server: SocketAddr, folder: &Path) -> Settings {
             promiscuous: false,
             never: Vec::new(),
             snaplen_max: 262_144,
+            captures_max: 64,
+            time_max: None,
+            packets_per_second_max: None,
+            hours: None,
         },
         ring: baleen_ring::Settings::default(),
     }

@@ -2,12 +2,13 @@
 
 use crate::config::parse;
 use crate::failure::Failure;
-use baleen_agent::limits::{NEVER_MAX, SPOOL_BYTES_DEFAULT, SPOOL_BYTES_MIN};
-use baleen_agent::{Allowed, ServerAddress, Settings};
+use baleen_agent::limits::{CAPTURES_MAX, NEVER_MAX, SPOOL_BYTES_DEFAULT, SPOOL_BYTES_MIN};
+use baleen_agent::{Allowed, Hours, ServerAddress, Settings};
 use baleen_filter::Filter;
 use baleen_ring::{ANY, RING_BYTES_MAX, SNAPLEN_MAX};
 use baleen_types::LinkType;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::{Table, Value};
 
 /// The folder of an agent, unless it is named.
@@ -76,7 +77,15 @@ impl AgentConfig {
             interfaces: from.list("interfaces", INTERFACES_MAX, interface),
             promiscuous: from.switch("promiscuous").unwrap_or(true),
             never: from.list("never", NEVER_MAX, never),
-            snaplen_max: from.snaplen(),
+            snaplen_max: from
+                .number("snaplen_max", (SNAPLEN_LEAST, SNAPLEN_MAX))
+                .unwrap_or(SNAPLEN_MAX),
+            captures_max: from.number("captures", (1, CAPTURES_MAX)).unwrap_or(CAPTURES_MAX),
+            time_max: from.text("time_max", time),
+            packets_per_second_max: from.number("packets_per_second", (1, u64::MAX >> 1)),
+            hours: from.text("hours", |text| {
+                Hours::parse(text).map(Some).map_err(|error| error.to_string())
+            }),
         };
         if allowed.interfaces.len() > 1 && allowed.interfaces.iter().any(|name| name == ANY) {
             from.mistakes
@@ -156,18 +165,21 @@ impl Reader {
         value.as_bool()
     }
 
-    fn snaplen(&mut self) -> u32 {
-        let Some(value) = self.table.remove("snaplen_max") else {
-            return SNAPLEN_MAX;
-        };
-        let number = value.as_integer().and_then(|number| u32::try_from(number).ok());
-        number
-            .filter(|n| (SNAPLEN_LEAST..=SNAPLEN_MAX).contains(n))
-            .unwrap_or_else(|| {
-                let why = format!("snaplen_max: a whole number from {SNAPLEN_LEAST} to {SNAPLEN_MAX} is expected");
-                self.mistakes.push(why);
-                SNAPLEN_MAX
-            })
+    fn number<T>(&mut self, key: &str, (least, most): (T, T)) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + Copy + std::fmt::Display,
+    {
+        let number = self
+            .table
+            .remove(key)?
+            .as_integer()
+            .and_then(|number| T::try_from(number).ok());
+        let fits = number.filter(|number| *number >= least && *number <= most);
+        if fits.is_none() {
+            let why = format!("{key}: a whole number from {least} to {most} is expected");
+            self.mistakes.push(why);
+        }
+        fits
     }
 
     /// What is left has no meaning.
@@ -205,6 +217,13 @@ fn folder(text: &str) -> Result<Option<PathBuf>, String> {
 
 fn size((least, most): (u64, u64)) -> impl Fn(&str) -> Result<Option<u64>, String> {
     move |text| parse::size_within(least, most)(text).map(Some)
+}
+
+fn time(text: &str) -> Result<Option<Duration>, String> {
+    match parse::duration(text)? {
+        Duration::ZERO => Err("more than nothing is expected".to_owned()),
+        time => Ok(Some(time)),
+    }
 }
 
 fn interface(text: &str) -> Result<String, String> {
@@ -268,7 +287,7 @@ mod tests {
         let config = AgentConfig::parse(
             "server = \"192.0.2.7:1\"\nname = \"edge 7\"\nfolder = \"/srv/agent\"\nspool = \"64MiB\"\nring = \"8MiB\"\n\
              interfaces = [\"eth1\", \"eth2\"]\npromiscuous = false\nnever = [\"port 22\", \"host 10.0.0.1 or icmp\"]\n\
-             snaplen_max = 96\nlog_level = \"debug\"\nlog_format = \"json\"\n",
+             snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\n",
         )
         .unwrap();
         let settings = config.settings;
@@ -278,6 +297,11 @@ mod tests {
         assert_eq!(
             (allowed.interfaces.len(), allowed.never.len(), allowed.snaplen_max),
             (2, 2, 96)
+        );
+        assert_eq!((allowed.captures_max, allowed.packets_per_second_max), (3, Some(5000)));
+        assert_eq!(
+            (allowed.time_max, allowed.hours),
+            (Some(Duration::from_secs(3600)), Hours::parse("22:00-06:00").ok())
         );
         assert!(!allowed.promiscuous && config.log_is_json);
     }
@@ -314,6 +338,10 @@ mod tests {
                 &["interfaces"; 3],
             ),
             ("server = \"a:1\"\nsnaplen_max = 300000", &["snaplen_max"]),
+            (
+                "server = \"a:1\"\ncaptures = 0\ntime_max = \"0\"\npackets_per_second = -1\nhours = \"6-22\"",
+                &["captures", "time_max", "packets_per_second", "hours"],
+            ),
         ] {
             let mistakes = AgentConfig::parse(text).unwrap_err();
             assert_eq!(mistakes.len(), words.len(), "{mistakes:?}");
