@@ -2,7 +2,6 @@
 
 use crate::backoff::BackOff;
 use crate::connection::Connection;
-use crate::enrol;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::{DRAIN_MAX, GOOD_LINK};
@@ -15,6 +14,7 @@ use baleen_capture::Agent as Capturer;
 use baleen_runtime::{Clock, Entropy, Shutdown};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// The words for captures that end with the program.
@@ -38,7 +38,6 @@ pub struct Parts {
 /// An agent that is enrolled.
 pub struct Agent {
     shared: Arc<Shared>,
-    identity: Identity,
     who: Who,
     left: Vec<Recovered>,
 }
@@ -61,14 +60,11 @@ impl Agent {
         let who = Who {
             release: release.to_owned(),
             boot: entropy.bytes(),
+            identity,
+            renews_from: Duration::ZERO,
         };
         let shared = Shared::new(settings, capturer, (clock, entropy), spool);
-        Ok(Self {
-            shared,
-            identity,
-            who,
-            left,
-        })
+        Ok(Self { shared, who, left })
     }
 
     /// Serves until `stop`: captures end then, and what they caught is delivered, for some seconds.
@@ -114,8 +110,8 @@ impl Agent {
             match self.link().await {
                 Ok(Parted::Left { why, come_back: false }) => return Error::SentAway(why),
                 Ok(Parted::Left { why, .. } | Parted::Cut(why)) => warn!(why, "the link ended"),
-                // With the certificate that was stored, at once.
-                Ok(Parted::Renew) => continue,
+                // With the certificate that was stored, at once. It is not renewed again soon.
+                Ok(Parted::Renewed) => continue,
                 Err(error) => self.failed(&error),
             }
             if self.shared.clock.monotonic().saturating_sub(begun) >= GOOD_LINK {
@@ -137,15 +133,11 @@ impl Agent {
     }
 
     async fn link(&mut self) -> Result<Parted, Error> {
-        let tls = tls::mutual(&self.identity)?;
+        let tls = tls::mutual(&self.who.identity)?;
         let mut addresses = self.shared.settings.server.look_up().await?;
         self.prefer(&mut addresses);
         let connection = Connection::open(&self.shared.settings.server, &addresses, &tls).await?;
-        let parted = link::keep(&self.shared, &connection, &self.who).await?;
-        if matches!(parted, Parted::Renew) {
-            self.renew(&connection).await;
-        }
-        Ok(parted)
+        link::keep(&self.shared, &connection, &mut self.who).await
     }
 
     /// Puts addresses first whose connections all captures leave out, or the link would be in their files.
@@ -157,31 +149,5 @@ impl Agent {
             .filter(|work| work.running.is_some())
             .collect();
         addresses.sort_by_key(|address| running.iter().filter(|work| !work.left_out.contains(address)).count());
-    }
-
-    /// Has the certificate renewed. The new one is stored before it is shown; when anything fails, the one there is goes on, and the server
-    /// says again in an hour that it should be renewed.
-    async fn renew(&mut self, connection: &Connection) {
-        match enrol::renew(connection, &self.identity).await {
-            Ok(renewed) => {
-                let (folder, stored) = (self.shared.settings.folder.clone(), renewed.clone());
-                let stored = tokio::task::spawn_blocking(move || stored.store(&folder)).await;
-                match stored {
-                    Ok(Ok(())) => {
-                        info!("the certificate of this agent was renewed");
-                        self.identity = renewed;
-                    }
-                    Ok(Err(error)) => warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the new certificate is not stored"
-                    ),
-                    Err(_) => warn!("the new certificate is not stored"),
-                }
-            }
-            Err(error) => warn!(
-                error = &error as &dyn std::error::Error,
-                "the certificate is not renewed"
-            ),
-        }
     }
 }

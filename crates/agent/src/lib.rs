@@ -29,6 +29,7 @@ mod link;
 mod order;
 mod part;
 mod queue;
+mod renewal;
 mod settings;
 mod shared;
 mod spool;

@@ -24,6 +24,9 @@ pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A link that stood for so long was a good one: the pauses begin anew.
 pub const GOOD_LINK: Duration = Duration::from_secs(60);
 
+/// Pause between two renewals, however they went and whatever the server says: each costs it a certificate and a record. It asks each hour.
+pub const RENEWAL_PAUSE: Duration = Duration::from_mins(30);
+
 /// How long a small request may take.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -3,7 +3,9 @@
 use crate::connection::Connection;
 use crate::desk::Deed;
 use crate::error::Error;
-use crate::limits::SILENCE_MAX;
+use crate::identity::Identity;
+use crate::limits::{RENEWAL_PAUSE, SILENCE_MAX};
+use crate::renewal::{self, Renewing};
 use crate::shared::{Shared, Work};
 use crate::{host, work};
 use baleen_agentwire::limits::BEAT_PERIOD;
@@ -32,8 +34,8 @@ pub(crate) enum Parted {
         /// Whether to come back.
         come_back: bool,
     },
-    /// The certificate is to be renewed: the next link is made with another.
-    Renew,
+    /// The certificate was renewed: the next link is made with the new one.
+    Renewed,
 }
 
 /// What an agent is on a link.
@@ -42,13 +44,17 @@ pub(crate) struct Who {
     pub(crate) release: String,
     /// Drawn when it started.
     pub(crate) boot: [u8; 16],
+    /// With what it shows who it is.
+    pub(crate) identity: Identity,
+    /// Before that, by the clock that never goes back, no other certificate is asked for, whatever the server says.
+    pub(crate) renews_from: Duration,
 }
 
 /// Keeps a link until it ends.
 ///
 /// # Errors
 /// Why there is none: the server refuses, or does not answer.
-pub(crate) async fn keep(shared: &Arc<Shared>, connection: &Connection, who: &Who) -> Result<Parted, Error> {
+pub(crate) async fn keep(shared: &Arc<Shared>, connection: &Connection, who: &mut Who) -> Result<Parted, Error> {
     let (say, said) = mpsc::channel::<Bytes>(OUTBOX_MAX);
     let said = futures::stream::unfold(said, |mut said| async move {
         let bytes = said.recv().await?;
@@ -58,33 +64,44 @@ pub(crate) async fn keep(shared: &Arc<Shared>, connection: &Connection, who: &Wh
     let allowed = shared.settings.allowed.clone();
     let interfaces = tokio::task::spawn_blocking(move || host::interfaces(&allowed)).await;
     let interfaces = interfaces.unwrap_or_default();
+    let hello = shared.desk.lock().greet(&who.release, who.boot, interfaces);
     let mut link = Link {
         shared,
         connection,
+        who,
         say,
         heard,
         frames: Frames::default(),
         last: shared.clock.monotonic(),
         is_welcome: false,
+        renewal: None,
     };
-    let hello = shared.desk.lock().greet(&who.release, who.boot, interfaces);
     if let Some(parted) = link.tell(&hello) {
         return Ok(parted);
     }
     let parted = link.go_on().await;
     shared.set_connection(None);
+    // Seen through: what is stored is what is shown from then on, also when the link has ended meanwhile.
+    if link.renewal.is_some()
+        && let Some(renewed) = renewal::over(&mut link.renewal).await
+    {
+        link.who.identity = renewed;
+    }
     Ok(parted)
 }
 
 struct Link<'a> {
     shared: &'a Arc<Shared>,
     connection: &'a Connection,
+    who: &'a mut Who,
     say: mpsc::Sender<Bytes>,
     heard: Incoming,
     frames: Frames<ToAgent>,
     /// When something was heard, by the clock that never goes back.
     last: Duration,
     is_welcome: bool,
+    /// Another certificate on its way.
+    renewal: Option<Renewing>,
 }
 
 impl Link<'_> {
@@ -109,6 +126,12 @@ impl Link<'_> {
                     }
                 }
                 () = self.shared.news.notified() => {}
+                renewed = renewal::over(&mut self.renewal) => {
+                    if let Some(renewed) = renewed {
+                        self.who.identity = renewed;
+                        return Parted::Renewed;
+                    }
+                }
                 () = self.shared.clock.sleep(until_beat) => {
                     beat_at = self.shared.clock.monotonic() + BEAT_PERIOD;
                     self.shared.count();
@@ -188,9 +211,27 @@ impl Link<'_> {
                 }
                 None
             }
-            Deed::Renew => Some(Parted::Renew),
+            Deed::Renew => {
+                self.renew();
+                None
+            }
             Deed::Leave { why, come_back } => Some(Parted::Left { why, come_back }),
         }
+    }
+
+    /// Beside the link, which ends when there is another certificate and not before: parts go on, and who cannot store it stays linked.
+    fn renew(&mut self) {
+        let now = self.shared.clock.monotonic();
+        if self.renewal.is_some() || now < self.who.renews_from {
+            return;
+        }
+        self.who.renews_from = now + RENEWAL_PAUSE;
+        let folder = self.shared.settings.folder.clone();
+        self.renewal = Some(renewal::begin(
+            self.connection.clone(),
+            self.who.identity.clone(),
+            folder,
+        ));
     }
 
     fn start(&self, id: OrderId, begin: Begin) {

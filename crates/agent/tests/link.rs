@@ -325,6 +325,56 @@ async fn a_certificate_is_renewed_and_stored_before_it_is_shown() {
     linked(&world, &host).await;
 }
 
+/// The one there is goes on, on the same link: a renewal is no reason to deliver nothing.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_stored_is_no_loop() {
+    let (world, host, mut program) = world().await;
+    let before = Identity::load(host.folder.path()).unwrap().unwrap();
+    // Where the new one would be written.
+    let in_the_way = host.folder.path().join("identity.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let renewals = || {
+        let book = world.book.0.lock().unwrap();
+        let deeds = book.iter().filter_map(|event| event.deed.as_ref());
+        deeds.filter(|deed| deed.action == "pcaps:RenewAgent").count()
+    };
+    let seat = world.fleet.seat(host.identity.id).unwrap();
+    host.line.cut();
+    until("the link is cut", || !seat.is_connected()).await;
+    world.clock.advance(Duration::from_hours(24 * 61));
+    host.line.mend();
+    linked(&world, &host).await;
+    let capture = world.create(owner(), &host.site, "taken").await;
+    let (_, feed) = program.begun().await;
+    world.until(owner(), capture.id, Status::Running).await;
+    let mut whole = Vec::new();
+    for _ in 0..3 {
+        whole.extend(feed.catch_mib(9));
+        // The server says it to each link that has stood for a minute; and each ends then, since nothing was heard on it for so long.
+        world.clock.advance(Duration::from_secs(61));
+        until("the link is over", || !seat.is_connected()).await;
+        linked(&world, &host).await;
+        until("it was tried once", || renewals() == 1).await;
+    }
+    feed.end(None);
+    let done = world.until(owner(), capture.id, Status::Success).await;
+    assert_eq!(done.message, None);
+    assert!(object(&world, &capture).await == whole);
+    assert_eq!(renewals(), 1);
+    assert_eq!(Identity::load(host.folder.path()).unwrap().unwrap(), before);
+    // The next process renews with it.
+    drop(program);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    until("it is gone", || !seat.is_connected()).await;
+    let _next = host.start();
+    linked(&world, &host).await;
+    world.clock.advance(Duration::from_secs(61));
+    until("another one is stored", || {
+        Identity::load(host.folder.path()).unwrap().unwrap() != before
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn many_links_one_after_the_other_leave_nothing_behind() {
     let (world, host, mut program) = world().await;

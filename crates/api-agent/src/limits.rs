@@ -11,6 +11,9 @@ pub const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often an agent whose certificate is to be renewed is told so.
 pub const RENEW_PERIOD: Duration = Duration::from_hours(1);
 
+/// How long a link stands before it is told so for the first time: an agent that cannot renew and links again delivers meanwhile.
+pub const RENEW_AFTER: Duration = Duration::from_mins(1);
+
 /// Memory for all parts on their way, unless the operator says otherwise.
 pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;
 

@@ -5,7 +5,7 @@
 
 use crate::door::{AgentDoor, NAME};
 use crate::fault::Fault;
-use crate::limits::RENEW_PERIOD;
+use crate::limits::{RENEW_AFTER, RENEW_PERIOD};
 use baleen_agentwire::limits::{LOST_AFTER, PING_PERIOD};
 use baleen_agentwire::{Frames, ToAgent, ToServer, encode};
 use baleen_fleet::{Attached, Known};
@@ -36,7 +36,7 @@ pub(crate) fn run(door: &AgentDoor, known: Known, from: Origin, request: Request
         shutdown: door.shutdown.clone(),
         ping_at: now,
         heard: now,
-        renew_at: now + known.renews().since(wall),
+        renew_at: now + known.renews().since(wall).max(RENEW_AFTER),
         ends_at: now + known.until.since(wall),
         is_over: false,
     };
