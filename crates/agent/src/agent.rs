@@ -75,9 +75,7 @@ impl Agent {
         for left in std::mem::take(&mut self.left) {
             info!(parts = left.parts.len(), "a capture of before is delivered");
             // On the desk before the server asks what there is.
-            let shared = Arc::clone(&self.shared);
-            shared.desk.lock().recovered(left.id, left.ended.clone());
-            tokio::spawn(work::resume(shared, left));
+            work::resume(&self.shared, left);
         }
         let shared = Arc::clone(&self.shared);
         let drained = async {

@@ -236,9 +236,6 @@ impl Link<'_> {
 
     fn start(&self, id: OrderId, begin: Begin) {
         debug!(?id, "a capture is ordered");
-        // Here, so that a stop that comes right behind finds it.
-        let work = Work::new();
-        self.shared.add(id, work.clone());
-        tokio::spawn(work::run(Arc::clone(self.shared), id, begin, work));
+        work::begin(self.shared, id, begin);
     }
 }

@@ -33,10 +33,21 @@ struct Begun {
     missing: Option<String>,
 }
 
+/// Begins the work for an order. From here on it is found by what is said of it next, however far it is.
+pub(crate) fn begin(shared: &Arc<Shared>, id: OrderId, begin: Begin) {
+    let work = Work::new();
+    shared.add(id, work.clone());
+    tokio::spawn(run(Arc::clone(shared), id, begin, work));
+}
+
 /// Does the work for an order until it is forgotten.
-pub(crate) async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Work) {
+async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Work) {
     let left_out = addresses(&shared).await;
     shared.edit(id, |work| work.left_out.clone_from(&left_out));
+    if work.forget.is_stopping() {
+        shared.give_up(id);
+        return;
+    }
     // Seen through, since what it makes has to be taken away again.
     match start(&shared, id, &begin, &left_out).await {
         Err(why) => shared.note(|desk| desk.refused(id, &why)),
@@ -53,17 +64,16 @@ pub(crate) async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Wo
     shared.give_up(id);
 }
 
-/// Delivers what a process before this one left.
-pub(crate) async fn resume(shared: Arc<Shared>, recovered: Recovered) {
-    let Recovered {
-        id,
-        folder,
-        parts,
-        ended,
-    } = recovered;
+/// Begins to deliver what a process before this one left.
+pub(crate) fn resume(shared: &Arc<Shared>, recovered: Recovered) {
     let work = Work::new();
-    shared.add(id, work.clone());
-    shared.note(|desk| desk.recovered(id, ended));
+    shared.add(recovered.id, work.clone());
+    shared.note(|desk| desk.recovered(recovered.id, recovered.ended.clone()));
+    tokio::spawn(deliver_rest(Arc::clone(shared), recovered, work));
+}
+
+async fn deliver_rest(shared: Arc<Shared>, recovered: Recovered, work: Work) {
+    let Recovered { id, folder, parts, .. } = recovered;
     let queue = Queue::default();
     for head in parts {
         queue.push_from_disk(head);
@@ -283,3 +293,6 @@ fn close(open: &mut OpenPart, folder: &OrderFolder, ends_file: bool) -> Option<(
     let is_on_disk = folder.close(&head);
     Some((head, bytes, is_on_disk))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use super::*;
+use crate::connection::ServerAddress;
+use crate::settings::{Allowed, Settings};
+use crate::spool::Spool;
+use async_trait::async_trait;
+use baleen_agentwire::{FileFormat, Mask, OrderFilter};
+use baleen_capture::{Agent as Capturer, AgentError, Order};
+use baleen_runtime::{SeededEntropy, SystemClock};
+use baleen_types::LinkType;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const ID: OrderId = OrderId {
+    capture: [7; 16],
+    generation: 1,
+};
+
+/// Begins nothing, and counts how often it was asked to.
+#[derive(Default)]
+struct Asked(AtomicU32);
+
+#[async_trait]
+impl Capturer for Asked {
+    async fn links(&self) -> Vec<LinkType> {
+        Vec::new()
+    }
+
+    async fn begin(&self, _: Order) -> Result<Catch, AgentError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(AgentError("no".to_owned()))
+    }
+}
+
+fn order() -> Begin {
+    Begin {
+        site: "far".to_owned(),
+        filter: OrderFilter::All,
+        exclude: Vec::new(),
+        time_ms: 1000,
+        packets: 10,
+        bytes: 1000,
+        format: FileFormat::Pcap,
+        snaplen: None,
+        part_bytes: 8 << 20,
+        mask: Mask::default(),
+    }
+}
+
+fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {
+    let settings = Settings {
+        server: ServerAddress::parse("localhost:9003").unwrap(),
+        name: "host 7".to_owned(),
+        folder: folder.to_owned(),
+        spool_bytes: 1 << 20,
+        allowed: Allowed {
+            interfaces: vec!["lo".to_owned()],
+            promiscuous: false,
+            never: Vec::new(),
+            snaplen_max: 96,
+        },
+        ring: baleen_ring::Settings::default(),
+    };
+    let (spool, _) = Spool::open(&settings.spool(), settings.spool_bytes).unwrap();
+    let asked = Arc::new(Asked::default());
+    let shared = Shared::new(
+        settings,
+        asked.clone(),
+        (SystemClock::new(), SeededEntropy::new(1)),
+        spool,
+    );
+    (shared, asked)
+}
+
+/// The looking up of names takes its time, and the server may have thought better of it meanwhile.
+#[tokio::test]
+async fn what_is_forgotten_before_it_has_begun_is_not_begun() {
+    for is_forgotten in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (shared, asked) = shared(dir.path());
+        begin(&shared, ID, order());
+        // In the same turn: nothing of it was done yet.
+        let work = shared.work(ID).expect("it is known");
+        if is_forgotten {
+            work.forget.stop();
+        }
+        shared.until_idle().await;
+        assert_eq!(asked.0.load(Ordering::SeqCst), u32::from(!is_forgotten));
+        assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().count(), 0);
+    }
+}
