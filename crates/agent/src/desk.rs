@@ -84,8 +84,9 @@ impl Desk {
             release: release.to_owned(),
             boot,
             interfaces,
-            // More than can be said are what is left of before; it is fewer with each link.
-            held: self.orders.keys().take(ORDERS_MAX).copied().collect(),
+            // A server takes no more words than that, and would never let an agent in that says more. It forgets what it does not want of
+            // these, and the next link tells the rest.
+            held: self.orders.keys().copied().take(ORDERS_MAX).collect(),
         })
     }
 
@@ -226,8 +227,8 @@ impl Desk {
         let orders = self
             .orders
             .iter()
-            .take(ORDERS_MAX)
-            .map(|(id, entry)| (*id, entry.counts));
+            .map(|(id, entry)| (*id, entry.counts))
+            .take(ORDERS_MAX);
         ToServer::Beat(Beat {
             orders: orders.collect(),
             free_bytes,

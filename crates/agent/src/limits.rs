@@ -51,8 +51,9 @@ pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// Parts of a file (S3).
 pub const PARTS_MAX: u32 = 10_000;
 
-/// The shortest and the longest part that a server may ask for.
-pub const PART_BYTES: (u64, u64) = (5 << 20, 64 << 20);
+/// The shortest and the longest part that a server may ask for: parts are in memory until they are whole, up to three of each order, and
+/// servers take none of more than 9 MiB.
+pub const PART_BYTES: (u64, u64) = (5 << 20, 9 << 20);
 
 /// The least space for what waits to be sent: a few parts.
 pub const SPOOL_BYTES_MIN: u64 = 64 << 20;

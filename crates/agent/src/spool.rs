@@ -93,7 +93,13 @@ impl Spool {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             // What has another name is not ours.
             let Some(id) = order_of(name) else { continue };
-            recovered.push(recover::order(&this, id, &path)?);
+            match recover::order(&this, id, &path) {
+                Ok(order) => recovered.push(order),
+                // It stays for who looks after the host; the others are delivered, and the agent captures.
+                Err(error) => {
+                    tracing::warn!(%error, folder = %path.display(), "what was to be sent cannot be read, and is left there");
+                }
+            }
         }
         recovered.sort_by_key(|order| order.id);
         Ok((this, recovered))

@@ -171,3 +171,21 @@ fn a_beat_says_what_each_has_caught() {
     desk.recovered(id(3, 1), ended(9));
     assert_eq!(held(desk.greet("", [0; 16], Vec::new())), [id(1, 1), id(3, 1)]);
 }
+
+#[test]
+fn more_than_may_be_told_is_told_in_turns() {
+    let mut desk = Desk::default();
+    let orders = u8::try_from(ORDERS_MAX).unwrap() + 6;
+    for capture in 0..orders {
+        desk.recovered(id(capture, 1), ended(1));
+    }
+    let mut greet = |desk: &mut Desk| held(desk.greet("1.2.3", [0; 16], Vec::new()));
+    let first = greet(&mut desk);
+    assert_eq!(first.len(), ORDERS_MAX);
+    let ToServer::Beat(beat) = desk.beat(0) else { panic!() };
+    assert_eq!(beat.orders.len(), ORDERS_MAX);
+    for order in first {
+        desk.hear(ToAgent::Forget(order));
+    }
+    assert_eq!(greet(&mut desk).len(), 6);
+}

@@ -223,3 +223,15 @@ fn what_is_not_ours_stays() {
     assert_eq!((found.parts.len(), found.ended.parts), (0, 0));
     assert!(found.ended.trouble.is_some());
 }
+
+#[test]
+fn an_order_that_cannot_be_read_holds_up_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+    Writing::new(&spool).pieces(2);
+    let other = OrderId { generation: 4, ..ID };
+    let damaged = dir.path().join(name_of(other));
+    std::fs::create_dir_all(damaged.join("journal")).unwrap();
+    assert_eq!(recovered(dir.path()).id, ID);
+    assert!(damaged.exists(), "it is left for who looks after the host");
+}
