@@ -9,7 +9,8 @@ use crate::link::{self, Parted, Who};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::spool::{Recovered, Spool};
-use crate::{tls, work};
+use crate::tls;
+use crate::work::{self, STOPPED};
 use baleen_capture::Agent as Capturer;
 use baleen_runtime::{Clock, Entropy, Shutdown};
 use std::net::SocketAddr;
@@ -17,8 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// The words for captures that end with the program.
-const STOPPED: &str = "the agent was stopped";
 /// The words for those of an agent that is none any more.
 const REMOVED: &str = "the agent was removed";
 
@@ -80,6 +79,7 @@ impl Agent {
         let shared = Arc::clone(&self.shared);
         let drained = async {
             stop.stopping().await;
+            shared.closing.stop();
             for work in shared.works() {
                 work.end(STOPPED);
             }

@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) desk: Mutex<Desk>,
     /// There may be something to tell.
     pub(crate) news: Notify,
+    /// The program ends: what is at work is delivered, and nothing is begun.
+    pub(crate) closing: Shutdown,
     works: Mutex<HashMap<OrderId, Work>>,
     /// A work was given up.
     fewer: Notify,
@@ -76,6 +78,7 @@ impl Shared {
             spool,
             desk: Mutex::default(),
             news: Notify::new(),
+            closing: Shutdown::new(),
             works: Mutex::default(),
             fewer: Notify::new(),
             connection: watch::Sender::new(None),

@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Parts in memory alone while more is caught.
 const IN_MEMORY_MAX: usize = 1;
 
+/// The words for captures that end with the program, and for those that are not begun since it ends.
+pub(crate) const STOPPED: &str = "the agent was stopped";
+
 /// The words of a file that is as long as one may be.
 const FILE_FULL: &str = "the file reached the largest size that an agent delivers";
 
@@ -35,6 +38,9 @@ struct Begun {
 
 /// Begins the work for an order. From here on it is found by what is said of it next, however far it is.
 pub(crate) fn begin(shared: &Arc<Shared>, id: OrderId, begin: Begin) {
+    if shared.closing.is_stopping() {
+        return shared.note(|desk| desk.refused(id, STOPPED));
+    }
     let work = Work::new();
     shared.add(id, work.clone());
     tokio::spawn(run(Arc::clone(shared), id, begin, work));

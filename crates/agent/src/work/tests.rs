@@ -3,7 +3,7 @@ use crate::connection::ServerAddress;
 use crate::settings::{Allowed, Settings};
 use crate::spool::Spool;
 use async_trait::async_trait;
-use baleen_agentwire::{FileFormat, Mask, OrderFilter};
+use baleen_agentwire::{FileFormat, Mask, OrderFilter, ToAgent, ToServer};
 use baleen_capture::{Agent as Capturer, AgentError, Order};
 use baleen_runtime::{SeededEntropy, SystemClock};
 use baleen_types::LinkType;
@@ -68,6 +68,22 @@ fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {
         spool,
     );
     (shared, asked)
+}
+
+#[tokio::test]
+async fn a_program_that_ends_begins_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shared, asked) = shared(dir.path());
+    shared.desk.lock().hear(ToAgent::Begin(ID, order()));
+    shared.closing.stop();
+    begin(&shared, ID, order());
+    assert!(shared.work(ID).is_none());
+    let said = shared.desk.lock().say();
+    assert!(
+        matches!(&said[..], [ToServer::Refused { why, .. }] if why.contains("stopped")),
+        "{said:?}"
+    );
+    assert_eq!(asked.0.load(Ordering::SeqCst), 0);
 }
 
 /// The looking up of names takes its time, and the server may have thought better of it meanwhile.
