@@ -67,6 +67,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// The longest line of a journal: the words of an end.
 pub const JOURNAL_LINE_BYTES_MAX: usize = 4 << 10;
 
+/// Space that a journal has at hand on the disk: for the lines of hundreds of parts.
+pub const JOURNAL_RESERVE_BYTES: u64 = 64 << 10;
+
 /// Expressions whose packets are never given.
 pub const NEVER_MAX: usize = 32;
 

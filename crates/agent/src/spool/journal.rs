@@ -1,9 +1,10 @@
 //! The journal of an order: lines with a length and a checksum, in postcard.
 
-use crate::limits::JOURNAL_LINE_BYTES_MAX;
+use crate::limits::{JOURNAL_LINE_BYTES_MAX, JOURNAL_RESERVE_BYTES};
 use crate::part::PartHead;
 use baleen_agentwire::{Counts, Ended};
 use crc_fast::CrcAlgorithm::Crc32Iscsi;
+use rustix::fs::{FallocateFlags, fallocate};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -74,6 +75,8 @@ pub(super) struct Journal {
     file: File,
     /// Up to here it is good.
     length: u64,
+    /// Up to here the disk has space for it.
+    reserved: u64,
 }
 
 impl Journal {
@@ -84,7 +87,13 @@ impl Journal {
             .create_new(true)
             .mode(0o600)
             .open(folder.join(FILE))?;
-        Ok(Self { file, length: 0 })
+        let mut this = Self {
+            file,
+            length: 0,
+            reserved: 0,
+        };
+        this.reserve();
+        Ok(this)
     }
 
     /// Reads a journal up to its first damage, and goes on writing there.
@@ -102,8 +111,10 @@ impl Journal {
         let mut this = Self {
             file,
             length: length as u64,
+            reserved: 0,
         };
         this.rewind()?;
+        this.reserve();
         Ok((this, lines))
     }
 
@@ -112,14 +123,31 @@ impl Journal {
         let bytes = encode(line)?;
         let written = self.file.write_all(&bytes);
         match written {
-            Ok(()) => self.length += bytes.len() as u64,
+            Ok(()) => {
+                self.length += bytes.len() as u64;
+                self.reserve();
+            }
             // Or what comes behind would not be read.
             Err(_) => self.rewind()?,
         }
         written
     }
 
+    /// Has space at hand for lines to come: on a disk that is full, what is in the store has to be noted before it can be deleted. What
+    /// cannot be had, as on a disk that knows no such thing, is tried again at the next line.
+    fn reserve(&mut self) {
+        if self.reserved.saturating_sub(self.length) >= JOURNAL_RESERVE_BYTES / 2 {
+            return;
+        }
+        let until = self.length + JOURNAL_RESERVE_BYTES;
+        if fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, until).is_ok() {
+            self.reserved = until;
+        }
+    }
+
     fn rewind(&mut self) -> io::Result<()> {
+        // What is beyond the end is given back with it.
+        self.reserved = self.length;
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }
@@ -237,6 +265,21 @@ mod tests {
         assert_eq!(read, lines()[..1]);
         journal.put(&lines()[1]).unwrap();
         assert_eq!(Journal::recover(dir.path()).unwrap().1, lines()[..2]);
+    }
+
+    /// Lines that are written take space of before, however many they are.
+    #[test]
+    fn space_for_lines_is_there_before_the_disk_is_full() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(dir.path()).unwrap();
+        for _ in 0..40 {
+            let found = std::fs::metadata(dir.path().join(FILE)).unwrap();
+            assert_eq!(found.len(), journal.length);
+            assert!(found.blocks() * 512 >= found.len() + JOURNAL_RESERVE_BYTES / 2);
+            journal.put(&lines()[2]).unwrap();
+        }
+        assert_eq!(Journal::recover(dir.path()).unwrap().1.len(), 40);
     }
 
     proptest! {
