@@ -135,17 +135,14 @@ impl Agent {
         let mut addresses = self.shared.settings.server.look_up().await?;
         self.prefer(&mut addresses);
         let connection = Connection::open(&self.shared.settings.server, &addresses, &tls).await?;
+        // Before parts go over it: they would be captured, and be parts again.
+        self.shared.end_those_that_see(&connection.remote);
         link::keep(&self.shared, &connection, &mut self.who).await
     }
 
     /// Puts addresses first whose connections all captures leave out, or the link would be in their files.
     fn prefer(&self, addresses: &mut [SocketAddr]) {
-        let running: Vec<_> = self
-            .shared
-            .works()
-            .into_iter()
-            .filter(|work| work.running.is_some())
-            .collect();
-        addresses.sort_by_key(|address| running.iter().filter(|work| !work.left_out.contains(address)).count());
+        let works = self.shared.works();
+        addresses.sort_by_key(|address| works.iter().filter(|work| work.sees(address)).count());
     }
 }

@@ -30,6 +30,10 @@ pub(crate) struct Shared {
     connection: watch::Sender<Option<Connection>>,
 }
 
+/// The words for a capture whose file the connection with the server would be in.
+const SEES_US: &str =
+    "the server was reached at another address than when the capture began; its connection would be in the file";
+
 /// The control of the work for one order.
 #[derive(Clone)]
 pub(crate) struct Work {
@@ -54,6 +58,12 @@ impl Work {
             left_out: Vec::new(),
             running: None,
         }
+    }
+
+    /// Whether connections with an address are in its file. Of what has ended nothing is said: it may count as well.
+    pub(crate) fn sees(&self, address: &SocketAddr) -> bool {
+        let is_known = self.running.is_some() || !self.left_out.is_empty();
+        is_known && !self.left_out.contains(address)
     }
 
     /// Ends the capture, with words for who asked for it.
@@ -123,6 +133,13 @@ impl Shared {
 
     pub(crate) fn works(&self) -> Vec<Work> {
         self.works.lock().values().cloned().collect()
+    }
+
+    /// Ends the captures that connections with an address would be in: there is one now.
+    pub(crate) fn end_those_that_see(&self, address: &SocketAddr) {
+        for work in self.works().iter().filter(|work| work.sees(address)) {
+            work.end(SEES_US);
+        }
     }
 
     /// Waits until nothing is at work.

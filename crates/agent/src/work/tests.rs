@@ -103,3 +103,38 @@ async fn what_is_forgotten_before_it_has_begun_is_not_begun() {
         assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().count(), 0);
     }
 }
+
+/// The first word of a link is said after that.
+#[tokio::test]
+async fn captures_that_would_hold_the_connection_are_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shared, _) = shared(dir.path());
+    let [known, other] = ["192.0.2.1:9003", "192.0.2.2:9003"].map(|text| text.parse::<SocketAddr>().unwrap());
+    let of = |capture: u8| OrderId {
+        capture: [capture; 16],
+        ..ID
+    };
+    for (capture, left_out) in [(1, vec![known]), (2, vec![known, other]), (3, Vec::new())] {
+        shared.add(of(capture), Work::new());
+        shared.edit(of(capture), |work| work.left_out = left_out);
+    }
+    let ended = || {
+        let is_ended = |capture: u8| shared.work(of(capture)).unwrap().stop.is_stopping();
+        [1, 2, 3].map(is_ended)
+    };
+    shared.end_those_that_see(&known);
+    assert_eq!(ended(), [false; 3]);
+    // The third is none: it is being looked up, or is of a process before.
+    shared.end_those_that_see(&other);
+    assert_eq!(ended(), [true, false, false]);
+    assert!(
+        shared
+            .work(of(1))
+            .unwrap()
+            .why
+            .lock()
+            .as_ref()
+            .unwrap()
+            .contains("address")
+    );
+}
