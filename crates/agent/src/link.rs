@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::limits::{RENEWAL_PAUSE, SILENCE_MAX};
 use crate::renewal::{self, Renewing};
-use crate::shared::{Shared, Work};
+use crate::shared::Shared;
 use crate::{host, work};
 use baleen_agentwire::limits::BEAT_PERIOD;
 use baleen_agentwire::{Begin, Frames, OrderId, ToAgent, ToServer, encode};

@@ -12,7 +12,7 @@ pub const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 pub const RENEW_PERIOD: Duration = Duration::from_hours(1);
 
 /// How long a link stands before it is told so for the first time: an agent that cannot renew and links again delivers meanwhile.
-pub const RENEW_AFTER: Duration = Duration::from_mins(1);
+pub const RENEW_AFTER: Duration = Duration::from_secs(10);
 
 /// Memory for all parts on their way, unless the operator says otherwise.
 pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;

@@ -496,7 +496,7 @@ async fn a_certificate_ends_on_a_standing_connection() {
     };
     assert_eq!(nothing(&mut agent).await, StatusCode::NOT_FOUND);
     world.clock.advance(day * 60);
-    // It was silent for long, and comes back. It is asked to renew when the link has stood for a minute, or one that cannot would deliver nothing.
+    // It was silent for long, and comes back. It is asked to renew when the link has stood for a moment, or one that cannot would deliver nothing.
     while agent.link.hear().await.is_some() {}
     let mut link = agent.connection.link().await;
     link.say(&hello());

@@ -179,7 +179,7 @@ fn more_than_may_be_told_is_told_in_turns() {
     for capture in 0..orders {
         desk.recovered(id(capture, 1), ended(1));
     }
-    let mut greet = |desk: &mut Desk| held(desk.greet("1.2.3", [0; 16], Vec::new()));
+    let greet = |desk: &mut Desk| held(desk.greet("1.2.3", [0; 16], Vec::new()));
     let first = greet(&mut desk);
     assert_eq!(first.len(), ORDERS_MAX);
     let ToServer::Beat(beat) = desk.beat(0) else { panic!() };

@@ -56,6 +56,10 @@ fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {
             promiscuous: false,
             never: Vec::new(),
             snaplen_max: 96,
+            captures_max: 64,
+            time_max: None,
+            packets_per_second_max: None,
+            hours: None,
         },
         ring: baleen_ring::Settings::default(),
     };
