@@ -9,6 +9,7 @@ use crate::limits::{
     ROTATE_TIME_MIN, SENT_FILTER_BYTES_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
 use crate::ownership::{StoredOwnership, sha256};
+use crate::place::Places;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
@@ -374,7 +375,9 @@ impl Captures {
                 record: proof,
                 bytes: proof_bytes,
             } = proof;
-            if site.agent.is_elsewhere() && self.places.is_even(&proof.place(ownership, &self.parts.sealer)?) {
+            let place = proof.place(ownership, &self.parts.sealer)?;
+            Places::check_lasts(&place, request.limits.time, now)?;
+            if site.agent.is_elsewhere() && self.places.is_even(&place) {
                 return Err(CaptureError::Destination(Invalid::new("destination", EVEN_ELSEWHERE)));
             }
             let record = StoredCapture {
