@@ -228,10 +228,12 @@ impl Captures {
         self.compile(request.capture.filter.clone(), &site).await?;
         if let When::Trigger(trigger) = &request.when {
             trigger.on.check(&trigger.filter)?;
-            check_no_lookup(&trigger.filter)?;
             check_sent_filter(&trigger.sent_filter)?;
             watch::check_site(&site)?;
-            let compiled = self.compile(trigger.filter.clone(), &site).await;
+            let compiled = match check_no_lookup(&trigger.filter) {
+                Ok(()) => self.compile(trigger.filter.clone(), &site).await.map(drop),
+                named => named,
+            };
             // Told apart from the filter of the captures.
             compiled.map_err(|error| match error {
                 CaptureError::Filter(_) | CaptureError::FilterAtSite { .. } => CaptureError::Limit {

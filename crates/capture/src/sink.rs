@@ -99,6 +99,13 @@ pub enum SinkError {
     Damaged(Invalid),
 }
 
+impl SinkError {
+    /// Whether our own disk is full: what waits for it would wait on the same.
+    pub(crate) fn is_full_here(&self) -> bool {
+        matches!(self, Self::Own(ObjectError::NoSpace))
+    }
+}
+
 impl Classify for SinkError {
     fn kind(&self) -> FaultKind {
         match self {

@@ -87,7 +87,7 @@ impl Run<'_> {
                 Err(error) => error,
             };
             // What comes meanwhile waits on the disk.
-            let waits = self.captures.spool.is_some() && parts.clock.monotonic() < until;
+            let waits = self.captures.spool.is_some() && !error.is_full_here() && parts.clock.monotonic() < until;
             if !waits || !error.kind().is_transient() || self.live.is_forsaken() {
                 return Err(error.into());
             }
