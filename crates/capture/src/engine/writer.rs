@@ -9,6 +9,7 @@ use super::pool::Pool;
 use super::progress::Counters;
 use super::request::{Format, Limits, Settings};
 use super::rotation::{Files, Rotation};
+use super::section;
 use super::source::Description;
 use baleen_pcapfile::classic::Precision;
 use baleen_pcapfile::ng::{self, Statistics};
@@ -478,15 +479,7 @@ impl FileHead<'_> {
                 classic::put_header(buffer, link, self.snaplen, Precision::Micros);
             }
             Format::PcapNg => {
-                ng::put_section(
-                    buffer,
-                    &ng::Section {
-                        hardware: std::env::consts::ARCH.to_owned(),
-                        os: "Linux".to_owned(),
-                        application: concat!("Baleen ", env!("CARGO_PKG_VERSION")).to_owned(),
-                        comments: self.comments.to_vec(),
-                    },
-                );
+                ng::put_section(buffer, &section(self.comments.to_vec()));
                 for interface in &self.interfaces {
                     ng::put_interface(
                         buffer,

@@ -3,6 +3,7 @@
 use super::gather::Gathered;
 use crate::agent::Format;
 use crate::capture::Counts;
+use crate::engine::section;
 use crate::limits::SAMPLE_SNAPLEN;
 use baleen_lookback::{Found, Interface};
 use baleen_pcapfile::classic::Precision;
@@ -61,13 +62,7 @@ fn write_classic(gathered: &Gathered) -> File {
 
 fn write_ng(gathered: &Gathered, told: &Told<'_>) -> File {
     let mut file = File::new();
-    let section = ng::Section {
-        hardware: std::env::consts::ARCH.to_owned(),
-        os: "Linux".to_owned(),
-        application: concat!("Baleen ", env!("CARGO_PKG_VERSION")).to_owned(),
-        comments: told.comments.clone(),
-    };
-    ng::put_section(&mut file.bytes, &section);
+    ng::put_section(&mut file.bytes, &section(told.comments.clone()));
     for Interface { name, link } in &gathered.interfaces {
         let interface = ng::Interface {
             link: *link,

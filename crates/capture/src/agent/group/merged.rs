@@ -2,6 +2,7 @@
 
 use crate::Counts;
 use crate::agent::{Format, Limits, Piece};
+use crate::engine::section;
 use crate::limits::GROUP_PART_BYTES;
 use baleen_agentwire::Estimate;
 use baleen_pcapfile::classic::Precision;
@@ -97,7 +98,7 @@ impl Job {
         let mut counts = Counts::default();
         let mut has_head = false;
         if self.format == Format::PcapNg {
-            ng::put_section(&mut out, &section(&self.comment));
+            ng::put_section(&mut out, &section(vec![self.comment.clone()]));
         }
         while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
             match next {
@@ -157,13 +158,4 @@ fn put_head(out: &mut Vec<u8>, link: LinkType, snaplen: u32) {
         snaplen
     };
     classic::put_header(out, link, snaplen, Precision::Micros);
-}
-
-fn section(comment: &str) -> ng::Section {
-    ng::Section {
-        hardware: std::env::consts::ARCH.to_owned(),
-        os: "Linux".to_owned(),
-        application: concat!("Baleen ", env!("CARGO_PKG_VERSION")).to_owned(),
-        comments: vec![comment.to_owned()],
-    }
 }
