@@ -42,7 +42,7 @@ pub(crate) struct Patience<'a> {
 }
 
 /// How a pause ended.
-pub(crate) enum Waited {
+enum Waited {
     /// Try again.
     Elapsed,
     /// It took too long altogether.
@@ -77,7 +77,7 @@ impl<'a> Patience<'a> {
         }
     }
 
-    pub(crate) async fn wait(&mut self) -> Waited {
+    async fn wait(&mut self) -> Waited {
         self.has_waited = true;
         // Tries count too: one that hangs takes longer than the pause behind it.
         if self.left() < self.pause {
@@ -316,6 +316,29 @@ impl Captures {
                     }
                 }
                 Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Asks the store of an interrupted capture again and again while it cannot.
+    pub(crate) async fn patiently<T, F>(&self, id: CaptureId, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, SinkError>>,
+    {
+        let mut patience = Patience::new(self);
+        loop {
+            let error = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !error.kind().is_transient() {
+                return Err(error.into());
+            }
+            warn!(capture = %id, %error, "the store of an interrupted capture cannot yet");
+            match patience.wait().await {
+                Waited::Elapsed => {}
+                Waited::Exhausted => return Err(error.into()),
+                Waited::Stopping => return Err(Failure::Stopping),
             }
         }
     }

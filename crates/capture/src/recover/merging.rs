@@ -3,7 +3,6 @@
 use crate::agent::{Format, Limits, Order, Remnant};
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
-use crate::finish::{Patience, Waited};
 use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
 use crate::site::{Accounts, Site};
 use crate::store;
@@ -11,7 +10,7 @@ use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures, journal};
 use baleen_filter::Filter;
 use baleen_packet::masking::Masking;
-use baleen_types::{AccountId, CaptureId, Classify as _, SiteName};
+use baleen_types::{AccountId, CaptureId, SiteName};
 use futures::FutureExt as _;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -102,18 +101,9 @@ impl Captures {
     async fn target_again(&self, owner: (AccountId, CaptureId), record: &StoredCapture) -> Result<Target, Failure> {
         let sink = self.reopen(owner.0, record).await?;
         let key = record.object_key()?;
-        let mut patience = Patience::new(self);
-        let tried = loop {
-            match sink.begin(&key, CAPTURE_CONTENT_TYPE).await {
-                Ok(upload) => break upload,
-                Err(error) if error.kind().is_transient() => match patience.wait().await {
-                    Waited::Elapsed => {}
-                    Waited::Exhausted => return Err(error.into()),
-                    Waited::Stopping => return Err(Failure::Stopping),
-                },
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let tried = self
+            .patiently(owner.1, || sink.begin(&key, CAPTURE_CONTENT_TYPE))
+            .await?;
         for aborted in [sink.abort(&tried).await, self.abort_all(owner, &*sink, record).await] {
             if let Err(error) = aborted {
                 warn!(capture = %owner.1, %error, "the upload of a capture that is merged again is not aborted");

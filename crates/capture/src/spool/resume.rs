@@ -9,14 +9,13 @@ use super::pump::in_background;
 use super::{Shelf, Shelved};
 use crate::capture::{self, Counts, StoredCapture, StoredState};
 use crate::files::{self, StoredFile, StoredFileState};
-use crate::finish::{Patience, Waited};
 use crate::journal::{self, Kept};
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, Classify as _, PartNumber};
+use baleen_types::{AccountId, CaptureId, PartNumber};
 use std::sync::Arc;
 use tracing::{info, warn};
 
@@ -172,29 +171,6 @@ impl Captures {
             Ok::<_, CaptureError>(())
         })
         .await
-    }
-
-    /// Asks the store again and again while it cannot.
-    async fn patiently<T, F>(&self, id: CaptureId, ask: impl Fn() -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<T, SinkError>>,
-    {
-        let mut patience = Patience::new(self);
-        loop {
-            let error = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !error.kind().is_transient() {
-                return Err(error.into());
-            }
-            warn!(capture = %id, %error, "a part that waits on the disk is not sent yet");
-            match patience.wait().await {
-                Waited::Elapsed => {}
-                Waited::Exhausted => return Err(error.into()),
-                Waited::Stopping => return Err(Failure::Stopping),
-            }
-        }
     }
 }
 
