@@ -56,11 +56,11 @@ impl FjallEngine {
 #[async_trait]
 impl Engine for FjallEngine {
     async fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>> {
-        self.slot.read(|open| match keys {
-            // A single key needs no snapshot to be read at one moment.
-            [key] => Ok(vec![open.keyspace.get(key).map_err(read_failed)?.map(to_bytes)]),
-            _ => get_many(&open.db.snapshot(), &open.keyspace, keys),
-        })
+        // A single key too is read of a snapshot: `Keyspace::get` sees the rows of a batch while it is being applied, which
+        // snapshots see when all of it is. Whoever read a row in both ways saw time go back, and took a version that was
+        // moved from one row to another in between for one that is in neither.
+        self.slot
+            .read(|open| get_many(&open.db.snapshot(), &open.keyspace, keys))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn View>> {

@@ -294,8 +294,8 @@ async fn a_store_is_opened_once() {
 }
 
 /// Two rows always change together, and readers ask again and again: they see both as of one moment, never what was there before
-/// a commit that was acknowledged when they began to ask, and time never goes back. (One key by itself may show a commit a moment
-/// before several do.)
+/// a commit that was acknowledged when they began to ask, and time never goes back, whether they ask for one row, for several or for a
+/// range.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn what_is_read_is_what_was_committed_last() {
     const ROUNDS: u64 = 400;
@@ -310,26 +310,33 @@ async fn what_is_read_is_what_was_committed_last() {
             let (meta, acknowledged) = (meta.clone(), Arc::clone(&acknowledged));
             readers.spawn(async move {
                 let keys = [b"left".to_vec(), b"right".to_vec()];
-                let (mut last, mut alone) = (0, 0);
+                let mut last = 0;
                 while last < ROUNDS {
                     let least = acknowledged.load(Ordering::SeqCst);
                     let pair = meta.get_many(&keys).await.unwrap();
+                    let alone = meta.get(b"left").await.unwrap();
+                    let page = meta.scan(Scan::prefix(b"right")).await.unwrap();
+                    let page = page.into_iter().next().map(|entry| entry.value);
                     assert_eq!(pair[0], pair[1], "{engine}, reader {reader}");
-                    let now = number(&pair[0]);
-                    assert!(now >= least.max(last), "{engine}: {now} after {least} and {last}");
-                    let now_alone = number(&meta.get(b"left").await.unwrap());
-                    assert!(
-                        now_alone >= now.max(alone),
-                        "{engine}: {now_alone} after {now} and {alone}"
-                    );
-                    (last, alone) = (now, now_alone);
+                    for (how, value) in [("both", &pair[0]), ("one", &alone), ("a range", &page)] {
+                        let now = number(value);
+                        assert!(
+                            now >= least.max(last),
+                            "{engine}, {how}: {now} after {least} and {last}"
+                        );
+                        last = now;
+                    }
                     tokio::task::yield_now().await;
                 }
             });
         }
         for round in 1..=ROUNDS {
             let value = round.to_string();
-            let both = Request::new().put("left", value.clone()).put("right", value);
+            // Rows between the two make a commit long enough to be met halfway.
+            let both = (0..64).fold(Request::new().put("left", value.clone()), |both, row| {
+                both.put(format!("other {row}"), value.clone())
+            });
+            let both = both.put("right", value);
             assert_eq!(meta.commit(both).await.unwrap(), Outcome::Committed);
             acknowledged.store(round, Ordering::SeqCst);
         }
