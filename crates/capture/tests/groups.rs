@@ -56,14 +56,14 @@ struct Group {
 }
 
 async fn group() -> Group {
-    let group = group_on(Disk::new(), tempfile::tempdir().unwrap());
+    let group = group_on(Disk::new(), 2, tempfile::tempdir().unwrap());
     group.world.make_bucket(account(1), "evidence").await;
     group.world.prove(account(1), URI).await;
     group
 }
 
-/// A process on given disks.
-fn group_on(disk: Disk, staging: TempDir) -> Group {
+/// A process on given disks. `seed` has to differ for each on the same disks.
+fn group_on(disk: Disk, seed: u64, staging: TempDir) -> Group {
     let (begun, catches) = mpsc::unbounded_channel();
     let agents: Vec<_> = SEEN.iter().map(|_| SimAgent::into(begun.clone())).collect();
     let site = |((name, ahead, _), agent): (&(&str, i64, &[u64]), &Arc<SimAgent>)| {
@@ -79,7 +79,7 @@ fn group_on(disk: Disk, staging: TempDir) -> Group {
     };
     let sites = Sites::new(SEEN.iter().zip(&agents).map(site).collect());
     let sites = sites.merging_in(&staging.path().join("staging"), STAGED_MAX, disk.clock.clone());
-    let world = World::with_sites(disk, sites, catches);
+    let world = World::with_sites(disk, seed, sites, catches);
     Group { world, agents, staging }
 }
 
@@ -403,15 +403,15 @@ async fn a_capture_that_is_given_up_ends_everywhere() {
 #[test]
 fn what_was_staged_outlives_a_kill() {
     let (disk, me) = (Disk::new(), account(1));
-    for (delivered, expected) in [
-        (3, &MERGED[..]),
-        (1, &[(1000, 0), (4000, 0), (7000, 0), (10_000, 0)][..]),
-        (0, &[]),
+    for (seed, delivered, expected) in [
+        (10, 3, &MERGED[..]),
+        (20, 1, &[(1000, 0), (4000, 0), (7000, 0), (10_000, 0)][..]),
+        (30, 0, &[]),
     ] {
         // Dropped with its runtime, every task of the first process is gone at once.
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (id, staging) = runtime.block_on(async {
-            let group = group_on(disk.clone(), tempfile::tempdir().unwrap());
+            let group = group_on(disk.clone(), seed, tempfile::tempdir().unwrap());
             if delivered == 3 {
                 group.world.make_bucket(me, "evidence").await;
                 group.world.prove(me, URI).await;
@@ -435,7 +435,7 @@ fn what_was_staged_outlives_a_kill() {
             let folder = staging.path().to_owned();
             let strange = folder.join("staging").join(common::account(7).to_string());
             std::fs::create_dir_all(&strange).unwrap();
-            let group = group_on(disk.clone(), staging);
+            let group = group_on(disk.clone(), seed + 1, staging);
             group.world.captures.recover().await.unwrap();
             assert!(!strange.exists(), "it is of no capture");
             let status = if delivered == 0 {
