@@ -6,9 +6,10 @@
 //! 2. the capture begins under that id (it is settled as every capture, see `recover.rs`);
 //! 3. where it does not begin, the reason takes its place.
 
+use super::When;
 use super::budget::day_of;
-use super::record::{NEVER, StoredSchedule, all_due, due_key, in_due_key, key};
-use super::{When, due_row};
+use super::keys::{NEVER, all_due, due_key, due_row, in_due_key, key};
+use super::record::StoredSchedule;
 use crate::agent::Limits;
 use crate::capture::{self, StoredCapture, StoredOrigin};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, MISSED_COUNTED_MAX, SCHEDULE_LATE_MAX};
@@ -254,6 +255,14 @@ impl Captures {
         match record.budget().grant(record.used(), record.limits()) {
             Ok(limits) => Decision::Begin(limits),
             Err(spent) => skip(spent.to_string()),
+        }
+    }
+
+    /// When a schedule that waits for this is due next.
+    pub(super) fn next_of(&self, when: &When, now: Timestamp) -> Option<Timestamp> {
+        match when {
+            When::Cron(cron) => cron.next(now, self.schedule_minute),
+            When::Trigger(_) => Some(Timestamp::from_nanos(NEVER)),
         }
     }
 

@@ -5,7 +5,8 @@
 //! next begins when the capture has its end and a minute of rest is over: so nothing of a trigger's own capture can set it off,
 //! neither its upload nor the connections of that, and it begins at most one capture a minute.
 
-use super::record::{NEVER, StoredSchedule, at_never, key};
+use super::keys::{NEVER, at_never, in_watch_row, key};
+use super::record::StoredSchedule;
 use super::trigger::{Trigger, Tripwire};
 use super::{ScheduleWitness, When};
 use crate::agent::{WatchOrder, Watching};
@@ -53,10 +54,7 @@ impl Captures {
             .meta
             .scan(Scan::prefix(&at_never()).limit(WATCHERS_MAX))
             .await?;
-        let wanted = entries
-            .iter()
-            .map(super::record::in_watch_row)
-            .collect::<Result<HashSet<_>, _>>()?;
+        let wanted = entries.iter().map(in_watch_row).collect::<Result<HashSet<_>, _>>()?;
         let mut watchers = self.watchers.0.lock();
         watchers.retain(|of, end| {
             let is_wanted = wanted.contains(of);

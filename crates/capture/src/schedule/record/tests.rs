@@ -1,5 +1,8 @@
 use super::*;
+use crate::limits::RUNS_KEPT;
+use crate::schedule::keys::{due_key, in_due_key, key, slot_in_key};
 use baleen_meta::record::encode;
+use baleen_types::CaptureId;
 
 fn sample() -> StoredSchedule {
     StoredSchedule {

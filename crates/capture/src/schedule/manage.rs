@@ -1,0 +1,140 @@
+//! Requests about schedules that there are: list, get, pause, resume, delete.
+
+use super::keys::{due_key, due_row, key, of_account, slot_in_key};
+use super::record::StoredSchedule;
+use super::{Found, Outcome, Schedule};
+use crate::capture::{self, StoredCapture};
+use crate::limits::COMMIT_ATTEMPTS_MAX;
+use crate::store::{self, Change, Read};
+use crate::{CaptureError, Captures};
+use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
+use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
+use tracing::info;
+
+impl Captures {
+    /// The schedules of an account, in the order of their slots.
+    ///
+    /// Shape: `GET pcaps/schedules` (ours).
+    pub async fn schedules(&self, account: AccountId) -> Result<Vec<Schedule>, CaptureError> {
+        let now = self.parts.clock.now();
+        let mut shown = Vec::new();
+        for (_, mut kept) in self.stored_schedules(account).await? {
+            self.settle_schedule(account, &mut kept.record).await?;
+            shown.push(kept.record.show(account, now)?);
+        }
+        shown.sort_by_key(|schedule| schedule.created);
+        Ok(shown)
+    }
+
+    /// One schedule, with what became of its captures.
+    ///
+    /// Shape: `GET pcaps/schedules/{id}` (ours).
+    ///
+    /// # Errors
+    /// `NoSuchSchedule`.
+    pub async fn schedule(&self, account: AccountId, id: ScheduleId) -> Result<Schedule, CaptureError> {
+        let (_, mut kept) = self.stored_schedule(account, id).await?;
+        // What it has used is told now; the next pass that finds it due stores it.
+        self.settle_schedule(account, &mut kept.record).await?;
+        let mut shown = kept.record.show(account, self.parts.clock.now())?;
+        for run in &mut shown.runs {
+            if let Outcome::Began(began) = &mut run.outcome {
+                began.found = self.found(account, began.capture).await?;
+            }
+        }
+        Ok(shown)
+    }
+
+    async fn found(&self, account: AccountId, id: CaptureId) -> Result<Option<Found>, CaptureError> {
+        // Before the record, as with one capture.
+        let live = self.live.counts(id).unwrap_or_default();
+        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await?;
+        Ok(read.map(|Read { record, .. }| Found {
+            status: record.status(),
+            counts: record.counts().at_least(live),
+            message: record.message,
+        }))
+    }
+
+    /// Lets a schedule begin nothing, or go on from now; what it was made before is no error. A capture under way goes on.
+    ///
+    /// Shape: `PUT pcaps/schedules/{id}/pause` and `resume` (ours).
+    ///
+    /// # Errors
+    /// `NoSuchSchedule`.
+    pub async fn pause_schedule(
+        &self,
+        account: AccountId,
+        id: ScheduleId,
+        is_paused: bool,
+    ) -> Result<Schedule, CaptureError> {
+        let (slot, kept) = self.stored_schedule(account, id).await?;
+        let (now, when) = (self.parts.clock.now(), kept.record.when()?);
+        if kept.record.is_trigger() && kept.record.is_paused && !is_paused {
+            self.check_watchers(0).await?;
+        }
+        let change = |record: &mut StoredSchedule| {
+            if record.id() != id {
+                return Err(CaptureError::NoSuchSchedule);
+            }
+            if record.is_paused == is_paused {
+                return Ok(Change::Leave(()));
+            }
+            let mut further = Request::new();
+            if let Some(due_ns) = record.due_ns.take() {
+                further = further.delete(due_key(due_ns, account, slot));
+            }
+            record.is_paused = is_paused;
+            if !is_paused {
+                record.due_ns = self.next_of(&when, now).map(Timestamp::as_nanos);
+            }
+            Ok(Change::Store(further.and(due_row(record, account, slot)), ()))
+        };
+        let missing = || CaptureError::NoSuchSchedule;
+        let (record, ()) = store::update(&self.parts.meta, &key(account, slot), missing, change).await?;
+        info!(schedule = %id, %account, is_paused, "schedule paused or resumed");
+        record.show(account, now)
+    }
+
+    /// Forgets a schedule; a capture under way goes on, and those that it began stay.
+    ///
+    /// Shape: `DELETE pcaps/schedules/{id}` (ours).
+    ///
+    /// # Errors
+    /// `NoSuchSchedule`.
+    pub async fn delete_schedule(&self, account: AccountId, id: ScheduleId) -> Result<(), CaptureError> {
+        for _ in 0..COMMIT_ATTEMPTS_MAX {
+            let (slot, Read { record, bytes }) = self.stored_schedule(account, id).await?;
+            let key = key(account, slot);
+            let mut request = Request::new().unchanged(key.clone(), Some(bytes)).delete(key);
+            if let Some(due_ns) = record.due_ns {
+                request = request.delete(due_key(due_ns, account, slot));
+            }
+            if self.parts.meta.commit(request).await?.is_committed() {
+                info!(schedule = %id, %account, "schedule deleted");
+                return Ok(());
+            }
+        }
+        Err(CaptureError::Contended)
+    }
+
+    pub(super) async fn stored_schedules(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(u8, Read<StoredSchedule>)>, CaptureError> {
+        let scan = Scan::prefix(&of_account(account)).limit(SCAN_ENTRIES_MAX);
+        let entries = self.parts.meta.scan(scan).await?;
+        let decode = |entry: baleen_meta::Entry| Ok((slot_in_key(&entry.key)?, store::decode(entry.value)?));
+        entries.into_iter().map(decode).collect()
+    }
+
+    async fn stored_schedule(
+        &self,
+        account: AccountId,
+        id: ScheduleId,
+    ) -> Result<(u8, Read<StoredSchedule>), CaptureError> {
+        let kept = self.stored_schedules(account).await?;
+        let found = kept.into_iter().find(|(_, kept)| kept.record.id() == id);
+        found.ok_or(CaptureError::NoSuchSchedule)
+    }
+}
