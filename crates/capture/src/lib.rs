@@ -96,7 +96,8 @@ use baleen_meta::Meta;
 use baleen_objects::Objects;
 use baleen_runtime::{Clock, Entropy, Supervisor, Turns};
 use baleen_sealing::Sealer;
-use baleen_types::RegionName;
+use baleen_types::{RegionName, Timestamp};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -118,6 +119,8 @@ pub struct Captures {
     schedule_turns: Turns,
     watchers: schedule::Watchers,
     schedule_minute: Duration,
+    /// When it was last looked for what is due.
+    last_pass: Mutex<Option<Timestamp>>,
 }
 
 /// What the operator chooses.
@@ -205,6 +208,7 @@ impl Captures {
             schedule_turns: Turns::default(),
             watchers: schedule::Watchers::default(),
             schedule_minute: settings.schedule_minute,
+            last_pass: Mutex::new(None),
         })
     }
 }

@@ -194,6 +194,9 @@ pub const RUNS_KEPT: usize = 20;
 /// How much later than its time a capture of a schedule still begins (ours); behind that it is skipped.
 pub const SCHEDULE_LATE_MAX: Duration = Duration::from_mins(1);
 
+/// How far a clock is set back at most without that what was due by it is worked out anew (ours): longer than what an hour too many does.
+pub const CLOCK_SET_BACK_MAX: Duration = Duration::from_mins(65);
+
 /// Triggers of one account, and those that one server watches for (ours): each has a ring and a thread for each interface.
 pub const TRIGGERS_PER_ACCOUNT_MAX: usize = 4;
 /// See [`TRIGGERS_PER_ACCOUNT_MAX`].

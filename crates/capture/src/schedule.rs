@@ -20,6 +20,7 @@ mod fire;
 mod keys;
 mod manage;
 mod record;
+mod time;
 mod trigger;
 mod watch;
 

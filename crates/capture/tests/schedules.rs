@@ -6,9 +6,9 @@ mod common;
 
 use async_trait::async_trait;
 use baleen_capture::{
-    AddressKey, Anonymise, Asked, Budget, CaptureError, CaptureFilter, CreateCapture, CreateSchedule, Cron, Fired,
-    Limited, Limits, Privacy, Rotation, Run, RunOutcome, Schedule, ScheduleName, ScheduleWitness, SentFilter, Status,
-    When,
+    AddressKey, Anonymise, Asked, Budget, CaptureError, CaptureFilter, CreateCapture, CreateSchedule, Cron,
+    DestinationSettings, Fired, Limited, Limits, Privacy, Rotation, Run, RunOutcome, Schedule, ScheduleName,
+    ScheduleWitness, SentFilter, Status, When,
 };
 use baleen_filter::{End, FiveTuple, Rules};
 use baleen_meta::keys::{KeyWriter, Table};
@@ -439,6 +439,63 @@ async fn what_was_missed_is_told_once_and_not_made_up_for() {
     world.disk.clock.advance(Duration::from_hours(24 * 365));
     assert_eq!(world.pass().await, SKIPPED);
     assert_eq!(reason(&world.runs(made.id).await).1, 1000);
+}
+
+/// A machine that begins with a clock which is years ahead, or half an hour, until it is set.
+#[tokio::test]
+async fn a_clock_that_was_wrong_is_got_over() {
+    let world = world().await;
+    let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+    let made = world.schedule("each", "*/10 * * * *", 3).await;
+    let daily = world.schedule("daily", "@daily", 3).await;
+    world.disk.clock.set(at("2099-01-01T00:00:00Z"));
+    assert_eq!(world.pass().await, Fired { began: 0, skipped: 2 });
+    world.disk.clock.set(at("2027-01-15T08:25:00Z"));
+    assert_eq!(world.pass().await, Fired::default());
+    let next = async |id| world.captures.schedule(account(1), id).await.unwrap().next;
+    assert_eq!(next(made.id).await, Some(at("2027-01-15T08:30:00Z")));
+    assert_eq!(next(daily.id).await, Some(at("2027-01-16T00:00:00Z")));
+    world.disk.clock.set(at("2027-01-15T08:30:00Z"));
+    assert_eq!(world.pass().await, BEGAN);
+    world.catch(1, 100).await;
+    let used = world.captures.schedule(account(1), made.id).await.unwrap().used;
+    assert_eq!((used.runs, used.packets), (1, 1), "of this day");
+    // By less than an hour: what was begun is not begun again.
+    world.disk.clock.set(at("2027-01-15T08:01:00Z"));
+    assert_eq!(world.pass().await, Fired::default());
+    assert_eq!(next(made.id).await, Some(at("2027-01-15T08:40:00Z")));
+    // Another process finds what the one before it left by a wrong clock.
+    world.disk.clock.set(at("2099-01-01T00:00:00Z"));
+    world.pass().await;
+    world.disk.clock.set(at("2027-01-15T08:31:00Z"));
+    let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
+    assert_eq!(second.pass().await, Fired::default());
+    assert_eq!(next(made.id).await, Some(at("2027-01-15T08:40:00Z")));
+}
+
+/// What is used behind midnight stays used when the clock is set back before it.
+#[tokio::test]
+async fn a_day_is_not_had_twice() {
+    let world = world().await;
+    let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+    let made = world.schedule("each", "*/10 * * * *", 3).await;
+    world.disk.clock.set(at("2027-01-16T00:31:00Z"));
+    world.pass().await;
+    world.disk.clock.set(at("2027-01-16T00:40:00Z"));
+    assert_eq!(world.pass().await, BEGAN);
+    world.catch(3, 300).await;
+    world.disk.clock.set(at("2027-01-15T23:01:00Z"));
+    assert_eq!(world.pass().await, Fired::default());
+    for (time, packets) in [("2027-01-15T23:10:00Z", 2), ("2027-01-15T23:20:00Z", 1)] {
+        world.disk.clock.set(at(time));
+        assert_eq!(world.pass().await, BEGAN);
+        world.catch(packets, 100).await;
+    }
+    let used = world.captures.schedule(account(1), made.id).await.unwrap().used;
+    assert_eq!((used.runs, used.packets), (3, 6));
+    world.disk.clock.set(at("2027-01-15T23:30:00Z"));
+    assert_eq!(world.pass().await, SKIPPED);
+    assert!(reason(&world.runs(made.id).await).0.contains("3 captures a day"));
 }
 
 /// Killed between the commit that notes a capture and the one that lets it in.

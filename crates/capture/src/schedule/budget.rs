@@ -39,7 +39,7 @@ pub(crate) enum Spent {
 }
 
 /// The day of a time.
-pub(crate) fn day_of(at: Timestamp) -> i64 {
+fn day_of(at: Timestamp) -> i64 {
     at.as_secs().div_euclid(24 * 60 * 60)
 }
 
@@ -47,8 +47,9 @@ impl Used {
     /// What is used of the day of `now`: nothing, if it is another one.
     pub(crate) fn on_day_of(self, now: Timestamp) -> Self {
         let day = day_of(now);
-        // Also when the clock was set back: nothing that was used is forgotten by that.
-        if self.day >= day {
+        // Also when the clock was set back over midnight: nothing that was used is forgotten by that. Days that are further ahead
+        // were those of a clock that was wrong.
+        if (day..=day.saturating_add(1)).contains(&self.day) {
             self
         } else {
             Self { day, ..Self::default() }
@@ -189,5 +190,15 @@ mod tests {
         assert_eq!((used.packets, used.bytes), (3, 300));
         // A clock that is set back gives nothing back.
         assert_eq!(next.on_day_of(before), next);
+        // One that was years ahead keeps no schedule from beginning.
+        let wrong = Timestamp::parse_rfc3339("2099-01-01T00:00:00Z").unwrap();
+        let astray = Used {
+            runs: 7,
+            ..used.on_day_of(wrong)
+        };
+        assert_eq!(
+            (astray.on_day_of(before).runs, astray.on_day_of(before).day),
+            (0, used.day)
+        );
     }
 }

@@ -7,7 +7,6 @@
 //! 3. where it does not begin, the reason takes its place.
 
 use super::When;
-use super::budget::day_of;
 use super::keys::{NEVER, all_due, due_key, due_row, in_due_key, key};
 use super::record::StoredSchedule;
 use crate::agent::Limits;
@@ -97,6 +96,7 @@ impl Captures {
     pub async fn run_schedules(self: &Arc<Self>, witness: &Arc<dyn ScheduleWitness>) -> Result<Fired, CaptureError> {
         self.keep_watchers(witness).await?;
         let now = self.parts.clock.now();
+        self.keep_time(now).await?;
         let entries = self
             .parts
             .meta
@@ -197,7 +197,7 @@ impl Captures {
             };
             let id = CaptureId::from_bytes(self.parts.entropy.bytes());
             match &decision {
-                Decision::Begin(_) => record.note_begun(due_ns, occasion.cause.clone(), id, day_of(now)),
+                Decision::Begin(_) => record.note_begun(due_ns, occasion.cause.clone(), id),
                 Decision::Skip { times, why } => {
                     let last = if *times > 1 { now.as_nanos() } else { due_ns };
                     record.note_skipped(due_ns, last, *times, why.clone());

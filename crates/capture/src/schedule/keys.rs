@@ -43,6 +43,13 @@ pub(super) fn in_watch_row(entry: &Entry) -> Result<(AccountId, u8, ScheduleId),
     Ok((account, slot, ScheduleId::from_bytes(id)))
 }
 
+/// Before all that is due then, or later.
+pub(super) fn due_at(due_ns: i64) -> Vec<u8> {
+    KeyWriter::new(Table::ScheduleDue)
+        .u64(u64::try_from(due_ns).unwrap_or(0))
+        .finish()
+}
+
 pub(super) fn due_key(due_ns: i64, account: AccountId, slot: u8) -> Vec<u8> {
     KeyWriter::new(Table::ScheduleDue)
         .u64(u64::try_from(due_ns).unwrap_or(0))

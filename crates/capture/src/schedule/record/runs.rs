@@ -29,9 +29,9 @@ pub(in crate::schedule) enum StoredOutcome {
 }
 
 impl StoredSchedule {
-    /// Notes that a capture begins.
-    pub(in crate::schedule) fn note_begun(&mut self, due_ns: i64, cause: Option<String>, capture: CaptureId, day: i64) {
-        let capture = *capture.as_bytes();
+    /// Notes that a capture begins, which counts for the day that the record is at.
+    pub(in crate::schedule) fn note_begun(&mut self, due_ns: i64, cause: Option<String>, capture: CaptureId) {
+        let (capture, day) = (*capture.as_bytes(), self.day);
         self.open = Some(StoredOpen { capture, day });
         self.used_runs = self.used_runs.saturating_add(1);
         self.push(StoredRun {

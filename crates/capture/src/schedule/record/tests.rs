@@ -87,7 +87,7 @@ fn a_schedule_is_stored_in_these_bytes() {
 fn what_is_skipped_alike_is_one_entry_and_the_rest_is_bounded() {
     let mut record = sample();
     let id = CaptureId::from_bytes([9; 16]);
-    record.note_begun(1, None, id, 8);
+    record.note_begun(1, None, id);
     assert_eq!((record.used_runs, record.open.unwrap().capture), (1, [9; 16]));
     for due in 2..100 {
         record.note_skipped(due, due, 1, "busy".to_owned());
