@@ -191,7 +191,7 @@ pub const BUDGET_PACKETS_MAX: u64 = 1 << 50;
 /// What is kept of the last times of a schedule (ours).
 pub const RUNS_KEPT: usize = 20;
 
-/// How much later than its time a capture of a schedule still begins (ours); behind that it is skipped.
+/// So much later than its time a capture of a schedule does not begin any more (ours), and is skipped.
 pub const SCHEDULE_LATE_MAX: Duration = Duration::from_mins(1);
 
 /// How far a clock is set back at most without that what was due by it is worked out anew (ours): longer than what an hour too many does.

@@ -117,6 +117,13 @@ fn reason(runs: &[Run]) -> (String, u32) {
     }
 }
 
+fn last_due(runs: &[Run]) -> Timestamp {
+    match &runs[0].outcome {
+        RunOutcome::Skipped { last_due, .. } => *last_due,
+        RunOutcome::Began(_) => panic!("{runs:?}"),
+    }
+}
+
 #[tokio::test]
 async fn captures_begin_when_they_are_due() {
     let world = world().await;
@@ -426,6 +433,7 @@ async fn what_was_missed_is_told_once_and_not_made_up_for() {
     assert_eq!(runs.len(), 1);
     assert_eq!(reason(&runs), ("the server was not there at that time".to_owned(), 10));
     assert_eq!(runs[0].due, now.plus(MINUTE));
+    assert_eq!(last_due(&runs), now.plus(10 * MINUTE));
     assert_eq!(world.minute().await, BEGAN);
     world.catch(1, 100).await;
     // A little late is not missed.
@@ -438,7 +446,32 @@ async fn what_was_missed_is_told_once_and_not_made_up_for() {
     // A year of minutes is not counted one by one.
     world.disk.clock.advance(Duration::from_hours(24 * 365));
     assert_eq!(world.pass().await, SKIPPED);
-    assert_eq!(reason(&world.runs(made.id).await).1, 1000);
+    let runs = world.runs(made.id).await;
+    let (why, times) = reason(&runs);
+    assert_eq!(times, 1000);
+    assert!(why.contains("many more than those which are counted"), "{why}");
+    assert_eq!(last_due(&runs), world.disk.clock_now());
+    // The last time that went by, not the one at which it was found out; and a minute late is a time that was missed.
+    let daily = world.schedule("daily", "30 6 * * *", 10).await;
+    let due = daily.next.unwrap();
+    world.disk.clock.set(due.plus(Duration::from_hours(50)));
+    world.pass().await;
+    let runs = world.runs(daily.id).await;
+    assert_eq!((reason(&runs).1, runs[0].due), (3, due));
+    assert_eq!(last_due(&runs), due.plus(Duration::from_hours(48)));
+    let next = world
+        .captures
+        .schedule(account(1), daily.id)
+        .await
+        .unwrap()
+        .next
+        .unwrap();
+    world.disk.clock.set(next.plus(MINUTE));
+    world.pass().await;
+    assert_eq!(
+        reason(&world.runs(daily.id).await),
+        ("the server was not there at that time".to_owned(), 4)
+    );
 }
 
 /// A machine that begins with a clock which is years ahead, or half an hour, until it is set.

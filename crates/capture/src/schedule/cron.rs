@@ -70,22 +70,12 @@ impl Cron {
     /// The first time behind `now` where a minute lasts as long as `minute` says, counted from the last midnight: a minute, unless the
     /// operator tries things out.
     pub fn next(&self, now: Timestamp, minute: Duration) -> Option<Timestamp> {
-        let midnight = now.as_nanos().div_euclid(DAY_NANOS) * DAY_NANOS;
-        let since = scale(now.as_nanos() - midnight, MINUTE, minute, false)?;
-        let secs = midnight.checked_add(since)?.div_euclid(NANOS);
-        let start = Moment {
-            secs,
-            horizon: Some(secs.checked_add(i64::try_from(HORIZON.as_secs()).ok()?)?),
-        };
-        let next = self.pattern.find_next_occurrence(&start, false).ok()?;
-        // Rounded up: a time that is a little early would be found again.
-        let since = scale(
-            next.secs.checked_mul(NANOS)?.checked_sub(midnight)?,
-            minute,
-            MINUTE,
-            true,
-        )?;
-        Some(Timestamp::from_nanos(midnight.checked_add(since)?))
+        near(now, minute, |start| self.pattern.find_next_occurrence(start, false))
+    }
+
+    /// The last time that is not behind `now`, by the same minutes.
+    pub(crate) fn last(&self, now: Timestamp, minute: Duration) -> Option<Timestamp> {
+        near(now, minute, |start| self.pattern.find_previous_occurrence(start, true))
     }
 }
 
@@ -97,6 +87,30 @@ impl fmt::Debug for Cron {
 
 const NANOS: i64 = 1_000_000_000;
 const DAY_NANOS: i64 = 24 * 60 * 60 * NANOS;
+
+/// The time that is found from `now` on, where a minute lasts as long as `minute` says.
+fn near(
+    now: Timestamp,
+    minute: Duration,
+    find: impl FnOnce(&Moment) -> Result<Moment, CronError>,
+) -> Option<Timestamp> {
+    let midnight = now.as_nanos().div_euclid(DAY_NANOS) * DAY_NANOS;
+    let since = scale(now.as_nanos() - midnight, MINUTE, minute, false)?;
+    let secs = midnight.checked_add(since)?.div_euclid(NANOS);
+    let start = Moment {
+        secs,
+        horizon: Some(secs.checked_add(i64::try_from(HORIZON.as_secs()).ok()?)?),
+    };
+    let found = find(&start).ok()?;
+    // Rounded up: a time that is a little early would be found again.
+    let since = scale(
+        found.secs.checked_mul(NANOS)?.checked_sub(midnight)?,
+        minute,
+        MINUTE,
+        true,
+    )?;
+    Some(Timestamp::from_nanos(midnight.checked_add(since)?))
+}
 
 /// `nanos` * `by` / `of`.
 fn scale(nanos: i64, by: Duration, of: Duration, up: bool) -> Option<i64> {

@@ -74,7 +74,23 @@ struct Occasion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Decision {
     Begin(Limits),
-    Skip { times: u32, why: String },
+    Skip { missed: Missed, why: String },
+}
+
+/// Times that went by, from that on which is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Missed {
+    times: u32,
+    last_ns: i64,
+}
+
+impl Missed {
+    const fn one(due_ns: i64) -> Self {
+        Self {
+            times: 1,
+            last_ns: due_ns,
+        }
+    }
 }
 
 /// How it is with the last capture of a schedule.
@@ -191,16 +207,15 @@ impl Captures {
                 self.decide(&record, &when, (due_ns, now), going_on)
             } else {
                 Decision::Skip {
-                    times: 1,
+                    missed: Missed::one(due_ns),
                     why: NOT_ALLOWED.to_owned(),
                 }
             };
             let id = CaptureId::from_bytes(self.parts.entropy.bytes());
             match &decision {
                 Decision::Begin(_) => record.note_begun(due_ns, occasion.cause.clone(), id),
-                Decision::Skip { times, why } => {
-                    let last = if *times > 1 { now.as_nanos() } else { due_ns };
-                    record.note_skipped(due_ns, last, *times, why.clone());
+                Decision::Skip { missed, why } => {
+                    record.note_skipped(due_ns, missed.last_ns, missed.times, why.clone());
                 }
             }
             let mut commit = Request::new().unchanged(key.clone(), Some(bytes));
@@ -242,13 +257,18 @@ impl Captures {
         going_on: Option<CaptureId>,
     ) -> Decision {
         let due = Timestamp::from_nanos(due_ns);
-        if now.since(due) > SCHEDULE_LATE_MAX {
-            return Decision::Skip {
-                times: self.missed(when, due, now),
-                why: MISSED.to_owned(),
+        // A minute late is the next time of a pattern that is due each minute.
+        if now.since(due) >= SCHEDULE_LATE_MAX {
+            let missed = self.missed(when, due, now);
+            let why = if missed.times < MISSED_COUNTED_MAX {
+                MISSED.to_owned()
+            } else {
+                format!("{MISSED}, nor at many more than those which are counted")
             };
+            return Decision::Skip { missed, why };
         }
-        let skip = |why| Decision::Skip { times: 1, why };
+        let missed = Missed::one(due_ns);
+        let skip = |why| Decision::Skip { missed, why };
         if let Some(id) = going_on {
             return skip(format!("the capture {id} that it began before is not over"));
         }
@@ -266,8 +286,8 @@ impl Captures {
         }
     }
 
-    /// How many times went by from `due` until `now`.
-    fn missed(&self, when: &When, due: Timestamp, now: Timestamp) -> u32 {
+    /// The times that went by from `due` until `now`; they are counted up to [`MISSED_COUNTED_MAX`].
+    fn missed(&self, when: &When, due: Timestamp, now: Timestamp) -> Missed {
         let mut times = 1;
         let mut last = due;
         while let Some(next) = self.next_of(when, last)
@@ -276,7 +296,15 @@ impl Captures {
         {
             (last, times) = (next, times + 1);
         }
-        times
+        if times == MISSED_COUNTED_MAX
+            && let When::Cron(cron) = when
+        {
+            last = cron.last(now, self.schedule_minute).unwrap_or(last).max(last);
+        }
+        Missed {
+            times,
+            last_ns: last.as_nanos(),
+        }
     }
 
     /// Counts what the last capture caught, if it is over.

@@ -96,6 +96,10 @@ proptest! {
             let now = Timestamp::from_secs(secs);
             if let Some(next) = cron.next(now, MINUTE) {
                 prop_assert!(next > now && next.as_secs() % 60 == 0, "{next:?}");
+                prop_assert_eq!(cron.last(next, MINUTE), Some(next));
+                // Nothing lies between them.
+                let last = cron.last(now, MINUTE).filter(|last| *last > Timestamp::EPOCH);
+                prop_assert!(last.is_none_or(|last| last <= now && cron.next(last, MINUTE) == Some(next)), "{last:?}");
             }
         }
     }
