@@ -9,7 +9,7 @@ use crate::limits::{
     ROTATE_TIME_MIN, SENT_FILTER_BYTES_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
 use crate::ownership::{StoredOwnership, sha256};
-use crate::place::Places;
+use crate::place::{Place, Places};
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
@@ -348,6 +348,15 @@ impl Captures {
         tokio::task::spawn_blocking(work).await.map_err(CaptureError::Task)?
     }
 
+    /// Whether what a site captures can go to a place, as far as that can be told before.
+    pub(crate) fn check_place(&self, request: &CreateCapture, site: &Site, place: &Place) -> Result<(), CaptureError> {
+        Places::check_lasts(place, request.limits.time, self.parts.clock.now())?;
+        if site.agent.is_elsewhere() && self.places.is_even(place) {
+            return Err(CaptureError::Destination(Invalid::new("destination", EVEN_ELSEWHERE)));
+        }
+        Ok(())
+    }
+
     /// The capture of an account that is pending or running.
     async fn active(&self, account: AccountId) -> Result<Option<CaptureId>, CaptureError> {
         let found = self.parts.meta.get(&capture::active_key(account)).await?;
@@ -375,11 +384,7 @@ impl Captures {
                 record: proof,
                 bytes: proof_bytes,
             } = proof;
-            let place = proof.place(ownership, &self.parts.sealer)?;
-            Places::check_lasts(&place, request.limits.time, now)?;
-            if site.agent.is_elsewhere() && self.places.is_even(&place) {
-                return Err(CaptureError::Destination(Invalid::new("destination", EVEN_ELSEWHERE)));
-            }
+            self.check_place(&request, &site, &proof.place(ownership, &self.parts.sealer)?)?;
             let record = StoredCapture {
                 origin,
                 ..new_record(&request, &proof, ownership, &order, now)?

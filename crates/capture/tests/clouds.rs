@@ -7,13 +7,14 @@ mod common;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use baleen_capture::{
-    CaptureError, DestinationSettings, EndpointRule, EndpointRules, GsDestination, GsOwn, R2Endpoint, Status,
+    Budget, CaptureError, CreateSchedule, Cron, DestinationSettings, EndpointRule, EndpointRules, GsDestination, GsOwn,
+    R2Endpoint, ScheduleName, Status, When,
 };
 use baleen_remote::{ServiceAccount, Tokens};
 use base64::Engine as _;
 use bytes::Bytes;
 use common::s3::{Act, Call, FakeS3};
-use common::{Disk, World, account, big_part, to};
+use common::{Disk, World, account, big_part, request, to};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -215,4 +216,34 @@ async fn google_cloud_storage_by_a_service_account() {
     let challenge = format!("/other/{}", ownership.file_name);
     let signature = store.header(&challenge, "authorization").unwrap();
     assert!(signature.contains("Credential=AKIDTHEIRS/"), "{signature}");
+}
+
+/// R2 takes parts of one size, which agents on other hosts do not send: neither a capture nor a schedule is taken that could never be good.
+#[tokio::test]
+async fn what_an_agent_elsewhere_cannot_send_is_refused_before() {
+    let (world, store) = world(with_r2).await;
+    let me = account(1);
+    let uri = format!("r2://bucket/dir?{ACCOUNT}&access-key-id=AKID&secret-access-key=secret");
+    let ownership = world.captures.create_ownership(me, &to(&uri)).await.unwrap();
+    let text = store.object(&format!("/bucket/dir/{}", ownership.file_name)).unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    world.captures.validate_ownership(me, &to(&uri), &text).await.unwrap();
+    world.agent.set_elsewhere();
+    let schedule = CreateSchedule {
+        name: ScheduleName::parse("nightly").unwrap(),
+        when: When::Cron(Cron::parse("@daily").unwrap()),
+        budget: Budget {
+            runs: 1,
+            packets: None,
+            bytes: None,
+        },
+        capture: request(me, &uri),
+    };
+    for refused in [
+        world.create(me, &uri).await.map(drop),
+        world.captures.create_schedule(schedule).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(refused.to_string().contains("parts of one size"), "{refused:?}");
+    }
 }

@@ -6,7 +6,8 @@ mod common;
 
 use baleen_capture::limits::GROUP_LOOKED_AT_EVERY;
 use baleen_capture::{
-    Accounts, CaptureError, Counts, CreateCapture, Format, Limited, Limits, Rotation, Site, Sites, Status,
+    Accounts, Budget, CaptureError, Counts, CreateCapture, CreateSchedule, Cron, Format, Limited, Limits, Rotation,
+    ScheduleName, Site, Sites, Status, When,
 };
 use baleen_pcapfile::{Item, Reader, Record, ng};
 use baleen_types::{LinkType, SiteName};
@@ -329,18 +330,33 @@ async fn what_one_merged_file_cannot_be_is_refused() {
         },
         ..at_lab(Format::PcapNg)
     };
-    let refused = group.world.captures.create(rotating).await.unwrap_err();
-    let is_rotation = matches!(
-        &refused,
-        CaptureError::Limit {
-            of: Limited::Rotation,
-            ..
-        }
-    );
-    assert!(
-        is_rotation && refused.to_string().contains("LAB is several sites"),
-        "{refused}"
-    );
+    let schedule = CreateSchedule {
+        name: ScheduleName::parse("nightly").unwrap(),
+        when: When::Cron(Cron::parse("@daily").unwrap()),
+        budget: Budget {
+            runs: 1,
+            packets: None,
+            bytes: None,
+        },
+        capture: rotating.clone(),
+    };
+    for refused in [
+        group.world.captures.create(rotating).await.map(drop),
+        group.world.captures.create_schedule(schedule).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        let is_rotation = matches!(
+            &refused,
+            CaptureError::Limit {
+                of: Limited::Rotation,
+                ..
+            }
+        );
+        assert!(
+            is_rotation && refused.to_string().contains("LAB is several sites"),
+            "{refused}"
+        );
+    }
     group.agents[1].set_links(&[LinkType::RAW]);
     let created = group.world.captures.create(at_lab(Format::Pcap)).await.unwrap();
     let failed = group.world.until(account(1), created.id, Status::Failed).await;

@@ -35,7 +35,9 @@ impl Captures {
         let site = self.parts.sites.find(site, account);
         let site = site.ok_or_else(|| CaptureError::NoSite(request.capture.site.clone()))?;
         check_files(&request.capture, &site)?;
-        self.proven(account, &request.capture.destination).await?;
+        let (ownership, proof) = self.proven(account, &request.capture.destination).await?;
+        let place = proof.record.place(ownership, &self.parts.sealer)?;
+        self.check_place(&request.capture, &site, &place)?;
         check_no_lookup(&request.capture.filter)?;
         self.compile(request.capture.filter.clone(), &site).await?;
         if let When::Trigger(trigger) = &request.when {

@@ -7,7 +7,7 @@ use baleen_capture::{
     Watching,
 };
 use baleen_runtime::Shutdown;
-use baleen_types::LinkType;
+use baleen_types::{AgentId, LinkType};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -26,6 +26,7 @@ pub struct SimAgent {
     clock: Mutex<Option<Estimate>>,
     watches: Mutex<Option<mpsc::UnboundedSender<SimWatch>>>,
     buffers: Mutex<Option<usize>>,
+    elsewhere: Mutex<Option<AgentId>>,
 }
 
 /// The test's side of a watch: it says what goes by.
@@ -102,6 +103,7 @@ impl SimAgent {
             clock: Mutex::new(None),
             watches: Mutex::new(None),
             buffers: Mutex::new(None),
+            elsewhere: Mutex::new(None),
         })
     }
 
@@ -130,6 +132,11 @@ impl SimAgent {
     /// Makes the agent one that waits when so many pieces are not taken, so that they may go by the disk.
     pub fn set_buffers(&self, buffers: usize) {
         *self.buffers.lock() = Some(buffers);
+    }
+
+    /// Makes the agent one on another host.
+    pub fn set_elsewhere(&self) {
+        *self.elsewhere.lock() = Some(AgentId::from_bytes([9; 16]));
     }
 
     /// Makes the agent panic at the next capture.
@@ -169,6 +176,10 @@ impl Agent for SimAgent {
 
     fn buffers(&self) -> Option<usize> {
         *self.buffers.lock()
+    }
+
+    fn elsewhere(&self) -> Option<AgentId> {
+        *self.elsewhere.lock()
     }
 
     fn looks_back(&self) -> bool {
