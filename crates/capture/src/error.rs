@@ -148,6 +148,9 @@ pub enum CaptureError {
     /// The account has no such schedule.
     #[error("there is no such schedule under this account")]
     NoSuchSchedule,
+    /// The schedule does not go on, for this reason.
+    #[error("{0}")]
+    Schedule(&'static str),
     /// Another schedule of the account has the name.
     #[error("a schedule of this account has that name")]
     ScheduleNameTaken,
@@ -264,9 +267,12 @@ impl Classify for CaptureError {
                 FollowError::TooMany => FaultKind::Unavailable,
             },
             Self::NameTaken | Self::ScheduleNameTaken => FaultKind::Exists,
-            Self::Active(_) | Self::NotStoppable(_) | Self::NotReady(_) | Self::TaskNotOver(_) | Self::NoAgents => {
-                FaultKind::Conflict
-            }
+            Self::Active(_)
+            | Self::Schedule(_)
+            | Self::NotStoppable(_)
+            | Self::NotReady(_)
+            | Self::TaskNotOver(_)
+            | Self::NoAgents => FaultKind::Conflict,
             Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) | Self::Account(_) => {
                 FaultKind::Unavailable
             }

@@ -37,6 +37,9 @@ use crate::{Counts, CreateCapture, SentFilter, ShownPrivacy, Status};
 use baleen_types::{AccountId, CaptureId, Invalid, ScheduleId, SiteName, Timestamp};
 use std::fmt;
 
+/// Of one that an older release took, in a language that has changed since.
+const BROKEN: &str = "what was stored of it cannot be read by this release any more; delete it and make it anew";
+
 /// The name of a schedule: 1 to 64 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleName(String);
@@ -101,8 +104,10 @@ pub struct Schedule {
     pub account: AccountId,
     /// Its name.
     pub name: ScheduleName,
-    /// What it waits for.
-    pub when: When,
+    /// What it waits for, if this release can read that.
+    pub when: Option<When>,
+    /// Why it begins nothing any more, if so.
+    pub broken: Option<&'static str>,
     /// What it may use in a day.
     pub budget: Budget,
     /// What it has used today.

@@ -14,7 +14,7 @@ use baleen_filter::{End, FiveTuple, Rules};
 use baleen_meta::keys::{KeyWriter, Table};
 use baleen_meta::{Request, Scan};
 use baleen_types::{AccountId, CaptureId, ScheduleId, SiteName, Timestamp};
-use common::{World, account, request, to};
+use common::{World, account, contains, request, to};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -529,6 +529,61 @@ async fn a_day_is_not_had_twice() {
     world.disk.clock.set(at("2027-01-15T23:30:00Z"));
     assert_eq!(world.pass().await, SKIPPED);
     assert!(reason(&world.runs(made.id).await).0.contains("3 captures a day"));
+}
+
+/// A language of an older release that this one does not read: told of, and in the way of no other.
+#[tokio::test]
+async fn what_cannot_be_read_any_more_is_told_and_keeps_no_other() {
+    let world = world().await;
+    let by_pattern = world.schedule("pattern", "*/7 * * * *", 10).await;
+    let mut asked = wanted("filter", "*/7 * * * *", 10);
+    asked.capture.filter = CaptureFilter::Rules(Rules::parse("tcp.dstport == 443").unwrap());
+    let by_filter = world.captures.create_schedule(asked).await.unwrap();
+    let good = world.schedule("good", "*/7 * * * *", 10).await;
+    let entries = world
+        .disk
+        .meta
+        .scan(Scan::prefix(&KeyWriter::new(Table::Schedule).finish()));
+    for entry in entries.await.unwrap() {
+        let change = |from: &str, to: &str| {
+            let at = entry
+                .value
+                .windows(from.len())
+                .position(|window| window == from.as_bytes())?;
+            let mut value = entry.value.to_vec();
+            value[at..at + to.len()].copy_from_slice(to.as_bytes());
+            Some(value)
+        };
+        let changed = match change("tcp.dstport", "tcp.nothing") {
+            None if contains(&entry.value, "pattern") => change("*/7 * * * *", "*/7 * * * Z"),
+            changed => changed,
+        };
+        if let Some(value) = changed {
+            let put = Request::new().put(entry.key.clone(), value);
+            world.disk.meta.commit(put).await.unwrap();
+        }
+    }
+    let broken = async || {
+        let listed = world.captures.schedules(account(1)).await.unwrap();
+        let broken = listed.iter().filter(|listed| listed.broken.is_some());
+        broken.map(|broken| broken.id).collect::<Vec<_>>()
+    };
+    assert_eq!(broken().await, [by_pattern.id, by_filter.id]);
+    world.disk.clock.set(good.next.unwrap());
+    assert_eq!(world.pass().await, Fired { began: 1, skipped: 2 });
+    world.catch(1, 100).await;
+    // Once, and they are not due again.
+    world.disk.clock.set(good.next.unwrap().plus(7 * MINUTE));
+    assert_eq!(world.pass().await, BEGAN);
+    for id in [by_pattern.id, by_filter.id] {
+        let shown = world.captures.schedule(account(1), id).await.unwrap();
+        assert_eq!((shown.next, shown.runs.len()), (None, 1));
+        assert!(reason(&shown.runs).0.contains("cannot be read by this release"));
+        let resumed = world.captures.pause_schedule(account(1), id, false).await;
+        assert!(matches!(resumed, Err(CaptureError::Schedule(_))), "{resumed:?}");
+        world.captures.delete_schedule(account(1), id).await.unwrap();
+    }
+    assert!(broken().await.is_empty());
 }
 
 /// Killed between the commit that notes a capture and the one that lets it in.

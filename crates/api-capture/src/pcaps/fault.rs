@@ -229,6 +229,7 @@ impl Fault {
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {
                 Self::unavailable(error.to_string())
             }
+            E::Schedule(_) => conflict(code::INVALID),
             E::NoAgents => conflict(code::NO_SITE),
             E::Fleet(_) => match error.kind() {
                 FaultKind::Invalid => bad(code::INVALID, None),

@@ -15,11 +15,20 @@ pub(crate) fn schedule(schedule: &Schedule) -> Value {
     put("id", json!(schedule.id.to_string()));
     put("name", json!(schedule.name.as_str()));
     match &schedule.when {
-        When::Cron(cron) => put("cron", json!(cron.as_str())),
-        When::Trigger(on) => put("trigger", trigger(on)),
+        Some(When::Cron(cron)) => put("cron", json!(cron.as_str())),
+        Some(When::Trigger(on)) => put("trigger", trigger(on)),
+        None => {}
     }
     put("budget", budget(&schedule.budget));
-    put("status", json!(if schedule.is_paused { "paused" } else { "active" }));
+    let status = match (schedule.broken, schedule.is_paused) {
+        (Some(_), _) => "broken",
+        (None, true) => "paused",
+        (None, false) => "active",
+    };
+    put("status", json!(status));
+    if let Some(why) = schedule.broken {
+        put("error_message", json!(why));
+    }
     put("created", json!(schedule.created.to_rfc3339_micros()));
     if let Some(next) = schedule.next {
         put("next", json!(next.to_rfc3339_micros()));

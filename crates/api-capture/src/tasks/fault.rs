@@ -221,6 +221,7 @@ impl From<CaptureError> for Fault {
             | E::Task(_)
             | E::NoAgents
             | E::NoSuchSchedule
+            | E::Schedule(_)
             | E::ScheduleNameTaken
             | E::TooManySchedules { .. }
             | E::TooManyTriggers { .. }

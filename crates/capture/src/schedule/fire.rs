@@ -6,9 +6,9 @@
 //! 2. the capture begins under that id (it is settled as every capture, see `recover.rs`);
 //! 3. where it does not begin, the reason takes its place.
 
-use super::When;
 use super::keys::{NEVER, all_due, due_key, due_row, in_due_key, key};
 use super::record::StoredSchedule;
+use super::{BROKEN, When};
 use crate::agent::Limits;
 use crate::capture::{self, StoredCapture, StoredOrigin};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, MISSED_COUNTED_MAX, SCHEDULE_LATE_MAX};
@@ -192,7 +192,11 @@ impl Captures {
             let Some(Read { mut record, bytes }) = read.filter(|read| is_due(&read.record)) else {
                 return Ok(None);
             };
-            let (now, when) = (self.parts.clock.now(), record.when()?);
+            let Ok((when, _)) = record.opened(account) else {
+                self.retire((account, slot, record.id()), due_ns).await?;
+                return Ok(Some(false));
+            };
+            let now = self.parts.clock.now();
             let may_act = witness.may_act(account).await?;
             let going_on = match self.settle_schedule(account, &mut record).await? {
                 Settled::Going(id) => Some(id),
@@ -247,6 +251,31 @@ impl Captures {
             };
         }
         Err(CaptureError::Contended)
+    }
+
+    /// Takes a schedule that cannot be read out of what is due, and says so in it.
+    pub(super) async fn retire(
+        &self,
+        (account, slot, id): (AccountId, u8, ScheduleId),
+        due_ns: i64,
+    ) -> Result<(), CaptureError> {
+        let retire = |record: &mut StoredSchedule| {
+            if record.id() != id {
+                return Ok(Change::Leave(()));
+            }
+            let Some(row_ns) = record.due_ns.take() else {
+                return Ok(Change::Leave(()));
+            };
+            record.note_skipped(due_ns, due_ns, 1, BROKEN.to_owned());
+            Ok(Change::Store(Request::new().delete(due_key(row_ns, account, slot)), ()))
+        };
+        let (meta, missing) = (&self.parts.meta, || CaptureError::NoSuchSchedule);
+        match store::update(meta, &key(account, slot), missing, retire).await {
+            Ok(_) => error!(schedule = %id, %account, "a schedule cannot be read any more, and begins nothing"),
+            Err(CaptureError::NoSuchSchedule) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn decide(

@@ -2,14 +2,14 @@
 
 use super::keys::{due_key, due_row, key, of_account, slot_in_key};
 use super::record::StoredSchedule;
-use super::{Found, Outcome, Schedule};
+use super::{BROKEN, Found, Outcome, Schedule};
 use crate::capture::{self, StoredCapture};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
 use crate::store::{self, Change, Read};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
-use tracing::info;
+use tracing::{error, info};
 
 impl Captures {
     /// The schedules of an account, in the order of their slots.
@@ -20,7 +20,11 @@ impl Captures {
         let mut shown = Vec::new();
         for (_, mut kept) in self.stored_schedules(account).await? {
             self.settle_schedule(account, &mut kept.record).await?;
-            shown.push(kept.record.show(account, now)?);
+            match kept.record.show(account, now) {
+                Ok(schedule) => shown.push(schedule),
+                // The others are there all the same.
+                Err(error) => error!(schedule = %kept.record.id(), %account, %error, "a schedule cannot be shown"),
+            }
         }
         shown.sort_by_key(|schedule| schedule.created);
         Ok(shown)
@@ -61,7 +65,7 @@ impl Captures {
     /// Shape: `PUT pcaps/schedules/{id}/pause` and `resume` (ours).
     ///
     /// # Errors
-    /// `NoSuchSchedule`.
+    /// `NoSuchSchedule`; `Schedule` if it cannot go on.
     pub async fn pause_schedule(
         &self,
         account: AccountId,
@@ -69,7 +73,7 @@ impl Captures {
         is_paused: bool,
     ) -> Result<Schedule, CaptureError> {
         let (slot, kept) = self.stored_schedule(account, id).await?;
-        let (now, when) = (self.parts.clock.now(), kept.record.when()?);
+        let now = self.parts.clock.now();
         if kept.record.is_trigger() && kept.record.is_paused && !is_paused {
             self.check_watchers(0).await?;
         }
@@ -77,7 +81,8 @@ impl Captures {
             if record.id() != id {
                 return Err(CaptureError::NoSuchSchedule);
             }
-            if record.is_paused == is_paused {
+            // One that could not be read is none of the two, and may be good again.
+            if record.is_paused == is_paused && (is_paused || record.due_ns.is_some()) {
                 return Ok(Change::Leave(()));
             }
             let mut further = Request::new();
@@ -86,6 +91,7 @@ impl Captures {
             }
             record.is_paused = is_paused;
             if !is_paused {
+                let (when, _) = record.opened(account).map_err(|_| CaptureError::Schedule(BROKEN))?;
                 record.due_ns = self.next_of(&when, now).map(Timestamp::as_nanos);
             }
             Ok(Change::Store(further.and(due_row(record, account, slot)), ()))

@@ -154,6 +154,14 @@ impl StoredSchedule {
         }
     }
 
+    /// What it waits for, and the request for one of its captures.
+    ///
+    /// # Errors
+    /// `Damaged` also where a language has changed in which it was asked for, so that it has to be told of, and keeps no other.
+    pub(super) fn opened(&self, account: AccountId) -> Result<(When, CreateCapture), CaptureError> {
+        Ok((self.when()?, self.request(account, self.limits())?))
+    }
+
     /// The request for one of its captures.
     pub(super) fn request(&self, account: AccountId, limits: Limits) -> Result<CreateCapture, CaptureError> {
         Ok(CreateCapture {

@@ -134,7 +134,8 @@ impl Captures {
         let Some(record) = self.watched(of).await? else {
             return Ok(End::Unwanted);
         };
-        let When::Trigger(trigger) = record.when()? else {
+        let Ok((When::Trigger(trigger), _)) = record.opened(of.0) else {
+            self.retire(of, self.parts.clock.now().as_nanos()).await?;
             return Ok(End::Unwanted);
         };
         let watching = match self.open_watch(of.0, &record, &trigger).await {

@@ -6,7 +6,7 @@ use crate::CaptureError;
 use crate::capture::StoredRotation;
 use crate::privacy::ShownPrivacy;
 use crate::schedule::keys::NEVER;
-use crate::schedule::{Began, Outcome, Run, Schedule, ScheduleName, ScheduledCapture};
+use crate::schedule::{BROKEN, Began, Outcome, Run, Schedule, ScheduleName, ScheduledCapture};
 use baleen_types::{AccountId, CaptureId, SiteName, Timestamp};
 
 impl StoredSchedule {
@@ -36,7 +36,8 @@ impl StoredSchedule {
             id: self.id(),
             account,
             name: ScheduleName::parse(&self.name).map_err(|_| damaged())?,
-            when: self.when()?,
+            broken: self.opened(account).err().map(|_| BROKEN),
+            when: self.when().ok(),
             budget: self.budget(),
             used: self.used().on_day_of(now),
             capture: ScheduledCapture {
