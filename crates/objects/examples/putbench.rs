@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release -p baleen-objects --example putbench -- FOLDER [SECONDS [--encrypt]]`; the folder should be on the disk that
 //! is meant, and is filled with up to some GiB. `putbench FOLDER --keys 100000 10000000` fills it with so many keys, one number
-//! after the other, and measures pages of 1000 from any key on at each; `--pages 10000000` measures them in a folder so filled. Figures of one machine compare with figures of the same
-//! minute only.
+//! after the other, and measures pages of 1000 from any key on at each; `--pages 10000000` measures them in a folder so filled.
+//! `putbench DATA --served 10000000` puts so many keys of twelve digits, in no order, into the bucket `bench` of the data folder of a
+//! server that has it and is stopped: what is listed over HTTP then. Figures of one machine compare with figures of the same minute
+//! only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark for developers")]
 
@@ -19,7 +21,7 @@ use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -30,8 +32,14 @@ const TICKS_PER_SECOND: u64 = 100;
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "target/putbench".into()));
-    let objects = open(&folder).await;
     let mut arguments = arguments.peekable();
+    if arguments.next_if_eq("--served").is_some() {
+        let keys = arguments.next().unwrap().parse().unwrap();
+        SERVED.set(keys).unwrap();
+        fill_up(&open(&folder).await, 0, keys).await;
+        return;
+    }
+    let objects = open(&folder).await;
     if arguments.next_if_eq("--pages").is_some() {
         return pages(&objects, arguments.next().unwrap().parse().unwrap(), 5000).await;
     }
@@ -39,11 +47,8 @@ async fn main() {
         let mut keys = 0;
         for more in arguments {
             let more: u64 = more.parse().unwrap();
-            while keys < more {
-                let end = more.min(keys + FILLED_AT_ONCE);
-                fill(&objects, keys..end).await;
-                keys = end;
-            }
+            fill_up(&objects, keys, more).await;
+            keys = more;
             pages(&objects, keys, 500).await;
         }
         return;
@@ -99,12 +104,24 @@ async fn open(folder: &Path) -> Arc<Objects> {
     objects
 }
 
+/// How many keys the folder of a server is filled with, if it is that.
+static SERVED: OnceLock<u64> = OnceLock::new();
+
 fn bucket() -> BucketName {
-    BucketName::parse("putbench").unwrap()
+    let name = if SERVED.get().is_some() { "bench" } else { "putbench" };
+    BucketName::parse(name).unwrap()
 }
 
 /// Keys of about 80 bytes in 100 folders, in no order of their time.
 fn at(size: usize, n: u64) -> ObjectPath {
+    if let Some(keys) = SERVED.get() {
+        // Each number once, as long as their count is no multiple of the prime.
+        let key = format!("{:012}", n.wrapping_mul(7_368_787) % keys);
+        return ObjectPath {
+            bucket: bucket(),
+            key: ObjectKey::parse(key).unwrap(),
+        };
+    }
     let scattered = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let key = format!(
         "captures/of-some-size/{size}/folder-{:02}/object-{scattered:016x}-{n:012}.pcapng",
@@ -202,6 +219,14 @@ const TINY: usize = 16;
 const FILLED_AT_ONCE: u64 = 1_000_000;
 
 /// Puts so many tiny objects, as fast as it goes.
+async fn fill_up(objects: &Arc<Objects>, mut keys: u64, wanted: u64) {
+    while keys < wanted {
+        let end = wanted.min(keys + FILLED_AT_ONCE);
+        fill(objects, keys..end).await;
+        keys = end;
+    }
+}
+
 async fn fill(objects: &Arc<Objects>, numbers: std::ops::Range<u64>) {
     let (begun, end) = (Instant::now(), numbers.end);
     let count = numbers.end - numbers.start;
