@@ -127,11 +127,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For files: parts of 1 MiB, any number of them.
+    /// For files: parts of 256 KiB, any number of them. What is written is still in the processor's cache then, as it is not with
+    /// 1 MiB (measured: a third less CPU for each packet of 64 bytes, a sixth of 512 bytes).
     pub fn for_files() -> Self {
         Self {
-            part_bytes: 1024 * 1024,
-            buffers: 32,
+            part_bytes: 256 * 1024,
+            buffers: 128,
             parts_max: None,
             ..Self::default()
         }
