@@ -21,8 +21,8 @@ use baleen_types::{AccountId, BucketName, ObjectKey, ObjectPath, RegionName};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Ticks of the kernel's process times in a second (USER_HZ, fixed on Linux).

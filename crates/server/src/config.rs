@@ -127,8 +127,8 @@ pub(crate) struct TlsFiles {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_field_names, reason = "units are in names")]
 pub(crate) struct Store {
-    /// Cache of metadata, in bytes of memory.
-    pub(crate) cache_bytes: u64,
+    /// Cache of metadata, in bytes of memory; `None`: what suits this machine.
+    pub(crate) cache_bytes: Option<u64>,
     /// For what is read and written ahead, in bytes of memory.
     pub(crate) transfer_bytes: u64,
     /// Space on the disk that bodies never take, in bytes.

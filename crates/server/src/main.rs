@@ -22,6 +22,7 @@ mod lifecycle;
 mod logging;
 mod logs;
 mod look_back;
+mod memory;
 mod numbers;
 mod ops;
 mod output;

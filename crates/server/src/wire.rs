@@ -697,9 +697,15 @@ async fn listen(door: &'static str, address: SocketAddr, drain: Duration) -> Res
     Ok(Socket { listener, address })
 }
 
+/// A share of the memory for the cache of metadata (decision 0046).
+fn own_cache_bytes() -> u64 {
+    let share = crate::memory::allowed_bytes().unwrap_or_default() / 8;
+    share.clamp(32 << 20, 64 << 30)
+}
+
 pub(crate) fn meta_settings(config: &Config) -> FjallSettings {
     FjallSettings {
-        cache_bytes: config.store.cache_bytes,
+        cache_bytes: config.store.cache_bytes.unwrap_or_else(own_cache_bytes),
         compacts: config.compaction.metadata,
         ..FjallSettings::default()
     }

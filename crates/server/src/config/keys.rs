@@ -4,8 +4,8 @@ mod destinations;
 mod lookback;
 
 use super::parse::{
-    address, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off, region_folder,
-    size, size_within, text, zero_or,
+    address, auto_or, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off,
+    region_folder, size, size_within, text, zero_or,
 };
 use super::reader::{Reader, Setting};
 use super::{Agents, Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
@@ -386,10 +386,11 @@ fn store(from: &mut Reader) -> Store {
             &setting(
                 "store.cache_bytes",
                 "size",
-                "32MiB",
-                "Memory for the cache of metadata.",
+                "auto",
+                "Memory for the cache of metadata. `auto` is an eighth of what this process may use, 32 MiB at least and 64 GiB at \
+                 most. It takes what there is to be kept, no more: some 1.5 GiB for all of ten million objects.",
             ),
-            size_within(CACHE_BYTES.0, CACHE_BYTES.1),
+            auto_or(size_within(CACHE_BYTES.0, CACHE_BYTES.1)),
         ),
         transfer_bytes: from.value(
             &setting(

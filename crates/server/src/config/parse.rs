@@ -88,6 +88,14 @@ pub(crate) fn zero_or(
     }
 }
 
+/// The same where `auto` leaves it to the program.
+pub(crate) fn auto_or<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+    move |text| match text {
+        "auto" => Ok(None),
+        text => parse(text).map(Some),
+    }
+}
+
 /// The same for bytes of memory.
 pub(crate) fn bytes_within((least, most): (usize, usize)) -> impl Fn(&str) -> Result<usize, String> {
     let within = size_within(least as u64, most as u64);
