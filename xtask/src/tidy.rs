@@ -31,7 +31,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("effects", &["runtime"]),
-    ("effects over runtime", &["meta", "blob", "ring", "remote", "lookback"]),
+    (
+        "effects over runtime",
+        &["meta", "blob", "ring", "remote", "lookback", "confine"],
+    ),
     (
         "services that others count on",
         &["audit", "keyring", "tenancy", "usage"],
@@ -46,7 +49,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What doors and edge plumbing must not see, however low it lies: they talk to services.
-const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "lookback", "iam", "fleet"];
+const HIDDEN_FROM_THE_EDGE: &[&str] = &["meta", "blob", "ring", "remote", "lookback", "confine", "iam", "fleet"];
 const EDGE: &[&str] = &["http", "api-s3", "api-iam", "api-capture", "api-agent"];
 /// What one door alone may see: the identity door is made for the identity service, and that of agents for the fleet.
 const SHOWN_TO: &[(&str, &str)] = &[("api-iam", "iam"), ("api-agent", "fleet")];

@@ -1,0 +1,201 @@
+//! A thread that has given up everything, and what it then can and cannot do. What a thread gives up is its own and its children's, so
+//! the tests stay as they are around it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use baleen_confine::{Calls, Right, enter, holds, while_holding};
+use baleen_filter::Filter;
+use baleen_ring::{Ring, Settings, Wake, find_interface};
+use rustix::process::{Signal, getpid, kill_process, test_kill_process};
+use rustix::thread::{CapabilitySet, capabilities};
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::process::Command;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A user that is not the one of the tests.
+const SOMEBODY: u32 = 65_534;
+
+/// Runs `check` in a thread that has what it `needs` and no more.
+fn confined(needs: &'static [Right], check: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let confined = enter(needs).unwrap();
+        assert_eq!(confined.calls, Calls::Listed);
+        check();
+    });
+    thread.join().unwrap();
+}
+
+/// A line of what the kernel says of this thread.
+fn status(name: &str) -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().to_owned()
+}
+
+#[test]
+fn nothing_is_left_but_what_is_needed() {
+    let is_root = holds(Right::UseFilesOfOthers);
+    for (needs, left) in [(&[][..], 0_u64), (&[Right::CapturePackets][..], 1 << 13)] {
+        let left = if is_root { left } else { 0 };
+        confined(needs, move || {
+            for set in ["CapPrm:", "CapEff:"] {
+                assert_eq!(u64::from_str_radix(&status(set), 16).unwrap(), left, "{set}");
+            }
+            for set in ["CapInh:", "CapAmb:"] {
+                assert_eq!(u64::from_str_radix(&status(set), 16).unwrap(), 0, "{set}");
+            }
+            if is_root {
+                assert_eq!(u64::from_str_radix(&status("CapBnd:"), 16).unwrap(), 0);
+            }
+            assert_eq!(
+                (status("NoNewPrivs:"), status("Seccomp:")),
+                ("1".to_owned(), "2".to_owned())
+            );
+            // Threads that it makes have no more.
+            let child = std::thread::spawn(|| (status("CapPrm:"), status("Seccomp:"), status("NoNewPrivs:")));
+            let (rights, calls, programs) = child.join().unwrap();
+            assert_eq!(u64::from_str_radix(&rights, 16).unwrap(), left);
+            assert_eq!((calls.as_str(), programs.as_str()), ("2", "1"));
+        });
+    }
+    assert_eq!(status("NoNewPrivs:"), "0");
+}
+
+#[test]
+fn who_takes_the_process_over_gets_no_further() {
+    let place = tempfile::tempdir().unwrap();
+    let (secret, inside) = (place.path().join("secret"), place.path().to_owned());
+    std::fs::write(&secret, "of somebody else").unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+    let is_others = chown(&secret, Some(SOMEBODY), None).is_ok();
+    confined(&[Right::CapturePackets], move || {
+        let refused = |what: &str, done: std::io::Result<()>| {
+            let error = done.expect_err(what);
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
+        };
+        refused("a program", Command::new("/bin/true").status().map(drop));
+        refused("a link", symlink("/etc/passwd", inside.join("link")));
+        refused("another root", std::os::unix::fs::chroot(&inside));
+        refused("a signal", test_kill_process(getpid()).map_err(Into::into));
+        refused("memory without a name", {
+            let made = rustix::fs::memfd_create("program", rustix::fs::MemfdFlags::empty());
+            made.map(drop).map_err(Into::into)
+        });
+        refused("rights again", {
+            let now = capabilities(None).unwrap();
+            let more = rustix::thread::CapabilitySets {
+                permitted: now.permitted | CapabilitySet::SYS_ADMIN,
+                ..now
+            };
+            rustix::thread::set_capabilities(None, more).map_err(Into::into)
+        });
+        if is_others {
+            refused("a file of another user", File::open(&secret).map(drop));
+            refused("its owner changed", chown(&secret, Some(0), None));
+        }
+        assert!(enter(&[Right::UseFilesOfOthers]).is_err());
+    });
+}
+
+#[test]
+fn what_a_server_does_goes_on() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().to_owned();
+    // Somebody outside, who may send signals.
+    let (listens, listening) = std::sync::mpsc::channel();
+    let outside = std::thread::spawn(move || {
+        listening.recv().unwrap();
+        kill_process(getpid(), Signal::HUP).unwrap();
+    });
+    confined(&[Right::CapturePackets], move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let mut hangups = signal(SignalKind::hangup()).unwrap();
+            listens.send(()).unwrap();
+            hangups.recv().await.unwrap();
+            let listener = tokio::net::TcpListener::bind("localhost:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let asked = tokio::spawn(tokio::net::TcpStream::connect(address));
+            listener.accept().await.unwrap();
+            asked.await.unwrap().unwrap();
+            let file = tokio::task::spawn_blocking(move || {
+                let draft = folder.join("draft");
+                let mut file = File::create(&draft)?;
+                file.write_all(b"kept")?;
+                rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, 1 << 16)?;
+                file.sync_all()?;
+                file.sync_data()?;
+                rustix::fs::syncfs(&file)?;
+                file.try_lock().unwrap();
+                std::fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
+                std::fs::create_dir_all(folder.join("a/b"))?;
+                std::fs::rename(&draft, folder.join("a/b/kept"))?;
+                std::fs::copy(folder.join("a/b/kept"), folder.join("copy"))?;
+                std::fs::remove_dir_all(folder.join("a"))
+            });
+            file.await.unwrap().unwrap();
+        });
+        drop(runtime);
+        assert!(("localhost", 80).to_socket_addrs().unwrap().count() > 0);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        client.write_all(b"hello").unwrap();
+        let mut heard = [0; 5];
+        server.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello");
+    });
+    outside.join().unwrap();
+}
+
+#[test]
+fn packets_are_captured_also_when_the_right_is_all_there_is() {
+    if !holds(Right::CapturePackets) {
+        return;
+    }
+    confined(&[Right::CapturePackets], || {
+        let lo = find_interface("lo").unwrap();
+        let settings = Settings {
+            blocks: 4,
+            promiscuous: true,
+            ..Settings::default()
+        };
+        let filter = Filter::expression("udp").unwrap().compile(lo.link_type()).unwrap();
+        let mut ring = Ring::open(&lo, &settings, filter.instructions()).unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = socket.local_addr().unwrap();
+        for _ in 0..100 {
+            socket.send_to(b"seen", to).unwrap();
+            if ring.wait(Duration::from_millis(100)).unwrap() == Wake::Ready
+                && let Some(block) = ring.next_block().unwrap()
+                && block.packets().count() > 0
+            {
+                return;
+            }
+        }
+        panic!("nothing was captured");
+    });
+    confined(&[], || {
+        let lo = find_interface("lo").unwrap();
+        let filter = Filter::All.compile(lo.link_type()).unwrap();
+        let refused = Ring::open(&lo, &Settings::default(), filter.instructions()).unwrap_err();
+        assert!(matches!(refused, baleen_ring::Error::NotPermitted), "{refused}");
+    });
+}
+
+#[test]
+fn rights_that_rest_come_back() {
+    let before = capabilities(None).unwrap();
+    let rested = while_holding(&[Right::CapturePackets], || capabilities(None).unwrap()).unwrap();
+    let left = CapabilitySet::NET_RAW & before.permitted;
+    assert_eq!((rested.effective, rested.permitted), (left, before.permitted));
+    assert_eq!(capabilities(None).unwrap(), before);
+}
