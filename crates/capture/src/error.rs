@@ -200,6 +200,11 @@ pub enum CaptureError {
     /// As many captures run or are being uploaded as this server takes.
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
     Busy,
+    /// As many captures of the account are over and wait for their stores as may.
+    #[error(
+        "captures of this account are over and wait for their stores, as many as may; another can begin when a store has taken one of them"
+    )]
+    Overdue,
     /// The process is about to end and begins nothing new.
     #[error("the server is stopping; try again in a moment")]
     Stopping,
@@ -273,9 +278,12 @@ impl Classify for CaptureError {
             | Self::NotReady(_)
             | Self::TaskNotOver(_)
             | Self::NoAgents => FaultKind::Conflict,
-            Self::Stopping | Self::Busy | Self::NoAgentConnected(_) | Self::NotBegun(_) | Self::Account(_) => {
-                FaultKind::Unavailable
-            }
+            Self::Stopping
+            | Self::Busy
+            | Self::Overdue
+            | Self::NoAgentConnected(_)
+            | Self::NotBegun(_)
+            | Self::Account(_) => FaultKind::Unavailable,
             Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Fleet(error) => error.kind(),

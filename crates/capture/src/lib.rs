@@ -13,7 +13,7 @@
 //! * an account has at most one capture that is pending or running, and so many capture tasks, by conditional commits;
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
 //! * memory is bounded: the agent's pool of part buffers is all there is of a file here, and one part that is read back from
-//!   the disk (`spool.rs`);
+//!   the disk (`spool.rs`); when the rest of a capture lies there, that part alone (`run/room.rs`);
 //! * a terminal state never changes, and a failure says why;
 //! * counts never go down, but for those of a capture that the process did not live to finish: its next start settles it,
 //!   with the packets of the parts that were stored and not one more, see `recover.rs`;
@@ -113,6 +113,7 @@ pub struct Captures {
     live: live::LiveCaptures,
     spool: Option<Arc<spool::Spool>>,
     room: Arc<Semaphore>,
+    delivering: Semaphore,
     compiling: Arc<Semaphore>,
     tasks_max: u8,
     task_bytes_max: u64,
@@ -127,7 +128,7 @@ pub struct Captures {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Captures that run or are being uploaded at once, over all accounts. Each holds the engine's part buffers until its
-    /// last part is in the store, so this bounds the memory of them all.
+    /// last part is in the store or on the disk, so this bounds the memory of them all.
     pub captures_max: usize,
     /// Capture tasks of one account that wait or run at once.
     pub tasks_max: u8,
@@ -202,6 +203,7 @@ impl Captures {
             live: live::LiveCaptures::default(),
             spool: settings.spool.map(spool::Spool::new),
             room: Arc::new(Semaphore::new(settings.captures_max)),
+            delivering: Semaphore::new(limits::DELIVERING_MAX),
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,

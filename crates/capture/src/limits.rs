@@ -65,6 +65,20 @@ pub const SNAPLEN_MAX: u32 = baleen_ring::SNAPLEN_MAX;
 /// half a GiB when every destination is too slow.
 pub const CAPTURES_MAX_DEFAULT: usize = 8;
 
+/// How long a capture that is over may take to deliver before it is overdue: what is left of it goes to the disk then, and its room is
+/// given back.
+pub const OVERDUE_AFTER: Duration = Duration::from_secs(5);
+
+/// Captures whose rest is sent from the disk and that hold no room, over all accounts (ours): each has one part in memory.
+pub const DELIVERING_MAX: usize = 32;
+
+/// Captures of one account that are overdue, at most, when it begins another (ours).
+pub const OVERDUE_PER_ACCOUNT_MAX: usize = 4;
+
+/// The same of those which hold their room, since the disk does not take what is left of them (ours): so who has a store that takes nothing
+/// leaves most of [`CAPTURES_MAX_DEFAULT`] to the others.
+pub const OVERDUE_WITH_ROOM_MAX: usize = 2;
+
 /// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
 pub const EXPRESSION_BYTES_MAX: usize = 4096;
 

@@ -15,6 +15,7 @@
 
 mod adopted;
 mod even;
+mod room;
 mod several;
 mod upload;
 
@@ -29,15 +30,14 @@ use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
-use crate::spool::{self, Around, Spooling};
 use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures};
 use baleen_filter::Filter;
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, ObjectKey};
-use futures::future::{Either, Ready, ready};
 use futures::stream::BoxStream;
+use room::Waits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -121,7 +121,7 @@ fn in_vain(is_filtered: bool, site: &str) -> String {
 
 impl Captures {
     /// Runs an admitted capture to its end. Never fails: how it ended is in the record. `room` is held until the last
-    /// part is in the store.
+    /// part is in the store or on the disk, see `run/room.rs`.
     pub(crate) async fn run(self: &Arc<Self>, admitted: Admitted, live: &Live, room: OwnedSemaphorePermit) {
         let owner = admitted.owner;
         let end = match self.run_to_end(admitted, live, room).await {
@@ -162,8 +162,7 @@ impl Captures {
         if admitted.order.rotation.is_some() {
             return Ok(run.to_files(&*admitted.site.agent, admitted.order, room).await);
         }
-        let caught = run.catch(&*admitted.site.agent, admitted.order).await;
-        drop(room);
+        let caught = run.catch(&*admitted.site.agent, admitted.order, room).await;
         Ok(run.conclude(caught).await)
     }
 
@@ -317,7 +316,7 @@ impl Run<'_> {
     }
 
     /// Captures and uploads until all parts are in the store.
-    async fn catch(&self, agent: &dyn Agent, order: Order) -> Result<Delivered, Failure> {
+    async fn catch(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<Delivered, Failure> {
         let elsewhere = agent.elsewhere();
         let begun = |record: &mut StoredCapture| {
             record.upload = Some(self.upload.id.clone());
@@ -329,14 +328,19 @@ impl Run<'_> {
         self.note(begun).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
         if elsewhere.is_some() {
-            return self.deliver_or_leave((pieces, running), Vec::new()).await;
+            return self.deliver_or_leave((pieces, running), room, Vec::new()).await;
         }
-        let (pieces, spooling) = self.by_the_spool(agent, pieces).await;
-        self.deliver((pieces, running), spooling, Vec::new()).await
+        let (pieces, waits) = self.by_the_spool(agent, pieces).await;
+        self.deliver((pieces, running), (waits, room), Vec::new()).await
     }
 
     /// Uploads what is caught of a capture that goes on without this process: when the server stops, it is left to the next.
-    async fn deliver_or_leave(&self, caught: Caught, sent: Vec<SentPart>) -> Result<Delivered, Failure> {
+    async fn deliver_or_leave(
+        &self,
+        caught: Caught,
+        room: OwnedSemaphorePermit,
+        sent: Vec<SentPart>,
+    ) -> Result<Delivered, Failure> {
         let running = Arc::clone(&caught.1);
         tokio::select! {
             // Before anything of it sees that the server stops.
@@ -345,7 +349,7 @@ impl Run<'_> {
                 running.leave();
                 Err(Failure::Stopping)
             }
-            delivered = self.deliver(caught, ready(Ok(())), sent) => delivered,
+            delivered = self.deliver(caught, (Waits::with_the_agent(), room), sent) => delivered,
         }
     }
 
@@ -353,51 +357,17 @@ impl Run<'_> {
     async fn deliver(
         &self,
         (pieces, running): Caught,
-        spooling: impl Future<Output = Result<(), Failure>>,
+        (waits, room): (Waits, OwnedSemaphorePermit),
         sent: Vec<SentPart>,
     ) -> Result<Delivered, Failure> {
-        let upload = async {
-            let sent = self.upload_all(pieces, sent).await;
-            if sent.is_err() {
-                running.stop();
-            }
-            sent
-        };
-        let (sent, ended, spooled) = tokio::join!(upload, self.watch(&*running), spooling);
-        let message = self.judge(&ended)?;
-        spooled?;
-        let delivered = Delivered { parts: sent?, message };
+        let upload = self.upload_all(pieces, sent);
+        let (parts, message) = Box::pin(self.see_through(&*running, waits, room, upload)).await?;
+        let delivered = Delivered { parts, message };
         if delivered.parts.is_empty() {
             return Err(Failure::Final("the capture agent delivered no file".to_owned()));
         }
         self.note_delivered(&delivered).await?;
         Ok(delivered)
-    }
-
-    /// Lets pieces wait on the disk when the store does not keep up, if there is a spool and the agent has its buffers here.
-    async fn by_the_spool(
-        &self,
-        agent: &dyn Agent,
-        pieces: BoxStream<'static, Piece>,
-    ) -> (BoxStream<'static, Piece>, Either<Spooling, Ready<Result<(), Failure>>>) {
-        let shelf = match self.captures.shelf(self.owner).await {
-            Ok(shelf) => shelf,
-            Err(error) => {
-                warn!(capture = %self.owner.1, %error, "a capture goes on without the spool, whose key cannot be had");
-                None
-            }
-        };
-        let (Some(shelf), Some(buffers)) = (shelf, agent.buffers()) else {
-            return (pieces, Either::Right(ready(Ok(()))));
-        };
-        let parts = &self.captures.parts;
-        let around = Around {
-            clock: Arc::clone(&parts.clock),
-            entropy: Arc::clone(&parts.entropy),
-            shutdown: parts.supervisor.shutdown().clone(),
-        };
-        let (pieces, spooling) = spool::through(pieces, shelf, buffers, around);
-        (pieces, Either::Left(spooling))
     }
 
     /// Lets the agent begin, and notes that it has.

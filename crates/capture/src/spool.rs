@@ -2,8 +2,8 @@
 //!
 //! A capture's parts wait in the buffers of its agent, and when all of them do, packets wait in the kernel, which drops them when
 //! its ring is full. So when a part comes and several others wait, all of them go into files, one each, in the capture's folder
-//! of the spool, and are read back in their order; the buffers are free at once. What is on the disk is bounded over all captures;
-//! beyond the bound, or when the disk takes no more, it is as without a spool.
+//! of the spool, and are read back in their order; the buffers are free at once. What is on the disk is bounded over all captures, and
+//! for each account by what is left free (`share.rs`); beyond the bounds, or when the disk takes no more, it is as without a spool.
 //!
 //! * What waits on the disk is a run: with a part, all before it that the store has not taken are there too. So what a killed
 //!   process leaves continues what the store has, and the next start sends it (`resume.rs`).
@@ -14,19 +14,19 @@
 mod part;
 mod pump;
 mod resume;
+mod share;
 
 use crate::look_back;
-use crate::meter;
 use crate::{CaptureError, Captures};
 use baleen_sealing::blocks::BaseKey;
 use baleen_types::{AccountId, CaptureId};
 use part::Head;
-pub(crate) use pump::{Around, Spooling, through};
+pub(crate) use pump::{Around, Settling, Spooling, through};
+use share::{Room, Shares};
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
 
@@ -42,22 +42,8 @@ pub struct SpoolSettings {
 /// The files of all captures.
 pub(crate) struct Spool {
     settings: SpoolSettings,
-    used: Arc<AtomicU64>,
+    shares: Arc<Shares>,
     key: OnceCell<Arc<BaseKey>>,
-}
-
-/// Bytes of the spool that are taken, until this is dropped.
-#[derive(Debug)]
-struct Room {
-    bytes: u64,
-    used: Arc<AtomicU64>,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let before = self.used.fetch_sub(self.bytes, Ordering::AcqRel);
-        meter::spool(before.saturating_sub(self.bytes));
-    }
 }
 
 /// A part on the disk.
@@ -80,7 +66,7 @@ pub(crate) struct Shelf {
 /// Why a part was not taken.
 #[derive(Debug)]
 enum NotTaken {
-    /// The spool has as much as it may.
+    /// The spool has as much as it may, or the account its share of it.
     Full,
     /// The disk.
     Disk(io::Error),
@@ -89,35 +75,14 @@ enum NotTaken {
 impl Spool {
     pub(crate) fn new(settings: SpoolSettings) -> Arc<Self> {
         Arc::new(Self {
+            shares: Shares::new(settings.bytes_max),
             settings,
-            used: Arc::default(),
             key: OnceCell::new(),
         })
     }
 
     fn folder_of(&self, (account, id): (AccountId, CaptureId)) -> PathBuf {
         self.settings.folder.join(format!("{account}-{id}"))
-    }
-
-    /// Takes room, if so much is left.
-    fn reserve(&self, bytes: u64) -> Option<Room> {
-        let more = |used: u64| Some(used + bytes).filter(|all| *all <= self.settings.bytes_max);
-        let before = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(self.taken(before, bytes))
-    }
-
-    /// Takes room for what is there already.
-    fn occupy(&self, bytes: u64) -> Room {
-        let before = self.used.fetch_add(bytes, Ordering::AcqRel);
-        self.taken(before, bytes)
-    }
-
-    fn taken(&self, before: u64, bytes: u64) -> Room {
-        meter::spool(before + bytes);
-        Room {
-            bytes,
-            used: Arc::clone(&self.used),
-        }
     }
 
     /// Removes what is left of a capture.

@@ -61,6 +61,7 @@ impl Captures {
         let site = self.open_site(&request.instance, account)?;
         // What costs little is told before what costs much. Admission looks at it again.
         self.free_slot(account).await?;
+        self.check_overdue(account)?;
         self.check_name(&request).await?;
         let kept = Scan::prefix(&keys::by_time_of_account(account)).keys_only();
         if self.parts.meta.scan(kept.limit(TASKS_KEPT_MAX)).await?.len() >= TASKS_KEPT_MAX {

@@ -213,7 +213,8 @@ fn a_store_that_slows_to_a_megabyte_in_a_second() {
 /// stated. It is sent no faster than it is taken in, so nothing here depends on how fast this machine is.
 #[test]
 fn a_store_that_stands_still_costs_nothing_until_the_disk_is_full() {
-    const SPOOL_BYTES: u64 = 48 << 20;
+    /// Of which half is for one account.
+    const SPOOL_BYTES: u64 = 96 << 20;
     const AT_ONCE: u32 = 100;
     /// What fits for certain: all that is there but what parts have beside their packets.
     const FIT: u32 = 5500;

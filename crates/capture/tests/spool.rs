@@ -4,8 +4,11 @@
 
 mod common;
 
-use baleen_capture::{Capture, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status};
-use baleen_types::CaptureId;
+use baleen_capture::limits::{OVERDUE_PER_ACCOUNT_MAX, OVERDUE_WITH_ROOM_MAX};
+use baleen_capture::{
+    Capture, CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status,
+};
+use baleen_types::{AccountId, CaptureId};
 use common::agent::SimCatch;
 use common::s3::{Act, Call, FakeS3};
 use common::{Disk, PATIENCE, World, account, request, to};
@@ -62,13 +65,18 @@ impl Lab {
         world
     }
 
-    /// A capture that has begun.
-    async fn begin(&self, world: &World, rotation: Rotation) -> (Capture, SimCatch) {
-        let me = account(1);
+    /// Proves the bucket of these tests to be an account's.
+    async fn prove(&self, world: &World, me: AccountId) {
         let ownership = world.captures.create_ownership(me, &to(URI)).await.unwrap();
         let path = format!("/bucket/dir/{}", ownership.file_name);
         let text = String::from_utf8(self.store.object(&path).unwrap().to_vec()).unwrap();
         world.captures.validate_ownership(me, &to(URI), &text).await.unwrap();
+    }
+
+    /// A capture that has begun.
+    async fn begin(&self, world: &World, rotation: Rotation) -> (Capture, SimCatch) {
+        let me = account(1);
+        self.prove(world, me).await;
         let asked = CreateCapture {
             format: Format::PcapNg,
             rotation,
@@ -105,26 +113,66 @@ impl Lab {
             .map(|bytes| bytes.to_vec())
     }
 
+    /// Captures of the first account which are over and of which the store takes nothing.
+    async fn overdue(&self, world: &World, count: usize) -> Vec<CaptureId> {
+        let me = account(1);
+        let mut overdue = Vec::new();
+        for _ in 0..count {
+            let id = world.create(me, URI).await.unwrap().id;
+            let catch = world.caught().await;
+            catch.counts(1, PIECE_BYTES as u64);
+            catch.finish(piece(0)).await;
+            world.until(me, id, Status::ConversionPending).await;
+            overdue.push(id);
+        }
+        overdue
+    }
+
     /// The next process: how the capture ends there. Its clock goes on, so that pauses pass.
     fn next_start(&self, seed: u64, id: CaptureId) -> Capture {
         in_a_process(async {
             let world = self.world(seed);
             world.captures.recover().await.unwrap();
-            let hurry = async {
-                loop {
-                    world.disk.clock.advance(Duration::from_millis(100));
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
             let over = world.until_that(account(1), id, |capture| capture.status.is_terminal());
-            let over = tokio::select! {
-                over = over => over,
-                () = hurry => unreachable!("it never ends"),
-            };
+            let over = hurried(&world, over).await;
             eventually(|| self.spooled().is_empty()).await;
             over
         })
     }
+}
+
+/// Waits for something while the clock goes on.
+async fn hurried<T>(world: &World, work: impl Future<Output = T>) -> T {
+    let hurry = async {
+        loop {
+            world.disk.clock.advance(Duration::from_millis(100));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = hurry => unreachable!("it never ends"),
+    }
+}
+
+/// Why an account cannot begin a capture, if it is not its filter.
+async fn refused(world: &World, account: AccountId) -> Option<CaptureError> {
+    let asked = CreateCapture {
+        filter: CaptureFilter::Expression("port port".to_owned()),
+        ..request(account, URI)
+    };
+    let refused = world.captures.create(asked).await.unwrap_err();
+    Some(refused).filter(|error| !matches!(error, CaptureError::Filter(_)))
+}
+
+/// Waits until an account has as many captures that are overdue as it may.
+async fn until_refused(world: &World, account: AccountId) {
+    let wait = async {
+        while !matches!(refused(world, account).await, Some(CaptureError::Overdue)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, hurried(world, wait)).await.unwrap();
 }
 
 async fn eventually(mut holds: impl FnMut() -> bool) {
@@ -218,7 +266,8 @@ fn a_store_that_keeps_up_touches_no_disk() {
 #[test]
 fn beyond_the_bound_the_agent_waits() {
     for is_broken in [false, true] {
-        let lab = Lab::new(10 * FILE_BYTES);
+        // As much is left as the one account has.
+        let lab = Lab::new(20 * FILE_BYTES);
         if is_broken {
             std::fs::write(lab.dir.path().join("spool"), b"no folder").unwrap();
         }
@@ -235,12 +284,6 @@ fn beyond_the_bound_the_agent_waits() {
             assert!(if is_broken { taken < 5 } else { taken >= 10 }, "{taken}");
             assert!(lab.spooled().len() <= 10);
             pace.add_permits(Semaphore::MAX_PERMITS / 2);
-            let hurry = async {
-                loop {
-                    world.disk.clock.advance(Duration::from_millis(100));
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
             let done = async {
                 catch.counts(taken + 1, (taken + 1) * PIECE_BYTES as u64);
                 // The one that was not taken may be on its way all the same.
@@ -248,10 +291,7 @@ fn beyond_the_bound_the_agent_waits() {
                 drop(catch);
                 world.until(account(1), capture.id, Status::Success).await
             };
-            let done = tokio::select! {
-                done = done => done,
-                () = hurry => unreachable!("it never ends"),
-            };
+            let done = hurried(&world, done).await;
             let object = lab.object(done.object.as_str()).unwrap();
             assert!(object == pieces(0..taken) || object == pieces(0..taken + 1));
         });
@@ -434,4 +474,86 @@ fn a_stop_leaves_what_the_store_did_not_take_to_the_next_start() {
     let over = lab.next_start(3, id);
     assert_eq!((over.status, over.counts.packets), (Status::Success, 2));
     assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..3));
+}
+
+/// Rooms are for captures that take memory: a store that takes nothing keeps none of them, and another account captures.
+#[test]
+fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        for number in 1..=5 {
+            lab.prove(&world, account(number)).await;
+        }
+        let pace = Arc::new(Semaphore::new(0));
+        lab.store.slow_down(Arc::clone(&pace));
+        // As many as there are rooms.
+        let overdue = lab.overdue(&world, OVERDUE_PER_ACCOUNT_MAX).await;
+        assert!(lab.spooled().is_empty(), "they may still be in time");
+        hurried(&world, lab.until_spooled(overdue.len())).await;
+        until_refused(&world, account(1)).await;
+        let mut others = Vec::new();
+        for number in 2..=5 {
+            let created = loop {
+                match world.create(account(number), URI).await {
+                    Err(CaptureError::Busy) => tokio::time::sleep(Duration::from_millis(1)).await,
+                    created => break created.unwrap(),
+                }
+            };
+            others.push((created, world.caught().await));
+        }
+        assert!(matches!(refused(&world, account(1)).await, Some(CaptureError::Overdue)));
+        pace.add_permits(Semaphore::MAX_PERMITS / 2);
+        for id in overdue {
+            let done = hurried(&world, world.until(account(1), id, Status::Success)).await;
+            assert!(lab.object(done.object.as_str()).unwrap() == piece(0));
+        }
+        lab.until_spooled(0).await;
+        assert!(refused(&world, account(1)).await.is_none(), "all is delivered");
+    });
+}
+
+/// Where the disk takes nothing of them they keep their rooms, and are soon too many.
+#[test]
+fn an_account_whose_captures_keep_their_rooms_leaves_others_to_the_rest() {
+    let lab = Lab::new(1);
+    in_a_process(async {
+        let world = lab.world(2);
+        for number in 1..=2 {
+            lab.prove(&world, account(number)).await;
+        }
+        let pace = Arc::new(Semaphore::new(0));
+        lab.store.slow_down(Arc::clone(&pace));
+        let overdue = lab.overdue(&world, OVERDUE_WITH_ROOM_MAX).await;
+        until_refused(&world, account(1)).await;
+        world.create(account(2), URI).await.unwrap();
+        pace.add_permits(Semaphore::MAX_PERMITS / 2);
+        for id in overdue {
+            hurried(&world, world.until(account(1), id, Status::Success)).await;
+        }
+        assert!(refused(&world, account(1)).await.is_none());
+    });
+}
+
+#[test]
+fn captures_that_the_next_start_sends_count_as_well() {
+    let lab = Lab::new(1 << 30);
+    lab.store.script(stops_at(1));
+    let overdue = in_a_process(async {
+        let world = lab.world(2);
+        lab.prove(&world, account(1)).await;
+        let overdue = lab.overdue(&world, OVERDUE_PER_ACCOUNT_MAX).await;
+        hurried(&world, lab.until_spooled(overdue.len())).await;
+        overdue
+    });
+    in_a_process(async {
+        let world = lab.world(3);
+        world.captures.recover().await.unwrap();
+        until_refused(&world, account(1)).await;
+    });
+    lab.store.script(|_| Act::Serve);
+    for (seed, id) in (4..).zip(overdue) {
+        let over = lab.next_start(seed, id);
+        assert_eq!((over.status, over.counts.packets), (Status::Success, 1));
+    }
 }

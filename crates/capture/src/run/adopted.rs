@@ -131,8 +131,7 @@ impl Captures {
             live.stop.stop();
         }
         let sent = kept.into_iter().map(|kept| kept.part).collect();
-        let caught = run.deliver_or_leave((catch.pieces, running), sent).await;
-        drop(room);
+        let caught = run.deliver_or_leave((catch.pieces, running), room, sent).await;
         Ok(run.conclude(caught).await)
     }
 }

@@ -40,7 +40,7 @@ impl OpenFile {
 
 impl Run<'_> {
     /// Captures until all files are objects. `None` when the server stops before the end is known; `room` is held until the
-    /// last part is in the store.
+    /// last part is in the store or on the disk.
     pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Option<End> {
         match self.try_files(agent, order, room).await {
             Ok(end) => Some(end),
@@ -52,23 +52,14 @@ impl Run<'_> {
     async fn try_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<End, Failure> {
         let first = self.open_file(0, self.upload.clone(), Counts::default()).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
-        let (pieces, spooling) = self.by_the_spool(agent, pieces).await;
+        let (pieces, waits) = self.by_the_spool(agent, pieces).await;
         // Room for all: who captures never waits for a store that is slow to complete.
         let (ended, to_finish) = mpsc::channel(FILES_WAITING_MAX);
         let catching = async {
-            let sending = async {
-                let sent = self.send_files(first, pieces, &ended).await;
-                if sent.is_err() {
-                    running.stop();
-                }
-                sent
-            };
-            let (sent, over, spooled) = tokio::join!(sending, self.watch(&*running), spooling);
-            drop(room);
-            let message = self.judge(&over)?;
-            spooled?;
+            let sending = self.send_files(first, pieces, &ended);
+            let (empty, message) = Box::pin(self.see_through(&*running, waits, room, sending)).await?;
             // What nobody was sure of, since there is no packet in it.
-            if let Some(empty) = sent? {
+            if let Some(empty) = empty {
                 hand_over(empty, &ended).await?;
             }
             let all_sent = |record: &mut crate::capture::StoredCapture| {

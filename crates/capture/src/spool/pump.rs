@@ -42,7 +42,32 @@ struct Waiting {
 pub(crate) struct Around {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) shutdown: Shutdown,
+    pub(crate) settling: Settling,
+}
+
+/// What is to become of the rest of a capture, between who runs it and the loop.
+#[derive(Clone)]
+pub(crate) struct Settling {
+    /// All of it is to go to the disk, also what has its place in memory.
+    wanted: Shutdown,
+    /// There is nothing more to come, and all that is left lies on the disk.
+    done: Shutdown,
+}
+
+impl Settling {
+    /// When the server stops, all of it is to go to the disk.
+    pub(crate) fn new(server: &Shutdown) -> Self {
+        Self {
+            wanted: server.child(),
+            done: Shutdown::new(),
+        }
+    }
+
+    /// Asks for it, and waits until the rest lies on the disk, as soon as capturing is over.
+    pub(crate) async fn settle(&self) {
+        self.wanted.stop();
+        self.done.stopping().await;
+    }
 }
 
 struct Pump {
@@ -94,7 +119,7 @@ enum Event {
     Asked(Option<oneshot::Sender<Piece>>),
     /// Nobody waits any more for what was asked for.
     Left,
-    /// A full disk may have room by now, or the process stops.
+    /// A full disk may have room by now, or all is to go there.
     Look,
 }
 
@@ -106,7 +131,7 @@ impl Pump {
     ) -> Result<(), Failure> {
         let mut asking: Option<oneshot::Sender<Piece>> = None;
         let mut is_over = false;
-        let mut is_stopping = false;
+        let mut settles = false;
         loop {
             if let Some(to) = asking.take() {
                 match self.take_first().await? {
@@ -119,7 +144,10 @@ impl Pump {
                     None => asking = Some(to),
                 }
             }
-            self.put_to_disk(is_stopping).await;
+            self.put_to_disk(settles).await;
+            if is_over && self.unshelved().next().is_none() {
+                self.around.settling.done.stop();
+            }
             let may_take = !is_over && self.in_memory() <= self.in_memory_max;
             let clock = Arc::clone(&self.around.clock);
             let again = async {
@@ -130,7 +158,7 @@ impl Pump {
                 () = left(&mut asking) => Event::Left,
                 ask = asked.recv(), if asking.is_none() => Event::Asked(ask),
                 piece = pieces.next(), if may_take => Event::Piece(piece),
-                () = self.around.shutdown.stopping(), if !is_stopping => Event::Look,
+                () = self.around.settling.wanted.stopping(), if !settles => Event::Look,
                 () = again, if self.is_full => Event::Look,
             };
             match event {
@@ -142,7 +170,7 @@ impl Pump {
                 Event::Piece(Some(piece)) => self.accept(piece),
                 Event::Piece(None) => is_over = true,
                 Event::Look => {
-                    is_stopping = self.around.shutdown.is_stopping();
+                    settles = self.around.settling.wanted.is_stopping();
                     self.is_full = false;
                 }
             }
@@ -153,6 +181,12 @@ impl Pump {
     fn in_memory(&self) -> usize {
         let all = self.waiting.iter().rev();
         all.take_while(|waiting| waiting.shelved.is_none()).count()
+    }
+
+    /// What the store has not taken and the disk has not.
+    fn unshelved(&self) -> impl Iterator<Item = &Waiting> {
+        let all = self.lent.iter().chain(&self.waiting);
+        all.filter(|waiting| waiting.shelved.is_none())
     }
 
     fn accept(&mut self, piece: Piece) {
@@ -201,11 +235,13 @@ impl Pump {
         }
     }
 
-    /// Writes all that waits in memory, if that is too much of it or others wait on the disk already.
-    async fn put_to_disk(&mut self, is_stopping: bool) {
+    /// Writes all that waits in memory, if that is too much of it, others wait on the disk already, or it `settles`: then also what is
+    /// being sent.
+    async fn put_to_disk(&mut self, settles: bool) {
         let in_memory = self.in_memory();
         let has_begun = self.waiting.len() > in_memory;
-        if in_memory == 0 || self.is_full || !(has_begun || is_stopping || in_memory > self.in_memory_max) {
+        let has_to = in_memory > 0 && (has_begun || in_memory > self.in_memory_max);
+        if self.is_full || !(has_to || settles && self.unshelved().next().is_some()) {
             return;
         }
         let begins = !has_begun;
@@ -245,7 +281,8 @@ async fn left(asking: &mut Option<oneshot::Sender<Piece>>) {
 
 impl Shelf {
     async fn put(&self, head: Head, salt: [u8; 16], bytes: Bytes) -> Result<Shelved, NotTaken> {
-        let room = self.spool.reserve(head.file_bytes()).ok_or(NotTaken::Full)?;
+        let room = self.spool.shares.reserve(self.owner.0, head.file_bytes());
+        let room = room.ok_or(NotTaken::Full)?;
         let (folder, key, owner) = (self.folder.clone(), Arc::clone(&self.key), self.owner);
         let write = move || part::write(&folder, (&key, salt), owner, &head, &bytes);
         let path = in_background(write).await.map_err(NotTaken::Disk)?;
@@ -273,7 +310,9 @@ impl Shelf {
     fn tell(&self, why: &NotTaken) {
         let capture = self.owner.1;
         match why {
-            NotTaken::Full => warn!(%capture, "the spool is full: packets wait in the kernel, and may be dropped"),
+            NotTaken::Full => {
+                warn!(%capture, "the spool has what it may of this account: packets wait in the kernel, and may be dropped");
+            }
             NotTaken::Disk(error) => {
                 warn!(%capture, %error, "the spool cannot be written: packets wait in the kernel, and may be dropped");
             }

@@ -10,6 +10,7 @@ use super::{Shelf, Shelved};
 use crate::capture::{self, Counts, StoredCapture, StoredState};
 use crate::files::{self, StoredFile, StoredFileState};
 use crate::journal::{self, Kept};
+use crate::live::Overdue;
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
@@ -46,6 +47,10 @@ impl Captures {
         };
         info!(capture = %owner.1, parts = waiting.len(), "parts of an interrupted capture are sent from the disk");
         self.end_turn(owner).await?;
+        // As one that this process has begun: its account may have so many of them.
+        let ownership = read.record.task.is_none().then(|| read.record.ownership());
+        let registered = self.live.register(owner.0, owner.1, ownership);
+        let _overdue = registered.live.set_overdue(Overdue::OnDisk);
         let sink = self.reopen(owner.0, &read.record).await?;
         if sink.even_parts().is_some() {
             // What the store has of it is not noted: see `Run::upload_evenly`.
@@ -199,7 +204,7 @@ impl Shelf {
         let shelved = |(path, head): (_, Head)| Shelved {
             path,
             head,
-            _room: self.spool.occupy(head.file_bytes()),
+            _room: self.spool.shares.occupy(self.owner.0, head.file_bytes()),
         };
         found.into_iter().map(shelved).collect()
     }

@@ -602,7 +602,8 @@ fn capture(from: &mut Reader) -> Capture {
                 "capture.running_max",
                 "number",
                 "8",
-                "Captures that run or are being uploaded at once, over all accounts: 1 to 1024. Each holds its part buffers and rings.",
+                "Captures that run or are being uploaded at once, over all accounts: 1 to 1024. Each holds its part buffers and rings. \
+                 One that is over gives its place back when the rest of it lies on the disk.",
             ),
             number(1, 1024),
         ),
@@ -688,8 +689,8 @@ fn capture(from: &mut Reader) -> Capture {
                 "1GiB",
                 "Room on the disk, in `spool` of the data folder, for parts whose store does not keep up when the part buffers are \
                  taken, over all captures: 64MiB to 16TiB. They are sealed, and are sent in their order, also by the next start \
-                 after a kill. When it is full, packets wait in the ring, and are dropped and counted behind that. `0`: there is \
-                 none.",
+                 after a kill. An account has at most as much there as is left free, so half of it alone. When it is full, packets \
+                 wait in the ring, and are dropped and counted behind that. `0`: there is none.",
             ),
             zero_or(size_within(SPOOL_BYTES.0, SPOOL_BYTES.1)),
         ),

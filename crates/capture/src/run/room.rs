@@ -1,0 +1,136 @@
+//! How long a capture holds its room: until its store has all of it, or what is left lies on a disk.
+//!
+//! Rooms bound the memory of all captures together. A store that takes nothing is asked for an hour; so a capture that is over and overdue
+//! gives its room back as soon as no more than one part of it is in memory, and goes on delivering. How many may do that at once is
+//! bounded too, over all accounts and for each (`Captures::check_overdue`).
+
+use super::{Failure, Run};
+use crate::agent::{Agent, Piece, Running};
+use crate::limits::OVERDUE_AFTER;
+use crate::live::Overdue;
+use crate::spool::{self, Around, Settling, Spooling};
+use baleen_runtime::Shutdown;
+use futures::FutureExt as _;
+use futures::future::ready;
+use futures::stream::BoxStream;
+use std::convert::Infallible;
+use std::future::pending;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{info, warn};
+
+/// Where pieces wait that are caught and not sent.
+pub(super) struct Waits {
+    place: Place,
+    spooling: Spooling,
+}
+
+enum Place {
+    /// In the buffers of the agent, which are here.
+    Buffers,
+    /// There, or on the disk.
+    Spool(Settling),
+    /// Where the agent keeps them, which is no memory of this process: on its own host, or staged.
+    WithTheAgent,
+}
+
+impl Waits {
+    pub(super) fn with_the_agent() -> Self {
+        Self::at(Place::WithTheAgent)
+    }
+
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            spooling: ready(Ok(())).boxed(),
+        }
+    }
+}
+
+impl Place {
+    /// Waits until nothing of a capture that is over takes memory but what is being sent.
+    async fn leaves_memory(&self) {
+        match self {
+            Self::Buffers => pending().await,
+            Self::Spool(settling) => settling.settle().await,
+            Self::WithTheAgent => {}
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Lets pieces wait on the disk when the store does not keep up, if there is a spool and the agent has its buffers here.
+    pub(super) async fn by_the_spool(
+        &self,
+        agent: &dyn Agent,
+        pieces: BoxStream<'static, Piece>,
+    ) -> (BoxStream<'static, Piece>, Waits) {
+        let Some(buffers) = agent.buffers() else {
+            return (pieces, Waits::with_the_agent());
+        };
+        let shelf = match self.captures.shelf(self.owner).await {
+            Ok(shelf) => shelf,
+            Err(error) => {
+                warn!(capture = %self.owner.1, %error, "a capture goes on without the spool, whose key cannot be had");
+                None
+            }
+        };
+        let Some(shelf) = shelf else {
+            return (pieces, Waits::at(Place::Buffers));
+        };
+        let parts = &self.captures.parts;
+        let settling = Settling::new(parts.supervisor.shutdown());
+        let around = Around {
+            clock: parts.clock.clone(),
+            entropy: parts.entropy.clone(),
+            settling: settling.clone(),
+        };
+        let (pieces, spooling) = spool::through(pieces, shelf, buffers, around);
+        let place = Place::Spool(settling);
+        (pieces, Waits { place, spooling })
+    }
+
+    /// Sends what is caught until the capture is over and all of it is sent, and judges it: what is missing, if anything.
+    pub(super) async fn see_through<T>(
+        &self,
+        running: &dyn Running,
+        Waits { place, spooling }: Waits,
+        room: OwnedSemaphorePermit,
+        sending: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(T, Option<String>), Failure> {
+        let over = Shutdown::new();
+        let sending = Box::pin(sending);
+        let sending = async {
+            let sent = sending.await;
+            if sent.is_err() {
+                running.stop();
+            }
+            sent
+        };
+        let watching = async {
+            let ended = self.watch(running).await;
+            over.stop();
+            ended
+        };
+        let all = async { tokio::join!(sending, watching, spooling) };
+        let (sent, ended, spooled) = tokio::select! {
+            done = all => done,
+            never = self.hold_room(room, &over, &place) => match never {},
+        };
+        let message = self.judge(&ended)?;
+        spooled?;
+        Ok((sent?, message))
+    }
+
+    /// Holds the room of the capture, and after its end no longer than what is left of it takes memory.
+    async fn hold_room(&self, room: OwnedSemaphorePermit, over: &Shutdown, place: &Place) -> Infallible {
+        over.stopping().await;
+        self.captures.parts.clock.sleep(OVERDUE_AFTER).await;
+        let overdue = self.live.set_overdue(Overdue::WithRoom);
+        place.leaves_memory().await;
+        let _place = self.captures.delivering.acquire().await;
+        drop(room);
+        overdue.set(Overdue::OnDisk);
+        info!(capture = %self.owner.1, "the store does not keep up: the rest is sent from the disk, and the room is free");
+        pending().await
+    }
+}
