@@ -27,6 +27,7 @@ mod accounts;
 mod agent;
 mod capture;
 mod destination;
+mod disk;
 pub mod engine;
 mod enrolment;
 mod error;

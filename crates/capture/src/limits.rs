@@ -263,9 +263,9 @@ const _: () = assert!(
     TASKS_DELETED_MAX * (TASK_SENT_BYTES_MAX + 4 * TASK_NAME_CHARS_MAX + 4096) <= baleen_meta::REQUEST_BYTES_MAX
 );
 
-/// Free space on the disk that captures of groups leave alone (ours): as much as bodies leave to the metadata, which has to be able to
-/// record deletions on a full disk.
-pub const STAGING_RESERVE_BYTES: u64 = 256 << 20;
+/// Free space on the disk that what is staged and what is spooled leave alone (ours): as much as bodies leave to the metadata, which has to
+/// be able to record deletions on a full disk.
+pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
 /// How often it is looked whether the members of a group have captured enough together (ours): they go on for so long at most, into files
 /// that are cut.

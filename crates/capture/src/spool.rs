@@ -7,7 +7,8 @@
 //!
 //! * What waits on the disk is a run: with a part, all before it that the store has not taken are there too. So what a killed
 //!   process leaves continues what the store has, and the next start sends it (`resume.rs`).
-//! * Room is taken from the disk before a file is written (`fallocate`), and a file has its name when it is whole.
+//! * Room is taken from the disk before a file is written (`fallocate`), but for what others need of it (`disk.rs`), and a file has its
+//!   name when it is whole.
 //! * Files are sealed under a key of the store, and are not flushed: they outlive a killed process, and after a power cut those
 //!   that do not open are as if they had never been written, with all behind them.
 

@@ -11,6 +11,7 @@
 
 use crate::agent::Piece;
 use crate::capture::Counts;
+use crate::disk;
 use baleen_sealing::blocks::{BLOCK_PLAIN_BYTES, BLOCK_SEALED_BYTES, BaseKey, Salt, sealed_length};
 use baleen_types::{AccountId, CaptureId};
 use bytes::Bytes;
@@ -137,6 +138,7 @@ fn write_into(
 ) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    disk::leave_reserve(&file, head.file_bytes())?;
     // A full disk says so now, and not in the middle; a file system that cannot say it, says it when it is written to.
     match fallocate(&file, FallocateFlags::empty(), 0, head.file_bytes()) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}

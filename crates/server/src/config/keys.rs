@@ -689,8 +689,8 @@ fn capture(from: &mut Reader) -> Capture {
                 "1GiB",
                 "Room on the disk, in `spool` of the data folder, for parts whose store does not keep up when the part buffers are \
                  taken, over all captures: 64MiB to 16TiB. They are sealed, and are sent in their order, also by the next start \
-                 after a kill. An account has at most as much there as is left free, so half of it alone. When it is full, packets \
-                 wait in the ring, and are dropped and counted behind that. `0`: there is none.",
+                 after a kill. An account has at most as much there as is left free, so half of it alone, and 256 MiB of the disk are \
+                 left free. When it is full, packets wait in the ring, and are dropped and counted behind that. `0`: there is none.",
             ),
             zero_or(size_within(SPOOL_BYTES.0, SPOOL_BYTES.1)),
         ),

@@ -3,7 +3,7 @@
 use super::merged::Member;
 use super::remnant::Remnant;
 use crate::agent::AgentError;
-use crate::limits::STAGING_RESERVE_BYTES;
+use crate::disk;
 use baleen_agentwire::Estimate;
 use baleen_runtime::Clock;
 use baleen_types::{CaptureId, SiteName};
@@ -195,11 +195,7 @@ impl StagedFile {
     /// # Errors
     /// What is wrong with the disk; the file holds the pieces before then, and is to get no more.
     pub(super) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
-        let disk = rustix::fs::fstatvfs(&self.file)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < STAGING_RESERVE_BYTES.saturating_add(bytes.len() as u64) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        disk::leave_reserve(&self.file, bytes.len() as u64)?;
         self.staging.use_bytes(self.capture, bytes.len() as u64)?;
         let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
         if written.is_err() {
