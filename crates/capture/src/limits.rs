@@ -137,13 +137,13 @@ pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
 /// How long such tries of one process go on, and for all files of a capture together: a store that is away for a day is given up.
 pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 
-/// How long the tries to begin a further file of a capture go on: as those of one of its parts.
-pub const BEGIN_PATIENCE: Duration = baleen_remote::limits::PART_PATIENCE;
-
-/// How long a part is tried again while those behind it wait on the disk.
+/// How long a store is asked again for a part, or for the beginning of a further file, while what is caught meanwhile waits on the disk.
 pub const SPOOL_PATIENCE: Duration = Duration::from_hours(1);
 
-/// The pause between two such tries, each of which is patient by itself.
+/// The same without a spool, where packets wait in the kernel: as long as the clients of stores are patient with a part by themselves.
+pub const NO_SPOOL_PATIENCE: Duration = baleen_remote::limits::PART_PATIENCE;
+
+/// The pause between two such tries.
 pub const SPOOL_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pause after the first failed try of a call to a store.

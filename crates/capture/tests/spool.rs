@@ -8,6 +8,7 @@ use baleen_capture::limits::{OVERDUE_PER_ACCOUNT_MAX, OVERDUE_WITH_ROOM_MAX};
 use baleen_capture::{
     Capture, CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status,
 };
+use baleen_runtime::Clock as _;
 use baleen_types::{AccountId, CaptureId};
 use common::agent::SimCatch;
 use common::s3::{Act, Call, FakeS3};
@@ -556,4 +557,47 @@ fn captures_that_the_next_start_sends_count_as_well() {
         let over = lab.next_start(seed, id);
         assert_eq!((over.status, over.counts.packets), (Status::Success, 1));
     }
+}
+
+/// As for a part: the store cannot begin the second file for some minutes, and nothing is lost.
+#[test]
+fn a_store_that_begins_no_further_file_is_waited_for_as_with_a_part() {
+    let lab = Lab::new(1 << 30);
+    let rotation = Rotation {
+        bytes: Some(1 << 20),
+        every: None,
+    };
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, rotation).await;
+        let opens = world.disk.clock_now().plus(Duration::from_mins(10));
+        let clock = Arc::clone(&world.disk.clock);
+        lab.store.script(move |call| {
+            if *call == Call::Begin && clock.now() < opens {
+                Act::Fail(503, "SlowDown")
+            } else {
+                Act::Serve
+            }
+        });
+        for number in 0..10 {
+            catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+            let file = u16::try_from(number / 4).unwrap();
+            assert!(catch.piece_of(file, piece(number), number % 4 == 3).await);
+        }
+        catch.end(None);
+        drop(catch);
+        let clock = &world.disk.clock;
+        let hurry = async {
+            loop {
+                clock.advance(Duration::from_secs(1));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let done = tokio::select! {
+            done = world.until(account(1), capture.id, Status::Success) => done,
+            () = hurry => unreachable!("it never ends"),
+        };
+        assert!(clock.now() >= opens, "the store was away");
+        assert_eq!((done.message, done.files.len()), (None, 3));
+    });
 }

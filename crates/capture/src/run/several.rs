@@ -7,13 +7,11 @@ use crate::capture::{Counts, End, StoredState};
 use crate::files::{EndedFile, FILES_WAITING_MAX, StoredFile, Tally};
 use crate::finish::joined;
 use crate::journal::Kept;
-use crate::limits::{BEGIN_PATIENCE, STORE_PAUSE};
+use crate::limits::NO_SPOOL_PATIENCE;
 use crate::sink::{SentPart, Upload};
-use baleen_types::Classify as _;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tracing::warn;
 
 /// A file whose parts are being sent.
 struct OpenFile {
@@ -171,19 +169,8 @@ impl Run<'_> {
     /// Begins a further file. A store that cannot just now is waited for as it is with a part: what is caught meanwhile waits too.
     async fn begin_file(&self, number: u16, before: Counts) -> Result<OpenFile, Failure> {
         let key = self.record.file_key(number)?;
-        let clock = &self.captures.parts.clock;
-        let until = clock.monotonic() + BEGIN_PATIENCE;
-        let upload = loop {
-            let error = match self.sink.begin(&key, CAPTURE_CONTENT_TYPE).await {
-                Ok(upload) => break upload,
-                Err(error) => error,
-            };
-            if !error.kind().is_transient() || clock.monotonic() >= until || self.live.is_forsaken() {
-                return Err(error.into());
-            }
-            warn!(capture = %self.owner.1, file = number, %error, "a further file cannot be begun yet");
-            clock.sleep(STORE_PAUSE).await;
-        };
+        let begin = || self.sink.begin(&key, CAPTURE_CONTENT_TYPE);
+        let upload = self.ask("a further file", NO_SPOOL_PATIENCE, begin).await?;
         self.open_file(number, upload, before).await
     }
 

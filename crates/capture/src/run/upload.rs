@@ -13,6 +13,7 @@ use baleen_types::{CaptureId, Classify as _, PartNumber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use std::time::Duration;
 use tracing::warn;
 
 /// The one file of a capture that has no others.
@@ -79,23 +80,38 @@ impl Run<'_> {
         let next = u32::try_from(behind + 1).unwrap_or(u32::MAX);
         let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
         let length = bytes.len();
-        let parts = &self.captures.parts;
-        let until = parts.clock.monotonic() + SPOOL_PATIENCE;
-        let part = loop {
-            let error = match self.sink.part(upload, number, bytes.clone()).await {
-                Ok(part) => break part,
-                Err(error) => error,
-            };
-            // What comes meanwhile waits on the disk.
-            let waits = self.captures.spool.is_some() && !error.is_full_here() && parts.clock.monotonic() < until;
-            if !waits || !error.kind().is_transient() || self.live.is_forsaken() {
-                return Err(error.into());
-            }
-            warn!(capture = %self.owner.1, %error, "the store does not take a part yet");
-            parts.clock.sleep(SPOOL_PAUSE).await;
-        };
+        let send = || self.sink.part(upload, number, bytes.clone());
+        // Without a spool the client's own patience is all of it.
+        let part = self.ask("a part", Duration::ZERO, send).await?;
         meter::uploaded(length);
         Ok(part)
+    }
+
+    /// Asks the store again and again for something without which nothing goes on, as long as what is caught meanwhile can wait.
+    pub(super) async fn ask<T, F>(
+        &self,
+        what: &'static str,
+        without_spool: Duration,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, SinkError>>,
+    {
+        let clock = &self.captures.parts.clock;
+        let patience = self.captures.spool.as_ref().map_or(without_spool, |_| SPOOL_PATIENCE);
+        let until = clock.monotonic() + patience;
+        loop {
+            let error = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let waits = error.kind().is_transient() && !error.is_full_here() && clock.monotonic() < until;
+            if !waits || self.live.is_forsaken() {
+                return Err(error.into());
+            }
+            warn!(capture = %self.owner.1, what, %error, "the store does not take what is caught yet");
+            clock.sleep(SPOOL_PAUSE).await;
+        }
     }
 
     /// Notes a part. The next one is not sent before: what a start completes has no gap.
