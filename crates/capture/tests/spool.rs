@@ -601,3 +601,71 @@ fn a_store_that_begins_no_further_file_is_waited_for_as_with_a_part() {
         assert_eq!((done.message, done.files.len()), (None, 3));
     });
 }
+
+/// Where the store takes nothing, a stop does not wait for it: all that is left is on the disk.
+#[test]
+fn a_stop_does_not_wait_for_a_store_that_takes_nothing() {
+    for is_overdue in [false, true] {
+        let lab = Lab::new(1 << 30);
+        lab.store.script(stops_at(2));
+        let id = in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+            for number in 0..3 {
+                assert!(hand_over(&catch, number).await);
+            }
+            eventually(|| lab.store.calls().contains(&Call::Part(2))).await;
+            let drained = if is_overdue {
+                catch.finish(piece(3)).await;
+                hurried(&world, lab.until_spooled(3)).await;
+                hurried(&world, world.supervisor.drain(PATIENCE)).await
+            } else {
+                let ending = async {
+                    catch.stopped().await;
+                    catch.finish(piece(3)).await;
+                };
+                let drain = hurried(&world, world.supervisor.drain(PATIENCE));
+                tokio::join!(drain, ending).0
+            };
+            assert!(drained, "it waits for the store");
+            assert_eq!(lab.spooled().len(), 3);
+            capture.id
+        });
+        lab.store.script(|_| Act::Serve);
+        let over = lab.next_start(3, id);
+        assert_eq!(
+            (over.status, over.counts.packets),
+            (Status::Success, 3),
+            "{:?}",
+            over.message
+        );
+        assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..4));
+    }
+}
+
+/// One that does take parts is waited for, as long as the server does.
+#[test]
+fn a_stop_waits_for_a_store_that_is_slow() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        let pace = Arc::new(Semaphore::new(0));
+        lab.store.slow_down(Arc::clone(&pace));
+        for number in 0..5 {
+            assert!(hand_over(&catch, number).await);
+        }
+        world.supervisor.shutdown().stop();
+        catch.stopped().await;
+        catch.finish(piece(5)).await;
+        for sent in 1..=6 {
+            pace.add_permits(PIECE_BYTES);
+            world.disk.clock.advance(Duration::from_secs(2));
+            if sent < 6 {
+                eventually(|| lab.store.calls().contains(&Call::Part(sent))).await;
+            }
+        }
+        let done = world.until(account(1), capture.id, Status::Success).await;
+        assert!(lab.object(done.object.as_str()).unwrap() == pieces(0..6));
+    });
+}

@@ -83,6 +83,8 @@ impl Run<'_> {
             clock: parts.clock.clone(),
             entropy: parts.entropy.clone(),
             settling: settling.clone(),
+            // Of parts of one size nothing is noted: a start has nothing that they continue.
+            may_be_left: self.sink.even_parts().is_none(),
         };
         let (pieces, spooling) = spool::through(pieces, shelf, buffers, around);
         let place = Place::Spool(settling);
@@ -90,6 +92,7 @@ impl Run<'_> {
     }
 
     /// Sends what is caught until the capture is over and all of it is sent, and judges it: what is missing, if anything.
+    /// `Stopping` when the rest is on the disk for the next start.
     pub(super) async fn see_through<T>(
         &self,
         running: &dyn Running,
@@ -97,10 +100,13 @@ impl Run<'_> {
         room: OwnedSemaphorePermit,
         sending: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(T, Option<String>), Failure> {
-        let over = Shutdown::new();
+        let (over, broken_off) = (Shutdown::new(), Shutdown::new());
         let sending = Box::pin(sending);
         let sending = async {
-            let sent = sending.await;
+            let sent = tokio::select! {
+                sent = sending => sent,
+                () = broken_off.stopping() => Err(Failure::Stopping),
+            };
             if sent.is_err() {
                 running.stop();
             }
@@ -111,11 +117,21 @@ impl Run<'_> {
             over.stop();
             ended
         };
+        let spooling = async {
+            let spooled = spooling.await;
+            if spooled.is_err() {
+                broken_off.stop();
+            }
+            spooled
+        };
         let all = async { tokio::join!(sending, watching, spooling) };
         let (sent, ended, spooled) = tokio::select! {
             done = all => done,
             never = self.hold_room(room, &over, &place) => match never {},
         };
+        if matches!(spooled, Err(Failure::Stopping)) {
+            return Err(Failure::Stopping);
+        }
         let message = self.judge(&ended)?;
         spooled?;
         Ok((sent?, message))

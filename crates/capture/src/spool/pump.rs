@@ -6,6 +6,7 @@
 use super::part::{self, Head};
 use super::{NotTaken, Shelf, Shelved};
 use crate::agent::Piece;
+use crate::limits::OVERDUE_AFTER;
 use crate::run::Failure;
 use baleen_runtime::{Clock, Entropy, Shutdown};
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub(crate) struct Around {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settling: Settling,
+    /// Whether the next start sends what is left on the disk.
+    pub(crate) may_be_left: bool,
 }
 
 /// What is to become of the rest of a capture, between who runs it and the loop.
@@ -52,6 +55,7 @@ pub(crate) struct Settling {
     wanted: Shutdown,
     /// There is nothing more to come, and all that is left lies on the disk.
     done: Shutdown,
+    server: Shutdown,
 }
 
 impl Settling {
@@ -60,6 +64,7 @@ impl Settling {
         Self {
             wanted: server.child(),
             done: Shutdown::new(),
+            server: server.clone(),
         }
     }
 
@@ -88,7 +93,7 @@ struct Pump {
 pub(crate) type Spooling = BoxFuture<'static, Result<(), Failure>>;
 
 /// Lets pieces go by the spool if they have to; an agent has so many buffers. The stream ends with the pieces, or when the other
-/// fails.
+/// fails; that is `Stopping` when the rest is left to the next start, since the server stops and the store takes nothing.
 pub(crate) fn through(
     pieces: BoxStream<'static, Piece>,
     shelf: Shelf,
@@ -119,7 +124,7 @@ enum Event {
     Asked(Option<oneshot::Sender<Piece>>),
     /// Nobody waits any more for what was asked for.
     Left,
-    /// A full disk may have room by now, or all is to go there.
+    /// A full disk may have room by now, all is to go there, or the server stops.
     Look,
 }
 
@@ -131,7 +136,8 @@ impl Pump {
     ) -> Result<(), Failure> {
         let mut asking: Option<oneshot::Sender<Piece>> = None;
         let mut is_over = false;
-        let mut settles = false;
+        let (mut settles, mut is_stopping) = (false, false);
+        let (clock, server) = (Arc::clone(&self.around.clock), self.around.settling.server.clone());
         loop {
             if let Some(to) = asking.take() {
                 match self.take_first().await? {
@@ -145,21 +151,24 @@ impl Pump {
                 }
             }
             self.put_to_disk(settles).await;
-            if is_over && self.unshelved().next().is_none() {
+            let is_settled = is_over && self.unshelved().next().is_none();
+            if is_settled {
                 self.around.settling.done.stop();
             }
+            let may_be_left = is_settled && is_stopping && self.around.may_be_left;
             let may_take = !is_over && self.in_memory() <= self.in_memory_max;
-            let clock = Arc::clone(&self.around.clock);
-            let again = async {
-                clock.sleep(AGAIN_EVERY).await;
-            };
             let event = tokio::select! {
                 biased;
                 () = left(&mut asking) => Event::Left,
                 ask = asked.recv(), if asking.is_none() => Event::Asked(ask),
                 piece = pieces.next(), if may_take => Event::Piece(piece),
                 () = self.around.settling.wanted.stopping(), if !settles => Event::Look,
-                () = again, if self.is_full => Event::Look,
+                () = server.stopping(), if !is_stopping => Event::Look,
+                () = clock.sleep(AGAIN_EVERY), if self.is_full => Event::Look,
+                () = clock.sleep(OVERDUE_AFTER), if may_be_left => {
+                    info!(capture = %self.shelf.owner.1, "the store does not keep up: the next start sends the rest");
+                    return Err(Failure::Stopping);
+                }
             };
             match event {
                 Event::Left | Event::Asked(None) => return Ok(()),
@@ -170,6 +179,7 @@ impl Pump {
                 Event::Piece(Some(piece)) => self.accept(piece),
                 Event::Piece(None) => is_over = true,
                 Event::Look => {
+                    is_stopping = server.is_stopping();
                     settles = self.around.settling.wanted.is_stopping();
                     self.is_full = false;
                 }
