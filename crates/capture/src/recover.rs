@@ -102,13 +102,12 @@ impl Captures {
 
     /// Sends what waits of a capture on the disk, in the background, and settles it then; `false` if nothing waits of it.
     async fn resume_later(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> bool {
-        let Some(spool) = &self.spool else { return false };
-        if !spool.has(owner).await {
+        let Some(left) = self.left_in_spool(owner).await else {
             return false;
-        }
+        };
         let captures = Arc::clone(self);
         let resume = async move {
-            match captures.resume(owner).await {
+            match captures.resume(owner, left).await {
                 Err(Failure::Stopping) => return,
                 Err(failure) => warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up"),
                 Ok(()) => {}

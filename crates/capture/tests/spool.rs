@@ -440,6 +440,28 @@ fn a_process_that_is_killed_between_two_files_has_no_packet_twice() {
     );
 }
 
+/// What a start finds takes its room before requests come.
+#[test]
+fn what_a_killed_process_left_counts_as_taken() {
+    let lab = Lab::new(20 * FILE_BYTES);
+    killed(&lab, 0, 8, Rotation::default(), |_| (0, false));
+    lab.store.script(stops_at(1));
+    in_a_process(async {
+        let world = lab.world(3);
+        lab.prove(&world, account(2)).await;
+        world.captures.recover().await.unwrap();
+        world.create(account(2), URI).await.unwrap();
+        let catch = world.caught().await;
+        let mut taken = 0;
+        while hand_over(&catch, taken).await {
+            taken += 1;
+            assert!(taken < 20, "there is no bound");
+        }
+        // Of the 12 that are left, as much as it leaves to others.
+        assert_eq!(lab.spooled().len(), 8 + 6);
+    });
+}
+
 #[test]
 fn what_belongs_to_no_capture_goes_at_the_start() {
     let lab = Lab::new(1 << 30);

@@ -17,6 +17,7 @@ use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, PartNumber};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::{info, warn};
 
@@ -28,24 +29,40 @@ struct Open {
     sent: u32,
 }
 
+/// What waits of a capture whose process died. It takes its room.
+pub(crate) struct Left {
+    shelf: Shelf,
+    parts: Vec<Shelved>,
+}
+
 impl Captures {
+    /// Looks for what waits of a capture whose process died, before others take the room of it.
+    pub(crate) async fn left_in_spool(&self, owner: (AccountId, CaptureId)) -> Option<Left> {
+        if !self.spool.as_ref()?.has(owner).await {
+            return None;
+        }
+        let shelf = match self.shelf(owner).await {
+            Ok(shelf) => shelf?,
+            Err(error) => {
+                warn!(capture = %owner.1, %error, "parts on the disk are given up: the key of the spool cannot be had");
+                return None;
+            }
+        };
+        let parts = shelf.found().await;
+        (!parts.is_empty()).then_some(Left { shelf, parts })
+    }
+
     /// Sends what waits of a capture whose process died. Whatever comes of it, the capture is to be settled then.
     ///
     /// # Errors
     /// Why not all of it was sent; `Stopping` when it is left to the next start.
-    pub(crate) async fn resume(&self, owner: (AccountId, CaptureId)) -> Result<(), Failure> {
-        let Some(shelf) = self.shelf(owner).await? else {
-            return Ok(());
-        };
-        let waiting = shelf.found().await;
-        if waiting.is_empty() {
-            return Ok(());
-        }
+    pub(crate) async fn resume(&self, owner: (AccountId, CaptureId), left: Left) -> Result<(), Failure> {
+        let Left { shelf, parts } = left;
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await?;
         let Some(read) = read.filter(|read| !read.record.status().is_terminal()) else {
             return Ok(());
         };
-        info!(capture = %owner.1, parts = waiting.len(), "parts of an interrupted capture are sent from the disk");
+        info!(capture = %owner.1, parts = parts.len(), "parts of an interrupted capture are sent from the disk");
         self.end_turn(owner).await?;
         // As one that this process has begun: its account may have so many of them.
         let ownership = read.record.task.is_none().then(|| read.record.ownership());
@@ -57,7 +74,7 @@ impl Captures {
             return Ok(());
         }
         let mut open = None;
-        for shelved in waiting {
+        for shelved in parts {
             let head = shelved.head;
             let Some(file) = self.file_of(owner, &read.record, &*sink, &head, open.take()).await? else {
                 shelf.remove(shelved).await;
@@ -180,11 +197,11 @@ impl Captures {
 }
 
 impl Shelf {
-    /// What is there of the capture, as far as one part follows the other.
+    /// What is there of the capture, as far as one part follows the other. What is not of it is removed.
     async fn found(&self) -> Vec<Shelved> {
         let (folder, key, owner) = (self.folder.clone(), Arc::clone(&self.key), self.owner);
         let look = move || {
-            let mut found: Vec<(_, Head)> = Vec::new();
+            let mut found: Vec<(PathBuf, Head)> = Vec::new();
             for path in part::list(&folder)? {
                 // One that does not open is where a power cut tore the rest off.
                 let Ok(head) = part::head(&path, &key, owner) else {
@@ -194,6 +211,13 @@ impl Shelf {
                     break;
                 }
                 found.push((path, head));
+            }
+            for entry in std::fs::read_dir(&folder)? {
+                let path = entry?.path();
+                if !found.iter().any(|(whole, _)| *whole == path) {
+                    // Otherwise it goes with the folder.
+                    let _ = std::fs::remove_file(path);
+                }
             }
             Ok(found)
         };
