@@ -33,7 +33,6 @@ use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures};
-use baleen_filter::Filter;
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, ObjectKey};
 use futures::stream::BoxStream;
@@ -146,7 +145,7 @@ impl Captures {
         let sink: Arc<dyn Sink> = Arc::from(self.unless_ended(live, open).await??);
         let key = admitted.record.object_key()?;
         let upload = self.begin_upload(live, &sink, key, owner.1).await?;
-        let is_filtered = !matches!(admitted.order.filter, Filter::All);
+        let is_filtered = admitted.record.is_filtered();
         let in_vain = in_vain(is_filtered, admitted.order.site.as_str());
         let run = Run {
             captures: self,

@@ -205,6 +205,7 @@ async fn nothing_caught() {
     // The vendor's words, where there was a filter.
     let mut filtered = request(me, URI);
     filtered.filter = CaptureFilter::Expression("tcp".to_owned());
+    filtered.sent_filter.expression = Some("tcp".to_owned());
     let created = world.captures.create(filtered).await.unwrap();
     world.caught().await.finish(EMPTY_FILE).await;
     let failed = world.until(me, created.id, Status::Failed).await;
