@@ -46,6 +46,7 @@ mod recover;
 mod run;
 mod sample;
 mod schedule;
+mod sealed;
 mod sink;
 mod site;
 mod spool;

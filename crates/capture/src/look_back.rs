@@ -12,7 +12,7 @@ mod desk;
 mod key;
 mod tap;
 
-pub(crate) use key::{SEALED, for_spool as key_for_spool};
+pub(crate) use key::{SEALED, for_spool as key_for_spool, for_staging as key_for_staging};
 
 use crate::agent::AgentError;
 use crate::engine::RingSource;

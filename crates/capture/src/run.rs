@@ -371,6 +371,9 @@ impl Run<'_> {
 
     /// Lets the agent begin, and notes that it has.
     async fn start(&self, agent: &dyn Agent, mut order: Order) -> Result<Catch, Failure> {
+        if agent.makes_one_file() {
+            self.captures.seal_staging().await?;
+        }
         // Known by now: beginning the upload has connected to the store.
         order.exclude = self.sink.own_traffic().await;
         let begun = self.captures.unless_ended(self.live, agent.begin(order)).await?;

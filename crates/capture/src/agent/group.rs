@@ -8,6 +8,7 @@
 mod gather;
 mod merged;
 mod remnant;
+mod sealed_file;
 mod staging;
 
 pub(crate) use remnant::Remnant;

@@ -24,6 +24,7 @@ const CONTEXT: Context<'static> = Context {
 /// What keys are derived of it for.
 const PURPOSE: &[u8] = b"look-back";
 const SPOOL_PURPOSE: &[u8] = b"capture spool";
+const STAGING_PURPOSE: &[u8] = b"capture staging";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct StoredRingKey {
@@ -62,6 +63,14 @@ pub(crate) async fn of(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> R
 /// As [`of`].
 pub(crate) async fn for_spool(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
     key(meta, sealer, entropy, SPOOL_PURPOSE).await
+}
+
+/// The key of what is staged on the disk of captures of groups, as that of what waits there.
+///
+/// # Errors
+/// As [`of`].
+pub(crate) async fn for_staging(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
+    key(meta, sealer, entropy, STAGING_PURPOSE).await
 }
 
 async fn key(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy, purpose: &[u8]) -> Result<BaseKey, CaptureError> {

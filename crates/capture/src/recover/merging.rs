@@ -3,6 +3,7 @@
 use crate::agent::{Format, Limits, Order, Remnant};
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
+use crate::look_back;
 use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
 use crate::site::{Accounts, Site};
 use crate::store;
@@ -19,6 +20,16 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 impl Captures {
+    /// Lets what several sites capture be staged, which is sealed.
+    pub(crate) async fn seal_staging(&self) -> Result<(), CaptureError> {
+        let parts = &self.parts;
+        if let Some(staging) = parts.sites.staging().filter(|staging| !staging.has_key()) {
+            let key = look_back::key_for_staging(&parts.meta, &parts.sealer, &*parts.entropy).await?;
+            staging.seal_under(key, Arc::clone(&parts.entropy));
+        }
+        Ok(())
+    }
+
     /// Removes what was staged for captures that are over.
     pub(super) async fn sweep_staging(&self, unfinished: BTreeSet<CaptureId>) -> Result<(), CaptureError> {
         let Some(staging) = self.parts.sites.staging().cloned() else {
@@ -42,6 +53,7 @@ impl Captures {
         let Some(record) = read.map(|read| read.record).filter(is_unmerged) else {
             return Ok(false);
         };
+        self.seal_staging().await?;
         // If it cannot be read, what was uploaded is what there is.
         let look = move || staging.remnant(owner.1).filter(Remnant::is_readable);
         let Some(remnant) = tokio::task::spawn_blocking(look).await.map_err(CaptureError::Task)? else {

@@ -12,19 +12,19 @@
 use crate::agent::Piece;
 use crate::capture::Counts;
 use crate::disk;
-use baleen_sealing::blocks::{BLOCK_PLAIN_BYTES, BLOCK_SEALED_BYTES, BaseKey, Salt, sealed_length};
+use crate::sealed::{MAGIC_BYTES, SALT_BYTES, TAG_BYTES, damaged, read_block, write_blocks};
+use baleen_sealing::blocks::{BaseKey, Salt, sealed_length};
 use baleen_types::{AccountId, CaptureId};
 use bytes::Bytes;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-const MAGIC: [u8; 8] = *b"BLNSPL1\n";
-const SALT_BYTES: usize = size_of::<Salt>();
+const MAGIC: [u8; MAGIC_BYTES] = *b"BLNSPL1\n";
 const HEAD_PLAIN_BYTES: usize = 8 + CaptureId::BYTES + 4 + 2 + 4 + 1 + 3 * 8 + 8;
-const HEAD_SEALED_BYTES: usize = HEAD_PLAIN_BYTES + 16;
+const HEAD_SEALED_BYTES: usize = HEAD_PLAIN_BYTES + TAG_BYTES;
 const BODY_AT: usize = MAGIC.len() + SALT_BYTES + HEAD_SEALED_BYTES;
 
 /// The ending of a file that is whole.
@@ -105,10 +105,6 @@ impl Take<'_> {
     }
 }
 
-fn damaged() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "what waited on the disk is damaged")
-}
-
 /// Writes a part into the capture's folder. Blocks.
 pub(super) fn write(
     folder: &Path,
@@ -150,14 +146,7 @@ fn write_into(
     file.write_all(&MAGIC)?;
     file.write_all(&salt)?;
     file.write_all(&sealed)?;
-    let mut block = Vec::with_capacity(BLOCK_SEALED_BYTES);
-    for (plain, number) in bytes.chunks(BLOCK_PLAIN_BYTES).zip(1..) {
-        block.clear();
-        block.extend_from_slice(plain);
-        key.seal_block(number, &mut block);
-        file.write_all(&block)?;
-    }
-    Ok(())
+    write_blocks(&mut file, &key, 1, bytes).map(drop)
 }
 
 /// Reads the head of a file, and leaves the file at its part. Blocks.
@@ -187,15 +176,12 @@ pub(super) fn read(path: &Path, key: &BaseKey, owner: (AccountId, CaptureId)) ->
     // As long as the file, which was looked at.
     let length = usize::try_from(head.length).map_err(|_| damaged())?;
     let mut bytes = Vec::with_capacity(length);
-    let mut block = vec![0; BLOCK_SEALED_BYTES];
     for number in 1.. {
         let left = length - bytes.len();
         if left == 0 {
             break;
         }
-        let sealed = block.get_mut(..left.min(BLOCK_PLAIN_BYTES) + 16).ok_or_else(damaged)?;
-        file.read_exact(sealed)?;
-        bytes.extend(key.open_block(number, sealed).map_err(|_| damaged())?);
+        bytes.extend(read_block(&mut file, &key, number, left as u64)?);
     }
     Ok(bytes.into())
 }

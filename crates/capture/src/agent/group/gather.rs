@@ -142,7 +142,7 @@ async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     Staged {
         member: file.map(|file| Member {
             site: site.clone(),
-            path: file.path,
+            file: file.at,
             clock: member.agent.clock(),
         }),
         dropped: ended.counts.dropped,

@@ -1,5 +1,6 @@
 //! The one file of a group, out of those of its members.
 
+use super::sealed_file::{SealedPath, SealedReader};
 use crate::Counts;
 use crate::agent::{Format, Limits, Piece};
 use crate::engine::section;
@@ -9,12 +10,7 @@ use baleen_pcapfile::classic::Precision;
 use baleen_pcapfile::{Merge, MergeSource, Merged, Record, classic, ng};
 use baleen_types::{LinkType, SiteName};
 use bytes::Bytes;
-use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::PathBuf;
-
-/// Read from each member's file at once.
-const READ_BYTES: usize = 256 << 10;
+use std::io;
 
 /// What is to be merged into what.
 pub(super) struct Job {
@@ -29,20 +25,17 @@ pub(super) struct Job {
 /// A member and what it has delivered.
 pub(super) struct Member {
     pub(super) site: SiteName,
-    pub(super) path: PathBuf,
+    pub(super) file: SealedPath,
     /// How far its clock is before ours.
     pub(super) clock: Option<Estimate>,
 }
 
 impl Member {
     /// What it delivered as a file to be merged; `None` when that is nothing.
-    pub(super) fn source(&self) -> io::Result<Option<MergeSource<BufReader<File>>>> {
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
+    pub(super) fn source(&self) -> io::Result<Option<MergeSource<SealedReader>>> {
+        let Some(file) = self.file.open()? else { return Ok(None) };
         Ok(Some(MergeSource {
-            file: BufReader::with_capacity(READ_BYTES, file),
+            file,
             name: self.site.to_string(),
             description: match self.clock {
                 Some(Estimate { offset_ns, bound_ns }) => format!(
@@ -57,7 +50,7 @@ impl Member {
 }
 
 impl Job {
-    fn merge(&self) -> io::Result<Merge<BufReader<File>>> {
+    fn merge(&self) -> io::Result<Merge<SealedReader>> {
         let sources = self.members.iter().map(Member::source);
         let sources = sources.collect::<io::Result<Vec<_>>>()?.into_iter().flatten();
         Merge::new(sources).map_err(io::Error::other)

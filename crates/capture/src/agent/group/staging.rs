@@ -1,11 +1,13 @@
-//! What the members of a group deliver, on this machine's disk until it is merged.
+//! What the members of a group deliver, on this machine's disk until it is merged: sealed, as what is spooled.
 
 use super::merged::Member;
 use super::remnant::Remnant;
+use super::sealed_file::{SealedPath, SealedWriter};
 use crate::agent::AgentError;
 use crate::disk;
 use baleen_agentwire::Estimate;
-use baleen_runtime::Clock;
+use baleen_runtime::{Clock, Entropy};
+use baleen_sealing::blocks::BaseKey;
 use baleen_types::{CaptureId, SiteName};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -15,7 +17,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// In the folder of a capture: a line for each member, its site and what is believed of its clock.
 const MEMBERS: &str = "members";
@@ -27,6 +29,13 @@ pub(crate) struct Staging {
     pub(super) clock: Arc<dyn Clock>,
     bytes_max: u64,
     used: Mutex<HashMap<CaptureId, u64>>,
+    sealing: OnceLock<Sealing>,
+}
+
+/// What files are sealed with.
+struct Sealing {
+    key: Arc<BaseKey>,
+    entropy: Arc<dyn Entropy>,
 }
 
 /// The folder of one capture.
@@ -40,10 +49,8 @@ pub(super) struct StagedCapture {
 pub(super) struct StagedFile {
     staging: Arc<Staging>,
     capture: CaptureId,
-    file: File,
-    pub(super) path: PathBuf,
-    /// Its bytes that are whole pieces.
-    bytes: u64,
+    file: SealedWriter,
+    pub(super) at: SealedPath,
 }
 
 impl Staging {
@@ -54,7 +61,19 @@ impl Staging {
             clock,
             bytes_max,
             used: Mutex::default(),
+            sealing: OnceLock::new(),
         })
+    }
+
+    /// Whether files can be written and read.
+    pub(crate) fn has_key(&self) -> bool {
+        self.sealing.get().is_some()
+    }
+
+    /// Seals files under a key, which is always the same.
+    pub(crate) fn seal_under(&self, key: BaseKey, entropy: Arc<dyn Entropy>) {
+        let key = Arc::new(key);
+        let _was_known = self.sealing.set(Sealing { key, entropy });
     }
 
     /// Makes the folder of a capture.
@@ -79,8 +98,8 @@ impl Staging {
     /// What a process that was killed has left of a capture, if that can be merged. Reads the disk.
     pub(crate) fn remnant(&self, capture: CaptureId) -> Option<Remnant> {
         let folder = self.folder.join(capture.to_string());
-        let members = members_in(&folder)?;
-        let bytes = members.iter().filter_map(|member| member.path.metadata().ok());
+        let members = members_in(&folder, &self.sealing.get()?.key)?;
+        let bytes = members.iter().filter_map(|member| member.file.path.metadata().ok());
         self.used.lock().insert(capture, bytes.map(|file| file.len()).sum());
         Some(Remnant::new(members))
     }
@@ -139,6 +158,8 @@ impl Staging {
 impl StagedCapture {
     /// Makes the files of the members, and notes whose they are.
     pub(super) fn files(&self, members: &[(SiteName, Option<Estimate>)]) -> io::Result<Vec<StagedFile>> {
+        let sealing = self.staging.sealing.get();
+        let Sealing { key, entropy } = sealing.ok_or_else(|| io::Error::other("there is no key for them"))?;
         let mut lines = String::new();
         let mut files = Vec::new();
         for (number, (site, clock)) in members.iter().enumerate() {
@@ -147,16 +168,17 @@ impl StagedCapture {
                 bound_ns: -1,
             });
             let _ = writeln!(lines, "{site} {offset_ns} {bound_ns}");
-            let path = path_of(&self.path, number);
+            let at = file_of(&self.path, number, key);
             files.push(StagedFile {
                 staging: Arc::clone(&self.staging),
                 capture: self.capture,
-                file: create(&path)?,
-                path,
-                bytes: 0,
+                file: at.create(entropy.bytes())?,
+                at,
             });
         }
-        let mut list = create(&self.path.join(MEMBERS))?;
+        let mut options = OpenOptions::new();
+        let list = self.path.join(MEMBERS);
+        let mut list = options.write(true).create_new(true).mode(0o600).open(list)?;
         list.write_all(lines.as_bytes())?;
         list.sync_data()?;
         File::open(&self.path)?.sync_all()?;
@@ -164,17 +186,15 @@ impl StagedCapture {
     }
 }
 
-fn path_of(folder: &Path, number: usize) -> PathBuf {
-    folder.join(format!("{number}.pcapng"))
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).open(path)
+fn file_of(folder: &Path, number: usize, key: &Arc<BaseKey>) -> SealedPath {
+    SealedPath {
+        path: folder.join(format!("{number}.sealed")),
+        key: Arc::clone(key),
+    }
 }
 
 /// The members whose list is in a folder; `None` where there is no list that could be one.
-fn members_in(folder: &Path) -> Option<Vec<Member>> {
+fn members_in(folder: &Path, key: &Arc<BaseKey>) -> Option<Vec<Member>> {
     let list = std::fs::read_to_string(folder.join(MEMBERS)).ok()?;
     let member = |(number, line): (usize, &str)| {
         let mut words = line.split(' ');
@@ -182,7 +202,7 @@ fn members_in(folder: &Path) -> Option<Vec<Member>> {
         let (offset_ns, bound_ns) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         Some(Member {
             site,
-            path: path_of(folder, number),
+            file: file_of(folder, number, key),
             clock: Some(Estimate { offset_ns, bound_ns }).filter(|clock| clock.bound_ns >= 0),
         })
     };
@@ -195,15 +215,8 @@ impl StagedFile {
     /// # Errors
     /// What is wrong with the disk; the file holds the pieces before then, and is to get no more.
     pub(super) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
-        disk::leave_reserve(&self.file, bytes.len() as u64)?;
+        disk::leave_reserve(self.file.file(), bytes.len() as u64)?;
         self.staging.use_bytes(self.capture, bytes.len() as u64)?;
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
-        if written.is_err() {
-            // What is behind it would be read as a part of it; if that cannot be cut off either, it is cut within a packet.
-            let _ = self.file.set_len(self.bytes);
-        } else {
-            self.bytes += bytes.len() as u64;
-        }
-        written
+        self.file.append(bytes)
     }
 }

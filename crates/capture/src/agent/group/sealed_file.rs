@@ -1,0 +1,224 @@
+//! What one member has delivered, in a file of its own, sealed.
+//!
+//! | bytes | |
+//! | --- | --- |
+//! | 0..8 | `BLNSTG1\n` |
+//! | 8..24 | salt of the file's key |
+//! | from there | for each piece: its length, sealed as a block of 8 bytes, and the piece, sealed in blocks of 64 KiB |
+//!
+//! A process that is killed leaves the last piece cut; what is whole of its blocks is read.
+
+use crate::sealed::{MAGIC_BYTES, SALT_BYTES, damaged, read_block, write_blocks};
+use baleen_sealing::blocks::{BaseKey, PieceKey, Salt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const MAGIC: [u8; MAGIC_BYTES] = *b"BLNSTG1\n";
+const LENGTH_BYTES: usize = size_of::<u64>();
+
+/// Read from a file at once.
+const READ_BYTES: usize = 256 << 10;
+
+/// Where such a file is.
+#[derive(Clone)]
+pub(super) struct SealedPath {
+    pub(super) path: PathBuf,
+    pub(super) key: Arc<BaseKey>,
+}
+
+/// One that is written.
+pub(super) struct SealedWriter {
+    file: File,
+    key: PieceKey,
+    next: u64,
+    /// Its bytes that are whole pieces.
+    whole_bytes: u64,
+}
+
+/// One that is read: the pieces one behind the other.
+pub(super) struct SealedReader {
+    file: BufReader<File>,
+    key: PieceKey,
+    next: u64,
+    /// Bytes of the piece that are not read yet.
+    left: u64,
+    block: Cursor<Vec<u8>>,
+}
+
+impl SealedPath {
+    /// Makes the file.
+    pub(super) fn create(&self, salt: Salt) -> io::Result<SealedWriter> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&self.path)?;
+        file.write_all(&MAGIC)?;
+        file.write_all(&salt)?;
+        Ok(SealedWriter {
+            file,
+            key: self.key.piece(&salt, 0),
+            next: 0,
+            whole_bytes: (MAGIC_BYTES + SALT_BYTES) as u64,
+        })
+    }
+
+    /// Opens it; `None` when it is not there, or no more than begun.
+    pub(super) fn open(&self) -> io::Result<Option<SealedReader>> {
+        let Some(mut file) = open_if_there(&self.path)? else {
+            return Ok(None);
+        };
+        let (mut magic, mut salt) = ([0; MAGIC_BYTES], [0; SALT_BYTES]);
+        match file.read_exact(&mut magic).and_then(|()| file.read_exact(&mut salt)) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        if magic != MAGIC {
+            return Err(damaged());
+        }
+        Ok(Some(SealedReader {
+            file: BufReader::with_capacity(READ_BYTES, file),
+            key: self.key.piece(&salt, 0),
+            next: 0,
+            left: 0,
+            block: Cursor::default(),
+        }))
+    }
+}
+
+fn open_if_there(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+impl SealedWriter {
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Appends a piece, which is on the disk then.
+    ///
+    /// # Errors
+    /// What is wrong with the disk; the file holds the pieces before then, and is to get no more.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.write(bytes).and_then(|()| self.file.sync_data());
+        match written {
+            // What is behind it would be read as a part of it; if that cannot be cut off either, it is cut within a packet.
+            Err(_) => drop(self.file.set_len(self.whole_bytes)),
+            Ok(()) => self.whole_bytes = self.file.metadata().map_or(self.whole_bytes, |file| file.len()),
+        }
+        written
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = (bytes.len() as u64).to_le_bytes();
+        let behind = write_blocks(&mut self.file, &self.key, self.next, &length)?;
+        self.next = write_blocks(&mut self.file, &self.key, behind, bytes)?;
+        Ok(())
+    }
+}
+
+impl SealedReader {
+    /// The next block; `None` behind the last whole one.
+    fn read_block(&mut self, left: u64) -> io::Result<Option<Vec<u8>>> {
+        match read_block(&mut self.file, &self.key, self.next, left) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            read => {
+                self.next += 1;
+                read.map(Some)
+            }
+        }
+    }
+}
+
+impl Read for SealedReader {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let taken = self.block.read(to)?;
+            if taken > 0 || to.is_empty() {
+                return Ok(taken);
+            }
+            if self.left == 0 {
+                let Some(length) = self.read_block(LENGTH_BYTES as u64)? else {
+                    return Ok(0);
+                };
+                let length = length.try_into().map_err(|_| damaged())?;
+                self.left = u64::from_le_bytes(length);
+                continue;
+            }
+            let Some(block) = self.read_block(self.left)? else {
+                return Ok(0);
+            };
+            self.left = self.left.saturating_sub(block.len() as u64);
+            self.block = Cursor::new(block);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_sealing::blocks::BLOCK_PLAIN_BYTES;
+    use zeroize::Zeroizing;
+
+    const PIECES: [usize; 4] = [1000, BLOCK_PLAIN_BYTES, 0, 3 * BLOCK_PLAIN_BYTES + 5];
+
+    fn written() -> (tempfile::TempDir, SealedPath, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let at = SealedPath {
+            path: folder.path().join("0"),
+            key: Arc::new(BaseKey::new(Zeroizing::new([1; 32]), b"test")),
+        };
+        let mut writer = at.create([3; SALT_BYTES]).unwrap();
+        let mut all = Vec::new();
+        for length in PIECES {
+            let piece: Vec<u8> = b"a secret text, ".iter().copied().cycle().take(length).collect();
+            writer.append(&piece).unwrap();
+            all.extend(piece);
+        }
+        (folder, at, all)
+    }
+
+    fn read(at: &SealedPath) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        at.open()?.unwrap().read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn pieces_come_back_and_do_not_lie_in_the_clear() {
+        let (_folder, at, all) = written();
+        assert!(read(&at).unwrap() == all);
+        let raw = std::fs::read(&at.path).unwrap();
+        assert!(!raw.windows(8).any(|window| b"a secret".starts_with(window)));
+        let other = SealedPath {
+            key: Arc::new(BaseKey::new(Zeroizing::new([2; 32]), b"test")),
+            ..at
+        };
+        assert_eq!(read(&other).unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_cut_file_is_read_up_to_there_and_a_damaged_one_is_told() {
+        let (_folder, at, all) = written();
+        let whole = std::fs::read(&at.path).unwrap();
+        for length in [24, 30, 1100, whole.len() - 1] {
+            std::fs::write(&at.path, &whole[..length]).unwrap();
+            let read = read(&at).unwrap();
+            assert!(read.len() < all.len() && all.starts_with(&read), "{length}");
+        }
+        for length in [0, 7, 23] {
+            std::fs::write(&at.path, &whole[..length]).unwrap();
+            assert!(at.open().unwrap().is_none());
+        }
+        for place in [0, 9, 24, 60, 2000, whole.len() - 1] {
+            let mut raw = whole.clone();
+            raw[place] ^= 1;
+            std::fs::write(&at.path, &raw).unwrap();
+            let told = at.open().and_then(|_| read(&at)).unwrap_err();
+            assert_eq!(told.kind(), ErrorKind::InvalidData, "{place}");
+        }
+    }
+}
