@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from conftest import boto, may_capture, remove
+from confinement import NET_RAW, assert_confined
 from harness import Baleen
 from lab import Host, Hub, until
 from pcaps import Pcaps, fetch
@@ -116,6 +117,7 @@ def test_a_capture_at_another_host_is_exact(home, host, tmp_path):
     start(home, host, site)
     agent = home.agent(site)
     assert [(i["name"], i["up"]) for i in agent["interfaces"]] == [("eth1", True)]
+    assert_confined(host.process.pid, NET_RAW)
     until("its clock is known", lambda: home.agent(site)["clock_bound_ns"] is not None)
     asked = home.capture(site, packet_limit=500.0, filter_v1=udp(host))
     home.pcaps.running(asked)

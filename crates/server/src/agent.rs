@@ -7,6 +7,7 @@ mod settings;
 
 use crate::admin::secret_input;
 use crate::config::{Log, LogFormat};
+use crate::confine;
 use crate::doctor::{may_capture, setcap_advice};
 use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use settings::AgentConfig;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -93,6 +95,8 @@ fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
 
 fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
     let settings = config.settings.clone();
+    // Before the log, which is a thread, and the runtime: threads have what the one has that makes them.
+    let held = confine::enter(config.confine, &confine::NEEDS_OF_AGENT)?;
     let _log = logs::start(&Log {
         level: config.log_level.clone(),
         format: if config.log_is_json {
@@ -101,6 +105,7 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
             LogFormat::Text
         },
     });
+    held.tell();
     let _held = hold(&settings.folder)?;
     let identity = Identity::load(&settings.folder).map_err(|error| refused(&error))?;
     let identity = identity.ok_or_else(|| {
@@ -149,8 +154,12 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
 /// Holds the folder of an agent, which one process has at a time.
 fn hold(folder: &Path) -> Result<File, Failure> {
     let failed = |error: &std::io::Error| {
-        Failure::because(format!("the folder {} cannot be used", folder.display()), error)
-            .advise("`folder` in the settings names it; whoever runs the agent has to be able to write there")
+        let failure = Failure::because(format!("the folder {} cannot be used", folder.display()), error)
+            .advise("`folder` in the settings names it; whoever runs the agent has to be able to write there");
+        match error.kind() {
+            ErrorKind::PermissionDenied if confine::is_root_by_name_alone() => failure.advise(confine::ADVICE_TO_ROOT),
+            _ => failure,
+        }
     };
     let made = || {
         std::fs::create_dir_all(folder)?;

@@ -15,6 +15,7 @@ mod store;
 use crate::access::AccessArguments;
 use crate::cli::Place;
 use crate::config::parse;
+use crate::confine;
 use crate::doctor::setcap_advice;
 use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
@@ -142,8 +143,10 @@ enum FormatName {
 /// Captures, and reports.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     if let Some(id) = &arguments.follow {
+        let asked = follow::ask(arguments, id)?;
+        give_up_rights(arguments, &asked.destination)?;
         let runtime = runtime()?;
-        let ended = runtime.block_on(async { follow::run(arguments, id, &mut Signals::new()?).await });
+        let ended = runtime.block_on(async { follow::run(asked, &mut Signals::new()?).await });
         // As below.
         runtime.shutdown_background();
         return ended;
@@ -157,15 +160,17 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let words: Vec<&str> = words.map(String::as_str).collect();
     let destination = Destination::named(arguments.written.as_deref(), &words)?;
     let rotation = rotation(&arguments.rotate)?;
+    let clock: Arc<dyn Clock> = SystemClock::new();
+    // Whose keys these are, whoever runs it by sudo may read them.
+    let store = match &destination {
+        Destination::Bucket { .. } => Some(store::find(&arguments.store, &arguments.place, Arc::clone(&clock))?),
+        Destination::File(_) | Destination::Pipe => None,
+    };
+    give_up_rights(arguments, &destination)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let clock: Arc<dyn Clock> = SystemClock::new();
         let format = form(arguments, &destination);
-        let store = match &destination {
-            Destination::Bucket { .. } => Some(store::find(&arguments.store, &arguments.place, Arc::clone(&clock))?),
-            Destination::File(_) | Destination::Pipe => None,
-        };
         let exclude = match &store {
             Some(store) => store.own_traffic().await?,
             None => Vec::new(),
@@ -232,6 +237,17 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     // A thread that is stuck in a write to a pipe which nobody reads must not keep the process.
     runtime.shutdown_background();
     ended
+}
+
+/// Gives up what a capture does not need, before there are threads. What the configuration has wrong is nothing that keeps one from capturing.
+fn give_up_rights(arguments: &Arguments, destination: &Destination) -> Result<(), Failure> {
+    let is_on = arguments.place.load().map_or(true, |loaded| loaded.config.confine);
+    let file = match destination {
+        Destination::File(path) => Some(path.as_path()),
+        Destination::Pipe | Destination::Bucket { .. } => None,
+    };
+    let needs = confine::needs_of_capture(arguments.follow.is_none(), file);
+    confine::enter(is_on, &needs).map(drop)
 }
 
 /// Writes the parts while showing progress; a signal ends the capture.

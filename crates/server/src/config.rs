@@ -77,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsFiles>,
     /// What is logged.
     pub(crate) log: Log,
+    /// Whether the process gives up what it does not need.
+    pub(crate) confine: bool,
     /// How long a deleted customer is kept.
     pub(crate) hold: Duration,
     /// What is counted of accounts, and how.

@@ -9,6 +9,7 @@ pub(crate) use checks::{may_capture, setcap_advice};
 pub(crate) use probes::{find_program, ignores_hangup};
 
 use crate::cli::Settings;
+use crate::confine;
 use crate::failure::Failure;
 use crate::output;
 use serde_json::json;
@@ -78,7 +79,9 @@ impl Finding {
 /// Runs every check. The exit code is 1 when something is missing that the main job needs.
 pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
     let config = settings.load()?.config;
-    let findings = checks::all(&config);
+    // With what a server will have: what root alone can use, one that has given that up cannot.
+    let needs = confine::needs_of_server(&config);
+    let findings = confine::as_confined(config.confine, &needs, || checks::all(&config));
     let is_fit = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
     if json {
         let entry = |finding: &Finding| {

@@ -1,5 +1,6 @@
 //! The data folder: made for its owner alone, and held by one process.
 
+use crate::confine::{ADVICE_TO_ROOT, is_root_by_name_alone};
 use crate::failure::Failure;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -44,8 +45,12 @@ impl Folder {
     /// When it cannot be made or written, or another process holds it to the end of that time.
     pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self, Failure> {
         let failed = |doing: &str, error: &std::io::Error| {
-            Failure::new(format!("the data folder {} cannot be {doing}: {error}", path.display()))
-                .advise("name another with --data DIR or BALEEN_DATA, or give this user the right to write there")
+            let failure = Failure::new(format!("the data folder {} cannot be {doing}: {error}", path.display()))
+                .advise("name another with --data DIR or BALEEN_DATA, or give this user the right to write there");
+            match error.kind() {
+                ErrorKind::PermissionDenied if is_root_by_name_alone() => failure.advise(ADVICE_TO_ROOT),
+                _ => failure,
+            }
         };
         DirBuilder::new()
             .recursive(true)

@@ -9,6 +9,7 @@ mod capture;
 mod cli;
 mod compaction;
 mod config;
+mod confine;
 mod credentials;
 mod demo;
 mod doctor;

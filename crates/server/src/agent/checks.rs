@@ -2,6 +2,7 @@
 
 use super::settings::AgentConfig;
 use super::{advised, hold};
+use crate::confine;
 use crate::doctor::{may_capture, setcap_advice};
 use crate::failure::Failure;
 use crate::output;
@@ -79,7 +80,8 @@ fn interfaces(config: &AgentConfig) -> Finding {
 
 fn folder(config: &AgentConfig) -> Finding {
     let path = &config.settings.folder;
-    let found = match hold(path) {
+    // With what a running agent will have.
+    let found = match confine::as_confined(config.confine, &confine::NEEDS_OF_AGENT, || hold(path)) {
         Ok(_) => Ok(path.display().to_string()),
         Err(failure) => Err((failure.parts().0.to_owned(), failure.parts().1)),
     };

@@ -29,6 +29,8 @@ pub(crate) struct AgentConfig {
     pub(crate) settings: Settings,
     pub(crate) log_level: String,
     pub(crate) log_is_json: bool,
+    /// Whether the process gives up what it does not need.
+    pub(crate) confine: bool,
 }
 
 impl AgentConfig {
@@ -96,6 +98,7 @@ impl AgentConfig {
         }
         let log_level = from.text("log_level", level).unwrap_or_else(|| "info".to_owned());
         let log_is_json = from.text("log_format", format).unwrap_or(false);
+        let confine = from.switch("confine").unwrap_or(true);
         from.strange();
         match server {
             Some(server) if from.mistakes.is_empty() => Ok(Self {
@@ -109,6 +112,7 @@ impl AgentConfig {
                 },
                 log_level,
                 log_is_json,
+                confine,
             }),
             _ => Err(from.mistakes),
         }
@@ -279,7 +283,10 @@ mod tests {
             (2 << 30, SNAPLEN_MAX)
         );
         assert!(settings.allowed.never.is_empty() && settings.allowed.promiscuous && !settings.name.is_empty());
-        assert_eq!((config.log_level.as_str(), config.log_is_json), ("info", false));
+        assert_eq!(
+            (config.log_level.as_str(), config.log_is_json, config.confine),
+            ("info", false, true)
+        );
     }
 
     #[test]
@@ -287,7 +294,7 @@ mod tests {
         let config = AgentConfig::parse(
             "server = \"192.0.2.7:1\"\nname = \"edge 7\"\nfolder = \"/srv/agent\"\nspool = \"64MiB\"\nring = \"8MiB\"\n\
              interfaces = [\"eth1\", \"eth2\"]\npromiscuous = false\nnever = [\"port 22\", \"host 10.0.0.1 or icmp\"]\n\
-             snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\n",
+             snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\nconfine = false\n",
         )
         .unwrap();
         let settings = config.settings;
@@ -303,7 +310,7 @@ mod tests {
             (allowed.time_max, allowed.hours),
             (Some(Duration::from_secs(3600)), Hours::parse("22:00-06:00").ok())
         );
-        assert!(!allowed.promiscuous && config.log_is_json);
+        assert!(!allowed.promiscuous && config.log_is_json && !config.confine);
     }
 
     #[test]

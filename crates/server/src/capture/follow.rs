@@ -15,7 +15,15 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use tokio::sync::mpsc;
 
-pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) -> Result<ExitCode, Failure> {
+/// What is asked of which server, and where it goes.
+pub(super) struct Asked {
+    id: CaptureId,
+    pub(super) destination: Destination,
+    door: Door,
+}
+
+/// Reads what was asked, and the files that say of whom.
+pub(super) fn ask(arguments: &Arguments, id: &str) -> Result<Asked, Failure> {
     let id = CaptureId::parse(&id.to_ascii_lowercase())
         .map_err(|_| Failure::usage(format!("{id} is no id of a capture")).advise("it has 32 hexadecimal digits"))?;
     let destination = destination(arguments.destination.as_deref())?;
@@ -25,6 +33,11 @@ pub(super) async fn run(arguments: &Arguments, id: &str, signals: &mut Signals) 
         or_profile: None,
     };
     let door = Door::find(&whom, &arguments.place)?;
+    Ok(Asked { id, destination, door })
+}
+
+pub(super) async fn run(asked: Asked, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    let Asked { id, destination, door } = asked;
     let body = door.live(Method::GET, &format!("/{id}/follow"), None).await?;
     // Only now: who is refused finds no empty file, and an older one as it was.
     let out = open(&destination)?;

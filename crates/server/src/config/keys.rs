@@ -132,6 +132,17 @@ pub(super) fn read(from: &mut Reader) -> Config {
         listen: listen(from),
         tls: tls(from),
         log: log(from),
+        confine: from.value(
+            &setting(
+                "process.confine",
+                "`on` or `off`",
+                "on",
+                "Whether the process gives up for good, when it starts, the rights of root but CAP_NET_RAW (and CAP_NET_BIND_SERVICE for a port below 1024), \
+                 and the calls to the kernel that it never makes. Files are then read as by any user, also by root: the data folder, the \
+                 certificate and its key, at the start and at SIGHUP, have to be its own or open to it. `off` is for who looks for a fault.",
+            ),
+            on_or_off,
+        ),
         hold: from.value(
             &setting(
                 "customers.hold_days",

@@ -3,6 +3,7 @@
 use super::probes::{self, Sync};
 use super::{Finding, Verdict};
 use crate::config::{Config, TlsFiles};
+use crate::confine;
 use crate::folder;
 use crate::regions::check_folders;
 use crate::tls::{Certificate, Life};
@@ -36,6 +37,7 @@ const FILTER_SAMPLE: &str = "tcp port 443";
 pub(super) fn all(config: &Config) -> Vec<Finding> {
     let mut findings = vec![
         capture_right(),
+        confinement(config),
         filter_compiler(),
         capture_interfaces(&config.capture.interfaces),
     ];
@@ -76,6 +78,18 @@ fn capture_right() -> Finding {
     } else {
         Finding::missing("capture right", "this process lacks CAP_NET_RAW", setcap_advice())
     }
+}
+
+fn confinement(config: &Config) -> Finding {
+    const SUBJECT: &str = "confinement";
+    if config.confine {
+        return Finding::good(SUBJECT, confine::kept_in_words(&confine::needs_of_server(config)));
+    }
+    Finding::warning(
+        SUBJECT,
+        "baleen serve keeps all rights that it is started with",
+        "process.confine = \"on\", which is usual",
+    )
 }
 
 fn filter_compiler() -> Finding {
