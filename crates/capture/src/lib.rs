@@ -98,7 +98,7 @@ use baleen_meta::Meta;
 use baleen_objects::Objects;
 use baleen_runtime::{Clock, Entropy, Supervisor, Turns};
 use baleen_sealing::Sealer;
-use baleen_types::{RegionName, Timestamp};
+use baleen_types::RegionName;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,8 +122,8 @@ pub struct Captures {
     schedule_turns: Turns,
     watchers: schedule::Watchers,
     schedule_minute: Duration,
-    /// When it was last looked for what is due.
-    last_pass: Mutex<Option<Timestamp>>,
+    passes: schedule::Passes,
+    pace: Mutex<Option<schedule::Pace>>,
 }
 
 /// What the operator chooses.
@@ -212,7 +212,8 @@ impl Captures {
             schedule_turns: Turns::default(),
             watchers: schedule::Watchers::default(),
             schedule_minute: settings.schedule_minute,
-            last_pass: Mutex::new(None),
+            passes: schedule::Passes::default(),
+            pace: Mutex::new(None),
         })
     }
 }

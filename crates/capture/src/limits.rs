@@ -208,6 +208,18 @@ pub const RUNS_KEPT: usize = 20;
 /// So much later than its time a capture of a schedule does not begin any more (ours), and is skipped.
 pub const SCHEDULE_LATE_MAX: Duration = Duration::from_mins(1);
 
+/// How long the capture of a schedule may take to begin (ours): its filter is compiled, and its bucket's proof read.
+pub const SCHEDULE_BEGIN_MAX: Duration = Duration::from_secs(15);
+
+/// How long one pass waits for what it began (ours); that goes on, and so does the next pass.
+pub const SCHEDULE_PASS_MAX: Duration = Duration::from_secs(1);
+
+/// Accounts whose schedules are dealt with at once (ours).
+pub const SCHEDULE_ACCOUNTS_AT_ONCE: usize = 8;
+
+/// Schedules that one pass looks at at most (ours); the others are still due for the next one.
+pub const SCHEDULES_LOOKED_AT_MAX: usize = 4096;
+
 /// How far a clock is set back at most without that what was due by it is worked out anew (ours): longer than what an hour too many does.
 pub const CLOCK_SET_BACK_MAX: Duration = Duration::from_mins(65);
 

@@ -1,7 +1,7 @@
 //! Schedules: full captures that begin by themselves, again and again, within what they may use in a day: at times, or when something
 //! goes by that they wait for (`watch.rs`).
 //!
-//! A schedule is a request for a capture with what it waits for and a budget. A pass every second (`fire.rs`) begins what is due, as
+//! A schedule is a request for a capture with what it waits for and a budget. A pass every second (`pass.rs`) begins what is due, as
 //! a request of the account would; nothing else about its captures is different: they are in the account's list, take its one
 //! turn, and are stopped and read as others are (decision 0039).
 //!
@@ -13,20 +13,25 @@
 //!   next begins;
 //! * what is not begun is told with its reason, and is not made up for.
 
+mod begin;
 mod budget;
 mod create;
 mod cron;
 mod fire;
 mod keys;
 mod manage;
+mod pass;
 mod record;
 mod time;
 mod trigger;
 mod watch;
 
+pub(crate) use begin::Wanted;
 pub use budget::{Budget, Used};
 pub use cron::Cron;
-pub use fire::{Fired, ScheduleWitness};
+pub(crate) use pass::Passes;
+pub use pass::{Fired, ScheduleWitness};
+pub(crate) use time::Pace;
 pub use trigger::{Trigger, TripsOn, Unit};
 pub(crate) use watch::Watchers;
 

@@ -12,6 +12,7 @@ use crate::limits::{
 use crate::live::Overdue;
 use crate::ownership::{StoredOwnership, sha256};
 use crate::place::{Place, Places};
+use crate::schedule::Wanted;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
@@ -89,6 +90,15 @@ pub enum CaptureFilter {
     Rules(Rules),
 }
 
+/// By whom a capture is begun.
+#[derive(Clone)]
+pub(crate) enum By {
+    /// A user who asks for it.
+    User,
+    /// A schedule, for as long as that wants it.
+    Schedule(Wanted),
+}
+
 /// A capture that was let in: what its run needs.
 pub(crate) struct Admitted {
     pub(crate) owner: (AccountId, CaptureId),
@@ -136,7 +146,7 @@ impl Captures {
     pub async fn create(self: &Arc<Self>, request: CreateCapture) -> Result<Capture, CaptureError> {
         let (account, asked) = (request.account, request.asked);
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
-        match self.begin(request, id, StoredOrigin::Pcaps).await {
+        match self.begin(request, id, By::User).await {
             Err(CaptureError::Active(id)) if asked.is_repeated => {
                 let repeated = self.repeated((account, id), asked).await?;
                 repeated.ok_or(CaptureError::Active(id))
@@ -169,7 +179,7 @@ impl Captures {
         self: &Arc<Self>,
         request: CreateCapture,
         id: CaptureId,
-        origin: StoredOrigin,
+        by: By,
     ) -> Result<Capture, CaptureError> {
         check_limits(&request)?;
         let site = self.open_site(&request.site, request.account)?;
@@ -203,7 +213,7 @@ impl Captures {
             interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
-        let admission = async move { captures.admit(request, site, order, origin).await };
+        let admission = async move { captures.admit(request, site, order, &by).await };
         let record = self.launch(id, room, admission).await?;
         record.show(owner, self.parts.clock.now(), None)
     }
@@ -378,13 +388,7 @@ impl Captures {
     }
 
     /// Writes the record of a capture, if the account has none that is pending or running.
-    async fn admit(
-        &self,
-        request: CreateCapture,
-        site: Site,
-        order: Order,
-        origin: StoredOrigin,
-    ) -> Result<Admitted, CaptureError> {
+    async fn admit(&self, request: CreateCapture, site: Site, order: Order, by: &By) -> Result<Admitted, CaptureError> {
         let account = request.account;
         let id = order.capture;
         let now = self.parts.clock.now();
@@ -399,6 +403,10 @@ impl Captures {
                 bytes: proof_bytes,
             } = proof;
             self.check_place(&request, &site, &proof.place(ownership, &self.parts.sealer)?)?;
+            let (origin, wanted) = match by {
+                By::User => (StoredOrigin::Pcaps, Request::new()),
+                By::Schedule(wanted) => (StoredOrigin::Schedule, self.still_wanted(wanted, id).await?),
+            };
             let record = StoredCapture {
                 origin,
                 ..new_record(&request, &proof, ownership, &order, now)?
@@ -409,7 +417,8 @@ impl Captures {
                 .put(active_key.clone(), Bytes::copy_from_slice(id.as_bytes()))
                 .put(capture::key(account, id), store::encode(&record)?)
                 .put(capture::by_time_key(account, now, id), Bytes::new())
-                .put(capture::unfinished_key(account, id), Bytes::new());
+                .put(capture::unfinished_key(account, id), Bytes::new())
+                .and(wanted);
             if let Outcome::Committed = self.parts.meta.commit(commit).await? {
                 info!(capture = %id, site = %site.name, bucket = %request.destination.bucket(), "capture accepted");
                 return Ok(Admitted {

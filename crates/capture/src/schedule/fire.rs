@@ -1,79 +1,63 @@
-//! Beginning what is due.
+//! What becomes of a time of a schedule.
 //!
 //! Order of things for one time of one schedule, and what a kill behind each leaves to the next pass:
 //! 1. what its last capture caught is counted, and the schedule is moved to its next time, with the id that the capture will have
 //!    (a capture that is not found then has not begun: the time is told as skipped, and is not used);
-//! 2. the capture begins under that id (it is settled as every capture, see `recover.rs`);
-//! 3. where it does not begin, the reason takes its place.
+//! 2. the capture begins under that id (`begin.rs`; it is settled as every capture, see `recover.rs`);
+//! 3. where it does not begin, the reason takes its place, or it is due again.
 
-use super::keys::{NEVER, all_due, due_key, due_row, in_due_key, key};
+use super::keys::{NEVER, due_key, due_row, key};
 use super::record::StoredSchedule;
-use super::{BROKEN, When};
+use super::{BROKEN, ScheduleWitness, When};
 use crate::agent::Limits;
-use crate::capture::{self, StoredCapture, StoredOrigin};
+use crate::capture::{self, StoredCapture};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, MISSED_COUNTED_MAX, SCHEDULE_LATE_MAX};
 use crate::store::{self, Change, Read};
 use crate::{CaptureError, Captures};
-use async_trait::async_trait;
-use baleen_meta::{Request, Scan};
-use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp, causes};
-use futures::{StreamExt as _, stream};
-use std::fmt;
+use baleen_meta::Request;
+use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::{error, info};
 
-/// Times that one pass looks at; the next one goes on a second later.
-const PAGE: usize = 256;
-
-/// Schedules that are looked at at once: one whose filter takes long to compile keeps the others waiting for no more than that.
-const AT_ONCE: usize = 8;
-
 /// Why nothing began, where the schedule itself is no reason.
-const NOT_ALLOWED: &str = "the account may not act";
+pub(super) const NOT_ALLOWED: &str = "the account may not act";
 const MISSED: &str = "the server was not there at that time";
+const LATE: &str = "the server had too much to do to look at it in time";
 const LOST: &str = "the server ended unexpectedly before the capture began";
 
-/// Who knows of accounts, and is told what begins.
-#[async_trait]
-pub trait ScheduleWitness: Send + Sync + 'static {
-    /// Whether an account may act.
-    ///
-    /// # Errors
-    /// It cannot be told now; the schedule stays due.
-    async fn may_act(&self, account: AccountId) -> Result<bool, CaptureError>;
-
-    /// A schedule of an account has begun a capture.
-    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId);
+/// Why a capture is to begin now.
+pub(super) struct Occasion {
+    /// The time that has come, or that it is.
+    pub(super) due_ns: i64,
+    /// What set it off, if not the time.
+    pub(super) cause: Option<String>,
 }
 
-/// What a pass did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fired {
-    /// Captures that began.
-    pub began: u64,
-    /// Schedules that were due and began none.
-    pub skipped: u64,
-}
-
-impl fmt::Display for Fired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} captures begun; {} times skipped", self.began, self.skipped)
+impl Occasion {
+    /// Whether it is too late. A minute is: at a pattern of each minute the next time is due then.
+    pub(super) fn is_late(&self, now: Timestamp) -> bool {
+        now.since(Timestamp::from_nanos(self.due_ns)) >= SCHEDULE_LATE_MAX
     }
 }
 
-/// Why a capture is to begin now.
-struct Occasion {
-    /// The time that has come, or that it is.
-    due_ns: i64,
-    /// What set it off, if not the time.
-    cause: Option<String>,
+/// What became of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// A capture began.
+    Began,
+    /// None did, and the reason is noted.
+    Skipped,
+    /// There is no place for a capture now, and still time for one.
+    Waits,
+    /// It is not due any more.
+    Gone,
 }
 
-/// What becomes of a time.
+/// What is to become of a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Decision {
     Begin(Limits),
+    Wait,
     Skip { missed: Missed, why: String },
 }
 
@@ -104,62 +88,25 @@ pub(super) enum Settled {
 }
 
 impl Captures {
-    /// Begins the captures of the schedules that are due, and sees to it that those are watched for that wait for something. One that
-    /// cannot be looked at keeps no other.
-    ///
-    /// # Errors
-    /// Those of the metadata store, and of the witness.
-    pub async fn run_schedules(self: &Arc<Self>, witness: &Arc<dyn ScheduleWitness>) -> Result<Fired, CaptureError> {
-        self.keep_watchers(witness).await?;
-        let now = self.parts.clock.now();
-        self.keep_time(now).await?;
-        let entries = self
-            .parts
-            .meta
-            .scan(Scan::prefix(&all_due()).limit(PAGE).keys_only())
-            .await?;
-        let due = entries
-            .iter()
-            .map(|entry| in_due_key(&entry.key))
-            .collect::<Result<Vec<_>, _>>()?;
-        let due = due.into_iter().take_while(|(due_ns, ..)| *due_ns <= now.as_nanos());
-        let (began, skipped) = (AtomicU64::new(0), AtomicU64::new(0));
-        let outcomes: Vec<_> = stream::iter(due)
-            .map(|(due_ns, account, slot)| async move { self.fire(due_ns, account, slot, witness).await })
-            .buffer_unordered(AT_ONCE)
-            .inspect(|outcome| match outcome {
-                Ok(Some(true)) => drop(began.fetch_add(1, Ordering::Relaxed)),
-                Ok(Some(false)) => drop(skipped.fetch_add(1, Ordering::Relaxed)),
-                Ok(None) | Err(_) => {}
-            })
-            .collect()
-            .await;
-        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))?;
-        Ok(Fired {
-            began: began.into_inner(),
-            skipped: skipped.into_inner(),
-        })
-    }
-
-    /// Deals with one time of one schedule; whether a capture began, if it was due at all.
-    async fn fire(
+    /// Deals with one time of one schedule.
+    pub(super) async fn fire(
         self: &Arc<Self>,
         due_ns: i64,
         account: AccountId,
         slot: u8,
         witness: &Arc<dyn ScheduleWitness>,
-    ) -> Result<Option<bool>, CaptureError> {
+    ) -> Result<Fate, CaptureError> {
         let occasion = Occasion { due_ns, cause: None };
         let is_due = |record: &StoredSchedule| record.due_ns == Some(due_ns);
-        let fired = self.fire_on((account, slot), &occasion, is_due, witness).await?;
-        if fired.is_none() {
+        let fate = self.fire_on((account, slot), &occasion, is_due, witness).await?;
+        if fate == Fate::Gone {
             // Its schedule is gone, with its account perhaps, or is due at another time.
             self.parts
                 .meta
                 .commit(Request::new().delete(due_key(due_ns, account, slot)))
                 .await?;
         }
-        Ok(fired)
+        Ok(fate)
     }
 
     /// Deals with a trigger that was set off.
@@ -185,16 +132,16 @@ impl Captures {
         occasion: &Occasion,
         is_due: impl Fn(&StoredSchedule) -> bool + Send,
         witness: &Arc<dyn ScheduleWitness>,
-    ) -> Result<Option<bool>, CaptureError> {
+    ) -> Result<Fate, CaptureError> {
         let (key, due_ns) = (key(account, slot), occasion.due_ns);
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let read = store::read::<StoredSchedule>(&self.parts.meta, &key).await?;
             let Some(Read { mut record, bytes }) = read.filter(|read| is_due(&read.record)) else {
-                return Ok(None);
+                return Ok(Fate::Gone);
             };
             let Ok((when, _)) = record.opened(account) else {
                 self.retire((account, slot, record.id()), due_ns).await?;
-                return Ok(Some(false));
+                return Ok(Fate::Skipped);
             };
             let now = self.parts.clock.now();
             let may_act = witness.may_act(account).await?;
@@ -208,7 +155,7 @@ impl Captures {
             };
             record.set_used(record.used().on_day_of(now));
             let decision = if may_act {
-                self.decide(&record, &when, (due_ns, now), going_on)
+                self.decide(&record, &when, (occasion, now), going_on)
             } else {
                 Decision::Skip {
                     missed: Missed::one(due_ns),
@@ -217,6 +164,7 @@ impl Captures {
             };
             let id = CaptureId::from_bytes(self.parts.entropy.bytes());
             match &decision {
+                Decision::Wait => return Ok(Fate::Waits),
                 Decision::Begin(_) => record.note_begun(due_ns, occasion.cause.clone(), id),
                 Decision::Skip { missed, why } => {
                     record.note_skipped(due_ns, missed.last_ns, missed.times, why.clone());
@@ -236,18 +184,18 @@ impl Captures {
             let schedule = record.id();
             return match decision {
                 Decision::Begin(limits) => {
-                    let began = self
-                        .begin_scheduled(&record, (account, slot), (id, limits), due_ns)
-                        .await?;
-                    if began {
+                    let (of, capture) = ((account, slot), (id, limits));
+                    let fate = self.begin_scheduled(&record, of, capture, occasion, witness).await?;
+                    if fate == Fate::Began {
                         witness.began(account, schedule, id).await;
                     }
-                    Ok(Some(began))
+                    Ok(fate)
                 }
                 Decision::Skip { why, .. } => {
                     info!(%schedule, %account, why, "a schedule was due and began nothing");
-                    Ok(Some(false))
+                    Ok(Fate::Skipped)
                 }
+                Decision::Wait => Ok(Fate::Waits),
             };
         }
         Err(CaptureError::Contended)
@@ -282,26 +230,29 @@ impl Captures {
         &self,
         record: &StoredSchedule,
         when: &When,
-        (due_ns, now): (i64, Timestamp),
+        (occasion, now): (&Occasion, Timestamp),
         going_on: Option<CaptureId>,
     ) -> Decision {
-        let due = Timestamp::from_nanos(due_ns);
-        // A minute late is the next time of a pattern that is due each minute.
-        if now.since(due) >= SCHEDULE_LATE_MAX {
+        let due = Timestamp::from_nanos(occasion.due_ns);
+        if occasion.is_late(now) {
             let missed = self.missed(when, due, now);
-            let why = if missed.times < MISSED_COUNTED_MAX {
+            let why = if self.has_passed_by_since(due) {
+                LATE.to_owned()
+            } else if missed.times < MISSED_COUNTED_MAX {
                 MISSED.to_owned()
             } else {
                 format!("{MISSED}, nor at many more than those which are counted")
             };
             return Decision::Skip { missed, why };
         }
-        let missed = Missed::one(due_ns);
+        let missed = Missed::one(occasion.due_ns);
         let skip = |why| Decision::Skip { missed, why };
         if let Some(id) = going_on {
             return skip(format!("the capture {id} that it began before is not over"));
         }
         match record.budget().grant(record.used(), record.limits()) {
+            // Without a commit for nothing, second by second.
+            Ok(_) if self.room.available_permits() == 0 && occasion.may_wait(now) => Decision::Wait,
             Ok(limits) => Decision::Begin(limits),
             Err(spent) => skip(spent.to_string()),
         }
@@ -359,49 +310,5 @@ impl Captures {
                 None => Settled::Missing(id),
             },
         )
-    }
-
-    /// Begins the capture that was noted; where it does not begin, the reason is noted in its place.
-    async fn begin_scheduled(
-        self: &Arc<Self>,
-        record: &StoredSchedule,
-        (account, slot): (AccountId, u8),
-        (id, limits): (CaptureId, Limits),
-        due_ns: i64,
-    ) -> Result<bool, CaptureError> {
-        let schedule = record.id();
-        let begun = match record.request(account, limits) {
-            Ok(request) => self.begin(request, id, StoredOrigin::Schedule).await,
-            Err(damaged) => Err(damaged),
-        };
-        let Err(refused) = begun else {
-            info!(%schedule, %account, capture = %id, "a schedule has begun a capture");
-            return Ok(true);
-        };
-        if baleen_types::Classify::kind(&refused).is_ours() {
-            error!(%schedule, %account, chain = causes(&refused), "a schedule could not begin its capture");
-        }
-        let why = refused.to_string();
-        info!(%schedule, %account, why, "a schedule was due and began nothing");
-        let note = |record: &mut StoredSchedule| {
-            if record.id() != schedule {
-                return Ok(Change::Leave(()));
-            }
-            record.take_back(id);
-            record.note_skipped(due_ns, due_ns, 1, why.clone());
-            Ok(Change::Store(Request::new(), ()))
-        };
-        match store::update(
-            &self.parts.meta,
-            &key(account, slot),
-            || CaptureError::NoSuchSchedule,
-            note,
-        )
-        .await
-        {
-            // Deleted meanwhile.
-            Ok(_) | Err(CaptureError::NoSuchSchedule) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 }

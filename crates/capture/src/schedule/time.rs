@@ -6,7 +6,7 @@
 
 use super::keys::{NEVER, all_due, due_at, due_key, due_row, in_due_key, key};
 use super::record::StoredSchedule;
-use crate::limits::CLOCK_SET_BACK_MAX;
+use crate::limits::{CLOCK_SET_BACK_MAX, SCHEDULE_LATE_MAX};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, Scan};
@@ -16,15 +16,32 @@ use tracing::warn;
 /// Entries that are read at once.
 const PAGE: usize = 256;
 
+/// When passes went by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Since when there was none that was a minute behind the one before it.
+    since: Timestamp,
+    last: Timestamp,
+}
+
 impl Captures {
     /// Sees to it that nothing is due by another clock than that of `now`, if that may be.
     pub(super) async fn keep_time(&self, now: Timestamp) -> Result<(), CaptureError> {
-        let last = *self.last_pass.lock();
-        if last.is_none_or(|last| now < last) {
+        let before = *self.pace.lock();
+        if before.is_none_or(|pace| now < pace.last) {
             self.work_out_anew(now).await?;
         }
-        *self.last_pass.lock() = Some(now);
+        let goes_on = before.filter(|pace| pace.last <= now && now.since(pace.last) <= SCHEDULE_LATE_MAX);
+        *self.pace.lock() = Some(Pace {
+            since: goes_on.map_or(now, |pace| pace.since),
+            last: now,
+        });
         Ok(())
+    }
+
+    /// Whether passes have gone by since then without a break: what was not looked at was not so because nobody was there.
+    pub(super) fn has_passed_by_since(&self, then: Timestamp) -> bool {
+        self.pace.lock().is_some_and(|pace| pace.since <= then)
     }
 
     async fn work_out_anew(&self, now: Timestamp) -> Result<(), CaptureError> {

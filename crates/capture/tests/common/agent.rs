@@ -27,6 +27,7 @@ pub struct SimAgent {
     watches: Mutex<Option<mpsc::UnboundedSender<SimWatch>>>,
     buffers: Mutex<Option<usize>>,
     elsewhere: Mutex<Option<AgentId>>,
+    is_slow: watch::Sender<bool>,
 }
 
 /// The test's side of a watch: it says what goes by.
@@ -104,6 +105,7 @@ impl SimAgent {
             watches: Mutex::new(None),
             buffers: Mutex::new(None),
             elsewhere: Mutex::new(None),
+            is_slow: watch::Sender::new(false),
         })
     }
 
@@ -132,6 +134,11 @@ impl SimAgent {
     /// Makes the agent one that waits when so many pieces are not taken, so that they may go by the disk.
     pub fn set_buffers(&self, buffers: usize) {
         *self.buffers.lock() = Some(buffers);
+    }
+
+    /// Makes the agent not tell on what it captures, without which no filter is compiled, until it is made to.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.is_slow.send_replace(is_slow);
     }
 
     /// Makes the agent one on another host.
@@ -163,6 +170,8 @@ impl SimAgent {
 #[async_trait]
 impl Agent for SimAgent {
     async fn links(&self) -> Vec<LinkType> {
+        let mut slow = self.is_slow.subscribe();
+        slow.wait_for(|is_slow| !is_slow).await.expect("the sender is in self");
         self.links.lock().clone()
     }
 

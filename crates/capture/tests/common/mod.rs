@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod s3;
+pub mod schedules;
 
 use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};

@@ -1,0 +1,297 @@
+//! What comes between a time of a schedule and its capture: others that are slow, no place, who takes it back, and kills.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use async_trait::async_trait;
+use baleen_capture::limits::{SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX};
+use baleen_capture::{
+    CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, RunOutcome, Schedule, ScheduleWitness,
+    Status,
+};
+use baleen_types::{AccountId, CaptureId, ScheduleId};
+use common::schedules::{BEGAN, MINUTE, SKIPPED, URI, reason, wanted, world};
+use common::{PATIENCE, World, account, request};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Lets something happen whenever it is asked whether an account may act: first for the pass, and then where the capture is let in.
+struct Hooked {
+    asked: AtomicUsize,
+    hook: Box<dyn Fn(usize) -> BoxFuture<'static, bool> + Send + Sync>,
+}
+
+impl Hooked {
+    fn witness(hook: impl Fn(usize) -> BoxFuture<'static, bool> + Send + Sync + 'static) -> Arc<dyn ScheduleWitness> {
+        Arc::new(Self {
+            asked: AtomicUsize::new(0),
+            hook: Box::new(hook),
+        })
+    }
+}
+
+#[async_trait]
+impl ScheduleWitness for Hooked {
+    async fn may_act(&self, _: AccountId) -> Result<bool, CaptureError> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok((self.hook)(number).await)
+    }
+
+    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) {}
+}
+
+/// A bucket of an account beside the first, proven.
+async fn uri_of(world: &World, n: u64) -> String {
+    let uri = format!("s3://evidence-{n}/case?region=eu-1");
+    world.make_bucket(account(n), &format!("evidence-{n}")).await;
+    world.prove(account(n), &uri).await;
+    uri
+}
+
+async fn schedule_of(world: &World, n: u64, uri: &str, filter: CaptureFilter) -> Schedule {
+    let mut asked = wanted("each", "* * * * *", 100);
+    asked.capture = CreateCapture {
+        filter,
+        ..request(account(n), uri)
+    };
+    world.captures.create_schedule(asked).await.unwrap()
+}
+
+/// Waits until something holds.
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("it comes to hold");
+}
+
+#[tokio::test]
+async fn one_that_is_slow_keeps_no_other() {
+    let world = world().await;
+    let uri = uri_of(&world, 2).await;
+    let slow = schedule_of(&world, 2, &uri, CaptureFilter::Expression("udp".to_owned())).await;
+    let fast = world.schedule("fast", "* * * * *", 100).await;
+    world.agent.set_slow(true);
+    world.disk.clock.advance(MINUTE);
+    let (first, catch) = tokio::join!(world.pass(), async {
+        let catch = world.caught().await;
+        // The pass does not wait any longer.
+        world.disk.clock.advance(SCHEDULE_PASS_MAX);
+        catch
+    });
+    // What was still under way is told by the next one, which leaves it alone.
+    let mut fired = first;
+    eventually(async || {
+        let more = world.pass().await;
+        (fired.began, fired.skipped) = (fired.began + more.began, fired.skipped + more.skipped);
+        fired == BEGAN
+    })
+    .await;
+    catch.counts(1, 100);
+    let id = catch.order.capture;
+    catch.finish(&b"file"[..]).await;
+    world.until(account(1), id, Status::Success).await;
+    let runs = async |schedule: &Schedule| {
+        let shown = world.captures.schedule(schedule.account, schedule.id).await.unwrap();
+        shown.runs
+    };
+    world.disk.clock.advance(SCHEDULE_BEGIN_MAX);
+    let is_told = async || matches!(&runs(&slow).await[0].outcome, RunOutcome::Skipped { .. });
+    eventually(is_told).await;
+    assert!(reason(&runs(&slow).await).0.contains("within 15 seconds"));
+    eventually(async || world.pass().await == SKIPPED).await;
+    // Nothing begins behind that.
+    world.agent.set_slow(false);
+    assert_eq!(world.pass().await, Fired::default());
+    assert!(world.catches.lock().await.recv().now_or_never().is_none());
+    assert!(world.captures.list(account(2)).await.unwrap().is_empty());
+    assert_eq!(world.captures.schedule(account(2), slow.id).await.unwrap().used.runs, 0);
+    assert_eq!(world.minute().await, Fired { began: 2, skipped: 0 });
+    assert_eq!(runs(&fast).await.len(), 2);
+}
+
+/// Fills the places of the server but so many.
+async fn fill(world: &World, free: u64) -> Vec<common::agent::SimCatch> {
+    let mut catches = Vec::new();
+    for n in 11 + free..15 {
+        let uri = format!("s3://evidence-{n}/case?region=eu-1");
+        world.create(account(n), &uri).await.unwrap();
+        catches.push(world.caught().await);
+    }
+    catches
+}
+
+async fn end(world: &World, catch: common::agent::SimCatch, owner: AccountId) {
+    let id = catch.order.capture;
+    catch.counts(1, 100);
+    catch.finish(&b"file"[..]).await;
+    world.until(owner, id, Status::Success).await;
+}
+
+#[tokio::test]
+async fn a_capture_waits_for_a_place_for_a_minute() {
+    let world = world().await;
+    for n in 11..15 {
+        uri_of(&world, n).await;
+    }
+    let made = world.schedule("each", "*/10 * * * *", 100).await;
+    let due = made.next.unwrap();
+    let mut filled = fill(&world, 0).await;
+    world.disk.clock.set(due);
+    for second in 0..50 {
+        assert_eq!(world.pass().await, Fired::default(), "second {second}");
+        world.disk.clock.advance(Duration::from_secs(1));
+    }
+    let shown = world.captures.schedule(account(1), made.id).await.unwrap();
+    assert_eq!((shown.next, shown.runs.len(), shown.used.runs), (Some(due), 0, 0));
+    end(&world, filled.pop().unwrap(), account(14)).await;
+    eventually(async || world.pass().await == BEGAN).await;
+    end(&world, world.caught().await, account(1)).await;
+    let shown = world.captures.schedule(account(1), made.id).await.unwrap();
+    assert_eq!((shown.runs.len(), shown.runs[0].due), (1, due));
+    // No place for a minute is told as that.
+    eventually(async || world.captures.running_accounts().len() == 3).await;
+    world
+        .create(account(14), "s3://evidence-14/case?region=eu-1")
+        .await
+        .unwrap();
+    filled.push(world.caught().await);
+    let due = shown.next.unwrap();
+    world.disk.clock.set(due);
+    let mut seconds = 0;
+    while world.pass().await != SKIPPED {
+        world.disk.clock.advance(Duration::from_secs(1));
+        seconds += 1;
+        assert!(seconds < 60);
+    }
+    assert!(seconds >= 55, "{seconds}");
+    let shown = world.captures.schedule(account(1), made.id).await.unwrap();
+    assert!(
+        reason(&shown.runs).0.contains("as many captures as it takes"),
+        "{shown:?}"
+    );
+    assert_eq!(shown.next, Some(due.plus(10 * MINUTE)));
+}
+
+/// With one place for two accounts none is always the second.
+#[tokio::test]
+async fn places_are_for_all() {
+    let world = world().await;
+    for n in 11..15 {
+        uri_of(&world, n).await;
+    }
+    let uri = uri_of(&world, 2).await;
+    schedule_of(&world, 1, URI, CaptureFilter::All).await;
+    schedule_of(&world, 2, &uri, CaptureFilter::All).await;
+    let _filled = fill(&world, 1).await;
+    let mut begun = [0; 2];
+    for _ in 0..12 {
+        assert_eq!(world.minute().await, BEGAN);
+        let catch = world.caught().await;
+        let id = catch.order.capture;
+        let is_first = world.captures.get(account(1), id).await.is_ok();
+        begun[usize::from(!is_first)] += 1;
+        end(&world, catch, account(if is_first { 1 } else { 2 })).await;
+        // The other one has its turn within the minute.
+        eventually(async || world.pass().await == BEGAN).await;
+        let catch = world.caught().await;
+        end(&world, catch, account(if is_first { 2 } else { 1 })).await;
+        eventually(async || world.captures.running_accounts().len() == 3).await;
+    }
+    assert!(begun.iter().all(|times| *times > 0), "{begun:?}");
+}
+
+/// What its account does between the time and the capture counts.
+#[tokio::test]
+async fn who_takes_it_back_in_between_is_heard() {
+    for (name, why) in [
+        ("pause", Some("paused before its capture began")),
+        ("disable", Some("may not act")),
+        ("delete", None),
+    ] {
+        let world = world().await;
+        let made = world.schedule("each", "* * * * *", 100).await;
+        let captures = world.captures.clone();
+        let witness = Hooked::witness(move |number| {
+            let captures = captures.clone();
+            let act = async move {
+                match (number, name) {
+                    (2, "pause") => drop(captures.pause_schedule(account(1), made.id, true).await.unwrap()),
+                    (2, "delete") => captures.delete_schedule(account(1), made.id).await.unwrap(),
+                    (2, _) => return false,
+                    _ => {}
+                }
+                true
+            };
+            act.boxed()
+        });
+        world.disk.clock.advance(MINUTE);
+        assert_eq!(world.captures.run_schedules(&witness).await.unwrap(), SKIPPED, "{name}");
+        assert!(world.captures.list(account(1)).await.unwrap().is_empty(), "{name}");
+        if let Some(why) = why {
+            let shown = world.captures.schedule(account(1), made.id).await.unwrap();
+            assert!(reason(&shown.runs).0.contains(why), "{shown:?}");
+            assert_eq!(shown.used.runs, 0);
+        }
+    }
+}
+
+/// Killed between the commit that notes a capture and the one that lets it in. The killed process is still there here, and is refused.
+#[tokio::test]
+async fn a_capture_that_was_noted_and_not_let_in_is_found_out() {
+    let world = world().await;
+    let made = world.schedule("each", "* * * * *", 100).await;
+    let (go_on, held) = watch::channel(false);
+    let witness = Hooked::witness(move |number| {
+        let mut held = held.clone();
+        let act = async move {
+            if number == 2 {
+                held.wait_for(|go_on| *go_on).await.unwrap();
+            }
+            true
+        };
+        act.boxed()
+    });
+    world.disk.clock.advance(MINUTE);
+    let captures = world.captures.clone();
+    let pass = tokio::spawn(async move { captures.run_schedules(&witness).await });
+    let noted = async || !world.runs(made.id).await.is_empty();
+    eventually(noted).await;
+
+    let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
+    second.captures.recover().await.unwrap();
+    // Its other clock stands, so that nothing of the first one is given up by itself.
+    second.disk.clock.set(second.disk.clock_now().plus(MINUTE));
+    assert_eq!(second.pass().await, BEGAN);
+    let shown = second.captures.schedule(account(1), made.id).await.unwrap();
+    assert!(reason(&shown.runs[1..]).0.contains("ended unexpectedly"), "{shown:?}");
+    assert_eq!(shown.used.runs, 1);
+    go_on.send_replace(true);
+    pass.await.unwrap().unwrap();
+    assert_eq!(second.captures.list(account(1)).await.unwrap().len(), 1);
+    let after = second.captures.schedule(account(1), made.id).await.unwrap();
+    assert_eq!(after.runs.len(), 2);
+    second.catch(1, 100).await;
+}
+
+/// A server that is stopped in the very second leaves it to the next one, if that comes within the minute.
+#[tokio::test]
+async fn a_stop_at_the_time_leaves_it_due() {
+    let world = world().await;
+    let made = world.schedule("each", "* * * * *", 100).await;
+    world.supervisor.shutdown().stop();
+    assert_eq!(world.minute().await, Fired::default());
+    let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
+    second.disk.clock.advance(Duration::from_secs(20));
+    assert_eq!(second.pass().await, BEGAN);
+    let runs = second.runs(made.id).await;
+    assert_eq!((runs.len(), runs[0].due), (1, made.next.unwrap()));
+    second.catch(1, 100).await;
+}
