@@ -79,7 +79,7 @@ pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use schedule::{
-    Began, Budget, CreateSchedule, Cron, Fired, Found, Outcome as RunOutcome, Run, Schedule, ScheduleName,
+    Began, Budget, CreateSchedule, Cron, Fired, Found, NotTaken, Outcome as RunOutcome, Run, Schedule, ScheduleName,
     ScheduleWitness, ScheduledCapture, Trigger, TripsOn, Unit, Used, When,
 };
 pub use sink::SinkError;

@@ -30,7 +30,7 @@ pub(crate) use begin::Wanted;
 pub use budget::{Budget, Used};
 pub use cron::Cron;
 pub(crate) use pass::Passes;
-pub use pass::{Fired, ScheduleWitness};
+pub use pass::{Fired, NotTaken, ScheduleWitness};
 pub(crate) use time::Pace;
 pub use trigger::{Trigger, TripsOn, Unit};
 pub(crate) use watch::Watchers;

@@ -483,25 +483,6 @@ async fn what_cannot_be_read_any_more_is_told_and_keeps_no_other() {
     assert!(broken().await.is_empty());
 }
 
-/// Killed between the commit that notes a capture and the one that lets it in.
-#[tokio::test]
-async fn a_capture_that_never_began_is_found_out() {
-    let world = world().await;
-    let made = world.schedule("each", "* * * * *", 10).await;
-    assert_eq!(world.minute().await, BEGAN);
-    let id = world.catch(1, 100).await;
-    let record = KeyWriter::new(Table::CaptureTask)
-        .u64(account(1).as_u64())
-        .fixed(id.as_bytes())
-        .finish();
-    world.disk.meta.commit(Request::new().delete(record)).await.unwrap();
-    assert_eq!(world.minute().await, BEGAN);
-    world.catch(1, 100).await;
-    let shown = world.captures.schedule(account(1), made.id).await.unwrap();
-    assert_eq!((shown.used.runs, shown.used.packets), (1, 1), "it was not used up");
-    assert!(reason(&shown.runs[1..]).0.contains("ended unexpectedly"), "{shown:?}");
-}
-
 #[tokio::test]
 async fn accounts_that_may_not_act_begin_nothing() {
     let world = world().await;

@@ -7,11 +7,11 @@ mod common;
 use async_trait::async_trait;
 use baleen_capture::limits::{SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX};
 use baleen_capture::{
-    CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, RunOutcome, Schedule, ScheduleWitness,
-    Status,
+    CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, NotTaken, RunOutcome, Schedule,
+    ScheduleWitness, Status,
 };
 use baleen_types::{AccountId, CaptureId, ScheduleId};
-use common::schedules::{BEGAN, MINUTE, SKIPPED, URI, reason, wanted, world};
+use common::schedules::{BEGAN, MINUTE, SKIPPED, URI, Watching, reason, wanted, world};
 use common::{PATIENCE, World, account, request};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -42,7 +42,9 @@ impl ScheduleWitness for Hooked {
         Ok((self.hook)(number).await)
     }
 
-    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) {}
+    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) -> Result<(), NotTaken> {
+        Ok(())
+    }
 }
 
 /// A bucket of an account beside the first, proven.
@@ -279,6 +281,29 @@ async fn a_capture_that_was_noted_and_not_let_in_is_found_out() {
     let after = second.captures.schedule(account(1), made.id).await.unwrap();
     assert_eq!(after.runs.len(), 2);
     second.catch(1, 100).await;
+}
+
+/// Killed between the commit that lets a capture in and the word of it: the next process says it, once.
+#[tokio::test]
+async fn each_capture_is_told_of() {
+    let world = world().await;
+    let made = world.schedule("each", "* * * * *", 100).await;
+    let deaf: Arc<dyn ScheduleWitness> = Arc::new(Watching {
+        is_deaf: true,
+        ..Watching::default()
+    });
+    world.disk.clock.advance(MINUTE);
+    assert_eq!(world.captures.run_schedules(&deaf).await.unwrap(), BEGAN);
+    let id = world.catch(1, 100).await;
+    // Also of a schedule that is gone by then.
+    world.captures.delete_schedule(account(1), made.id).await.unwrap();
+    let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
+    let watching = Arc::new(Watching::default());
+    let witness: Arc<dyn ScheduleWitness> = watching.clone();
+    for _ in 0..2 {
+        assert_eq!(second.captures.run_schedules(&witness).await.unwrap(), Fired::default());
+        assert_eq!(*watching.began.lock(), [(account(1), made.id, id)]);
+    }
 }
 
 /// A server that is stopped in the very second leaves it to the next one, if that comes within the minute.

@@ -6,7 +6,7 @@ mod common;
 
 use async_trait::async_trait;
 use baleen_capture::{
-    Budget, CaptureError, CaptureFilter, CreateSchedule, Cron, Limited, RunOutcome, Schedule, ScheduleName,
+    Budget, CaptureError, CaptureFilter, CreateSchedule, Cron, Limited, NotTaken, RunOutcome, Schedule, ScheduleName,
     ScheduleWitness, SentFilter, Status, Trigger, TripsOn, Unit, When,
 };
 use baleen_types::{AccountId, CaptureId, ScheduleId};
@@ -27,7 +27,9 @@ impl ScheduleWitness for Everybody {
         Ok(true)
     }
 
-    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) {}
+    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) -> Result<(), NotTaken> {
+        Ok(())
+    }
 }
 
 /// A world whose agent watches.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use baleen_capture::engine::{Engine, Interfaces, Seen, Settings, Watch, WatchRequest};
 use baleen_capture::{
     Budget, CaptureError, CaptureFilter, CreateSchedule, DestinationSettings, EmbeddedAgent, EmbeddedSettings,
-    RunOutcome, ScheduleName, ScheduleWitness, SentFilter, Status, Trigger, TripsOn, When,
+    NotTaken, RunOutcome, ScheduleName, ScheduleWitness, SentFilter, Status, Trigger, TripsOn, When,
 };
 use baleen_filter::{Filter, FiveTuple};
 use baleen_ring::lab::{Injector, Namespace};
@@ -161,7 +161,9 @@ impl ScheduleWitness for Everybody {
         Ok(true)
     }
 
-    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) {}
+    async fn began(&self, _: AccountId, _: ScheduleId, _: CaptureId) -> Result<(), NotTaken> {
+        Ok(())
+    }
 }
 
 /// A real packet begins a real capture, whose file has what came behind it.

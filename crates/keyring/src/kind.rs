@@ -192,6 +192,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::TaskSlot
         | Table::Schedule
         | Table::ScheduleDue
+        | Table::ScheduleBegan
         | Table::TaskName
         | Table::TaskByTime
         | Table::TaskExpiry

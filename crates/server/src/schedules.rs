@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use baleen_audit::{Audit, Deed, Event, Weight};
-use baleen_capture::{CaptureError, Captures, Fired, ScheduleWitness};
+use baleen_capture::{CaptureError, Captures, Fired, NotTaken, ScheduleWitness};
 use baleen_runtime::{Clock, Supervisor};
 use baleen_tenancy::Tenancy;
 use baleen_types::{AccountId, CaptureId, ScheduleId};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::error;
 
 /// The name of the task.
 const TASK: &str = "schedules of captures";
@@ -57,16 +56,13 @@ impl ScheduleWitness for Witness {
     }
 
     /// Who made the schedule is in the entry of that; this one is the server's own.
-    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) {
+    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) -> Result<(), NotTaken> {
         let what = format!("arn:aws:pcaps:::pcaps/{capture} Schedule={schedule}");
         let deed = Deed {
             account: Some(account),
             ..Deed::allowed(Weight::Change, "", what)
         };
         let event = Event::of_server(self.clock.now(), "ScheduledCapture", deed);
-        if let Err(error) = self.audit.write(account, event).await {
-            let error = &error as &dyn std::error::Error;
-            error!(error, %account, %schedule, %capture, "the audit log could not be told of a capture that a schedule began");
-        }
+        Ok(self.audit.write(account, event).await?)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::ScheduleWitness;
 use super::fire::{Fate, NOT_ALLOWED, Occasion};
-use super::keys::{due_key, due_row, key};
+use super::keys::{began_key, due_key, due_row, key};
 use super::record::StoredSchedule;
 use crate::agent::Limits;
 use crate::capture::{self, StoredCapture};
@@ -16,6 +16,7 @@ use crate::tasks::By;
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, Classify as _, ScheduleId, Timestamp, causes};
+use bytes::Bytes;
 use std::sync::Arc;
 use tracing::{error, info};
 
@@ -34,7 +35,7 @@ pub(crate) struct Wanted {
 }
 
 impl Captures {
-    /// What has to hold when a capture of a schedule is let in.
+    /// What has to hold when a capture of a schedule is let in, and what is noted with it.
     ///
     /// # Errors
     /// It is not wanted any more.
@@ -52,7 +53,11 @@ impl Captures {
         if !wanted.witness.may_act(wanted.account).await? {
             return Err(CaptureError::Schedule(NOT_ALLOWED));
         }
-        Ok(Request::new().unchanged(key, Some(bytes)))
+        // Whoever is killed behind this commit leaves a capture and the word that it is to be told of, or none of both.
+        let told = Bytes::copy_from_slice(wanted.schedule.as_bytes());
+        Ok(Request::new()
+            .unchanged(key, Some(bytes))
+            .put(began_key(wanted.account, id), told))
     }
 
     /// Begins the capture that was noted; where it does not begin, the reason is noted in its place, or it is due again.

@@ -185,11 +185,7 @@ impl Captures {
             return match decision {
                 Decision::Begin(limits) => {
                     let (of, capture) = ((account, slot), (id, limits));
-                    let fate = self.begin_scheduled(&record, of, capture, occasion, witness).await?;
-                    if fate == Fate::Began {
-                        witness.began(account, schedule, id).await;
-                    }
-                    Ok(fate)
+                    self.begin_scheduled(&record, of, capture, occasion, witness).await
                 }
                 Decision::Skip { why, .. } => {
                     info!(%schedule, %account, why, "a schedule was due and began nothing");

@@ -1,11 +1,11 @@
 //! The two keys of a schedule: its record, under its account and one of the account's slots; and while it is not paused, an entry
-//! by when it is due, by which a pass finds it without reading the others.
+//! by when it is due, by which a pass finds it without reading the others. And one of each capture that it began, until that is told.
 
 use super::record::{StoredSchedule, damaged};
 use crate::CaptureError;
 use baleen_meta::keys::{KeyReader, KeyWriter, Table};
 use baleen_meta::{Entry, Request};
-use baleen_types::{AccountId, ScheduleId};
+use baleen_types::{AccountId, CaptureId, ScheduleId};
 use bytes::Bytes;
 
 /// When what waits for no time is due: behind all times, where the watchers find it.
@@ -65,6 +65,28 @@ pub(super) fn in_due_key(key: &[u8]) -> Result<(i64, AccountId, u8), CaptureErro
     let slot = reader.u8()?;
     reader.end()?;
     Ok((due_ns, account, slot))
+}
+
+/// What the entries begin with of captures of which nobody was told yet.
+pub(super) fn all_began() -> Vec<u8> {
+    KeyWriter::new(Table::ScheduleBegan).finish()
+}
+
+pub(super) fn began_key(account: AccountId, capture: CaptureId) -> Vec<u8> {
+    KeyWriter::new(Table::ScheduleBegan)
+        .u64(account.as_u64())
+        .fixed(capture.as_bytes())
+        .finish()
+}
+
+/// Which capture an entry is of, and which schedule began it.
+pub(super) fn in_began_row(entry: &Entry) -> Result<(AccountId, CaptureId, ScheduleId), CaptureError> {
+    let mut reader = KeyReader::new(&entry.key, Table::ScheduleBegan)?;
+    let account = AccountId::from_u64(reader.u64()?).map_err(|_| CaptureError::Damaged("account id"))?;
+    let capture = CaptureId::from_bytes(reader.fixed()?);
+    reader.end()?;
+    let schedule = entry.value[..].try_into().map_err(|_| damaged())?;
+    Ok((account, capture, ScheduleId::from_bytes(schedule)))
 }
 
 /// The entry by which a pass finds a schedule.

@@ -5,11 +5,11 @@
 //! at a random one, so that where there is no place for all none is always the last.
 
 use super::fire::Fate;
-use super::keys::{all_due, in_due_key};
+use super::keys::{all_began, all_due, began_key, in_began_row, in_due_key};
 use crate::limits::{SCHEDULE_ACCOUNTS_AT_ONCE, SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX, SCHEDULES_LOOKED_AT_MAX};
 use crate::{CaptureError, Captures};
 use async_trait::async_trait;
-use baleen_meta::Scan;
+use baleen_meta::{Request, Scan};
 use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -23,6 +23,9 @@ use tracing::error;
 /// Entries that are read at once.
 const PAGE: usize = 256;
 
+/// Why what was said is to be said again.
+pub type NotTaken = Box<dyn std::error::Error + Send + Sync>;
+
 /// Who knows of accounts, and is told what begins.
 #[async_trait]
 pub trait ScheduleWitness: Send + Sync + 'static {
@@ -32,8 +35,11 @@ pub trait ScheduleWitness: Send + Sync + 'static {
     /// It cannot be told now; the schedule stays due.
     async fn may_act(&self, account: AccountId) -> Result<bool, CaptureError>;
 
-    /// A schedule of an account has begun a capture.
-    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId);
+    /// A schedule of an account has begun a capture. It is said again until it is taken, and once more than needed after a kill.
+    ///
+    /// # Errors
+    /// It cannot be taken now.
+    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) -> Result<(), NotTaken>;
 }
 
 /// What a pass did, and what became of what the ones before it did not wait for.
@@ -131,10 +137,30 @@ impl Captures {
             () = work => {}
             () = self.parts.clock.sleep(SCHEDULE_PASS_MAX) => {}
         }
+        self.tell_begun(&**witness).await?;
         match std::mem::take(&mut *self.passes.tally.lock()) {
             (_, Some(error)) => Err(error),
             (fired, None) => Ok(fired),
         }
+    }
+
+    /// Tells of the captures that began, in this process or in one that was killed before it could.
+    async fn tell_begun(&self, witness: &dyn ScheduleWitness) -> Result<(), CaptureError> {
+        let begun = self.parts.meta.scan(Scan::prefix(&all_began()).limit(PAGE)).await?;
+        let mut is_logged = false;
+        for entry in &begun {
+            let (account, capture, schedule) = in_began_row(entry)?;
+            if let Err(error) = witness.began(account, schedule, capture).await {
+                if !is_logged {
+                    error!(%error, %account, %schedule, %capture, "nobody could be told yet of a capture that a schedule began");
+                }
+                is_logged = true;
+                continue;
+            }
+            let told = Request::new().delete(began_key(account, capture));
+            self.parts.meta.commit(told).await?;
+        }
+        Ok(())
     }
 
     /// What is due, by accounts; they begin at a random one.

@@ -3,8 +3,8 @@
 use super::{World, account, request};
 use async_trait::async_trait;
 use baleen_capture::{
-    Budget, CaptureError, CreateSchedule, Cron, Fired, Run, RunOutcome, Schedule, ScheduleName, ScheduleWitness,
-    Status, When,
+    Budget, CaptureError, CreateSchedule, Cron, Fired, NotTaken, Run, RunOutcome, Schedule, ScheduleName,
+    ScheduleWitness, Status, When,
 };
 use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ pub const MINUTE: Duration = Duration::from_mins(1);
 pub struct Watching {
     pub barred: bool,
     pub cannot_say: bool,
+    pub is_deaf: bool,
     pub began: Mutex<Vec<(AccountId, ScheduleId, CaptureId)>>,
 }
 
@@ -31,8 +32,12 @@ impl ScheduleWitness for Watching {
         Ok(!self.barred)
     }
 
-    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) {
+    async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) -> Result<(), NotTaken> {
+        if self.is_deaf {
+            return Err("the disk is full".into());
+        }
         self.began.lock().push((account, schedule, capture));
+        Ok(())
     }
 }
 

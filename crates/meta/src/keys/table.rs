@@ -165,6 +165,9 @@ tables! {
     Schedule = b'*' Account,
     /// `-` when, account id, slot: the id of the schedule that is due then. Goes by itself, also when the account went before.
     ScheduleDue = b'-' Passing,
+    /// `^` account id, capture id: the id of the schedule that began it, until the audit log is told. Goes by itself, also when the account
+    /// went before.
+    ScheduleBegan = b'^' Passing,
     /// `D` account id, ownership id: an ownership challenge of a destination.
     Ownership = b'D' Account,
     /// `d` account id, destination: the ownership id in force.
