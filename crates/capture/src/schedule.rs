@@ -9,8 +9,9 @@
 //! * an account has at most so many schedules, by slots, and no two have one name: they are made one after the other;
 //! * a time begins at most one capture, whatever is killed when: the commit that notes it moves the schedule to its next time, and
 //!   a capture that was noted and did not begin is found out;
-//! * a budget is never passed, not by a packet: a capture gets what is left as its limit, and what it caught is counted before the
-//!   next begins;
+//! * the files of a day never have more than its budget, not by a packet: a capture gets what is left as its limit, and what it caught is
+//!   counted before the next begins. What a killed server had caught and is in no file counts as far as that is known: its packets
+//!   that were noted, which is done every five seconds, and none of its bytes;
 //! * what is not begun is told with its reason, and is not made up for.
 
 mod begin;

@@ -5,19 +5,22 @@
 mod common;
 
 use async_trait::async_trait;
-use baleen_capture::limits::{SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX};
+use baleen_capture::limits::{PROGRESS_SAVED_EVERY, SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX};
 use baleen_capture::{
     CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, NotTaken, RunOutcome, Schedule,
     ScheduleWitness, Status,
 };
+use baleen_meta::Scan;
+use baleen_meta::keys::{KeyWriter, Table};
 use baleen_types::{AccountId, CaptureId, ScheduleId};
 use common::schedules::{BEGAN, MINUTE, SKIPPED, URI, Watching, reason, wanted, world};
-use common::{PATIENCE, World, account, request};
+use common::{Disk, PATIENCE, World, account, big_part, request};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 /// Lets something happen whenever it is asked whether an account may act: first for the pass, and then where the capture is let in.
@@ -281,6 +284,52 @@ async fn a_capture_that_was_noted_and_not_let_in_is_found_out() {
     let after = second.captures.schedule(account(1), made.id).await.unwrap();
     assert_eq!(after.runs.len(), 2);
     second.catch(1, 100).await;
+}
+
+/// What the file of a killed capture has is counted, and so are the packets that are known to be lost: the files of a day never have more
+/// than its budget.
+#[test]
+fn what_a_killed_capture_kept_is_counted() {
+    let disk = Disk::new();
+    // When that is dropped, every task of the process is gone at once.
+    let in_a_process = || Runtime::new().unwrap();
+    let made = in_a_process().block_on(async {
+        let world = World::on(disk.clone(), 2, DestinationSettings::default());
+        world.make_bucket(account(1), "evidence").await;
+        world.prove(account(1), URI).await;
+        let mut asked = wanted("each", "* * * * *", 10);
+        asked.budget.packets = Some(20);
+        asked.budget.bytes = Some(2_000_000);
+        let made = world.captures.create_schedule(asked).await.unwrap();
+        assert_eq!(world.minute().await, BEGAN);
+        let catch = world.caught().await;
+        let id = catch.order.capture;
+        catch.counts(10, 1000);
+        assert!(catch.part(big_part(1)).await);
+        let parts = Scan::prefix(&KeyWriter::new(Table::CapturePart).finish());
+        eventually(async || !disk.meta.scan(parts.clone()).await.unwrap().is_empty()).await;
+        catch.counts(15, 1500);
+        // What another process reads is stored, and not only known to the first.
+        let reader = World::on(disk.clone(), 9, DestinationSettings::default());
+        let noted = async || {
+            world.disk.clock.advance(PROGRESS_SAVED_EVERY);
+            reader.captures.get(account(1), id).await.unwrap().counts.packets == 15
+        };
+        eventually(noted).await;
+        made
+    });
+    in_a_process().block_on(async {
+        let world = World::on(disk.clone(), 3, DestinationSettings::default());
+        world.captures.recover().await.unwrap();
+        let id = world.captures.list(account(1)).await.unwrap()[0].id;
+        let kept = world.until(account(1), id, Status::Success).await;
+        assert_eq!((kept.counts.packets, kept.counts.bytes), (10, 1000));
+        eventually(async || world.minute().await == BEGAN).await;
+        let limits = world.caught().await.order.limits;
+        assert_eq!((limits.packets, limits.bytes), (5, 2_000_000 - 1000));
+        let used = world.captures.schedule(account(1), made.id).await.unwrap().used;
+        assert_eq!((used.runs, used.packets, used.bytes), (2, 15, 1000));
+    });
 }
 
 /// Killed between the commit that lets a capture in and the word of it: the next process says it, once.
