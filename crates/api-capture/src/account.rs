@@ -15,12 +15,38 @@ pub(crate) enum Refused {
     NotAllowed,
 }
 
+/// Decides whether `principal` may do an action for the account that a path names, and what else its row asks for; refused with the
+/// action that may not be done.
+///
+/// The deed learns what the action itself is due to, unless another one is refused.
+pub(crate) fn authorize_all(
+    principal: &Principal,
+    (action, also): (Action, &[Action]),
+    account: &str,
+    context: &Context<'_>,
+    deed: &mut Deed,
+) -> Result<Authorized, (Refused, Action)> {
+    let mut ask = |action| {
+        let authorized = authorize(principal, action, account, context, deed);
+        let statement = deed.statement.clone();
+        authorized
+            .map(|authorized| (authorized, statement))
+            .map_err(|refused| (refused, action))
+    };
+    let (authorized, statement) = ask(action)?;
+    for action in also {
+        ask(*action)?;
+    }
+    deed.statement = statement;
+    Ok(authorized)
+}
+
 /// Decides whether `principal` may do `action` for the account that a path names.
 ///
 /// An account that is not the asker's, is not there, or is no id at all, answers alike: not found (capture contract, A.1, and
 /// so in part B).
 /// The deed learns the verdict, and which statement it is due to.
-pub(crate) fn authorize(
+fn authorize(
     principal: &Principal,
     action: Action,
     account: &str,

@@ -9,14 +9,15 @@ pub(crate) enum BodyRule {
     Json,
 }
 
-/// One row of a door's own `Row`, in a line.
+/// One row of a door's own `Row`, in a line. With `and`, a second action has to be allowed as well.
 macro_rules! row {
-    ($name:literal, $method:ident $path:literal, $action:ident, $weight:ident, $body:ident, $module:ident) => {
+    ($name:literal, $method:ident $path:literal, $action:ident $(and $also:ident)?, $weight:ident, $body:ident, $module:ident) => {
         Row {
             name: $name,
             method: Method::$method,
             path: $path,
             action: Action::$action,
+            also: &[$(Action::$also)?],
             weight: Weight::$weight,
             body: $crate::row::BodyRule::$body,
             run: |call| Box::pin($module::run(call)),

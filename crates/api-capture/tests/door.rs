@@ -81,6 +81,44 @@ async fn every_row_as_everybody() {
     }
 }
 
+/// What a schedule begins is a capture: who may not have one has none by a schedule, but may end those that there are.
+#[tokio::test]
+async fn who_may_not_capture_lets_no_schedule_begin() {
+    let world = World::new();
+    world.proven(URI).await;
+    let asked = full_with(&json!({ "name": "nightly", "cron": "@daily", "budget": { "runs": 1 } }));
+    let made = world.call(Method::POST, "/pcaps/schedules", asked.clone()).await;
+    let id = made.result()["id"].as_str().unwrap().to_owned();
+    let other = full_with(&json!({ "name": "other", "cron": "@daily", "budget": { "runs": 1 } }));
+    for who in ["planner-1", "denied-1"] {
+        let ask = async |method: Method, path: &str, body: Option<&Value>| {
+            let path = format!("/client/v4/accounts/{}/pcaps/schedules{path}", project(ACCOUNT));
+            let bearer = format!("Bearer {who}");
+            let body = body.map(|body| body.to_string().into_bytes());
+            world.send(method, &path, &[("authorization", &bearer)], body).await
+        };
+        for refused in [
+            ask(Method::POST, "", Some(&other)).await,
+            ask(Method::PUT, &format!("/{id}/resume"), None).await,
+        ] {
+            assert_eq!(
+                (refused.status, refused.code()),
+                (StatusCode::FORBIDDEN, 9109),
+                "{refused:?}"
+            );
+            assert!(refused.message().contains("pcaps:CreateCapture"), "{refused:?}");
+            let told = world.book.0.lock().unwrap().pop().unwrap().deed.unwrap();
+            assert_eq!(told.verdict, Verdict::Denied);
+        }
+        let paused = ask(Method::PUT, &format!("/{id}/pause"), None).await;
+        assert_eq!(paused.result()["status"], "paused");
+    }
+    let resumed = world
+        .call(Method::PUT, &format!("/pcaps/schedules/{id}/resume"), None)
+        .await;
+    assert_eq!(resumed.result()["status"], "active");
+}
+
 #[tokio::test]
 async fn credentials_in_every_form() {
     let world = World::new();

@@ -57,10 +57,10 @@ impl PcapsDoor {
         let principal = request.extensions().get().cloned().unwrap_or(Principal::Nobody);
         let origin = request.extensions().get::<Origin>().copied();
         let context = Context::new(self.clock.now()).origin(origin);
-        let (action, account) = (found.row.action, found.account.as_str());
-        let authorized = match account::authorize(&principal, action, account, &context, &mut told.deed) {
+        let (actions, account) = ((found.row.action, found.row.also), found.account.as_str());
+        let authorized = match account::authorize_all(&principal, actions, account, &context, &mut told.deed) {
             Ok(authorized) => authorized,
-            Err(refused) => return (Some(told), Err(Fault::refused(refused, action))),
+            Err((refused, action)) => return (Some(told), Err(Fault::refused(refused, action))),
         };
         let is_repeated = is_repeated(request.headers());
         let range = request.headers().get(RANGE).and_then(|value| value.to_str().ok());

@@ -69,8 +69,8 @@ impl TaskDoor {
             told.deed.verdict = Verdict::Denied;
             return Err(fault);
         }
-        let authorized = account::authorize(&principal, row.action, project, &context, &mut told.deed)
-            .map_err(|refused| Fault::refused(refused, row.action))?;
+        let authorized = account::authorize_all(&principal, (row.action, row.also), project, &context, &mut told.deed)
+            .map_err(|(refused, action)| Fault::refused(refused, action))?;
         let query = query::Query::parse(request.uri().query())?;
         let (head, body) = request.into_parts();
         let body = body::read(row.body, body).await?;

@@ -16,7 +16,7 @@ use baleen_http::{
 };
 use baleen_meta::Meta;
 use baleen_objects::{CreateBucket, Objects, Selection};
-use baleen_policy::{Caller, Origin, Principal, Role, TokenGrant, User};
+use baleen_policy::{Caller, DocumentKind, Origin, Policy, Principal, Role, TokenGrant, User};
 use baleen_remote::Connections;
 use baleen_runtime::{ManualClock, SeededEntropy, Shutdown, Supervisor};
 use baleen_sealing::Sealer;
@@ -351,13 +351,21 @@ impl Credentials for Tokens {
 }
 
 fn principal(token: &str) -> Option<Principal> {
-    let (role, n) = token.split_once('-')?;
+    let (who, n) = token.split_once('-')?;
     let n: u8 = n.parse().ok()?;
-    let role = match role {
+    let role = match who {
         "root" => Role::Root,
         "admin" => Role::Admin,
-        "user" => Role::User,
+        "user" | "planner" | "denied" => Role::User,
         _ => return None,
+    };
+    let policy = match who {
+        "planner" => Some(r#"{"Statement": {"Effect": "Allow", "Action": "pcaps:ManageSchedules", "Resource": "*"}}"#),
+        "denied" => Some(
+            r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"},
+                              {"Effect": "Deny", "Action": "pcaps:CreateCapture", "Resource": "*"}]}"#,
+        ),
+        _ => None,
     };
     let name = UserName::parse(&format!("{token}.example").replace('-', "@")).unwrap();
     let user = User::new(account(n), project(n), UserId::from_entropy(u64::from(n)), name, role);
@@ -365,7 +373,12 @@ fn principal(token: &str) -> Option<Principal> {
         short_id: "000000".into(),
         must_log_in: false,
     };
-    Some(Caller::with_token(user, grant).into())
+    let policies = policy.map(|text| Arc::new(Policy::parse(text, DocumentKind::Identity).unwrap()));
+    let caller = Caller {
+        policies: policies.into_iter().collect(),
+        ..Caller::with_token(user, grant)
+    };
+    Some(caller.into())
 }
 
 /// An agent that catches three packets and then waits until it is asked to stop.

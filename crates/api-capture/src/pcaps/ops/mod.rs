@@ -51,6 +51,8 @@ pub struct Row {
     pub path: &'static str,
     /// What the asker must be allowed.
     pub action: Action,
+    /// What the asker must be allowed besides.
+    pub also: &'static [Action],
     /// How much it matters that the audit log has it.
     pub weight: Weight,
     /// What becomes of the request's body.
@@ -88,7 +90,7 @@ impl Call {
 }
 
 /// Every operation of this door. Clients ask again and again how far a capture is, so that such looks weigh like data: in the
-/// audit log when the operator wants it.
+/// audit log when the operator wants it. What a schedule begins is a capture, so that who may not capture lets none begin.
 pub static ROWS: &[Row] = &[
     row!("CreateOwnership", POST "/pcaps/ownership", PcapsManageOwnership, Change, Json, create_ownership),
     row!("ValidateOwnership", POST "/pcaps/ownership/validate", PcapsManageOwnership, Change, Json, validate_ownership),
@@ -101,11 +103,11 @@ pub static ROWS: &[Row] = &[
     row!("CreateAgentToken", POST "/pcaps/agents/tokens", PcapsManageAgents, Change, Json, create_agent_token),
     row!("ListAgents", GET "/pcaps/agents", PcapsListAgents, Look, Ignored, list_agents),
     row!("DeleteAgent", DELETE "/pcaps/agents/{id}", PcapsManageAgents, Change, Ignored, delete_agent),
-    row!("CreateSchedule", POST "/pcaps/schedules", PcapsManageSchedules, Change, Json, create_schedule),
+    row!("CreateSchedule", POST "/pcaps/schedules", PcapsManageSchedules and PcapsCreateCapture, Change, Json, create_schedule),
     row!("ListSchedules", GET "/pcaps/schedules", PcapsListSchedules, Look, Ignored, list_schedules),
     row!("GetSchedule", GET "/pcaps/schedules/{id}", PcapsListSchedules, Look, Ignored, get_schedule),
     row!("PauseSchedule", PUT "/pcaps/schedules/{id}/pause", PcapsManageSchedules, Change, Ignored, pause_schedule),
-    row!("ResumeSchedule", PUT "/pcaps/schedules/{id}/resume", PcapsManageSchedules, Change, Ignored, resume_schedule),
+    row!("ResumeSchedule", PUT "/pcaps/schedules/{id}/resume", PcapsManageSchedules and PcapsCreateCapture, Change, Ignored, resume_schedule),
     row!("DeleteSchedule", DELETE "/pcaps/schedules/{id}", PcapsManageSchedules, Change, Ignored, delete_schedule),
     row!("GetCapture", GET "/pcaps/{id}", PcapsGetCapture, Data, Ignored, get_capture),
     row!("StopCapture", PUT "/pcaps/{id}/stop", PcapsStopCapture, Change, Ignored, stop_capture),

@@ -44,6 +44,8 @@ pub struct Row {
     pub path: &'static str,
     /// What the asker must be allowed.
     pub action: Action,
+    /// What the asker must be allowed besides.
+    pub also: &'static [Action],
     /// How much it matters that the audit log has it.
     pub weight: Weight,
     /// What becomes of the request's body.
