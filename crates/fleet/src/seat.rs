@@ -46,6 +46,10 @@ struct State {
     free_bytes: u64,
     /// When it was last heard of, by the clock that never goes back.
     heard: Duration,
+    /// Since when it is not there, while it is not.
+    away_since: Option<Duration>,
+    /// How long it was not there before, as a whole.
+    away: Duration,
     is_removed: bool,
 }
 
@@ -133,6 +137,7 @@ impl Seat {
         is_shared: bool,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
+        let now = clock.monotonic();
         Arc::new(Self {
             id,
             account,
@@ -148,6 +153,8 @@ impl Seat {
                 clock: ClockFilter::default(),
                 free_bytes: 0,
                 heard: Duration::ZERO,
+                away_since: Some(now),
+                away: Duration::ZERO,
                 is_removed: false,
             }),
         })
@@ -166,6 +173,9 @@ impl Seat {
         }
         let number = state.next_link;
         state.next_link += 1;
+        let heard = state.heard;
+        // Until it has greeted.
+        state.away_since.get_or_insert(heard);
         state.heard = self.clock.monotonic();
         let link = Link {
             number,
@@ -315,7 +325,14 @@ impl State {
     fn cut(&mut self) {
         if let Some(link) = self.link.take() {
             link.closed.stop();
+            self.away_since.get_or_insert(self.heard);
         }
+    }
+
+    /// How long it was not there until now, as a whole.
+    fn away(&self, now: Duration) -> Duration {
+        let at_present = self.away_since.map(|since| now.saturating_sub(since));
+        self.away + at_present.unwrap_or_default()
     }
 
     fn end_all(&mut self, why: &str) {
@@ -325,7 +342,9 @@ impl State {
     }
 
     /// Says again what the agent may have missed, and forgets what it says it does not have.
-    fn greet(&mut self, hello: Hello) {
+    fn greet(&mut self, hello: Hello, now: Duration) {
+        self.away = self.away(now);
+        self.away_since = None;
         let held: Vec<OrderId> = hello.held.clone();
         self.hello = hello;
         let mut say = vec![ToAgent::Welcome {
@@ -427,7 +446,7 @@ impl Attached {
                 state.cut();
                 return Err(Protocol::Version);
             }
-            (ToServer::Hello(hello), false) => state.greet(hello),
+            (ToServer::Hello(hello), false) => state.greet(hello, now),
             (_, false) => {
                 state.cut();
                 return Err(Protocol::NoGreeting);
@@ -530,6 +549,12 @@ impl Order {
     /// Leaves it to the next process: the agent does not forget it, now or when it connects anew.
     pub fn leave(&self) {
         self.is_left.store(true, Ordering::Release);
+    }
+
+    /// How long its agent was not there, as a whole and until now. It never goes back, and it grows as long as the agent is away.
+    pub fn away(&self) -> Duration {
+        let now = self.seat.clock.monotonic();
+        self.seat.state.lock().away(now)
     }
 
     /// The agent it was given to.

@@ -10,7 +10,7 @@ pub use lane::{Delivery, PartRefused, Verdict};
 
 use super::{Agent, AgentError, Catch, Ended, Limits, Order, Running};
 use crate::Counts;
-use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_PART_BYTES, REMOTE_PATIENCE};
+use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_LOOK_PERIOD, REMOTE_PART_BYTES, REMOTE_PATIENCE};
 use crate::site::{Accounts, Site};
 use async_trait::async_trait;
 use baleen_agentwire::{Estimate, OrderId};
@@ -127,9 +127,10 @@ impl RemoteAgents {
     ) -> Catch {
         let interfaces = ordered.status().began.filter(|interfaces| *interfaces > 0);
         let running = Arc::new(RemoteRunning {
+            overdue_at: self.clock.monotonic() + left + REMOTE_PATIENCE,
+            away_before: ordered.away(),
             ordered,
             clock: Arc::clone(&self.clock),
-            overdue_at: self.clock.monotonic() + left + REMOTE_PATIENCE,
             delivered: watch::Sender::new(None),
             _registered: registered,
         });
@@ -247,8 +248,10 @@ impl Drop for Registered {
 struct RemoteRunning {
     ordered: baleen_fleet::Order,
     clock: Arc<dyn Clock>,
-    /// When it is given up though the agent has not ended it, by the clock that never goes back.
+    /// When it is given up though the agent has not ended it, by the clock that never goes back; later by what the agent was away since.
     overdue_at: Duration,
+    /// How long it had been away before.
+    away_before: Duration,
     /// What was delivered, when no more will be.
     delivered: watch::Sender<Option<Delivered>>,
     _registered: Registered,
@@ -266,17 +269,31 @@ struct Delivered {
 impl RemoteRunning {
     /// Waits until the agent has ended it, or should have long ago; `None` then.
     async fn end(&self) -> Option<OrderStatus> {
-        let left = self.overdue_at.saturating_sub(self.clock.monotonic());
         tokio::select! {
             status = self.ordered.until(|status| status.ended.is_some()) => Some(status),
-            () = self.clock.sleep(left) => None,
+            () = self.there_until(self.overdue_at, self.away_before) => None,
+        }
+    }
+
+    /// Waits until a time, and as much longer as the agent has been away for more than `before`: how long one that is away is waited for,
+    /// the fleet alone decides.
+    async fn there_until(&self, at: Duration, before: Duration) {
+        loop {
+            let at = at + self.ordered.away().saturating_sub(before);
+            let left = at.saturating_sub(self.clock.monotonic());
+            if left == Duration::ZERO {
+                return;
+            }
+            // While it is away nothing is left of a short wait but as much again.
+            self.clock.sleep(left.max(REMOTE_LOOK_PERIOD)).await;
         }
     }
 
     /// Waits until nothing is to be expected any more: the end is known, and nothing came for long.
     async fn given_up(&self) {
         if self.end().await.is_some() {
-            self.clock.sleep(REMOTE_PATIENCE).await;
+            let before = self.ordered.away();
+            self.there_until(self.clock.monotonic() + REMOTE_PATIENCE, before).await;
         }
     }
 

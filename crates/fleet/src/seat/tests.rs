@@ -102,6 +102,34 @@ fn who_does_not_greet_is_cut_off() {
     }
 }
 
+#[test]
+fn the_time_that_an_agent_is_away_is_known() {
+    let (clock, seat) = seat();
+    let away = || seat.state.lock().away(clock.monotonic()).as_secs();
+    let pass = |seconds| clock.advance(Duration::from_secs(seconds));
+    pass(10);
+    assert_eq!(away(), 10);
+    let attached = seat.attach().unwrap();
+    pass(5);
+    assert_eq!(away(), 15, "it has not greeted");
+    attached.take(hello(&[])).unwrap();
+    pass(7);
+    assert_eq!(away(), 15);
+    // Another connection in its place, and then none.
+    let other = seat.attach().unwrap();
+    other.take(hello(&[])).unwrap();
+    drop(attached);
+    pass(3);
+    assert!((15..=25).contains(&away()));
+    let before = away();
+    drop(other);
+    pass(100);
+    assert_eq!(away(), before + 100);
+    let _back = greeted(&seat, &[]);
+    pass(100);
+    assert_eq!(away(), before + 100);
+}
+
 #[tokio::test]
 async fn an_order_goes_its_way() {
     let (_, seat) = seat();

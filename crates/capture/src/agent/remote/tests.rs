@@ -319,6 +319,56 @@ async fn a_capture_does_not_hang_at_an_agent() {
     }
 }
 
+/// `agents.away` may be a day. What is there and silent is given up all the same.
+#[tokio::test]
+async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
+    for has_ended in [true, false] {
+        let mut world = World::new().await;
+        let mut catch = world.begin().await;
+        let first = world.part(0, false);
+        let (sent, ()) = tokio::join!(world.agents.deliver(&first, Bytes::from_static(b"one")), async {
+            catch.pieces.next().await.unwrap();
+            assert!(catch.pieces.next().now_or_never().is_none());
+        });
+        sent.unwrap();
+        if has_ended {
+            world.end(2, 2);
+        }
+        let World {
+            agents,
+            attached,
+            clock,
+            agent,
+        } = world;
+        drop(attached);
+        let running = Arc::clone(&catch.running);
+        let mut over = Box::pin(async { tokio::join!(running.ended(), catch.pieces.next()) });
+        for _ in 0..23 * 4 {
+            assert!(over.as_mut().now_or_never().is_none(), "{has_ended}");
+            agents.fleet.give_up_after(Duration::from_hours(24));
+            clock.advance(Duration::from_mins(15));
+        }
+        let attached = agents.fleet.seat(agent).unwrap().attach().unwrap();
+        let held = vec![order_of(order().capture)];
+        let ToServer::Hello(greeting) = hello() else {
+            unreachable!("it is one")
+        };
+        attached.take(ToServer::Hello(Hello { held, ..greeting })).unwrap();
+        let mut minutes = 0;
+        let (ended, rest) = loop {
+            if let Some(over) = over.as_mut().now_or_never() {
+                break over;
+            }
+            minutes += 1;
+            assert!(minutes < 30, "it is there, and says nothing");
+            clock.advance(Duration::from_mins(1));
+        };
+        assert!(minutes >= 8 && rest.is_none(), "{minutes}");
+        assert_eq!(ended.counts, first.after);
+        assert!(ended.trouble.unwrap().contains("did not deliver"));
+    }
+}
+
 #[tokio::test]
 async fn a_lost_agent_leaves_what_has_come() {
     let mut world = World::new().await;
