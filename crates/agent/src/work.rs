@@ -26,6 +26,9 @@ const IN_MEMORY_MAX: usize = 1;
 /// The words for captures that end with the program, and for those that are not begun since it ends.
 pub(crate) const STOPPED: &str = "the agent was stopped";
 
+/// The words of a file that ends with a mistake of ours.
+const BROKEN: &str = "the agent failed while it put the file together; the file holds what is before that";
+
 /// The words of a file that is as long as one may be.
 const FILE_FULL: &str = "the file reached the largest size that an agent delivers";
 
@@ -79,24 +82,53 @@ pub(crate) fn resume(shared: &Arc<Shared>, recovered: Recovered) {
 }
 
 async fn deliver_rest(shared: Arc<Shared>, recovered: Recovered, work: Work) {
-    let Recovered { id, folder, parts, .. } = recovered;
+    let Recovered {
+        id,
+        folder,
+        parts,
+        ended,
+    } = recovered;
     let queue = Queue::default();
     for head in parts {
         queue.push_from_disk(head);
     }
     queue.close();
-    let deliver = async {
-        if let Err(why) = deliver::all(&shared, id, &folder, &queue).await {
-            tracing::warn!(why, "what was captured before is not delivered whole");
+    let delivering = async {
+        if let Some(short) = deliver(&shared, id, &folder, &queue).await {
+            tell_short(&shared, id, &folder, &ended, short).await;
         }
     };
     tokio::select! {
         biased;
         () = work.forget.stopping() => {}
-        () = deliver => work.forget.stopping().await,
+        () = delivering => work.forget.stopping().await,
     }
     remove(folder).await;
     shared.give_up(id);
+}
+
+/// The end of what can be delivered, if it is before that of the file: so many parts, and why.
+type Short = (u32, String);
+
+async fn deliver(shared: &Shared, id: OrderId, folder: &OrderFolder, queue: &Queue) -> Option<Short> {
+    let why = deliver::all(shared, id, folder, queue).await.err()?;
+    tracing::warn!(why, "the rest of a capture is not delivered");
+    let delivered = queue.first_number().unwrap_or_default();
+    queue.give_up();
+    Some((delivered, why))
+}
+
+/// Corrects an end that was told before it was known that not all can be delivered; else the server would wait for the rest.
+async fn tell_short(shared: &Shared, id: OrderId, folder: &OrderFolder, told: &Ended, (parts, why): Short) {
+    let ended = Ended {
+        parts,
+        trouble: Some(why),
+        ..told.clone()
+    };
+    if ended != *told {
+        note_end(folder, &ended).await;
+        shared.note(|desk| desk.ended(id, &ended));
+    }
 }
 
 /// Where the server is, by its name and by the connection that stands: both are left out.
@@ -154,7 +186,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
     shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
     shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
     let queue = Queue::default();
-    let broken = Mutex::new(None);
+    let short = Mutex::new(None);
     let catching = async {
         let caught = Catching {
             folder: &folder,
@@ -162,16 +194,18 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
             running: &*running,
             parts: 0,
             is_file_full: false,
+            is_broken: false,
         };
         let parts = caught.all(pieces, part_bytes).await;
         let ended = running.ended().await;
         shared.edit(id, |work| work.running = None);
-        let broken: Option<(u32, String)> = broken.lock().take();
+        let short: Option<Short> = short.lock().clone();
         let own = work.why.lock().clone();
         let full = parts.is_file_full.then(|| FILE_FULL.to_owned());
-        let (parts, trouble) = match broken {
+        let broken = parts.is_broken.then(|| BROKEN.to_owned());
+        let (parts, trouble) = match short {
             Some((parts, why)) => (parts, Some(why)),
-            None => (parts.parts, full.or(own).or(ended.trouble)),
+            None => (parts.parts, broken.or(full).or(own).or(ended.trouble)),
         };
         let ended = Ended {
             counts: wire(ended.counts),
@@ -182,17 +216,15 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
         note_end(&folder, &ended).await;
         shared.note(|desk| desk.ended(id, &ended));
         queue.close();
+        ended
     };
     let stopping = async {
         work.stop.stopping().await;
         running.stop();
     };
     let delivering = async {
-        if let Err(why) = deliver::all(shared, id, &folder, &queue).await {
-            tracing::warn!(why, "a capture ends, since its parts are not taken");
-            let delivered = queue.first_number().unwrap_or_default();
-            *broken.lock() = Some((delivered, why));
-            queue.give_up();
+        if let Some(found) = deliver(shared, id, &folder, &queue).await {
+            *short.lock() = Some(found);
             running.stop();
         }
     };
@@ -202,7 +234,11 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
             () = async { tokio::join!(stopping, watch(shared, work, &*running)); } => {}
         }
     };
-    tokio::join!(catching, delivering, watching);
+    let (told, (), ()) = tokio::join!(catching, delivering, watching);
+    let short = short.into_inner();
+    if let Some(short) = short {
+        tell_short(shared, id, &folder, &told, short).await;
+    }
 }
 
 /// Ends a capture that comes to be more than the owner allows.
@@ -244,6 +280,7 @@ struct Catching<'a> {
     running: &'a dyn Running,
     parts: u32,
     is_file_full: bool,
+    is_broken: bool,
 }
 
 impl Catching<'_> {
@@ -268,6 +305,7 @@ impl Catching<'_> {
             };
             let Ok((next, closed)) = tokio::task::spawn_blocking(put).await else {
                 // It has panicked, which is told as an end that comes early.
+                self.is_broken = true;
                 self.running.stop();
                 return self;
             };
@@ -280,6 +318,7 @@ impl Catching<'_> {
         }
         let folder = self.folder.clone();
         let closed = tokio::task::spawn_blocking(move || close(&mut open, &folder, true)).await;
+        self.is_broken = closed.is_err();
         self.take(closed.ok().flatten());
         self
     }

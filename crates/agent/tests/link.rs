@@ -179,6 +179,47 @@ async fn a_cut_line_loses_nothing() {
     assert!(object(&world, &capture).await == whole);
 }
 
+/// Nobody waits for what cannot come, also when the end was told before.
+#[tokio::test]
+async fn a_delivery_that_fails_after_the_end_is_told() {
+    for is_restarted in [false, true] {
+        let (world, host, mut program) = world().await;
+        let capture = world.create(owner(), &host.site, "taken").await;
+        let (_, feed) = program.begun().await;
+        world.until(owner(), capture.id, Status::Running).await;
+        host.line.cut();
+        let seat = world.fleet.seat(host.identity.id).unwrap();
+        until("the link is cut", || !seat.is_connected()).await;
+        let whole = feed.catch_mib(25);
+        feed.end(None);
+        let spool = settings(host.line.address, host.folder.path()).spool();
+        let order = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+        let length = |part: &str| std::fs::metadata(order.join(part)).map_or(0, |found| found.len());
+        until("all of it is on disk", || length("part-3") == 1 << 20).await;
+        let damage = || {
+            let part = std::fs::File::options().write(true).open(order.join("part-2")).unwrap();
+            part.set_len(7).unwrap();
+        };
+        if is_restarted {
+            program.kill();
+            let _next = host.start();
+            damage();
+            host.line.mend();
+            let done = world.until(owner(), capture.id, Status::Success).await;
+            assert!(done.message.unwrap().contains("cannot be read"));
+            assert!(object(&world, &capture).await == whole[..16 << 20]);
+            continue;
+        }
+        damage();
+        host.line.mend();
+        let done = world.until(owner(), capture.id, Status::Success).await;
+        assert!(done.message.unwrap().contains("cannot be read"));
+        assert_eq!(done.counts.packets, 64);
+        assert!(object(&world, &capture).await == whole[..16 << 20]);
+        until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+    }
+}
+
 #[tokio::test]
 async fn a_stop_that_came_while_the_line_was_cut_is_heard_afterwards() {
     let (world, host, mut program) = world().await;

@@ -476,7 +476,14 @@ impl Attached {
                     ended.counts = within(ended.counts, begin);
                     status.counts = at_least(ended.counts, status.counts);
                     status.began = status.began.or(Some(0));
-                    status.ended.get_or_insert(ended);
+                    // What is told again counts when fewer parts can be delivered than was thought; what was given up here stays so.
+                    let is_news = status
+                        .ended
+                        .as_ref()
+                        .is_none_or(|known| known.parts != u32::MAX && ended.parts < known.parts);
+                    if is_news {
+                        status.ended = Some(ended);
+                    }
                 });
             }
         }

@@ -33,7 +33,9 @@ pub(super) fn order(spool: &Spool, id: OrderId, path: &Path) -> io::Result<Recov
     let told = Told::of(&lines);
     let mut parts = Vec::new();
     let mut is_cut = false;
-    for (number, lines) in told.parts.range(told.stored..) {
+    // What was told to be the last that can be delivered stays the last.
+    let until = told.ended.as_ref().map_or(u32::MAX, |ended| ended.parts);
+    for (number, lines) in told.parts.range(told.stored..until.max(told.stored)) {
         let is_next = u32::try_from(parts.len()).ok().map(|n| told.stored + n) == Some(*number);
         let held = is_next.then(|| held(path, lines)).transpose()?.flatten();
         let Some((line, is_whole)) = held else {

@@ -131,6 +131,23 @@ fn an_end_that_was_noted_is_told_as_it_was() {
     }
 }
 
+/// Parts that are there and cannot be delivered are none: the server was told how many it gets.
+#[test]
+fn an_end_that_was_corrected_stays_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+    let mut writing = Writing::new(&spool).pieces(10);
+    writing.close(true);
+    writing.folder.stored(&writing.parts[0].0);
+    writing.folder.ended(&ended(3, None));
+    writing.folder.ended(&ended(1, Some("the server did not take part 1")));
+    for _ in 0..2 {
+        let found = recovered(dir.path());
+        assert_eq!(found.ended, ended(1, Some("the server did not take part 1")));
+        assert!(found.parts.is_empty());
+    }
+}
+
 #[test]
 fn after_every_cut_what_is_sent_is_a_run_from_the_first_byte() {
     let dir = tempfile::tempdir().unwrap();

@@ -319,10 +319,11 @@ impl Running for RemoteRunning {
 
     /// When the file is whole or given up, too: what an agent says to have caught is not there yet, and may never be.
     async fn ended(&self) -> Ended {
-        let status = self.end().await;
+        let has_ended = self.end().await.is_some();
         let mut delivered = self.delivered.subscribe();
         let delivered = delivered.wait_for(Option::is_some).await.ok().and_then(|seen| *seen);
-        let ended = status.and_then(|status| status.ended);
+        // As it was told last: that a part cannot be delivered is known later.
+        let ended = self.ordered.status().ended.filter(|_| has_ended);
         let told = ended
             .as_ref()
             .and_then(|ended| ended.trouble.as_deref())

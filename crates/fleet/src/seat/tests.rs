@@ -103,6 +103,41 @@ fn who_does_not_greet_is_cut_off() {
 }
 
 #[test]
+fn an_end_that_is_told_again_may_have_fewer_parts_and_no_more() {
+    let (_, seat) = seat();
+    let attached = greeted(&seat, &[]);
+    let order = seat.order(ID, begin()).unwrap();
+    let end = |parts, trouble: Option<&str>| {
+        let ended = Ended {
+            parts,
+            trouble: trouble.map(str::to_owned),
+            ..ended(5)
+        };
+        attached.take(ToServer::Ended(ID, ended)).unwrap();
+        let known = order.status().ended.unwrap();
+        (known.parts, known.trouble)
+    };
+    assert_eq!(end(3, None), (3, None));
+    assert_eq!(end(3, Some("again")), (3, None));
+    assert_eq!(end(4, Some("more")), (3, None));
+    let short = Some("a part cannot be read".to_owned());
+    assert_eq!(end(1, short.as_deref()), (1, short));
+    seat.state.lock().end_all(LOST);
+    assert_eq!(order.status().ended.unwrap().parts, 1);
+    // What was given up here is no more what the agent says.
+    let order = seat.order(OTHER, begin()).unwrap();
+    attached
+        .take(ToServer::Began {
+            order: OTHER,
+            interfaces: 1,
+        })
+        .unwrap();
+    seat.state.lock().end_all(LOST);
+    attached.take(ToServer::Ended(OTHER, ended(5))).unwrap();
+    assert_eq!(order.status().ended.unwrap().parts, u32::MAX);
+}
+
+#[test]
 fn the_time_that_an_agent_is_away_is_known() {
     let (clock, seat) = seat();
     let away = || seat.state.lock().away(clock.monotonic()).as_secs();
