@@ -90,6 +90,12 @@ class Host:
     def link(self, state, end=0):
         ip("link", "set", f"v{self.number}-{end}", state)
 
+    def throttle(self, rate):
+        """What leaves for the server goes no faster than that, as over a modem that holds half a second back."""
+        words = ["tc", "-n", self.name, "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "16kb", "limit", "48kb"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+
     def configure(self, port, **settings):
         settings = {"server": f"{self.server}:{port}", "folder": str(self.folder / "agent"), "interfaces": ["eth1"], **settings}
         lines = [f"{key} = {toml(value)}" for key, value in settings.items() if value is not None]

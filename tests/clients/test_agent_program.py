@@ -212,6 +212,32 @@ def test_a_link_that_is_cut_for_20_seconds_loses_nothing(home, host, tmp_path):
     until("the spool is empty", lambda: not list((host.folder / "agent/spool").iterdir()))
 
 
+def test_a_slow_uplink_delivers_and_keeps_its_link(home, host, tmp_path):
+    """The parts of two captures take longer over it than an agent may be silent."""
+    site = site_of(host)
+    start(home, host, site)
+    host.throttle("600kbit")
+    asked = [home.capture(site, filter_v1=udp(host, port)) for port in (7000, 7001)]
+    for capture in asked:
+        home.pcaps.running(capture)
+    for port in (7000, 7001):
+        host.send(200, size=BIG, port=port)
+    until("all is counted", lambda: all(home.pcaps.get(capture).packets_captured == 200 for capture in asked))
+    for capture in asked:
+        home.pcaps.stop(capture)
+
+    def are_over():
+        assert home.agent(site)["connected"], host.tail()
+        return all(home.pcaps.get(capture).status in {"success", "failed"} for capture in asked)
+
+    until("both are delivered", are_over, seconds=120)
+    for capture, port in zip(asked, (7000, 7001), strict=True):
+        done = home.pcaps.over(capture)
+        assert (done.status, done.packets_captured, done.error_message) == ("success", 200, None)
+        path, _, _ = home.fetch(done, tmp_path)
+        assert numbers_in(path, port) == list(range(200))
+
+
 def test_what_the_owner_of_the_host_never_gives(home, host, tmp_path):
     site = site_of(host)
     start(home, host, site, never=["udp port 7001", "icmp"], snaplen_max=96)

@@ -3,10 +3,13 @@
 use crate::error::Error;
 use crate::limits::{
     ADDRESSES_MAX, ANSWER_BYTES_MAX, ASK_TIMEOUT, CONNECT_TIMEOUT, KEEP_ALIVE_PERIOD, KEEP_ALIVE_TIMEOUT,
+    SEND_BUFFER_BYTES_MAX, UNSENT_BYTES_MAX,
 };
+use crate::progress::{self, Progress};
 use baleen_runtime::Shutdown;
 use baleen_types::Invalid;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
@@ -17,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
+use socket2::SockRef;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -154,6 +158,10 @@ impl Connection {
         };
         // Or a beat would wait for the acknowledgement of the one before.
         stream.set_nodelay(true).map_err(unreachable)?;
+        // Or seconds of parts would be in the kernel before it.
+        SockRef::from(&stream)
+            .set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+            .map_err(unreachable)?;
         let handshake = TlsConnector::from(Arc::clone(tls)).connect(server.name.clone(), stream);
         let stream = match timeout(CONNECT_TIMEOUT, handshake).await {
             Ok(Ok(stream)) => stream,
@@ -165,6 +173,7 @@ impl Connection {
             .keep_alive_interval(KEEP_ALIVE_PERIOD)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
+            .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Error::Ended)?;
@@ -208,18 +217,20 @@ impl Connection {
         serde_json::from_slice(&body).map_err(|_| Error::Answer("it is not the JSON that is expected"))
     }
 
-    /// Sends bytes with what is said of them.
+    /// Sends bytes with what is said of them, and notes how far that is.
     pub(crate) async fn put(
         &self,
         path: &str,
         headers: &[(&'static str, String)],
-        bytes: Bytes,
+        (bytes, progress): (Bytes, &Arc<Progress>),
     ) -> Result<Answer, Error> {
         let mut request = self.request(Method::PUT, path);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Either::Left(Full::new(bytes)));
+        let frames = progress::frames(bytes, progress);
+        let frames = frames.map(|bytes| Ok(Frame::data(bytes))).boxed();
+        let request = request.body(Either::Right(StreamBody::new(frames)));
         let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
         let answer = self.send(request).await?;
         let (status, body) = read(answer).await?;
@@ -232,7 +243,6 @@ impl Connection {
 
     /// Opens the link: says what `said` yields, for what is answered.
     pub(crate) async fn link(&self, said: BoxStream<'static, Bytes>) -> Result<Incoming, Error> {
-        use futures::StreamExt as _;
         let frames = said.map(|bytes| Ok(Frame::data(bytes))).boxed();
         let request = self
             .request(Method::POST, "link")

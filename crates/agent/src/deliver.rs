@@ -1,15 +1,17 @@
 //! Sends the parts of one order, one after the other, each until it is in the store.
 
 use crate::connection::{Answer, Connection};
-use crate::limits::{PART_PAUSE, PART_TIMEOUT};
+use crate::limits::{PART_PATIENCE, PART_PAUSE};
 use crate::part::PartHead;
-use crate::queue::Queue;
+use crate::progress::Progress;
+use crate::queue::{Queue, Waiting};
 use crate::shared::Shared;
 use crate::spool::OrderFolder;
 use baleen_agentwire::OrderId;
 use baleen_types::CaptureId;
 use bytes::Bytes;
-use tokio::time::timeout;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// What becomes of a part after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +30,7 @@ enum Verdict {
 /// Why no more can be delivered.
 pub(crate) async fn all(shared: &Shared, id: OrderId, folder: &OrderFolder, queue: &Queue) -> Result<(), String> {
     while let Some(first) = queue.first().await {
-        let bytes = match first.bytes {
-            Some(bytes) => bytes,
-            None => read(folder, first.head).await?,
-        };
-        one(shared, id, &first.head, bytes).await?;
+        one(shared, id, folder, &first).await?;
         let (folder, head) = (folder.clone(), first.head);
         // A panic there is a bug of ours, and no reason to send it again.
         let _ = tokio::task::spawn_blocking(move || folder.stored(&head)).await;
@@ -53,10 +51,19 @@ async fn read(folder: &OrderFolder, head: PartHead) -> Result<Bytes, String> {
     }
 }
 
-async fn one(shared: &Shared, id: OrderId, head: &PartHead, bytes: Bytes) -> Result<(), String> {
+async fn one(shared: &Shared, id: OrderId, folder: &OrderFolder, part: &Waiting) -> Result<(), String> {
     loop {
         let connection = shared.connection().await;
-        match sent(&connection, id, head, bytes.clone()).await {
+        // Nobody closes it.
+        let Ok(turn) = Arc::clone(&shared.turns).acquire_owned().await else {
+            return Err("the agent ends".to_owned());
+        };
+        // What is on the disk is read when it is sent, so that of all captures few parts are in memory.
+        let bytes = match &part.bytes {
+            Some(bytes) => bytes.clone(),
+            None => read(folder, part.head).await?,
+        };
+        match sent(shared, &connection, id, &part.head, (bytes, turn)).await {
             Some(Verdict::Stored) => return Ok(()),
             Some(Verdict::Never(why)) => return Err(why),
             Some(Verdict::Again) | None => {}
@@ -66,7 +73,13 @@ async fn one(shared: &Shared, id: OrderId, head: &PartHead, bytes: Bytes) -> Res
 }
 
 /// `None` when there was no answer.
-async fn sent(connection: &Connection, id: OrderId, head: &PartHead, bytes: Bytes) -> Option<Verdict> {
+async fn sent(
+    shared: &Shared,
+    connection: &Connection,
+    id: OrderId,
+    head: &PartHead,
+    (bytes, turn): (Bytes, OwnedSemaphorePermit),
+) -> Option<Verdict> {
     let capture = CaptureId::from_bytes(id.capture);
     let path = format!("parts/{capture}/{}/0/{}", id.generation, head.number);
     let headers = [
@@ -77,20 +90,31 @@ async fn sent(connection: &Connection, id: OrderId, head: &PartHead, bytes: Byte
         ("x-dropped", head.after.dropped.to_string()),
         ("x-ends-file", head.ends_file.to_string()),
     ];
-    let put = timeout(PART_TIMEOUT, connection.put(&path, &headers, bytes));
-    match put.await {
-        Ok(Ok(answer)) => {
+    let progress = Progress::begin(turn);
+    let mut put = std::pin::pin!(connection.put(&path, &headers, (bytes, &progress)));
+    let answered = loop {
+        tokio::select! {
+            biased;
+            answered = &mut put => break answered,
+            () = progress.moved() => {}
+            () = shared.clock.sleep(PART_PATIENCE) => {
+                tracing::debug!(%capture, part = head.number, "nothing of a part goes");
+                return None;
+            }
+        }
+    };
+    match answered {
+        Ok(answer) => {
             let verdict = judge(&answer, head.number);
             if verdict != Verdict::Stored {
                 tracing::debug!(%capture, part = head.number, status = answer.status.as_u16(), answer.message, "a part is not taken");
             }
             Some(verdict)
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::debug!(%capture, part = head.number, %error, "a part is not answered");
             None
         }
-        Err(_) => None,
     }
 }
 

@@ -28,6 +28,7 @@ pub mod limits;
 mod link;
 mod order;
 mod part;
+mod progress;
 mod queue;
 mod renewal;
 mod settings;

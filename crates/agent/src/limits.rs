@@ -8,10 +8,23 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses of the server's name that are tried, and that captures leave out.
 pub const ADDRESSES_MAX: usize = 32;
 
-/// How often the connection is asked whether it stands, and how long the answer may take. A line that is full of a part answers late.
+/// How often the connection is asked whether it stands, and how long the answer may take. A slow line on which parts go answers late:
+/// besides what is here, its modem may hold back seconds of them.
 pub const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(5);
 /// See [`KEEP_ALIVE_PERIOD`].
-pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the kernel holds of what is not on the line yet (`TCP_NOTSENT_LOWAT`), whatever it could buffer: a word that is said is behind it.
+pub const UNSENT_BYTES_MAX: u32 = 64 << 10;
+
+/// What one part has in the connection at most, in pieces of which each is a frame of HTTP/2.
+pub const SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
+/// See [`SEND_BUFFER_BYTES_MAX`].
+pub const FRAME_BYTES: usize = 16 << 10;
+
+/// Parts that are being sent at once, over all captures; the others wait for their turn, on the disk. So a beat is behind a few frames, and
+/// a slow line finishes one part before it begins many.
+pub const SENT_AT_ONCE_MAX: usize = 3;
 
 /// Without a word of the server for so long, its link is given up. It asks for the time every ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -33,8 +46,8 @@ pub const ASK_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// How long a part may take to be sent and stored: the server gives up after two minutes.
-pub const PART_TIMEOUT: Duration = Duration::from_secs(150);
+/// How long nothing of a part may go before it is given up and sent again, and how long its answer may take: stores are slow at times.
+pub const PART_PATIENCE: Duration = Duration::from_secs(150);
 
 /// Pause before a part is sent again that the server would not take just now.
 pub const PART_PAUSE: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use crate::desk::Desk;
+use crate::limits::SENT_AT_ONCE_MAX;
 use crate::settings::Settings;
 use crate::spool::Spool;
 use baleen_agentwire::OrderId;
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     /// A work was given up.
     fewer: Notify,
     connection: watch::Sender<Option<Connection>>,
+    /// Who may send a part, one after the other.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// The words for a capture whose file the connection with the server would be in.
@@ -92,6 +95,7 @@ impl Shared {
             works: Mutex::default(),
             fewer: Notify::new(),
             connection: watch::Sender::new(None),
+            turns: Arc::new(Semaphore::new(SENT_AT_ONCE_MAX)),
         })
     }
 

@@ -23,8 +23,9 @@ pub const PARTS_PER_AGENT: usize = 4;
 /// In which pieces memory for a part is taken as its bytes come.
 pub const ROOM_BYTES: usize = 64 << 10;
 
-/// How long a part may take to come, as a whole. An agent sends it again.
-pub const PART_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long a part may take to come, as a whole: the longest over a line of 32 kbit/s. One of which nothing comes ends with the listener's
+/// patience for bodies. An agent sends it again.
+pub const PART_TIMEOUT: Duration = Duration::from_mins(40);
 
 /// Parts of one order that are being read or stored: one each.
 pub const PARTS_AT_ONCE: usize = 2;

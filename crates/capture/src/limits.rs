@@ -251,9 +251,12 @@ pub const MISSED_COUNTED_MAX: u32 = 1_000;
 /// How long an agent on another host may take to begin: it compiles a filter and maps rings, and the network is between.
 pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an agent is waited for that has not ended a capture when it should have, and for each part of one that has ended. The time that
-/// it is away does not count: for that there is `agents.away`.
+/// How long an agent is waited for that has not ended a capture when it should have, and for each part of one that has ended, from when
+/// something of any part came. The time that it is away does not count: for that there is `agents.away`.
 pub const REMOTE_PATIENCE: Duration = Duration::from_mins(10);
+
+/// The longest wait for a part whose agent sends others meanwhile: over a slow line the parts of all its captures take turns.
+pub const REMOTE_TURN_PATIENCE: Duration = Duration::from_hours(6);
 
 /// How often it is looked whether that is over when an agent comes and goes.
 pub const REMOTE_LOOK_PERIOD: Duration = Duration::from_secs(5);

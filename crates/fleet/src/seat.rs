@@ -46,6 +46,8 @@ struct State {
     free_bytes: u64,
     /// When it was last heard of, by the clock that never goes back.
     heard: Duration,
+    /// When something of a part came, of whatever order.
+    part_heard: Duration,
     /// Since when it is not there, while it is not.
     away_since: Option<Duration>,
     /// How long it was not there before, as a whole.
@@ -153,6 +155,7 @@ impl Seat {
                 clock: ClockFilter::default(),
                 free_bytes: 0,
                 heard: Duration::ZERO,
+                part_heard: Duration::ZERO,
                 away_since: Some(now),
                 away: Duration::ZERO,
                 is_removed: false,
@@ -193,6 +196,16 @@ impl Seat {
             inbox,
             closed,
         })
+    }
+
+    /// Something of a part has come from the agent: while one makes its way over a slow line, words may wait behind it.
+    pub fn hear_part(&self) {
+        let now = self.clock.monotonic();
+        let mut state = self.state.lock();
+        state.part_heard = now;
+        if state.link.as_ref().is_some_and(|link| link.has_greeted) {
+            state.heard = now;
+        }
     }
 
     /// Whether it can be asked to capture now.
@@ -427,6 +440,21 @@ impl Attached {
         &self.seat
     }
 
+    /// Some bytes have come that may be a part of a word.
+    pub fn hear(&self) {
+        let now = self.seat.clock.monotonic();
+        let mut state = self.seat.state.lock();
+        if state.link.as_ref().is_some_and(|link| link.number == self.number) {
+            state.heard = now;
+        }
+    }
+
+    /// How long it is until the agent is lost, unless something comes from it; nothing when it is.
+    pub fn until_lost(&self) -> Duration {
+        let now = self.seat.clock.monotonic();
+        (self.seat.state.lock().heard + LOST_AFTER).saturating_sub(now)
+    }
+
     /// Takes what the agent said.
     ///
     /// # Errors
@@ -562,6 +590,11 @@ impl Order {
     pub fn away(&self) -> Duration {
         let now = self.seat.clock.monotonic();
         self.seat.state.lock().away(now)
+    }
+
+    /// When something of a part came from its agent, of this or another order, by the clock that never goes back.
+    pub fn part_heard(&self) -> Duration {
+        self.seat.state.lock().part_heard
     }
 
     /// The agent it was given to.

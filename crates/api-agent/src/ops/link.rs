@@ -6,7 +6,7 @@
 use crate::door::{AgentDoor, NAME};
 use crate::fault::Fault;
 use crate::limits::{RENEW_AFTER, RENEW_PERIOD};
-use baleen_agentwire::limits::{LOST_AFTER, PING_PERIOD};
+use baleen_agentwire::limits::PING_PERIOD;
 use baleen_agentwire::{Frames, ToAgent, ToServer, encode};
 use baleen_fleet::{Attached, Known};
 use baleen_http::{Barred, Gate, Request, RequestBody, Response, ResponseBody};
@@ -35,7 +35,6 @@ pub(crate) fn run(door: &AgentDoor, known: Known, from: Origin, request: Request
         clock: Arc::clone(&door.clock),
         shutdown: door.shutdown.clone(),
         ping_at: now,
-        heard: now,
         renew_at: now + known.renews().since(wall).max(RENEW_AFTER),
         ends_at: now + known.until.since(wall),
         is_over: false,
@@ -58,7 +57,6 @@ struct Link {
     shutdown: Shutdown,
     /// When the time there is to be asked for.
     ping_at: Duration,
-    heard: Duration,
     /// When it is to be told that its certificate should be renewed.
     renew_at: Duration,
     /// When that is over.
@@ -72,7 +70,7 @@ impl Link {
         while !self.is_over {
             let now = self.clock.monotonic();
             let until_ping = self.ping_at.saturating_sub(now);
-            let until_lost = (self.heard + LOST_AFTER).saturating_sub(now);
+            let until_lost = self.attached.until_lost();
             let until_renewal = self.renew_at.saturating_sub(now);
             let until_end = self.ends_at.saturating_sub(now);
             let message = tokio::select! {
@@ -96,7 +94,11 @@ impl Link {
                     self.renew_at = self.clock.monotonic() + RENEW_PERIOD;
                     Some(ToAgent::Renew)
                 }
-                () = self.clock.sleep(until_lost) => Some(self.bye("the agent said nothing", true)),
+                // Unless a part has come meanwhile.
+                () = self.clock.sleep(until_lost) => {
+                    let is_lost = self.attached.until_lost() == Duration::ZERO;
+                    is_lost.then(|| self.bye("the agent said nothing", true))
+                }
             };
             let Some(message) = message else { continue };
             let mut bytes = Vec::new();
@@ -117,7 +119,7 @@ impl Link {
 
     /// Takes what the agent said; the answer is why the link ends, if it does.
     fn hear(&mut self, bytes: &[u8]) -> Option<ToAgent> {
-        self.heard = self.clock.monotonic();
+        self.attached.hear();
         self.frames.push(bytes);
         loop {
             let taken = match self.frames.take() {

@@ -11,7 +11,7 @@ use crate::limits::{PART_TIMEOUT, PARTS_AT_ONCE};
 use crate::room::Share;
 use baleen_agentwire::OrderId;
 use baleen_capture::{Counts, Delivery, Verdict};
-use baleen_fleet::Known;
+use baleen_fleet::{Known, Seat};
 use baleen_http::{Request, RequestBody, Response};
 use baleen_types::AgentId;
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
     let bytes = tokio::select! {
-        bytes = read(body, &delivery, door.room.share(known.id)) => bytes?,
+        bytes = read(body, &delivery, (door.fleet.seat(known.id), door.room.share(known.id))) => bytes?,
         () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
     };
     door.agents.deliver(&delivery, bytes).await?;
@@ -81,11 +81,18 @@ fn delivery(agent: AgentId, part: (OrderId, u16, u32), headers: &HeaderMap) -> R
 }
 
 /// Reads a part, whole and as it was announced, or not at all.
-async fn read(mut body: RequestBody, delivery: &Delivery, mut room: Share) -> Result<Bytes, Fault> {
+async fn read(
+    mut body: RequestBody,
+    delivery: &Delivery,
+    (seat, mut room): (Option<Arc<Seat>>, Share),
+) -> Result<Bytes, Fault> {
     let length = usize::try_from(delivery.bytes).map_err(|_| Fault::invalid("it is too long"))?;
     let mut bytes = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|fault| Fault::of_body(&fault))?;
+        if let Some(seat) = &seat {
+            seat.hear_part();
+        }
         let data = frame.data_ref().map_or(&[][..], |data| data);
         if bytes.len() + data.len() > length {
             return Err(Fault::invalid("it is longer than was announced"));

@@ -10,7 +10,9 @@ pub use lane::{Delivery, PartRefused, Verdict};
 
 use super::{Agent, AgentError, Catch, Ended, Limits, Order, Running};
 use crate::Counts;
-use crate::limits::{REMOTE_BEGIN_PATIENCE, REMOTE_LOOK_PERIOD, REMOTE_PART_BYTES, REMOTE_PATIENCE};
+use crate::limits::{
+    REMOTE_BEGIN_PATIENCE, REMOTE_LOOK_PERIOD, REMOTE_PART_BYTES, REMOTE_PATIENCE, REMOTE_TURN_PATIENCE,
+};
 use crate::site::{Accounts, Site};
 use async_trait::async_trait;
 use baleen_agentwire::{Estimate, OrderId};
@@ -289,11 +291,21 @@ impl RemoteRunning {
         }
     }
 
-    /// Waits until nothing is to be expected any more: the end is known, and nothing came for long.
+    /// Waits until nothing is to be expected any more: the end is known, and nothing came for long. What comes of others counts, for a while.
     async fn given_up(&self) {
-        if self.end().await.is_some() {
-            let before = self.ordered.away();
-            self.there_until(self.clock.monotonic() + REMOTE_PATIENCE, before).await;
+        if self.end().await.is_none() {
+            return;
+        }
+        let (before, since) = (self.ordered.away(), self.clock.monotonic());
+        let mut heard = since;
+        loop {
+            let until = (heard + REMOTE_PATIENCE).min(since + REMOTE_TURN_PATIENCE);
+            self.there_until(until, before).await;
+            let last = self.ordered.part_heard();
+            if last <= heard || until == since + REMOTE_TURN_PATIENCE {
+                return;
+            }
+            heard = last;
         }
     }
 

@@ -138,6 +138,25 @@ fn an_end_that_is_told_again_may_have_fewer_parts_and_no_more() {
 }
 
 #[test]
+fn who_sends_parts_is_not_silent() {
+    let (clock, seat) = seat();
+    // Before the greeting nobody is there.
+    let attached = seat.attach().unwrap();
+    seat.hear_part();
+    assert!(!seat.is_connected());
+    attached.take(hello(&[])).unwrap();
+    for _ in 0..10 {
+        clock.advance(LOST_AFTER - Duration::from_secs(1));
+        seat.give_up_after(LOST_AFTER);
+        assert!(seat.is_connected() && attached.until_lost() == Duration::from_secs(1));
+        seat.hear_part();
+        assert_eq!(attached.until_lost(), LOST_AFTER);
+    }
+    clock.advance(LOST_AFTER);
+    assert!(!seat.is_connected() && attached.until_lost() == Duration::ZERO);
+}
+
+#[test]
 fn the_time_that_an_agent_is_away_is_known() {
     let (clock, seat) = seat();
     let away = || seat.state.lock().away(clock.monotonic()).as_secs();

@@ -372,6 +372,28 @@ async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
     }
 }
 
+/// Over a slow line a part may be the next of many.
+#[tokio::test]
+async fn who_sends_parts_of_other_captures_is_waited_for_longer() {
+    let mut world = World::new().await;
+    let mut catch = world.begin().await;
+    let seat = world.agents.fleet.seat(world.agent).unwrap();
+    world.end(2, 2);
+    let running = Arc::clone(&catch.running);
+    let mut over = Box::pin(async { tokio::join!(running.ended(), catch.pieces.next()) });
+    let mut minutes = 0;
+    while over.as_mut().now_or_never().is_none() {
+        minutes += 1;
+        if minutes < 100 {
+            seat.hear_part();
+        }
+        assert!(minutes < 200, "nothing comes any more");
+        world.clock.advance(Duration::from_mins(1));
+        tokio::task::yield_now().await;
+    }
+    assert!((108..=120).contains(&minutes), "{minutes}");
+}
+
 #[tokio::test]
 async fn a_lost_agent_leaves_what_has_come() {
     let mut world = World::new().await;
