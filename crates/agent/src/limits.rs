@@ -64,9 +64,15 @@ pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// Parts of a file (S3).
 pub const PARTS_MAX: u32 = 10_000;
 
-/// The shortest and the longest part that a server may ask for: parts are in memory until they are whole, up to three of each order, and
-/// servers take none of more than 9 MiB.
+/// The shortest and the longest part that a server may ask for: parts are in memory until they are whole, and servers take none of more than
+/// 9 MiB.
 pub const PART_BYTES: (u64, u64) = (5 << 20, 9 << 20);
+
+/// Memory of a capture beside its rings: the pieces that the engine fills, the part that is filled, and one that finds no space on the disk.
+pub const WORK_BYTES: u64 = (PIECE_BYTES * PIECES) as u64 + 2 * PART_BYTES.1;
+
+/// Memory of all captures together, unless the operator says otherwise.
+pub const MEMORY_BYTES_DEFAULT: u64 = 1 << 30;
 
 /// The least space for what waits to be sent: a few parts.
 pub const SPOOL_BYTES_MIN: u64 = 64 << 20;

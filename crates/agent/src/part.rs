@@ -5,6 +5,9 @@ use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc32Iscsi;
 use crc_fast::Digest;
 
+/// Space that is taken for a part at once: for one of the usual length.
+const RESERVED_BYTES_MAX: usize = (8 << 20) + (256 << 10);
+
 /// What is said of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartHead {
@@ -43,6 +46,11 @@ impl OpenPart {
 
     /// Takes a piece. The whole of it goes into this part, which may then be full.
     pub(crate) fn push(&mut self, piece: &[u8], after: Counts) {
+        if self.bytes.capacity() == 0 {
+            // What grew by itself would take up to twice as much.
+            let most = usize::try_from(self.part_bytes).unwrap_or_default();
+            self.bytes.reserve(most.min(RESERVED_BYTES_MAX) + piece.len());
+        }
         self.bytes.extend_from_slice(piece);
         self.digest.update(piece);
         self.after = after;

@@ -32,13 +32,13 @@ struct State {
 }
 
 impl Queue {
-    /// Adds one. What is on disk keeps its bytes only when it is the next.
+    /// Adds one. What is on disk is read there when it is its turn.
     pub(crate) fn push(&self, head: PartHead, bytes: Bytes, is_on_disk: bool) {
         let mut state = self.state.lock();
         if state.is_given_up {
             return;
         }
-        let bytes = (!is_on_disk || state.waiting.is_empty()).then_some(bytes);
+        let bytes = (!is_on_disk).then_some(bytes);
         state.in_memory += usize::from(!is_on_disk);
         state.waiting.push_back(Waiting {
             head,
@@ -78,6 +78,11 @@ impl Queue {
     /// The number of the first that is there: so many are in the store.
     pub(crate) fn first_number(&self) -> Option<u32> {
         self.state.lock().waiting.front().map(|first| first.head.number)
+    }
+
+    /// How many are in memory alone.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.state.lock().in_memory
     }
 
     /// Takes the first away.
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_go_in_their_order_and_only_the_next_is_in_memory() {
+    fn parts_go_in_their_order_and_what_is_on_disk_is_not_in_memory() {
         let queue = Queue::default();
         let bytes = Bytes::from_static(b"x");
         assert_eq!(first(&queue), Err("none yet"));
@@ -153,7 +158,7 @@ mod tests {
         queue.push(head(2), bytes.clone(), false);
         assert!(queue.until_in_memory(0).now_or_never().is_none());
         assert!(queue.until_in_memory(1).now_or_never().is_some());
-        assert_eq!(first(&queue), Ok((0, true)));
+        assert_eq!((first(&queue), queue.in_memory()), (Ok((0, false)), 1));
         queue.pop();
         assert_eq!(first(&queue), Ok((1, false)));
         queue.pop();

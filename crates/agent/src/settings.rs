@@ -1,6 +1,7 @@
 //! What the owner of this host allows and wants. No message of a server changes any of it.
 
 use crate::connection::ServerAddress;
+use crate::limits::{PART_BYTES, WORK_BYTES};
 use baleen_filter::Filter;
 use baleen_types::{Invalid, Timestamp};
 use std::fmt;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub allowed: Allowed,
     /// Bytes of the ring of each interface.
     pub ring: baleen_ring::Settings,
+    /// Most bytes of memory of all captures together.
+    pub memory_bytes: u64,
 }
 
 /// What may be captured here, whatever is ordered.
@@ -152,6 +155,29 @@ impl Settings {
     pub fn spool(&self) -> PathBuf {
         self.folder.join("spool")
     }
+
+    /// Memory of one capture: its rings, and what is taken out of them.
+    pub fn capture_bytes(&self) -> u64 {
+        let rings = self.allowed.interfaces.len().max(1);
+        let ring = self.ring.blocks.saturating_mul(self.ring.block_bytes);
+        (rings.saturating_mul(ring) as u64).saturating_add(WORK_BYTES)
+    }
+
+    /// Whether there is memory for a capture, while so many are at work, this one with them, and so many parts are in memory alone.
+    ///
+    /// # Errors
+    /// That there is none, for who asked for the capture.
+    pub(crate) fn admit_memory(&self, at_work: usize, kept: usize) -> Result<(), String> {
+        let captures = self.capture_bytes().saturating_mul(at_work as u64);
+        let needed = captures.saturating_add(PART_BYTES.1.saturating_mul(kept as u64));
+        if needed > self.memory_bytes {
+            return Err(format!(
+                "the owner of the agent allows its captures {} MiB of memory together, which they have",
+                self.memory_bytes >> 20
+            ));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +244,29 @@ mod tests {
         ] {
             assert!(Hours::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn captures_have_so_much_memory_together() {
+        let mut settings = Settings {
+            server: ServerAddress::parse("localhost:9003").unwrap(),
+            name: "a".to_owned(),
+            folder: PathBuf::new(),
+            spool_bytes: 0,
+            allowed: allowed(),
+            ring: baleen_ring::Settings::default(),
+            memory_bytes: 0,
+        };
+        let ring = (settings.ring.blocks * settings.ring.block_bytes) as u64;
+        assert_eq!(settings.capture_bytes(), ring + WORK_BYTES);
+        settings.allowed.interfaces = vec!["eth0".to_owned(), "eth1".to_owned()];
+        let each = 2 * ring + WORK_BYTES;
+        settings.memory_bytes = 3 * each;
+        for (at_work, kept, fits) in [(1, 0, true), (3, 0, true), (4, 0, false), (3, 1, false), (2, 1, true)] {
+            assert_eq!(settings.admit_memory(at_work, kept).is_ok(), fits, "{at_work} {kept}");
+        }
+        settings.ring.blocks = usize::MAX;
+        assert!(settings.admit_memory(usize::MAX, usize::MAX).is_err());
     }
 
     #[test]

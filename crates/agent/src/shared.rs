@@ -3,6 +3,7 @@
 use crate::connection::Connection;
 use crate::desk::Desk;
 use crate::limits::SENT_AT_ONCE_MAX;
+use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spool::Spool;
 use baleen_agentwire::OrderId;
@@ -50,6 +51,8 @@ pub(crate) struct Work {
     pub(crate) left_out: Vec<SocketAddr>,
     /// The capture, while packets are taken.
     pub(crate) running: Option<Arc<dyn Running>>,
+    /// What waits to be sent.
+    pub(crate) queue: Option<Arc<Queue>>,
 }
 
 impl Work {
@@ -60,6 +63,7 @@ impl Work {
             why: Arc::default(),
             left_out: Vec::new(),
             running: None,
+            queue: None,
         }
     }
 
@@ -133,6 +137,13 @@ impl Shared {
     pub(crate) fn give_up(&self, id: OrderId) {
         self.works.lock().remove(&id);
         self.fewer.notify_waiters();
+    }
+
+    /// Parts that are in memory alone, over all orders.
+    pub(crate) fn kept(&self) -> usize {
+        let works = self.works.lock();
+        let queues = works.values().filter_map(|work| work.queue.as_ref());
+        queues.map(|queue| queue.in_memory()).sum()
     }
 
     pub(crate) fn works(&self) -> Vec<Work> {

@@ -148,6 +148,7 @@ async fn start(shared: &Shared, id: OrderId, begin: &Begin, left_out: &[SocketAd
     let (at_work, now) = (shared.desk.lock().capturing(), shared.clock.now());
     let time = Duration::from_millis(begin.time_ms);
     shared.settings.allowed.admit(time, at_work, now)?;
+    shared.settings.admit_memory(at_work, shared.kept())?;
     let blocking = {
         let (begin, allowed) = (begin.clone(), shared.settings.allowed.clone());
         let (left_out, spool) = (left_out.to_vec(), shared.spool.clone());
@@ -185,7 +186,8 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
     } = catch;
     shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
     shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
-    let queue = Queue::default();
+    let queue = Arc::new(Queue::default());
+    shared.edit(id, |work| work.queue = Some(Arc::clone(&queue)));
     let short = Mutex::new(None);
     let catching = async {
         let caught = Catching {

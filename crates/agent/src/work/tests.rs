@@ -62,6 +62,7 @@ fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {
             hours: None,
         },
         ring: baleen_ring::Settings::default(),
+        memory_bytes: 1 << 30,
     };
     let (spool, _) = Spool::open(&settings.spool(), settings.spool_bytes).unwrap();
     let asked = Arc::new(Asked::default());

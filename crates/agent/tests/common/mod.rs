@@ -226,6 +226,7 @@ pub fn settings(server: SocketAddr, folder: &Path) -> Settings {
             hours: None,
         },
         ring: baleen_ring::Settings::default(),
+        memory_bytes: 1 << 30,
     }
 }
 

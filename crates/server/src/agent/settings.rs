@@ -2,7 +2,7 @@
 
 use crate::config::parse;
 use crate::failure::Failure;
-use baleen_agent::limits::{CAPTURES_MAX, NEVER_MAX, SPOOL_BYTES_DEFAULT, SPOOL_BYTES_MIN};
+use baleen_agent::limits::{CAPTURES_MAX, MEMORY_BYTES_DEFAULT, NEVER_MAX, SPOOL_BYTES_DEFAULT, SPOOL_BYTES_MIN};
 use baleen_agent::{Allowed, Hours, ServerAddress, Settings};
 use baleen_filter::Filter;
 use baleen_ring::{ANY, RING_BYTES_MAX, SNAPLEN_MAX};
@@ -96,26 +96,41 @@ impl AgentConfig {
         if let Err(error) = together(&allowed.never) {
             from.mistakes.push(format!("never: {error}"));
         }
+        let memory_bytes = from.text("memory", size((1 << 20, 1 << 50)));
         let log_level = from.text("log_level", level).unwrap_or_else(|| "info".to_owned());
         let log_is_json = from.text("log_format", format).unwrap_or(false);
         let confine = from.switch("confine").unwrap_or(true);
         from.strange();
-        match server {
-            Some(server) if from.mistakes.is_empty() => Ok(Self {
-                settings: Settings {
-                    server,
-                    name,
-                    folder,
-                    spool_bytes,
-                    allowed,
-                    ring,
-                },
-                log_level,
-                log_is_json,
-                confine,
-            }),
-            _ => Err(from.mistakes),
+        let Some(server) = server.filter(|_| from.mistakes.is_empty()) else {
+            return Err(from.mistakes);
+        };
+        let mut settings = Settings {
+            server,
+            name,
+            folder,
+            spool_bytes,
+            allowed,
+            ring,
+            memory_bytes: memory_bytes.unwrap_or(MEMORY_BYTES_DEFAULT),
+        };
+        let one = settings.capture_bytes();
+        match memory_bytes {
+            Some(bytes) if bytes < one => {
+                return Err(vec![format!(
+                    "memory: one capture takes {} MiB with these rings; that much at least is expected",
+                    one.div_ceil(1 << 20)
+                )]);
+            }
+            Some(_) => {}
+            // Or nothing could be captured with large rings.
+            None => settings.memory_bytes = settings.memory_bytes.max(one),
         }
+        Ok(Self {
+            settings,
+            log_level,
+            log_is_json,
+            confine,
+        })
     }
 }
 
@@ -287,12 +302,18 @@ mod tests {
             (config.log_level.as_str(), config.log_is_json, config.confine),
             ("info", false, true)
         );
+        assert_eq!(settings.memory_bytes, 1 << 30);
+        // One capture there can be, whatever its rings.
+        let large = AgentConfig::parse("server = \"a:1\"\nring = \"1GiB\"")
+            .unwrap()
+            .settings;
+        assert_eq!(large.memory_bytes, large.capture_bytes());
     }
 
     #[test]
     fn every_setting_is_read() {
         let config = AgentConfig::parse(
-            "server = \"192.0.2.7:1\"\nname = \"edge 7\"\nfolder = \"/srv/agent\"\nspool = \"64MiB\"\nring = \"8MiB\"\n\
+            "server = \"192.0.2.7:1\"\nname = \"edge 7\"\nfolder = \"/srv/agent\"\nspool = \"64MiB\"\nring = \"8MiB\"\nmemory = \"100MiB\"\n\
              interfaces = [\"eth1\", \"eth2\"]\npromiscuous = false\nnever = [\"port 22\", \"host 10.0.0.1 or icmp\"]\n\
              snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\nconfine = false\n",
         )
@@ -300,6 +321,7 @@ mod tests {
         let settings = config.settings;
         assert_eq!((settings.name.as_str(), settings.ring.blocks), ("edge 7", 8));
         assert_eq!(settings.folder.to_str(), Some("/srv/agent"));
+        assert_eq!(settings.memory_bytes, 100 << 20);
         let allowed = settings.allowed;
         assert_eq!(
             (allowed.interfaces.len(), allowed.never.len(), allowed.snaplen_max),
@@ -348,6 +370,10 @@ mod tests {
             (
                 "server = \"a:1\"\ncaptures = 0\ntime_max = \"0\"\npackets_per_second = -1\nhours = \"6-22\"",
                 &["captures", "time_max", "packets_per_second", "hours"],
+            ),
+            (
+                "server = \"a:1\"\nmemory = \"90MiB\"",
+                &["memory: one capture takes 98 MiB"],
             ),
         ] {
             let mistakes = AgentConfig::parse(text).unwrap_err();
