@@ -73,11 +73,24 @@ impl Expression {
         if link != LinkType::LINUX_SLL2 {
             return compile(&self.text, link);
         }
-        let program = match Vlan::find(&self.text) {
-            Some(vlan) => run_libpcap(&vlan.beside_packet(&self.text)?, link).map_err(|e| named(&self.text, e))?,
-            None => run_libpcap(&self.text, link).map_err(|e| located(&self.text, e))?,
-        };
-        Program::new(link, cooked(program)?)
+        on_any(&self.text)
+    }
+
+    /// Compiles for the same packets behind one tag and behind two, as far as there are such on a link of this type.
+    pub(crate) fn compile_tagged(&self, link: LinkType) -> Result<Vec<Program>, Error> {
+        let mut programs = Vec::new();
+        for tags in ["vlan", "vlan and vlan"] {
+            let text = format!("{tags} and ({})", self.text);
+            match link {
+                LinkType::ETHERNET => programs.push(on_ethernet(&text)),
+                // The kernel keeps the outer tag beside the packet there, and libpcap knows of no other.
+                LinkType::LINUX_SLL2 => programs.extend(on_any(&text).ok().map(Ok)),
+                _ => {}
+            }
+        }
+        // Of what cannot be behind a tag there is nothing to leave out.
+        programs.retain(|program| !program.as_ref().is_err_and(|error| is_rejection(&error.to_string())));
+        programs.into_iter().collect()
     }
 
     /// Compiles for packets as they stand in a file, which is what `tcpdump -r` does: on frames with tags the verdict may
@@ -109,6 +122,16 @@ fn on_ethernet(text: &str) -> Result<Program, Error> {
     let without = or_nothing(without, link, |e| located(text, e))?;
     let with_tag = or_nothing(with_tag, link, |e| named(text, e))?;
     Program::by_tag(&with_tag, &without)
+}
+
+/// The same for the interface `any`.
+fn on_any(text: &str) -> Result<Program, Error> {
+    let link = LinkType::LINUX_SLL2;
+    let program = match Vlan::find(text) {
+        Some(vlan) => run_libpcap(&vlan.beside_packet(text)?, link).map_err(|e| named(text, e))?,
+        None => run_libpcap(text, link).map_err(|e| located(text, e))?,
+    };
+    Program::new(link, cooked(program)?)
 }
 
 fn or_nothing(

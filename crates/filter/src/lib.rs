@@ -106,6 +106,21 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Compiles as [`compile`](Self::compile) does, with further programs for the same packets behind a VLAN tag and behind two: for what must
+    /// not be seen. In an expression `port 22` means packets without a tag alone.
+    ///
+    /// # Errors
+    /// As those of [`compile`](Self::compile).
+    pub fn compile_behind_tags(&self, link: LinkType) -> Result<Vec<Program>, Error> {
+        let mut programs = vec![self.compile(link)?];
+        if let Self::Expression(expression) = self {
+            programs.extend(expression.compile_tagged(link)?);
+        }
+        Ok(programs)
+    }
+}
+
 impl fmt::Display for Filter {
     /// As text for people and for the interface block of a capture file; empty for every packet.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -251,9 +251,10 @@ pub(super) fn compile(
             continue;
         }
         let tuples = request.exclude.iter().map(|tuple| tuple.compile(link));
-        let excluded = tuples
-            .chain(request.never.iter().map(|filter| filter.compile(link)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut excluded = tuples.collect::<Result<Vec<_>, _>>()?;
+        for filter in &request.never {
+            excluded.extend(filter.compile_behind_tags(link)?);
+        }
         let program = request.filter.compile(link)?.excluding(&excluded)?;
         programs.insert(link, program.with_snaplen(request.ring_snaplen()));
     }

@@ -86,6 +86,57 @@ fn a_live_program_asks_for_the_tag_beside_the_packet() {
     assert!(!program.matches(b"ddddddssssss\x08\x00E"));
 }
 
+/// Ethernet, tags, IPv4, and TCP to a port.
+fn tagged(tags: &[[u8; 2]], port: u16) -> Vec<u8> {
+    let mut frame = b"ddddddssssss".to_vec();
+    for tag in tags {
+        frame.extend([tag[0], tag[1], 0, 7]);
+    }
+    frame.extend([
+        8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x99, 0x99,
+    ]);
+    frame.extend(port.to_be_bytes());
+    frame.extend([0; 16]);
+    frame
+}
+
+#[test]
+fn what_must_not_be_seen_is_not_seen_behind_tags_either() {
+    let tags = [[0x81, 0], [0x88, 0xa8]];
+    for text in ["port 22", "tcp dst port 22 and host 5.6.7.8", "ip and not port 23"] {
+        let filter = Filter::expression(text).unwrap();
+        let programs = filter.compile_behind_tags(LinkType::ETHERNET).unwrap();
+        // As the kernel shows them, with the outer tag beside the packet, and with all of them in the frame, as on the way out.
+        let is_seen = |frame: &[u8]| {
+            let beside = programs.iter().any(|program| program.matches(frame));
+            let within = programs.iter().any(|program| program.run(&View::plain(frame)) != 0);
+            (beside, within)
+        };
+        let mut stacks = vec![Vec::new()];
+        for one in tags {
+            stacks.push(vec![one]);
+            stacks.extend(tags.map(|other| vec![one, other]));
+        }
+        for stack in stacks {
+            assert_eq!(is_seen(&tagged(&stack, 22)), (true, true), "{text} {stack:?}");
+            assert_eq!(is_seen(&tagged(&stack, 23)), (false, false), "{text} {stack:?}");
+        }
+    }
+}
+
+#[test]
+fn links_without_tags_have_one_program() {
+    let programs = |text: &str, link| {
+        let filter = Filter::expression(text).unwrap();
+        filter.compile_behind_tags(link).unwrap().len()
+    };
+    assert_eq!(programs("port 22", LinkType::RAW), 1);
+    assert_eq!(programs("port 22", LinkType::LINUX_SLL2), 2);
+    assert_eq!(programs("port 22", LinkType::ETHERNET), 3);
+    let tuple = Filter::Tuple(crate::FiveTuple::default());
+    assert_eq!(tuple.compile_behind_tags(LinkType::ETHERNET).unwrap().len(), 1);
+}
+
 #[test]
 fn vlan_has_a_meaning_on_any() {
     let program = Filter::expression("vlan 10 and tcp")

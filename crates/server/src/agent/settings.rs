@@ -264,8 +264,11 @@ fn never(text: &str) -> Result<Filter, String> {
 /// Whether they can be left out together, as far as Ethernet tells.
 fn together(never: &[Filter]) -> Result<(), baleen_filter::Error> {
     let link = LinkType::ETHERNET;
-    let programs: Result<Vec<_>, _> = never.iter().map(|filter| filter.compile(link)).collect();
-    Filter::All.compile(link)?.excluding(&programs?).map(drop)
+    let mut programs = Vec::new();
+    for filter in never {
+        programs.extend(filter.compile_behind_tags(link)?);
+    }
+    Filter::All.compile(link)?.excluding(&programs).map(drop)
 }
 
 fn level(text: &str) -> Result<Option<String>, String> {
