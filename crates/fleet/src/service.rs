@@ -521,6 +521,8 @@ impl Fleet {
     /// # Errors
     /// Those of the metadata store.
     pub async fn purge_account(&self, account: AccountId) -> Result<u64, Error> {
+        // Or an agent that enrols at this moment had a seat and no row, or a row and no seat.
+        let _turn = self.turn.lock().await;
         let mut gone = Vec::new();
         self.seats.write().retain(|_, seat| {
             let stays = seat.account != account;

@@ -447,6 +447,19 @@ async fn settle(world: &World) {
 }
 
 #[tokio::test]
+async fn a_purge_waits_for_who_is_being_let_in() {
+    let world = World::new().await;
+    world.agent(account(1)).await;
+    let turn = world.fleet.turn.lock().await;
+    let mut purge = Box::pin(world.fleet.purge_account(account(1)));
+    assert!(!is_done(&mut purge).await);
+    assert_eq!(world.fleet.seats().len(), 1);
+    drop(turn);
+    assert_eq!(purge.await.unwrap(), 1);
+    assert!(world.fleet.seats().is_empty());
+}
+
+#[tokio::test]
 async fn a_purge_leaves_nothing() {
     let world = World::new().await;
     let (mine, other) = (world.agent(account(1)).await, world.agent(account(2)).await);
