@@ -175,11 +175,7 @@ impl Desk {
 
     /// No more packets are taken. What is said again is said anew: the end of a file that could not be delivered.
     pub(crate) fn ended(&mut self, id: OrderId, ended: &Ended) {
-        let ended = Ended {
-            trouble: ended.trouble.as_deref().map(text),
-            missing: ended.missing.as_deref().map(text),
-            ..*ended
-        };
+        let ended = clipped(ended);
         self.counted(id, ended.counts);
         self.advance(id, Phase::Ended(ended));
     }
@@ -239,6 +235,15 @@ impl Desk {
     pub(crate) fn capturing(&self) -> usize {
         let is_capturing = |entry: &&Entry| matches!(entry.phase, Phase::Beginning | Phase::Running(_));
         self.orders.values().filter(is_capturing).count()
+    }
+}
+
+/// An end in words of a length that may be said.
+pub(crate) fn clipped(ended: &Ended) -> Ended {
+    Ended {
+        trouble: ended.trouble.as_deref().map(text),
+        missing: ended.missing.as_deref().map(text),
+        ..*ended
     }
 }
 

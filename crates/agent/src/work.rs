@@ -5,6 +5,7 @@
 //! is delivered: the kernel drops and counts, as for any capture whose store is slow.
 
 use crate::deliver;
+use crate::desk;
 use crate::limits::{PART_BYTES, PARTS_MAX, WATCH_PERIOD};
 use crate::order::{self, Checked};
 use crate::part::{OpenPart, PartHead};
@@ -263,7 +264,7 @@ async fn watch(shared: &Shared, work: &Work, running: &dyn Running) {
 }
 
 async fn note_end(folder: &OrderFolder, ended: &Ended) {
-    let (folder, ended) = (folder.clone(), ended.clone());
+    let (folder, ended) = (folder.clone(), desk::clipped(ended));
     let _ = tokio::task::spawn_blocking(move || folder.ended(&ended)).await;
 }
 

@@ -155,6 +155,10 @@ impl Journal {
 
 fn encode(line: &Line) -> io::Result<Vec<u8>> {
     let payload = postcard::to_allocvec(line).map_err(io::Error::other)?;
+    if payload.len() > JOURNAL_LINE_BYTES_MAX {
+        // Nothing behind it would be read.
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let length = u16::try_from(payload.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(LINE_HEAD_BYTES + payload.len());
     bytes.extend_from_slice(&length.to_le_bytes());
@@ -248,6 +252,26 @@ mod tests {
             let (read, _) = read(&flipped);
             assert_eq!(read, lines()[..whole], "{cut}");
         }
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        let words = |bytes: usize| {
+            Line::Ended(Ended {
+                counts: Counts::default(),
+                parts: 3,
+                trouble: Some("x".repeat(bytes)),
+                missing: None,
+            })
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(dir.path()).unwrap();
+        let most = JOURNAL_LINE_BYTES_MAX - postcard::to_allocvec(&words(0)).unwrap().len() - 1;
+        assert!(journal.put(&words(most + 1)).is_err());
+        journal.put(&words(most)).unwrap();
+        journal.put(&Line::Part(part(1))).unwrap();
+        let (_, read) = Journal::recover(dir.path()).unwrap();
+        assert_eq!(read, [words(most), Line::Part(part(1))]);
     }
 
     #[test]

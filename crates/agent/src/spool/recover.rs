@@ -125,9 +125,11 @@ impl Told {
             match line {
                 Line::Part(part) => {
                     let lines = told.parts.entry(part.number).or_default();
-                    // A process before this one found no more of it.
-                    lines.retain(|line| line.length <= part.length);
-                    if !lines.contains(part) {
+                    // A process before this one found no more of it. There may be very many, and each is no shorter than the one before.
+                    while lines.last().is_some_and(|last| last.length > part.length) {
+                        lines.pop();
+                    }
+                    if lines.last() != Some(part) {
                         lines.push(*part);
                     }
                 }
