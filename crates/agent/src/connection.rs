@@ -238,6 +238,7 @@ impl Connection {
             status,
             code: word(&body, "code"),
             message: word(&body, "message"),
+            next: number(&body, "next"),
         })
     }
 
@@ -272,6 +273,8 @@ pub(crate) struct Answer {
     pub(crate) code: String,
     /// Its words.
     pub(crate) message: String,
+    /// The part that is wanted instead.
+    pub(crate) next: Option<u32>,
 }
 
 async fn read(answer: Response<Incoming>) -> Result<(StatusCode, Bytes), Error> {
@@ -286,6 +289,12 @@ fn refusal(status: StatusCode, body: &[u8]) -> Error {
         status: status.as_u16(),
         message: word(body, "message"),
     }
+}
+
+/// A number in an answer that refuses.
+fn number(body: &[u8], name: &str) -> Option<u32> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    u32::try_from(body["error"][name].as_u64()?).ok()
 }
 
 /// What an answer that refuses says, in one line.
@@ -337,6 +346,16 @@ mod tests {
     fn what_a_server_says_is_one_short_line() {
         assert_eq!(word(br#"{"error":{"message":"a\nb"}}"#, "message"), "a b");
         assert_eq!(word(b"<html>", "message"), "");
+        for (body, expected) in [
+            (&br#"{"error":{"next":4}}"#[..], Some(4)),
+            (br#"{"error":{"next":4294967296}}"#, None),
+            (br#"{"error":{"next":-1}}"#, None),
+            (br#"{"error":{"next":"4"}}"#, None),
+            (br#"{"error":4}"#, None),
+            (b"4", None),
+        ] {
+            assert_eq!(number(body, "next"), expected);
+        }
         let long = format!(r#"{{"error":{{"message":"{}"}}}}"#, "x".repeat(10_000));
         assert_eq!(word(long.as_bytes(), "message").len(), 200);
     }

@@ -123,17 +123,12 @@ fn judge(answer: &Answer, number: u32) -> Verdict {
     match (answer.status.as_u16(), answer.code.as_str()) {
         (204, _) => Verdict::Stored,
         // The answer to it was lost, and those behind it have come since.
-        (409, "OutOfOrder") if wanted(&answer.message).is_some_and(|wanted| wanted > number) => Verdict::Stored,
+        (409, "OutOfOrder") if answer.next.is_some_and(|next| next > number) => Verdict::Stored,
         (409, "TooManyParts") => Verdict::Again,
         (400 | 409 | 411 | 413, _) => refused(),
         // It is not known for the moment, or wanted no more, which is said on the link.
         _ => Verdict::Again,
     }
-}
-
-/// The number in the words of an answer.
-fn wanted(message: &str) -> Option<u32> {
-    message.split_whitespace().find_map(|word| word.parse().ok())
 }
 
 #[cfg(test)]
@@ -144,11 +139,22 @@ mod tests {
     #[test]
     fn answers_say_what_becomes_of_a_part() {
         let never = |words: &str| Verdict::Never(format!("the server did not take part 3: {words}"));
+        for (next, expected) in [
+            (Some(4), Verdict::Stored),
+            (Some(3), never("another")),
+            (Some(2), never("another")),
+            (None, never("another")),
+        ] {
+            let answer = Answer {
+                status: StatusCode::CONFLICT,
+                code: "OutOfOrder".to_owned(),
+                message: "another".to_owned(),
+                next,
+            };
+            assert_eq!(judge(&answer, 3), expected, "{next:?}");
+        }
         for (status, code, message, expected) in [
             (204, "", "", Verdict::Stored),
-            (409, "OutOfOrder", "part 4 is the next", Verdict::Stored),
-            (409, "OutOfOrder", "part 2 is the next", never("part 2 is the next")),
-            (409, "OutOfOrder", "?", never("?")),
             (409, "Changed", "other bytes", never("other bytes")),
             (409, "AfterEnd", "over", never("over")),
             (409, "TooManyParts", "wait", Verdict::Again),
@@ -165,6 +171,7 @@ mod tests {
                 status: StatusCode::from_u16(status).unwrap(),
                 code: code.to_owned(),
                 message: message.to_owned(),
+                next: None,
             };
             assert_eq!(judge(&answer, 3), expected, "{status} {code} {message}");
         }

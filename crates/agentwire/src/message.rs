@@ -40,7 +40,7 @@ pub struct Hello {
     pub protocol: u16,
     /// The release of the program, for people.
     pub release: String,
-    /// Drawn when the program starts: another one means that it holds nothing of before.
+    /// Drawn when the program starts. What it holds of the one before is in `held` all the same.
     pub boot: [u8; 16],
     /// Where it may capture.
     pub interfaces: Vec<Interface>,

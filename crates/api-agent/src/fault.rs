@@ -13,6 +13,8 @@ pub(crate) struct Fault {
     pub(crate) status: StatusCode,
     code: &'static str,
     message: String,
+    /// The number of the part that is wanted instead.
+    next: Option<u32>,
 }
 
 impl Fault {
@@ -21,6 +23,7 @@ impl Fault {
             status,
             code,
             message: message.into(),
+            next: None,
         }
     }
 
@@ -78,7 +81,10 @@ impl Fault {
     }
 
     pub(crate) fn response(&self) -> Response {
-        let body = json!({ "error": { "code": self.code, "message": self.message } });
+        let mut body = json!({ "error": { "code": self.code, "message": self.message } });
+        if let Some(next) = self.next {
+            body["error"]["next"] = next.into();
+        }
         let mut response = json_response(&body);
         *response.status_mut() = self.status;
         response
@@ -117,7 +123,14 @@ impl From<PartRefused> for Fault {
             PartRefused::Size => (StatusCode::BAD_REQUEST, "Size"),
             PartRefused::Counts => (StatusCode::BAD_REQUEST, "Counts"),
         };
-        Self::new(status, code, refused.to_string())
+        let next = match refused {
+            PartRefused::OutOfOrder(next) => Some(next),
+            _ => None,
+        };
+        Self {
+            next,
+            ..Self::new(status, code, refused.to_string())
+        }
     }
 }
 

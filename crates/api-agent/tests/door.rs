@@ -275,6 +275,24 @@ async fn only_what_was_ordered_is_taken() {
     ] {
         assert_eq!(agent.put(&part).await, expected);
     }
+    // Which would be the next is told.
+    let headers = [
+        ("content-length", "0"),
+        ("x-crc32c", "00000000"),
+        ("x-packets", "1"),
+        ("x-bytes", "1"),
+    ];
+    let headers = headers
+        .into_iter()
+        .chain([("x-dropped", "0"), ("x-ends-file", "false")]);
+    let headers: Vec<_> = headers.map(|(name, value)| (name, value.to_owned())).collect();
+    let path = format!("/agent/v1/parts/{capture}/1/0/5");
+    let (_, body) = agent.connection.send(Method::PUT, &path, &headers, Bytes::new()).await;
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (&body["error"]["code"], &body["error"]["next"]),
+        (&"OutOfOrder".into(), &0.into())
+    );
     // Somebody else's capture is not there for another agent, and not for nobody.
     assert_eq!(stranger.put(&good).await, StatusCode::NOT_FOUND);
     let mut nobody = world.connect(None).await.unwrap();
