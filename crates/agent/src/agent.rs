@@ -54,7 +54,7 @@ impl Agent {
         } = parts;
         tls::mutual(&identity)?;
         let path = settings.spool();
-        let opened = Spool::open(&path, settings.spool_bytes);
+        let opened = Spool::open(&path, settings.spool_bytes, &identity.mark());
         let (spool, left) = opened.map_err(|source| Error::Spool { path, source })?;
         let who = Who {
             release: release.to_owned(),

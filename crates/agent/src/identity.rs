@@ -102,6 +102,11 @@ impl Identity {
         sha256(&self.certificate)
     }
 
+    /// By what this agent of this server is known from all others: its id, and the SHA-256 of the server's authority.
+    pub(crate) fn mark(&self) -> String {
+        format!("{} {}\n", self.id, BASE64.encode(sha256(&self.authority)))
+    }
+
     /// Where it is in a folder.
     pub fn path(folder: &Path) -> PathBuf {
         folder.join(FILE)

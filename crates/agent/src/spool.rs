@@ -21,11 +21,14 @@ use bytes::Bytes;
 use journal::{Journal, Line, PartLine};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The name of the file that tells whose it is.
+const OWNER_FILE: &str = "owner";
 
 /// All of it. Its calls block.
 #[derive(Clone, Debug)]
@@ -78,8 +81,14 @@ struct State {
 
 impl Spool {
     /// Opens the folder, and makes it if it is not there. What processes before this one left is told; what makes no sense is removed.
-    pub(crate) fn open(folder: &Path, bytes_max: u64) -> io::Result<(Self, Vec<Recovered>)> {
+    ///
+    /// What waits there is for the server of who has put it there: when `owner` is somebody else, it is nobody's any more and is removed, since
+    /// the agent that this host was then cannot deliver it.
+    pub(crate) fn open(folder: &Path, bytes_max: u64, owner: &str) -> io::Result<(Self, Vec<Recovered>)> {
         private_folder(folder, true)?;
+        // One that somebody made may have other rights.
+        std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        own(folder, owner)?;
         let this = Self {
             folder: folder.to_owned(),
             space: Arc::new(Space {
@@ -248,6 +257,33 @@ fn order_of(name: &str) -> Option<OrderId> {
         generation: generation.parse().ok()?,
     };
     (name_of(id) == name).then_some(id)
+}
+
+/// Notes whose the spool is, behind the removal of what is another's.
+fn own(folder: &Path, owner: &str) -> io::Result<()> {
+    let mark = folder.join(OWNER_FILE);
+    let before = match std::fs::read(&mark) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    if before.as_deref() == Some(owner.as_bytes()) {
+        return Ok(());
+    }
+    // Without a mark it is of a release that made none.
+    if before.is_some() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if order_of(name).is_some() {
+                tracing::warn!(folder = %path.display(), "what waited for another server, or by another identity, is removed");
+                remove(&path)?;
+            }
+        }
+    }
+    let new = mark.with_extension("new");
+    std::fs::write(&new, owner)?;
+    std::fs::rename(&new, &mark)
 }
 
 fn private_folder(path: &Path, may_be_there: bool) -> io::Result<()> {

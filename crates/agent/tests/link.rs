@@ -7,7 +7,7 @@ mod common;
 use baleen_agent::{Error, Identity};
 use baleen_capture::{Capture, Status};
 use baleen_types::AgentId;
-use common::{Host, World, linked, owner, server_at, settings, until};
+use common::{Host, World, linked, orders, owner, server_at, settings, until};
 use std::time::Duration;
 
 /// A world with one bucket and one agent that is linked.
@@ -97,7 +97,7 @@ async fn what_is_captured_is_delivered_whole() {
     assert_eq!((done.counts.packets, done.message), (81, None));
     assert!(object(&world, &capture).await == whole);
     let spool = settings(host.line.address, host.folder.path()).spool();
-    until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+    until("nothing is left", || orders(&spool).is_empty()).await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn what_an_agent_will_not_do_is_told_to_who_asked() {
     let failed = world.until(owner(), capture.id, Status::Failed).await;
     assert_eq!(failed.message.as_deref(), Some("eth7 is down"));
     let spool = settings(host.line.address, host.folder.path()).spool();
-    until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+    until("nothing is left", || orders(&spool).is_empty()).await;
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_delivery_that_fails_after_the_end_is_told() {
         let whole = feed.catch_mib(25);
         feed.end(None);
         let spool = settings(host.line.address, host.folder.path()).spool();
-        let order = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+        let order = orders(&spool).remove(0);
         let length = |part: &str| std::fs::metadata(order.join(part)).map_or(0, |found| found.len());
         until("all of it is on disk", || length("part-3") == 1 << 20).await;
         let damage = || {
@@ -216,7 +216,7 @@ async fn a_delivery_that_fails_after_the_end_is_told() {
         assert!(done.message.unwrap().contains("cannot be read"));
         assert_eq!(done.counts.packets, 64);
         assert!(object(&world, &capture).await == whole[..16 << 20]);
-        until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+        until("nothing is left", || orders(&spool).is_empty()).await;
     }
 }
 
@@ -249,7 +249,7 @@ async fn a_killed_agent_leaves_what_it_had() {
         let spool = settings(host.line.address, host.folder.path()).spool();
         let seat = world.fleet.seat(host.identity.id).unwrap();
         until("all of it is on disk or delivered", || {
-            let order = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+            let order = orders(&spool).remove(0);
             let held = |entry: std::io::Result<std::fs::DirEntry>| {
                 let entry = entry.unwrap();
                 let is_part = entry.file_name().to_string_lossy().starts_with("part-");
@@ -270,7 +270,7 @@ async fn a_killed_agent_leaves_what_it_had() {
         assert!(done.message.unwrap().contains("the agent was ended while it captured"));
         assert_eq!(done.counts.packets, 1 + 4 * mib as u64);
         assert!(object(&world, &capture).await == whole, "{mib} MiB");
-        until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+        until("nothing is left", || orders(&spool).is_empty()).await;
     }
 }
 
@@ -306,7 +306,7 @@ async fn what_the_server_does_not_want_any_more_is_thrown_away() {
     assert!(message.contains("did not come back"), "{message}");
     host.line.mend();
     let spool = settings(host.line.address, host.folder.path()).spool();
-    until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0).await;
+    until("nothing is left", || orders(&spool).is_empty()).await;
     linked(&world, &host).await;
 }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use baleen_capture::{Capture, Status};
-use common::{Disk, Feed, Host, Program, World, linked, owner, until};
+use common::{Disk, Feed, Host, Program, World, linked, orders, owner, until};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -109,7 +109,7 @@ impl Scene {
     fn stored(&self, parts: usize) {
         let spool = common::settings(self.host.line.address, self.host.folder.path()).spool();
         let is_gone = |number: usize| {
-            let order = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+            let order = orders(&spool).remove(0);
             !order.join(format!("part-{number}")).exists()
         };
         let all = until("parts are stored", || (0..parts).all(is_gone));
@@ -190,7 +190,7 @@ fn both_may_be_killed() {
     } = scene;
     let spool = common::settings(host.line.address, host.folder.path()).spool();
     lines.block_on(until("all of it is on disk", || {
-        let order = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+        let order = orders(&spool).remove(0);
         std::fs::metadata(order.join("part-2")).is_ok_and(|found| found.len() == 4 << 20)
     }));
     server.kill();
@@ -234,7 +234,7 @@ fn who_does_not_come_back_is_not_waited_for_without_end() {
         // What it still holds is nobody's any more.
         scene.host.line.mend();
         let spool = common::settings(scene.host.line.address, scene.host.folder.path()).spool();
-        let gone = until("nothing is left", || std::fs::read_dir(&spool).unwrap().count() == 0);
+        let gone = until("nothing is left", || orders(&spool).is_empty());
         scene.lines.block_on(gone);
         drop(scene.program);
     }

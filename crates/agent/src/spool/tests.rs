@@ -7,6 +7,8 @@ const ID: OrderId = OrderId {
     generation: 3,
 };
 
+const OWNER: &str = "one";
+
 fn counts(packets: u64) -> Counts {
     Counts {
         packets,
@@ -65,8 +67,16 @@ impl Writing {
     }
 }
 
+/// What is in a folder beside the mark of its owner.
+fn left(dir: &Path) -> usize {
+    let entries = std::fs::read_dir(dir).unwrap();
+    entries
+        .filter(|entry| entry.as_ref().unwrap().file_name() != OWNER_FILE)
+        .count()
+}
+
 fn recovered(dir: &Path) -> Recovered {
-    let (_, mut found) = Spool::open(dir, 10_000).unwrap();
+    let (_, mut found) = Spool::open(dir, 10_000, OWNER).unwrap();
     assert_eq!(found.len(), 1);
     found.remove(0)
 }
@@ -85,7 +95,7 @@ fn shown(recovered: &Recovered) -> Vec<(u32, u64, u64, bool)> {
 #[test]
 fn what_a_killed_process_left_is_sent_to_the_last_piece() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, found) = Spool::open(dir.path(), 10_000).unwrap();
+    let (spool, found) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
     assert!(found.is_empty());
     let writing = Writing::new(&spool).pieces(10);
     // Twice, since the process that finds it may be killed too.
@@ -115,7 +125,7 @@ fn what_a_killed_process_left_is_sent_to_the_last_piece() {
 fn an_end_that_was_noted_is_told_as_it_was() {
     for (trouble, at_a_border) in [(None, false), (Some("the interface went away"), false), (None, true)] {
         let dir = tempfile::tempdir().unwrap();
-        let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+        let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
         let mut writing = Writing::new(&spool).pieces(if at_a_border { 8 } else { 10 });
         if !at_a_border {
             writing.close(true);
@@ -135,7 +145,7 @@ fn an_end_that_was_noted_is_told_as_it_was() {
 #[test]
 fn an_end_that_was_corrected_stays_so() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
     let mut writing = Writing::new(&spool).pieces(10);
     writing.close(true);
     writing.folder.stored(&writing.parts[0].0);
@@ -151,7 +161,7 @@ fn an_end_that_was_corrected_stays_so() {
 #[test]
 fn after_every_cut_what_is_sent_is_a_run_from_the_first_byte() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
     let mut writing = Writing::new(&spool).pieces(6);
     writing.close(true);
     writing.folder.ended(&ended(2, None));
@@ -198,7 +208,7 @@ fn after_every_cut_what_is_sent_is_a_run_from_the_first_byte() {
 #[test]
 fn what_finds_no_space_stays_in_memory_and_the_next_finds_it_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(dir.path(), 200).unwrap();
+    let (spool, _) = Spool::open(dir.path(), 200, OWNER).unwrap();
     let writing = Writing::new(&spool).pieces(8);
     assert_eq!(spool.free(), 200 - 120);
     let (first, second) = (writing.parts[0].0, writing.parts[1].0);
@@ -216,10 +226,10 @@ fn what_finds_no_space_stays_in_memory_and_the_next_finds_it_again() {
     );
     writing.folder.remove();
     assert_eq!(spool.free(), 200);
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    assert_eq!(left(dir.path()), 0);
     // What comes too late makes nothing.
     let _ = writing.pieces(4);
-    assert_eq!((std::fs::read_dir(dir.path()).unwrap().count(), spool.free()), (0, 200));
+    assert_eq!((left(dir.path()), spool.free()), (0, 200));
 }
 
 #[test]
@@ -232,8 +242,8 @@ fn what_is_not_ours_stays() {
     ] {
         std::fs::create_dir(dir.path().join(name)).unwrap();
     }
-    assert!(Spool::open(dir.path(), 1000).unwrap().1.is_empty());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+    assert!(Spool::open(dir.path(), 1000, OWNER).unwrap().1.is_empty());
+    assert_eq!(left(dir.path()), 3);
     // An order without a journal had just begun.
     std::fs::create_dir(dir.path().join(name_of(ID))).unwrap();
     let found = recovered(dir.path());
@@ -241,10 +251,34 @@ fn what_is_not_ours_stays() {
     assert!(found.ended.trouble.is_some());
 }
 
+/// After another enrolment the server may be another, too.
+#[test]
+fn what_waits_is_for_the_server_of_who_has_put_it_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("spool");
+    // One that somebody made with the rights of all.
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    let (spool, _) = Spool::open(&folder, 10_000, "one").unwrap();
+    let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    Writing::new(&spool).pieces(10);
+    std::fs::create_dir(folder.join("lost+found")).unwrap();
+    assert_eq!(Spool::open(&folder, 10_000, "one").unwrap().1.len(), 1);
+    assert_eq!(Spool::open(&folder, 10_000, "two").unwrap().1.len(), 0);
+    // Also for the one that comes back.
+    assert_eq!(Spool::open(&folder, 10_000, "one").unwrap().1.len(), 0);
+    assert!(folder.join("lost+found").exists() && !folder.join(name_of(ID)).exists());
+    // A release before this one left no mark.
+    Writing::new(&spool).pieces(10);
+    std::fs::remove_file(folder.join(OWNER_FILE)).unwrap();
+    assert_eq!(Spool::open(&folder, 10_000, "two").unwrap().1.len(), 1);
+}
+
 #[test]
 fn an_order_that_cannot_be_read_holds_up_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(dir.path(), 10_000).unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
     Writing::new(&spool).pieces(2);
     let other = OrderId { generation: 4, ..ID };
     let damaged = dir.path().join(name_of(other));

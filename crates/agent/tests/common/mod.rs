@@ -327,6 +327,15 @@ impl Drop for Program {
     }
 }
 
+/// The folders of orders in a spool.
+pub fn orders(spool: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(spool).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
 /// Waits until something holds.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let wait = async {
