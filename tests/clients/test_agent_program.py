@@ -409,6 +409,10 @@ def test_an_agent_that_is_removed_ends(home, host):
 
 def test_mistakes_are_told_with_what_to_do(home, host):
     host.configure(home.port)
+    # A look changes nothing.
+    done = host.run("check", "--json")
+    assert (done.returncode, [check["ok"] for check in json.loads(done.stdout)["checks"]]) == (1, [True, True, False, False, True])
+    assert not (host.folder / "agent").exists()
     done = host.run("run")
     assert (done.returncode, "baleen agent enrol" in done.stderr) == (1, True)
     done = host.run("enrol", stdin="blagent1.nonsense\n")

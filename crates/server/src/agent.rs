@@ -12,7 +12,7 @@ use crate::doctor::{may_capture, setcap_advice};
 use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
 use crate::{logs, output};
-use baleen_agent::{Agent, Error, Identity, Parts, ServerAddress};
+use baleen_agent::{Agent, Error, Identity, Parts, ServerAddress, Settings};
 use baleen_runtime::{Shutdown, SystemClock, SystemEntropy};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -128,17 +128,21 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
         entropy: SystemEntropy::new(),
     };
     let server = settings.server.clone();
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let agent = Agent::open(settings, identity, env!("CARGO_PKG_VERSION"), parts);
-        let agent = agent.map_err(|error| advised(&error, &server))?;
+        let agent = tokio::select! {
+            agent = open(settings, identity, parts) => agent.map_err(|error| advised(&error, &server))?,
+            // Nothing has begun.
+            () = signals.next() => return Ok(None),
+        };
         let stop = Shutdown::new();
         let serving = agent.run(&stop);
         let mut serving = std::pin::pin!(serving);
         loop {
             tokio::select! {
                 served = serving.as_mut() => {
-                    return served.map(|()| ExitCode::SUCCESS).map_err(|error| advised(&error, &server));
+                    return served.map(Some).map_err(|error| advised(&error, &server));
                 }
                 () = signals.next() => {
                     if stop.is_stopping() {
@@ -148,7 +152,22 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
                 }
             }
         }
-    })
+    });
+    if let Ok(None) = served {
+        // What is being read is not waited for.
+        runtime.shutdown_background();
+    }
+    served.map(|_| ExitCode::SUCCESS)
+}
+
+/// Reads all that waits to be sent, which may be gigabytes: signals are heard meanwhile.
+async fn open(settings: Settings, identity: Identity, parts: Parts) -> Result<Agent, Error> {
+    let opening =
+        tokio::task::spawn_blocking(move || Agent::open(settings, identity, env!("CARGO_PKG_VERSION"), parts));
+    match opening.await {
+        Ok(opened) => opened,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
 }
 
 /// Holds the folder of an agent, which one process has at a time.

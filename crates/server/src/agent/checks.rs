@@ -1,14 +1,17 @@
 //! `baleen agent check`: what is missing on this host, and how to get it.
 
 use super::settings::AgentConfig;
-use super::{advised, hold};
+use super::{LOCK_FILE, advised};
 use crate::confine;
 use crate::doctor::{may_capture, setcap_advice};
 use crate::failure::Failure;
 use crate::output;
 use crate::serve::runtime;
 use baleen_agent::Identity;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::json;
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What one look found, and what to do about it if it is not good.
@@ -81,13 +84,10 @@ fn interfaces(config: &AgentConfig) -> Finding {
 fn folder(config: &AgentConfig) -> Finding {
     let path = &config.settings.folder;
     // With what a running agent will have.
-    let found = match confine::as_confined(config.confine, &confine::NEEDS_OF_AGENT, || hold(path)) {
-        Ok(_) => Ok(path.display().to_string()),
-        Err(failure) => Err((failure.parts().0.to_owned(), failure.parts().1)),
-    };
+    let found = confine::as_confined(config.confine, &confine::NEEDS_OF_AGENT, || usable(path));
     Finding {
         subject: "folder",
-        found,
+        found: found.map(|()| path.display().to_string()),
     }
 }
 
@@ -104,6 +104,33 @@ fn identity(config: &AgentConfig) -> Finding {
         subject: "identity",
         found,
     }
+}
+
+/// Whether an agent could hold its folder. It is not made, nor anything in it: who looks may be another user than who runs the agent.
+fn usable(path: &Path) -> Result<(), (String, String)> {
+    let shown = path.display();
+    if !path.exists() {
+        return Err((
+            format!("{shown} is not there"),
+            "baleen agent enrol makes it".to_owned(),
+        ));
+    }
+    if let Err(error) = accessat(
+        CWD,
+        path,
+        Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+        AtFlags::EACCESS,
+    ) {
+        let advice = "`folder` in the settings names it; whoever runs the agent has to be able to write there";
+        return Err((format!("{shown} cannot be used: {error}"), advice.to_owned()));
+    }
+    let is_held =
+        File::open(path.join(LOCK_FILE)).is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
+    if is_held {
+        let advice = "stop it first, or look at it: systemctl status baleen-agent";
+        return Err((format!("another agent runs with {shown}"), advice.to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether its address answers; who it is shows when the agent runs.
