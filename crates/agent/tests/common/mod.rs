@@ -45,6 +45,8 @@ pub struct Feed {
     pub stop: Shutdown,
     packets: AtomicU64,
     bytes: AtomicU64,
+    /// Pieces that the agent has taken.
+    pub taken: AtomicU64,
 }
 
 /// A capture, as the agent has it.
@@ -75,11 +77,14 @@ impl Capturer for Played {
             stop: Shutdown::new(),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
         });
+        let taken = Arc::clone(&feed);
         self.begun.send((order, Arc::clone(&feed))).unwrap();
-        let pieces = futures::stream::unfold(caught, |mut caught| async move {
+        let pieces = futures::stream::unfold((caught, taken), |(mut caught, feed)| async move {
             let piece = caught.recv().await?;
-            Some((piece, caught))
+            feed.taken.fetch_add(1, Ordering::SeqCst);
+            Some((piece, (caught, feed)))
         });
         Ok(Catch {
             pieces: pieces.boxed(),
