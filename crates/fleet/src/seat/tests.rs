@@ -146,7 +146,7 @@ fn who_sends_parts_is_not_silent() {
     assert!(!seat.is_connected());
     attached.take(hello(&[])).unwrap();
     for _ in 0..10 {
-        clock.advance(LOST_AFTER - Duration::from_secs(1));
+        clock.advance(LOST_AFTER.saturating_sub(Duration::from_secs(1)));
         seat.give_up_after(LOST_AFTER);
         assert!(seat.is_connected() && attached.until_lost() == Duration::from_secs(1));
         seat.hear_part();
