@@ -127,8 +127,8 @@ impl Edge {
         let id = self.ids.next();
         let method = request.method().clone();
         let uri = request.uri().clone();
-        let unasked = request.headers().contains_key(EXPECT) && request.body().is_empty();
         let waits = request.headers().contains_key(EXPECT);
+        let mut unasked = waits && request.body().is_empty();
 
         let (mut head, mut body) = request.into_parts();
         // An edge in front of one door spares itself the choice.
@@ -161,6 +161,7 @@ impl Edge {
                     work.await
                 };
                 if let Some(body) = leftover.take() {
+                    unasked |= waits && !body.was_asked_for();
                     Box::pin(read_away(waits, body)).await;
                 }
                 response
@@ -182,14 +183,16 @@ impl Edge {
                     // A refusal changed nothing: it may be answered though it could not be recorded.
                     let _ = self.audit.record(event).await;
                 }
+                unasked |= waits && !body.was_asked_for();
                 Box::pin(read_away(waits, body)).await;
                 response
             }
         };
         seat.door.stamp(id, response.headers_mut());
         if unasked {
-            // There is no body to ask for, so the final answer comes where `100 Continue` was expected. botocore keeps half
-            // of its state for that and misreads the next answer on the connection; a new connection starts clean.
+            // The final answer comes where `100 Continue` was expected. The body may come or not, and a client that goes on with
+            // the next request may have the beginning of that taken for it; botocore keeps half of its state for an answer
+            // in that place and misreads the next one. A new connection starts clean (RFC 9110, section 10.1.1).
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
