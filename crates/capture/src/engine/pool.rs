@@ -10,6 +10,7 @@ struct State {
     free: Vec<Vec<u8>>,
     /// Buffers that may still be made.
     left: usize,
+    is_closed: bool,
 }
 
 /// The buffers of one capture; clonable handle.
@@ -23,6 +24,7 @@ impl Pool {
         let state = State {
             free: Vec::with_capacity(buffers),
             left: buffers,
+            is_closed: false,
         };
         Self {
             inner: Arc::new((Mutex::new(state), Condvar::new())),
@@ -64,9 +66,22 @@ impl Pool {
         })
     }
 
+    /// Gives the memory back, that of each lent buffer when it comes: a capture that is over may still have its last part sent for
+    /// hours.
+    pub(crate) fn close(&self) {
+        let mut state = self.inner.0.lock();
+        state.is_closed = true;
+        state.left = 0;
+        state.free = Vec::new();
+    }
+
     fn give_back(&self, buffer: Vec<u8>) {
         let (state, returned) = &*self.inner;
-        state.lock().free.push(buffer);
+        let mut state = state.lock();
+        if !state.is_closed {
+            state.free.push(buffer);
+        }
+        drop(state);
         returned.notify_all();
     }
 }
@@ -111,5 +126,17 @@ mod tests {
         drop(second);
         // A buffer that was never frozen was lost by its holder, not by the pool; nothing else counts on it.
         assert!(pool.take(100).is_none());
+    }
+
+    #[test]
+    fn a_closed_pool_keeps_no_memory() {
+        let pool = Pool::new(3);
+        let lent = pool.freeze(pool.take(100).unwrap());
+        drop(pool.freeze(pool.take(100).unwrap()));
+        assert_eq!(pool.inner.0.lock().free.len(), 1);
+        pool.close();
+        drop(lent);
+        let state = pool.inner.0.lock();
+        assert_eq!((state.free.capacity(), state.left), (0, 0));
     }
 }

@@ -437,6 +437,7 @@ impl Writer {
         }
         self.followers.end();
         self.parts = None;
+        self.pool.close();
         self.publish();
         FileEnd {
             packets: self.packets,
