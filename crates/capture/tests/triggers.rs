@@ -9,6 +9,8 @@ use baleen_capture::{
     Budget, CaptureError, CaptureFilter, CreateSchedule, Cron, Limited, NotTaken, RunOutcome, Schedule, ScheduleName,
     ScheduleWitness, SentFilter, Status, Trigger, TripsOn, Unit, When,
 };
+use baleen_meta::Scan;
+use baleen_meta::keys::{KeyWriter, Table};
 use baleen_types::{AccountId, CaptureId, ScheduleId};
 use common::agent::{SimCatch, SimWatch};
 use common::{Disk, PATIENCE, World, account, request};
@@ -182,6 +184,21 @@ async fn a_rate_begins_one_capture_however_long_it_lasts() {
     assert!(lab.within(12, &again, 0).await.is_none());
     let catch = lab.within(20, &again, 20).await.unwrap();
     lab.finish(catch).await;
+}
+
+/// Places of triggers are few: those of an account that is gone are free again.
+#[tokio::test]
+async fn an_account_that_is_purged_leaves_no_trigger_behind() {
+    let mut lab = Lab::new().await;
+    lab.schedule("dns", TripsOn::Packet, dns()).await;
+    drop(lab.watched().await);
+    lab.world.captures.purge_account(account(1)).await.unwrap();
+    let until = std::time::Instant::now() + PATIENCE;
+    let due = Scan::prefix(&KeyWriter::new(Table::ScheduleDue).finish());
+    while !lab.world.disk.meta.scan(due.clone()).await.unwrap().is_empty() {
+        lab.step().await;
+        assert!(std::time::Instant::now() < until, "its entry stays");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! next begins when the capture has its end and a minute of rest is over: so nothing of a trigger's own capture can set it off,
 //! neither its upload nor the connections of that, and it begins at most one capture a minute.
 
-use super::keys::{NEVER, at_never, in_watch_row, key};
+use super::keys::{NEVER, at_never, due_key, in_watch_row, key};
 use super::record::StoredSchedule;
 use super::trigger::{Trigger, Tripwire};
 use super::{ScheduleWitness, When};
@@ -18,6 +18,7 @@ use baleen_filter::FiveTuple;
 use baleen_meta::{Request, Scan};
 use baleen_runtime::Shutdown;
 use baleen_types::{AccountId, CaptureId, ScheduleId, SiteName};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -42,6 +43,11 @@ enum End {
     Unwanted,
 }
 
+/// Whether a record is that of a trigger that is watched for.
+fn is_watched(record: &StoredSchedule, id: ScheduleId) -> bool {
+    record.id() == id && record.due_ns == Some(NEVER)
+}
+
 impl Captures {
     /// Starts the watchers that are wanted, and ends the others.
     pub(super) async fn keep_watchers(
@@ -54,7 +60,15 @@ impl Captures {
             .meta
             .scan(Scan::prefix(&at_never()).limit(WATCHERS_MAX))
             .await?;
-        let wanted = entries.iter().map(in_watch_row).collect::<Result<HashSet<_>, _>>()?;
+        let mut wanted = HashSet::new();
+        for entry in &entries {
+            let of = in_watch_row(entry)?;
+            if self.watched(of).await?.is_some() {
+                wanted.insert(of);
+            } else {
+                self.forget_watch(of).await?;
+            }
+        }
         let mut watchers = self.watchers.0.lock();
         watchers.retain(|of, end| {
             let is_wanted = wanted.contains(of);
@@ -190,7 +204,23 @@ impl Captures {
     async fn watched(&self, (account, slot, id): Of) -> Result<Option<StoredSchedule>, CaptureError> {
         let read = store::read::<StoredSchedule>(&self.parts.meta, &key(account, slot)).await?;
         let record = read.map(|read| read.record);
-        Ok(record.filter(|record| record.id() == id && record.due_ns == Some(NEVER)))
+        Ok(record.filter(|record| is_watched(record, id)))
+    }
+
+    /// Removes the entry of a trigger that is gone, as when its account was purged: it would hold one of the places of all.
+    async fn forget_watch(&self, (account, slot, id): Of) -> Result<(), CaptureError> {
+        let (place, row) = (key(account, slot), due_key(NEVER, account, slot));
+        let read = store::read::<StoredSchedule>(&self.parts.meta, &place).await?;
+        if read.as_ref().is_some_and(|read| is_watched(&read.record, id)) {
+            return Ok(());
+        }
+        // One that is resumed meanwhile, or another in its place, has its own entry.
+        let request = Request::new()
+            .unchanged(place, read.map(|read| read.bytes))
+            .unchanged(row.clone(), Some(Bytes::copy_from_slice(id.as_bytes())))
+            .delete(row);
+        self.parts.meta.commit(request).await?;
+        Ok(())
     }
 
     /// Deals with a trigger that was set off, in a task of its own: who ends the watch does not end that halfway.
