@@ -31,6 +31,8 @@ KIB, MIB = 1 << 10, 1 << 20
 INLINE_MAX = 4 * KIB
 # So much of a journal is left alone, for it will be written again.
 JOURNAL_KEPT = MIB
+# What the file system rounds up of the store's two dozen files, which is more than a twentieth of so few rows.
+ROUNDED = MIB // 8
 SHORT = (0, 4 * KIB, 40 * KIB, 300 * KIB)
 LONG = 20 * MIB
 BALLAST = 8
@@ -379,4 +381,4 @@ def test_kills_under_writers(tmp_path):
     print(f"{acknowledged} writes acknowledged in {ROUNDS} rounds; {found['objects']} versions checked; {apart} bytes of bodies "
           f"and {rows} of rows live; {used} bytes on disk, of them {used_of_meta} for rows")
     assert used <= (apart + rows) * 1.05, (used, apart, rows)
-    assert used_of_meta <= rows * 1.05 + JOURNAL_KEPT, (used_of_meta, rows)
+    assert used_of_meta <= rows * 1.05 + JOURNAL_KEPT + ROUNDED, (used_of_meta, rows)

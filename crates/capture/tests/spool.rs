@@ -428,6 +428,9 @@ fn a_process_that_is_killed_between_two_files_has_no_packet_twice() {
             let file = u16::try_from(number / 4).unwrap();
             assert!(catch.piece_of(file, piece(number), number % 4 == 3).await);
         }
+        // Those of the first file are gone when the second is begun.
+        let has_begun = || lab.store.calls().iter().filter(|call| **call == Call::Begin).count() == 2;
+        eventually(has_begun).await;
         lab.until_spooled(6).await;
         (capture.id, catch)
     });
