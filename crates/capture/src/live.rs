@@ -24,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) stop: Shutdown,
     forsaken: AtomicBool,
     suspended: AtomicBool,
+    /// Whether its packets were caught by an earlier process.
+    resumed: AtomicBool,
     /// Whether it goes to its asker alone.
     is_stream: bool,
     running: watch::Sender<Option<Arc<dyn Running>>>,
@@ -148,6 +150,7 @@ impl Live {
             stop: Shutdown::new(),
             forsaken: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
+            resumed: AtomicBool::new(false),
             is_stream,
             running: watch::Sender::new(None),
             overdue: Mutex::default(),
@@ -169,6 +172,15 @@ impl Live {
     /// Whether the capture was ended because its account may not act any more.
     pub(crate) fn is_suspended(&self) -> bool {
         self.suspended.load(Ordering::Acquire)
+    }
+
+    /// Notes that it goes on with what an earlier process has caught, which nobody else has any more.
+    pub(crate) fn set_resumed(&self) {
+        self.resumed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_running(&self, running: &Arc<dyn Running>) {

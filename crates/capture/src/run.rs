@@ -209,13 +209,18 @@ impl Captures {
     }
 
     /// Waits for something that a capture needs before it begins, unless its end is wished meanwhile. A stop leaves the
-    /// work some seconds more: with a store that answers, the capture ends with an empty file then.
+    /// work some seconds more: with a store that answers, the capture ends with an empty file then. One that was caught by an
+    /// earlier process has an end already, and is left to the next one by a stop of the server.
     async fn unless_ended<T>(&self, live: &Live, work: impl Future<Output = T>) -> Result<T, Failure> {
         let stopped = async {
             live.stop.stopping().await;
-            if !live.is_forsaken() {
-                self.parts.clock.sleep(BEGIN_GRACE).await;
+            if live.is_forsaken() {
+                return;
             }
+            if live.is_resumed() {
+                std::future::pending::<()>().await;
+            }
+            self.parts.clock.sleep(BEGIN_GRACE).await;
         };
         let ended = tokio::select! {
             biased;
@@ -225,7 +230,12 @@ impl Captures {
             } else {
                 "it was stopped before it began"
             },
-            () = self.parts.supervisor.shutdown().stopping() => "the server was stopped before it began",
+            () = self.parts.supervisor.shutdown().stopping() => {
+                if live.is_resumed() {
+                    return Err(Failure::Stopping);
+                }
+                "the server was stopped before it began"
+            }
         };
         if live.is_forsaken() {
             return Err(Failure::forsaken());

@@ -10,7 +10,7 @@ use baleen_capture::{
     ScheduleName, Site, Sites, Status, When,
 };
 use baleen_pcapfile::{Item, Reader, Record, ng};
-use baleen_types::{LinkType, SiteName};
+use baleen_types::{CaptureId, LinkType, SiteName};
 use common::agent::{SimAgent, SimCatch};
 use common::{Disk, World, account, request};
 use std::collections::BTreeMap;
@@ -415,6 +415,35 @@ async fn a_capture_that_is_given_up_ends_everywhere() {
     );
 }
 
+/// A process that is killed when so many of the sites have delivered: the capture, and the folder with what is staged of it.
+fn staged_and_killed(disk: &Disk, seed: u64, delivered: usize) -> (CaptureId, TempDir) {
+    let (me, is_first) = (account(1), delivered == SEEN.len());
+    // Dropped with its runtime, every task of the first process is gone at once.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let left = runtime.block_on(async {
+        let group = group_on(disk.clone(), seed, tempfile::tempdir().unwrap());
+        if is_first {
+            group.world.make_bucket(me, "evidence").await;
+            group.world.prove(me, URI).await;
+        }
+        let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+        let mut caught = group.caught(3).await;
+        for (site, _, stamps) in SEEN.iter().take(delivered) {
+            let catch = &caught[*site];
+            catch.counts(stamps.len() as u64, (stamps.len() * BYTES) as u64);
+            assert!(catch.part(file(stamps)).await);
+            // Taken when a further one is: the channel has room for one.
+            assert!(catch.part(file(&[])).await);
+            assert!(catch.part(file(&[])).await);
+        }
+        group.world.until(me, created.id, Status::Running).await;
+        caught.clear();
+        (created.id, group.staging)
+    });
+    runtime.shutdown_background();
+    left
+}
+
 /// The process is gone in the middle: what its sites had delivered by then is in the file.
 #[test]
 fn what_was_staged_outlives_a_kill() {
@@ -424,29 +453,7 @@ fn what_was_staged_outlives_a_kill() {
         (20, 1, &[(1000, 0), (4000, 0), (7000, 0), (10_000, 0)][..]),
         (30, 0, &[]),
     ] {
-        // Dropped with its runtime, every task of the first process is gone at once.
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (id, staging) = runtime.block_on(async {
-            let group = group_on(disk.clone(), seed, tempfile::tempdir().unwrap());
-            if delivered == 3 {
-                group.world.make_bucket(me, "evidence").await;
-                group.world.prove(me, URI).await;
-            }
-            let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
-            let mut caught = group.caught(3).await;
-            for (site, _, stamps) in SEEN.iter().take(delivered) {
-                let catch = &caught[*site];
-                catch.counts(stamps.len() as u64, (stamps.len() * BYTES) as u64);
-                assert!(catch.part(file(stamps)).await);
-                // Taken when a further one is: the channel has room for one.
-                assert!(catch.part(file(&[])).await);
-                assert!(catch.part(file(&[])).await);
-            }
-            group.world.until(me, created.id, Status::Running).await;
-            caught.clear();
-            (created.id, group.staging)
-        });
-        runtime.shutdown_background();
+        let (id, staging) = staged_and_killed(&disk, seed, delivered);
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let folder = staging.path().to_owned();
             let strange = folder.join("staging").join(common::account(7).to_string());
@@ -474,6 +481,29 @@ fn what_was_staged_outlives_a_kill() {
             group.world.until(me, created.id, Status::Success).await;
         });
     }
+}
+
+/// A start that is itself stopped leaves it to the next one.
+#[test]
+fn what_was_staged_outlives_a_stop_of_the_next_process() {
+    let (disk, me) = (Disk::new(), account(1));
+    let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
+    let staging = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let group = group_on(disk.clone(), 11, staging);
+        group.world.supervisor.shutdown().stop();
+        group.world.captures.recover().await.unwrap();
+        assert!(group.world.supervisor.drain(common::PATIENCE).await);
+        let left = group.world.captures.get(me, id).await.unwrap();
+        assert!(!left.status.is_terminal(), "{left:?}");
+        group.staging
+    });
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let group = group_on(disk.clone(), 12, staging);
+        group.world.captures.recover().await.unwrap();
+        let done = group.world.until(me, id, Status::Success).await;
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        assert_eq!(read(&bytes).0, MERGED);
+    });
 }
 
 /// There is no room for more: what was taken before is in the file, and the member is named. A piece that is not kept is not acknowledged.

@@ -93,6 +93,7 @@ impl Captures {
                     agent: Arc::new(remnant),
                 };
                 let registered = self.live.register(owner.0, owner.1, target.ownership());
+                registered.live.set_resumed();
                 let admitted = Admitted {
                     owner,
                     target,
