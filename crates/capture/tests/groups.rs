@@ -494,7 +494,8 @@ fn what_was_staged_outlives_a_stop_of_the_next_process() {
         group.world.captures.recover().await.unwrap();
         assert!(group.world.supervisor.drain(common::PATIENCE).await);
         let left = group.world.captures.get(me, id).await.unwrap();
-        assert!(!left.status.is_terminal(), "{left:?}");
+        // It may have been merged before it was looked whether the process stops.
+        assert_ne!(left.status, Status::Failed, "{left:?}");
         group.staging
     });
     tokio::runtime::Runtime::new().unwrap().block_on(async {
