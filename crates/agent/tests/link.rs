@@ -8,7 +8,7 @@ use baleen_agent::{Error, Identity};
 use baleen_capture::{Capture, Status};
 use baleen_filter::{End, FiveTuple};
 use baleen_types::AgentId;
-use common::{Host, World, linked, orders, owner, server_at, settings, until};
+use common::{Host, World, cut, linked, orders, owner, server_at, settings, until};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -168,19 +168,16 @@ async fn a_cut_line_loses_nothing() {
     let capture = world.create(owner(), &host.site, "taken").await;
     let (_, feed) = program.begun().await;
     world.until(owner(), capture.id, Status::Running).await;
-    let seat = world.fleet.seat(host.identity.id).unwrap();
     let mut whole = Vec::new();
     for _ in 0..2 {
         whole.extend(feed.catch_mib(9));
-        host.line.cut();
-        until("the link is cut", || !seat.is_connected()).await;
+        cut(&world, &host).await;
         whole.extend(feed.catch_mib(17));
         host.line.mend();
         linked(&world, &host).await;
     }
     // The end is told by a link after that on which it happened.
-    host.line.cut();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     whole.extend(feed.catch(77));
     feed.end(None);
     host.line.mend();
@@ -197,9 +194,7 @@ async fn a_delivery_that_fails_after_the_end_is_told() {
         let capture = world.create(owner(), &host.site, "taken").await;
         let (_, feed) = program.begun().await;
         world.until(owner(), capture.id, Status::Running).await;
-        host.line.cut();
-        let seat = world.fleet.seat(host.identity.id).unwrap();
-        until("the link is cut", || !seat.is_connected()).await;
+        cut(&world, &host).await;
         let whole = feed.catch_mib(25);
         feed.end(None);
         let spool = settings(host.line.address, host.folder.path()).spool();
@@ -237,9 +232,7 @@ async fn a_stop_that_came_while_the_line_was_cut_is_heard_afterwards() {
     let (_, feed) = program.begun().await;
     world.until(owner(), capture.id, Status::Running).await;
     let caught = feed.catch(1000);
-    host.line.cut();
-    let seat = world.fleet.seat(host.identity.id).unwrap();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     world.captures.stop(owner(), capture.id).await.unwrap();
     host.line.mend();
     world.until(owner(), capture.id, Status::Success).await;
@@ -305,9 +298,7 @@ async fn what_the_server_does_not_want_any_more_is_thrown_away() {
     let (_, feed) = program.begun().await;
     world.until(owner(), capture.id, Status::Running).await;
     feed.catch_mib(2);
-    host.line.cut();
-    let seat = world.fleet.seat(host.identity.id).unwrap();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     // It was away for too long; that the capture is overdue comes later.
     world.clock.advance(Duration::from_secs(605));
     world.fleet.give_up_after(Duration::from_mins(10));
@@ -333,9 +324,7 @@ async fn parts_without_space_on_disk_wait_in_memory() {
     let capture = world.create(owner(), &host.site, "taken").await;
     let (_, feed) = program.begun().await;
     world.until(owner(), capture.id, Status::Running).await;
-    host.line.cut();
-    let seat = world.fleet.seat(host.identity.id).unwrap();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     let whole = feed.catch_mib(40);
     // Two parts of 8 MiB, in pieces of 256 KiB, are as much as is taken; the rest is the engine's, and then the kernel's.
     let taken = || feed.taken.load(Ordering::SeqCst);
@@ -371,10 +360,8 @@ async fn an_agent_that_is_removed_ends() {
 async fn a_certificate_is_renewed_and_stored_before_it_is_shown() {
     let (world, host, program) = world().await;
     let before = Identity::load(host.folder.path()).unwrap().unwrap();
-    let seat = world.fleet.seat(host.identity.id).unwrap();
     // Nothing was heard for so long, so this link ends. The next is told to renew when it has stood for a moment.
-    host.line.cut();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     world.clock.advance(Duration::from_hours(24 * 61));
     host.line.mend();
     linked(&world, &host).await;
@@ -406,8 +393,7 @@ async fn a_certificate_that_cannot_be_stored_is_no_loop() {
         deeds.filter(|deed| deed.action == "pcaps:RenewAgent").count()
     };
     let seat = world.fleet.seat(host.identity.id).unwrap();
-    host.line.cut();
-    until("the link is cut", || !seat.is_connected()).await;
+    cut(&world, &host).await;
     world.clock.advance(Duration::from_hours(24 * 61));
     host.line.mend();
     linked(&world, &host).await;
@@ -420,8 +406,7 @@ async fn a_certificate_that_cannot_be_stored_is_no_loop() {
         // The server says it to each link that has stood for a moment.
         world.clock.advance(Duration::from_secs(11));
         until("it was tried once", || renewals() == 1).await;
-        host.line.cut();
-        until("the link is cut", || !seat.is_connected()).await;
+        cut(&world, &host).await;
         host.line.mend();
         linked(&world, &host).await;
     }

@@ -7,13 +7,14 @@ mod common;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use baleen_capture::{
-    Budget, CaptureError, CreateSchedule, Cron, DestinationSettings, EndpointRule, EndpointRules, GsDestination, GsOwn,
-    R2Endpoint, ScheduleName, Status, When,
+    CaptureError, CreateSchedule, DestinationSettings, EndpointRule, EndpointRules, GsDestination, GsOwn, R2Endpoint,
+    Status,
 };
 use baleen_remote::{ServiceAccount, Tokens};
 use base64::Engine as _;
 use bytes::Bytes;
 use common::s3::{Act, Call, FakeS3};
+use common::schedules::wanted;
 use common::{Disk, World, account, big_part, request, to};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -230,14 +231,8 @@ async fn what_an_agent_elsewhere_cannot_send_is_refused_before() {
     world.captures.validate_ownership(me, &to(&uri), &text).await.unwrap();
     world.agent.set_elsewhere();
     let schedule = CreateSchedule {
-        name: ScheduleName::parse("nightly").unwrap(),
-        when: When::Cron(Cron::parse("@daily").unwrap()),
-        budget: Budget {
-            runs: 1,
-            packets: None,
-            bytes: None,
-        },
         capture: request(me, &uri),
+        ..wanted("nightly", "@daily", 1)
     };
     for refused in [
         world.create(me, &uri).await.map(drop),

@@ -6,12 +6,13 @@ mod common;
 
 use baleen_capture::limits::GROUP_LOOKED_AT_EVERY;
 use baleen_capture::{
-    Accounts, Budget, CaptureError, Counts, CreateCapture, CreateSchedule, Cron, Format, Limited, Limits, Rotation,
-    ScheduleName, Site, Sites, Status, When,
+    Accounts, CaptureError, Counts, CreateCapture, CreateSchedule, Format, Limited, Limits, Rotation, Site, Sites,
+    Status,
 };
 use baleen_pcapfile::{Item, Reader, Record, ng};
 use baleen_types::{CaptureId, LinkType, SiteName};
 use common::agent::{SimAgent, SimCatch};
+use common::schedules::wanted;
 use common::{Disk, World, account, request};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -331,14 +332,8 @@ async fn what_one_merged_file_cannot_be_is_refused() {
         ..at_lab(Format::PcapNg)
     };
     let schedule = CreateSchedule {
-        name: ScheduleName::parse("nightly").unwrap(),
-        when: When::Cron(Cron::parse("@daily").unwrap()),
-        budget: Budget {
-            runs: 1,
-            packets: None,
-            bytes: None,
-        },
         capture: rotating.clone(),
+        ..wanted("nightly", "@daily", 1)
     };
     for refused in [
         group.world.captures.create(rotating).await.map(drop),

@@ -103,6 +103,13 @@ impl Lab {
         found
     }
 
+    /// Has the store take no more than it is given permits for.
+    fn slowed(&self) -> Arc<Semaphore> {
+        let pace = Arc::new(Semaphore::new(0));
+        self.store.slow_down(Arc::clone(&pace));
+        pace
+    }
+
     /// Waits until so many parts are on the disk.
     async fn until_spooled(&self, count: usize) {
         eventually(|| self.spooled().len() == count).await;
@@ -219,8 +226,7 @@ fn a_store_that_stands_still_gets_all_of_it_afterwards() {
     in_a_process(async {
         let world = lab.world(2);
         let (capture, catch) = lab.begin(&world, Rotation::default()).await;
-        let pace = Arc::new(Semaphore::new(0));
-        lab.store.slow_down(Arc::clone(&pace));
+        let pace = lab.slowed();
         for number in 0..40 {
             assert!(hand_over(&catch, number).await, "piece {number} waits in memory");
         }
@@ -275,8 +281,7 @@ fn beyond_the_bound_the_agent_waits() {
         in_a_process(async {
             let world = lab.world(2);
             let (capture, catch) = lab.begin(&world, Rotation::default()).await;
-            let pace = Arc::new(Semaphore::new(0));
-            lab.store.slow_down(Arc::clone(&pace));
+            let pace = lab.slowed();
             let mut taken = 0;
             while hand_over(&catch, taken).await {
                 taken += 1;
@@ -511,8 +516,7 @@ fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {
         for number in 1..=5 {
             lab.prove(&world, account(number)).await;
         }
-        let pace = Arc::new(Semaphore::new(0));
-        lab.store.slow_down(Arc::clone(&pace));
+        let pace = lab.slowed();
         // As many as there are rooms.
         let overdue = lab.overdue(&world, OVERDUE_PER_ACCOUNT_MAX).await;
         assert!(lab.spooled().is_empty(), "they may still be in time");
@@ -548,8 +552,7 @@ fn an_account_whose_captures_keep_their_rooms_leaves_others_to_the_rest() {
         for number in 1..=2 {
             lab.prove(&world, account(number)).await;
         }
-        let pace = Arc::new(Semaphore::new(0));
-        lab.store.slow_down(Arc::clone(&pace));
+        let pace = lab.slowed();
         let overdue = lab.overdue(&world, OVERDUE_WITH_ROOM_MAX).await;
         until_refused(&world, account(1)).await;
         world.create(account(2), URI).await.unwrap();
@@ -675,8 +678,7 @@ fn a_stop_waits_for_a_store_that_is_slow() {
     in_a_process(async {
         let world = lab.world(2);
         let (capture, catch) = lab.begin(&world, Rotation::default()).await;
-        let pace = Arc::new(Semaphore::new(0));
-        lab.store.slow_down(Arc::clone(&pace));
+        let pace = lab.slowed();
         for number in 0..5 {
             assert!(hand_over(&catch, number).await);
         }

@@ -353,6 +353,13 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         .unwrap_or_else(|_| panic!("{what}"));
 }
 
+/// Cuts the line, and waits until the server sees it.
+pub async fn cut(world: &World, host: &Host) {
+    let seat = world.fleet.seat(host.identity.id).unwrap();
+    host.line.cut();
+    until("the link is cut", || !seat.is_connected()).await;
+}
+
 pub async fn linked(world: &World, host: &Host) {
     until("the agent is linked", || {
         world.fleet.seat(host.identity.id).unwrap().is_connected()

@@ -99,6 +99,18 @@ impl World {
         begun.unwrap()
     }
 
+    /// The first part, which is taken and noted; nothing more has come.
+    async fn first_part(&self, catch: &mut Catch) -> Delivery {
+        let first = self.part(0, false);
+        let (sent, ()) = tokio::join!(self.agents.deliver(&first, Bytes::from_static(b"one")), async {
+            catch.pieces.next().await.unwrap();
+            // Asked for the next one, it is noted.
+            assert!(catch.pieces.next().now_or_never().is_none());
+        });
+        sent.unwrap();
+        first
+    }
+
     fn part(&self, number: u32, ends_file: bool) -> Delivery {
         Delivery {
             agent: self.agent,
@@ -288,13 +300,7 @@ async fn a_capture_does_not_hang_at_an_agent() {
     for has_ended in [true, false] {
         let mut world = World::new().await;
         let mut catch = world.begin().await;
-        let first = world.part(0, false);
-        let (sent, ()) = tokio::join!(world.agents.deliver(&first, Bytes::from_static(b"one")), async {
-            catch.pieces.next().await.unwrap();
-            // Asked for the next one, it is noted; and nothing more comes.
-            assert!(catch.pieces.next().now_or_never().is_none());
-        });
-        sent.unwrap();
+        let first = world.first_part(&mut catch).await;
         if has_ended {
             world.end(3, 3);
         }
@@ -325,12 +331,7 @@ async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
     for has_ended in [true, false] {
         let mut world = World::new().await;
         let mut catch = world.begin().await;
-        let first = world.part(0, false);
-        let (sent, ()) = tokio::join!(world.agents.deliver(&first, Bytes::from_static(b"one")), async {
-            catch.pieces.next().await.unwrap();
-            assert!(catch.pieces.next().now_or_never().is_none());
-        });
-        sent.unwrap();
+        let first = world.first_part(&mut catch).await;
         if has_ended {
             world.end(2, 2);
         }
@@ -398,12 +399,7 @@ async fn who_sends_parts_of_other_captures_is_waited_for_longer() {
 async fn a_lost_agent_leaves_what_has_come() {
     let mut world = World::new().await;
     let mut catch = world.begin().await;
-    let first = world.part(0, false);
-    let (sent, ()) = tokio::join!(world.agents.deliver(&first, Bytes::from_static(b"one")), async {
-        catch.pieces.next().await.unwrap();
-        assert!(catch.pieces.next().now_or_never().is_none());
-    });
-    sent.unwrap();
+    let first = world.first_part(&mut catch).await;
     let World {
         agents,
         attached,
