@@ -63,10 +63,8 @@ impl Captures {
         let mut wanted = HashSet::new();
         for entry in &entries {
             let of = in_watch_row(entry)?;
-            if self.watched(of).await?.is_some() {
+            if self.is_wanted(of).await? {
                 wanted.insert(of);
-            } else {
-                self.forget_watch(of).await?;
             }
         }
         let mut watchers = self.watchers.0.lock();
@@ -207,12 +205,13 @@ impl Captures {
         Ok(record.filter(|record| is_watched(record, id)))
     }
 
-    /// Removes the entry of a trigger that is gone, as when its account was purged: it would hold one of the places of all.
-    async fn forget_watch(&self, (account, slot, id): Of) -> Result<(), CaptureError> {
+    /// Whether there is a trigger behind an entry. The entry of one that is gone, as when its account was purged, goes too: it would
+    /// hold one of the places of all.
+    async fn is_wanted(&self, (account, slot, id): Of) -> Result<bool, CaptureError> {
         let (place, row) = (key(account, slot), due_key(NEVER, account, slot));
         let read = store::read::<StoredSchedule>(&self.parts.meta, &place).await?;
         if read.as_ref().is_some_and(|read| is_watched(&read.record, id)) {
-            return Ok(());
+            return Ok(true);
         }
         // One that is resumed meanwhile, or another in its place, has its own entry.
         let request = Request::new()
@@ -220,7 +219,7 @@ impl Captures {
             .unchanged(row.clone(), Some(Bytes::copy_from_slice(id.as_bytes())))
             .delete(row);
         self.parts.meta.commit(request).await?;
-        Ok(())
+        Ok(false)
     }
 
     /// Deals with a trigger that was set off, in a task of its own: who ends the watch does not end that halfway.
