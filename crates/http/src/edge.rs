@@ -161,8 +161,7 @@ impl Edge {
                     work.await
                 };
                 if let Some(body) = leftover.take() {
-                    unasked |= waits && !body.was_asked_for();
-                    Box::pin(read_away(waits, body)).await;
+                    unasked |= Box::pin(read_away(waits, body)).await;
                 }
                 response
             }
@@ -183,8 +182,7 @@ impl Edge {
                     // A refusal changed nothing: it may be answered though it could not be recorded.
                     let _ = self.audit.record(event).await;
                 }
-                unasked |= waits && !body.was_asked_for();
-                Box::pin(read_away(waits, body)).await;
+                unasked |= Box::pin(read_away(waits, body)).await;
                 response
             }
         };
@@ -354,10 +352,13 @@ fn head_of(method: Method, uri: Uri, id: RequestId) -> Head {
 }
 
 /// Reads what is left of the body of a request that was answered early, within bounds, so that its sender comes to read
-/// the answer. One who waits for `100 Continue` has not sent it and is not made to.
-async fn read_away(waits_to_be_asked: bool, mut body: RequestBody) {
-    if body.is_empty() || (waits_to_be_asked && !body.was_asked_for()) {
-        return;
+/// the answer. One who waits for `100 Continue` has not sent it and is not made to; `true` of such a one.
+async fn read_away(waits_to_be_asked: bool, mut body: RequestBody) -> bool {
+    if waits_to_be_asked && !body.was_asked_for() {
+        return true;
+    }
+    if body.is_empty() {
+        return false;
     }
     let mut left = REFUSED_BODY_BYTES_MAX;
     let reading = async {
@@ -369,6 +370,7 @@ async fn read_away(waits_to_be_asked: bool, mut body: RequestBody) {
     };
     // Past the time the connection is closed, which is what the reading was to spare.
     let _ = tokio::time::timeout(REFUSED_BODY_TIMEOUT, reading).await;
+    false
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
