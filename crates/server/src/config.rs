@@ -10,6 +10,7 @@ mod reader;
 #[cfg(test)]
 mod reference;
 
+pub(crate) use keys::CACHE_BYTES_MAX;
 pub(crate) use reader::{Effective, Sources};
 #[cfg(test)]
 pub(crate) use reference::reference;

@@ -3,7 +3,7 @@
 use crate::agents::{self, tls as agents_tls};
 use crate::backup::{self, RELEASE};
 use crate::compaction;
-use crate::config::{Config, TlsFiles};
+use crate::config::{CACHE_BYTES_MAX, Config, TlsFiles};
 use crate::credentials::IamCredentials;
 use crate::ending::Ending;
 use crate::failure::Failure;
@@ -697,17 +697,15 @@ async fn listen(door: &'static str, address: SocketAddr, drain: Duration) -> Res
     Ok(Socket { listener, address })
 }
 
-/// A share of the memory for the cache of metadata (decision 0046).
-fn own_cache_bytes() -> u64 {
-    let share = crate::memory::allowed_bytes().unwrap_or_default() / 8;
-    share.clamp(32 << 20, 64 << 30)
-}
-
 pub(crate) fn meta_settings(config: &Config) -> FjallSettings {
+    let usual = FjallSettings::default();
+    // Decision 0046.
+    let share = || crate::memory::allowed_bytes().unwrap_or_default() / 8;
+    let own = || share().clamp(usual.cache_bytes, CACHE_BYTES_MAX);
     FjallSettings {
-        cache_bytes: config.store.cache_bytes.unwrap_or_else(own_cache_bytes),
+        cache_bytes: config.store.cache_bytes.unwrap_or_else(own),
         compacts: config.compaction.metadata,
-        ..FjallSettings::default()
+        ..usual
     }
 }
 

@@ -35,7 +35,9 @@ const PART_BUFFERS: (usize, usize) = (BUFFERS_MIN, 256);
 const SPOOL_BYTES: (u64, u64) = (64 << 20, 16 << 40);
 
 /// The least and the most bytes of the metadata cache.
-const CACHE_BYTES: (u64, u64) = (1 << 20, 64 << 30);
+const CACHE_BYTES_MIN: u64 = 1 << 20;
+/// The largest cache of metadata.
+pub(crate) const CACHE_BYTES_MAX: u64 = 64 << 30;
 
 /// The least and the most bytes for what is read and written ahead.
 const TRANSFER_BYTES: (u64, u64) = (1 << 20, 64 << 30);
@@ -401,7 +403,7 @@ fn store(from: &mut Reader) -> Store {
                 "Memory for the cache of metadata. `auto` is an eighth of what this process may use, 32 MiB at least and 64 GiB at \
                  most. It takes what there is to be kept, no more: some 1.5 GiB for all of ten million objects.",
             ),
-            auto_or(size_within(CACHE_BYTES.0, CACHE_BYTES.1)),
+            auto_or(size_within(CACHE_BYTES_MIN, CACHE_BYTES_MAX)),
         ),
         transfer_bytes: from.value(
             &setting(
