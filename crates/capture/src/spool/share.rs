@@ -1,7 +1,7 @@
 //! How much of the spool is whose.
 //!
 //! A store that takes nothing fills what its account may have. So that something is left for all others, an account has at most as much
-//! there as is left free: one alone has half, two have a third each. Nobody has to be told of a number, and none who comes finds it full.
+//! there as is left free: one alone has half, two have a third each. Nobody has to be told of a number, and who comes finds something, as long as what is left is as much as a part.
 
 use crate::meter;
 use baleen_types::AccountId;
@@ -88,7 +88,7 @@ mod tests {
             kept.push(taken);
             count
         };
-        // One that has nothing finds room, however many have all that they may.
+        // One that has nothing finds room, though others have all that they may.
         assert_eq!((fill(1), fill(2), fill(3), fill(1)), (60, 30, 15, 0));
         kept.remove(0);
         let account = AccountId::from_entropy(4);
