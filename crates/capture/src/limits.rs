@@ -252,7 +252,7 @@ pub const MISSED_COUNTED_MAX: u32 = 1_000;
 pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long an agent is waited for that has not ended a capture when it should have, and for each part of one that has ended, from when
-/// something of any part came. The time that it is away does not count: for that there is `agents.away`.
+/// something of any part came. Time that it is away does not count, up to `agents.away`, for what is away longer in pieces.
 pub const REMOTE_PATIENCE: Duration = Duration::from_mins(10);
 
 /// The longest wait for a part whose agent sends others meanwhile: over a slow line the parts of all its captures take turns.

@@ -1,16 +1,22 @@
-//! The place of one agent in this process, and what is said on its connection.
+//! The place of one agent in this process.
+
+mod attached;
+mod order;
+mod presence;
+
+pub use attached::{Attached, Protocol};
+pub use order::Order;
 
 use crate::limits::OUTBOX_MAX;
-use baleen_agentwire::limits::{LOST_AFTER, ORDERS_MAX, dropped_max};
-use baleen_agentwire::{
-    Begin, ClockFilter, Counts, Ended, Estimate, Hello, Interface, OrderId, PROTOCOL, Stamps, ToAgent, ToServer,
-};
+use baleen_agentwire::limits::ORDERS_MAX;
+use baleen_agentwire::{Begin, ClockFilter, Counts, Ended, Estimate, Hello, Interface, OrderId, PROTOCOL, ToAgent};
 use baleen_runtime::{Clock, Shutdown};
 use baleen_types::{AccountId, AgentId, SiteName};
 use parking_lot::Mutex;
+use presence::Presence;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -44,14 +50,7 @@ struct State {
     hello: Hello,
     clock: ClockFilter,
     free_bytes: u64,
-    /// When it was last heard of, by the clock that never goes back.
-    heard: Duration,
-    /// When something of a part came, of whatever order.
-    part_heard: Duration,
-    /// Since when it is not there, while it is not.
-    away_since: Option<Duration>,
-    /// How long it was not there before, as a whole.
-    away: Duration,
+    presence: Presence,
     is_removed: bool,
 }
 
@@ -98,23 +97,6 @@ pub enum OrderRefused {
     TooMany,
 }
 
-/// What an agent must not say, or not now. It is cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Protocol {
-    /// Something before the greeting.
-    #[error("the agent did not greet first")]
-    NoGreeting,
-    /// A second greeting.
-    #[error("the agent greeted twice")]
-    GreetedTwice,
-    /// A version that there is not.
-    #[error("the agent speaks no version of the protocol that this server does")]
-    Version,
-    /// The connection has been replaced by another of the same agent.
-    #[error("the agent has another connection")]
-    Replaced,
-}
-
 /// What is known of an agent now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HowItIs {
@@ -154,10 +136,7 @@ impl Seat {
                 hello: Hello::default(),
                 clock: ClockFilter::default(),
                 free_bytes: 0,
-                heard: Duration::ZERO,
-                part_heard: Duration::ZERO,
-                away_since: Some(now),
-                away: Duration::ZERO,
+                presence: Presence::away_since(now),
                 is_removed: false,
             }),
         })
@@ -176,10 +155,7 @@ impl Seat {
         }
         let number = state.next_link;
         state.next_link += 1;
-        let heard = state.heard;
-        // Until it has greeted.
-        state.away_since.get_or_insert(heard);
-        state.heard = self.clock.monotonic();
+        state.presence.link(self.clock.monotonic());
         let link = Link {
             number,
             outbox,
@@ -200,12 +176,7 @@ impl Seat {
 
     /// Something of a part has come from the agent: while one makes its way over a slow line, words may wait behind it.
     pub fn hear_part(&self) {
-        let now = self.clock.monotonic();
-        let mut state = self.state.lock();
-        state.part_heard = now;
-        if state.link.as_ref().is_some_and(|link| link.has_greeted) {
-            state.heard = now;
-        }
+        self.state.lock().presence.hear_part(self.clock.monotonic());
     }
 
     /// Whether it can be asked to capture now.
@@ -251,7 +222,7 @@ impl Seat {
             stop_is_wanted: false,
         };
         state.orders.insert(id, ordered);
-        state.heard = state.heard.max(self.clock.monotonic());
+        state.presence.wait_anew(self.clock.monotonic());
         Ok(Order {
             seat: Arc::clone(self),
             id,
@@ -295,15 +266,11 @@ impl Seat {
     pub(crate) fn give_up_after(&self, away_max: Duration) {
         let now = self.clock.monotonic();
         let mut state = self.state.lock();
-        if state
-            .link
-            .as_ref()
-            .is_some_and(|_| now.saturating_sub(state.heard) >= LOST_AFTER)
-        {
+        if state.link.is_some() && state.presence.until_lost(now).is_zero() {
             // What is not heard of does not know that it is not: it comes back by another connection.
             state.cut();
         }
-        if state.link.is_none() && now.saturating_sub(state.heard) >= away_max {
+        if state.presence.is_lost(now, away_max) {
             state.end_all(LOST);
         }
     }
@@ -323,7 +290,7 @@ impl Seat {
 
 impl State {
     fn is_connected(&self, now: Duration) -> bool {
-        self.link.as_ref().is_some_and(|link| link.has_greeted) && now.saturating_sub(self.heard) < LOST_AFTER
+        self.link.as_ref().is_some_and(|link| link.has_greeted) && !self.presence.until_lost(now).is_zero()
     }
 
     /// Says something to the agent. One that does not take what is said to it is cut off, and hears it when it is back.
@@ -338,14 +305,8 @@ impl State {
     fn cut(&mut self) {
         if let Some(link) = self.link.take() {
             link.closed.stop();
-            self.away_since.get_or_insert(self.heard);
+            self.presence.leave();
         }
-    }
-
-    /// How long it was not there until now, as a whole.
-    fn away(&self, now: Duration) -> Duration {
-        let at_present = self.away_since.map(|since| now.saturating_sub(since));
-        self.away + at_present.unwrap_or_default()
     }
 
     fn end_all(&mut self, why: &str) {
@@ -356,8 +317,7 @@ impl State {
 
     /// Says again what the agent may have missed, and forgets what it says it does not have.
     fn greet(&mut self, hello: Hello, now: Duration) {
-        self.away = self.away(now);
-        self.away_since = None;
+        self.presence.greet(now);
         let held: Vec<OrderId> = hello.held.clone();
         self.hello = hello;
         let mut say = vec![ToAgent::Welcome {
@@ -405,212 +365,6 @@ impl Ordered {
             });
             true
         });
-    }
-}
-
-/// Counts that never go down, whatever is told.
-fn at_least(counts: Counts, before: Counts) -> Counts {
-    Counts {
-        packets: counts.packets.max(before.packets),
-        bytes: counts.bytes.max(before.bytes),
-        dropped: counts.dropped.max(before.dropped),
-    }
-}
-
-/// What can have been caught of an order, whatever is told: it goes into records and numbers of the whole server.
-fn within(counts: Counts, begin: &Begin) -> Counts {
-    Counts {
-        packets: counts.packets.min(begin.packets),
-        bytes: counts.bytes.min(begin.bytes),
-        dropped: counts.dropped.min(dropped_max(begin.time_ms)),
-    }
-}
-
-/// A connection of an agent.
-pub struct Attached {
-    seat: Arc<Seat>,
-    number: u64,
-    inbox: mpsc::Receiver<ToAgent>,
-    closed: Shutdown,
-}
-
-impl Attached {
-    /// Whose connection it is.
-    pub fn seat(&self) -> &Arc<Seat> {
-        &self.seat
-    }
-
-    /// Some bytes have come that may be a part of a word.
-    pub fn hear(&self) {
-        let now = self.seat.clock.monotonic();
-        let mut state = self.seat.state.lock();
-        if state.link.as_ref().is_some_and(|link| link.number == self.number) {
-            state.heard = now;
-        }
-    }
-
-    /// How long it is until the agent is lost, unless something comes from it; nothing when it is.
-    pub fn until_lost(&self) -> Duration {
-        let now = self.seat.clock.monotonic();
-        (self.seat.state.lock().heard + LOST_AFTER).saturating_sub(now)
-    }
-
-    /// Takes what the agent said.
-    ///
-    /// # Errors
-    /// `Protocol`: the connection is to be closed.
-    pub fn take(&self, message: ToServer) -> Result<(), Protocol> {
-        let now = self.seat.clock.monotonic();
-        let wall = self.seat.clock.now().as_nanos();
-        let mut state = self.seat.state.lock();
-        let Some(link) = state.link.as_mut().filter(|link| link.number == self.number) else {
-            return Err(Protocol::Replaced);
-        };
-        let greeted = std::mem::replace(&mut link.has_greeted, true);
-        state.heard = now;
-        match (message, greeted) {
-            (ToServer::Hello(_), true) => return Err(Protocol::GreetedTwice),
-            (ToServer::Hello(hello), false) if hello.protocol == 0 => {
-                state.cut();
-                return Err(Protocol::Version);
-            }
-            (ToServer::Hello(hello), false) => state.greet(hello, now),
-            (_, false) => {
-                state.cut();
-                return Err(Protocol::NoGreeting);
-            }
-            (ToServer::Pong { t1, t2, t3 }, true) => state.clock.push(Stamps { t1, t2, t3, t4: wall }, now),
-            (ToServer::Beat(beat), true) => {
-                state.free_bytes = beat.free_bytes;
-                for (id, counts) in beat.orders {
-                    state.note(id, |status, begin| {
-                        status.counts = at_least(within(counts, begin), status.counts);
-                    });
-                }
-            }
-            (ToServer::Refused { order, why }, true) => {
-                state.note(order, |status, _| {
-                    // What had begun cannot be refused any more.
-                    if status.began.is_none() {
-                        status.refused.get_or_insert(why);
-                    }
-                });
-            }
-            (ToServer::Began { order, interfaces }, true) => {
-                state.note(order, |status, _| status.began = status.began.or(Some(interfaces)));
-            }
-            (ToServer::Ended(order, mut ended), true) => {
-                state.note(order, |status, begin| {
-                    ended.counts = within(ended.counts, begin);
-                    status.counts = at_least(ended.counts, status.counts);
-                    status.began = status.began.or(Some(0));
-                    // What is told again counts when fewer parts can be delivered than was thought; what was given up here stays so.
-                    let is_news = status
-                        .ended
-                        .as_ref()
-                        .is_none_or(|known| known.parts != u32::MAX && ended.parts < known.parts);
-                    if is_news {
-                        status.ended = Some(ended);
-                    }
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for what is to be said next. `None` when the connection is to be ended: all that was to be said was said. Cancel safe.
-    pub async fn next(&mut self) -> Option<ToAgent> {
-        tokio::select! {
-            biased;
-            message = self.inbox.recv() => message,
-            () = self.closed.stopping() => None,
-        }
-    }
-}
-
-impl State {
-    fn note(&mut self, id: OrderId, edit: impl FnOnce(&mut OrderStatus, &Begin)) {
-        if let Some(ordered) = self.orders.get(&id) {
-            ordered.status.send_modify(|status| edit(status, &ordered.begin));
-        }
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let mut state = self.seat.state.lock();
-        if state.link.as_ref().is_some_and(|link| link.number == self.number) {
-            state.heard = self.seat.clock.monotonic();
-            state.cut();
-        }
-    }
-}
-
-/// An order that an agent was given. Dropped, the agent forgets it.
-pub struct Order {
-    seat: Arc<Seat>,
-    /// Which.
-    pub id: OrderId,
-    status: watch::Receiver<OrderStatus>,
-    /// Whether another process will take it up.
-    is_left: AtomicBool,
-}
-
-impl Order {
-    /// How far it is.
-    pub fn status(&self) -> OrderStatus {
-        self.status.borrow().clone()
-    }
-
-    /// Waits until it is as far as `is_so` says. Cancel safe.
-    pub async fn until(&self, is_so: impl FnMut(&OrderStatus) -> bool) -> OrderStatus {
-        let mut status = self.status.clone();
-        let seen = status.wait_for(is_so).await.map(|status| status.clone());
-        // The sender lives as long as this does.
-        seen.unwrap_or_else(|_| self.status())
-    }
-
-    /// Asks for the end. It is asked again when the agent comes back.
-    pub fn stop(&self) {
-        let mut state = self.seat.state.lock();
-        let Some(ordered) = state.orders.get_mut(&self.id) else {
-            return;
-        };
-        if !std::mem::replace(&mut ordered.stop_is_wanted, true) {
-            state.send(ToAgent::Stop(self.id));
-        }
-    }
-
-    /// Leaves it to the next process: the agent does not forget it, now or when it connects anew.
-    pub fn leave(&self) {
-        self.is_left.store(true, Ordering::Release);
-    }
-
-    /// How long its agent was not there, as a whole and until now. It never goes back, and it grows as long as the agent is away.
-    pub fn away(&self) -> Duration {
-        let now = self.seat.clock.monotonic();
-        self.seat.state.lock().away(now)
-    }
-
-    /// When something of a part came from its agent, of this or another order, by the clock that never goes back.
-    pub fn part_heard(&self) -> Duration {
-        self.seat.state.lock().part_heard
-    }
-
-    /// The agent it was given to.
-    pub fn agent(&self) -> AgentId {
-        self.seat.id
-    }
-}
-
-impl Drop for Order {
-    fn drop(&mut self) {
-        if self.is_left.load(Ordering::Acquire) {
-            return;
-        }
-        let mut state = self.seat.state.lock();
-        state.orders.remove(&self.id);
-        state.send(ToAgent::Forget(self.id));
     }
 }
 

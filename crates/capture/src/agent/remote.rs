@@ -277,11 +277,11 @@ impl RemoteRunning {
         }
     }
 
-    /// Waits until a time, and as much longer as the agent has been away for more than `before`: how long one that is away is waited for,
-    /// the fleet alone decides.
+    /// Waits until a time, and as much longer as the fleet says of an agent that had been away for `before`: how long one that is away is
+    /// waited for, it alone decides.
     async fn there_until(&self, at: Duration, before: Duration) {
         loop {
-            let at = at + self.ordered.away().saturating_sub(before);
+            let at = at + self.ordered.excused(before);
             let left = at.saturating_sub(self.clock.monotonic());
             if left == Duration::ZERO {
                 return;

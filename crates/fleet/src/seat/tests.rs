@@ -1,7 +1,8 @@
 //! What is said between a server and an agent that comes and goes.
 
 use super::*;
-use baleen_agentwire::{Beat, FileFormat, OrderFilter};
+use baleen_agentwire::limits::{LOST_AFTER, dropped_max};
+use baleen_agentwire::{Beat, FileFormat, OrderFilter, ToServer};
 use baleen_runtime::ManualClock;
 use baleen_types::Timestamp;
 
@@ -159,7 +160,7 @@ fn who_sends_parts_is_not_silent() {
 #[test]
 fn the_time_that_an_agent_is_away_is_known() {
     let (clock, seat) = seat();
-    let away = || seat.state.lock().away(clock.monotonic()).as_secs();
+    let away = || seat.state.lock().presence.away(clock.monotonic()).as_secs();
     let pass = |seconds| clock.advance(Duration::from_secs(seconds));
     pass(10);
     assert_eq!(away(), 10);
@@ -335,6 +336,66 @@ async fn who_stays_away_is_given_up() {
     seat.give_up_after(away);
     assert_eq!(order.status().ended.unwrap().trouble.as_deref(), Some(LOST));
     assert_eq!(other.status().refused.as_deref(), Some(LOST));
+}
+
+/// A connection is not an agent: what never greets is away, however often it comes and however much it says.
+#[test]
+fn who_links_and_does_not_greet_is_away() {
+    let step = Duration::from_secs(5);
+    let away = LOST_AFTER * 4;
+    type Come = fn(&Arc<Seat>) -> Option<Attached>;
+    let ways: [(&str, Come); 4] = [
+        ("it links and goes", |seat| seat.attach().map(drop).ok().and(None)),
+        ("it links and is silent", |seat| seat.attach().ok()),
+        ("it speaks no version", |seat| {
+            let attached = seat.attach().unwrap();
+            assert_eq!(attached.take(ToServer::Hello(Hello::default())), Err(Protocol::Version));
+            None
+        }),
+        ("it sends bytes that are no words, and parts", |seat| {
+            let attached = seat.attach().unwrap();
+            attached.hear();
+            seat.hear_part();
+            Some(attached)
+        }),
+    ];
+    for (way, come) in ways {
+        let (clock, seat) = seat();
+        let attached = greeted(&seat, &[]);
+        let order = seat.order(ID, begin()).unwrap();
+        let message = ToServer::Began {
+            order: ID,
+            interfaces: 1,
+        };
+        attached.take(message).unwrap();
+        drop(attached);
+        let mut waited = Duration::ZERO;
+        let mut link = None;
+        while order.status().ended.is_none() {
+            assert!(waited < away * 2, "{way}");
+            clock.advance(step);
+            waited += step;
+            drop(link.take());
+            link = come(&seat);
+            seat.give_up_after(away);
+        }
+        assert_eq!(order.status().ended.unwrap().trouble.as_deref(), Some(LOST), "{way}");
+        assert!(waited >= away, "{way}: {waited:?}");
+    }
+}
+
+/// What a process of before had begun is waited for from when it is taken up, however long the start took until then.
+#[test]
+fn what_is_taken_up_is_waited_for_from_then_on() {
+    let (clock, seat) = seat();
+    let away = LOST_AFTER * 4;
+    clock.advance(away * 2);
+    let order = seat.adopt(ID, begin()).unwrap();
+    seat.give_up_after(away);
+    assert_eq!((order.status().ended, order.away()), (None, away * 2));
+    clock.advance(away);
+    seat.give_up_after(away);
+    assert_eq!(order.status().ended.unwrap().trouble.as_deref(), Some(LOST));
 }
 
 #[tokio::test]

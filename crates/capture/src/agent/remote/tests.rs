@@ -12,6 +12,8 @@ use baleen_types::{AccountId, SiteName, Timestamp};
 use futures::FutureExt as _;
 use zeroize::Zeroizing;
 
+mod absence;
+
 const MIB: u64 = 1 << 20;
 
 struct World {
@@ -292,125 +294,4 @@ async fn an_agent_that_does_not_begin_is_not_waited_for() {
             .contains("not connected")
     );
     assert!(agents.lanes.lock().is_empty());
-}
-
-/// However an agent falls silent, a capture ends, and its message says what is not there.
-#[tokio::test]
-async fn a_capture_does_not_hang_at_an_agent() {
-    for has_ended in [true, false] {
-        let mut world = World::new().await;
-        let mut catch = world.begin().await;
-        let first = world.first_part(&mut catch).await;
-        if has_ended {
-            world.end(3, 3);
-        }
-        let clock = Arc::clone(&world.clock);
-        let passing = async {
-            for _ in 0..30 {
-                for _ in 0..20 {
-                    tokio::task::yield_now().await;
-                }
-                clock.advance(Duration::from_mins(1));
-            }
-            std::future::pending::<()>().await;
-        };
-        let (ended, rest) = tokio::select! {
-            done = async { tokio::join!(catch.running.ended(), catch.pieces.next()) } => done,
-            () = passing => unreachable!("it pends"),
-        };
-        assert!(rest.is_none());
-        // The file's, and not what the agent says.
-        assert_eq!(ended.counts, first.after, "{has_ended}");
-        assert!(ended.trouble.unwrap().contains("did not deliver"));
-    }
-}
-
-/// `agents.away` may be a day. What is there and silent is given up all the same.
-#[tokio::test]
-async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
-    for has_ended in [true, false] {
-        let mut world = World::new().await;
-        let mut catch = world.begin().await;
-        let first = world.first_part(&mut catch).await;
-        if has_ended {
-            world.end(2, 2);
-        }
-        let World {
-            agents,
-            attached,
-            clock,
-            agent,
-        } = world;
-        drop(attached);
-        let running = Arc::clone(&catch.running);
-        let mut over = Box::pin(async { tokio::join!(running.ended(), catch.pieces.next()) });
-        for _ in 0..23 * 4 {
-            assert!(over.as_mut().now_or_never().is_none(), "{has_ended}");
-            agents.fleet.give_up_after(Duration::from_hours(24));
-            clock.advance(Duration::from_mins(15));
-            // Or the runtime would find that this test asks too much at once, and answer nothing.
-            tokio::task::yield_now().await;
-        }
-        let attached = agents.fleet.seat(agent).unwrap().attach().unwrap();
-        let held = vec![order_of(order().capture)];
-        let ToServer::Hello(greeting) = hello() else {
-            unreachable!("it is one")
-        };
-        attached.take(ToServer::Hello(Hello { held, ..greeting })).unwrap();
-        let mut minutes = 0;
-        let (ended, rest) = loop {
-            if let Some(over) = over.as_mut().now_or_never() {
-                break over;
-            }
-            minutes += 1;
-            assert!(minutes < 30, "it is there, and says nothing");
-            clock.advance(Duration::from_mins(1));
-            tokio::task::yield_now().await;
-        };
-        assert!(minutes >= 8 && rest.is_none(), "{minutes}");
-        assert_eq!(ended.counts, first.after);
-        assert!(ended.trouble.unwrap().contains("did not deliver"));
-    }
-}
-
-/// Over a slow line a part may be the next of many.
-#[tokio::test]
-async fn who_sends_parts_of_other_captures_is_waited_for_longer() {
-    let mut world = World::new().await;
-    let mut catch = world.begin().await;
-    let seat = world.agents.fleet.seat(world.agent).unwrap();
-    world.end(2, 2);
-    let running = Arc::clone(&catch.running);
-    let mut over = Box::pin(async { tokio::join!(running.ended(), catch.pieces.next()) });
-    let mut minutes = 0;
-    while over.as_mut().now_or_never().is_none() {
-        minutes += 1;
-        if minutes < 100 {
-            seat.hear_part();
-        }
-        assert!(minutes < 200, "nothing comes any more");
-        world.clock.advance(Duration::from_mins(1));
-        tokio::task::yield_now().await;
-    }
-    assert!((108..=120).contains(&minutes), "{minutes}");
-}
-
-#[tokio::test]
-async fn a_lost_agent_leaves_what_has_come() {
-    let mut world = World::new().await;
-    let mut catch = world.begin().await;
-    let first = world.first_part(&mut catch).await;
-    let World {
-        agents,
-        attached,
-        clock,
-        ..
-    } = world;
-    drop(attached);
-    clock.advance(Duration::from_secs(61));
-    agents.fleet.give_up_after(Duration::from_mins(1));
-    let (ended, rest) = tokio::join!(catch.running.ended(), catch.pieces.next());
-    assert!(rest.is_none());
-    assert_eq!(ended.counts, first.after);
-    assert!(ended.trouble.unwrap().contains("did not come back"));
 }
