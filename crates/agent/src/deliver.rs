@@ -53,11 +53,12 @@ async fn read(folder: &OrderFolder, head: PartHead) -> Result<Bytes, String> {
 
 async fn one(shared: &Shared, id: OrderId, folder: &OrderFolder, part: &Waiting) -> Result<(), String> {
     loop {
-        let connection = shared.connection().await;
         // Nobody closes it.
         let Ok(turn) = Arc::clone(&shared.turns).acquire_owned().await else {
             return Err("the agent ends".to_owned());
         };
+        // Behind the turn, which may be minutes on a slow line: the connection is the one that there is then.
+        let connection = shared.connection().await;
         // What is on the disk is read when it is sent, so that of all captures few parts are in memory.
         let bytes = match &part.bytes {
             Some(bytes) => bytes.clone(),

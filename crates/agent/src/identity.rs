@@ -2,6 +2,7 @@
 //!
 //! All of it is one file that only its owner reads. It is replaced as a whole, so that no key is ever beside another's certificate.
 
+use crate::durable;
 use crate::error::Error;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -10,9 +11,9 @@ use baleen_types::AgentId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -160,20 +161,8 @@ impl Identity {
             authority: BASE64.encode(&self.authority),
         };
         let write = || {
-            let new = path.with_extension("new");
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&new)?;
-            // One that a process left behind may have other rights.
-            file.set_permissions(Permissions::from_mode(0o600))?;
             let text = Zeroizing::new(serde_json::to_vec(&stored)?);
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&new, &path)?;
-            File::open(folder)?.sync_all()
+            durable::replace(&path, &text)
         };
         write().map_err(|error: std::io::Error| Error::Identity {
             path: path.clone(),
@@ -215,7 +204,7 @@ mod tests {
         let path = Identity::path(dir.path());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         let refused = Identity::load(dir.path()).unwrap_err().to_string();
         assert!(refused.contains("chmod 600"), "{refused}");
     }

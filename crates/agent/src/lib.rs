@@ -20,6 +20,7 @@ mod backoff;
 mod connection;
 mod deliver;
 mod desk;
+mod durable;
 mod enrol;
 mod error;
 mod host;

@@ -6,22 +6,26 @@
 //! ```
 //!
 //! Bytes are written before the line that speaks of them, and a line has a checksum: what a process leaves behind, however it ended, is
-//! read up to where both hold. Nothing is synced, since a part is worth less than the disk of a machine that captures; after a loss of
-//! power the checksums say what is left. The space is bounded, and what finds none stays in memory (`work.rs`).
+//! read up to where both hold. Parts are not synced, since they are worth less than the disk of a machine that captures; after a loss of
+//! power the checksums say what is left. That a part is in the store is synced before the part goes: a file system may forget the last
+//! lines of the journal and not the removal, and what is behind the part would be taken for a file without its beginning. The space is
+//! bounded, and what finds none stays in memory (`work.rs`).
 
 mod journal;
 mod recover;
 
 pub(crate) use recover::Recovered;
 
+use crate::durable;
 use crate::part::PartHead;
 use baleen_agentwire::{Ended, OrderId};
 use baleen_types::CaptureId;
 use bytes::Bytes;
+use crc_fast::CrcAlgorithm::Crc32Iscsi;
 use journal::{Journal, Line, PartLine};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -104,9 +108,11 @@ impl Spool {
             let Some(id) = order_of(name) else { continue };
             match recover::order(&this, id, &path) {
                 Ok(order) => recovered.push(order),
-                // It stays for who looks after the host; the others are delivered, and the agent captures.
+                // It stays for who looks after the host, and takes the space that it takes; the others are delivered, and the agent captures.
                 Err(error) => {
-                    tracing::warn!(%error, folder = %path.display(), "what was to be sent cannot be read, and is left there");
+                    let bytes = bytes_in(&path);
+                    *this.space.used.lock() += bytes;
+                    tracing::warn!(%error, folder = %path.display(), bytes, "what was to be sent cannot be read, and is left there");
                 }
             }
         }
@@ -195,11 +201,14 @@ impl OrderFolder {
         true
     }
 
-    /// The bytes of a part.
+    /// The bytes of a part, as they were written: what the disk has changed is not sent to be refused.
     pub(crate) fn read(&self, head: &PartHead) -> io::Result<Bytes> {
         let bytes = std::fs::read(part_path(&self.path, head.number))?;
         if bytes.len() as u64 != head.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if crc_fast::checksum(Crc32Iscsi, &bytes) != u64::from(head.crc32c) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum is another"));
         }
         Ok(bytes.into())
     }
@@ -209,7 +218,7 @@ impl OrderFolder {
         let mut state = self.state.lock();
         // When it is not noted, it is sent again by the next process, and answered without being read.
         let noted = state.journal.put(&Line::Stored(PartLine::of(head, true)));
-        if noted.is_ok() {
+        if noted.and_then(|()| state.journal.sync()).is_ok() {
             self.drop_part(&mut state, head.number);
         }
     }
@@ -263,6 +272,8 @@ fn order_of(name: &str) -> Option<OrderId> {
 fn own(folder: &Path, owner: &str) -> io::Result<()> {
     let mark = folder.join(OWNER_FILE);
     let before = match std::fs::read(&mark) {
+        // A loss of power left its name and nothing in it, or zeros: nobody is called so.
+        Ok(before) if before.is_empty() || before.contains(&0) => None,
         Ok(before) => Some(before),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
@@ -270,20 +281,30 @@ fn own(folder: &Path, owner: &str) -> io::Result<()> {
     if before.as_deref() == Some(owner.as_bytes()) {
         return Ok(());
     }
-    // Without a mark it is of a release that made none.
-    if before.is_some() {
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if order_of(name).is_some() {
-                tracing::warn!(folder = %path.display(), "what waited for another server, or by another identity, is removed");
-                remove(&path)?;
-            }
+    if before.is_none() {
+        // What is there is of a release that made no mark, and is ours. On a disk that is full delivering it makes room for the mark.
+        if let Err(error) = durable::replace(&mark, owner.as_bytes()) {
+            tracing::warn!(%error, folder = %folder.display(), "whose the spool is cannot be noted yet");
+        }
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if order_of(name).is_some() {
+            let bytes = bytes_in(&path);
+            tracing::warn!(folder = %path.display(), bytes, "what waited for another server, or by another identity, is removed");
+            remove(&path)?;
         }
     }
-    let new = mark.with_extension("new");
-    std::fs::write(&new, owner)?;
-    std::fs::rename(&new, &mark)
+    durable::replace(&mark, owner.as_bytes())
+}
+
+/// Bytes of the files in a folder.
+fn bytes_in(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = files.filter_map(|file| file.metadata().ok());
+    found.filter(Metadata::is_file).map(|found| found.len()).sum()
 }
 
 fn private_folder(path: &Path, may_be_there: bool) -> io::Result<()> {

@@ -77,6 +77,8 @@ pub(super) struct Journal {
     length: u64,
     /// Up to here the disk has space for it.
     reserved: u64,
+    /// Whether something is behind its good lines that could not be taken away: nothing behind that would be read.
+    is_broken: bool,
 }
 
 impl Journal {
@@ -91,6 +93,7 @@ impl Journal {
             file,
             length: 0,
             reserved: 0,
+            is_broken: false,
         };
         this.reserve();
         Ok(this)
@@ -112,6 +115,7 @@ impl Journal {
             file,
             length: length as u64,
             reserved: 0,
+            is_broken: false,
         };
         this.rewind()?;
         this.reserve();
@@ -121,6 +125,9 @@ impl Journal {
     /// Appends a line, or leaves the journal as it was.
     pub(super) fn put(&mut self, line: &Line) -> io::Result<()> {
         let bytes = encode(line)?;
+        if self.is_broken {
+            self.rewind()?;
+        }
         let written = self.file.write_all(&bytes);
         match written {
             Ok(()) => {
@@ -131,6 +138,11 @@ impl Journal {
             Err(_) => self.rewind()?,
         }
         written
+    }
+
+    /// Has what was put there after a loss of power too.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     /// Has space at hand for lines to come: on a disk that is full, what is in the store has to be noted before it can be deleted. What
@@ -148,8 +160,11 @@ impl Journal {
     fn rewind(&mut self) -> io::Result<()> {
         // What is beyond the end is given back with it.
         self.reserved = self.length;
+        self.is_broken = true;
         self.file.set_len(self.length)?;
-        self.file.seek(SeekFrom::Start(self.length)).map(drop)
+        self.file.seek(SeekFrom::Start(self.length))?;
+        self.is_broken = false;
+        Ok(())
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) struct Recovered {
 
 pub(super) fn order(spool: &Spool, id: OrderId, path: &Path) -> io::Result<Recovered> {
     let (journal, lines) = Journal::recover(path)?;
-    let told = Told::of(&lines);
+    let mut told = Told::of(&lines);
+    told.take_for_stored(path)?;
     let mut parts = Vec::new();
     let mut is_cut = false;
     // What was told to be the last that can be delivered stays the last.
@@ -141,6 +142,24 @@ impl Told {
             }
         }
         told
+    }
+
+    /// Takes what was whole and is gone from the front for stored: nothing else removes it, and the last lines of a journal are what a loss of
+    /// power takes first. Where that is wrong the server refuses what is behind, and says so.
+    fn take_for_stored(&mut self, folder: &Path) -> io::Result<()> {
+        let until = self.ended.as_ref().map_or(u32::MAX, |ended| ended.parts);
+        while self.stored < until {
+            let last = self.parts.get(&self.stored).and_then(|lines| lines.last());
+            let Some(whole) = last.filter(|line| line.is_whole) else {
+                break;
+            };
+            if part_path(folder, self.stored).try_exists()? {
+                break;
+            }
+            self.after = Some(whole.after);
+            self.stored += 1;
+        }
+        Ok(())
     }
 
     fn parts_until(&self, held: usize) -> u32 {

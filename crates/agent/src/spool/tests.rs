@@ -275,6 +275,75 @@ fn what_waits_is_for_the_server_of_who_has_put_it_there() {
     assert_eq!(Spool::open(&folder, 10_000, "two").unwrap().1.len(), 1);
 }
 
+/// A file system may keep the removal of a part and lose the line that says why.
+#[test]
+fn a_part_that_is_gone_was_stored() {
+    for is_ended in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+        let mut writing = Writing::new(&spool).pieces(10);
+        if is_ended {
+            writing.close(true);
+            writing.folder.ended(&ended(3, None));
+        }
+        let journal = dir.path().join(name_of(ID)).join("journal");
+        let before = std::fs::read(&journal).unwrap();
+        writing.folder.stored(&writing.parts[0].0);
+        std::fs::write(&journal, before).unwrap();
+        for _ in 0..2 {
+            let found = recovered(dir.path());
+            assert_eq!(shown(&found), [(1, 120, 8, false), (2, 60, 10, true)], "{is_ended}");
+            assert_eq!((found.ended.parts, found.ended.trouble.is_none()), (3, is_ended));
+        }
+    }
+}
+
+/// A mark that a loss of power emptied is nobody's, and what lies there is worth gigabytes.
+#[test]
+fn a_mark_that_is_empty_is_none() {
+    for damaged in [&b""[..], &[0; 3]] {
+        let dir = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+        Writing::new(&spool).pieces(10);
+        std::fs::write(dir.path().join(OWNER_FILE), damaged).unwrap();
+        assert_eq!(shown(&recovered(dir.path())).len(), 3);
+        assert_eq!(std::fs::read(dir.path().join(OWNER_FILE)).unwrap(), OWNER.as_bytes());
+    }
+}
+
+/// On a full disk delivering makes room; to be delivered it has to be opened.
+#[test]
+fn a_spool_that_cannot_be_marked_yet_is_delivered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+    Writing::new(&spool).pieces(10);
+    std::fs::remove_file(dir.path().join(OWNER_FILE)).unwrap();
+    // No file can be made by that name.
+    std::fs::create_dir(dir.path().join("owner.new")).unwrap();
+    let (_, found) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+    assert_eq!(shown(&found[0]).len(), 3);
+    // A mark of another has to go, or the next start would take what is ours for theirs.
+    std::fs::write(dir.path().join(OWNER_FILE), "two").unwrap();
+    assert!(Spool::open(dir.path(), 10_000, OWNER).is_err());
+}
+
+#[test]
+fn a_part_that_the_disk_has_changed_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+    let writing = Writing::new(&spool).pieces(4);
+    let head = writing.parts[0].0;
+    assert!(writing.folder.read(&head).is_ok());
+    let path = part_path(&dir.path().join(name_of(ID)), 0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[50] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(
+        writing.folder.read(&head).unwrap_err().kind(),
+        io::ErrorKind::InvalidData
+    );
+}
+
 #[test]
 fn an_order_that_cannot_be_read_holds_up_nobody() {
     let dir = tempfile::tempdir().unwrap();
@@ -283,6 +352,9 @@ fn an_order_that_cannot_be_read_holds_up_nobody() {
     let other = OrderId { generation: 4, ..ID };
     let damaged = dir.path().join(name_of(other));
     std::fs::create_dir_all(damaged.join("journal")).unwrap();
-    assert_eq!(recovered(dir.path()).id, ID);
+    std::fs::write(damaged.join("part-0"), [0; 700]).unwrap();
+    let (spool, found) = Spool::open(dir.path(), 10_000, OWNER).unwrap();
+    assert_eq!((found.len(), found[0].id), (1, ID));
     assert!(damaged.exists(), "it is left for who looks after the host");
+    assert_eq!(spool.free(), 10_000 - 60 - 700, "what it takes is counted");
 }
