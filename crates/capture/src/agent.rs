@@ -191,6 +191,26 @@ pub struct Piece {
     pub after: Counts,
 }
 
+impl Piece {
+    /// What stands for the rest of a file that cannot be read any more, though it was told to be there: a capture of it has failed.
+    pub(crate) fn broken() -> Self {
+        Self {
+            file: Self::BROKEN,
+            bytes: Bytes::new(),
+            ends_file: false,
+            after: Counts::default(),
+        }
+    }
+
+    /// Whether it stands for that.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.file == Self::BROKEN
+    }
+
+    /// No capture has so many files.
+    const BROKEN: u16 = u16::MAX;
+}
+
 /// A capture that is going on.
 pub struct Catch {
     /// The files in pieces, one behind the other and each in order: each piece 5 MiB or more but a file's last. They are cut

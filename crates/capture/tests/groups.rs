@@ -478,6 +478,39 @@ fn what_was_staged_outlives_a_kill() {
     }
 }
 
+/// A bit that the disk has changed costs what one site had delivered from there on, and nothing of the others, whose agents have forgotten it.
+#[test]
+fn what_is_damaged_of_one_site_is_missing_and_told() {
+    let (disk, me) = (Disk::new(), account(1));
+    let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
+    let of_first = staging.path().join("staging").join(id.to_string()).join("0.sealed");
+    let mut bytes = std::fs::read(&of_first).unwrap();
+    // In the first block behind its length.
+    bytes[100] ^= 1;
+    std::fs::write(&of_first, bytes).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let group = group_on(disk.clone(), 11, staging);
+        group.world.captures.recover().await.unwrap();
+        let done = group.world.until(me, id, Status::Success).await;
+        let message = done.message.unwrap();
+        assert!(
+            message.contains("site lab01: what it had delivered is damaged"),
+            "{message}"
+        );
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        let (packets, interfaces) = read(&bytes);
+        let times = |packets: &[(u64, u32)]| packets.iter().map(|packet| packet.0).collect::<Vec<_>>();
+        let others: Vec<_> = MERGED.iter().copied().filter(|packet| packet.1 != 0).collect();
+        assert_eq!(times(&packets), times(&others));
+        assert_eq!(done.counts.packets, others.len() as u64);
+        assert!(
+            interfaces.iter().all(|name| !name.starts_with("lab01")),
+            "{interfaces:?}"
+        );
+        group.staging_is_empty().await;
+    });
+}
+
 /// A start that is itself stopped leaves it to the next one.
 #[test]
 fn what_was_staged_outlives_a_stop_of_the_next_process() {

@@ -166,7 +166,11 @@ impl Captures {
 }
 
 fn one_file(piece: &Piece) -> Result<(), Failure> {
-    if piece.file == FILE {
+    if piece.is_broken() {
+        Err(Failure::Final(
+            "what was captured cannot be read any more from the server's disk".to_owned(),
+        ))
+    } else if piece.file == FILE {
         Ok(())
     } else {
         Err(Failure::Final("the capture agent delivered a second file".to_owned()))

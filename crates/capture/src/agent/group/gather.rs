@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::BoxStream;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 /// A member that captures.
@@ -67,6 +67,7 @@ impl Gather {
             limits: self.order.limits,
             format: self.order.format,
             comment: super::comment(&self.order),
+            counted: OnceLock::new(),
         });
         let counting = Arc::clone(&job);
         let counted = tokio::task::spawn_blocking(move || counting.count()).await;
@@ -77,6 +78,7 @@ impl Gather {
                 return self.running.end(given_up());
             }
         };
+        self.missing.extend(job.damaged());
         let missing = Some(self.missing.join("; ")).filter(|missing| !missing.is_empty());
         let (trouble, missing) = if is_any_well { (None, missing) } else { (missing, None) };
         self.running.end(Ended {
@@ -117,6 +119,8 @@ impl Gather {
 /// Keeps what a member delivers, until it has ended or cannot be kept any more.
 async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     let site = &member.site;
+    // What was taken stays there, whatever becomes of who writes it.
+    let at = file.as_ref().ok().map(|file| file.at.clone());
     let (mut file, mut failed) = match file {
         Ok(file) => (Some(file), None),
         Err(error) => (None, Some(error)),
@@ -140,9 +144,9 @@ async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     let failed = failed.map(|error| format!("what it captured could not be kept: {error}"));
     let trouble = failed.or(ended.trouble);
     Staged {
-        member: file.map(|file| Member {
+        member: at.map(|at| Member {
             site: site.clone(),
-            file: file.at,
+            file: at,
             clock: member.agent.clock(),
         }),
         dropped: ended.counts.dropped,
@@ -159,11 +163,15 @@ async fn append(mut file: StagedFile, piece: Piece) -> io::Result<(StagedFile, i
     tokio::task::spawn_blocking(append).await.map_err(io::Error::other)
 }
 
-/// Merges what there is into pieces, as long as they are taken.
+/// Merges what there is into pieces, as long as they are taken. What was told to be there and is not is no file: its beginning would be taken
+/// for all of it.
 pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, to_run: mpsc::Sender<Piece>) {
-    let write = move || job.write(&mut |piece| to_run.blocking_send(piece).is_ok());
+    let taken = to_run.clone();
+    let write = move || job.write(&mut |piece| taken.blocking_send(piece).is_ok());
     let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
     if let Err(error) = written.and_then(|written| written) {
         tracing::error!(%capture, %error, "captures of several sites were not merged to their end");
+        // Nobody who takes no more wants to know.
+        let _ = to_run.send(Piece::broken()).await;
     }
 }

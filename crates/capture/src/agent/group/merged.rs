@@ -1,6 +1,6 @@
 //! The one file of a group, out of those of its members.
 
-use super::sealed_file::{SealedPath, SealedReader};
+use super::sealed_file::{Reading, SealedPath, SealedReader};
 use crate::Counts;
 use crate::agent::{Format, Limits, Piece};
 use crate::engine::section;
@@ -11,6 +11,7 @@ use baleen_pcapfile::{Merge, MergeSource, Merged, Record, classic, ng};
 use baleen_types::{LinkType, SiteName};
 use bytes::Bytes;
 use std::io;
+use std::sync::OnceLock;
 
 /// What is to be merged into what.
 pub(super) struct Job {
@@ -20,6 +21,8 @@ pub(super) struct Job {
     pub(super) comment: String,
     /// Packets that were lost, over all; if that is not known, it is what the files say.
     pub(super) dropped: Option<u64>,
+    /// What it was told to hold.
+    pub(super) counted: OnceLock<Counts>,
 }
 
 /// A member and what it has delivered.
@@ -32,8 +35,10 @@ pub(super) struct Member {
 
 impl Member {
     /// What it delivered as a file to be merged; `None` when that is nothing.
-    pub(super) fn source(&self) -> io::Result<Option<MergeSource<SealedReader>>> {
-        let Some(file) = self.file.open()? else { return Ok(None) };
+    pub(super) fn source(&self, reading: Reading) -> io::Result<Option<MergeSource<SealedReader>>> {
+        let Some(file) = self.file.open(reading)? else {
+            return Ok(None);
+        };
         Ok(Some(MergeSource {
             file,
             name: self.site.to_string(),
@@ -50,15 +55,15 @@ impl Member {
 }
 
 impl Job {
-    fn merge(&self) -> io::Result<Merge<SealedReader>> {
-        let sources = self.members.iter().map(Member::source);
+    fn merge(&self, reading: Reading) -> io::Result<Merge<SealedReader>> {
+        let sources = self.members.iter().map(|member| member.source(reading));
         let sources = sources.collect::<io::Result<Vec<_>>>()?.into_iter().flatten();
         Merge::new(sources).map_err(io::Error::other)
     }
 
-    /// What the file will hold.
+    /// What the file will hold. What is damaged of what a member has delivered ends that member, and is known then.
     pub(super) fn count(&self) -> io::Result<Counts> {
-        let mut merge = self.merge()?;
+        let mut merge = self.merge(Reading::First)?;
         let mut counts = Counts::default();
         while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
             if let Merged::Packet(record) = next
@@ -68,7 +73,19 @@ impl Job {
             }
         }
         counts.dropped = self.dropped.unwrap_or(counts.dropped);
+        let _was_known = self.counted.set(counts);
         Ok(counts)
+    }
+
+    /// Whose packets are not all in the file, as what they delivered is damaged.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = String> {
+        let damaged = self.members.iter().filter(|member| member.file.is_damaged());
+        damaged.map(|member| {
+            format!(
+                "site {}: what it had delivered is damaged on the server's disk, and what is behind the damage is missing",
+                member.site
+            )
+        })
     }
 
     /// Counts a packet, unless that passed a limit: then it and all behind it are left out.
@@ -86,7 +103,7 @@ impl Job {
 
     /// Writes the file in pieces, as long as they are taken.
     pub(super) fn write(&self, give: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
-        let mut merge = self.merge()?;
+        let mut merge = self.merge(Reading::Again)?;
         let mut out = Vec::with_capacity(GROUP_PART_BYTES + (64 << 10));
         let mut counts = Counts::default();
         let mut has_head = false;
@@ -127,6 +144,9 @@ impl Job {
             }
         }
         counts.dropped = self.dropped.unwrap_or(counts.dropped);
+        if self.counted.get().is_some_and(|counted| *counted != counts) {
+            return Err(io::Error::other("it does not hold what was counted of it"));
+        }
         if !out.is_empty() {
             give(piece(&mut out, counts, true));
         }

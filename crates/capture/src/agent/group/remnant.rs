@@ -3,6 +3,7 @@
 use super::gather::deliver;
 use super::given_up;
 use super::merged::{Job, Member};
+use super::sealed_file::Reading;
 use crate::Counts;
 use crate::agent::{Agent, AgentError, Catch, Ended, Order, Running};
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use baleen_types::LinkType;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 const KILLED: &str = "the server ended unexpectedly; the file holds what each site had delivered by then";
@@ -23,10 +24,11 @@ impl Remnant {
         Self(Mutex::new(Some(members)))
     }
 
-    /// Whether all of it can be opened. Reads the disk.
+    /// Whether some of it can be opened. Reads the disk.
     pub(crate) fn is_readable(&self) -> bool {
         let members = self.0.lock();
-        members.iter().flatten().all(|member| member.source().is_ok())
+        let is_readable = |member: &Member| member.source(Reading::First).is_ok() && !member.file.is_damaged();
+        members.iter().flatten().any(is_readable)
     }
 }
 
@@ -45,6 +47,7 @@ impl Agent for Remnant {
             limits: order.limits,
             format: order.format,
             dropped: None,
+            counted: OnceLock::new(),
         });
         let counting = Arc::clone(&job);
         let counted = tokio::task::spawn_blocking(move || counting.count()).await;
@@ -52,7 +55,7 @@ impl Agent for Remnant {
             Ok(counts) => Ended {
                 counts,
                 trouble: Some(KILLED.to_owned()),
-                missing: None,
+                missing: Some(job.damaged().collect::<Vec<_>>().join("; ")).filter(|missing| !missing.is_empty()),
             },
             Err(error) => {
                 tracing::error!(capture = %order.capture, %error, "captures of several sites cannot be merged");

@@ -7,6 +7,9 @@
 //! | from there | for each piece: its length, sealed as a block of 8 bytes, and the piece, sealed in blocks of 64 KiB |
 //!
 //! A process that is killed leaves the last piece cut; what is whole of its blocks is read.
+//!
+//! It is read twice, and both times it has to be the same. What cannot be read the first time ends the file there, for both; what could be
+//! read then and cannot now is an error.
 
 use crate::sealed::{MAGIC_BYTES, SALT_BYTES, damaged, read_block, write_blocks};
 use baleen_sealing::blocks::{BaseKey, PieceKey, Salt};
@@ -14,7 +17,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"BLNSTG1\n";
 const LENGTH_BYTES: usize = size_of::<u64>();
@@ -27,6 +30,26 @@ const READ_BYTES: usize = 256 << 10;
 pub(super) struct SealedPath {
     pub(super) path: PathBuf,
     pub(super) key: Arc<BaseKey>,
+    /// Where it ends for what is wrong with it.
+    broken_at: Arc<OnceLock<Broken>>,
+}
+
+/// The end of a file that is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// It is none.
+    Head,
+    /// The block of this number cannot be read.
+    Block(u64),
+}
+
+/// Which time a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// What is damaged is found.
+    First,
+    /// It is as it was found.
+    Again,
 }
 
 /// One that is written.
@@ -46,9 +69,24 @@ pub(super) struct SealedReader {
     /// Bytes of the piece that are not read yet.
     left: u64,
     block: Cursor<Vec<u8>>,
+    reading: Reading,
+    broken_at: Arc<OnceLock<Broken>>,
 }
 
 impl SealedPath {
+    pub(super) fn new(path: PathBuf, key: Arc<BaseKey>) -> Self {
+        Self {
+            path,
+            key,
+            broken_at: Arc::default(),
+        }
+    }
+
+    /// Whether the first reading has found it damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.broken_at.get().is_some()
+    }
+
     /// Makes the file.
     pub(super) fn create(&self, salt: Salt) -> io::Result<SealedWriter> {
         let mut options = OpenOptions::new();
@@ -63,15 +101,22 @@ impl SealedPath {
         })
     }
 
-    /// Opens it; `None` when it is not there, or no more than begun.
-    pub(super) fn open(&self) -> io::Result<Option<SealedReader>> {
+    /// Opens it; `None` when it is not there, no more than begun, or damaged from the beginning.
+    pub(super) fn open(&self, reading: Reading) -> io::Result<Option<SealedReader>> {
         let Some(mut file) = open_if_there(&self.path)? else {
             return Ok(None);
         };
+        if self.broken_at.get() == Some(&Broken::Head) {
+            return Ok(None);
+        }
         let (mut magic, mut salt) = ([0; MAGIC_BYTES], [0; SALT_BYTES]);
         match file.read_exact(&mut magic).and_then(|()| file.read_exact(&mut salt)) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
+        }
+        if magic != MAGIC && reading == Reading::First {
+            let _was_known = self.broken_at.set(Broken::Head);
+            return Ok(None);
         }
         if magic != MAGIC {
             return Err(damaged());
@@ -82,6 +127,8 @@ impl SealedPath {
             next: 0,
             left: 0,
             block: Cursor::default(),
+            reading,
+            broken_at: Arc::clone(&self.broken_at),
         }))
     }
 }
@@ -121,10 +168,18 @@ impl SealedWriter {
 }
 
 impl SealedReader {
-    /// The next block; `None` behind the last whole one.
+    /// The next block; `None` behind the last whole one, and from one on that could not be read the first time.
     fn read_block(&mut self, left: u64) -> io::Result<Option<Vec<u8>>> {
+        if self.broken_at.get() == Some(&Broken::Block(self.next)) {
+            return Ok(None);
+        }
         match read_block(&mut self.file, &self.key, self.next, left) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) if self.reading == Reading::First => {
+                tracing::error!(%error, block = self.next, "what a site delivered is damaged on this machine's disk");
+                let _was_known = self.broken_at.set(Broken::Block(self.next));
+                Ok(None)
+            }
             read => {
                 self.next += 1;
                 read.map(Some)
@@ -167,10 +222,8 @@ mod tests {
 
     fn written() -> (tempfile::TempDir, SealedPath, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
-        let at = SealedPath {
-            path: folder.path().join("0"),
-            key: Arc::new(BaseKey::new(Zeroizing::new([1; 32]), b"test")),
-        };
+        let key = Arc::new(BaseKey::new(Zeroizing::new([1; 32]), b"test"));
+        let at = SealedPath::new(folder.path().join("0"), key);
         let mut writer = at.create([3; SALT_BYTES]).unwrap();
         let mut all = Vec::new();
         for length in PIECES {
@@ -181,43 +234,69 @@ mod tests {
         (folder, at, all)
     }
 
-    fn read(at: &SealedPath) -> io::Result<Vec<u8>> {
+    /// As somebody reads it who has found out nothing of it.
+    fn read(at: &SealedPath) -> (Vec<u8>, SealedPath) {
+        let at = SealedPath::new(at.path.clone(), Arc::clone(&at.key));
+        (read_as(&at, Reading::First).unwrap(), at)
+    }
+
+    fn read_as(at: &SealedPath, reading: Reading) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        at.open()?.unwrap().read_to_end(&mut bytes)?;
+        if let Some(mut file) = at.open(reading)? {
+            file.read_to_end(&mut bytes)?;
+        }
         Ok(bytes)
     }
 
     #[test]
     fn pieces_come_back_and_do_not_lie_in_the_clear() {
         let (_folder, at, all) = written();
-        assert!(read(&at).unwrap() == all);
+        assert!(read(&at).0 == all);
         let raw = std::fs::read(&at.path).unwrap();
         assert!(!raw.windows(8).any(|window| b"a secret".starts_with(window)));
-        let other = SealedPath {
-            key: Arc::new(BaseKey::new(Zeroizing::new([2; 32]), b"test")),
-            ..at
-        };
-        assert_eq!(read(&other).unwrap_err().kind(), ErrorKind::InvalidData);
+        let other = Arc::new(BaseKey::new(Zeroizing::new([2; 32]), b"test"));
+        let (bytes, at) = read(&SealedPath::new(at.path, other));
+        assert!(bytes.is_empty() && at.is_damaged());
     }
 
     #[test]
-    fn a_cut_file_is_read_up_to_there_and_a_damaged_one_is_told() {
+    fn a_cut_or_damaged_file_is_read_up_to_there_both_times() {
         let (_folder, at, all) = written();
         let whole = std::fs::read(&at.path).unwrap();
         for length in [24, 30, 1100, whole.len() - 1] {
             std::fs::write(&at.path, &whole[..length]).unwrap();
-            let read = read(&at).unwrap();
+            let (read, at) = read(&at);
             assert!(read.len() < all.len() && all.starts_with(&read), "{length}");
+            assert!(!at.is_damaged() && read_as(&at, Reading::Again).unwrap() == read);
         }
         for length in [0, 7, 23] {
             std::fs::write(&at.path, &whole[..length]).unwrap();
-            assert!(at.open().unwrap().is_none());
+            assert!(at.open(Reading::First).unwrap().is_none());
         }
         for place in [0, 9, 24, 60, 2000, whole.len() - 1] {
             let mut raw = whole.clone();
             raw[place] ^= 1;
             std::fs::write(&at.path, &raw).unwrap();
-            let told = at.open().and_then(|_| read(&at)).unwrap_err();
+            let (read, at) = read(&at);
+            assert!(
+                at.is_damaged() && read.len() < all.len() && all.starts_with(&read),
+                "{place}"
+            );
+            assert!(read_as(&at, Reading::Again).unwrap() == read, "{place}");
+        }
+    }
+
+    /// What was counted has to come, or nobody would know that it does not.
+    #[test]
+    fn what_could_be_read_and_cannot_any_more_is_an_error() {
+        let (_folder, at, all) = written();
+        let whole = std::fs::read(&at.path).unwrap();
+        assert!(read_as(&at, Reading::First).unwrap() == all);
+        for place in [0, 24, 2000, whole.len() - 1] {
+            let mut raw = whole.clone();
+            raw[place] ^= 1;
+            std::fs::write(&at.path, &raw).unwrap();
+            let told = read_as(&at, Reading::Again).unwrap_err();
             assert_eq!(told.kind(), ErrorKind::InvalidData, "{place}");
         }
     }

@@ -137,6 +137,13 @@ impl Staging {
         Ok(())
     }
 
+    /// Takes account of bytes that are not staged after all.
+    fn give_back(&self, capture: CaptureId, bytes: u64) {
+        if let Some(used) = self.used.lock().get_mut(&capture) {
+            *used = used.saturating_sub(bytes);
+        }
+    }
+
     /// Removes what is of none of these captures.
     pub(crate) fn sweep(&self, kept: &BTreeSet<CaptureId>) -> io::Result<()> {
         let entries = match std::fs::read_dir(&self.folder) {
@@ -182,15 +189,14 @@ impl StagedCapture {
         list.write_all(lines.as_bytes())?;
         list.sync_data()?;
         File::open(&self.path)?.sync_all()?;
+        // What names it is another folder's, which not every file system writes with it.
+        File::open(&self.staging.folder)?.sync_all()?;
         Ok(files)
     }
 }
 
 fn file_of(folder: &Path, number: usize, key: &Arc<BaseKey>) -> SealedPath {
-    SealedPath {
-        path: folder.join(format!("{number}.sealed")),
-        key: Arc::clone(key),
-    }
+    SealedPath::new(folder.join(format!("{number}.sealed")), Arc::clone(key))
 }
 
 /// The members whose list is in a folder; `None` where there is no list that could be one.
@@ -217,6 +223,10 @@ impl StagedFile {
     pub(super) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
         disk::leave_reserve(self.file.file(), bytes.len() as u64)?;
         self.staging.use_bytes(self.capture, bytes.len() as u64)?;
-        self.file.append(bytes)
+        let appended = self.file.append(bytes);
+        if appended.is_err() {
+            self.staging.give_back(self.capture, bytes.len() as u64);
+        }
+        appended
     }
 }
