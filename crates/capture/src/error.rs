@@ -200,6 +200,12 @@ pub enum CaptureError {
     /// As many captures run or are being uploaded as this server takes.
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
     Busy,
+    /// The account holds as many of the places for captures as it may.
+    #[error("{limit} captures of this account run or are being uploaded, as many as may of one account; try again when one of them is over")]
+    Share {
+        /// How many.
+        limit: usize,
+    },
     /// As many captures of the account are over and wait for their stores as may.
     #[error(
         "captures of this account are over and wait for their stores, as many as may; another can begin when a store has taken one of them"
@@ -280,6 +286,7 @@ impl Classify for CaptureError {
             | Self::NoAgents => FaultKind::Conflict,
             Self::Stopping
             | Self::Busy
+            | Self::Share { .. }
             | Self::Overdue
             | Self::NoAgentConnected(_)
             | Self::NotBegun(_)

@@ -43,6 +43,7 @@ mod ownership;
 mod place;
 mod privacy;
 mod recover;
+mod rooms;
 mod run;
 mod sample;
 mod schedule;
@@ -114,8 +115,7 @@ pub struct Captures {
     region: RegionName,
     live: live::LiveCaptures,
     spool: Option<Arc<spool::Spool>>,
-    room: Arc<Semaphore>,
-    delivering: Semaphore,
+    rooms: Arc<rooms::Rooms>,
     compiling: Arc<Semaphore>,
     tasks_max: u8,
     task_bytes_max: u64,
@@ -204,8 +204,7 @@ impl Captures {
             region: settings.region,
             live: live::LiveCaptures::default(),
             spool: settings.spool.map(spool::Spool::new),
-            room: Arc::new(Semaphore::new(settings.captures_max)),
-            delivering: Semaphore::new(limits::DELIVERING_MAX),
+            rooms: rooms::Rooms::new(settings.captures_max),
             compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,

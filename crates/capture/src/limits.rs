@@ -72,12 +72,13 @@ pub const OVERDUE_AFTER: Duration = Duration::from_secs(5);
 /// Captures whose rest is sent from the disk and that hold no room, over all accounts (ours): each has one part in memory.
 pub const DELIVERING_MAX: usize = 32;
 
-/// Captures of one account that are overdue, at most, when it begins another (ours).
-pub const OVERDUE_PER_ACCOUNT_MAX: usize = 4;
+/// Captures of one account that are over and not delivered, at most, when it begins another (ours): from the end of capturing until the
+/// store has made the object.
+pub const UNDELIVERED_MAX: usize = 4;
 
-/// The same of those which hold their room, since the disk does not take what is left of them (ours): so who has a store that takes nothing
+/// The same of those which hold their room (ours): more than are on their way to a store that keeps up, and so who has one that takes nothing
 /// leaves most of [`CAPTURES_MAX_DEFAULT`] to the others.
-pub const OVERDUE_WITH_ROOM_MAX: usize = 2;
+pub const UNDELIVERED_WITH_ROOM_MAX: usize = 3;
 
 /// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
 pub const EXPRESSION_BYTES_MAX: usize = 4096;

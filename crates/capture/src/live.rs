@@ -29,20 +29,7 @@ pub(crate) struct Live {
     /// Whether it goes to its asker alone.
     is_stream: bool,
     running: watch::Sender<Option<Arc<dyn Running>>>,
-    overdue: Mutex<Option<Overdue>>,
 }
-
-/// That a capture is over, and its store has not taken all of it in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overdue {
-    /// What is left takes memory.
-    WithRoom,
-    /// What is left lies on a disk.
-    OnDisk,
-}
-
-/// A capture is overdue while this lives.
-pub(crate) struct BeingOverdue<'a>(&'a Live);
 
 /// Removes a capture from the registry when its run ends, however it ends.
 pub(crate) struct Registered<'a> {
@@ -110,13 +97,6 @@ impl LiveCaptures {
         accounts
     }
 
-    /// How the captures of an account wait that are overdue.
-    pub(crate) fn overdue(&self, account: AccountId) -> Vec<Overdue> {
-        let captures = self.0.lock();
-        let of_account = captures.values().filter(|live| live.account == account);
-        of_account.filter_map(|live| *live.overdue.lock()).collect()
-    }
-
     /// Ends the captures of an account that may not act any more; they keep what they have. Returns how many were not asked
     /// to end before.
     pub(crate) fn suspend(&self, account: AccountId) -> usize {
@@ -153,15 +133,7 @@ impl Live {
             resumed: AtomicBool::new(false),
             is_stream,
             running: watch::Sender::new(None),
-            overdue: Mutex::default(),
         }
-    }
-
-    /// Makes the capture one that its store has not taken in time.
-    pub(crate) fn set_overdue(&self, how: Overdue) -> BeingOverdue<'_> {
-        let overdue = BeingOverdue(self);
-        overdue.set(how);
-        overdue
     }
 
     /// Whether the destination was deleted meanwhile.
@@ -185,18 +157,6 @@ impl Live {
 
     pub(crate) fn set_running(&self, running: &Arc<dyn Running>) {
         self.running.send_replace(Some(Arc::clone(running)));
-    }
-}
-
-impl BeingOverdue<'_> {
-    pub(crate) fn set(&self, how: Overdue) {
-        *self.0.overdue.lock() = Some(how);
-    }
-}
-
-impl Drop for BeingOverdue<'_> {
-    fn drop(&mut self) {
-        *self.0.overdue.lock() = None;
     }
 }
 

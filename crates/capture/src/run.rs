@@ -29,6 +29,7 @@ use crate::journal;
 use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
+use crate::rooms::Room;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
@@ -39,7 +40,6 @@ use futures::stream::BoxStream;
 use room::Waits;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 /// The media type of capture files (capture contract, A.2, "Files in the bucket").
@@ -119,15 +119,16 @@ fn in_vain(is_filtered: bool, site: &str) -> String {
 }
 
 impl Captures {
-    /// Runs an admitted capture to its end. Never fails: how it ended is in the record. `room` is held until the last
-    /// part is in the store or on the disk, see `run/room.rs`.
-    pub(crate) async fn run(self: &Arc<Self>, admitted: Admitted, live: &Live, room: OwnedSemaphorePermit) {
+    /// Runs an admitted capture to its end. Never fails: how it ended is in the record. `room` is given back when the last
+    /// part is in the store or on the disk, see `run/room.rs`, and counts until the end is stored.
+    pub(crate) async fn run(self: &Arc<Self>, admitted: Admitted, live: &Live, room: Room) {
         let owner = admitted.owner;
-        let end = match self.run_to_end(admitted, live, room).await {
+        let end = match self.run_to_end(admitted, live, &room).await {
             Ok(end) => end,
             Err(Failure::Stopping) => None,
             Err(failure) => Some(End::Failed(failure.message())),
         };
+        room.give_back();
         if let Some(end) = end {
             self.store_end(owner, end).await;
         }
@@ -138,7 +139,7 @@ impl Captures {
         &self,
         admitted: Admitted,
         live: &Live,
-        room: OwnedSemaphorePermit,
+        room: &Room,
     ) -> Result<Option<End>, Failure> {
         let owner = admitted.owner;
         let open = self.open_target(owner.0, &admitted.target);
@@ -162,6 +163,7 @@ impl Captures {
             return Ok(run.to_files(&*admitted.site.agent, admitted.order, room).await);
         }
         let caught = run.catch(&*admitted.site.agent, admitted.order, room).await;
+        room.give_back();
         Ok(run.conclude(caught).await)
     }
 
@@ -325,7 +327,7 @@ impl Run<'_> {
     }
 
     /// Captures and uploads until all parts are in the store.
-    async fn catch(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<Delivered, Failure> {
+    async fn catch(&self, agent: &dyn Agent, order: Order, room: &Room) -> Result<Delivered, Failure> {
         let elsewhere = agent.elsewhere();
         let begun = |record: &mut StoredCapture| {
             record.upload = Some(self.upload.id.clone());
@@ -347,7 +349,7 @@ impl Run<'_> {
     async fn deliver_or_leave(
         &self,
         caught: Caught,
-        room: OwnedSemaphorePermit,
+        room: &Room,
         sent: Vec<SentPart>,
     ) -> Result<Delivered, Failure> {
         let running = Arc::clone(&caught.1);
@@ -366,7 +368,7 @@ impl Run<'_> {
     async fn deliver(
         &self,
         (pieces, running): Caught,
-        (waits, room): (Waits, OwnedSemaphorePermit),
+        (waits, room): (Waits, &Room),
         sent: Vec<SentPart>,
     ) -> Result<Delivered, Failure> {
         let upload = self.upload_all(pieces, sent);
@@ -414,7 +416,7 @@ impl Run<'_> {
     }
 
     /// Passes on the wish to stop, stores progress, and waits for the end of capturing.
-    async fn watch(&self, running: &dyn Running) -> Ended {
+    async fn watch(&self, running: &dyn Running, room: &Room) -> Ended {
         let parts = &self.captures.parts;
         let mut asked = false;
         let mut stored = Counts::default();
@@ -435,6 +437,8 @@ impl Run<'_> {
                 running.stop();
             }
         };
+        // Before the account may begin the next one.
+        room.set_over();
         let over = |record: &mut StoredCapture| {
             record.end_counts(ended.counts);
             record.state = StoredState::ConversionPending;

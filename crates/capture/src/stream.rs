@@ -11,6 +11,7 @@ use crate::engine::{FollowError, Rotation};
 use crate::limits::{
     BEGIN_GRACE, SNAPLEN_MAX, SNAPLEN_MIN, STREAM_BYTES_MAX, STREAM_PACKETS_MAX, STREAM_TIME_MAX, STREAMS_MAX,
 };
+use crate::rooms::{Room, To};
 use crate::tasks::CaptureFilter;
 use crate::{CaptureError, Captures, Limited, Privacy, store};
 use baleen_filter::FiveTuple;
@@ -21,7 +22,7 @@ use futures::{StreamExt as _, stream};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
 /// A request for a stream.
@@ -128,7 +129,7 @@ impl Captures {
     ///
     /// # Errors
     /// `Limit`, `Filter`, `FilterAtSite`, `NoSite`, `NoAgentConnected`; `Busy` when as many captures run as may, or as many streams of
-    /// this account; `NotBegun` with what the agent says.
+    /// this account, `Share` when as many captures of it; `NotBegun` with what the agent says.
     ///
     /// # Cancel safety
     /// Safe: what was begun for nobody ends by itself.
@@ -136,8 +137,7 @@ impl Captures {
         check(&request)?;
         let site = self.open_one_site(&request.site, request.account)?;
         let filter = self.compile(request.filter, &site).await?;
-        let room = Arc::clone(&self.room).try_acquire_owned();
-        let room = room.map_err(|_| CaptureError::Busy)?;
+        let room = self.rooms.take(request.account, To::Asker)?;
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
         let order = Order {
             capture: id,
@@ -178,7 +178,7 @@ impl Captures {
         agent: &dyn Agent,
         order: Order,
         to: Asker,
-        room: OwnedSemaphorePermit,
+        room: Room,
     ) {
         let Asker { begun, pieces: to } = to;
         let Some(registered) = self.live.register_stream(account, id, STREAMS_MAX) else {

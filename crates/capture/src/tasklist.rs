@@ -25,6 +25,7 @@ use crate::engine::Rotation;
 use crate::limits::{
     COMMIT_ATTEMPTS_MAX, TASK_HOLD_DAYS_MAX, TASK_MINUTES_MAX, TASK_PACKETS_MAX, TASK_SENT_BYTES_MAX, TASKS_KEPT_MAX,
 };
+use crate::rooms::To;
 use crate::site::Site;
 use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
@@ -61,7 +62,7 @@ impl Captures {
         let site = self.open_site(&request.instance, account)?;
         // What costs little is told before what costs much. Admission looks at it again.
         self.free_slot(account).await?;
-        self.check_overdue(account)?;
+        self.rooms.check(account, To::Store)?;
         self.check_name(&request).await?;
         let kept = Scan::prefix(&keys::by_time_of_account(account)).keys_only();
         if self.parts.meta.scan(kept.limit(TASKS_KEPT_MAX)).await?.len() >= TASKS_KEPT_MAX {
@@ -72,9 +73,10 @@ impl Captures {
         }
         let filter = self.compile(request.filter.clone(), &site).await?;
         self.home(account).await?;
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+        let room = match self.rooms.take(account, To::Store) {
+            Ok(room) => room,
             // The account's own tasks are the better thing to be told of.
-            return Err(self.free_slot(account).await.err().unwrap_or(CaptureError::Busy));
+            Err(why) => return Err(self.free_slot(account).await.err().unwrap_or(why)),
         };
         let id = new_id(self.parts.entropy.bytes());
         let order = Order {

@@ -5,13 +5,12 @@ use crate::capture::{self, StoredCapture, StoredOrigin, StoredRotation};
 use crate::engine::Rotation;
 use crate::files;
 use crate::limits::{
-    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, OVERDUE_PER_ACCOUNT_MAX, OVERDUE_WITH_ROOM_MAX,
-    PACKET_LIMIT_MAX, REPEATED_WITHIN, ROTATE_BYTES_MIN, ROTATE_TIME_MIN, SENT_FILTER_BYTES_MAX, SNAPLEN_MAX,
-    SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
+    BYTE_LIMIT_MAX, COMMIT_ATTEMPTS_MAX, LISTED_CAPTURES_MAX, PACKET_LIMIT_MAX, REPEATED_WITHIN, ROTATE_BYTES_MIN,
+    ROTATE_TIME_MIN, SENT_FILTER_BYTES_MAX, SNAPLEN_MAX, SNAPLEN_MIN, TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
-use crate::live::Overdue;
 use crate::ownership::{StoredOwnership, sha256};
 use crate::place::{Place, Places};
+use crate::rooms::{Room, To};
 use crate::schedule::Wanted;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
@@ -23,7 +22,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tracing::info;
 
 /// Why an agent on another host does not capture into some stores: it forgets a part when it is told that the part is stored.
@@ -139,7 +138,7 @@ impl Captures {
     /// `Limit`, `Filter`, `FilterAtSite`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
     /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second. If it
     /// says that it repeats, and the running capture is young and was asked for by the same bytes, it gets that one. `Overdue` while as many
-    /// of the account wait for their stores as may, `Busy` while as many of all run.
+    /// of the account wait for their stores as may, `Share` while as many of it run, `Busy` while as many of all run.
     ///
     /// # Cancel safety
     /// Safe: once begun, the work goes on without the caller.
@@ -189,14 +188,15 @@ impl Captures {
         if let Some(active) = self.active(request.account).await? {
             return Err(CaptureError::Active(active));
         }
-        self.check_overdue(request.account)?;
+        self.rooms.check(request.account, To::Store)?;
         let filter = self.compile(request.filter.clone(), &site).await?;
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
-            // The account's own running capture is the better thing to be told of.
-            return Err(self
-                .active(request.account)
-                .await?
-                .map_or(CaptureError::Busy, CaptureError::Active));
+        let room = match self.rooms.take(request.account, To::Store) {
+            Ok(room) => room,
+            Err(why) => {
+                // The account's own running capture is the better thing to be told of.
+                let active = self.active(request.account).await?;
+                return Err(active.map_or(why, CaptureError::Active));
+            }
         };
         let owner = (request.account, id);
         let order = Order {
@@ -216,16 +216,6 @@ impl Captures {
         let admission = async move { captures.admit(request, site, order, &by).await };
         let record = self.launch(id, room, admission).await?;
         record.show(owner, self.parts.clock.now(), None)
-    }
-
-    /// Whether an account may begin another capture, by those of it that are over and were not delivered yet.
-    pub(crate) fn check_overdue(&self, account: AccountId) -> Result<(), CaptureError> {
-        let overdue = self.live.overdue(account);
-        let with_room = overdue.iter().filter(|overdue| **overdue == Overdue::WithRoom).count();
-        if overdue.len() >= OVERDUE_PER_ACCOUNT_MAX || with_room >= OVERDUE_WITH_ROOM_MAX {
-            return Err(CaptureError::Overdue);
-        }
-        Ok(())
     }
 
     /// The site that a request means, if it can be asked to capture now.
@@ -254,7 +244,7 @@ impl Captures {
     pub(crate) async fn launch(
         self: &Arc<Self>,
         id: CaptureId,
-        room: OwnedSemaphorePermit,
+        room: Room,
         admission: impl Future<Output = Result<Admitted, CaptureError>> + Send + 'static,
     ) -> Result<StoredCapture, CaptureError> {
         let (answer, admitted) = oneshot::channel();

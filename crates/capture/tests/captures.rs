@@ -164,23 +164,34 @@ async fn one_at_a_time() {
 #[tokio::test]
 async fn more_than_the_server_takes() {
     let world = World::new();
-    world.make_bucket(account(1), "evidence").await;
-    world.prove(account(1), URI).await;
+    for number in 1..=3 {
+        let (me, bucket) = (account(number), format!("evidence-{number}"));
+        world.make_bucket(me, &bucket).await;
+        world.prove(me, &format!("s3://{bucket}")).await;
+    }
+    let create = |number| {
+        let world = &world;
+        async move { world.create(account(number), &format!("s3://evidence-{number}")).await }
+    };
     let mut uploading = Vec::new();
-    for _ in 0..4 {
-        let capture = world.create(account(1), URI).await.unwrap();
+    for number in [1, 1, 1, 2, 2, 2] {
+        let capture = create(number).await.unwrap();
         let catch = world.caught().await;
         catch.counts(1, 60);
         catch.end(None);
-        world.until(account(1), capture.id, Status::ConversionPending).await;
+        world
+            .until(account(number), capture.id, Status::ConversionPending)
+            .await;
         uploading.push((capture.id, catch));
     }
-    assert!(matches!(world.create(account(1), URI).await, Err(CaptureError::Busy)));
+    // Who has that many which are not delivered is told of these.
+    assert!(matches!(create(2).await, Err(CaptureError::Overdue)));
+    assert!(matches!(create(3).await, Err(CaptureError::Busy)));
     let (id, catch) = uploading.pop().unwrap();
     catch.finish(&b"x"[..]).await;
-    world.until(account(1), id, Status::Success).await;
+    world.until(account(2), id, Status::Success).await;
     let again = async {
-        while world.create(account(1), URI).await.is_err() {
+        while create(3).await.is_err() {
             tokio::task::yield_now().await;
         }
     };

@@ -23,6 +23,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+/// Captures that the server of these tests takes at once.
+const ROOMS: u64 = 6;
+
 /// Lets something happen whenever it is asked whether an account may act: first for the pass, and then where the capture is let in.
 struct Hooked {
     asked: AtomicUsize,
@@ -125,7 +128,7 @@ async fn one_that_is_slow_keeps_no_other() {
 /// Fills the places of the server but so many.
 async fn fill(world: &World, free: u64) -> Vec<common::agent::SimCatch> {
     let mut catches = Vec::new();
-    for n in 11 + free..15 {
+    for n in 11 + free..11 + ROOMS {
         let uri = format!("s3://evidence-{n}/case?region=eu-1");
         world.create(account(n), &uri).await.unwrap();
         catches.push(world.caught().await);
@@ -143,7 +146,7 @@ async fn end(world: &World, catch: common::agent::SimCatch, owner: AccountId) {
 #[tokio::test]
 async fn a_capture_waits_for_a_place_for_a_minute() {
     let world = world().await;
-    for n in 11..15 {
+    for n in 11..11 + ROOMS {
         uri_of(&world, n).await;
     }
     let made = world.schedule("each", "*/10 * * * *", 100).await;
@@ -156,15 +159,15 @@ async fn a_capture_waits_for_a_place_for_a_minute() {
     }
     let shown = world.captures.schedule(account(1), made.id).await.unwrap();
     assert_eq!((shown.next, shown.runs.len(), shown.used.runs), (Some(due), 0, 0));
-    end(&world, filled.pop().unwrap(), account(14)).await;
+    end(&world, filled.pop().unwrap(), account(10 + ROOMS)).await;
     eventually(async || world.pass().await == BEGAN).await;
     end(&world, world.caught().await, account(1)).await;
     let shown = world.captures.schedule(account(1), made.id).await.unwrap();
     assert_eq!((shown.runs.len(), shown.runs[0].due), (1, due));
     // No place for a minute is told as that.
-    eventually(async || world.captures.running_accounts().len() == 3).await;
+    eventually(async || world.captures.running_accounts().len() == 5).await;
     world
-        .create(account(14), "s3://evidence-14/case?region=eu-1")
+        .create(account(16), "s3://evidence-16/case?region=eu-1")
         .await
         .unwrap();
     filled.push(world.caught().await);
@@ -189,7 +192,7 @@ async fn a_capture_waits_for_a_place_for_a_minute() {
 #[tokio::test]
 async fn places_are_for_all() {
     let world = world().await;
-    for n in 11..15 {
+    for n in 11..11 + ROOMS {
         uri_of(&world, n).await;
     }
     let uri = uri_of(&world, 2).await;
@@ -208,7 +211,7 @@ async fn places_are_for_all() {
         eventually(async || world.pass().await == BEGAN).await;
         let catch = world.caught().await;
         end(&world, catch, account(if is_first { 2 } else { 1 })).await;
-        eventually(async || world.captures.running_accounts().len() == 3).await;
+        eventually(async || world.captures.running_accounts().len() == 5).await;
     }
     assert!(begun.iter().all(|times| *times > 0), "{begun:?}");
 }

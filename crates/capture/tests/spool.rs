@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_capture::limits::{OVERDUE_PER_ACCOUNT_MAX, OVERDUE_WITH_ROOM_MAX};
+use baleen_capture::limits::{UNDELIVERED_MAX, UNDELIVERED_WITH_ROOM_MAX};
 use baleen_capture::{
     Capture, CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status,
 };
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 const URI: &str = "s3://bucket/dir";
 
@@ -121,19 +121,28 @@ impl Lab {
             .map(|bytes| bytes.to_vec())
     }
 
-    /// Captures of the first account which are over and of which the store takes nothing.
-    async fn overdue(&self, world: &World, count: usize) -> Vec<CaptureId> {
-        let me = account(1);
-        let mut overdue = Vec::new();
-        for _ in 0..count {
-            let id = world.create(me, URI).await.unwrap().id;
-            let catch = world.caught().await;
-            catch.counts(1, PIECE_BYTES as u64);
-            catch.finish(piece(0)).await;
-            world.until(me, id, Status::ConversionPending).await;
-            overdue.push(id);
+    /// Captures of the first account which are over and of which the store takes nothing; while these are too many, time goes on.
+    async fn undelivered(&self, world: &World, count: usize) -> Vec<CaptureId> {
+        let mut undelivered = Vec::new();
+        while undelivered.len() < count {
+            match self.over(world, account(1)).await {
+                Ok(id) => undelivered.push(id),
+                Err(CaptureError::Overdue) => hurried(world, tokio::time::sleep(Duration::from_millis(5))).await,
+                Err(error) => panic!("{error}"),
+            }
         }
-        overdue
+        undelivered
+    }
+
+    /// A capture of one packet, which is over at once.
+    async fn over(&self, world: &World, me: AccountId) -> Result<CaptureId, CaptureError> {
+        let id = world.create(me, URI).await?.id;
+        let catch = world.caught().await;
+        catch.counts(1, PIECE_BYTES as u64);
+        catch.finish(piece(0)).await;
+        let is_over = |capture: &Capture| !matches!(capture.status, Status::Pending | Status::Running);
+        world.until_that(me, id, is_over).await;
+        Ok(id)
     }
 
     /// The next process: how the capture ends there. Its clock goes on, so that pauses pass.
@@ -173,7 +182,7 @@ async fn refused(world: &World, account: AccountId) -> Option<CaptureError> {
     Some(refused).filter(|error| !matches!(error, CaptureError::Filter(_)))
 }
 
-/// Waits until an account has as many captures that are overdue as it may.
+/// Waits until an account has as many captures that are not delivered as it may.
 async fn until_refused(world: &World, account: AccountId) {
     let wait = async {
         while !matches!(refused(world, account).await, Some(CaptureError::Overdue)) {
@@ -513,17 +522,18 @@ fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {
     let lab = Lab::new(1 << 30);
     in_a_process(async {
         let world = lab.world(2);
-        for number in 1..=5 {
+        for number in 1..=7 {
             lab.prove(&world, account(number)).await;
         }
         let pace = lab.slowed();
-        // As many as there are rooms.
-        let overdue = lab.overdue(&world, OVERDUE_PER_ACCOUNT_MAX).await;
+        let mut overdue = lab.undelivered(&world, UNDELIVERED_WITH_ROOM_MAX).await;
         assert!(lab.spooled().is_empty(), "they may still be in time");
+        overdue.extend(lab.undelivered(&world, UNDELIVERED_MAX - UNDELIVERED_WITH_ROOM_MAX).await);
         hurried(&world, lab.until_spooled(overdue.len())).await;
         until_refused(&world, account(1)).await;
+        // All the rooms of the server.
         let mut others = Vec::new();
-        for number in 2..=5 {
+        for number in 2..=7 {
             let created = loop {
                 match world.create(account(number), URI).await {
                     Err(CaptureError::Busy) => tokio::time::sleep(Duration::from_millis(1)).await,
@@ -553,7 +563,7 @@ fn an_account_whose_captures_keep_their_rooms_leaves_others_to_the_rest() {
             lab.prove(&world, account(number)).await;
         }
         let pace = lab.slowed();
-        let overdue = lab.overdue(&world, OVERDUE_WITH_ROOM_MAX).await;
+        let overdue = lab.undelivered(&world, UNDELIVERED_WITH_ROOM_MAX).await;
         until_refused(&world, account(1)).await;
         world.create(account(2), URI).await.unwrap();
         pace.add_permits(Semaphore::MAX_PERMITS / 2);
@@ -564,6 +574,78 @@ fn an_account_whose_captures_keep_their_rooms_leaves_others_to_the_rest() {
     });
 }
 
+/// No time goes by: what counts is what a store has not taken.
+#[test]
+fn one_capture_behind_the_other_into_a_dead_store_is_refused_before_others_find_no_room() {
+    for bytes_max in [1, 1 << 30] {
+        let lab = Lab::new(bytes_max);
+        in_a_process(async {
+            let world = lab.world(2);
+            for number in 1..=2 {
+                lab.prove(&world, account(number)).await;
+            }
+            lab.store.script(stops_at(1));
+            let mut over = 0;
+            let why = loop {
+                match lab.over(&world, account(1)).await {
+                    Ok(_) => over += 1,
+                    Err(why) => break why,
+                }
+            };
+            assert!(matches!(why, CaptureError::Overdue), "{why:?}");
+            assert_eq!(over, UNDELIVERED_WITH_ROOM_MAX);
+            world.create(account(2), URI).await.unwrap();
+        });
+    }
+}
+
+/// A store that is always two captures behind, as one is which takes a second for each part: nobody is refused.
+#[test]
+fn one_capture_behind_the_other_into_a_store_that_keeps_up_is_let_in() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        lab.prove(&world, account(1)).await;
+        let takes = Arc::new(Notify::new());
+        let waits = Arc::clone(&takes);
+        lab.store.script(move |call| match call {
+            Call::Part(_) => Act::Wait(Arc::clone(&waits)),
+            _ => Act::Serve,
+        });
+        let mut over = Vec::new();
+        for number in 0..8_usize {
+            over.push(lab.over(&world, account(1)).await.unwrap());
+            if let Some(behind) = number.checked_sub(2) {
+                takes.notify_one();
+                world.until(account(1), over[behind], Status::Success).await;
+            }
+        }
+    });
+}
+
+/// One that takes all parts and completes nothing is as dead.
+#[test]
+fn captures_that_are_never_completed_count_as_well() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        for number in 1..=2 {
+            lab.prove(&world, account(number)).await;
+        }
+        lab.store.script(|call| match call {
+            Call::Complete => Act::Fail(503, "SlowDown"),
+            _ => Act::Serve,
+        });
+        for _ in 0..UNDELIVERED_MAX {
+            let id = lab.over(&world, account(1)).await.unwrap();
+            world.until(account(1), id, Status::ConversionRunning).await;
+        }
+        let refused = lab.over(&world, account(1)).await;
+        assert!(matches!(refused, Err(CaptureError::Overdue)), "{refused:?}");
+        world.create(account(2), URI).await.unwrap();
+    });
+}
+
 #[test]
 fn captures_that_the_next_start_sends_count_as_well() {
     let lab = Lab::new(1 << 30);
@@ -571,7 +653,7 @@ fn captures_that_the_next_start_sends_count_as_well() {
     let overdue = in_a_process(async {
         let world = lab.world(2);
         lab.prove(&world, account(1)).await;
-        let overdue = lab.overdue(&world, OVERDUE_PER_ACCOUNT_MAX).await;
+        let overdue = lab.undelivered(&world, UNDELIVERED_MAX).await;
         hurried(&world, lab.until_spooled(overdue.len())).await;
         overdue
     });

@@ -143,11 +143,13 @@ async fn an_account_that_may_not_act_any_more_ends_its_streams() {
 #[tokio::test]
 async fn streams_are_bounded_and_checked() {
     let world = World::new();
-    // The server of the tests takes four captures at once.
+    // The server of the tests takes six captures at once, and four of an account.
     let mut files = Vec::new();
-    for _ in 0..4 {
-        files.push((world.captures.stream(stream(1)).await.unwrap(), world.caught().await));
+    for number in [1, 1, 1, 1, 2, 2] {
+        files.push((world.captures.stream(stream(number)).await.unwrap(), world.caught().await));
     }
+    let refused = world.captures.stream(stream(1)).await.unwrap_err();
+    assert!(matches!(refused, CaptureError::Share { limit: 4 }), "{refused:?}");
     let refused = world.captures.stream(stream(2)).await.unwrap_err();
     assert!(matches!(refused, CaptureError::Busy), "{refused:?}");
     for (file, catch) in files {

@@ -353,7 +353,7 @@ async fn a_name_is_that_of_one_task_of_an_instance() {
     assert_eq!(made.len(), 1);
     for error in refused {
         // Who came while all room was taken by the others was told of that.
-        let is_told = matches!(error, Err(CaptureError::NameTaken | CaptureError::Busy));
+        let is_told = matches!(error, Err(CaptureError::NameTaken | CaptureError::Share { limit: 4 }));
         assert!(is_told, "{error:?}");
     }
     world.caught().await.finish(&b"same"[..]).await;
@@ -401,7 +401,7 @@ async fn so_many_at_once_and_not_one_more() {
     let (made, refused): (Vec<_>, Vec<_>) = tries.into_iter().map(Result::unwrap).partition(Result::is_ok);
     assert_eq!(made.len(), 3);
     for error in refused {
-        let is_told = matches!(error, Err(CaptureError::TooManyTasks { limit: 3 } | CaptureError::Busy));
+        let is_told = matches!(error, Err(CaptureError::TooManyTasks { limit: 3 } | CaptureError::Share { limit: 4 }));
         assert!(is_told, "{error:?}");
     }
     let fourth = world.captures.create_task(task(1, "fourth")).await;

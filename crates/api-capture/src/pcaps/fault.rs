@@ -223,7 +223,7 @@ impl Fault {
             E::NoAgentConnected(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code::NOT_CONNECTED, error.to_string()).at(pointers.site)
             }
-            E::Stopping | E::Busy | E::Overdue | E::Contended | E::NotBegun(_) | E::Account(_) => {
+            E::Stopping | E::Busy | E::Share { .. } | E::Overdue | E::Contended | E::NotBegun(_) | E::Account(_) => {
                 Self::unavailable(error.to_string())
             }
             E::Meta(_) | E::Objects(_) | E::NoHome(_) if error.kind().is_transient() => {

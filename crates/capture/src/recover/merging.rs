@@ -80,9 +80,7 @@ impl Captures {
         remnant: Remnant,
         order: Order,
     ) {
-        let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
-            return;
-        };
+        let room = self.rooms.wait(owner.0).await;
         match self.target_again(owner, &record).await {
             Ok(target) => {
                 info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");

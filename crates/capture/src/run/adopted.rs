@@ -9,6 +9,7 @@ use crate::agent::{Before, Catch};
 use crate::capture::{self, End, StoredCapture, StoredKind, StoredState};
 use crate::journal::{self, Kept};
 use crate::live::Live;
+use crate::rooms::Room;
 use crate::run::FILE;
 use crate::store;
 use crate::{CaptureError, Captures};
@@ -95,10 +96,7 @@ impl Captures {
         let running = Arc::clone(&catch.running);
         live.set_running(&running);
         let prepare = async {
-            let room = Arc::clone(&self.room)
-                .acquire_owned()
-                .await
-                .map_err(|_| Failure::Stopping)?;
+            let room = self.rooms.wait(owner.0).await;
             let sink = self.reopen(owner.0, &record).await?;
             Ok::<_, Failure>((room, sink))
         };
@@ -107,7 +105,7 @@ impl Captures {
             () = self.parts.supervisor.shutdown().stopping() => Err(Failure::Stopping),
             prepared = prepare => prepared,
         };
-        let (room, sink) = prepared.inspect_err(|failure| {
+        let (room, sink): (Room, _) = prepared.inspect_err(|failure| {
             if matches!(failure, Failure::Stopping) {
                 running.leave();
             }
@@ -131,7 +129,8 @@ impl Captures {
             live.stop.stop();
         }
         let sent = kept.into_iter().map(|kept| kept.part).collect();
-        let caught = run.deliver_or_leave((catch.pieces, running), room, sent).await;
+        let caught = run.deliver_or_leave((catch.pieces, running), &room, sent).await;
+        room.give_back();
         Ok(run.conclude(caught).await)
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Rooms bound the memory of all captures together. A store that takes nothing is asked for an hour; so a capture that is over and overdue
 //! gives its room back as soon as no more than one part of it is in memory, and goes on delivering. How many may do that at once is
-//! bounded too, over all accounts and for each (`Captures::check_overdue`).
+//! bounded too, over all accounts and for each (`rooms.rs`).
 
 use super::{Failure, Run};
 use crate::agent::{Agent, Piece, Running};
 use crate::limits::OVERDUE_AFTER;
-use crate::live::Overdue;
+use crate::rooms::Room;
 use crate::spool::{self, Around, Settling, Spooling};
 use baleen_runtime::Shutdown;
 use futures::FutureExt as _;
@@ -15,7 +15,6 @@ use futures::future::ready;
 use futures::stream::BoxStream;
 use std::convert::Infallible;
 use std::future::pending;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{info, warn};
 
 /// Where pieces wait that are caught and not sent.
@@ -97,7 +96,7 @@ impl Run<'_> {
         &self,
         running: &dyn Running,
         Waits { place, spooling }: Waits,
-        room: OwnedSemaphorePermit,
+        room: &Room,
         sending: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(T, Option<String>), Failure> {
         let (over, broken_off) = (Shutdown::new(), Shutdown::new());
@@ -113,7 +112,7 @@ impl Run<'_> {
             sent
         };
         let watching = async {
-            let ended = self.watch(running).await;
+            let ended = self.watch(running, room).await;
             over.stop();
             ended
         };
@@ -129,6 +128,7 @@ impl Run<'_> {
             done = all => done,
             never = self.hold_room(room, &over, &place) => match never {},
         };
+        room.give_back();
         if matches!(spooled, Err(Failure::Stopping)) {
             return Err(Failure::Stopping);
         }
@@ -138,14 +138,12 @@ impl Run<'_> {
     }
 
     /// Holds the room of the capture, and after its end no longer than what is left of it takes memory.
-    async fn hold_room(&self, room: OwnedSemaphorePermit, over: &Shutdown, place: &Place) -> Infallible {
+    async fn hold_room(&self, room: &Room, over: &Shutdown, place: &Place) -> Infallible {
         over.stopping().await;
         self.captures.parts.clock.sleep(OVERDUE_AFTER).await;
-        let overdue = self.live.set_overdue(Overdue::WithRoom);
         place.leaves_memory().await;
-        let _place = self.captures.delivering.acquire().await;
-        drop(room);
-        overdue.set(Overdue::OnDisk);
+        let _place = self.captures.rooms.delivering().await;
+        room.give_back();
         info!(capture = %self.owner.1, "the store does not keep up: the rest is sent from the disk, and the room is free");
         pending().await
     }

@@ -8,10 +8,11 @@ use crate::files::{EndedFile, FILES_WAITING_MAX, StoredFile, Tally};
 use crate::finish::joined;
 use crate::journal::Kept;
 use crate::limits::NO_SPOOL_PATIENCE;
+use crate::rooms::Room;
 use crate::sink::{SentPart, Upload};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 /// A file whose parts are being sent.
 struct OpenFile {
@@ -39,7 +40,7 @@ impl OpenFile {
 impl Run<'_> {
     /// Captures until all files are objects. `None` when the server stops before the end is known; `room` is held until the
     /// last part is in the store or on the disk.
-    pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Option<End> {
+    pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: &Room) -> Option<End> {
         match self.try_files(agent, order, room).await {
             Ok(end) => Some(end),
             Err(Failure::Stopping) => None,
@@ -47,7 +48,7 @@ impl Run<'_> {
         }
     }
 
-    async fn try_files(&self, agent: &dyn Agent, order: Order, room: OwnedSemaphorePermit) -> Result<End, Failure> {
+    async fn try_files(&self, agent: &dyn Agent, order: Order, room: &Room) -> Result<End, Failure> {
         let first = self.open_file(0, self.upload.clone(), Counts::default()).await?;
         let Catch { pieces, running, .. } = self.start(agent, order).await?;
         let (pieces, waits) = self.by_the_spool(agent, pieces).await;

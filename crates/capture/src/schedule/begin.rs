@@ -158,6 +158,6 @@ impl Occasion {
 fn is_short(refused: &CaptureError) -> bool {
     matches!(
         refused,
-        CaptureError::Busy | CaptureError::Stopping | CaptureError::Contended
+        CaptureError::Busy | CaptureError::Share { .. } | CaptureError::Stopping | CaptureError::Contended
     )
 }

@@ -155,7 +155,8 @@ impl Captures {
             };
             record.set_used(record.used().on_day_of(now));
             let decision = if may_act {
-                self.decide(&record, &when, (occasion, now), going_on)
+                let is_full = self.rooms.is_full_for(account);
+                self.decide(&record, &when, (occasion, now), (going_on, is_full))
             } else {
                 Decision::Skip {
                     missed: Missed::one(due_ns),
@@ -227,7 +228,7 @@ impl Captures {
         record: &StoredSchedule,
         when: &When,
         (occasion, now): (&Occasion, Timestamp),
-        going_on: Option<CaptureId>,
+        (going_on, is_full): (Option<CaptureId>, bool),
     ) -> Decision {
         let due = Timestamp::from_nanos(occasion.due_ns);
         if occasion.is_late(now) {
@@ -248,7 +249,7 @@ impl Captures {
         }
         match record.budget().grant(record.used(), record.limits()) {
             // Without a commit for nothing, second by second.
-            Ok(_) if self.room.available_permits() == 0 && occasion.may_wait(now) => Decision::Wait,
+            Ok(_) if is_full && occasion.may_wait(now) => Decision::Wait,
             Ok(limits) => Decision::Begin(limits),
             Err(spent) => skip(spent.to_string()),
         }

@@ -10,7 +10,6 @@ use super::{Shelf, Shelved};
 use crate::capture::{self, Counts, StoredCapture, StoredState};
 use crate::files::{self, StoredFile, StoredFileState};
 use crate::journal::{self, Kept};
-use crate::live::Overdue;
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
@@ -66,8 +65,8 @@ impl Captures {
         self.end_turn(owner).await?;
         // As one that this process has begun: its account may have so many of them.
         let ownership = read.record.task.is_none().then(|| read.record.ownership());
-        let registered = self.live.register(owner.0, owner.1, ownership);
-        let _overdue = registered.live.set_overdue(Overdue::OnDisk);
+        let _registered = self.live.register(owner.0, owner.1, ownership);
+        let _undelivered = self.rooms.without(owner.0);
         let sink = self.reopen(owner.0, &read.record).await?;
         if sink.even_parts().is_some() {
             // What the store has of it is not noted: see `Run::upload_evenly`.

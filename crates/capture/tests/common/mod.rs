@@ -135,7 +135,8 @@ impl World {
         let entropy = SeededEntropy::new(seed);
         let supervisor = Supervisor::new(disk.clock.clone(), Shutdown::new());
         let settings = Settings {
-            captures_max: 4,
+            // Of which an account may have four.
+            captures_max: 6,
             spool: disk.spool.clone(),
             tasks_max: 3,
             destinations,
