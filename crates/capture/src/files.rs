@@ -8,8 +8,9 @@ mod v1;
 
 use crate::capture::{Counts, cut};
 use crate::engine;
-use crate::finish::Patience;
 use crate::limits::{BYTE_LIMIT_MAX, FINISH_PATIENCE, ROTATE_BYTES_MIN, ROTATE_TIME_MIN, TIME_LIMIT_MAX};
+use crate::live::Live;
+use crate::patience::Patience;
 use crate::run::{Delivered, Failure};
 use crate::sink::{SentPart, Sink, Upload};
 use crate::{CaptureError, Captures, journal, store};
@@ -255,7 +256,7 @@ impl Captures {
     pub(crate) async fn finish_file(
         &self,
         owner: (AccountId, CaptureId),
-        sink: &dyn Sink,
+        (sink, live): (&dyn Sink, Option<&Live>),
         mut file: EndedFile,
         again: bool,
         tally: &mut Tally,
@@ -267,7 +268,7 @@ impl Captures {
             parts: file.parts,
             message: None,
         };
-        let mut patience = Patience::of(self, tally.patience);
+        let mut patience = Patience::of(self, tally.patience).heeding(live);
         let to = (sink, &upload);
         let end = self.complete(owner.1, to, delivered, again, &mut patience).await;
         tally.patience = patience.left();

@@ -10,8 +10,8 @@
 use crate::capture::{self, End, StoredCapture};
 use crate::files::{self, StoredFileState};
 use crate::journal::Kept;
-use crate::limits::{FINISH_PATIENCE, FINISH_PAUSE_MAX, STORE_PAUSE};
 use crate::ownership::StoredOwnership;
+use crate::patience::{Patience, Waited};
 use crate::run::{Delivered, Failure};
 use crate::sink::{Completion, SentPart, Sink, SinkError, Upload};
 use crate::{CaptureError, Captures, store};
@@ -21,7 +21,6 @@ use baleen_pcapfile::ng::{self, Statistics};
 use baleen_types::{AccountId, CaptureId, Classify as _, Invalid, OwnershipId, PartNumber, Timestamp};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::{error, warn};
 
 /// Added to the message of a capture whose object could not be looked at.
@@ -30,68 +29,6 @@ const PRESUMED: &str = "the answer to the completion of the upload was lost, the
 
 /// Added to the message of a failure after which the object may be there.
 const MAY_BE_THERE: &str = "the file may be in the bucket all the same";
-
-/// The pauses between tries.
-pub(crate) struct Patience<'a> {
-    captures: &'a Captures,
-    pause: Duration,
-    left: Duration,
-    since: Duration,
-    /// Whether a try has failed.
-    has_waited: bool,
-}
-
-/// How a pause ended.
-enum Waited {
-    /// Try again.
-    Elapsed,
-    /// It took too long altogether.
-    Exhausted,
-    /// The server stops.
-    Stopping,
-}
-
-impl<'a> Patience<'a> {
-    pub(crate) fn new(captures: &'a Captures) -> Self {
-        Self::of(captures, FINISH_PATIENCE)
-    }
-
-    /// So much of it.
-    pub(crate) fn of(captures: &'a Captures, left: Duration) -> Self {
-        Self {
-            captures,
-            pause: STORE_PAUSE,
-            left,
-            since: captures.parts.clock.monotonic(),
-            has_waited: false,
-        }
-    }
-
-    /// What is left of it, for something else: work that went well at once takes nothing of it.
-    pub(crate) fn left(&self) -> Duration {
-        if self.has_waited {
-            self.left
-                .saturating_sub(self.captures.parts.clock.monotonic().saturating_sub(self.since))
-        } else {
-            self.left
-        }
-    }
-
-    async fn wait(&mut self) -> Waited {
-        self.has_waited = true;
-        // Tries count too: one that hangs takes longer than the pause behind it.
-        if self.left() < self.pause {
-            self.left = Duration::ZERO;
-            return Waited::Exhausted;
-        }
-        tokio::select! {
-            () = self.captures.parts.supervisor.shutdown().stopping() => return Waited::Stopping,
-            () = self.captures.parts.clock.sleep(self.pause) => {}
-        }
-        self.pause = (self.pause * 2).min(FINISH_PAUSE_MAX);
-        Waited::Elapsed
-    }
-}
 
 impl Captures {
     /// Makes the object of a capture whose parts are all in the store. `again`: it may have been asked for before.
@@ -104,27 +41,29 @@ impl Captures {
         mut again: bool,
         patience: &mut Patience<'_>,
     ) -> Option<End> {
-        let error = loop {
+        let failure = loop {
             let error = match sink.complete(upload, &delivered.parts, again).await {
                 Ok(Completion::Confirmed) => return Some(End::Success(delivered.message)),
                 Ok(Completion::Presumed) => return Some(End::Success(Some(joined(delivered.message, PRESUMED)))),
                 Err(error) => error,
             };
+            // Neither the upload nor the object is there: nothing can be.
+            let is_nowhere = error.kind() == baleen_types::FaultKind::NotFound;
             if !error.kind().is_transient() {
-                break error;
+                again &= !is_nowhere;
+                break error.into();
             }
             again = true;
             warn!(capture = %id, %error, "upload of a capture not completed yet");
             match patience.wait().await {
                 Waited::Elapsed => {}
-                Waited::Exhausted => break error,
-                Waited::Stopping => return None,
+                Waited::Exhausted => break error.into(),
+                Waited::Interrupted(Failure::Stopping) => return None,
+                Waited::Interrupted(failure) => break failure,
             }
         };
-        // Neither the upload nor the object is there: nothing can be.
-        let is_nowhere = error.kind() == baleen_types::FaultKind::NotFound;
-        let message = Failure::from(error).message();
-        let message = if again && !is_nowhere {
+        let message = failure.message();
+        let message = if again {
             joined(Some(message), MAY_BE_THERE)
         } else {
             message
@@ -172,7 +111,8 @@ impl Captures {
     ) -> Result<Option<End>, Failure> {
         let upload = record.upload()?;
         let upload = upload.ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
-        let sink = self.reopen(owner.0, record).await?;
+        let mut patience = Patience::new(self);
+        let sink = self.reopen(owner, record, &mut patience).await?;
         let mut parts = record.parts_v1.clone();
         parts.extend(kept.iter().map(|kept| kept.part.clone()));
         let packets = kept.last().map_or(0, |last| last.after.packets);
@@ -181,7 +121,6 @@ impl Captures {
         }
         let message = record.message.clone();
         let delivered = Delivered { parts, message };
-        let mut patience = Patience::new(self);
         let to = (&*sink, &upload);
         Ok(self.complete(owner.1, to, delivered, again, &mut patience).await)
     }
@@ -195,20 +134,13 @@ impl Captures {
         number: PartNumber,
         tail: Bytes,
     ) -> Result<Option<SentPart>, Failure> {
-        let mut patience = Patience::new(self);
-        loop {
-            let error = match sink.part(upload, number, tail.clone()).await {
-                Ok(part) => return Ok(Some(part)),
-                Err(error) => error,
-            };
-            warn!(capture = %id, %error, "statistics of a cut file not stored");
-            if !error.kind().is_transient() {
-                return Ok(None);
-            }
-            match patience.wait().await {
-                Waited::Elapsed => {}
-                Waited::Exhausted => return Ok(None),
-                Waited::Stopping => return Err(Failure::Stopping),
+        let send = || sink.part(upload, number, tail.clone());
+        match Patience::new(self).ask(id, "the end of a cut file", send).await {
+            Ok(part) => Ok(Some(part)),
+            Err(Failure::Stopping) => Err(Failure::Stopping),
+            Err(failure) => {
+                warn!(capture = %id, reason = failure.message(), "statistics of a cut file not stored");
+                Ok(None)
             }
         }
     }
@@ -217,7 +149,7 @@ impl Captures {
     pub(crate) async fn abort_interrupted(&self, owner: (AccountId, CaptureId), record: StoredCapture) {
         let id = owner.1;
         let mut patience = Patience::new(self);
-        match self.reopen(owner.0, &record).await {
+        match self.reopen(owner, &record, &mut patience).await {
             Ok(sink) => {
                 while let Err(error) = self.abort_all(owner, &*sink, &record).await {
                     not_aborted(id, &error);
@@ -227,7 +159,7 @@ impl Captures {
                     match patience.wait().await {
                         Waited::Elapsed => {}
                         Waited::Exhausted => break,
-                        Waited::Stopping => return,
+                        Waited::Interrupted(_) => return,
                     }
                 }
             }
@@ -302,45 +234,14 @@ impl Captures {
     }
 
     /// The sink of a capture whose process died.
-    pub(crate) async fn reopen(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {
-        let mut patience = Patience::new(self);
-        loop {
-            match self.reopen_now(account, record).await {
-                Ok(sink) => return Ok(sink),
-                Err(Failure::Transient(reason)) => {
-                    warn!(%reason, "the store of an interrupted upload cannot be opened yet");
-                    match patience.wait().await {
-                        Waited::Elapsed => {}
-                        Waited::Exhausted => return Err(Failure::Final(reason)),
-                        Waited::Stopping => return Err(Failure::Stopping),
-                    }
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    /// Asks the store of an interrupted capture again and again while it cannot.
-    pub(crate) async fn patiently<T, F>(&self, id: CaptureId, ask: impl Fn() -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<T, SinkError>>,
-    {
-        let mut patience = Patience::new(self);
-        loop {
-            let error = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !error.kind().is_transient() {
-                return Err(error.into());
-            }
-            warn!(capture = %id, %error, "the store of an interrupted capture cannot yet");
-            match patience.wait().await {
-                Waited::Elapsed => {}
-                Waited::Exhausted => return Err(error.into()),
-                Waited::Stopping => return Err(Failure::Stopping),
-            }
-        }
+    pub(crate) async fn reopen(
+        &self,
+        (account, id): (AccountId, CaptureId),
+        record: &StoredCapture,
+        patience: &mut Patience<'_>,
+    ) -> Result<Box<dyn Sink>, Failure> {
+        let open = || self.reopen_now(account, record);
+        patience.ask(id, "open", open).await
     }
 
     async fn reopen_now(&self, account: AccountId, record: &StoredCapture) -> Result<Box<dyn Sink>, Failure> {

@@ -40,6 +40,7 @@ mod live;
 mod look_back;
 mod meter;
 mod ownership;
+mod patience;
 mod place;
 mod privacy;
 mod recover;

@@ -22,7 +22,7 @@ pub(crate) struct Live {
     ownership: Option<OwnershipId>,
     /// Stops when the user asks for it.
     pub(crate) stop: Shutdown,
-    forsaken: AtomicBool,
+    forsaken: Shutdown,
     suspended: AtomicBool,
     /// Whether its packets were caught by an earlier process.
     resumed: AtomicBool,
@@ -115,7 +115,7 @@ impl LiveCaptures {
     pub(crate) fn forsake(&self, account: AccountId, ownership: OwnershipId) {
         for live in self.0.lock().values() {
             if live.account == account && live.ownership == Some(ownership) {
-                live.forsaken.store(true, Ordering::Release);
+                live.forsaken.stop();
                 live.stop.stop();
             }
         }
@@ -128,7 +128,7 @@ impl Live {
             account,
             ownership,
             stop: Shutdown::new(),
-            forsaken: AtomicBool::new(false),
+            forsaken: Shutdown::new(),
             suspended: AtomicBool::new(false),
             resumed: AtomicBool::new(false),
             is_stream,
@@ -138,7 +138,12 @@ impl Live {
 
     /// Whether the destination was deleted meanwhile.
     pub(crate) fn is_forsaken(&self) -> bool {
-        self.forsaken.load(Ordering::Acquire)
+        self.forsaken.is_stopping()
+    }
+
+    /// Waits for it.
+    pub(crate) async fn forsaken(&self) {
+        self.forsaken.stopping().await;
     }
 
     /// Whether the capture was ended because its account may not act any more.

@@ -24,11 +24,12 @@ pub(crate) use upload::FILE;
 use crate::agent::{Agent, Catch, Ended, GENERATION, Order, Piece, Running};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files;
-use crate::finish::{Patience, joined};
+use crate::finish::joined;
 use crate::journal;
-use crate::limits::{BEGIN_GRACE, PROGRESS_SAVED_EVERY, STORE_PAUSE};
+use crate::limits::{BEGIN_GRACE, OVERDUE_AFTER, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
+use crate::patience::{AtStop, Patience};
 use crate::rooms::Room;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
@@ -38,6 +39,7 @@ use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, ObjectKey};
 use futures::stream::BoxStream;
 use room::Waits;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -68,10 +70,16 @@ impl Failure {
     }
 
     pub(crate) fn message(self) -> String {
-        match self {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Final(message) | Self::Transient(message) => message,
-            Self::Stopping => "the server was stopped".to_owned(),
-        }
+            Self::Stopping => "the server was stopped",
+        })
     }
 }
 
@@ -107,6 +115,8 @@ struct Run<'a> {
     may_be_empty: bool,
     /// What to say when nothing was caught until a limit.
     in_vain: String,
+    /// What a stop means to who waits for the store with a part.
+    at_stop: AtStop,
 }
 
 /// What to say when nothing was caught until a limit.
@@ -148,6 +158,9 @@ impl Captures {
         let upload = self.begin_upload(live, &sink, key, owner.1).await?;
         let is_filtered = admitted.record.is_filtered();
         let in_vain = in_vain(is_filtered, admitted.order.site.as_str());
+        // What is merged is staged, and stays there until the end is stored.
+        let is_staged = admitted.site.agent.makes_one_file() || live.is_resumed();
+        let at_stop = if is_staged { AtStop::LeaveAfter(OVERDUE_AFTER) } else { AtStop::Stay };
         let run = Run {
             captures: self,
             owner,
@@ -158,6 +171,7 @@ impl Captures {
             may_be_empty: admitted.record.may_be_empty(),
             record: admitted.record,
             in_vain,
+            at_stop,
         };
         if admitted.order.rotation.is_some() {
             return Ok(run.to_files(&*admitted.site.agent, admitted.order, room).await);
@@ -316,7 +330,7 @@ impl Run<'_> {
         let (id, upload) = (self.owner.1, (self.sink, &self.upload));
         match caught {
             Ok(delivered) => {
-                let mut patience = Patience::new(self.captures);
+                let mut patience = Patience::new(self.captures).heeding(Some(self.live));
                 self.captures
                     .complete(id, upload, delivered, false, &mut patience)
                     .await

@@ -6,14 +6,15 @@ mod common;
 
 use baleen_capture::limits::GROUP_LOOKED_AT_EVERY;
 use baleen_capture::{
-    Accounts, CaptureError, Counts, CreateCapture, CreateSchedule, Format, Limited, Limits, Rotation, Site, Sites,
+    Accounts, CaptureError, Counts, CreateCapture, CreateSchedule, DestinationSettings, Format, Limited, Limits, Rotation, Site, Sites,
     Status,
 };
 use baleen_pcapfile::{Item, Reader, Record, ng};
 use baleen_types::{CaptureId, LinkType, SiteName};
 use common::agent::{SimAgent, SimCatch};
+use common::s3::{Act, Call, FakeS3};
 use common::schedules::wanted;
-use common::{Disk, World, account, request};
+use common::{Disk, World, account, request, to};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,6 +67,11 @@ async fn group() -> Group {
 
 /// A process on given disks. `seed` has to differ for each on the same disks.
 fn group_on(disk: Disk, seed: u64, staging: TempDir) -> Group {
+    group_at(DestinationSettings::default(), disk, seed, staging)
+}
+
+/// The same with other stores.
+fn group_at(destinations: DestinationSettings, disk: Disk, seed: u64, staging: TempDir) -> Group {
     let (begun, catches) = mpsc::unbounded_channel();
     let agents: Vec<_> = SEEN.iter().map(|_| SimAgent::into(begun.clone())).collect();
     let site = |((name, ahead, _), agent): (&(&str, i64, &[u64]), &Arc<SimAgent>)| {
@@ -81,7 +87,7 @@ fn group_on(disk: Disk, seed: u64, staging: TempDir) -> Group {
     };
     let sites = Sites::new(SEEN.iter().zip(&agents).map(site).collect());
     let sites = sites.merging_in(&staging.path().join("staging"), STAGED_MAX, disk.clock.clone());
-    let world = World::with_sites(disk, seed, sites, catches);
+    let world = World::with_sites(disk, seed, destinations, (sites, catches));
     Group { world, agents, staging }
 }
 
@@ -533,6 +539,93 @@ fn what_was_staged_outlives_a_stop_of_the_next_process() {
         let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
         assert_eq!(read(&bytes).0, MERGED);
     });
+}
+
+/// Stops a process and lets its clock go on: whether all of it has ended in time.
+async fn is_drained(world: &World) -> bool {
+    let hurry = async {
+        loop {
+            world.disk.clock.advance(Duration::from_millis(100));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        drained = world.supervisor.drain(common::PATIENCE) => drained,
+        () = hurry => unreachable!("it never ends"),
+    }
+}
+
+/// Waits until a store is asked for something, behind so many calls.
+async fn called(store: &FakeS3, behind: usize, call: Call) {
+    let wait = async {
+        while !store.calls()[behind..].contains(&call) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(common::PATIENCE, wait)
+        .await
+        .expect("the store is asked for it");
+}
+
+/// What is staged is safe: no stop waits for a store that takes nothing, whatever it is asked for.
+#[test]
+fn a_stop_leaves_what_was_staged_to_the_next_start() {
+    const ELSEWHERE: &str = "s3://bucket/dir";
+    let elsewhere = tokio::runtime::Runtime::new().unwrap();
+    let store = elsewhere.block_on(FakeS3::start());
+    let settings = DestinationSettings {
+        s3: Some(store.configured()),
+        ..DestinationSettings::default()
+    };
+    let (disk, me) = (Disk::new(), account(1));
+    let on = |seed, staging| group_at(settings.clone(), disk.clone(), seed, staging);
+    let asked = CreateCapture {
+        destination: to(ELSEWHERE),
+        ..at_lab(Format::PcapNg)
+    };
+    let first = Box::pin(async {
+        let group = on(2, tempfile::tempdir().unwrap());
+        let captures = &group.world.captures;
+        let ownership = captures.create_ownership(me, &to(ELSEWHERE)).await.unwrap();
+        let text = store.object(&format!("/bucket/dir/{}", ownership.file_name)).unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        captures.validate_ownership(me, &to(ELSEWHERE), &text).await.unwrap();
+        store.script(|call| match call {
+            Call::Part(_) => Act::Hang,
+            _ => Act::Serve,
+        });
+        let created = captures.create(asked.clone()).await.unwrap();
+        deliver_all(group.caught(3).await).await;
+        called(&store, 0, Call::Part(1)).await;
+        assert!(is_drained(&group.world).await, "it waits for the store");
+        assert!(!group.is_staging_empty());
+        (created.id, group.staging)
+    });
+    let (id, staging) = tokio::runtime::Runtime::new().unwrap().block_on(first);
+    let begun = store.calls().len();
+    store.script(|call| match call {
+        Call::Begin => Act::Hang,
+        _ => Act::Serve,
+    });
+    let second = Box::pin(async {
+        let group = on(3, staging);
+        group.world.captures.recover().await.unwrap();
+        called(&store, begun, Call::Begin).await;
+        assert!(is_drained(&group.world).await, "it waits for the store");
+        group.staging
+    });
+    let staging = tokio::runtime::Runtime::new().unwrap().block_on(second);
+    store.script(|_| Act::Serve);
+    let third = Box::pin(async {
+        let group = on(4, staging);
+        group.world.captures.recover().await.unwrap();
+        let done = group.world.until(me, id, Status::Success).await;
+        let bytes = store.object(&format!("/bucket/{}", done.object.as_str())).unwrap();
+        assert_eq!(read(&bytes).0, MERGED);
+        assert_eq!(store.open_uploads(), 0);
+        group.staging_is_empty().await;
+    });
+    tokio::runtime::Runtime::new().unwrap().block_on(third);
 }
 
 /// There is no room for more: what was taken before is in the file, and the member is named. A piece that is not kept is not acknowledged.

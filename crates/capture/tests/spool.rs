@@ -669,6 +669,34 @@ fn captures_that_the_next_start_sends_count_as_well() {
     }
 }
 
+/// Whoever deletes a destination is not waited for by a store that takes nothing, nor is anything sent there any more.
+#[test]
+fn what_waits_for_a_destination_that_was_deleted_is_given_up() {
+    let lab = Lab::new(1 << 30);
+    let id = killed(&lab, 1, 4, Rotation::default(), |_| (0, false));
+    lab.store.script(stops_at(1));
+    let before = lab.store.calls().len();
+    in_a_process(async {
+        let world = lab.world(3);
+        world.captures.recover().await.unwrap();
+        eventually(|| lab.store.calls()[before..].contains(&Call::Part(2))).await;
+        let [ownership] = &world.captures.list_ownerships(account(1)).await.unwrap()[..] else {
+            panic!("it is one");
+        };
+        world
+            .captures
+            .delete_ownership(account(1), ownership.id)
+            .await
+            .unwrap();
+        let failed = world.until(account(1), id, Status::Failed).await;
+        let message = failed.message.unwrap();
+        assert!(message.contains("deleted from this account's list"), "{message}");
+        lab.until_spooled(0).await;
+        let sent = lab.store.calls()[before..].to_vec();
+        assert!(!sent.contains(&Call::Part(3)), "{sent:?}");
+    });
+}
+
 /// As for a part: the store cannot begin the second file for some minutes, and nothing is lost.
 #[test]
 fn a_store_that_begins_no_further_file_is_waited_for_as_with_a_part() {

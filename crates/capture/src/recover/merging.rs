@@ -4,6 +4,7 @@ use crate::agent::{Format, Limits, Order, Remnant};
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
 use crate::look_back;
+use crate::patience::Patience;
 use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
 use crate::site::{Accounts, Site};
 use crate::store;
@@ -80,9 +81,17 @@ impl Captures {
         remnant: Remnant,
         order: Order,
     ) {
-        let room = self.rooms.wait(owner.0).await;
-        match self.target_again(owner, &record).await {
-            Ok(target) => {
+        // Before anything is waited for: its destination may be deleted at any time.
+        let ownership = record.task.is_none().then(|| record.ownership());
+        let registered = self.live.register(owner.0, owner.1, ownership);
+        registered.live.set_resumed();
+        let mut patience = Patience::new(self).heeding(Some(&registered.live));
+        let prepare = async {
+            let room = patience.unless_interrupted(self.rooms.wait(owner.0)).await?;
+            Ok::<_, Failure>((room, self.target_again(owner, &record, &mut patience).await?))
+        };
+        match prepare.await {
+            Ok((room, target)) => {
                 info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");
                 let site = Site {
                     name: order.site.clone(),
@@ -90,8 +99,6 @@ impl Captures {
                     accounts: Accounts::Only(vec![owner.0]),
                     agent: Arc::new(remnant),
                 };
-                let registered = self.live.register(owner.0, owner.1, target.ownership());
-                registered.live.set_resumed();
                 let admitted = Admitted {
                     owner,
                     target,
@@ -109,12 +116,16 @@ impl Captures {
 
     /// Where an interrupted capture was to go, when that takes uploads again. What was uploaded of it is given up: the same is in what is
     /// staged, and more.
-    async fn target_again(&self, owner: (AccountId, CaptureId), record: &StoredCapture) -> Result<Target, Failure> {
-        let sink = self.reopen(owner.0, record).await?;
+    async fn target_again(
+        &self,
+        owner: (AccountId, CaptureId),
+        record: &StoredCapture,
+        patience: &mut Patience<'_>,
+    ) -> Result<Target, Failure> {
+        let sink = self.reopen(owner, record, patience).await?;
         let key = record.object_key()?;
-        let tried = self
-            .patiently(owner.1, || sink.begin(&key, CAPTURE_CONTENT_TYPE))
-            .await?;
+        let begin = || sink.begin(&key, CAPTURE_CONTENT_TYPE);
+        let tried = patience.ask(owner.1, "an upload", begin).await?;
         for aborted in [sink.abort(&tried).await, self.abort_all(owner, &*sink, record).await] {
             if let Err(error) = aborted {
                 warn!(capture = %owner.1, %error, "the upload of a capture that is merged again is not aborted");

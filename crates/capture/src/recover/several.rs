@@ -6,6 +6,7 @@ use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files::{self, EndedFile, StoredFile, StoredFileState, Tally};
 use crate::finish::tail;
 use crate::journal::{self, Kept};
+use crate::patience::Patience;
 use crate::run::Failure;
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
@@ -118,7 +119,7 @@ impl Captures {
         let (usable, missing): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|file| file.is_usable(may_be_empty(record)));
         tally.notes.extend(missing.iter().map(Found::missing));
-        let sink = self.reopen(owner.0, record).await?;
+        let sink = self.reopen(owner, record, &mut Patience::new(self)).await?;
         for file in usable {
             let mut row = file.counted();
             let mut parts: Vec<_> = file.kept.iter().map(|kept| kept.part.clone()).collect();
@@ -132,7 +133,7 @@ impl Captures {
             let again = file.row.state == StoredFileState::Completing;
             let number = file.number;
             let ended = EndedFile { number, row, parts };
-            self.finish_file(owner, &*sink, ended, again, tally).await?;
+            self.finish_file(owner, (&*sink, None), ended, again, tally).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::agent::{Before, Catch};
 use crate::capture::{self, End, StoredCapture, StoredKind, StoredState};
 use crate::journal::{self, Kept};
 use crate::live::Live;
-use crate::rooms::Room;
+use crate::patience::{AtStop, Patience};
 use crate::run::FILE;
 use crate::store;
 use crate::{CaptureError, Captures};
@@ -95,17 +95,13 @@ impl Captures {
         } = adopted;
         let running = Arc::clone(&catch.running);
         live.set_running(&running);
+        let mut patience = Patience::new(self).heeding(Some(live));
         let prepare = async {
-            let room = self.rooms.wait(owner.0).await;
-            let sink = self.reopen(owner.0, &record).await?;
+            let room = patience.unless_interrupted(self.rooms.wait(owner.0)).await?;
+            let sink = self.reopen(owner, &record, &mut patience).await?;
             Ok::<_, Failure>((room, sink))
         };
-        let prepared = tokio::select! {
-            biased;
-            () = self.parts.supervisor.shutdown().stopping() => Err(Failure::Stopping),
-            prepared = prepare => prepared,
-        };
-        let (room, sink): (Room, _) = prepared.inspect_err(|failure| {
+        let (room, sink) = prepare.await.inspect_err(|failure| {
             if matches!(failure, Failure::Stopping) {
                 running.leave();
             }
@@ -123,6 +119,8 @@ impl Captures {
             may_be_empty: record.may_be_empty(),
             in_vain: in_vain(is_filtered, &record.site),
             record,
+            // It is left to the agent, see `deliver_or_leave`.
+            at_stop: AtStop::Stay,
         };
         // A stop that a process before this one was asked for, or that came while nobody was there to hear it.
         if run.note(|_| ()).await?.stop_requested_ns.is_some() {

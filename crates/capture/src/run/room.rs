@@ -129,7 +129,7 @@ impl Run<'_> {
             never = self.hold_room(room, &over, &place) => match never {},
         };
         room.give_back();
-        if matches!(spooled, Err(Failure::Stopping)) {
+        if matches!(spooled, Err(Failure::Stopping)) || matches!(sent, Err(Failure::Stopping)) {
             return Err(Failure::Stopping);
         }
         let message = self.judge(&ended)?;

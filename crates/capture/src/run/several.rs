@@ -112,7 +112,7 @@ impl Run<'_> {
             }
             let finished = self
                 .captures
-                .finish_file(self.owner, self.sink, file, false, tally)
+                .finish_file(self.owner, (self.sink, Some(self.live)), file, false, tally)
                 .await;
             if finished.is_err() {
                 running.stop();

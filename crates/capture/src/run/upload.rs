@@ -5,8 +5,9 @@ use super::{Delivered, END_PAUSE_MAX, Failure, Run};
 use crate::agent::Piece;
 use crate::capture::StoredState;
 use crate::journal::{self, Kept};
-use crate::limits::{SPOOL_PATIENCE, SPOOL_PAUSE, STORE_PAUSE};
+use crate::limits::{SPOOL_PATIENCE, STORE_PAUSE};
 use crate::meter;
+use crate::patience::Patience;
 use crate::sink::{SentPart, SinkError, Upload};
 use crate::{CaptureError, Captures};
 use baleen_types::{CaptureId, Classify as _, PartNumber};
@@ -97,21 +98,9 @@ impl Run<'_> {
     where
         F: Future<Output = Result<T, SinkError>>,
     {
-        let clock = &self.captures.parts.clock;
         let patience = self.captures.spool.as_ref().map_or(without_spool, |_| SPOOL_PATIENCE);
-        let until = clock.monotonic() + patience;
-        loop {
-            let error = match ask().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let waits = error.kind().is_transient() && !error.is_full_here() && clock.monotonic() < until;
-            if !waits || self.live.is_forsaken() {
-                return Err(error.into());
-            }
-            warn!(capture = %self.owner.1, what, %error, "the store does not take what is caught yet");
-            clock.sleep(SPOOL_PAUSE).await;
-        }
+        let patience = Patience::while_catching(self.captures, patience, self.at_stop);
+        patience.heeding(Some(self.live)).ask(self.owner.1, what, ask).await
     }
 
     /// Notes a part. The next one is not sent before: what a start completes has no gap.

@@ -10,6 +10,7 @@ use super::{Shelf, Shelved};
 use crate::capture::{self, Counts, StoredCapture, StoredState};
 use crate::files::{self, StoredFile, StoredFileState};
 use crate::journal::{self, Kept};
+use crate::patience::Patience;
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
@@ -65,9 +66,10 @@ impl Captures {
         self.end_turn(owner).await?;
         // As one that this process has begun: its account may have so many of them.
         let ownership = read.record.task.is_none().then(|| read.record.ownership());
-        let _registered = self.live.register(owner.0, owner.1, ownership);
+        let registered = self.live.register(owner.0, owner.1, ownership);
         let _undelivered = self.rooms.without(owner.0);
-        let sink = self.reopen(owner.0, &read.record).await?;
+        let mut patience = Patience::new(self).heeding(Some(&registered.live));
+        let sink = self.reopen(owner, &read.record, &mut patience).await?;
         if sink.even_parts().is_some() {
             // What the store has of it is not noted: see `Run::upload_evenly`.
             return Ok(());
@@ -75,7 +77,8 @@ impl Captures {
         let mut open = None;
         for shelved in parts {
             let head = shelved.head;
-            let Some(file) = self.file_of(owner, &read.record, &*sink, &head, open.take()).await? else {
+            let file = self.file_of(owner, &read.record, &*sink, &head, open.take(), &mut patience);
+            let Some(file) = file.await? else {
                 shelf.remove(shelved).await;
                 continue;
             };
@@ -88,7 +91,8 @@ impl Captures {
                 warn!(capture = %owner.1, "what waits on the disk does not continue what the store has");
                 return Ok(());
             }
-            self.send_shelved(owner, &*sink, &shelf, &shelved, file).await?;
+            self.send_shelved(owner, &*sink, &shelf, &shelved, file, &mut patience)
+                .await?;
             file.sent += 1;
             shelf.remove(shelved).await;
         }
@@ -120,6 +124,7 @@ impl Captures {
         sink: &dyn Sink,
         head: &Head,
         open: Option<Open>,
+        patience: &mut Patience<'_>,
     ) -> Result<Option<Open>, Failure> {
         if let Some(open) = open.filter(|open| open.number == head.file) {
             return Ok(Some(open));
@@ -144,7 +149,7 @@ impl Captures {
             None => {
                 let key = record.file_key(head.file)?;
                 let begin = || sink.begin(&key, CAPTURE_CONTENT_TYPE);
-                let upload = self.patiently(owner.1, begin).await?;
+                let upload = patience.ask(owner.1, "a further file", begin).await?;
                 let row = StoredFile::begun(&upload, self.counts_before(owner, &rows, head.file).await?);
                 self.note_file(owner, head.file, &row).await?;
                 Ok(opened(upload))
@@ -175,6 +180,7 @@ impl Captures {
         shelf: &Shelf,
         shelved: &Shelved,
         file: &Open,
+        patience: &mut Patience<'_>,
     ) -> Result<(), Failure> {
         let head = shelved.head;
         let bytes = shelf.read(shelved).await.map_err(|error| {
@@ -183,7 +189,7 @@ impl Captures {
         })?;
         let number = PartNumber::new(head.number).map_err(SinkError::Damaged)?;
         let send = || sink.part(&file.upload, number, bytes.clone());
-        let part: SentPart = self.patiently(owner.1, send).await?;
+        let part: SentPart = patience.ask(owner.1, "a part", send).await?;
         crate::meter::uploaded(bytes.len());
         let kept = Kept::of(&head.piece(bytes), part, self.parts.clock.now());
         self.persist(owner.1, "part", || async {

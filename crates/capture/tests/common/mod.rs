@@ -120,9 +120,14 @@ impl World {
     }
 
     /// The same with sites of the test's own, whose captures come out at `catches`.
-    pub fn with_sites(disk: Disk, seed: u64, sites: Sites, catches: mpsc::UnboundedReceiver<SimCatch>) -> Self {
+    pub fn with_sites(
+        disk: Disk,
+        seed: u64,
+        destinations: DestinationSettings,
+        (sites, catches): (Sites, mpsc::UnboundedReceiver<SimCatch>),
+    ) -> Self {
         let (agent, _) = SimAgent::new();
-        Self::assemble(disk, seed, DestinationSettings::default(), sites, (agent, catches))
+        Self::assemble(disk, seed, destinations, sites, (agent, catches))
     }
 
     fn assemble(
