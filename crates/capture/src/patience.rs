@@ -7,7 +7,7 @@ use crate::limits::{FINISH_PATIENCE, FINISH_PAUSE_MAX, SPOOL_PAUSE, STORE_PAUSE}
 use crate::live::Live;
 use crate::run::Failure;
 use crate::sink::SinkError;
-use crate::Captures;
+use crate::{CaptureError, Captures};
 use baleen_runtime::Shutdown;
 use baleen_types::{CaptureId, Classify as _};
 use std::fmt::Display;
@@ -69,6 +69,12 @@ pub(crate) trait Refused: Display + Into<Failure> {
 impl Refused for SinkError {
     fn is_passing(&self, waits_for_disk: bool) -> bool {
         self.kind().is_transient() && (waits_for_disk || !self.is_full_here())
+    }
+}
+
+impl Refused for CaptureError {
+    fn is_passing(&self, _: bool) -> bool {
+        self.kind().is_transient()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::journal::{self, Kept};
 use crate::meter;
 use crate::run::{FILE, Failure};
+use crate::spool::Left;
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
@@ -100,28 +101,52 @@ impl Captures {
         Ok(recovered)
     }
 
-    /// Sends what waits of a capture on the disk, in the background, and settles it then; `false` if nothing waits of it.
+    /// Sends what waits of a capture on the disk, in the background, and settles it then; `false` if nothing waits of it. What cannot
+    /// be looked at now may be there, and is looked for again.
     async fn resume_later(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> bool {
-        let Some(left) = self.left_in_spool(owner).await else {
-            return false;
+        let found = match self.left_in_spool(owner).await {
+            Ok(None) => return false,
+            Ok(Some(left)) => Some(left),
+            Err(Failure::Transient(reason)) => {
+                warn!(capture = %owner.1, reason, "it cannot be told yet what waits of a capture on the disk");
+                None
+            }
+            Err(failure) => {
+                warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up");
+                return false;
+            }
         };
+        // Before requests are taken: its account may have so many of them.
+        let undelivered = self.rooms.without(owner.0);
         let captures = Arc::clone(self);
         let resume = async move {
-            match captures.resume(owner, left).await {
-                Err(Failure::Stopping) => return,
-                Err(failure) => warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up"),
-                Ok(()) => {}
+            let resume = captures.resume_and_settle(owner, found);
+            if AssertUnwindSafe(resume).catch_unwind().await.is_err() {
+                captures.end_broken(owner).await;
             }
-            captures.clear_spool(owner).await;
-            // Counted when it was found.
-            if let Err(error) = captures.settle(owner, &mut Recovered::default()).await {
-                error!(capture = %owner.1, %error, "an interrupted capture is settled by the next start");
-            }
+            drop(undelivered);
         };
         self.parts
             .supervisor
             .spawn(&format!("parts of capture {} on the disk", owner.1), resume);
         true
+    }
+
+    async fn resume_and_settle(self: &Arc<Self>, owner: (AccountId, CaptureId), found: Option<Left>) {
+        match self.resume(owner, found).await {
+            Err(Failure::Stopping) => return,
+            Err(failure) => warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up"),
+            Ok(()) => {}
+        }
+        // What it is settled by is noted, and nothing is added to that.
+        self.clear_spool(owner).await;
+        let settle = || async {
+            // Counted when it was found.
+            self.settle(owner, &mut Recovered::default()).await
+        };
+        if let Err(failure) = self.persist(owner.1, "what becomes of it", settle).await {
+            error!(capture = %owner.1, reason = failure.message(), "an interrupted capture is settled by the next start");
+        }
     }
 
     async fn settle(

@@ -23,6 +23,7 @@ use baleen_sealing::blocks::BaseKey;
 use baleen_types::{AccountId, CaptureId};
 use part::Head;
 pub(crate) use pump::{Around, Settling, Spooling, through};
+pub(crate) use resume::Left;
 use share::{Room, Shares};
 use std::collections::HashSet;
 use std::io;
@@ -115,10 +116,14 @@ impl Spool {
     }
 
     /// Whether something of a capture is there.
-    pub(crate) async fn has(&self, owner: (AccountId, CaptureId)) -> bool {
+    pub(crate) async fn has(&self, owner: (AccountId, CaptureId)) -> io::Result<bool> {
         let folder = self.folder_of(owner);
-        let is_there = tokio::task::spawn_blocking(move || folder.is_dir()).await;
-        is_there.unwrap_or_default()
+        pump::in_background(move || match std::fs::metadata(folder) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        })
+        .await
     }
 }
 

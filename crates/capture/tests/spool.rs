@@ -4,7 +4,7 @@
 
 mod common;
 
-use baleen_capture::limits::{UNDELIVERED_MAX, UNDELIVERED_WITH_ROOM_MAX};
+use baleen_capture::limits::{DELIVERING_MAX, UNDELIVERED_MAX, UNDELIVERED_WITH_ROOM_MAX};
 use baleen_capture::{
     Capture, CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Format, Rotation, SpoolSettings, Status,
 };
@@ -391,6 +391,69 @@ fn what_does_not_continue_or_does_not_open_is_given_up_with_all_behind_it() {
         assert!(over.message.unwrap().contains("lost"), "{name}");
         assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..whole), "{name}");
     }
+}
+
+/// What cannot be looked at for a moment is not what does not open: nothing of it is removed.
+#[test]
+fn what_cannot_be_read_for_a_while_is_sent_when_it_can() {
+    for is_folder in [false, true] {
+        let lab = Lab::new(1 << 30);
+        let id = killed(&lab, 2, 12, Rotation::default(), |_| (0, false));
+        let part = lab.spooled()[5].clone();
+        let hidden = if is_folder { part.parent().unwrap().to_owned() } else { part };
+        let aside = lab.dir.path().join("aside");
+        std::fs::rename(&hidden, &aside).unwrap();
+        // Opening it fails, and not since it is not there.
+        std::os::unix::fs::symlink(&hidden, &hidden).unwrap();
+        in_a_process(async {
+            let world = lab.world(3);
+            world.captures.recover().await.unwrap();
+            hurried(&world, tokio::time::sleep(Duration::from_millis(100))).await;
+            let waits = world.captures.get(account(1), id).await.unwrap();
+            assert_eq!(waits.status, Status::ConversionPending);
+            std::fs::remove_file(&hidden).unwrap();
+            std::fs::rename(&aside, &hidden).unwrap();
+            let over = hurried(&world, world.until(account(1), id, Status::Success)).await;
+            assert_eq!(over.counts.packets, 12, "{:?}", over.message);
+            assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..12));
+        });
+    }
+}
+
+/// Each part that is sent from the disk is in memory meanwhile.
+#[test]
+fn no_more_are_sent_from_the_disk_at_once_after_a_kill() {
+    let count = DELIVERING_MAX + 2;
+    let lab = Lab::new(1 << 30);
+    lab.store.script(stops_at(1));
+    in_a_process(async {
+        let world = lab.world(2);
+        let accounts: Vec<_> = (1..=count.div_ceil(UNDELIVERED_MAX) as u64).map(account).collect();
+        for account in &accounts {
+            lab.prove(&world, *account).await;
+        }
+        let mut over = 0;
+        while over < count {
+            match lab.over(&world, accounts[over / UNDELIVERED_MAX]).await {
+                Ok(_) => over += 1,
+                Err(CaptureError::Overdue) => hurried(&world, tokio::time::sleep(Duration::from_millis(5))).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        hurried(&world, lab.until_spooled(count)).await;
+    });
+    let before = lab.store.calls().len();
+    in_a_process(async {
+        let world = lab.world(3);
+        world.captures.recover().await.unwrap();
+        let sent = || {
+            let calls = lab.store.calls();
+            calls[before..].iter().filter(|call| **call == Call::Part(1)).count()
+        };
+        eventually(|| sent() >= DELIVERING_MAX).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(sent(), DELIVERING_MAX);
+    });
 }
 
 #[test]

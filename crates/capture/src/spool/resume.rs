@@ -10,13 +10,15 @@ use super::{Shelf, Shelved};
 use crate::capture::{self, Counts, StoredCapture, StoredState};
 use crate::files::{self, StoredFile, StoredFileState};
 use crate::journal::{self, Kept};
-use crate::patience::Patience;
+use crate::patience::{Patience, Waited};
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, PartNumber};
+use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::{info, warn};
@@ -29,72 +31,103 @@ struct Open {
     sent: u32,
 }
 
-/// What waits of a capture whose process died. It takes its room.
+/// What waits of a capture whose process died. It takes its room of the spool.
 pub(crate) struct Left {
     shelf: Shelf,
-    parts: Vec<Shelved>,
+    parts: VecDeque<Shelved>,
 }
 
 impl Captures {
     /// Looks for what waits of a capture whose process died, before others take the room of it.
-    pub(crate) async fn left_in_spool(&self, owner: (AccountId, CaptureId)) -> Option<Left> {
-        if !self.spool.as_ref()?.has(owner).await {
-            return None;
-        }
-        let shelf = match self.shelf(owner).await {
-            Ok(shelf) => shelf?,
-            Err(error) => {
-                warn!(capture = %owner.1, %error, "parts on the disk are given up: the key of the spool cannot be had");
-                return None;
-            }
-        };
-        let parts = shelf.found().await;
-        (!parts.is_empty()).then_some(Left { shelf, parts })
-    }
-
-    /// Sends what waits of a capture whose process died. Whatever comes of it, the capture is to be settled then.
     ///
     /// # Errors
-    /// Why not all of it was sent; `Stopping` when it is left to the next start.
-    pub(crate) async fn resume(&self, owner: (AccountId, CaptureId), left: Left) -> Result<(), Failure> {
-        let Left { shelf, parts } = left;
-        let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(owner.0, owner.1)).await?;
-        let Some(read) = read.filter(|read| !read.record.status().is_terminal()) else {
+    /// `Transient` when it cannot be told now: then there may be something, and it is not to be removed.
+    pub(crate) async fn left_in_spool(&self, owner: (AccountId, CaptureId)) -> Result<Option<Left>, Failure> {
+        let Some(spool) = &self.spool else { return Ok(None) };
+        if !spool.has(owner).await.map_err(cannot_look)? {
+            return Ok(None);
+        }
+        let Some(shelf) = self.shelf(owner).await? else { return Ok(None) };
+        let parts = shelf.found().await.map_err(cannot_look)?;
+        Ok((!parts.is_empty()).then_some(Left { shelf, parts }))
+    }
+
+    /// Sends what waits of a capture whose process died, looking for it first if it could not be told what there is. Whatever comes of it, the
+    /// capture is to be settled then.
+    ///
+    /// # Errors
+    /// Why not all of it was sent, for good; `Stopping` when it is left to the next start.
+    pub(crate) async fn resume(&self, owner: (AccountId, CaptureId), found: Option<Left>) -> Result<(), Failure> {
+        let key = capture::key(owner.0, owner.1);
+        let read = || store::read::<StoredCapture>(&self.parts.meta, &key);
+        let read = Patience::new(self).ask(owner.1, "the record", read).await?;
+        let Some(record) = read.map(|read| read.record).filter(|record| !record.status().is_terminal()) else {
             return Ok(());
         };
-        info!(capture = %owner.1, parts = parts.len(), "parts of an interrupted capture are sent from the disk");
-        self.end_turn(owner).await?;
-        // As one that this process has begun: its account may have so many of them.
-        let ownership = read.record.task.is_none().then(|| read.record.ownership());
+        // As one that this process has begun: its destination may be deleted.
+        let ownership = record.task.is_none().then(|| record.ownership());
         let registered = self.live.register(owner.0, owner.1, ownership);
-        let _undelivered = self.rooms.without(owner.0);
         let mut patience = Patience::new(self).heeding(Some(&registered.live));
-        let sink = self.reopen(owner, &read.record, &mut patience).await?;
+        self.end_turn(owner).await?;
+        let look = || self.left_in_spool(owner);
+        let mut left = match found {
+            Some(left) => left,
+            None => match patience.ask(owner.1, "what waits on the disk", look).await? {
+                Some(left) => left,
+                None => return Ok(()),
+            },
+        };
+        info!(capture = %owner.1, parts = left.parts.len(), "parts of an interrupted capture are sent from the disk");
+        let sink = self.reopen(owner, &record, &mut patience).await?;
         if sink.even_parts().is_some() {
             // What the store has of it is not noted: see `Run::upload_evenly`.
             return Ok(());
         }
-        let mut open = None;
-        for shelved in parts {
-            let head = shelved.head;
-            let file = self.file_of(owner, &read.record, &*sink, &head, open.take(), &mut patience);
-            let Some(file) = file.await? else {
-                shelf.remove(shelved).await;
-                continue;
-            };
-            let file = open.insert(file);
-            if head.number <= file.sent {
-                shelf.remove(shelved).await;
-                continue;
-            }
-            if head.number != file.sent + 1 {
-                warn!(capture = %owner.1, "what waits on the disk does not continue what the store has");
+        loop {
+            let Err(failure) = self.send_left(owner, &record, &*sink, &mut left, &mut patience).await else {
                 return Ok(());
+            };
+            let Failure::Transient(reason) = failure else { return Err(failure) };
+            warn!(capture = %owner.1, reason, "what waits on the disk cannot be sent yet");
+            match patience.wait().await {
+                Waited::Elapsed => {}
+                Waited::Exhausted => return Err(Failure::Final(reason)),
+                Waited::Interrupted(failure) => return Err(failure),
             }
-            self.send_shelved(owner, &*sink, &shelf, &shelved, file, &mut patience)
-                .await?;
-            file.sent += 1;
-            shelf.remove(shelved).await;
+        }
+    }
+
+    /// Sends one part behind the other. What was sent is left no more.
+    async fn send_left(
+        &self,
+        owner: (AccountId, CaptureId),
+        record: &StoredCapture,
+        sink: &dyn Sink,
+        left: &mut Left,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), Failure> {
+        let mut open: Option<Open> = None;
+        while let Some(shelved) = left.parts.front() {
+            let head = shelved.head;
+            if let Some(file) = self.file_of(owner, record, sink, &head, open.take(), patience).await? {
+                let file = open.insert(file);
+                if head.number > file.sent + 1 {
+                    warn!(capture = %owner.1, "what waits on the disk does not continue what the store has");
+                    return Ok(());
+                }
+                if head.number == file.sent + 1 {
+                    // Each has one part in memory, as others that send from the disk.
+                    let _place = patience.unless_interrupted(self.rooms.delivering()).await?;
+                    let sent = self.send_shelved(owner, sink, &left.shelf, shelved, file, patience);
+                    if !sent.await? {
+                        return Ok(());
+                    }
+                    file.sent += 1;
+                }
+            }
+            if let Some(shelved) = left.parts.pop_front() {
+                left.shelf.remove(shelved).await;
+            }
         }
         Ok(())
     }
@@ -172,7 +205,7 @@ impl Captures {
         Ok(parts.last().map_or_else(|| last.until(), |part| part.after))
     }
 
-    /// Sends a part, and notes that the store has it.
+    /// Sends a part, and notes that the store has it; `false` if it does not open.
     async fn send_shelved(
         &self,
         owner: (AccountId, CaptureId),
@@ -181,12 +214,16 @@ impl Captures {
         shelved: &Shelved,
         file: &Open,
         patience: &mut Patience<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let head = shelved.head;
-        let bytes = shelf.read(shelved).await.map_err(|error| {
-            warn!(capture = %owner.1, %error, "a part that waited on the disk cannot be read");
-            Failure::Final("a part that waited on the disk could not be read back".to_owned())
-        })?;
+        let bytes = match shelf.read(shelved).await {
+            Ok(bytes) => bytes,
+            Err(error) if is_torn(&error) => {
+                warn!(capture = %owner.1, %error, "a part that waited on the disk does not open");
+                return Ok(false);
+            }
+            Err(error) => return Err(cannot_look(error)),
+        };
         let number = PartNumber::new(head.number).map_err(SinkError::Damaged)?;
         let send = || sink.part(&file.upload, number, bytes.clone());
         let part: SentPart = patience.ask(owner.1, "a part", send).await?;
@@ -197,20 +234,31 @@ impl Captures {
             self.parts.meta.commit(note).await?;
             Ok::<_, CaptureError>(())
         })
-        .await
+        .await?;
+        Ok(true)
     }
+}
+
+/// Whether a file is not what was written, which no further look changes: where a power cut tore the rest off.
+fn is_torn(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+fn cannot_look(error: io::Error) -> Failure {
+    Failure::Transient(format!("what waits on the disk cannot be read: {error}"))
 }
 
 impl Shelf {
     /// What is there of the capture, as far as one part follows the other. What is not of it is removed.
-    async fn found(&self) -> Vec<Shelved> {
+    async fn found(&self) -> io::Result<VecDeque<Shelved>> {
         let (folder, key, owner) = (self.folder.clone(), Arc::clone(&self.key), self.owner);
         let look = move || {
             let mut found: Vec<(PathBuf, Head)> = Vec::new();
             for path in part::list(&folder)? {
-                // One that does not open is where a power cut tore the rest off.
-                let Ok(head) = part::head(&path, &key, owner) else {
-                    break;
+                let head = match part::head(&path, &key, owner) {
+                    Ok(head) => head,
+                    Err(error) if is_torn(&error) => break,
+                    Err(error) => return Err(error),
                 };
                 if found.last().is_some_and(|(_, last)| last.sequence + 1 != head.sequence) {
                     break;
@@ -226,15 +274,11 @@ impl Shelf {
             }
             Ok(found)
         };
-        let found = in_background(look).await.unwrap_or_else(|error| {
-            warn!(capture = %owner.1, %error, "what waits on the disk cannot be listed");
-            Vec::new()
-        });
         let shelved = |(path, head): (_, Head)| Shelved {
             path,
             head,
             _room: self.spool.shares.occupy(self.owner.0, head.file_bytes()),
         };
-        found.into_iter().map(shelved).collect()
+        Ok(in_background(look).await?.into_iter().map(shelved).collect())
     }
 }
