@@ -297,8 +297,8 @@ pub(crate) fn tail(record: &StoredCapture, packets: u64, kept: &[Kept], now: Tim
         ..Statistics::default()
     };
     let comment = format!(
-        "cut here, since the process that captured was killed: {packets} packets are in this file, and {} had been dropped by \
-         the kernel",
+        "cut here, since what was caught behind it was lost in the server: {packets} packets are in this file, and {} had been \
+         dropped by the kernel",
         last.after.dropped
     );
     let mut bytes = Vec::new();

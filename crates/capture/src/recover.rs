@@ -10,16 +10,18 @@
 mod merging;
 mod several;
 
-use crate::capture::{self, End, StoredCapture, StoredState};
+use crate::capture::{self, End, StoredCapture, StoredState, cut};
 use crate::journal::{self, Kept};
+use crate::finish::joined;
 use crate::meter;
-use crate::run::{FILE, Failure};
+use crate::run::{FILE, Failure, shown};
 use crate::spool::Left;
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, Timestamp};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::collections::{BTreeSet, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ enum Settled {
 
 const NOTHING_KEPT: &str = "the server ended unexpectedly while this capture ran, before a part of its file was stored that \
                             can be kept; what it had caught is lost, start it again";
+
+const NOTHING_KEPT_OF_IT: &str = "nothing that was caught can be kept, start it again";
 
 const NOTHING_NOTED: &str = "the server ended unexpectedly while the store put this capture's file together; the file is in the \
                              bucket, whole, or it is not there at all";
@@ -138,15 +142,23 @@ impl Captures {
             Err(failure) => warn!(capture = %owner.1, reason = failure.message(), "parts on the disk are given up"),
             Ok(()) => {}
         }
-        // What it is settled by is noted, and nothing is added to that.
-        self.clear_spool(owner).await;
-        let settle = || async {
-            // Counted when it was found.
-            self.settle(owner, &mut Recovered::default()).await
+        self.settle_by_notes(owner).await;
+    }
+
+    /// Ends a capture of this process as one of an earlier one is ended: with what its store has.
+    pub(crate) fn settle_by_notes(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> BoxFuture<'_, ()> {
+        let settle = async move {
+            // What it is settled by is noted, and nothing is added to that.
+            self.clear_spool(owner).await;
+            let settle = || async {
+                // Not one of those that a start has found, or counted when it was.
+                self.settle(owner, &mut Recovered::default()).await
+            };
+            if let Err(failure) = self.persist(owner.1, "what becomes of it", settle).await {
+                error!(capture = %owner.1, reason = failure.message(), "an interrupted capture is settled by the next start");
+            }
         };
-        if let Err(failure) = self.persist(owner.1, "what becomes of it", settle).await {
-            error!(capture = %owner.1, reason = failure.message(), "an interrupted capture is settled by the next start");
-        }
+        settle.boxed()
     }
 
     async fn settle(
@@ -247,9 +259,9 @@ fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kep
         Some(last) if record.stop_requested_ns.is_some() => last,
         Some(last) if last.ends_file && record.may_be_empty() => last,
         kept => {
-            let why = kept.map_or(NOTHING_KEPT, |_| NOTHING_CAUGHT);
+            let why = why_nothing(record, kept.is_none());
             // Abandoned also where no upload is known of: one may have been begun.
-            let further = record.end(End::Abandoned(why.to_owned()), owner, now);
+            let further = record.end(End::Abandoned(why), owner, now);
             return Change::Store(further, Settled::Fail);
         }
     };
@@ -259,26 +271,40 @@ fn decide(record: &mut StoredCapture, owner: (AccountId, CaptureId), kept: &[Kep
         Request::new()
     };
     record.cut_counts(last.after);
-    record.message = Some(kept_in_words(record, last));
+    record.message = kept_in_words(record, last);
     record.state = StoredState::ConversionRunning;
     record.modified_ns = now.as_nanos();
     Change::Store(further, Settled::Complete { again: false })
 }
 
-/// What the file of a killed capture has, and what it has not.
-fn kept_in_words(record: &StoredCapture, last: &Kept) -> String {
-    if last.ends_file {
-        return ALL_KEPT.to_owned();
+/// Why there is no file; the process that caught may have known better.
+fn why_nothing(record: &StoredCapture, is_nothing_noted: bool) -> String {
+    match (&record.message, is_nothing_noted) {
+        (Some(known), _) => joined(Some(known.clone()), NOTHING_KEPT_OF_IT),
+        (None, true) => NOTHING_KEPT.to_owned(),
+        (None, false) => NOTHING_CAUGHT.to_owned(),
     }
+}
+
+/// What the file of a capture has which its process did not see through, and what it has not. One that was not killed has noted why, and
+/// what is missing.
+fn kept_in_words(record: &StoredCapture, last: &Kept) -> Option<String> {
     let packets = last.after.packets;
-    let lost = match record.packets_seen.unwrap_or_default().saturating_sub(packets) {
+    let lost = record.packets_seen.unwrap_or_default().saturating_sub(packets);
+    let known = record.message.as_deref();
+    let why = match known {
+        None if last.ends_file => return Some(ALL_KEPT.to_owned()),
+        // It has counted to the end.
+        Some(known) if last.ends_file || lost == 0 => return shown(known),
+        None => "the server ended unexpectedly before all of this capture was stored",
+        Some(known) => known,
+    };
+    let lost = match lost {
         0 => "what was caught after them is lost".to_owned(),
         lost => format!("at least {lost} more had been caught and are lost"),
     };
-    format!(
-        "the server ended unexpectedly before all of this capture was stored: the file holds its first {packets} packets, \
-         and {lost}"
-    )
+    let held = format!("the file holds its first {packets} packets, and {lost}");
+    Some(cut(format!("{why}: {held}")))
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, ObjectKey};
 use futures::stream::BoxStream;
 use room::Waits;
+pub(crate) use room::shown;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) enum Failure {
     Final(String),
     /// The same, but what failed may work later.
     Transient(String),
+    /// What was caught can be had no further: it ends with what the store has. That is noted in the record.
+    Cut(String),
     /// The server stops before it is decided; the next start settles the capture.
     Stopping,
 }
@@ -77,7 +80,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Final(message) | Self::Transient(message) => message,
+            Self::Final(message) | Self::Transient(message) | Self::Cut(message) => message,
             Self::Stopping => "the server was stopped",
         })
     }
@@ -133,14 +136,16 @@ impl Captures {
     /// part is in the store or on the disk, see `run/room.rs`, and counts until the end is stored.
     pub(crate) async fn run(self: &Arc<Self>, admitted: Admitted, live: &Live, room: Room) {
         let owner = admitted.owner;
-        let end = match self.run_to_end(admitted, live, &room).await {
-            Ok(end) => end,
-            Err(Failure::Stopping) => None,
-            Err(failure) => Some(End::Failed(failure.message())),
-        };
+        let ended = self.run_to_end(admitted, live, &room).await;
         room.give_back();
-        if let Some(end) = end {
-            self.store_end(owner, end).await;
+        match ended {
+            Ok(Some(end)) => self.store_end(owner, end).await,
+            Ok(None) | Err(Failure::Stopping) => {}
+            Err(Failure::Cut(reason)) => {
+                warn!(capture = %owner.1, reason, "a capture ends with what its store has");
+                self.settle_by_notes(owner).await;
+            }
+            Err(failure) => self.store_end(owner, End::Failed(failure.message())).await,
         }
     }
 
@@ -174,10 +179,13 @@ impl Captures {
             at_stop,
         };
         if admitted.order.rotation.is_some() {
-            return Ok(run.to_files(&*admitted.site.agent, admitted.order, room).await);
+            return run.to_files(&*admitted.site.agent, admitted.order, room).await;
         }
         let caught = run.catch(&*admitted.site.agent, admitted.order, room).await;
         room.give_back();
+        if let Err(Failure::Cut(reason)) = caught {
+            return Err(Failure::Cut(reason));
+        }
         Ok(run.conclude(caught).await)
     }
 
@@ -274,14 +282,10 @@ impl Captures {
                     if end.leaves_uploads() {
                         self.spawn_abort(owner, record);
                     }
-                    if let Some(staging) = self.parts.sites.staging().cloned() {
-                        let _removed = tokio::task::spawn_blocking(move || staging.remove(owner.1)).await;
-                    }
-                    self.clear_spool(owner).await;
-                    return;
+                    break;
                 }
                 // Its account was purged.
-                Err(CaptureError::NoSuchCapture(_)) => return,
+                Err(CaptureError::NoSuchCapture(_)) => break,
                 Err(error) => warn!(capture = %owner.1, %error, "end of a capture not stored yet"),
             }
             tokio::select! {
@@ -290,6 +294,10 @@ impl Captures {
             }
             pause = (pause * 2).min(END_PAUSE_MAX);
         }
+        if let Some(staging) = self.parts.sites.staging().cloned() {
+            let _removed = tokio::task::spawn_blocking(move || staging.remove(owner.1)).await;
+        }
+        self.clear_spool(owner).await;
     }
 
     /// Stores how a capture ended; what was noted of its parts goes with it.
@@ -467,6 +475,13 @@ impl Run<'_> {
     fn judge(&self, ended: &Ended) -> Result<Option<String>, Failure> {
         if self.live.is_forsaken() {
             return Err(Failure::forsaken());
+        }
+        if self.live.is_resumed()
+            && let Some(known) = &self.record.message
+            && ended.counts.packets > 0
+        {
+            // The process that caught it knew better.
+            return Ok(shown(known));
         }
         let nothing = ended.counts.packets == 0;
         let server_stops = self.captures.parts.supervisor.shutdown().is_stopping();

@@ -569,14 +569,71 @@ fn a_stop_leaves_what_the_store_did_not_take_to_the_next_start() {
         assert!(lab.spooled().is_empty());
         world.supervisor.shutdown().stop();
         catch.stopped().await;
-        catch.finish(piece(2)).await;
+        // What is known of it by then is said by the next process.
+        catch.end_with(None, Some("eth7 was removed"));
+        catch.piece(piece(2), true).await;
         lab.until_spooled(3).await;
+        assert!(hurried(&world, world.supervisor.drain(PATIENCE)).await);
         capture.id
     });
     lab.store.script(|_| Act::Serve);
     let over = lab.next_start(3, id);
     assert_eq!((over.status, over.counts.packets), (Status::Success, 2));
+    let message = over.message.unwrap();
+    assert!(message.contains("the server was stopped; eth7 was removed"), "{message}");
+    assert!(!message.contains("unexpectedly"), "{message}");
     assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..3));
+}
+
+/// One part on the disk is gone bad: the capture ends there, as one whose process was killed, with what the store had.
+#[test]
+fn what_the_store_has_is_kept_when_a_part_on_the_disk_does_not_open() {
+    let rotation = Rotation {
+        bytes: Some(1 << 20),
+        every: None,
+    };
+    for rotation in [Rotation::default(), rotation] {
+        let lab = Lab::new(1 << 30);
+        in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, rotation).await;
+            let pace = lab.slowed();
+            let file_of = |number: u64| match rotation.bytes {
+                Some(_) => (u16::try_from(number / 4).unwrap(), number % 4 == 3),
+                None => (0, false),
+            };
+            for number in 0..8 {
+                catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+                let (file, ends_file) = file_of(number);
+                assert!(catch.piece_of(file, piece(number), ends_file).await);
+            }
+            eventually(|| lab.spooled().len() >= 7).await;
+            let is_sixth = |path: &PathBuf| path.ends_with("0000000005.part");
+            let path = lab.spooled().into_iter().find(is_sixth).unwrap();
+            let mut raw = std::fs::read(&path).unwrap();
+            *raw.last_mut().unwrap() ^= 1;
+            std::fs::write(&path, raw).unwrap();
+            pace.add_permits(Semaphore::MAX_PERMITS / 2);
+            catch.stopped().await;
+            catch.end(None);
+            drop(catch);
+            let over = world.until_that(account(1), capture.id, |capture| capture.status.is_terminal());
+            let over = hurried(&world, over).await;
+            let message = over.message.unwrap();
+            assert_eq!((over.status, over.counts.packets), (Status::Success, 5), "{message}");
+            assert!(message.contains("could not be read back"), "{message}");
+            assert!(message.contains("3 more had been caught and are lost"), "{message}");
+            assert!(!message.contains("unexpectedly"), "{message}");
+            let objects = match rotation.bytes {
+                Some(_) => over.files.iter().map(|file| file.object.clone()).collect(),
+                None => vec![over.object],
+            };
+            let objects = objects.iter().map(|key| lab.object(key.as_str()).unwrap());
+            assert!(objects.collect::<Vec<_>>().concat() == pieces(0..5));
+            lab.until_spooled(0).await;
+            assert_eq!(lab.store.open_uploads(), 0);
+        });
+    }
 }
 
 /// Rooms are for captures that take memory: a store that takes nothing keeps none of them, and another account captures.
@@ -841,6 +898,40 @@ fn a_stop_does_not_wait_for_a_store_that_takes_nothing() {
             over.message
         );
         assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..4));
+    }
+}
+
+/// A capture that its user had stopped is as it should be, also if the server was stopped before its store had all of it.
+#[test]
+fn what_a_stop_leaves_of_a_capture_that_was_over_has_nothing_missing() {
+    for rotation in [
+        Rotation::default(),
+        Rotation {
+            bytes: Some(1 << 20),
+            every: None,
+        },
+    ] {
+        let lab = Lab::new(1 << 30);
+        lab.store.script(stops_at(1));
+        let id = in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, rotation).await;
+            for number in 0..3 {
+                assert!(hand_over(&catch, number).await);
+            }
+            world.captures.stop(account(1), capture.id).await.unwrap();
+            catch.stopped().await;
+            catch.finish(piece(3)).await;
+            hurried(&world, lab.until_spooled(4)).await;
+            assert!(hurried(&world, world.supervisor.drain(PATIENCE)).await);
+            capture.id
+        });
+        lab.store.script(|_| Act::Serve);
+        let over = lab.next_start(3, id);
+        assert_eq!(
+            (over.status, over.counts.packets, over.message),
+            (Status::Success, 3, None)
+        );
     }
 }
 

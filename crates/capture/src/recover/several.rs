@@ -1,13 +1,13 @@
 //! Settling a capture of several files. Each of them is as if it were alone: what is complete stays; what was being sent
 //! becomes an object, as far as it is noted.
 
-use super::{NOTHING_CAUGHT, NOTHING_KEPT, Settled};
+use super::{Settled, why_nothing};
 use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files::{self, EndedFile, StoredFile, StoredFileState, Tally};
 use crate::finish::tail;
 use crate::journal::{self, Kept};
 use crate::patience::Patience;
-use crate::run::Failure;
+use crate::run::{Failure, shown};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
@@ -161,8 +161,8 @@ pub(super) fn decide(
     let usable: Vec<_> = found.iter().filter(|file| file.is_usable(may_be_empty)).collect();
     if usable.is_empty() {
         let is_nothing_noted = found.iter().all(|file| file.kept.is_empty());
-        let why = if is_nothing_noted { NOTHING_KEPT } else { NOTHING_CAUGHT };
-        let further = record.end(End::Abandoned(why.to_owned()), owner, now);
+        let why = why_nothing(record, is_nothing_noted);
+        let further = record.end(End::Abandoned(why), owner, now);
         return Change::Store(further, Settled::Fail);
     }
     let held = usable.iter().fold(Counts::default(), |held, file| {
@@ -178,9 +178,15 @@ pub(super) fn decide(
     } else {
         Request::new()
     };
-    record.cut_counts(held);
     // What they hold in the end is said then, see `StoredCapture::count_files`.
-    record.message = Some(CUT.to_owned());
+    record.message = match &record.message {
+        // One that was not killed has noted why, and has counted to the end.
+        Some(known) => shown(known),
+        None => {
+            record.cut_counts(held);
+            Some(CUT.to_owned())
+        }
+    };
     record.state = StoredState::ConversionRunning;
     record.modified_ns = now.as_nanos();
     Change::Store(further, Settled::Complete { again: false })

@@ -6,6 +6,8 @@
 
 use super::{Failure, Run};
 use crate::agent::{Agent, Piece, Running};
+use crate::capture::cut;
+use crate::finish::joined;
 use crate::limits::OVERDUE_AFTER;
 use crate::rooms::Room;
 use crate::spool::{self, Around, Settling, Spooling};
@@ -43,6 +45,14 @@ impl Waits {
             spooling: ready(Ok(())).boxed(),
         }
     }
+}
+
+/// Of a capture that was left to the next start: it is as it should be, as far as is known.
+const LEFT: &str = "the server was stopped while this capture was stored";
+
+/// What there is to say of a capture in the end of which this was noted.
+pub(crate) fn shown(noted: &str) -> Option<String> {
+    (noted != LEFT).then(|| noted.to_owned())
 }
 
 impl Place {
@@ -129,12 +139,37 @@ impl Run<'_> {
             never = self.hold_room(room, &over, &place) => match never {},
         };
         room.give_back();
-        if matches!(spooled, Err(Failure::Stopping)) || matches!(sent, Err(Failure::Stopping)) {
-            return Err(Failure::Stopping);
+        // Where the spool has failed, sending was broken off by that.
+        let is_left = matches!((&spooled, &sent), (Err(Failure::Stopping), _) | (Ok(()), Err(Failure::Stopping)));
+        match spooled.err() {
+            _ if is_left => {
+                // Whatever else is wrong with it is found by the next start.
+                let message = self.judge(&ended).ok().flatten().unwrap_or_else(|| LEFT.to_owned());
+                self.note_message(message).await;
+                return Err(Failure::Stopping);
+            }
+            Some(Failure::Cut(reason)) => {
+                let message = joined(self.judge(&ended)?, &reason);
+                self.note_message(message).await;
+                return Err(Failure::Cut(reason));
+            }
+            Some(failure) => {
+                self.judge(&ended)?;
+                return Err(failure);
+            }
+            None => {}
         }
         let message = self.judge(&ended)?;
-        spooled?;
         Ok((sent?, message))
+    }
+
+    /// Notes what this process knows of the capture, for who settles it.
+    async fn note_message(&self, message: String) {
+        let message = cut(message);
+        let noted = self.note(|record| record.message = Some(message.clone())).await;
+        if let Err(error) = noted {
+            warn!(capture = %self.owner.1, %error, "what is known of a capture is not noted");
+        }
     }
 
     /// Holds the room of the capture, and after its end no longer than what is left of it takes memory.

@@ -38,13 +38,17 @@ impl OpenFile {
 }
 
 impl Run<'_> {
-    /// Captures until all files are objects. `None` when the server stops before the end is known; `room` is held until the
-    /// last part is in the store or on the disk.
-    pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: &Room) -> Option<End> {
+    /// Captures until all files are objects; `room` is held until the last part is in the store or on the disk.
+    pub(super) async fn to_files(
+        &self,
+        agent: &dyn Agent,
+        order: Order,
+        room: &Room,
+    ) -> Result<Option<End>, Failure> {
         match self.try_files(agent, order, room).await {
-            Ok(end) => Some(end),
-            Err(Failure::Stopping) => None,
-            Err(failure) => Some(End::Abandoned(failure.message())),
+            Ok(end) => Ok(Some(end)),
+            Err(failure @ (Failure::Stopping | Failure::Cut(_))) => Err(failure),
+            Err(failure) => Ok(Some(End::Abandoned(failure.message()))),
         }
     }
 
@@ -79,7 +83,7 @@ impl Run<'_> {
         // What keeps files from being finished also ends capturing, and is the reason then.
         match finished.and(caught) {
             Ok(message) => Ok(tally.end(message)),
-            Err(Failure::Stopping) => Err(Failure::Stopping),
+            Err(failure @ (Failure::Stopping | Failure::Cut(_))) => Err(failure),
             Err(failure) if tally.complete == 0 => {
                 tally.notes.insert(0, failure.message());
                 Ok(tally.end(None))

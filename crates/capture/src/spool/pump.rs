@@ -226,7 +226,7 @@ impl Pump {
             (Some(bytes), _) => bytes,
             (None, Some(shelved)) => self.shelf.read(shelved).await.map_err(|error| {
                 warn!(capture = %self.shelf.owner.1, %error, "a part that waited on the disk cannot be read");
-                Failure::Final("a part that waited on the disk of the server could not be read back".to_owned())
+                Failure::Cut("a part that waited on the disk of the server could not be read back".to_owned())
             })?,
             (None, None) => return Err(Failure::Final("a part was lost in the server".to_owned())),
         };
