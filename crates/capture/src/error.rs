@@ -201,7 +201,9 @@ pub enum CaptureError {
     #[error("this server runs as many captures as it takes at once; try again when one of them is over")]
     Busy,
     /// The account holds as many of the places for captures as it may.
-    #[error("{limit} captures of this account run or are being uploaded, as many as may of one account; try again when one of them is over")]
+    #[error(
+        "{limit} captures of this account run or are being uploaded, as many as may of one account; try again when one of them is over"
+    )]
     Share {
         /// How many.
         limit: usize,

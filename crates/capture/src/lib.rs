@@ -26,6 +26,7 @@
 mod accounts;
 mod agent;
 mod capture;
+mod compile;
 mod destination;
 mod disk;
 pub mod engine;
@@ -104,7 +105,6 @@ use baleen_types::RegionName;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// The kinds of records of this crate that hold something sealed.
 pub const SEALED: &[SealedKind] = &[ownership::SEALED, look_back::SEALED];
@@ -117,7 +117,7 @@ pub struct Captures {
     live: live::LiveCaptures,
     spool: Option<Arc<spool::Spool>>,
     rooms: Arc<rooms::Rooms>,
-    compiling: Arc<Semaphore>,
+    compiling: compile::Compiling,
     tasks_max: u8,
     task_bytes_max: u64,
     schedule_turns: Turns,
@@ -206,7 +206,7 @@ impl Captures {
             live: live::LiveCaptures::default(),
             spool: settings.spool.map(spool::Spool::new),
             rooms: rooms::Rooms::new(settings.captures_max),
-            compiling: Arc::new(Semaphore::new(limits::COMPILING_MAX)),
+            compiling: compile::Compiling::default(),
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,
             schedule_turns: Turns::default(),

@@ -83,7 +83,8 @@ pub const UNDELIVERED_WITH_ROOM_MAX: usize = 3;
 /// Longest tcpdump expression (ours, as long as the contract lets a `filter_v2` be).
 pub const EXPRESSION_BYTES_MAX: usize = 4096;
 
-/// Filters that are compiled at once, over all accounts (ours).
+/// Filters that are compiled at once, over all accounts (ours), and beside them those with names that have to be looked up, which may take as
+/// long as whoever answers for the names likes.
 pub const COMPILING_MAX: usize = 2;
 
 /// Longest filter as it was sent, which is kept to be echoed; far below a stored value's 64 KiB.

@@ -11,8 +11,8 @@ mod merging;
 mod several;
 
 use crate::capture::{self, End, StoredCapture, StoredState, cut};
-use crate::journal::{self, Kept};
 use crate::finish::joined;
+use crate::journal::{self, Kept};
 use crate::meter;
 use crate::run::{FILE, Failure, shown};
 use crate::spool::Left;

@@ -150,12 +150,7 @@ impl Captures {
     }
 
     /// `None` when the server stops before the end is known.
-    async fn run_to_end(
-        &self,
-        admitted: Admitted,
-        live: &Live,
-        room: &Room,
-    ) -> Result<Option<End>, Failure> {
+    async fn run_to_end(&self, admitted: Admitted, live: &Live, room: &Room) -> Result<Option<End>, Failure> {
         let owner = admitted.owner;
         let open = self.open_target(owner.0, &admitted.target);
         let sink: Arc<dyn Sink> = Arc::from(self.unless_ended(live, open).await??);
@@ -165,7 +160,11 @@ impl Captures {
         let in_vain = in_vain(is_filtered, admitted.order.site.as_str());
         // What is merged is staged, and stays there until the end is stored.
         let is_staged = admitted.site.agent.makes_one_file() || live.is_resumed();
-        let at_stop = if is_staged { AtStop::LeaveAfter(OVERDUE_AFTER) } else { AtStop::Stay };
+        let at_stop = if is_staged {
+            AtStop::LeaveAfter(OVERDUE_AFTER)
+        } else {
+            AtStop::Stay
+        };
         let run = Run {
             captures: self,
             owner,
@@ -368,12 +367,7 @@ impl Run<'_> {
     }
 
     /// Uploads what is caught of a capture that goes on without this process: when the server stops, it is left to the next.
-    async fn deliver_or_leave(
-        &self,
-        caught: Caught,
-        room: &Room,
-        sent: Vec<SentPart>,
-    ) -> Result<Delivered, Failure> {
+    async fn deliver_or_leave(&self, caught: Caught, room: &Room, sent: Vec<SentPart>) -> Result<Delivered, Failure> {
         let running = Arc::clone(&caught.1);
         tokio::select! {
             // Before anything of it sees that the server stops.

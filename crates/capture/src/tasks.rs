@@ -15,9 +15,9 @@ use crate::schedule::Wanted;
 use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{Capture, CaptureError, Captures, Destination, Limited, Privacy, SentFilter};
-use baleen_filter::{Filter, FiveTuple, Rules};
+use baleen_filter::{FiveTuple, Rules};
 use baleen_meta::{Outcome, Request, Scan};
-use baleen_types::{AccountId, CaptureId, Invalid, LinkType, OwnershipId, SiteName, Timestamp};
+use baleen_types::{AccountId, CaptureId, Invalid, OwnershipId, SiteName, Timestamp};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -340,28 +340,6 @@ impl Captures {
         Ok(())
     }
 
-    /// Compiles a filter for every type of link at a site, off the main threads and with only a few others at a time: libpcap
-    /// may look up a host name, and a short expression can keep it busy for long.
-    pub(crate) async fn compile(&self, filter: CaptureFilter, site: &Site) -> Result<Filter, CaptureError> {
-        if matches!(filter, CaptureFilter::All) {
-            return Ok(Filter::All);
-        }
-        let links = site.agent.links().await;
-        let (name, is_elsewhere) = (site.name.clone(), site.agent.is_elsewhere());
-        let turn = Arc::clone(&self.compiling).acquire_owned().await;
-        let turn = turn.map_err(|_| CaptureError::Stopping)?;
-        let work = move || {
-            // Held until the work is over, also when nobody waits for it any more.
-            let _turn = turn;
-            // Or it would be looked up in two places, with two answers.
-            if is_elsewhere && let CaptureFilter::Expression(text) = &filter {
-                baleen_filter::check_no_names(text).map_err(CaptureError::Filter)?;
-            }
-            compile(filter, &name, &links)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(CaptureError::Task)?
-    }
-
     /// Whether what a site captures can go to a place, as far as that can be told before.
     pub(crate) fn check_place(&self, request: &CreateCapture, site: &Site, place: &Place) -> Result<(), CaptureError> {
         Places::check_lasts(place, request.limits.time, self.parts.clock.now())?;
@@ -508,26 +486,6 @@ pub(crate) fn check_sent_filter(sent: &SentFilter) -> Result<(), CaptureError> {
         });
     }
     Ok(())
-}
-
-fn compile(filter: CaptureFilter, site: &SiteName, links: &[LinkType]) -> Result<Filter, CaptureError> {
-    let filter = match filter {
-        CaptureFilter::All => Filter::All,
-        CaptureFilter::Tuple(tuple) => {
-            tuple.check().map_err(CaptureError::Filter)?;
-            Filter::Tuple(tuple)
-        }
-        CaptureFilter::Expression(text) => Filter::expression(&text).map_err(CaptureError::Filter)?,
-        CaptureFilter::Rules(rules) => Filter::Rules(rules),
-    };
-    for link in links {
-        filter.compile(*link).map_err(|source| CaptureError::FilterAtSite {
-            site: site.clone(),
-            link: *link,
-            source,
-        })?;
-    }
-    Ok(filter)
 }
 
 fn active_id(bytes: &[u8]) -> Result<CaptureId, CaptureError> {

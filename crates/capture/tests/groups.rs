@@ -6,8 +6,8 @@ mod common;
 
 use baleen_capture::limits::GROUP_LOOKED_AT_EVERY;
 use baleen_capture::{
-    Accounts, CaptureError, Counts, CreateCapture, CreateSchedule, DestinationSettings, Format, Limited, Limits, Rotation, Site, Sites,
-    Status,
+    Accounts, CaptureError, Counts, CreateCapture, CreateSchedule, DestinationSettings, Format, Limited, Limits,
+    Rotation, Site, Sites, Status,
 };
 use baleen_pcapfile::{Item, Reader, Record, ng};
 use baleen_types::{CaptureId, LinkType, SiteName};

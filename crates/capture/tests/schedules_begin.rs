@@ -10,9 +10,10 @@ use baleen_capture::{
     CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, NotTaken, RunOutcome, Schedule,
     ScheduleWitness, Status,
 };
-use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::{Request, Scan};
 use baleen_types::{AccountId, CaptureId, ScheduleId};
+use bytes::Bytes;
 use common::schedules::{BEGAN, MINUTE, SKIPPED, URI, Watching, reason, wanted, world};
 use common::{Disk, PATIENCE, World, account, big_part, request};
 use futures::FutureExt as _;
@@ -110,19 +111,118 @@ async fn one_that_is_slow_keeps_no_other() {
         let shown = world.captures.schedule(schedule.account, schedule.id).await.unwrap();
         shown.runs
     };
+    assert_eq!(runs(&fast).await.len(), 1);
+    world.captures.pause_schedule(account(1), fast.id, true).await.unwrap();
+    // It is tried again while there is time.
     world.disk.clock.advance(SCHEDULE_BEGIN_MAX);
-    let is_told = async || matches!(&runs(&slow).await[0].outcome, RunOutcome::Skipped { .. });
-    eventually(is_told).await;
+    eventually(async || runs(&slow).await.is_empty()).await;
+    assert_eq!(
+        world.captures.schedule(account(2), slow.id).await.unwrap().next,
+        slow.next
+    );
+    let ticking = async {
+        let passing = async {
+            loop {
+                world.pass().await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let clock = async {
+            loop {
+                world.disk.clock.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::join!(passing, clock).0
+    };
+    let is_told = async || {
+        let runs = runs(&slow).await;
+        matches!(runs.first().map(|run| &run.outcome), Some(RunOutcome::Skipped { .. }))
+    };
+    tokio::select! {
+        () = eventually(is_told) => {}
+        () = ticking => {}
+    }
     assert!(reason(&runs(&slow).await).0.contains("within 15 seconds"));
-    eventually(async || world.pass().await == SKIPPED).await;
     // Nothing begins behind that.
-    world.agent.set_slow(false);
-    assert_eq!(world.pass().await, Fired::default());
     assert!(world.catches.lock().await.recv().now_or_never().is_none());
     assert!(world.captures.list(account(2)).await.unwrap().is_empty());
     assert_eq!(world.captures.schedule(account(2), slow.id).await.unwrap().used.runs, 0);
-    assert_eq!(world.minute().await, Fired { began: 2, skipped: 0 });
-    assert_eq!(runs(&fast).await.len(), 2);
+    world.agent.set_slow(false);
+    let next = world.captures.schedule(account(2), slow.id).await.unwrap().next;
+    world.disk.clock.set(next.unwrap());
+    eventually(async || world.pass().await.began == 1).await;
+}
+
+/// An account that cannot be told, however much there is to tell, keeps no other from being told.
+#[tokio::test]
+async fn one_that_cannot_be_told_keeps_no_other_from_being_told() {
+    let world = world().await;
+    let mut accounts = [account(1), account(2)];
+    accounts.sort_unstable_by_key(|account| account.as_u64());
+    let [deaf_to, other] = accounts;
+    let schedule = ScheduleId::from_bytes([9; ScheduleId::BYTES]);
+    let began = |account: AccountId, number: u64| {
+        let mut id = [0; CaptureId::BYTES];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let key = KeyWriter::new(Table::ScheduleBegan)
+            .u64(account.as_u64())
+            .fixed(&id)
+            .finish();
+        Request::new().put(key, Bytes::copy_from_slice(schedule.as_bytes()))
+    };
+    for number in 0..300 {
+        world.disk.meta.commit(began(deaf_to, number)).await.unwrap();
+    }
+    world.disk.meta.commit(began(other, 7)).await.unwrap();
+    let watching = Arc::new(Watching {
+        deaf_to: Some(deaf_to),
+        ..Watching::default()
+    });
+    let witness: Arc<dyn ScheduleWitness> = watching.clone();
+    world.captures.run_schedules(&witness).await.unwrap();
+    let told: Vec<_> = watching.began.lock().iter().map(|(account, ..)| *account).collect();
+    assert_eq!(told, [other]);
+    // When it can be told, it is, of all.
+    let watching = Arc::new(Watching::default());
+    let witness: Arc<dyn ScheduleWitness> = watching.clone();
+    world.captures.run_schedules(&witness).await.unwrap();
+    assert_eq!(watching.began.lock().len(), 300);
+    world.captures.run_schedules(&witness).await.unwrap();
+    assert_eq!(watching.began.lock().len(), 300);
+}
+
+/// What a newer release has written, or a disk has spoiled, keeps nothing but itself back, and can be deleted.
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_only_itself() {
+    let world = world().await;
+    let spoilt = world.schedule("once a day", "0 3 * * *", 100).await;
+    let meta = &world.disk.meta;
+    let all = KeyWriter::new(Table::Schedule).finish();
+    let [entry] = &meta.scan(Scan::prefix(&all)).await.unwrap()[..] else {
+        panic!("it is one");
+    };
+    let mut newer = entry.value.to_vec();
+    newer[0] = 250;
+    meta.commit(Request::new().put(entry.key.clone(), Bytes::from(newer)))
+        .await
+        .unwrap();
+    let good = world.schedule("each", "* * * * *", 100).await;
+    let shown = world.captures.schedules(account(1)).await.unwrap();
+    assert_eq!(shown.iter().map(|shown| shown.id).collect::<Vec<_>>(), [good.id]);
+    assert_eq!(
+        meta.scan(Scan::prefix(&all)).await.unwrap().len(),
+        2,
+        "it keeps its slot"
+    );
+    // Also for a process that looks whether the clock was wrong.
+    let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
+    assert_eq!(second.minute().await, BEGAN);
+    second.catch(1, 100).await;
+    second.captures.delete_schedule(account(1), spoilt.id).await.unwrap();
+    assert_eq!(meta.scan(Scan::prefix(&all)).await.unwrap().len(), 1);
+    let again = second.captures.delete_schedule(account(1), spoilt.id).await;
+    assert!(matches!(again, Err(CaptureError::NoSuchSchedule)), "{again:?}");
 }
 
 /// Fills the places of the server but so many.

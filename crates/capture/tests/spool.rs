@@ -400,7 +400,11 @@ fn what_cannot_be_read_for_a_while_is_sent_when_it_can() {
         let lab = Lab::new(1 << 30);
         let id = killed(&lab, 2, 12, Rotation::default(), |_| (0, false));
         let part = lab.spooled()[5].clone();
-        let hidden = if is_folder { part.parent().unwrap().to_owned() } else { part };
+        let hidden = if is_folder {
+            part.parent().unwrap().to_owned()
+        } else {
+            part
+        };
         let aside = lab.dir.path().join("aside");
         std::fs::rename(&hidden, &aside).unwrap();
         // Opening it fails, and not since it is not there.
@@ -572,6 +576,7 @@ fn a_stop_leaves_what_the_store_did_not_take_to_the_next_start() {
         // What is known of it by then is said by the next process.
         catch.end_with(None, Some("eth7 was removed"));
         catch.piece(piece(2), true).await;
+        drop(catch);
         lab.until_spooled(3).await;
         assert!(hurried(&world, world.supervisor.drain(PATIENCE)).await);
         capture.id
@@ -580,7 +585,10 @@ fn a_stop_leaves_what_the_store_did_not_take_to_the_next_start() {
     let over = lab.next_start(3, id);
     assert_eq!((over.status, over.counts.packets), (Status::Success, 2));
     let message = over.message.unwrap();
-    assert!(message.contains("the server was stopped; eth7 was removed"), "{message}");
+    assert!(
+        message.contains("the server was stopped; eth7 was removed"),
+        "{message}"
+    );
     assert!(!message.contains("unexpectedly"), "{message}");
     assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..3));
 }
@@ -648,7 +656,10 @@ fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {
         let pace = lab.slowed();
         let mut overdue = lab.undelivered(&world, UNDELIVERED_WITH_ROOM_MAX).await;
         assert!(lab.spooled().is_empty(), "they may still be in time");
-        overdue.extend(lab.undelivered(&world, UNDELIVERED_MAX - UNDELIVERED_WITH_ROOM_MAX).await);
+        overdue.extend(
+            lab.undelivered(&world, UNDELIVERED_MAX - UNDELIVERED_WITH_ROOM_MAX)
+                .await,
+        );
         hurried(&world, lab.until_spooled(overdue.len())).await;
         until_refused(&world, account(1)).await;
         // All the rooms of the server.
@@ -803,11 +814,7 @@ fn what_waits_for_a_destination_that_was_deleted_is_given_up() {
         let [ownership] = &world.captures.list_ownerships(account(1)).await.unwrap()[..] else {
             panic!("it is one");
         };
-        world
-            .captures
-            .delete_ownership(account(1), ownership.id)
-            .await
-            .unwrap();
+        world.captures.delete_ownership(account(1), ownership.id).await.unwrap();
         let failed = world.until(account(1), id, Status::Failed).await;
         let message = failed.message.unwrap();
         assert!(message.contains("deleted from this account's list"), "{message}");

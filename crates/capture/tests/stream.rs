@@ -146,7 +146,10 @@ async fn streams_are_bounded_and_checked() {
     // The server of the tests takes six captures at once, and four of an account.
     let mut files = Vec::new();
     for number in [1, 1, 1, 1, 2, 2] {
-        files.push((world.captures.stream(stream(number)).await.unwrap(), world.caught().await));
+        files.push((
+            world.captures.stream(stream(number)).await.unwrap(),
+            world.caught().await,
+        ));
     }
     let refused = world.captures.stream(stream(1)).await.unwrap_err();
     assert!(matches!(refused, CaptureError::Share { limit: 4 }), "{refused:?}");

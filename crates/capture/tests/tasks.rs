@@ -401,7 +401,10 @@ async fn so_many_at_once_and_not_one_more() {
     let (made, refused): (Vec<_>, Vec<_>) = tries.into_iter().map(Result::unwrap).partition(Result::is_ok);
     assert_eq!(made.len(), 3);
     for error in refused {
-        let is_told = matches!(error, Err(CaptureError::TooManyTasks { limit: 3 } | CaptureError::Share { limit: 4 }));
+        let is_told = matches!(
+            error,
+            Err(CaptureError::TooManyTasks { limit: 3 } | CaptureError::Share { limit: 4 })
+        );
         assert!(is_told, "{error:?}");
     }
     let fourth = world.captures.create_task(task(1, "fourth")).await;

@@ -196,7 +196,9 @@ impl From<CaptureError> for Fault {
             },
             // The account has too many buckets, or its name is another's.
             E::NoHome(_) if error.kind() == FaultKind::Invalid => bad(code::QUANTITY),
-            E::Busy | E::Share { .. } | E::Overdue => Self::new(StatusCode::SERVICE_UNAVAILABLE, code::QUANTITY, &error),
+            E::Busy | E::Share { .. } | E::Overdue => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code::QUANTITY, &error)
+            }
             E::Contended | E::TooSoon { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, code::THROTTLED, &error),
             E::Stopping | E::NoAgentConnected(_) | E::NotBegun(_) | E::NotFollowable { .. } | E::Account(_) => {
                 Self::unavailable(&error)

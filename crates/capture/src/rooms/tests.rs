@@ -22,7 +22,10 @@ fn an_account_leaves_a_quarter_to_others() {
         let (mine, why) = take_all(&rooms, 1, To::Asker);
         assert_eq!(mine.len(), share, "{all}");
         if all > 1 {
-            assert!(matches!(why, CaptureError::Share { limit } if limit == share), "{why:?}");
+            assert!(
+                matches!(why, CaptureError::Share { limit } if limit == share),
+                "{why:?}"
+            );
         }
         let (others, why) = take_all(&rooms, 2, To::Store);
         assert_eq!(others.len(), (all - share).min(share), "{all}");
@@ -52,7 +55,11 @@ fn what_is_not_delivered_keeps_its_account_from_more() {
                 Err(why) => break why,
             }
         };
-        let most = if keeps_room { UNDELIVERED_WITH_ROOM_MAX } else { UNDELIVERED_MAX };
+        let most = if keeps_room {
+            UNDELIVERED_WITH_ROOM_MAX
+        } else {
+            UNDELIVERED_MAX
+        };
         assert_eq!(over.len(), most);
         assert!(matches!(why, CaptureError::Overdue), "{why:?}");
         assert!(rooms.check(account(1), To::Store).is_err());

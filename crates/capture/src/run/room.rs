@@ -130,6 +130,8 @@ impl Run<'_> {
             let spooled = spooling.await;
             if spooled.is_err() {
                 broken_off.stop();
+                // Who sends may take it for the end of all pieces.
+                running.stop();
             }
             spooled
         };
@@ -140,7 +142,10 @@ impl Run<'_> {
         };
         room.give_back();
         // Where the spool has failed, sending was broken off by that.
-        let is_left = matches!((&spooled, &sent), (Err(Failure::Stopping), _) | (Ok(()), Err(Failure::Stopping)));
+        let is_left = matches!(
+            (&spooled, &sent),
+            (Err(Failure::Stopping), _) | (Ok(()), Err(Failure::Stopping))
+        );
         match spooled.err() {
             _ if is_left => {
                 // Whatever else is wrong with it is found by the next start.

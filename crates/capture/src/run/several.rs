@@ -39,12 +39,7 @@ impl OpenFile {
 
 impl Run<'_> {
     /// Captures until all files are objects; `room` is held until the last part is in the store or on the disk.
-    pub(super) async fn to_files(
-        &self,
-        agent: &dyn Agent,
-        order: Order,
-        room: &Room,
-    ) -> Result<Option<End>, Failure> {
+    pub(super) async fn to_files(&self, agent: &dyn Agent, order: Order, room: &Room) -> Result<Option<End>, Failure> {
         match self.try_files(agent, order, room).await {
             Ok(end) => Ok(Some(end)),
             Err(failure @ (Failure::Stopping | Failure::Cut(_))) => Err(failure),

@@ -156,8 +156,9 @@ impl Occasion {
 
 /// Whether it is the server that has no place now, or no time.
 fn is_short(refused: &CaptureError) -> bool {
-    matches!(
-        refused,
-        CaptureError::Busy | CaptureError::Share { .. } | CaptureError::Stopping | CaptureError::Contended
-    )
+    match refused {
+        CaptureError::Busy | CaptureError::Share { .. } | CaptureError::Stopping | CaptureError::Contended => true,
+        CaptureError::Schedule(why) => *why == TOO_SLOW,
+        _ => false,
+    }
 }

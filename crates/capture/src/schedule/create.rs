@@ -66,7 +66,11 @@ impl Captures {
     async fn add_schedule(&self, request: CreateSchedule) -> Result<Schedule, CaptureError> {
         let (account, now) = (request.capture.account, self.parts.clock.now());
         let kept = self.stored_schedules(account).await?;
-        if let Some((_, same)) = kept.iter().find(|(_, kept)| kept.record.name == request.name.as_str()) {
+        if let Some((_, same)) = kept
+            .readable
+            .iter()
+            .find(|(_, kept)| kept.record.name == request.name.as_str())
+        {
             let (same, asked) = (&same.record, request.capture.asked);
             let age = now.since(Timestamp::from_nanos(same.created_ns));
             if asked.is_repeated && same.asked_sha256 == asked.sha256 && age < REPEATED_WITHIN {
@@ -74,12 +78,18 @@ impl Captures {
             }
             return Err(CaptureError::ScheduleNameTaken);
         }
-        let is_free = |slot: &u8| kept.iter().all(|(taken, _)| taken != slot);
+        let taken = kept.readable.iter().map(|(slot, _)| slot);
+        let taken: Vec<_> = taken.chain(kept.unreadable.iter().map(|(slot, _)| slot)).collect();
+        let is_free = |slot: &u8| !taken.contains(&slot);
         let limit = SCHEDULES_PER_ACCOUNT_MAX;
         let slot = (0..limit).find(is_free);
         let slot = slot.ok_or(CaptureError::TooManySchedules { limit })?;
         if let When::Trigger(_) = &request.when {
-            let triggers = kept.iter().filter(|(_, kept)| kept.record.is_trigger()).count();
+            let triggers = kept
+                .readable
+                .iter()
+                .filter(|(_, kept)| kept.record.is_trigger())
+                .count();
             self.check_watchers(triggers).await?;
         }
         let (_, proof) = self.proven(account, &request.capture.destination).await?;

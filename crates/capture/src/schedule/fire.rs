@@ -206,18 +206,21 @@ impl Captures {
     ) -> Result<(), CaptureError> {
         let retire = |record: &mut StoredSchedule| {
             if record.id() != id {
-                return Ok(Change::Leave(()));
+                return Ok(Change::Leave(false));
             }
             let Some(row_ns) = record.due_ns.take() else {
-                return Ok(Change::Leave(()));
+                return Ok(Change::Leave(false));
             };
             record.note_skipped(due_ns, due_ns, 1, BROKEN.to_owned());
-            Ok(Change::Store(Request::new().delete(due_key(row_ns, account, slot)), ()))
+            Ok(Change::Store(
+                Request::new().delete(due_key(row_ns, account, slot)),
+                true,
+            ))
         };
         let (meta, missing) = (&self.parts.meta, || CaptureError::NoSuchSchedule);
         match store::update(meta, &key(account, slot), missing, retire).await {
-            Ok(_) => error!(schedule = %id, %account, "a schedule cannot be read any more, and begins nothing"),
-            Err(CaptureError::NoSuchSchedule) => {}
+            Ok((_, true)) => error!(schedule = %id, %account, "a schedule cannot be read any more, and begins nothing"),
+            Ok((_, false)) | Err(CaptureError::NoSuchSchedule) => {}
             Err(error) => return Err(error),
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Requests about schedules that there are: list, get, pause, resume, delete.
 
 use super::keys::{due_key, due_row, key, of_account, slot_in_key};
-use super::record::StoredSchedule;
+use super::record::{StoredSchedule, id_in};
 use super::{BROKEN, Found, Outcome, Schedule};
 use crate::capture::{self, StoredCapture};
 use crate::limits::COMMIT_ATTEMPTS_MAX;
@@ -9,7 +9,16 @@ use crate::store::{self, Change, Read};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
+use bytes::Bytes;
 use tracing::{error, info};
+
+/// What is stored of an account's schedules, by their slots.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) readable: Vec<(u8, Read<StoredSchedule>)>,
+    /// Of a newer release, or damaged: they keep their slots, and can be deleted.
+    pub(super) unreadable: Vec<(u8, Bytes)>,
+}
 
 impl Captures {
     /// The schedules of an account, in the order of their slots.
@@ -18,7 +27,7 @@ impl Captures {
     pub async fn schedules(&self, account: AccountId) -> Result<Vec<Schedule>, CaptureError> {
         let now = self.parts.clock.now();
         let mut shown = Vec::new();
-        for (_, mut kept) in self.stored_schedules(account).await? {
+        for (_, mut kept) in self.stored_schedules(account).await?.readable {
             self.settle_schedule(account, &mut kept.record).await?;
             match kept.record.show(account, now) {
                 Ok(schedule) => shown.push(schedule),
@@ -110,10 +119,19 @@ impl Captures {
     /// `NoSuchSchedule`.
     pub async fn delete_schedule(&self, account: AccountId, id: ScheduleId) -> Result<(), CaptureError> {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
-            let (slot, Read { record, bytes }) = self.stored_schedule(account, id).await?;
+            let kept = self.stored_schedules(account).await?;
+            let readable = kept.readable.into_iter().map(|(slot, read)| {
+                let Read { record, bytes } = read;
+                (slot, record.id(), bytes, record.due_ns)
+            });
+            // The entry of one that cannot be read goes when a pass finds nothing behind it.
+            let unreadable = kept.unreadable.into_iter();
+            let unreadable = unreadable.filter_map(|(slot, bytes)| Some((slot, id_in(&bytes)?, bytes, None)));
+            let found = readable.chain(unreadable).find(|(_, of, ..)| *of == id);
+            let (slot, _, bytes, due_ns) = found.ok_or(CaptureError::NoSuchSchedule)?;
             let key = key(account, slot);
             let mut request = Request::new().unchanged(key.clone(), Some(bytes)).delete(key);
-            if let Some(due_ns) = record.due_ns {
+            if let Some(due_ns) = due_ns {
                 request = request.delete(due_key(due_ns, account, slot));
             }
             if self.parts.meta.commit(request).await?.is_committed() {
@@ -124,14 +142,21 @@ impl Captures {
         Err(CaptureError::Contended)
     }
 
-    pub(super) async fn stored_schedules(
-        &self,
-        account: AccountId,
-    ) -> Result<Vec<(u8, Read<StoredSchedule>)>, CaptureError> {
+    pub(super) async fn stored_schedules(&self, account: AccountId) -> Result<Kept, CaptureError> {
         let scan = Scan::prefix(&of_account(account)).limit(SCAN_ENTRIES_MAX);
-        let entries = self.parts.meta.scan(scan).await?;
-        let decode = |entry: baleen_meta::Entry| Ok((slot_in_key(&entry.key)?, store::decode(entry.value)?));
-        entries.into_iter().map(decode).collect()
+        let mut kept = Kept::default();
+        for entry in self.parts.meta.scan(scan).await? {
+            let slot = slot_in_key(&entry.key)?;
+            match store::decode(entry.value.clone()) {
+                Ok(read) => kept.readable.push((slot, read)),
+                Err(error) => {
+                    let schedule = id_in(&entry.value);
+                    error!(%account, slot, ?schedule, %error, "a schedule cannot be read by this release");
+                    kept.unreadable.push((slot, entry.value));
+                }
+            }
+        }
+        Ok(kept)
     }
 
     async fn stored_schedule(
@@ -140,7 +165,7 @@ impl Captures {
         id: ScheduleId,
     ) -> Result<(u8, Read<StoredSchedule>), CaptureError> {
         let kept = self.stored_schedules(account).await?;
-        let found = kept.into_iter().find(|(_, kept)| kept.record.id() == id);
+        let found = kept.readable.into_iter().find(|(_, kept)| kept.record.id() == id);
         found.ok_or(CaptureError::NoSuchSchedule)
     }
 }

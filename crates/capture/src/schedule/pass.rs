@@ -67,6 +67,8 @@ type Due = Vec<(i64, u8)>;
 pub(crate) struct Passes {
     places: Arc<Semaphore>,
     accounts: Mutex<HashSet<AccountId>>,
+    /// Those that could not be told of a capture, which is logged once.
+    untold: Mutex<HashSet<AccountId>>,
     /// What became of what was under way, until a pass tells it: also what none waited for.
     tally: Mutex<Tally>,
 }
@@ -76,6 +78,7 @@ impl Default for Passes {
         Self {
             places: Arc::new(Semaphore::new(SCHEDULE_ACCOUNTS_AT_ONCE)),
             accounts: Mutex::default(),
+            untold: Mutex::default(),
             tally: Mutex::default(),
         }
     }
@@ -111,7 +114,19 @@ impl Captures {
     /// # Errors
     /// Those of the metadata store, and of the witness.
     pub async fn run_schedules(self: &Arc<Self>, witness: &Arc<dyn ScheduleWitness>) -> Result<Fired, CaptureError> {
-        self.keep_watchers(witness).await?;
+        let watched = self.keep_watchers(witness).await;
+        let fired = self.fire_due(witness).await;
+        // Also where nothing else could be done.
+        let told = self.tell_begun(&**witness).await;
+        watched.and(fired).and(told)?;
+        match std::mem::take(&mut *self.passes.tally.lock()) {
+            (_, Some(error)) => Err(error),
+            (fired, None) => Ok(fired),
+        }
+    }
+
+    /// Begins what is due.
+    async fn fire_due(self: &Arc<Self>, witness: &Arc<dyn ScheduleWitness>) -> Result<(), CaptureError> {
         let now = self.parts.clock.now();
         self.keep_time(now).await?;
         let due = self.due(now).await?;
@@ -137,30 +152,37 @@ impl Captures {
             () = work => {}
             () = self.parts.clock.sleep(SCHEDULE_PASS_MAX) => {}
         }
-        self.tell_begun(&**witness).await?;
-        match std::mem::take(&mut *self.passes.tally.lock()) {
-            (_, Some(error)) => Err(error),
-            (fired, None) => Ok(fired),
-        }
+        Ok(())
     }
 
-    /// Tells of the captures that began, in this process or in one that was killed before it could.
+    /// Tells of the captures that began, in this process or in one that was killed before it could. An account that cannot be told is tried
+    /// once in a pass, and keeps no other from being told.
     async fn tell_begun(&self, witness: &dyn ScheduleWitness) -> Result<(), CaptureError> {
-        let begun = self.parts.meta.scan(Scan::prefix(&all_began()).limit(PAGE)).await?;
-        let mut is_logged = false;
-        for entry in &begun {
-            let (account, capture, schedule) = in_began_row(entry)?;
-            if let Err(error) = witness.began(account, schedule, capture).await {
-                if !is_logged {
-                    error!(%error, %account, %schedule, %capture, "nobody could be told yet of a capture that a schedule began");
+        let mut scan = Scan::prefix(&all_began()).limit(PAGE);
+        'pages: loop {
+            let page = self.parts.meta.scan(scan.clone()).await?;
+            for entry in &page {
+                let Ok((account, capture, schedule)) = in_began_row(entry) else {
+                    error!("an entry of what schedules have begun cannot be read");
+                    continue;
+                };
+                if let Err(error) = witness.began(account, schedule, capture).await {
+                    if self.passes.untold.lock().insert(account) {
+                        error!(%error, %account, %schedule, %capture, "nobody could be told yet of a capture that a schedule began");
+                    }
+                    // Behind all of that account.
+                    scan = scan.after(began_key(account, CaptureId::from_bytes([u8::MAX; CaptureId::BYTES])));
+                    continue 'pages;
                 }
-                is_logged = true;
-                continue;
+                self.passes.untold.lock().remove(&account);
+                let told = Request::new().delete(began_key(account, capture));
+                self.parts.meta.commit(told).await?;
             }
-            let told = Request::new().delete(began_key(account, capture));
-            self.parts.meta.commit(told).await?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => scan = scan.after(last.key.to_vec()),
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// What is due, by accounts; they begin at a random one.
@@ -171,7 +193,10 @@ impl Captures {
         'all: loop {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
-                let (due_ns, account, slot) = in_due_key(&entry.key)?;
+                let Ok((due_ns, account, slot)) = in_due_key(&entry.key) else {
+                    error!("an entry of what is due cannot be read");
+                    continue;
+                };
                 if due_ns > now.as_nanos() || found == SCHEDULES_LOOKED_AT_MAX {
                     break 'all;
                 }

@@ -61,6 +61,12 @@ pub(crate) struct StoredSchedule {
 }
 first_version!(StoredSchedule, "schedule");
 
+/// The id of a record that may not be readable: it stands first, behind the version, in all of them.
+pub(super) fn id_in(bytes: &[u8]) -> Option<ScheduleId> {
+    let id = bytes.get(1..)?.first_chunk()?;
+    Some(ScheduleId::from_bytes(*id))
+}
+
 pub(super) fn damaged() -> CaptureError {
     CaptureError::Damaged("schedule")
 }

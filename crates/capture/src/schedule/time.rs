@@ -10,8 +10,8 @@ use crate::limits::{CLOCK_SET_BACK_MAX, SCHEDULE_LATE_MAX};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
 use baleen_meta::{Request, Scan};
-use baleen_types::{AccountId, Timestamp};
-use tracing::warn;
+use baleen_types::{AccountId, Classify as _, Timestamp};
+use tracing::{error, warn};
 
 /// Entries that are read at once.
 const PAGE: usize = 256;
@@ -53,11 +53,20 @@ impl Captures {
         loop {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
-                let (due_ns, account, slot) = in_due_key(&entry.key)?;
+                let Ok((due_ns, account, slot)) = in_due_key(&entry.key) else {
+                    error!("an entry of what is due cannot be read");
+                    continue;
+                };
                 if due_ns == NEVER {
                     return Ok(());
                 }
-                self.work_out_one((due_ns, account, slot), now).await?;
+                match self.work_out_one((due_ns, account, slot), now).await {
+                    // It is the only one that stays as it is.
+                    Err(error) if !error.kind().is_transient() => {
+                        error!(%account, slot, %error, "it cannot be looked whether a schedule is due by a clock that was wrong");
+                    }
+                    done => done?,
+                }
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => scan = scan.after(last.key.to_vec()),

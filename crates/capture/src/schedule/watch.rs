@@ -17,7 +17,7 @@ use crate::{CaptureError, Captures, Destination};
 use baleen_filter::FiveTuple;
 use baleen_meta::{Request, Scan};
 use baleen_runtime::Shutdown;
-use baleen_types::{AccountId, CaptureId, ScheduleId, SiteName};
+use baleen_types::{AccountId, CaptureId, Classify as _, ScheduleId, SiteName};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -62,9 +62,15 @@ impl Captures {
             .await?;
         let mut wanted = HashSet::new();
         for entry in &entries {
-            let of = in_watch_row(entry)?;
-            if self.is_wanted(of).await? {
-                wanted.insert(of);
+            let looked = match in_watch_row(entry) {
+                Ok(of) => self.is_wanted(of).await.map(|is_wanted| is_wanted.then_some(of)),
+                Err(error) => Err(error),
+            };
+            match looked {
+                Ok(of) => wanted.extend(of),
+                Err(error) if error.kind().is_transient() => return Err(error),
+                // It is the only one that is not watched for.
+                Err(error) => warn!(%error, "a trigger cannot be read, and is not watched for"),
             }
         }
         let mut watchers = self.watchers.0.lock();
@@ -252,8 +258,12 @@ impl Captures {
 
     async fn has_its_end(&self, account: AccountId, id: CaptureId) -> bool {
         let read = store::read::<StoredCapture>(&self.parts.meta, &capture::key(account, id)).await;
-        // One that is not there never began.
-        read.is_ok_and(|read| read.is_none_or(|read| read.record.status().is_terminal()))
+        match read {
+            // One that is not there never began.
+            Ok(read) => read.is_none_or(|read| read.record.status().is_terminal()),
+            // Of one that cannot be read for good nothing more is heard.
+            Err(error) => !error.kind().is_transient(),
+        }
     }
 
     /// How long a trigger rests: a minute, but for trials.

@@ -47,7 +47,9 @@ impl Captures {
         if !spool.has(owner).await.map_err(cannot_look)? {
             return Ok(None);
         }
-        let Some(shelf) = self.shelf(owner).await? else { return Ok(None) };
+        let Some(shelf) = self.shelf(owner).await? else {
+            return Ok(None);
+        };
         let parts = shelf.found().await.map_err(cannot_look)?;
         Ok((!parts.is_empty()).then_some(Left { shelf, parts }))
     }
@@ -61,7 +63,10 @@ impl Captures {
         let key = capture::key(owner.0, owner.1);
         let read = || store::read::<StoredCapture>(&self.parts.meta, &key);
         let read = Patience::new(self).ask(owner.1, "the record", read).await?;
-        let Some(record) = read.map(|read| read.record).filter(|record| !record.status().is_terminal()) else {
+        let Some(record) = read
+            .map(|read| read.record)
+            .filter(|record| !record.status().is_terminal())
+        else {
             return Ok(());
         };
         // As one that this process has begun: its destination may be deleted.
@@ -87,7 +92,9 @@ impl Captures {
             let Err(failure) = self.send_left(owner, &record, &*sink, &mut left, &mut patience).await else {
                 return Ok(());
             };
-            let Failure::Transient(reason) = failure else { return Err(failure) };
+            let Failure::Transient(reason) = failure else {
+                return Err(failure);
+            };
             warn!(capture = %owner.1, reason, "what waits on the disk cannot be sent yet");
             match patience.wait().await {
                 Waited::Elapsed => {}

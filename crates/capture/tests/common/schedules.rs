@@ -20,6 +20,7 @@ pub struct Watching {
     pub barred: bool,
     pub cannot_say: bool,
     pub is_deaf: bool,
+    pub deaf_to: Option<AccountId>,
     pub began: Mutex<Vec<(AccountId, ScheduleId, CaptureId)>>,
 }
 
@@ -33,7 +34,7 @@ impl ScheduleWitness for Watching {
     }
 
     async fn began(&self, account: AccountId, schedule: ScheduleId, capture: CaptureId) -> Result<(), NotTaken> {
-        if self.is_deaf {
+        if self.is_deaf || self.deaf_to == Some(account) {
             return Err("the disk is full".into());
         }
         self.began.lock().push((account, schedule, capture));
