@@ -21,11 +21,12 @@ use crate::look_back;
 use crate::{CaptureError, Captures};
 use baleen_sealing::blocks::BaseKey;
 use baleen_types::{AccountId, CaptureId};
+use parking_lot::Mutex;
 use part::Head;
 pub(crate) use pump::{Around, Settling, Spooling, through};
 pub(crate) use resume::Left;
 use share::{Room, Shares};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,15 +46,42 @@ pub struct SpoolSettings {
 pub(crate) struct Spool {
     settings: SpoolSettings,
     shares: Arc<Shares>,
+    /// What files take that nobody sends any more and that are still there, until the folder of their capture is gone.
+    left_over: Mutex<HashMap<PathBuf, Vec<Room>>>,
     key: OnceCell<Arc<BaseKey>>,
 }
 
 /// A part on the disk.
-#[derive(Debug)]
 pub(crate) struct Shelved {
     path: PathBuf,
     head: Head,
-    _room: Room,
+    taken: Taken,
+}
+
+/// What a file takes of the disk. When this is dropped, and the file was not removed before, it goes on taking it.
+struct Taken {
+    room: Option<Room>,
+    spool: Arc<Spool>,
+    folder: PathBuf,
+}
+
+impl Taken {
+    /// The file is gone.
+    fn give_back(mut self) {
+        self.room = None;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            let mut left_over = self.spool.left_over.lock();
+            left_over
+                .entry(std::mem::take(&mut self.folder))
+                .or_default()
+                .push(room);
+        }
+    }
 }
 
 /// The files of one capture.
@@ -78,6 +106,7 @@ impl Spool {
     pub(crate) fn new(settings: SpoolSettings) -> Arc<Self> {
         Arc::new(Self {
             shares: Shares::new(settings.bytes_max),
+            left_over: Mutex::default(),
             settings,
             key: OnceCell::new(),
         })
@@ -90,9 +119,10 @@ impl Spool {
     /// Removes what is left of a capture.
     pub(crate) async fn forget(&self, owner: (AccountId, CaptureId)) {
         let folder = self.folder_of(owner);
-        let removed = tokio::task::spawn_blocking(move || remove(&folder)).await;
-        if let Ok(Err(error)) = removed {
-            warn!(capture = %owner.1, %error, "the spool of a capture that is over was not removed");
+        let gone = folder.clone();
+        match pump::in_background(move || remove(&folder)).await {
+            Ok(()) => drop(self.left_over.lock().remove(&gone)),
+            Err(error) => warn!(capture = %owner.1, %error, "the spool of a capture that is over was not removed"),
         }
     }
 
@@ -124,6 +154,17 @@ impl Spool {
             Err(error) => Err(error),
         })
         .await
+    }
+}
+
+impl Shelf {
+    fn shelved(&self, path: PathBuf, head: Head, room: Room) -> Shelved {
+        let taken = Taken {
+            room: Some(room),
+            spool: Arc::clone(&self.spool),
+            folder: self.folder.clone(),
+        };
+        Shelved { path, head, taken }
     }
 }
 

@@ -179,13 +179,12 @@ pub(super) fn decide(
         Request::new()
     };
     // What they hold in the end is said then, see `StoredCapture::count_files`.
-    record.message = match &record.message {
+    record.message = if let Some(known) = &record.message {
         // One that was not killed has noted why, and has counted to the end.
-        Some(known) => shown(known),
-        None => {
-            record.cut_counts(held);
-            Some(CUT.to_owned())
-        }
+        shown(known)
+    } else {
+        record.cut_counts(held);
+        Some(CUT.to_owned())
     };
     record.state = StoredState::ConversionRunning;
     record.modified_ns = now.as_nanos();

@@ -297,11 +297,7 @@ impl Shelf {
         let write = move || part::write(&folder, (&key, salt), owner, &head, &bytes);
         let path = in_background(write).await.map_err(NotTaken::Disk)?;
         crate::meter::spooled(head.length);
-        Ok(Shelved {
-            path,
-            head,
-            _room: room,
-        })
+        Ok(self.shelved(path, head, room))
     }
 
     pub(super) async fn read(&self, shelved: &Shelved) -> io::Result<Bytes> {
@@ -310,10 +306,13 @@ impl Shelf {
     }
 
     pub(super) async fn remove(&self, shelved: Shelved) {
-        let path = shelved.path.clone();
-        if let Err(error) = in_background(move || std::fs::remove_file(path)).await {
+        let Shelved { path, taken, .. } = shelved;
+        match in_background(move || std::fs::remove_file(path)).await {
+            Ok(()) => taken.give_back(),
             // It goes with the folder of the capture.
-            warn!(capture = %self.owner.1, %error, "a part that the store has was not removed from the disk");
+            Err(error) => {
+                warn!(capture = %self.owner.1, %error, "a part that the store has was not removed from the disk");
+            }
         }
     }
 

@@ -44,13 +44,13 @@ impl Captures {
     /// `Transient` when it cannot be told now: then there may be something, and it is not to be removed.
     pub(crate) async fn left_in_spool(&self, owner: (AccountId, CaptureId)) -> Result<Option<Left>, Failure> {
         let Some(spool) = &self.spool else { return Ok(None) };
-        if !spool.has(owner).await.map_err(cannot_look)? {
+        if !spool.has(owner).await.map_err(|error| cannot_look(&error))? {
             return Ok(None);
         }
         let Some(shelf) = self.shelf(owner).await? else {
             return Ok(None);
         };
-        let parts = shelf.found().await.map_err(cannot_look)?;
+        let parts = shelf.found().await.map_err(|error| cannot_look(&error))?;
         Ok((!parts.is_empty()).then_some(Left { shelf, parts }))
     }
 
@@ -229,7 +229,7 @@ impl Captures {
                 warn!(capture = %owner.1, %error, "a part that waited on the disk does not open");
                 return Ok(false);
             }
-            Err(error) => return Err(cannot_look(error)),
+            Err(error) => return Err(cannot_look(&error)),
         };
         let number = PartNumber::new(head.number).map_err(SinkError::Damaged)?;
         let send = || sink.part(&file.upload, number, bytes.clone());
@@ -251,7 +251,7 @@ fn is_torn(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
-fn cannot_look(error: io::Error) -> Failure {
+fn cannot_look(error: &io::Error) -> Failure {
     Failure::Transient(format!("what waits on the disk cannot be read: {error}"))
 }
 
@@ -281,10 +281,9 @@ impl Shelf {
             }
             Ok(found)
         };
-        let shelved = |(path, head): (_, Head)| Shelved {
-            path,
-            head,
-            _room: self.spool.shares.occupy(self.owner.0, head.file_bytes()),
+        let shelved = |(path, head): (_, Head)| {
+            let room = self.spool.shares.occupy(self.owner.0, head.file_bytes());
+            self.shelved(path, head, room)
         };
         Ok(in_background(look).await?.into_iter().map(shelved).collect())
     }

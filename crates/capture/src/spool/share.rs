@@ -1,7 +1,8 @@
 //! How much of the spool is whose.
 //!
-//! A store that takes nothing fills what its account may have. So that something is left for all others, an account has at most as much
-//! there as is left free: one alone has half, two have a third each. Nobody has to be told of a number, and who comes finds something, as long as what is left is as much as a part.
+//! A store that takes nothing fills what its account may have. So that something is left for others, an account has at most as much there as
+//! is left free: the first has half, who comes when it has that a quarter, and so on, until what is left is less than two parts. Nobody has
+//! to be told of a number; with 1 GiB and parts of 8 MiB seven accounts with dead stores find room for a part, with 64 MiB three.
 
 use crate::meter;
 use baleen_types::AccountId;
@@ -96,6 +97,27 @@ mod tests {
         assert_eq!(more.len(), 75 / 2);
         drop((kept, more));
         assert!(shares.used.lock().is_empty());
+    }
+
+    /// In parts as they are, and not in bytes: so many accounts have room when each fills what it may.
+    #[test]
+    fn accounts_that_fill_what_they_may_halve_what_is_left() {
+        const PART: u64 = (8 << 20) + 2200;
+        for (bytes_max, expected) in [
+            (64 << 20, &[3, 2, 1, 0][..]),
+            (1 << 30, &[63, 32, 16, 8, 4, 2, 1, 0][..]),
+        ] {
+            let shares = Shares::new(bytes_max);
+            let mut kept = Vec::new();
+            let mut counts = Vec::new();
+            for number in 0..expected.len() as u64 {
+                let account = AccountId::from_entropy(number);
+                let taken: Vec<_> = std::iter::from_fn(|| shares.reserve(account, PART)).collect();
+                counts.push(taken.len());
+                kept.push(taken);
+            }
+            assert_eq!(counts, expected, "{bytes_max}");
+        }
     }
 
     #[test]

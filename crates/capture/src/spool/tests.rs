@@ -1,10 +1,12 @@
 //! One part in its file. How parts go by the disk is in `tests/spool.rs`.
 
 use super::part::{self, Head};
+use super::{Shelf, Spool, SpoolSettings};
 use crate::capture::Counts;
 use baleen_sealing::blocks::{BLOCK_PLAIN_BYTES, BaseKey, Salt};
 use baleen_types::{AccountId, CaptureId};
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const SALT: Salt = [3; 16];
@@ -37,6 +39,40 @@ fn names(folder: &Path) -> Vec<String> {
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect()
+}
+
+/// The disk is full by what is on it, also when nobody sends that any more.
+#[tokio::test]
+async fn what_a_file_takes_is_taken_until_the_file_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        folder: dir.path().to_owned(),
+        bytes_max: 1000,
+    };
+    let (spool, owner) = (Spool::new(settings), owner(1));
+    let shelf = Shelf {
+        folder: spool.folder_of(owner),
+        spool: Arc::clone(&spool),
+        owner,
+        key: Arc::new(key(1)),
+    };
+    let shelved = |sequence| {
+        let head = Head { sequence, ..head(10) };
+        let path = part::write(&shelf.folder, (&key(1), SALT), owner, &head, &[0; 10]).unwrap();
+        shelf.shelved(path, head, spool.shares.occupy(owner.0, 400))
+    };
+    let (first, second, third) = (shelved(0), shelved(1), shelved(2));
+    let is_room_for = |bytes| spool.shares.reserve(AccountId::from_entropy(2), bytes).is_some();
+    shelf.remove(first).await;
+    assert!(is_room_for(100) && !is_room_for(101));
+    // One that cannot be removed, and one that is given up.
+    std::fs::remove_file(&second.path).unwrap();
+    shelf.remove(second).await;
+    drop(third);
+    assert!(!is_room_for(101));
+    spool.forget(owner).await;
+    assert!(is_room_for(500));
+    assert!(spool.left_over.lock().is_empty());
 }
 
 #[test]
