@@ -130,6 +130,18 @@ REFUSED = {
     "AF_VSOCK": (41, 40, 1, 0),
     "NETLINK_NETFILTER": (41, 16, 3, 12),
     "ICMP": (41, 2, 3, 1),
+    # Kinds that TCP and UDP have too.
+    "SCTP": (41, 2, 1, 132),
+    "ping": (41, 2, 2, 1),
+    "UDP-Lite": (41, 10, 2, 136),
+    "a signal to a thread of another": (234, GONE, GONE, 0),
+    "limits of another": (302, GONE, 7, 0, 0),
+    "who gets signals": (72, NOTHING, 8, GONE),
+    "who gets signals of a socket": (16, NOTHING, 0x8901, 0),
+    "a file that runs as its owner": (91, NOTHING, 0o4755),
+    "a file that is made so": (257, NOTHING, 0, 0o100, 0o4755),
+    "a link": (265, NOTHING, 0, NOTHING, 0, 0),
+    "an owner": (93, NOTHING, 0, 0),
     "memory written and run": (9, 0, 4096, 7, 0x22, NOTHING, 0),
     "memory made to run": (10, 0, 4096, 5),
     "typing": (16, NOTHING, 0x5412, 0),
@@ -137,6 +149,7 @@ REFUSED = {
     "getpid of short pointers": (0x40000000 | 39,),
 }
 UNKNOWN = {
+    "openat2": (437, NOTHING, 0, 0, 0),
     "io_uring_setup": (425, 0, 0),
     "clone3": (435, 0, 0),
     "pidfd_open": (434, GONE, 0),
@@ -156,8 +169,11 @@ def test_a_server_that_was_taken_over_gets_no_further(start):
         answers = {name: taken.call(*call) for name, call in UNKNOWN.items()}
         assert answers == dict.fromkeys(UNKNOWN, -errno.ENOSYS)
         assert taken.call(39) == server.process.pid
-        for allowed in ((41, socket, 3, 0) for socket in (16, 17)):
+        for allowed in ((41, 16, 3, 0), (41, 17, 3, 0), (41, 2, 1, 6), (41, 10, 2, 17)):
             assert taken.call(*allowed) > 2, allowed
+        own = server.process.pid
+        for allowed in ((234, own, own, 0), (302, 0, 7, 0, 0), (302, own, 7, 0, 0)):
+            assert taken.call(*allowed) == 0, allowed
     finally:
         taken.release()
     # And it goes on.

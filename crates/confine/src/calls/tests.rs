@@ -100,6 +100,9 @@ fn what_no_server_needs_is_refused() {
         libc::SYS_pkey_mprotect,
         libc::SYS_io_setup,
         libc::SYS_seccomp,
+        libc::SYS_linkat,
+        libc::SYS_fchown,
+        libc::SYS_fchownat,
     ] {
         assert_eq!(answer(true, (call, &[])), Some(EPERM), "{call}");
     }
@@ -126,12 +129,14 @@ fn young_calls_are_as_on_an_older_kernel() {
         libc::SYS_pidfd_open,
         libc::SYS_open_tree,
         libc::SYS_fsopen,
+        libc::SYS_openat2,
+        libc::SYS_fchmodat2,
         470,
         511,
     ] {
         assert_eq!(answer(true, (call, &[])), Some(ENOSYS), "{call}");
     }
-    for call in [libc::SYS_openat2, libc::SYS_close_range, libc::SYS_faccessat2] {
+    for call in [libc::SYS_close_range, libc::SYS_faccessat2] {
         assert_eq!(answer(true, (call, &[])), None, "{call}");
     }
     assert_eq!(answer(true, (512, &[])), Some(EPERM));
@@ -154,7 +159,19 @@ fn of_some_calls_the_harmless_forms_are_answered() {
         (socket(libc::AF_PACKET, dgram, 0), true),
         (socket(libc::AF_INET, raw, 1), false),
         (socket(libc::AF_INET6, raw, 58), false),
+        (socket(libc::AF_INET, stream, libc::IPPROTO_TCP), true),
+        (socket(libc::AF_INET6, dgram | libc::SOCK_CLOEXEC, 0), true),
         (socket(libc::AF_INET, libc::SOCK_SEQPACKET, 132), false),
+        // SCTP, SMC, multipath TCP, DCCP; L2TP, UDP-Lite, ping.
+        (socket(libc::AF_INET, stream, 132), false),
+        (socket(libc::AF_INET, stream, 256), false),
+        (socket(libc::AF_INET6, stream, 262), false),
+        (socket(libc::AF_INET, stream, 17), false),
+        (socket(libc::AF_INET, 6, 33), false),
+        (socket(libc::AF_INET, dgram, 115), false),
+        (socket(libc::AF_INET6, dgram, 136), false),
+        (socket(libc::AF_INET, dgram, 1), false),
+        (socket(libc::AF_INET6, dgram, 58), false),
         (socket(libc::AF_NETLINK, raw, libc::NETLINK_NETFILTER), false),
         (socket(libc::AF_NETLINK, raw, libc::NETLINK_GENERIC), false),
         (socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0), false),
@@ -181,6 +198,8 @@ fn of_some_calls_the_harmless_forms_are_answered() {
         // The kernel does not look at the upper half, and so the filter must not.
         ((libc::SYS_ioctl, vec![0, 0xf_0000_5412]), false),
         ((libc::SYS_ioctl, vec![0, 0x541c]), false),
+        ((libc::SYS_ioctl, vec![0, 0x8901]), false),
+        ((libc::SYS_ioctl, vec![0, 0x8902]), false),
         (of_memory(libc::SYS_mmap, 0), true),
         (of_memory(libc::SYS_mmap, rw), true),
         (of_memory(libc::SYS_mmap, rx), true),
@@ -194,6 +213,73 @@ fn of_some_calls_the_harmless_forms_are_answered() {
     }
     let (call, arguments) = socket(libc::AF_PACKET, raw, 0);
     assert_eq!(answer(false, (call, &arguments)), Some(EPERM));
+}
+
+/// What a process may do to itself it must not do to others: as root it could end any of them.
+#[test]
+fn signals_and_limits_are_of_this_process() {
+    let own = u64::from(std::process::id());
+    let (other, resource, signal) = (own + 1, 0, 9);
+    for ((call, arguments), is_answered) in [
+        ((libc::SYS_tgkill, [own, own, signal]), true),
+        ((libc::SYS_tgkill, [other, other, signal]), false),
+        ((libc::SYS_tgkill, [0, 0, signal]), false),
+        ((libc::SYS_prlimit64, [0, resource, 0]), true),
+        ((libc::SYS_prlimit64, [own, resource, 0]), true),
+        ((libc::SYS_prlimit64, [other, resource, 0]), false),
+        ((libc::SYS_setpriority, [0, 0, 10]), true),
+        ((libc::SYS_setpriority, [0, other, 10]), false),
+        ((libc::SYS_setpriority, [2, 0, 10]), false),
+        ((libc::SYS_fcntl, [1, 3, 0]), true),
+        ((libc::SYS_fcntl, [1, 1030, 0]), true),
+        ((libc::SYS_fcntl, [1, 8, other]), false),
+        ((libc::SYS_fcntl, [1, 10, signal]), false),
+        ((libc::SYS_fcntl, [1, 15, 0]), false),
+    ] {
+        let wanted = if is_answered { None } else { Some(EPERM) };
+        assert_eq!(answer(true, (call, &arguments)), wanted, "{call} {arguments:x?}");
+    }
+}
+
+/// A file that runs as root for whoever starts it would outlive the process that made it.
+#[test]
+fn no_file_is_made_to_run_as_its_owner() {
+    let makes = u64::from(libc::O_CREAT.cast_unsigned());
+    let unnamed = u64::from(libc::O_TMPFILE.cast_unsigned());
+    let folder = u64::from(libc::O_DIRECTORY.cast_unsigned());
+    let mut calls = vec![
+        (libc::SYS_fchmod, vec![3]),
+        (libc::SYS_fchmodat, vec![3, 0]),
+        (libc::SYS_mkdirat, vec![3, 0]),
+        (libc::SYS_openat, vec![3, 0, makes]),
+        (libc::SYS_openat, vec![3, 0, unnamed]),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    calls.extend([
+        (libc::SYS_chmod, vec![0]),
+        (libc::SYS_creat, vec![0]),
+        (libc::SYS_mkdir, vec![0]),
+        (libc::SYS_open, vec![0, makes | 2]),
+    ]);
+    for (call, before) in calls {
+        for (mode, is_answered) in [
+            (0o600, true),
+            (0o1777, true),
+            (0o4755, false),
+            (0o2755, false),
+            (0o6000, false),
+            // The upper half is not looked at by the kernel, and hides nothing.
+            (0xf_0000_0800, false),
+        ] {
+            let arguments: Vec<u64> = before.iter().copied().chain([mode]).collect();
+            let wanted = if is_answered { None } else { Some(EPERM) };
+            assert_eq!(answer(true, (call, &arguments)), wanted, "{call} {arguments:?}");
+        }
+    }
+    // Where no file is made nothing is said in the place of its mode.
+    for flags in [0, folder] {
+        assert_eq!(answer(true, (libc::SYS_openat, &[3, 0, flags, u64::MAX])), None);
+    }
 }
 
 #[test]
