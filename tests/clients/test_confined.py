@@ -5,8 +5,11 @@ import errno
 import os
 import platform
 import signal
+import socket
 import stat
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -224,18 +227,73 @@ def test_root_by_name_alone_is_told_whose_folder_it_is(tmp_path):
     assert "baleen serve keeps CAP_NET_RAW of its rights" in doctor.stdout
 
 
+@pytest.fixture
+def open_place():
+    """A folder that everybody may look into: those of tests are root's."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        yield Path(place)
+
+
+def test_a_server_that_root_starts_goes_on_as_the_user_that_it_is_told(open_place):
+    data = open_place / "data"
+    server = Baleen.start(data, "--capture-interface", "lo", PROCESS_USER=f"{NOBODY}:{NOBODY}")
+    try:
+        assert_confined(server.process.pid, NET_RAW)
+        for thread in threads(server.process.pid):
+            assert set(thread["Uid"].split() + thread["Gid"].split() + thread["Groups"].split()) == {str(NOBODY)}, thread
+        assert "runs as root" not in server.log.read_text()
+        assert {path.stat().st_uid for path in (data, *data.rglob("*"))} == {NOBODY}
+        s3 = boto(server)
+        s3.create_bucket(Bucket="kept")
+        s3.put_object(Bucket="kept", Key="x", Body=b"x" * 100_000)
+    finally:
+        assert server.stop() == 0, server.tail()
+    # What root has written there meanwhile is told, with what to do.
+    (data / "meta" / "of-root").write_text("")
+    os.chmod(data / "meta" / "of-root", 0o600)
+    command = [Baleen.binary(), "serve", "--data", str(data)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BALEEN_")}
+    environment["BALEEN_PROCESS_USER"] = f"{NOBODY}:{NOBODY}"
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=STOP_SECONDS)
+    assert refused.returncode == 1
+    assert f"{data}/meta/of-root belongs to user 0" in refused.stderr
+    assert f"chown -R {NOBODY}:{NOBODY} {data}" in refused.stderr
+    doctor = [Baleen.binary(), "doctor", "--data", str(data)]
+    told = subprocess.run(doctor, env=environment, capture_output=True, text=True, timeout=STOP_SECONDS)
+    assert f"goes on as {NOBODY}:{NOBODY}" in told.stdout and f"chown -R {NOBODY}:{NOBODY} {data}" in told.stdout
+
+
+def test_who_stays_root_is_told_what_that_means(start):
+    server = start()
+    assert "it runs as root, who owns the system" in server.log.read_text()
+
+
+def ping():
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.1", 9))
+
+
 def test_a_capture_by_sudo_is_written_where_its_user_wants_it(tmp_path):
+    """A file is opened before the right to do so is given up. Only who goes on in another file keeps it."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     os.chown(home, NOBODY, NOBODY)
-    for place in (tmp_path / "own.pcapng", home / "theirs.pcapng"):
-        command = [Baleen.binary(), "capture", "-i", "lo", "-t", "30s", "-q", str(place)]
+    for place, rotate, left in (
+        (tmp_path / "own.pcapng", [], 0),
+        (home / "theirs.pcapng", [], 0),
+        (tmp_path / "many.pcapng", ["--rotate", "1s"], 0),
+        (home / "many.pcapng", ["--rotate", "1s"], DAC_OVERRIDE),
+    ):
+        command = [Baleen.binary(), "capture", "-i", "lo", "-t", "30s", "-q", *rotate, str(place)]
+        first = place.with_name("many_0000.pcapng") if rotate else place
+        awaited = place.with_name("many_0002.pcapng") if rotate else place
         capture = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        until("it captures", lambda: capture.poll() is not None or place.exists() and len(threads(capture.pid)) > 2)
-        left = {int(thread["CapPrm"], 16) for thread in threads(capture.pid)}
-        overrides = DAC_OVERRIDE if place.parent == home else 0
-        assert left == {NET_RAW | overrides}, place
+        until("it captures", lambda: capture.poll() is not None or first.exists() and len(threads(capture.pid)) > 2)
+        kept = {int(thread["CapPrm"], 16) for thread in threads(capture.pid)}
+        assert kept == {NET_RAW | left}, place
+        until("it goes on", lambda: ping() or capture.poll() is not None or awaited.exists())
         capture.send_signal(signal.SIGINT)
         assert capture.wait(STOP_SECONDS) == 0, capture.stderr.read()
         capture.stderr.close()
-        assert stat.S_ISREG(place.stat().st_mode)
+        assert stat.S_ISREG(first.stat().st_mode) and first.stat().st_size > 0

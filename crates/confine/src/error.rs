@@ -13,6 +13,17 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// It does not let this process be another user, whom only root can become.
+    #[error("this process cannot go on as user {user}")]
+    User {
+        /// Who.
+        user: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Threads that are there already would keep everything.
+    #[error("there are {0} threads already, which would keep what this one gives up")]
+    Threads(usize),
     /// It did, and did not.
     #[error("rights were given up, and are still there")]
     Kept,

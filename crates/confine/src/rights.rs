@@ -1,6 +1,7 @@
 //! Capabilities: what root may do, in pieces.
 
-use crate::Error;
+use crate::user::Looking;
+use crate::{Error, Needs};
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
@@ -46,25 +47,51 @@ fn bits(rights: &[Right]) -> CapabilitySet {
         .fold(CapabilitySet::empty(), |bits, right| bits | right.bit())
 }
 
-/// Whether this thread has a right.
+/// Whether this thread may make use of a right.
 pub fn holds(right: Right) -> bool {
-    capabilities(None).is_ok_and(|now| now.permitted.contains(right.bit()))
+    capabilities(None).is_ok_and(|now| now.effective.contains(right.bit()))
 }
 
-/// What `look` gives when it looks with these rights alone, which the thread has to have; the others come back afterwards.
+/// What `look` gives when it looks as that user and with these rights alone, which the thread has to have; it is who it was afterwards, with
+/// all that it had. Threads that `look` makes stay as it is.
 ///
 /// # Errors
-/// When the system does not let go of a right, or does not give it back.
-pub fn while_holding<T>(rights: &[Right], look: impl FnOnce() -> T) -> Result<T, Error> {
+/// When the system does not let go of a right or of who this is, or does not give it back.
+pub fn while_holding<T>(needs: &Needs, look: impl FnOnce() -> T) -> Result<T, Error> {
     let before = capabilities(None).map_err(refused("tell which rights there are"))?;
+    let mut resting = Resting {
+        before,
+        as_another: needs.user.as_ref().map(Looking::as_user).transpose()?,
+    };
     let held = CapabilitySets {
-        effective: bits(rights) & before.permitted,
+        effective: bits(&needs.rights) & before.permitted,
         ..before
     };
     set_capabilities(None, held).map_err(refused("rest rights"))?;
     let seen = look();
-    set_capabilities(None, before).map_err(refused("take rights up again"))?;
+    resting.end().map_err(refused("take rights up again"))?;
     Ok(seen)
+}
+
+/// What comes back, also when who looks panics.
+struct Resting {
+    before: CapabilitySets,
+    as_another: Option<Looking>,
+}
+
+impl Resting {
+    fn end(&mut self) -> Result<(), Errno> {
+        // Who it is first: that decides of rights too.
+        drop(self.as_another.take());
+        set_capabilities(None, self.before)
+    }
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        // Where it failed it was told.
+        let _ = self.end();
+    }
 }
 
 /// Gives up all rights of this thread but those of `needs` that it has. Tells which those are, and whether programs that it would

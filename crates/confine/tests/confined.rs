@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use baleen_confine::{Calls, Right, enter, holds, while_holding};
+use baleen_confine::{Calls, Error, Needs, Right, User, enter, enter_thread, holds, while_holding};
 use baleen_filter::Filter;
 use baleen_ring::{Ring, Settings, Wake, find_interface};
 use rustix::process::{Signal, getpid, kill_process, test_kill_process};
@@ -21,8 +21,14 @@ const SOMEBODY: u32 = 65_534;
 
 /// Runs `check` in a thread that has what it `needs` and no more.
 fn confined(needs: &'static [Right], check: impl FnOnce() + Send + 'static) {
+    confined_as(&Needs::from(needs), check);
+}
+
+/// The same of what may be another user.
+fn confined_as(needs: &Needs, check: impl FnOnce() + Send + 'static) {
+    let needs = needs.clone();
     let thread = std::thread::spawn(move || {
-        let confined = enter(needs).unwrap();
+        let confined = enter_thread(&needs).unwrap();
         assert_eq!(confined.calls, Calls::Listed);
         check();
     });
@@ -97,7 +103,17 @@ fn who_takes_the_process_over_gets_no_further() {
             refused("a file of another user", File::open(&secret).map(drop));
             refused("its owner changed", chown(&secret, Some(0), None));
         }
-        assert!(enter(&[Right::UseFilesOfOthers]).is_err());
+        refused("a file that runs as its owner", {
+            let made = inside.join("made");
+            std::fs::write(&made, "").unwrap();
+            std::fs::set_permissions(&made, Permissions::from_mode(0o4755))
+        });
+        refused("another process made slower", {
+            // As it is; what is refused is to say so.
+            let init = rustix::process::Pid::INIT;
+            rustix::process::setpriority_process(Some(init), 0).map_err(Into::into)
+        });
+        assert!(enter_thread(&Needs::from(&[Right::UseFilesOfOthers][..])).is_err());
     });
 }
 
@@ -194,8 +210,80 @@ fn packets_are_captured_also_when_the_right_is_all_there_is() {
 #[test]
 fn rights_that_rest_come_back() {
     let before = capabilities(None).unwrap();
-    let rested = while_holding(&[Right::CapturePackets], || capabilities(None).unwrap()).unwrap();
+    let needs = Needs::from(&[Right::CapturePackets][..]);
+    let rested = while_holding(&needs, || capabilities(None).unwrap()).unwrap();
     let left = CapabilitySet::NET_RAW & before.permitted;
     assert_eq!((rested.effective, rested.permitted), (left, before.permitted));
     assert_eq!(capabilities(None).unwrap(), before);
+    let panicked = std::panic::catch_unwind(|| while_holding(&needs, || panic!("it looks wrong")));
+    assert!(panicked.is_err());
+    assert_eq!(capabilities(None).unwrap(), before);
+}
+
+fn somebody() -> User {
+    User::named(&format!("{SOMEBODY}:{SOMEBODY}")).unwrap()
+}
+
+/// Root without rights still owns the system. Another user owns nothing of it, and captures all the same.
+#[test]
+fn who_was_root_goes_on_as_another_user() {
+    if !holds(Right::UseFilesOfOthers) {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (roots, own) = (place.path().join("roots"), place.path().join("own"));
+    std::fs::write(&roots, "of root").unwrap();
+    std::fs::set_permissions(&roots, Permissions::from_mode(0o600)).unwrap();
+    std::fs::create_dir(&own).unwrap();
+    chown(&own, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    std::fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let needs = Needs {
+        rights: vec![Right::CapturePackets],
+        user: Some(somebody()),
+    };
+    confined_as(&needs, move || {
+        let ids = format!("{SOMEBODY}\t{SOMEBODY}\t{SOMEBODY}\t{SOMEBODY}");
+        assert_eq!((status("Uid:"), status("Gid:")), (ids.clone(), ids));
+        assert_eq!(status("Groups:"), SOMEBODY.to_string());
+        for set in ["CapPrm:", "CapEff:"] {
+            assert_eq!(u64::from_str_radix(&status(set), 16).unwrap(), 1 << 13, "{set}");
+        }
+        assert_eq!(u64::from_str_radix(&status("CapBnd:"), 16).unwrap(), 0);
+        for path in [
+            roots.as_path(),
+            "/proc/sys/kernel/core_pattern".as_ref(),
+            "/proc/self/mem".as_ref(),
+        ] {
+            let opened = File::options().write(true).open(path);
+            assert_eq!(
+                opened.unwrap_err().kind(),
+                ErrorKind::PermissionDenied,
+                "{}",
+                path.display()
+            );
+        }
+        std::fs::write(own.join("kept"), "x").unwrap();
+        let lo = find_interface("lo").unwrap();
+        let filter = Filter::All.compile(lo.link_type()).unwrap();
+        Ring::open(&lo, &Settings::default(), filter.instructions()).unwrap();
+    });
+    // Nothing of it is seen here, nor is anything left of having looked as that user.
+    let before = capabilities(None).unwrap();
+    let looked = while_holding(&needs, || (status("Uid:"), status("CapEff:"))).unwrap();
+    assert_eq!(looked.0.split('\t').nth(1), Some(SOMEBODY.to_string().as_str()));
+    assert_eq!(u64::from_str_radix(&looked.1, 16).unwrap(), 1 << 13);
+    assert_eq!(
+        (status("Uid:"), capabilities(None).unwrap()),
+        ("0\t0\t0\t0".to_owned(), before)
+    );
+}
+
+#[test]
+fn what_other_threads_would_keep_is_not_given_up() {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let other = std::thread::spawn(move || wait.recv());
+    assert!(matches!(enter(&Needs::default()), Err(Error::Threads(2..))));
+    drop(done);
+    let _ = other.join();
+    assert_eq!(status("NoNewPrivs:"), "0");
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::serve::{Signals, runtime};
 use crate::{logs, output};
 use baleen_agent::{Agent, Error, Identity, Parts, ServerAddress, Settings};
+use baleen_confine::Needs;
 use baleen_runtime::{Shutdown, SystemClock, SystemEntropy};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -64,6 +65,17 @@ pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<ExitCode, Fail
 fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
     let settings = &config.settings;
     let folder = &settings.folder;
+    // What is made here is for who will run.
+    let needs = confine::needs_of_agent(config.user.as_deref())?;
+    if needs.user.is_some() {
+        confine::make(folder, needs.user.as_ref())?;
+        let none = Needs {
+            rights: Vec::new(),
+            ..needs
+        };
+        let _enrols_as = confine::enter(true, &none)?;
+        confine::check(&confine::of_agent(settings), &none)?;
+    }
     let _held = hold(folder)?;
     if let Some(identity) = Identity::load(folder).map_err(|error| refused(&error))? {
         return Err(
@@ -96,7 +108,9 @@ fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
 fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
     let settings = config.settings.clone();
     // Before the log, which is a thread, and the runtime: threads have what the one has that makes them.
-    let held = confine::enter(config.confine, &confine::NEEDS_OF_AGENT)?;
+    let needs = confine::needs_of_agent(config.user.as_deref())?;
+    confine::make(&settings.folder, needs.user.as_ref())?;
+    let held = confine::enter(config.confine, &needs)?;
     let _log = logs::start(&Log {
         level: config.log_level.clone(),
         format: if config.log_is_json {
@@ -106,6 +120,7 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
         },
     });
     held.tell();
+    confine::check(&confine::of_agent(&settings), &needs)?;
     let _held = hold(&settings.folder)?;
     let identity = Identity::load(&settings.folder).map_err(|error| refused(&error))?;
     let identity = identity.ok_or_else(|| {
@@ -175,9 +190,9 @@ fn hold(folder: &Path) -> Result<File, Failure> {
     let failed = |error: &std::io::Error| {
         let failure = Failure::because(format!("the folder {} cannot be used", folder.display()), error)
             .advise("`folder` in the settings names it; whoever runs the agent has to be able to write there");
-        match error.kind() {
-            ErrorKind::PermissionDenied if confine::is_root_by_name_alone() => failure.advise(confine::ADVICE_TO_ROOT),
-            _ => failure,
+        match confine::by_name_alone(None).filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+            Some(who) => failure.advise(confine::advice_on(folder, &who)),
+            None => failure,
         }
     };
     let made = || {

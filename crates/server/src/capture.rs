@@ -5,6 +5,7 @@
 //! part buffers. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
 
 mod destination;
+mod files;
 mod follow;
 mod masking;
 pub(crate) mod progress;
@@ -14,7 +15,7 @@ mod store;
 
 use crate::access::AccessArguments;
 use crate::cli::Place;
-use crate::config::parse;
+use crate::config::{self, parse};
 use crate::confine;
 use crate::doctor::setcap_advice;
 use crate::failure::Failure;
@@ -27,6 +28,7 @@ use baleen_runtime::{Clock, SystemClock};
 use baleen_types::{Classify, FaultKind};
 use clap::{Args, ValueEnum};
 use destination::Destination;
+use files::FirstFile;
 use progress::Progress;
 use report::Report;
 use sink::Sink;
@@ -144,7 +146,11 @@ enum FormatName {
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
     if let Some(id) = &arguments.follow {
         let asked = follow::ask(arguments, id)?;
-        give_up_rights(arguments, &asked.destination)?;
+        // It is opened when there is something to follow.
+        give_up_rights(arguments, || match &asked.destination {
+            Destination::File(path) => confine::may_write(path),
+            Destination::Pipe | Destination::Bucket { .. } => true,
+        })?;
         let runtime = runtime()?;
         let ended = runtime.block_on(async { follow::run(asked, &mut Signals::new()?).await });
         // As below.
@@ -166,27 +172,34 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         Destination::Bucket { .. } => Some(store::find(&arguments.store, &arguments.place, Arc::clone(&clock))?),
         Destination::File(_) | Destination::Pipe => None,
     };
-    give_up_rights(arguments, &destination)?;
+    let format = form(arguments, &destination);
+    let interfaces = interfaces(arguments)?;
+    check(&filter, &interfaces)?;
+    let naming = destination::Naming {
+        started: clock.now(),
+        interface: interfaces.first().cloned().unwrap_or_default(),
+        suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
+    };
+    // So is where their file lies: one that is open needs no right any more, and only a capture of several files comes to another.
+    let first = FirstFile::open(&destination, &naming, rotation.is_some())?;
+    let second = first.as_ref().and_then(FirstFile::second);
+    give_up_rights(arguments, || {
+        second
+            .as_ref()
+            .is_none_or(|second| confine::may_write(second) && confine::may_make(second))
+    })?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let format = form(arguments, &destination);
         let exclude = match &store {
             Some(store) => store.own_traffic().await?,
             None => Vec::new(),
-        };
-        let interfaces = interfaces(arguments)?;
-        check(&filter, &interfaces)?;
-        let naming = destination::Naming {
-            started: clock.now(),
-            interface: interfaces.first().cloned().unwrap_or_default(),
-            suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
         };
         let open = sink::Open {
             make_bucket: arguments.make_bucket,
             are_numbered: rotation.is_some(),
         };
-        let sink = Sink::open(&destination, &naming, store, open).await?;
+        let sink = Sink::open(&destination, &naming, (store, first), open).await?;
         let request = CaptureRequest {
             interfaces: Interfaces::Named(interfaces.clone()),
             filter,
@@ -239,14 +252,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     ended
 }
 
-/// Gives up what a capture does not need, before there are threads. What the configuration has wrong is nothing that keeps one from capturing.
-fn give_up_rights(arguments: &Arguments, destination: &Destination) -> Result<(), Failure> {
-    let is_on = arguments.place.load().map_or(true, |loaded| loaded.config.confine);
-    let file = match destination {
-        Destination::File(path) => Some(path.as_path()),
-        Destination::Pipe | Destination::Bucket { .. } => None,
-    };
-    let needs = confine::needs_of_capture(arguments.follow.is_none(), file);
+/// Gives up what a capture does not need, before there are threads: also the right to files of others, if it `can_go_on` without. What the
+/// configuration has wrong is nothing that keeps one from capturing.
+fn give_up_rights(arguments: &Arguments, can_go_on: impl FnOnce() -> bool) -> Result<(), Failure> {
+    let loaded = arguments.place.load();
+    let is_on = loaded.map_or_else(|_| !config::is_unconfined_by_variable(), |loaded| loaded.config.confine);
+    let needs = confine::needs_of_capture(arguments.follow.is_none(), can_go_on);
     confine::enter(is_on, &needs).map(drop)
 }
 

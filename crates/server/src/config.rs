@@ -80,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Whether the process gives up what it does not need.
     pub(crate) confine: bool,
+    /// Who it goes on as; who started it, without.
+    pub(crate) process_user: Option<String>,
     /// How long a deleted customer is kept.
     pub(crate) hold: Duration,
     /// What is counted of accounts, and how.
@@ -305,6 +307,11 @@ impl Config {
             Err(mistakes)
         }
     }
+}
+
+/// Whether the variable says so that turns confinement off, for commands that go on where other settings have mistakes.
+pub(crate) fn is_unconfined_by_variable() -> bool {
+    std::env::var_os("BALEEN_PROCESS_CONFINE").is_some_and(|value| value == "off")
 }
 
 /// Gathers the sources: this process's environment, and the file that `flag` or `BALEEN_CONFIG` names.

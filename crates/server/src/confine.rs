@@ -1,14 +1,15 @@
 //! What our processes give up when they start ([why so](../../../docs/decisions/0045-what-a-process-gives-up.md)), and what is said
 //! where it stands in somebody's way.
 
+mod places;
+
+pub(crate) use places::{Place, Used, check, make, may_make, may_write, of_agent, of_server, unusable};
+
 use crate::config::{Config, Listen};
 use crate::failure::Failure;
-use baleen_confine::{Calls, Confined, Right, holds, names, while_holding};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
-use rustix::io::Errno;
+use baleen_confine::{Calls, Confined, Needs, NoUser, Right, User, holds, names, while_holding};
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tracing::{info, warn};
 
 /// Where Linux tells which port is the first that is not root's.
@@ -17,13 +18,20 @@ const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 /// That port, where it does not tell.
 const FIRST_FREE_PORT_USUALLY: u16 = 1024;
 
-/// What a server goes on needing: to capture, and its ports, if they are root's.
-pub(crate) fn needs_of_server(config: &Config) -> Vec<Right> {
+/// What a server goes on with: the right to capture, that to its ports, if they are root's, and who the settings say that it is.
+///
+/// # Errors
+/// When there is no such user.
+pub(crate) fn needs_of_server(config: &Config) -> Result<Needs, Failure> {
     let told = std::fs::read_to_string(FIRST_FREE_PORT).unwrap_or_default();
-    needs_with(&config.listen, told.trim().parse().unwrap_or(FIRST_FREE_PORT_USUALLY))
+    let first_free = told.trim().parse().unwrap_or(FIRST_FREE_PORT_USUALLY);
+    Ok(Needs {
+        rights: rights_with(&config.listen, first_free),
+        user: user("process.user", config.process_user.as_deref())?,
+    })
 }
 
-fn needs_with(listen: &Listen, first_free: u16) -> Vec<Right> {
+fn rights_with(listen: &Listen, first_free: u16) -> Vec<Right> {
     let addresses = [Some(listen.s3), Some(listen.api), Some(listen.ops), listen.agents];
     // Port 0 is one that the system chooses.
     let is_roots = |address: &SocketAddr| (1..first_free).contains(&address.port());
@@ -34,15 +42,43 @@ fn needs_with(listen: &Listen, first_free: u16) -> Vec<Right> {
     needs
 }
 
-/// What an agent goes on needing.
-pub(crate) const NEEDS_OF_AGENT: [Right; 1] = [Right::CapturePackets];
+/// What an agent goes on with, and as whom.
+///
+/// # Errors
+/// When there is no such user.
+pub(crate) fn needs_of_agent(named: Option<&str>) -> Result<Needs, Failure> {
+    Ok(Needs {
+        rights: vec![Right::CapturePackets],
+        user: user("user", named)?,
+    })
+}
+
+fn user(setting: &str, named: Option<&str>) -> Result<Option<User>, Failure> {
+    let Some(name) = named else { return Ok(None) };
+    let found = User::named(name).map_err(|error| {
+        let failure = Failure::usage(format!("{setting}: {error}"));
+        match error {
+            NoUser::Unknown(name) => failure.advise(format!(
+                "make one (useradd --system --no-create-home {name}), or name a user and a group by number, as in 1000:1000"
+            )),
+            NoUser::Root(_) | NoUser::Unreadable(_) => failure,
+        }
+    })?;
+    if !found.is_this() && !is_root() {
+        return Err(
+            Failure::usage(format!("{setting}: only root can go on as user {found}"))
+                .advise(format!("start it as root, or as {found} without the setting")),
+        );
+    }
+    Ok(Some(found))
+}
 
 /// What a process has given up.
 #[must_use]
 pub(crate) struct Held(Option<Confined>);
 
 /// Gives up everything but `needs`, if that `is_on`. There has to be one thread yet.
-pub(crate) fn enter(is_on: bool, needs: &[Right]) -> Result<Held, Failure> {
+pub(crate) fn enter(is_on: bool, needs: &Needs) -> Result<Held, Failure> {
     if !is_on {
         return Ok(Held(None));
     }
@@ -63,149 +99,90 @@ impl Held {
             );
             return;
         };
-        let calls = match confined.calls {
-            Calls::Listed => "listed",
-            Calls::FilteredFromOutside => "filtered from outside",
-        };
-        info!(rights = %confined, calls, "what the process does not need was given up for good");
+        let is_sealed = confined.is_sealed;
+        match confined.calls {
+            Calls::Listed => {
+                info!(rights = %confined, calls = "listed", is_sealed, "what the process does not need was given up for good");
+            }
+            // What that filter lets through is not known here.
+            Calls::FilteredFromOutside => warn!(
+                rights = %confined,
+                calls = "filtered from outside",
+                is_sealed,
+                "rights were given up for good; which calls the process may make is up to who started it, whose filter lets it set none"
+            ),
+        }
+        if is_root() {
+            warn!("{ROOT_OWNS}; {ADVICE_AGAINST_ROOT}");
+        }
     }
 }
 
-/// Whether this is root, who may no longer use the files of others.
-pub(crate) fn is_root_by_name_alone() -> bool {
-    rustix::process::geteuid().is_root() && !holds(Right::UseFilesOfOthers)
+/// Why rights are not all that root has.
+pub(crate) const ROOT_OWNS: &str =
+    "it runs as root, who owns the system: who takes it over writes programs and disks without any further right";
+
+/// What is to be done about that.
+pub(crate) const ADVICE_AGAINST_ROOT: &str = "name a user to go on as (process.user; user in agent.toml), or start it as one, with AmbientCapabilities=CAP_NET_RAW";
+
+/// Whether this is root, whatever it may.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
-/// What such a root can do about a folder of somebody else.
-pub(crate) const ADVICE_TO_ROOT: &str = "root gives up its right to the files of others when it serves: start it as the user that owns them, or have root own them (chown -R root:)";
-
-/// The folder itself, or one in it, that this process may not use, with who owns it.
-fn unusable_in(folder: &Path) -> Option<(PathBuf, u32)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
-    let mut all = std::iter::once(folder.to_owned()).chain(folders);
-    let unusable = all.find(|path| !may(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK))?;
-    let owner = std::fs::metadata(&unusable).map_or(u32::MAX, |found| found.uid());
-    Some((unusable, owner))
-}
-
-/// Refuses a data folder in which something belongs to others, before a store in it fails halfway.
-pub(crate) fn check_owner(folder: &Path) -> Result<(), Failure> {
-    match unusable_in(folder) {
-        Some((path, owner)) if is_root_by_name_alone() => Err(Failure::new(format!(
-            "the data folder cannot be used: {} belongs to user {owner}",
-            path.display()
-        ))
-        .advise(ADVICE_TO_ROOT)),
-        _ => Ok(()),
+/// Who this process is, if it has given up the right to the files of others: root by name alone, or the user that the settings name.
+pub(crate) fn by_name_alone(user: Option<&User>) -> Option<String> {
+    match user {
+        Some(user) if user.is_this() => Some(user.name.clone()),
+        _ if is_root() && !holds(Right::UseFilesOfOthers) => Some("root".to_owned()),
+        _ => None,
     }
 }
 
-/// What `look` sees with what a confined process will have; with all there is, if that cannot be tried.
-pub(crate) fn as_confined<T>(is_on: bool, needs: &[Right], look: impl Fn() -> T) -> T {
+/// What such a process can do about a place of somebody else.
+pub(crate) fn advice_on(path: &Path, who: &str) -> String {
+    let path = path.display();
+    if who == "root" {
+        format!(
+            "root gives up its right to the files of others when it serves: start it as the user that owns them, or have root own them (chown -R root: {path})"
+        )
+    } else {
+        let group = if who.contains(':') { "" } else { ":" };
+        format!("the process goes on as {who}, who has to own it, or has to be let in: chown -R {who}{group} {path}")
+    }
+}
+
+/// What `look` sees as a confined process will; with all there is, if that cannot be tried.
+pub(crate) fn as_confined<T>(is_on: bool, needs: &Needs, look: impl Fn() -> T) -> T {
     if is_on && let Ok(seen) = while_holding(needs, &look) {
         return seen;
     }
     look()
 }
 
-/// What `baleen capture` goes on needing, besides capturing if `packets` are its own: who runs it by sudo has a file written in a folder of
-/// their own, which root alone could not.
-pub(crate) fn needs_of_capture(packets: bool, file: Option<&Path>) -> Vec<Right> {
-    let mut needs = if packets {
+/// What `baleen capture` goes on needing, besides capturing if `packets` are its own: who runs it by sudo has files written in a folder of
+/// their own, which root alone could not. Whether it `can_go_on` without the right to the files of others is asked where there is none.
+pub(crate) fn needs_of_capture(packets: bool, can_go_on: impl FnOnce() -> bool) -> Needs {
+    let mut rights = if packets {
         vec![Right::CapturePackets]
     } else {
         Vec::new()
     };
-    let is_others = |file: &Path| !while_holding(&[], || may_write(file)).unwrap_or(true);
-    if file.is_some_and(is_others) {
-        needs.push(Right::UseFilesOfOthers);
+    if !while_holding(&Needs::default(), can_go_on).unwrap_or(true) {
+        rights.push(Right::UseFilesOfOthers);
     }
-    needs
-}
-
-/// Whether a file can be written, or made where it is to be.
-fn may_write(file: &Path) -> bool {
-    match accessat(CWD, file, Access::WRITE_OK, AtFlags::EACCESS) {
-        Err(Errno::NOENT) => {
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            may(folder.unwrap_or(Path::new(".")), Access::WRITE_OK | Access::EXEC_OK)
-        }
-        Ok(()) if file.is_dir() => may(file, Access::WRITE_OK | Access::EXEC_OK),
-        Err(Errno::ACCESS) => false,
-        Ok(()) | Err(_) => true,
-    }
-}
-
-/// Whether this process may do something with a path. What cannot be told shows when it is done.
-fn may(path: &Path, what: Access) -> bool {
-    !matches!(accessat(CWD, path, what, AtFlags::EACCESS), Err(Errno::ACCESS))
+    Needs { rights, user: None }
 }
 
 /// What `baleen serve` will keep, in words.
-pub(crate) fn kept_in_words(needs: &[Right]) -> String {
+pub(crate) fn kept_in_words(needs: &Needs) -> String {
+    let user = needs.user.as_ref().map(|user| format!(", goes on as {user}"));
     format!(
-        "baleen serve keeps {} of its rights, and makes the calls alone that it needs",
-        names(needs)
+        "baleen serve keeps {} of its rights{}, and makes the calls alone that it needs",
+        names(&needs.rights),
+        user.unwrap_or_default()
     )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use baleen_http::TrustedProxies;
-
-    #[test]
-    fn a_right_to_low_ports_is_kept_where_one_is_listened_on() {
-        let listen = |s3: &str, agents: Option<&str>| Listen {
-            s3: s3.parse().unwrap(),
-            api: "127.0.0.1:0".parse().unwrap(),
-            ops: "127.0.0.1:9002".parse().unwrap(),
-            agents: agents.map(|agents| agents.parse().unwrap()),
-            proxies: TrustedProxies::new(Vec::new()),
-        };
-        for (s3, agents, first_free, is_kept) in [
-            ("127.0.0.1:9000", None, 1024, false),
-            ("127.0.0.1:0", Some("127.0.0.1:1024"), 1024, false),
-            ("127.0.0.1:443", None, 1024, true),
-            ("127.0.0.1:443", None, 0, false),
-            ("127.0.0.1:443", None, 443, false),
-            ("127.0.0.1:9000", Some("[::1]:1023"), 1024, true),
-        ] {
-            let needs = needs_with(&listen(s3, agents), first_free);
-            assert_eq!(
-                needs.contains(&Right::ListenOnLowPorts),
-                is_kept,
-                "{s3} {agents:?} {first_free}"
-            );
-            assert!(needs.contains(&Right::CapturePackets));
-        }
-    }
-
-    #[test]
-    fn a_capture_keeps_the_right_to_files_only_where_it_is_needed() {
-        let place = tempfile::tempdir().unwrap();
-        let own = place.path().join("own.pcapng");
-        assert_eq!(needs_of_capture(true, Some(&own)), [Right::CapturePackets]);
-        assert_eq!(needs_of_capture(false, Some(&own)), []);
-        assert_eq!(needs_of_capture(true, None), [Right::CapturePackets]);
-        let folder = place.path().join("theirs");
-        std::fs::create_dir(&folder).unwrap();
-        // Only root can give it away, and only root needs the right.
-        if std::os::unix::fs::chown(&folder, Some(65_534), None).is_ok() && holds(Right::UseFilesOfOthers) {
-            for file in [folder.join("x.pcapng"), folder.clone()] {
-                assert_eq!(
-                    needs_of_capture(true, Some(&file)),
-                    [Right::CapturePackets, Right::UseFilesOfOthers],
-                    "{}",
-                    file.display()
-                );
-            }
-            assert_eq!(
-                while_holding(&[], || unusable_in(place.path())).unwrap(),
-                Some((folder, 65_534))
-            );
-        }
-        assert_eq!(unusable_in(place.path()), None);
-    }
-}
+mod tests;

@@ -80,8 +80,8 @@ impl Finding {
 pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
     let config = settings.load()?.config;
     // With what a server will have: what root alone can use, one that has given that up cannot.
-    let needs = confine::needs_of_server(&config);
-    let findings = confine::as_confined(config.confine, &needs, || checks::all(&config));
+    let needs = confine::needs_of_server(&config)?;
+    let findings = confine::as_confined(config.confine, &needs, || checks::all(&config, &needs));
     let is_fit = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
     if json {
         let entry = |finding: &Finding| {

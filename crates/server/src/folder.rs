@@ -1,6 +1,6 @@
 //! The data folder: made for its owner alone, and held by one process.
 
-use crate::confine::{ADVICE_TO_ROOT, is_root_by_name_alone};
+use crate::confine::{advice_on, by_name_alone};
 use crate::failure::Failure;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -47,9 +47,9 @@ impl Folder {
         let failed = |doing: &str, error: &std::io::Error| {
             let failure = Failure::new(format!("the data folder {} cannot be {doing}: {error}", path.display()))
                 .advise("name another with --data DIR or BALEEN_DATA, or give this user the right to write there");
-            match error.kind() {
-                ErrorKind::PermissionDenied if is_root_by_name_alone() => failure.advise(ADVICE_TO_ROOT),
-                _ => failure,
+            match by_name_alone(None).filter(|_| error.kind() == ErrorKind::PermissionDenied) {
+                Some(who) => failure.advise(advice_on(path, &who)),
+                None => failure,
             }
         };
         DirBuilder::new()

@@ -32,10 +32,14 @@ const REQUEST_SECONDS_BOUNDS: [f64; 12] = [
 pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
     let loaded = settings.load()?;
     // Before the log, which is a thread, and the runtime: threads have what the one has that makes them.
-    let needs = confine::needs_of_server(&loaded.config);
+    let needs = confine::needs_of_server(&loaded.config)?;
+    if let Some(data) = &loaded.config.data {
+        confine::make(data, needs.user.as_ref())?;
+    }
     let held = confine::enter(loaded.config.confine, &needs)?;
     let _log = logs::start(&loaded.config.log);
     held.tell();
+    confine::check(&confine::of_server(&loaded.config), &needs)?;
     runtime()?.block_on(async {
         let mut signals = Signals::of_server()?;
         let system = start(&loaded).await?;
@@ -82,7 +86,6 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     }
     // Waiting for another process blocks this thread, and there is nothing else to do yet.
     let folder = Folder::open(data, HOLD_PATIENCE)?;
-    confine::check_owner(folder.path())?;
     if folder.is_open_to_others() {
         warn!(path = %folder.path().display(), "others may look into the data folder; chmod 700 keeps them out");
     }

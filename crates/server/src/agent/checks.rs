@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::serve::runtime;
 use baleen_agent::Identity;
+use baleen_confine::Needs;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use serde_json::json;
 use std::fs::{File, TryLockError};
@@ -22,10 +23,11 @@ struct Finding {
 
 /// Looks at everything. The exit code is 1 when something is missing.
 pub(super) fn run(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
+    let needs = confine::needs_of_agent(config.user.as_deref())?;
     let findings = [
         right(),
         interfaces(config),
-        folder(config),
+        folder(config, &needs),
         identity(config),
         server(config)?,
     ];
@@ -81,10 +83,22 @@ fn interfaces(config: &AgentConfig) -> Finding {
     }
 }
 
-fn folder(config: &AgentConfig) -> Finding {
+fn folder(config: &AgentConfig, needs: &Needs) -> Finding {
     let path = &config.settings.folder;
-    // With what a running agent will have.
-    let found = confine::as_confined(config.confine, &confine::NEEDS_OF_AGENT, || usable(path));
+    // With what a running agent will have, and what it has kept there too.
+    let look = || {
+        usable(path)?;
+        let who = confine::by_name_alone(needs.user.as_ref());
+        let places = confine::of_agent(&config.settings);
+        match places.iter().find_map(confine::unusable).zip(who) {
+            Some(((found, owner), who)) => Err((
+                format!("{} belongs to user {owner}", found.display()),
+                confine::advice_on(path, &who),
+            )),
+            None => Ok(()),
+        }
+    };
+    let found = confine::as_confined(config.confine, needs, look);
     Finding {
         subject: "folder",
         found: found.map(|()| path.display().to_string()),

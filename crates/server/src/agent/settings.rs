@@ -31,6 +31,8 @@ pub(crate) struct AgentConfig {
     pub(crate) log_is_json: bool,
     /// Whether the process gives up what it does not need.
     pub(crate) confine: bool,
+    /// Who the process goes on as; who started it, without.
+    pub(crate) user: Option<String>,
 }
 
 impl AgentConfig {
@@ -100,6 +102,11 @@ impl AgentConfig {
         let log_level = from.text("log_level", level).unwrap_or_else(|| "info".to_owned());
         let log_is_json = from.text("log_format", format).unwrap_or(false);
         let confine = from.switch("confine").unwrap_or(true);
+        let user = from.text("user", |text| parse::user(text).map(Some));
+        if user.is_some() && !confine {
+            from.mistakes
+                .push("user: with confine = false nothing is given up; leave one of them out".to_owned());
+        }
         from.strange();
         let Some(server) = server.filter(|_| from.mistakes.is_empty()) else {
             return Err(from.mistakes);
@@ -130,6 +137,7 @@ impl AgentConfig {
             log_level,
             log_is_json,
             confine,
+            user,
         })
     }
 }
@@ -318,7 +326,7 @@ mod tests {
         let config = AgentConfig::parse(
             "server = \"192.0.2.7:1\"\nname = \"edge 7\"\nfolder = \"/srv/agent\"\nspool = \"64MiB\"\nring = \"8MiB\"\nmemory = \"100MiB\"\n\
              interfaces = [\"eth1\", \"eth2\"]\npromiscuous = false\nnever = [\"port 22\", \"host 10.0.0.1 or icmp\"]\n\
-             snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\nconfine = false\n",
+             snaplen_max = 96\ncaptures = 3\ntime_max = \"1h\"\npackets_per_second = 5000\nhours = \"22:00-06:00\"\nlog_level = \"debug\"\nlog_format = \"json\"\nuser = \"1000:1000\"\n",
         )
         .unwrap();
         let settings = config.settings;
@@ -335,7 +343,10 @@ mod tests {
             (allowed.time_max, allowed.hours),
             (Some(Duration::from_secs(3600)), Hours::parse("22:00-06:00").ok())
         );
-        assert!(!allowed.promiscuous && config.log_is_json && !config.confine);
+        assert!(!allowed.promiscuous && config.log_is_json && config.confine);
+        assert_eq!(config.user.as_deref(), Some("1000:1000"));
+        let open = AgentConfig::parse("server = \"a:1\"\nconfine = false").unwrap();
+        assert!(!open.confine && open.user.is_none());
     }
 
     #[test]
@@ -370,6 +381,11 @@ mod tests {
                 &["interfaces"; 3],
             ),
             ("server = \"a:1\"\nsnaplen_max = 300000", &["snaplen_max"]),
+            ("server = \"a:1\"\nuser = \"a b\"", &["user"]),
+            (
+                "server = \"a:1\"\nuser = \"x\"\nconfine = false",
+                &["user: with confine"],
+            ),
             (
                 "server = \"a:1\"\ncaptures = 0\ntime_max = \"0\"\npackets_per_second = -1\nhours = \"6-22\"",
                 &["captures", "time_max", "packets_per_second", "hours"],

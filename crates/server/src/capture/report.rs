@@ -1,5 +1,6 @@
 //! What is said of a capture that is over.
 
+use super::files::reread;
 use super::sink::Written;
 use super::{ended_words, store::Store};
 use crate::failure::Failure;
@@ -44,7 +45,7 @@ impl Report {
         let outcome = &self.outcome;
         let (addresses, link) = match &self.place {
             Written::Pipe => (vec!["-".to_owned()], None),
-            Written::Files(paths) => (paths.iter().map(|path| path.display().to_string()).collect(), None),
+            Written::Files { paths, .. } => (paths.iter().map(|path| path.display().to_string()).collect(), None),
             Written::Objects { store, at } => {
                 let link = match &at[..] {
                     [at] => Some(link(store, at)?),
@@ -119,9 +120,10 @@ impl Report {
     async fn caught(&self) -> Option<Caught> {
         match &self.place {
             Written::Pipe => None,
-            Written::Files(paths) => {
-                let paths = paths.clone();
-                let read = move || Caught::read_all(paths.iter().map(std::fs::File::open));
+            Written::Files { paths, last } => {
+                let last = reread(last);
+                let before: Vec<_> = paths.iter().rev().skip(1).rev().cloned().collect();
+                let read = move || Caught::read_all(before.iter().map(std::fs::File::open).chain([last]));
                 tokio::task::spawn_blocking(read).await.ok().flatten()
             }
             Written::Objects { store, at } => {

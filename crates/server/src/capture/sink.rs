@@ -1,25 +1,21 @@
 //! Writes the parts of a capture to where they go.
 
-use super::destination::{Destination, Naming, file_path, numbered, object_key};
+use super::destination::{Destination, Naming, numbered, object_key};
+use super::files::{FirstFile, write_files};
 use super::store::Store;
 use crate::failure::Failure;
-use crate::output;
 use baleen_capture::engine::{self, Part, Parts};
-use baleen_pcapfile::{Item, Reader};
 use baleen_remote::{ObjectHeaders, PartChecksum, S3, Upload, UploadedPart};
 use baleen_types::{Classify, FaultKind, ObjectKey, ObjectPath, PartNumber};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, ErrorKind, IsTerminal, Write};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Parts on their way to a store at once. One alone waits for the round trip after each; more than a few only take
 /// buffers away from the capture.
 const PARTS_IN_FLIGHT: usize = 3;
-
-/// The largest file that is read once more after a failed write, to be cut behind its last whole packet: some seconds' work.
-const CUT_BYTES_MAX: u64 = 4 << 30;
 
 /// The media type of both forms of capture files (IANA, `application/vnd.tcpdump.pcap`).
 const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
@@ -27,11 +23,7 @@ const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 /// A place that is open for one capture.
 pub(super) enum Sink {
     Pipe(File),
-    File {
-        names: Names<PathBuf>,
-        path: PathBuf,
-        file: File,
-    },
+    File(FirstFile),
     Object {
         names: Names<ObjectPath>,
         store: Box<Store>,
@@ -51,36 +43,22 @@ pub(super) struct Open {
 /// Where the capture is now. It has one file, unless it was to rotate.
 pub(super) enum Written {
     Pipe,
-    Files(Vec<PathBuf>),
-    Objects { store: Box<Store>, at: Vec<ObjectPath> },
+    /// The last of them is open: who may have written it need not be able to come to it by its name.
+    Files {
+        paths: Vec<PathBuf>,
+        last: File,
+    },
+    Objects {
+        store: Box<Store>,
+        at: Vec<ObjectPath>,
+    },
 }
 
 /// What the files of a capture are called.
 pub(super) struct Names<T> {
-    base: T,
+    pub(super) base: T,
     /// Whether there may be several.
-    are_numbered: bool,
-}
-
-impl Names<PathBuf> {
-    fn of(&self, number: u32) -> PathBuf {
-        if !self.are_numbered {
-            return self.base.clone();
-        }
-        let name = self.base.file_name().unwrap_or_default().to_string_lossy();
-        self.base.with_file_name(numbered(&name, number))
-    }
-
-    /// Says so if files of an earlier capture will lie among those of this one.
-    fn tell_of_older(&self) {
-        let second = self.of(1);
-        if self.are_numbered && second.exists() {
-            output::note(&format!(
-                "{} and perhaps more are of an earlier capture: this one writes over as many as it has files, and leaves the others",
-                second.display()
-            ));
-        }
-    }
+    pub(super) are_numbered: bool,
 }
 
 impl Names<ObjectPath> {
@@ -100,12 +78,15 @@ impl Sink {
     pub(super) async fn open(
         destination: &Destination,
         naming: &Naming,
-        store: Option<Store>,
+        (store, first): (Option<Store>, Option<FirstFile>),
         Open {
             make_bucket,
             are_numbered,
         }: Open,
     ) -> Result<Self, Failure> {
+        if let Some(first) = first {
+            return Ok(Self::File(first));
+        }
         match (destination, store) {
             (Destination::Bucket { bucket, key }, Some(store)) => {
                 let base = ObjectPath {
@@ -128,18 +109,10 @@ impl Sink {
                     upload,
                 })
             }
-            (Destination::File(path), _) => {
-                let base = file_path(path, naming);
-                let names = Names { base, are_numbered };
-                let path = names.of(0);
-                names.tell_of_older();
-                let file = File::create(&path)
-                    .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error))?;
-                Ok(Self::File { names, path, file })
-            }
             (Destination::Pipe, _) if are_numbered => Err(Failure::usage("standard output is one file")
                 .advise("name a file or a bucket with --rotate, or leave it out")),
-            (Destination::Pipe, _) | (Destination::Bucket { .. }, None) => {
+            // What goes into files was opened above.
+            (Destination::Pipe | Destination::File(_), _) | (Destination::Bucket { .. }, None) => {
                 if std::io::stdout().is_terminal() {
                     return Err(Failure::usage("a capture file is nothing for a terminal")
                         .advise("pipe it into a reader, as in: baleen capture - | tshark -r -"));
@@ -156,7 +129,7 @@ impl Sink {
     pub(super) fn engine_settings(&self) -> engine::Settings {
         match self {
             Self::Pipe(_) => engine::Settings::for_pipes(),
-            Self::File { .. } => engine::Settings::for_files(),
+            Self::File(_) => engine::Settings::for_files(),
             Self::Object { .. } => engine::Settings::default(),
         }
     }
@@ -170,9 +143,7 @@ impl Sink {
             Self::Pipe(out) => on_a_thread(move || write_pipe(out, parts))
                 .await
                 .map(|()| Written::Pipe),
-            Self::File { names, path, file } => on_a_thread(move || write_files(&names, (path, file), parts))
-                .await
-                .map(Written::Files),
+            Self::File(first) => on_a_thread(move || write_files(first, parts)).await,
             Self::Object { names, store, upload } => {
                 let at = upload_files(&store, &names, upload, parts).await?;
                 Ok(Written::Objects { store, at })
@@ -189,8 +160,7 @@ impl Sink {
     pub(super) async fn give_up(self) {
         match self {
             Self::Pipe(_) => {}
-            // An empty file says nothing and is in the way.
-            Self::File { path, .. } => _ = tokio::fs::remove_file(path).await,
+            Self::File(first) => first.give_up(),
             Self::Object { store, upload, .. } => abort(&store.client, &upload).await,
         }
     }
@@ -213,59 +183,6 @@ fn write_pipe(mut out: File, mut parts: Parts) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Writes one file behind the other; each is durable before the next begins.
-fn write_files(
-    names: &Names<PathBuf>,
-    (mut path, mut file): (PathBuf, File),
-    mut parts: Parts,
-) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |path: &Path, error: &std::io::Error| {
-        Failure::because(format!("{} cannot be written", path.display()), error).advise(left(path))
-    };
-    let flushed = |file: &File, path: &Path| match file.sync_all() {
-        // What is no file of a disk (/dev/null) has nothing to flush.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        flushed => flushed.map_err(|error| failed(path, &error)),
-    };
-    let (mut written, mut number) = (Vec::new(), 0);
-    while let Some(part) = parts.blocking_next() {
-        if part.file != number {
-            flushed(&file, &path)?;
-            number = part.file;
-            written.push(std::mem::replace(&mut path, names.of(number)));
-            file = File::create(&path).map_err(|error| failed(&path, &error))?;
-        }
-        file.write_all(&part.bytes).map_err(|error| failed(&path, &error))?;
-    }
-    flushed(&file, &path)?;
-    written.push(path);
-    Ok(written)
-}
-
-/// Cuts a file behind its last whole packet, after a write that failed somewhere; says what is there.
-fn left(path: &Path) -> String {
-    let cut = || -> Option<u64> {
-        let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
-        let found = file.metadata().ok()?;
-        if !found.is_file() || found.len() > CUT_BYTES_MAX {
-            return None;
-        }
-        let mut reader = Reader::new(BufReader::new(&file)).ok()?;
-        let mut packets = 0;
-        while let Ok(Some(item)) = reader.next_item() {
-            packets += u64::from(matches!(item, Item::Packet(_)));
-        }
-        let intact = reader.intact_bytes();
-        drop(reader);
-        file.set_len(intact).and_then(|()| file.sync_all()).ok()?;
-        Some(packets)
-    };
-    match cut() {
-        Some(packets) => format!("the {packets} packets written until then are kept, in a valid capture file"),
-        None => "what was written until then may end in the middle of a packet".to_owned(),
-    }
 }
 
 async fn begin(store: &Store, at: &ObjectPath) -> Result<Upload, Failure> {

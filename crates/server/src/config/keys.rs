@@ -5,7 +5,7 @@ mod lookback;
 
 use super::parse::{
     address, auto_or, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off,
-    region_folder, size, size_within, text, zero_or,
+    region_folder, size, size_within, text, user, zero_or,
 };
 use super::reader::{Reader, Setting};
 use super::{Agents, Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
@@ -144,6 +144,17 @@ pub(super) fn read(from: &mut Reader) -> Config {
                  certificate and its key, at the start and at SIGHUP, have to be its own or open to it. `off` is for who looks for a fault.",
             ),
             on_or_off,
+        ),
+        process_user: from.optional(
+            &setting(
+                "process.user",
+                "user",
+                "",
+                "Who the process goes on as when it was started as root: a user of `/etc/passwd`, or two numbers, as `1000:1000`. Root without rights \
+                 still owns the system; another user does not. All folders and files of the settings have to be that user's or open to them; \
+                 a data folder that is not there is made for them. Without it: who started it.",
+            ),
+            user,
         ),
         hold: from.value(
             &setting(
@@ -778,6 +789,12 @@ fn compare(config: &Config, from: &mut Reader) {
             }
         };
         from.refuse("regions", why);
+    }
+    if config.process_user.is_some() && !config.confine {
+        from.refuse(
+            "process.user",
+            "with process.confine = \"off\" nothing is given up; leave one of them out",
+        );
     }
     if config.capture.interfaces.len() > 1 && config.capture.interfaces.iter().any(|name| name == "any") {
         from.refuse("capture.interfaces", "any already means all of them; name it alone");

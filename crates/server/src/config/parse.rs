@@ -25,6 +25,17 @@ pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Reads what may be a user of the system: which there is shows when it is looked for.
+pub(crate) fn user(text: &str) -> Result<String, String> {
+    // Longest name of a user (useradd(8)).
+    const BYTES_MAX: usize = 32;
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.$:".contains(c));
+    if text.is_empty() || text.len() > BYTES_MAX || !is_plain {
+        return Err("the name of a user is expected, or two numbers, such as 1000:1000".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads a whole number between two bounds, both allowed.
 pub(crate) fn number<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String>
 where

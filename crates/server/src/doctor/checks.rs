@@ -3,10 +3,11 @@
 use super::probes::{self, Sync};
 use super::{Finding, Verdict};
 use crate::config::{Config, TlsFiles};
-use crate::confine;
+use crate::confine::{self, Place, Used};
 use crate::folder;
 use crate::regions::check_folders;
 use crate::tls::{Certificate, Life};
+use baleen_confine::Needs;
 use baleen_filter::Expression;
 use baleen_objects::RegionFolder;
 use baleen_runtime::{Clock, SystemClock};
@@ -34,15 +35,16 @@ const TOOLS: [(&str, &str); 2] = [("tshark", "tshark"), ("sharkd", "wireshark-co
 const FILTER_SAMPLE: &str = "tcp port 443";
 
 /// Runs all checks.
-pub(super) fn all(config: &Config) -> Vec<Finding> {
+pub(super) fn all(config: &Config, needs: &Needs) -> Vec<Finding> {
     let mut findings = vec![
         capture_right(),
-        confinement(config),
+        confinement(config, needs),
         filter_compiler(),
         capture_interfaces(&config.capture.interfaces),
     ];
     let data = config.data.as_deref();
     findings.extend(data.map_or_else(|| vec![no_data_folder()], data_folder));
+    findings.extend(places(config, needs));
     findings.extend(regions(config));
     findings.extend(look_back(config));
     findings.extend(config.tls.as_ref().map(certificate));
@@ -80,10 +82,15 @@ fn capture_right() -> Finding {
     }
 }
 
-fn confinement(config: &Config) -> Finding {
+fn confinement(config: &Config, needs: &Needs) -> Finding {
     const SUBJECT: &str = "confinement";
     if config.confine {
-        return Finding::good(SUBJECT, confine::kept_in_words(&confine::needs_of_server(config)));
+        let kept = confine::kept_in_words(needs);
+        if confine::is_root() {
+            let found = format!("{kept}; {}", confine::ROOT_OWNS);
+            return Finding::warning(SUBJECT, found, confine::ADVICE_AGAINST_ROOT);
+        }
+        return Finding::good(SUBJECT, kept);
     }
     Finding::warning(
         SUBJECT,
@@ -189,6 +196,25 @@ fn disk_flush(subject: Cow<'static, str>, there: &Path, other: &str) -> Finding 
             format!("give this user the right to write there, or {other}"),
         ),
     }
+}
+
+/// What the settings name and somebody else owns, as a confined process will find it.
+fn places(config: &Config, needs: &Needs) -> Vec<Finding> {
+    let Some(who) = confine::by_name_alone(needs.user.as_ref()) else {
+        return Vec::new();
+    };
+    let of = |place: &Place| {
+        let (found, owner) = confine::unusable(place)?;
+        let (found, advice) = (
+            format!("{}: {} belongs to user {owner}", place.what, found.display()),
+            confine::advice_on(&place.path, &who),
+        );
+        Some(match place.used {
+            Used::Later => Finding::warning("owner", found, advice),
+            Used::Always | Used::Read => Finding::missing("owner", found, advice),
+        })
+    };
+    confine::of_server(config).iter().filter_map(of).collect()
 }
 
 /// The folders of the other regions. One that is not there keeps no server from starting, and its copies from being anywhere.
