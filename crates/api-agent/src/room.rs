@@ -1,10 +1,11 @@
-//! Memory for parts on their way: bounded as a whole and for each agent, and taken as bytes come. Nobody waits for it: a part that waited
+//! Memory for parts on their way: bounded as a whole, for each account and for each agent, and taken as bytes come. Nobody waits for it: a part that waited
 //! unread would hold the window of its connection, and with it the link.
 
-use crate::limits::{PARTS_PER_AGENT, ROOM_BYTES};
-use baleen_types::AgentId;
+use crate::limits::{PARTS_PER_ACCOUNT, PARTS_PER_AGENT, ROOM_BYTES};
+use baleen_types::{AccountId, AgentId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// The memory of one door.
@@ -17,6 +18,7 @@ pub(crate) struct Room {
 struct Taken {
     bytes: usize,
     by_agent: HashMap<AgentId, usize>,
+    by_account: HashMap<AccountId, usize>,
 }
 
 impl Room {
@@ -27,10 +29,11 @@ impl Room {
         })
     }
 
-    /// A share of an agent, which has nothing yet.
-    pub(crate) fn share(self: &Arc<Self>, agent: AgentId) -> Share {
+    /// A share of an agent of an account, which has nothing yet.
+    pub(crate) fn share(self: &Arc<Self>, account: AccountId, agent: AgentId) -> Share {
         Share {
             room: Arc::clone(self),
+            account,
             agent,
             bytes: 0,
         }
@@ -40,25 +43,31 @@ impl Room {
 /// What one part holds; given back when it is dropped.
 pub(crate) struct Share {
     room: Arc<Room>,
+    account: AccountId,
     agent: AgentId,
     bytes: usize,
 }
 
 impl Share {
-    /// Makes it hold so many bytes at least. `false` when there are none left, for this agent or for all.
+    /// Makes it hold so many bytes at least. `false` when there are none left, for this agent, for its account or for all.
     #[must_use]
     pub(crate) fn grow_to(&mut self, bytes: usize) -> bool {
         if bytes <= self.bytes {
             return true;
         }
         let more = bytes.next_multiple_of(ROOM_BYTES) - self.bytes;
+        let bytes_max = self.room.bytes_max;
         let mut taken = self.room.taken.lock();
-        let own = taken.by_agent.get(&self.agent).copied().unwrap_or_default();
-        if own + more > self.room.bytes_max / PARTS_PER_AGENT || taken.bytes + more > self.room.bytes_max {
+        let has = |taken: Option<&usize>| taken.copied().unwrap_or_default() + more;
+        if has(taken.by_agent.get(&self.agent)) > bytes_max / PARTS_PER_AGENT
+            || has(taken.by_account.get(&self.account)) > bytes_max / PARTS_PER_ACCOUNT
+            || taken.bytes + more > bytes_max
+        {
             return false;
         }
         taken.bytes += more;
-        taken.by_agent.insert(self.agent, own + more);
+        *taken.by_agent.entry(self.agent).or_default() += more;
+        *taken.by_account.entry(self.account).or_default() += more;
         self.bytes += more;
         true
     }
@@ -68,11 +77,16 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.room.taken.lock();
         taken.bytes -= self.bytes;
-        if let Some(own) = taken.by_agent.get_mut(&self.agent) {
-            *own -= self.bytes;
-            if *own == 0 {
-                taken.by_agent.remove(&self.agent);
-            }
+        give_back(&mut taken.by_agent, &self.agent, self.bytes);
+        give_back(&mut taken.by_account, &self.account, self.bytes);
+    }
+}
+
+fn give_back<K: Eq + Hash>(taken: &mut HashMap<K, usize>, of: &K, bytes: usize) {
+    if let Some(own) = taken.get_mut(of) {
+        *own -= bytes;
+        if *own == 0 {
+            taken.remove(of);
         }
     }
 }
@@ -81,24 +95,48 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
+    fn account(n: u8) -> AccountId {
+        AccountId::parse(&format!("{n:012}")).unwrap()
+    }
+
+    /// A group captures at many agents of one account, and is no more than that account.
+    #[test]
+    fn an_account_has_its_share_whatever_its_agents_are() {
+        let room = Room::new(16 * ROOM_BYTES);
+        let of = |account_number, n| room.share(account(account_number), AgentId::from_bytes([n; 16]));
+        let held: Vec<_> = (0..14)
+            .map(|n| {
+                let mut share = of(1, n);
+                let has_grown = share.grow_to(ROOM_BYTES);
+                (share, has_grown)
+            })
+            .collect();
+        assert_eq!(held.iter().filter(|(_, has_grown)| *has_grown).count(), 8);
+        let mut other = of(2, 100);
+        assert!(other.grow_to(4 * ROOM_BYTES), "another account has what it may have");
+        drop((held, other));
+        let taken = room.taken.lock();
+        assert!(taken.bytes == 0 && taken.by_agent.is_empty() && taken.by_account.is_empty());
+    }
+
     #[test]
     fn an_agent_has_its_share_and_all_have_the_whole() {
         let room = Room::new(8 * ROOM_BYTES);
-        let id = |n| AgentId::from_bytes([n; 16]);
-        let mut first = room.share(id(0));
+        let share = |n: u8| room.share(account(n / 2 + 1), AgentId::from_bytes([n; 16]));
+        let mut first = share(0);
         assert!(first.grow_to(1) && first.grow_to(ROOM_BYTES) && first.grow_to(2 * ROOM_BYTES));
         assert!(!first.grow_to(2 * ROOM_BYTES + 1));
-        assert!(!room.share(id(0)).grow_to(1), "another part of the same agent");
+        assert!(!share(0).grow_to(1), "another part of the same agent");
         let others: Vec<_> = (1..4)
             .map(|n| {
-                let mut share = room.share(id(n));
+                let mut share = share(n);
                 assert!(share.grow_to(2 * ROOM_BYTES));
                 share
             })
             .collect();
-        assert!(!room.share(id(9)).grow_to(1));
+        assert!(!share(9).grow_to(1));
         drop(first);
-        assert!(room.share(id(9)).grow_to(1));
+        assert!(share(9).grow_to(1));
         drop(others);
         let taken = room.taken.lock();
         assert!(taken.bytes == 0 && taken.by_agent.is_empty());

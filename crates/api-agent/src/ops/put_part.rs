@@ -35,7 +35,7 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
     let bytes = tokio::select! {
-        bytes = read(body, &delivery, (door.fleet.seat(known.id), door.room.share(known.id))) => bytes?,
+        bytes = read(body, &delivery, (door.fleet.seat(known.id), door.room.share(known.account, known.id))) => bytes?,
         () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
     };
     door.agents.deliver(&delivery, bytes).await?;
