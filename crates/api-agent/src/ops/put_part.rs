@@ -30,7 +30,7 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
     if door.agents.would_take(&delivery)? == Verdict::Again {
         // Or what is sent of it would hold the window of its connection while it is waited for.
         drop(body);
-        door.agents.deliver(&delivery, Bytes::new()).await?;
+        door.agents.deliver_again(&delivery).await?;
         return Ok(stored());
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;

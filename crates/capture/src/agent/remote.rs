@@ -107,6 +107,14 @@ impl RemoteAgents {
         self.lane(delivery)?.deliver(delivery, bytes).await
     }
 
+    /// Waits for a part that has come before, of which nothing is read again.
+    ///
+    /// # Errors
+    /// Why it is not in the store; also when it has not come before.
+    pub async fn deliver_again(&self, delivery: &Delivery) -> Result<(), PartRefused> {
+        self.lane(delivery)?.deliver_again(delivery).await
+    }
+
     /// Takes up a capture that a process before this one had begun at an agent. From here on its parts are taken, and its agent
     /// is not told to forget it; so it has to be done before agents come. `None` when there is no such agent any more.
     pub(crate) fn adopt(self: &Arc<Self>, agent: AgentId, capture: CaptureId, before: &Before) -> Option<Catch> {
@@ -228,21 +236,27 @@ impl Before {
 struct Registered {
     agents: Arc<RemoteAgents>,
     key: (AgentId, OrderId),
+    lane: Arc<Lane>,
 }
 
 impl Registered {
     fn new(agents: &Arc<RemoteAgents>, key: (AgentId, OrderId), lane: Arc<Lane>) -> Self {
-        agents.lanes.lock().insert(key, lane);
+        agents.lanes.lock().insert(key, Arc::clone(&lane));
         Self {
             agents: Arc::clone(agents),
             key,
+            lane,
         }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.agents.lanes.lock().remove(&self.key);
+        let mut lanes = self.agents.lanes.lock();
+        // Not that of another run of the same order, which has taken its place.
+        if lanes.get(&self.key).is_some_and(|lane| Arc::ptr_eq(lane, &self.lane)) {
+            lanes.remove(&self.key);
+        }
     }
 }
 

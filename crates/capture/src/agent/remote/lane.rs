@@ -197,6 +197,19 @@ impl Lane {
                 });
             }
         }
+        self.stored(delivery).await
+    }
+
+    /// Waits until a part is in the store that has come before.
+    pub(super) async fn deliver_again(&self, delivery: &Delivery) -> Result<(), PartRefused> {
+        match self.judge(delivery)? {
+            Verdict::Again => self.stored(delivery).await,
+            // Another run has begun since, which knows nothing of it: it is sent again with its bytes.
+            Verdict::Next => Err(PartRefused::NotOrdered),
+        }
+    }
+
+    async fn stored(&self, delivery: &Delivery) -> Result<(), PartRefused> {
         let mut stored = self.stored.subscribe();
         tokio::select! {
             // The last part is stored a moment before the run is over.

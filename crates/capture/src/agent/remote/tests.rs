@@ -231,6 +231,26 @@ async fn parts_come_through_and_each_is_answered_when_the_next_is_asked_for() {
     );
 }
 
+/// What is said to have come before and has not is not taken for it, nor is its place given to no bytes.
+#[tokio::test]
+async fn a_part_that_comes_again_has_come_before() {
+    let mut world = World::new().await;
+    let mut catch = world.begin().await;
+    let first = world.first_part(&mut catch).await;
+    assert_eq!(world.agents.deliver_again(&first).await, Ok(()));
+    let second = world.part(1, false);
+    let refused = Err(PartRefused::NotOrdered);
+    assert_eq!(world.agents.deliver_again(&second).await, refused);
+    assert_eq!(world.agents.would_take(&second), Ok(Verdict::Next));
+    // A run that another has replaced takes nothing of it away.
+    let (lane, _parts) = Lane::resumed(&Before::nothing(order().limits));
+    let other = Registered::new(&world.agents, (world.agent, first.order), lane);
+    drop(catch);
+    assert_eq!(world.agents.would_take(&world.part(0, false)), Ok(Verdict::Next));
+    drop(other);
+    assert_eq!(world.agents.would_take(&first), Err(PartRefused::NotOrdered));
+}
+
 #[tokio::test]
 async fn what_was_not_ordered_is_not_there() {
     let mut world = World::new().await;
