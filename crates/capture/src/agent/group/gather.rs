@@ -175,3 +175,98 @@ pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, to_run: mpsc::Sen
         let _ = to_run.send(Piece::broken()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sealed_file::SealedPath;
+    use super::*;
+    use crate::agent::{Format, Limits};
+    use baleen_pcapfile::{Record, ng};
+    use baleen_sealing::blocks::BaseKey;
+    use baleen_types::LinkType;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+    use zeroize::Zeroizing;
+
+    /// What one site delivered: three packets, each in a piece.
+    fn staged(folder: &std::path::Path) -> SealedPath {
+        let key = Arc::new(BaseKey::new(Zeroizing::new([1; 32]), b"test"));
+        let at = SealedPath::new(folder.join("0"), key);
+        let mut file = at.create([3; 16]).unwrap();
+        let mut head = Vec::new();
+        ng::put_section(&mut head, &ng::Section::default());
+        let interface = ng::Interface {
+            link: LinkType::ETHERNET,
+            snaplen: 262_144,
+            name: "eth0".to_owned(),
+            description: String::new(),
+            filter: String::new(),
+            mac: None,
+            speed: None,
+        };
+        ng::put_interface(&mut head, &interface);
+        file.append(&head).unwrap();
+        for stamp in 1..4 {
+            let mut packet = Vec::new();
+            ng::put_packet(&mut packet, &Record::new(stamp, 60, &[7; 60]));
+            file.append(&packet).unwrap();
+        }
+        at
+    }
+
+    fn job(at: &SealedPath) -> Arc<Job> {
+        Arc::new(Job {
+            members: vec![Member {
+                site: SiteName::parse("lab01").unwrap(),
+                file: at.clone(),
+                clock: None,
+            }],
+            limits: Limits {
+                time: Duration::from_secs(1),
+                packets: 100,
+                bytes: 100_000,
+            },
+            format: Format::PcapNg,
+            comment: String::new(),
+            dropped: Some(0),
+            counted: OnceLock::new(),
+        })
+    }
+
+    async fn delivered(job: Arc<Job>) -> Vec<Piece> {
+        let (to_run, mut pieces) = mpsc::channel(8);
+        deliver(CaptureId::from_bytes([1; 16]), job, to_run).await;
+        let mut all = Vec::new();
+        while let Some(piece) = pieces.recv().await {
+            all.push(piece);
+        }
+        all
+    }
+
+    /// A disk that gives a file once and not again must not make a capture that looks whole.
+    #[tokio::test]
+    async fn what_was_counted_comes_or_the_file_is_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = staged(folder.path());
+        let whole = std::fs::read(&at.path).unwrap();
+        let (good, cut, damaged) = (job(&at), job(&staged_again(&at)), job(&staged_again(&at)));
+        for job in [&good, &cut, &damaged] {
+            assert_eq!(job.count().unwrap().packets, 3);
+        }
+        let pieces = delivered(good).await;
+        assert!(pieces.len() == 1 && pieces[0].ends_file && pieces[0].after.packets == 3);
+        std::fs::write(&at.path, &whole[..whole.len() - 1]).unwrap();
+        let pieces = delivered(cut).await;
+        assert!(pieces.len() == 1 && pieces[0].is_broken(), "the last packet is gone");
+        let mut raw = whole.clone();
+        raw[whole.len() - 1] ^= 1;
+        std::fs::write(&at.path, raw).unwrap();
+        let pieces = delivered(damaged).await;
+        assert!(pieces.len() == 1 && pieces[0].is_broken(), "it cannot be read");
+    }
+
+    /// The same file, of which nothing is known yet.
+    fn staged_again(at: &SealedPath) -> SealedPath {
+        SealedPath::new(at.path.clone(), Arc::clone(&at.key))
+    }
+}
