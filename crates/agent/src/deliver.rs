@@ -20,17 +20,41 @@ enum Verdict {
     Stored,
     /// It is sent again in a moment.
     Again,
+    /// Another part of that number is in the store.
+    Changed(String),
     /// It cannot be delivered, and nothing behind it either.
     Never(String),
+}
+
+/// Which process has captured what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This one.
+    Ours,
+    /// One before it, of whose last part no more may be there than had reached the disk.
+    OfBefore,
+}
+
+impl Whose {
+    /// Whether a part is as good as stored when another of its number is: what is left of the last one is the beginning of that, whose answer was
+    /// lost with the process that sent it.
+    fn has_sent_more(self, head: &PartHead) -> bool {
+        self == Self::OfBefore && head.ends_file
+    }
 }
 
 /// Sends until the queue is closed and empty.
 ///
 /// # Errors
 /// Why no more can be delivered.
-pub(crate) async fn all(shared: &Shared, id: OrderId, folder: &OrderFolder, queue: &Queue) -> Result<(), String> {
+pub(crate) async fn all(
+    shared: &Shared,
+    (id, whose): (OrderId, Whose),
+    folder: &OrderFolder,
+    queue: &Queue,
+) -> Result<(), String> {
     while let Some(first) = queue.first().await {
-        one(shared, id, folder, &first).await?;
+        one(shared, (id, whose), folder, &first).await?;
         let (folder, head) = (folder.clone(), first.head);
         // A panic there is a bug of ours, and no reason to send it again.
         let _ = tokio::task::spawn_blocking(move || folder.stored(&head)).await;
@@ -51,7 +75,12 @@ async fn read(folder: &OrderFolder, head: PartHead) -> Result<Bytes, String> {
     }
 }
 
-async fn one(shared: &Shared, id: OrderId, folder: &OrderFolder, part: &Waiting) -> Result<(), String> {
+async fn one(
+    shared: &Shared,
+    (id, whose): (OrderId, Whose),
+    folder: &OrderFolder,
+    part: &Waiting,
+) -> Result<(), String> {
     loop {
         // Nobody closes it.
         let Ok(turn) = Arc::clone(&shared.turns).acquire_owned().await else {
@@ -66,7 +95,8 @@ async fn one(shared: &Shared, id: OrderId, folder: &OrderFolder, part: &Waiting)
         };
         match sent(shared, &connection, id, &part.head, (bytes, turn)).await {
             Some(Verdict::Stored) => return Ok(()),
-            Some(Verdict::Never(why)) => return Err(why),
+            Some(Verdict::Changed(_)) if whose.has_sent_more(&part.head) => return Ok(()),
+            Some(Verdict::Changed(why) | Verdict::Never(why)) => return Err(why),
             Some(Verdict::Again) | None => {}
         }
         shared.clock.sleep(PART_PAUSE).await;
@@ -120,13 +150,14 @@ async fn sent(
 }
 
 fn judge(answer: &Answer, number: u32) -> Verdict {
-    let refused = || Verdict::Never(format!("the server did not take part {number}: {}", answer.message));
+    let why = || format!("the server did not take part {number}: {}", answer.message);
     match (answer.status.as_u16(), answer.code.as_str()) {
         (204, _) => Verdict::Stored,
         // The answer to it was lost, and those behind it have come since.
         (409, "OutOfOrder") if answer.next.is_some_and(|next| next > number) => Verdict::Stored,
         (409, "TooManyParts") => Verdict::Again,
-        (400 | 409 | 411 | 413, _) => refused(),
+        (409, "Changed") => Verdict::Changed(why()),
+        (400 | 409 | 411 | 413, _) => Verdict::Never(why()),
         // It is not known for the moment, or wanted no more, which is said on the link.
         _ => Verdict::Again,
     }
@@ -136,6 +167,25 @@ fn judge(answer: &Answer, number: u32) -> Verdict {
 mod tests {
     use super::*;
     use http::StatusCode;
+
+    /// A killed agent has less of the last part than it had sent.
+    #[test]
+    fn what_is_left_of_a_last_part_is_stored_with_it() {
+        for (whose, ends_file, is_stored) in [
+            (Whose::OfBefore, true, true),
+            (Whose::OfBefore, false, false),
+            (Whose::Ours, true, false),
+        ] {
+            let head = PartHead {
+                number: 3,
+                length: 7,
+                crc32c: 1,
+                after: baleen_capture::Counts::default(),
+                ends_file,
+            };
+            assert_eq!(whose.has_sent_more(&head), is_stored, "{whose:?} {ends_file}");
+        }
+    }
 
     #[test]
     fn answers_say_what_becomes_of_a_part() {
@@ -156,7 +206,12 @@ mod tests {
         }
         for (status, code, message, expected) in [
             (204, "", "", Verdict::Stored),
-            (409, "Changed", "other bytes", never("other bytes")),
+            (
+                409,
+                "Changed",
+                "other bytes",
+                Verdict::Changed("the server did not take part 3: other bytes".to_owned()),
+            ),
             (409, "AfterEnd", "over", never("over")),
             (409, "TooManyParts", "wait", Verdict::Again),
             (400, "Counts", "too many", never("too many")),

@@ -4,7 +4,7 @@
 //! process leaves is delivered by the next. A part that finds no space stays in memory, and then no more is taken out of the engine until it
 //! is delivered: the kernel drops and counts, as for any capture whose store is slow.
 
-use crate::deliver;
+use crate::deliver::{self, Whose};
 use crate::desk;
 use crate::limits::{PART_BYTES, PARTS_MAX, WATCH_PERIOD};
 use crate::order::{self, Checked};
@@ -95,7 +95,7 @@ async fn deliver_rest(shared: Arc<Shared>, recovered: Recovered, work: Work) {
     }
     queue.close();
     let delivering = async {
-        if let Some(short) = deliver(&shared, id, &folder, &queue).await {
+        if let Some(short) = deliver(&shared, (id, Whose::OfBefore), &folder, &queue).await {
             tell_short(&shared, id, &folder, &ended, short).await;
         }
     };
@@ -111,8 +111,8 @@ async fn deliver_rest(shared: Arc<Shared>, recovered: Recovered, work: Work) {
 /// The end of what can be delivered, if it is before that of the file: so many parts, and why.
 type Short = (u32, String);
 
-async fn deliver(shared: &Shared, id: OrderId, folder: &OrderFolder, queue: &Queue) -> Option<Short> {
-    let why = deliver::all(shared, id, folder, queue).await.err()?;
+async fn deliver(shared: &Shared, order: (OrderId, Whose), folder: &OrderFolder, queue: &Queue) -> Option<Short> {
+    let why = deliver::all(shared, order, folder, queue).await.err()?;
     tracing::warn!(why, "the rest of a capture is not delivered");
     let delivered = queue.first_number().unwrap_or_default();
     queue.give_up();
@@ -226,7 +226,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
         running.stop();
     };
     let delivering = async {
-        if let Some(found) = deliver(shared, id, &folder, &queue).await {
+        if let Some(found) = deliver(shared, (id, Whose::Ours), &folder, &queue).await {
             *short.lock() = Some(found);
             running.stop();
         }
