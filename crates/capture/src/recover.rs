@@ -122,6 +122,7 @@ impl Captures {
         };
         // Before requests are taken: its account may have so many of them.
         let undelivered = self.rooms.without(owner.0);
+        undelivered.set_over();
         let captures = Arc::clone(self);
         let resume = async move {
             let resume = captures.resume_and_settle(owner, found);

@@ -7,9 +7,11 @@
 //!   moment in which capturing ends, before the account may begin the next: who has a store that takes nothing is known by what it has not
 //!   taken, not by time that went by. With a store that keeps up, one or two are on their way at a time, however fast captures follow each other.
 //!
-//! A capture that goes on after a kill takes its room without being asked whether it may, and counts.
+//! A capture at an agent on another host takes none, since nothing of it waits here. One that goes on after a kill takes its room without being
+//! asked whether it may, and counts.
 
 use crate::CaptureError;
+use crate::agent::Agent;
 use crate::limits::{DELIVERING_MAX, UNDELIVERED_MAX, UNDELIVERED_WITH_ROOM_MAX};
 use baleen_types::AccountId;
 use parking_lot::Mutex;
@@ -30,8 +32,20 @@ pub(crate) struct Rooms {
 pub(crate) enum To {
     /// Into a store.
     Store,
+    /// Into a store, from another host, whose agent keeps it until it is stored: what is on its way has a memory of its own.
+    StoreFromElsewhere,
     /// To who asks, and no further.
     Asker,
+}
+
+impl To {
+    /// Into a store, by an agent.
+    pub(crate) fn store(agent: &dyn Agent) -> Self {
+        match agent.elsewhere() {
+            Some(_) => Self::StoreFromElsewhere,
+            None => Self::Store,
+        }
+    }
 }
 
 /// The stay of one capture: counted until it is dropped, which is when its end is stored.
@@ -87,16 +101,16 @@ impl Rooms {
         let Some(tally) = tally else { return Ok(()) };
         let is_behind =
             tally.undelivered >= UNDELIVERED_MAX || tally.undelivered_with_room >= UNDELIVERED_WITH_ROOM_MAX;
-        if is_behind && to == To::Store {
+        if is_behind && to != To::Asker {
             return Err(CaptureError::Overdue);
         }
-        if tally.rooms >= self.share {
+        if tally.rooms >= self.share && to != To::StoreFromElsewhere {
             return Err(CaptureError::Share { limit: self.share });
         }
         Ok(())
     }
 
-    /// Takes a room for a capture that is to begin.
+    /// Takes a room for a capture that is to begin, if it needs one.
     ///
     /// # Errors
     /// `Overdue` while too many captures of the account are over and not delivered, `Share` while it holds as many rooms as it may, `Busy`
@@ -104,9 +118,14 @@ impl Rooms {
     pub(crate) fn take(self: &Arc<Self>, account: AccountId, to: To) -> Result<Room, CaptureError> {
         let mut accounts = self.accounts.lock();
         self.check_tally(accounts.get(&account), to)?;
-        let room = Arc::clone(&self.all).try_acquire_owned();
-        let room = room.map_err(|_| CaptureError::Busy)?;
-        Ok(self.stay(&mut accounts, account, Some(room)))
+        let room = match to {
+            To::StoreFromElsewhere => None,
+            To::Store | To::Asker => {
+                let room = Arc::clone(&self.all).try_acquire_owned();
+                Some(room.map_err(|_| CaptureError::Busy)?)
+            }
+        };
+        Ok(self.stay(&mut accounts, account, room))
     }
 
     /// Waits for a room for a capture that has begun in an earlier process.
@@ -116,11 +135,9 @@ impl Rooms {
         self.stay(&mut self.accounts.lock(), account, room)
     }
 
-    /// Counts a capture of an earlier process that is over and takes no room.
+    /// Counts a capture of an earlier process that takes no room.
     pub(crate) fn without(self: &Arc<Self>, account: AccountId) -> Room {
-        let room = self.stay(&mut self.accounts.lock(), account, None);
-        room.set_over();
-        room
+        self.stay(&mut self.accounts.lock(), account, None)
     }
 
     /// Waits until one more may send from the disk, with one part in memory.

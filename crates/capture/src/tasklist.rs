@@ -62,7 +62,8 @@ impl Captures {
         let site = self.open_site(&request.instance, account)?;
         // What costs little is told before what costs much. Admission looks at it again.
         self.free_slot(account).await?;
-        self.rooms.check(account, To::Store)?;
+        let to = To::store(&*site.agent);
+        self.rooms.check(account, to)?;
         self.check_name(&request).await?;
         let kept = Scan::prefix(&keys::by_time_of_account(account)).keys_only();
         if self.parts.meta.scan(kept.limit(TASKS_KEPT_MAX)).await?.len() >= TASKS_KEPT_MAX {
@@ -73,7 +74,7 @@ impl Captures {
         }
         let filter = self.compile(request.filter.clone(), &site).await?;
         self.home(account).await?;
-        let room = match self.rooms.take(account, To::Store) {
+        let room = match self.rooms.take(account, to) {
             Ok(room) => room,
             // The account's own tasks are the better thing to be told of.
             Err(why) => return Err(self.free_slot(account).await.err().unwrap_or(why)),

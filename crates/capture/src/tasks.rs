@@ -188,9 +188,10 @@ impl Captures {
         if let Some(active) = self.active(request.account).await? {
             return Err(CaptureError::Active(active));
         }
-        self.rooms.check(request.account, To::Store)?;
+        let to = To::store(&*site.agent);
+        self.rooms.check(request.account, to)?;
         let filter = self.compile(request.filter.clone(), &site).await?;
-        let room = match self.rooms.take(request.account, To::Store) {
+        let room = match self.rooms.take(request.account, to) {
             Ok(room) => room,
             Err(why) => {
                 // The account's own running capture is the better thing to be told of.

@@ -187,6 +187,14 @@ async fn more_than_the_server_takes() {
     // Who has that many which are not delivered is told of these.
     assert!(matches!(create(2).await, Err(CaptureError::Overdue)));
     assert!(matches!(create(3).await, Err(CaptureError::Busy)));
+    // What an agent on another host keeps takes no memory here.
+    world.agent.set_elsewhere(true);
+    let elsewhere = create(3).await.unwrap();
+    let catch = world.caught().await;
+    catch.counts(1, 60);
+    catch.finish(&b"x"[..]).await;
+    world.until(account(3), elsewhere.id, Status::Success).await;
+    world.agent.set_elsewhere(false);
     let (id, catch) = uploading.pop().unwrap();
     catch.finish(&b"x"[..]).await;
     world.until(account(2), id, Status::Success).await;

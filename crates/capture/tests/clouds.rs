@@ -229,7 +229,7 @@ async fn what_an_agent_elsewhere_cannot_send_is_refused_before() {
     let text = store.object(&format!("/bucket/dir/{}", ownership.file_name)).unwrap();
     let text = String::from_utf8(text.to_vec()).unwrap();
     world.captures.validate_ownership(me, &to(&uri), &text).await.unwrap();
-    world.agent.set_elsewhere();
+    world.agent.set_elsewhere(true);
     let schedule = CreateSchedule {
         capture: request(me, &uri),
         ..wanted("nightly", "@daily", 1)

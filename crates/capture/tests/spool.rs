@@ -324,6 +324,10 @@ fn killed(lab: &Lab, sent: u32, all: u64, rotation: Rotation, file_of: impl Fn(u
             let (file, ends_file) = file_of(number);
             assert!(catch.piece_of(file, piece(number), ends_file).await);
         }
+        // With the last one: what the store took may be there for a moment yet.
+        let last = format!("{:010}.part", all - 1);
+        let is_last_there = || lab.spooled().last().is_some_and(|path| path.ends_with(&last));
+        eventually(is_last_there).await;
         lab.until_spooled(usize::try_from(all - u64::from(sent)).unwrap()).await;
         (capture.id, catch)
     });

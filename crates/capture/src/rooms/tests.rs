@@ -66,6 +66,8 @@ fn what_is_not_delivered_keeps_its_account_from_more() {
         assert!(rooms.check(account(2), To::Store).is_ok());
         // What goes to no store waits for none.
         assert!(rooms.take(account(1), To::Asker).is_ok());
+        let elsewhere = rooms.take(account(1), To::StoreFromElsewhere);
+        assert!(matches!(elsewhere, Err(CaptureError::Overdue)));
         // Twice is once.
         over[0].give_back();
         over[0].set_over();
@@ -88,7 +90,12 @@ async fn what_goes_on_after_a_kill_is_not_refused_and_counts() {
         Err(CaptureError::Share { limit: 3 })
     ));
     assert!(matches!(rooms.take(account(2), To::Store), Err(CaptureError::Busy)));
+    // What waits on another host needs none.
+    for number in 1..=2 {
+        assert!(rooms.take(account(number), To::StoreFromElsewhere).is_ok());
+    }
     let left: Vec<_> = (0..UNDELIVERED_MAX).map(|_| rooms.without(account(2))).collect();
+    left.iter().for_each(Room::set_over);
     drop(kept);
     assert!(matches!(rooms.take(account(2), To::Store), Err(CaptureError::Overdue)));
     drop(left);

@@ -96,16 +96,15 @@ impl Captures {
         let running = Arc::clone(&catch.running);
         live.set_running(&running);
         let mut patience = Patience::new(self).heeding(Some(live));
-        let prepare = async {
-            let room = patience.unless_interrupted(self.rooms.wait(owner.0)).await?;
-            let sink = self.reopen(owner, &record, &mut patience).await?;
-            Ok::<_, Failure>((room, sink))
-        };
-        let (room, sink) = prepare.await.inspect_err(|failure| {
-            if matches!(failure, Failure::Stopping) {
-                running.leave();
-            }
-        })?;
+        let room = self.rooms.without(owner.0);
+        let sink = self
+            .reopen(owner, &record, &mut patience)
+            .await
+            .inspect_err(|failure| {
+                if matches!(failure, Failure::Stopping) {
+                    running.leave();
+                }
+            })?;
         let upload = record.upload()?;
         let upload = upload.ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
         let is_filtered = record.is_filtered();

@@ -12,6 +12,8 @@ use super::{BROKEN, ScheduleWitness, When};
 use crate::agent::Limits;
 use crate::capture::{self, StoredCapture};
 use crate::limits::{COMMIT_ATTEMPTS_MAX, MISSED_COUNTED_MAX, SCHEDULE_LATE_MAX};
+use crate::rooms::To;
+use crate::site::Site;
 use crate::store::{self, Change, Read};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
@@ -155,7 +157,9 @@ impl Captures {
             };
             record.set_used(record.used().on_day_of(now));
             let decision = if may_act {
-                let is_full = self.rooms.is_full_for(account);
+                let is_here = |site: &Site| To::store(&*site.agent) == To::Store;
+                let site = record.site().and_then(|site| self.parts.sites.find(&site, account));
+                let is_full = site.as_ref().is_none_or(is_here) && self.rooms.is_full_for(account);
                 self.decide(&record, &when, (occasion, now), (going_on, is_full))
             } else {
                 Decision::Skip {

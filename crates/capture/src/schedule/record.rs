@@ -168,6 +168,11 @@ impl StoredSchedule {
         Ok((self.when()?, self.request(account, self.limits())?))
     }
 
+    /// The site or group of its captures.
+    pub(super) fn site(&self) -> Option<SiteName> {
+        SiteName::parse(&self.site).ok()
+    }
+
     /// The request for one of its captures.
     pub(super) fn request(&self, account: AccountId, limits: Limits) -> Result<CreateCapture, CaptureError> {
         Ok(CreateCapture {

@@ -142,8 +142,8 @@ impl SimAgent {
     }
 
     /// Makes the agent one on another host.
-    pub fn set_elsewhere(&self) {
-        *self.elsewhere.lock() = Some(AgentId::from_bytes([9; 16]));
+    pub fn set_elsewhere(&self, is_elsewhere: bool) {
+        *self.elsewhere.lock() = is_elsewhere.then(|| AgentId::from_bytes([9; 16]));
     }
 
     /// Makes the agent panic at the next capture.
