@@ -55,7 +55,8 @@ pub(super) enum Reading {
 /// One that is written.
 pub(super) struct SealedWriter {
     file: File,
-    key: PieceKey,
+    /// None behind a failure: what is written then would have numbers of blocks that were used before, under the same key.
+    key: Option<PieceKey>,
     next: u64,
     /// Its bytes that are whole pieces.
     whole_bytes: u64,
@@ -95,7 +96,7 @@ impl SealedPath {
         file.write_all(&salt)?;
         Ok(SealedWriter {
             file,
-            key: self.key.piece(&salt, 0),
+            key: Some(self.key.piece(&salt, 0)),
             next: 0,
             whole_bytes: (MAGIC_BYTES + SALT_BYTES) as u64,
         })
@@ -153,16 +154,21 @@ impl SealedWriter {
         let written = self.write(bytes).and_then(|()| self.file.sync_data());
         match written {
             // What is behind it would be read as a part of it; if that cannot be cut off either, it is cut within a packet.
-            Err(_) => drop(self.file.set_len(self.whole_bytes)),
+            Err(_) => {
+                self.key = None;
+                drop(self.file.set_len(self.whole_bytes));
+            }
             Ok(()) => self.whole_bytes = self.file.metadata().map_or(self.whole_bytes, |file| file.len()),
         }
         written
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let spoilt = || io::Error::other("it could not be written before");
+        let key = self.key.as_ref().ok_or_else(spoilt)?;
         let length = (bytes.len() as u64).to_le_bytes();
-        let behind = write_blocks(&mut self.file, &self.key, self.next, &length)?;
-        self.next = write_blocks(&mut self.file, &self.key, behind, bytes)?;
+        let behind = write_blocks(&mut self.file, key, self.next, &length)?;
+        self.next = write_blocks(&mut self.file, key, behind, bytes)?;
         Ok(())
     }
 }
@@ -284,6 +290,20 @@ mod tests {
             );
             assert!(read_as(&at, Reading::Again).unwrap() == read, "{place}");
         }
+    }
+
+    /// No block is written twice under one number, also if whoever writes does not heed that it failed.
+    #[test]
+    fn nothing_is_written_behind_a_failure() {
+        let (folder, at, _) = written();
+        let at = SealedPath::new(folder.path().join("1"), at.key);
+        let mut writer = at.create([5; SALT_BYTES]).unwrap();
+        writer.append(b"whole").unwrap();
+        let good = std::mem::replace(&mut writer.file, File::open(&at.path).unwrap());
+        assert!(writer.append(b"not written").is_err());
+        writer.file = good;
+        assert!(writer.append(b"neither").is_err());
+        assert_eq!(read(&at).0, b"whole");
     }
 
     /// What was counted has to come, or nobody would know that it does not.

@@ -108,18 +108,20 @@ impl Staging {
     pub(crate) fn remove(&self, capture: CaptureId) {
         let folder = self.folder.join(capture.to_string());
         // Without the list nobody merges the half of it, should this process end in between.
-        for removed in [
-            std::fs::remove_file(folder.join(MEMBERS)),
-            std::fs::remove_dir_all(&folder),
-        ] {
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(folder = %folder.display(), %error, "what was merged is not removed");
-                }
-                Ok(()) | Err(_) => {}
+        let list = std::fs::remove_file(folder.join(MEMBERS));
+        let all = std::fs::remove_dir_all(&folder);
+        let is_gone = all
+            .as_ref()
+            .map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true);
+        for error in [list.err(), all.err()].into_iter().flatten() {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(folder = %folder.display(), %error, "what was merged is not removed");
             }
         }
-        self.used.lock().remove(&capture);
+        // What is still there goes on taking its room.
+        if is_gone {
+            self.used.lock().remove(&capture);
+        }
     }
 
     /// Takes account of bytes that are to be staged, if there is room for them.
