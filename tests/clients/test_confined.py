@@ -262,6 +262,9 @@ def test_a_server_that_root_starts_goes_on_as_the_user_that_it_is_told(open_plac
     doctor = [Baleen.binary(), "doctor", "--data", str(data)]
     told = subprocess.run(doctor, env=environment, capture_output=True, text=True, timeout=STOP_SECONDS)
     assert f"goes on as {NOBODY}:{NOBODY}" in told.stdout and f"chown -R {NOBODY}:{NOBODY} {data}" in told.stdout
+    check = [Baleen.binary(), "fsck", "--data", str(data)]
+    told = subprocess.run(check, env=environment, capture_output=True, text=True, timeout=STOP_SECONDS)
+    assert told.returncode == 0 and f"{data} belongs to user {NOBODY}" in told.stderr, told.stderr
 
 
 def test_who_stays_root_is_told_what_that_means(start):

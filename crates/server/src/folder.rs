@@ -1,10 +1,11 @@
 //! The data folder: made for its owner alone, and held by one process.
 
-use crate::confine::{advice_on, by_name_alone};
+use crate::confine::{advice_on, by_name_alone, is_root};
 use crate::failure::Failure;
+use crate::output;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -86,6 +87,12 @@ impl Folder {
     /// # Errors
     /// As [`Folder::open`].
     pub(crate) fn open_unserved(path: &Path, advice: &str) -> Result<Self, Failure> {
+        if let Some(owner) = owner_beside_root(path) {
+            output::note(&format!(
+                "{} belongs to user {owner}, whose server cannot use what root writes there: run this as that user, as by sudo -u '#{owner}'",
+                path.display()
+            ));
+        }
         Self::open(path, Duration::ZERO).map_err(|failure| if is_held(path) { failure.advise(advice) } else { failure })
     }
 
@@ -112,6 +119,12 @@ impl Drop for Folder {
         // A stale file is only a wrong hint: who reads it also looks at the lock.
         let _ = std::fs::remove_file(self.path.join(ENDPOINTS_FILE));
     }
+}
+
+/// Who owns a folder, if this is root and it is somebody else's.
+fn owner_beside_root(path: &Path) -> Option<u32> {
+    let owner = std::fs::metadata(path).ok()?.uid();
+    (is_root() && owner != 0).then_some(owner)
 }
 
 /// What a running server said of itself in the folder; `None` when none runs there.
