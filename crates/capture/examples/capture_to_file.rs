@@ -4,12 +4,28 @@
 #![allow(clippy::print_stdout, reason = "it is for people at a terminal")]
 
 use anyhow::Context;
-use baleen_capture::engine::{CaptureRequest, Engine, Format, Interfaces, Settings};
+use baleen_capture::engine::{CaptureRequest, Engine, Format, Interfaces, Outlet, Settings};
 use baleen_filter::Filter;
 use baleen_runtime::SystemClock;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, IoSlice, Write};
 use std::path::Path;
+
+/// Writes as `baleen capture` does, but for what it says of failures.
+struct ToFile(File);
+
+impl Outlet for ToFile {
+    fn write(&mut self, _: u32, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+        IoSlice::advance_slices(&mut pieces, 0);
+        while !pieces.is_empty() {
+            let written = self.0.write_vectored(pieces)?;
+            IoSlice::advance_slices(&mut pieces, written);
+        }
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) {}
+}
 
 fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
@@ -26,8 +42,9 @@ fn main() -> anyhow::Result<()> {
         },
         ..CaptureRequest::default()
     };
-    let mut file = File::create(&path).with_context(|| format!("cannot create {path}"))?;
-    let mut running = Engine::new(Settings::for_files(), SystemClock::new())?.start(&request)?;
+    let file = File::create(&path).with_context(|| format!("cannot create {path}"))?;
+    let engine = Engine::new(Settings::for_files(), SystemClock::new())?;
+    let running = engine.start_into(&request, Some(Box::new(ToFile(file))))?;
     let handle = running.handle();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = std::thread::spawn(move || {
@@ -38,10 +55,6 @@ fn main() -> anyhow::Result<()> {
             }
         });
     });
-    while let Some(part) = running.parts.blocking_next() {
-        file.write_all(&part.bytes)
-            .with_context(|| format!("cannot write {path}"))?;
-    }
     let outcome = running.handle().blocking_ended();
     println!("{outcome:#?}");
     signals.join().ok().context("the signal thread died")

@@ -36,11 +36,18 @@ pub fn put_header(out: &mut Vec<u8>, link: LinkType, snaplen: u32, precision: Pr
 
 /// Appends one packet. Seconds beyond the year 2106 do not fit the format and wrap.
 #[inline]
+pub fn put_packet(out: &mut Vec<u8>, record: &Record<'_>, precision: Precision) {
+    put_packet_header(out, record, precision);
+    record.put_bytes(out);
+}
+
+/// Appends what stands before a packet's bytes, for who puts them himself.
+#[inline]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a second has less than 32 bits of nanoseconds"
 )]
-pub fn put_packet(out: &mut Vec<u8>, record: &Record<'_>, precision: Precision) {
+pub fn put_packet_header(out: &mut Vec<u8>, record: &Record<'_>, precision: Precision) {
     let seconds = (record.stamp_nanos / 1_000_000_000) as u32;
     let nanos = (record.stamp_nanos % 1_000_000_000) as u32;
     let fraction = match precision {
@@ -53,7 +60,6 @@ pub fn put_packet(out: &mut Vec<u8>, record: &Record<'_>, precision: Precision) 
     header[8..12].copy_from_slice(&length_field(record.captured_length()).to_le_bytes());
     header[12..].copy_from_slice(&record.original_length.to_le_bytes());
     out.extend_from_slice(&header);
-    record.put_bytes(out);
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ const INSERTED_MAX: usize = SLL2_BYTES + TAG_BYTES;
 /// A packet as it stands in a file: `head`, then `inserted()`, then `tail`. Nothing is copied but what was missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Pieces<'a> {
-    /// The bytes in front.
+    /// The bytes in front of what was inserted; none where nothing was.
     pub head: &'a [u8],
     inserted: [u8; INSERTED_MAX],
     inserted_length: u8,
@@ -136,10 +136,10 @@ impl<'a> Packet<'a> {
                 pieces
             }
             _ => Pieces {
-                head: cut(self.bytes, limit),
+                head: &[],
                 inserted: [0; INSERTED_MAX],
                 inserted_length: 0,
-                tail: &[],
+                tail: cut(self.bytes, limit),
                 original_length: self.original_length,
             },
         }

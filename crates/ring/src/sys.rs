@@ -592,3 +592,16 @@ pub(crate) fn make_tunnel(device: &impl AsRawFd, name: &str, hardware: u16) -> i
     }
     Ok(())
 }
+
+/// Asks for a byte that is read soon; does nothing where it is not among these, or where the processor cannot be asked.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(byte) = bytes.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has it, and it neither faults nor changes anything, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bytes, at);
+}

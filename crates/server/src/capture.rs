@@ -199,7 +199,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
             make_bucket: arguments.make_bucket,
             are_numbered: rotation.is_some(),
         };
-        let sink = Sink::open(&destination, &naming, (store, first), open).await?;
+        let (sink, outlet) = Sink::open(&destination, &naming, (store, first), open).await?;
         let request = CaptureRequest {
             interfaces: Interfaces::Named(interfaces.clone()),
             filter,
@@ -224,7 +224,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         };
         let engine = Engine::new(settings, Arc::clone(&clock)).map_err(|error| refused(&error))?;
         // Mapping rings and compiling filters block for some milliseconds.
-        let started = tokio::task::spawn_blocking(move || engine.start(&request)).await;
+        let started = tokio::task::spawn_blocking(move || engine.start_into(&request, outlet)).await;
         let running = match started {
             Ok(Ok(running)) => running,
             Ok(Err(error)) => {

@@ -12,6 +12,9 @@
 //! number: when all of them are with the consumer, packets stay in the kernel's ring, and when that is full the kernel
 //! drops and counts. Memory is bounded in every state by `rings × ring size + buffers × (part size + 1 MiB)`.
 //!
+//! Into files of this machine there is a shorter way, an [`Outlet`] in place of parts: the thread itself writes packets from where they
+//! lie in the ring (`outlet.rs`). It waits for the disk then, and what comes meanwhile has the rest of the ring.
+//!
 //! Parts are cut between records: any run of parts of a file from the first one is a valid file. The first file begins with
 //! its head even if no packet ever comes, and no part is empty. A capture has further files if it is to rotate
 //! (`rotation.rs`); limits and counts are those of all of them.
@@ -20,10 +23,12 @@
 
 mod error;
 mod follow;
+mod head;
 mod limits;
 mod losses;
 mod masked;
 mod outcome;
+mod outlet;
 mod parts;
 mod pool;
 mod progress;
@@ -46,6 +51,7 @@ pub use limits::{
     ROTATION_TIME_MIN, SNAPLEN_MIN,
 };
 pub use outcome::{EndReason, InterfaceOutcome, Outcome};
+pub use outlet::Outlet;
 pub use parts::{Part, file_bytes_max};
 pub use progress::Progress;
 pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};

@@ -1,15 +1,17 @@
 //! Starting a capture.
 
 use super::error::EngineError;
+use super::head::FileHead;
 use super::limits::INTERFACES_MAX;
 use super::masked::{self, Masked};
+use super::outlet::Outlet;
 use super::progress::Counters;
 use super::reader;
 use super::request::{CaptureRequest, Format, Interfaces, Settings};
 use super::ring_source::RingSource;
 use super::running::{Begin, Place, RunningCapture, Shared};
 use super::source::{Description, Source};
-use super::writer::{FileHead, Writer};
+use super::writer::Writer;
 use baleen_filter::Program;
 use baleen_ring::{ANY, Interface, default_interface, find_interface};
 use baleen_runtime::Clock;
@@ -56,6 +58,19 @@ impl Engine {
     /// `Denied` without CAP_NET_RAW; `NotFound` for an unknown interface; `Conflict` for one that is down; `Invalid` for a
     /// filter or limits that cannot be; `Unavailable` without memory or threads.
     pub fn start(&self, request: &CaptureRequest) -> Result<RunningCapture, EngineError> {
+        self.start_into(request, None)
+    }
+
+    /// The same with a place to write to at once: no part comes then, and the capture cannot be followed. Dropping the parts
+    /// gives it up all the same.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start). The outlet is not ended then.
+    pub fn start_into(
+        &self,
+        request: &CaptureRequest,
+        outlet: Option<Box<dyn Outlet>>,
+    ) -> Result<RunningCapture, EngineError> {
         request.check(&self.settings_for(request))?;
         let interfaces = select(&request.interfaces)?;
         let programs = compile(request, &interfaces)?;
@@ -75,7 +90,7 @@ impl Engine {
                 )?)
             })
             .collect::<Result<Vec<_>, EngineError>>()?;
-        self.start_lanes(request, sources)
+        self.start_lanes(request, sources, outlet)
     }
 
     /// Starts a capture from given sources, one for each interface, which filter for themselves.
@@ -87,7 +102,8 @@ impl Engine {
         request: &CaptureRequest,
         sources: Vec<S>,
     ) -> Result<RunningCapture, EngineError> {
-        self.start_lanes(request, sources.into_iter().map(|source| vec![source]).collect())
+        let lanes = sources.into_iter().map(|source| vec![source]).collect();
+        self.start_lanes(request, lanes, None)
     }
 
     /// The same with sources that share what comes by on their interface.
@@ -95,6 +111,7 @@ impl Engine {
         &self,
         request: &CaptureRequest,
         lanes: Vec<Vec<S>>,
+        outlet: Option<Box<dyn Outlet>>,
     ) -> Result<RunningCapture, EngineError> {
         let settings = self.settings_for(request);
         request.check(&settings)?;
@@ -120,7 +137,8 @@ impl Engine {
             Arc::clone(&counters),
             Arc::clone(&self.clock),
         )
-        .masked(Masked::new(&request.masking));
+        .masked(Masked::new(&request.masking))
+        .into_outlet(outlet);
         let shared = Arc::new(Shared::new(Begin {
             clock: Arc::clone(&self.clock),
             duration: request.limits.duration,

@@ -1,6 +1,7 @@
 //! The engine over a source that is made up: no kernel, no time that passes by itself.
 
 mod follow;
+mod outlet;
 mod rotation;
 
 use super::*;

@@ -1,19 +1,19 @@
 //! The one place through which all packets of a capture go: limits, encoding, parts.
 
 use super::follow::{FollowError, Followers, Following};
+use super::head::FileHead;
 use super::limits::{BUFFER_SLACK, BUFFER_WAIT, STATISTICS_WAITING_MAX};
 use super::masked::Masked;
 use super::outcome::EndReason;
+use super::outlet::{BORROWED_BYTES_MIN, Borrowed, Outlet, Writing};
 use super::parts::{Part, part_target};
 use super::pool::Pool;
 use super::progress::Counters;
 use super::request::{Format, Limits, Settings};
-use super::rotation::{Files, Rotation};
-use super::section;
-use super::source::Description;
-use baleen_pcapfile::classic::Precision;
+use super::rotation::Files;
+use baleen_pcapfile::classic::{self, Precision};
 use baleen_pcapfile::ng::{self, Statistics};
-use baleen_pcapfile::{Direction, Record, classic};
+use baleen_pcapfile::{Direction, Record};
 use baleen_ring::{Packet, PacketType, SNAPLEN_MAX};
 use baleen_runtime::Clock;
 use baleen_types::LinkType;
@@ -68,6 +68,10 @@ pub(crate) struct Writer {
     pool: Pool,
     /// `None` only while no buffer was free, or after the end.
     buffer: Option<Vec<u8>>,
+    /// Where bytes go at once, in place of parts.
+    outlet: Option<Writing>,
+    /// The buffer that was written to the outlet, until it is filled again.
+    written: Option<Vec<u8>>,
     /// Statistics that came while there was no buffer.
     waiting: VecDeque<Statistics>,
     /// The part of the file that is being filled, from 1.
@@ -115,6 +119,8 @@ impl Writer {
             followers: Followers::new(Arc::clone(&counters.followers), head.format == Format::PcapNg),
             pool: Pool::new(settings.buffers),
             buffer: None,
+            outlet: None,
+            written: None,
             waiting: VecDeque::new(),
             number: 0,
             target: 0,
@@ -138,13 +144,22 @@ impl Writer {
         Self { mask, ..self }
     }
 
+    /// The same with a place to write to at once, in place of parts. It cannot be followed.
+    pub(crate) fn into_outlet(self, outlet: Option<Box<dyn Outlet>>) -> Self {
+        Self {
+            outlet: outlet.map(Writing::new),
+            ..self
+        }
+    }
+
     pub(crate) fn pool(&self) -> Pool {
         self.pool.clone()
     }
 
     fn fresh_buffer(&mut self) -> Option<Vec<u8>> {
         let target = self.target_of(self.number + 1);
-        let buffer = self.pool.take(target + BUFFER_SLACK)?;
+        let written = self.written.take();
+        let buffer = written.or_else(|| self.pool.take(target + BUFFER_SLACK))?;
         self.number += 1;
         self.target = target;
         Some(buffer)
@@ -162,12 +177,35 @@ impl Writer {
 
     /// Takes packets until the batch or the capture ends, or there is no buffer.
     pub(crate) fn take<'p>(&mut self, packets: &mut impl Iterator<Item = Packet<'p>>, note: &mut BatchNote) -> Taken {
-        let taken = self.take_some(packets, note);
+        let mut borrowed = Borrowed::default();
+        let taken = self.take_some(packets, note, &mut borrowed);
+        let written = self.give_back(&mut borrowed);
         self.publish();
-        taken
+        match (taken, written) {
+            (Taken::Ended(reason), _) | (_, Err(reason)) => Taken::Ended(reason),
+            (taken, Ok(())) => taken,
+        }
     }
 
-    fn take_some<'p>(&mut self, packets: &mut impl Iterator<Item = Packet<'p>>, note: &mut BatchNote) -> Taken {
+    /// Writes what belongs to the batch, before the batch goes back to the kernel.
+    fn give_back(&mut self, borrowed: &mut Borrowed<'_>) -> Result<(), EndReason> {
+        if borrowed.is_empty() {
+            return Ok(());
+        }
+        let Some(buffer) = self.buffer.take() else {
+            return Ok(());
+        };
+        self.send(buffer, borrowed, false)?;
+        self.buffer = self.fresh_buffer();
+        Ok(())
+    }
+
+    fn take_some<'p>(
+        &mut self,
+        packets: &mut impl Iterator<Item = Packet<'p>>,
+        note: &mut BatchNote,
+        borrowed: &mut Borrowed<'p>,
+    ) -> Taken {
         loop {
             // Checked before a packet is looked for, so that a capture ends with its last packet and not with the next.
             if self.limits.packets.is_some_and(|limit| self.packets >= limit) {
@@ -176,7 +214,7 @@ impl Writer {
             if self.limits.bytes.is_some_and(|limit| self.bytes >= limit) {
                 return Taken::Ended(EndReason::ByteLimit);
             }
-            if let Err(taken) = self.make_room() {
+            if let Err(taken) = self.make_room(borrowed) {
                 return taken;
             }
             let Some(packet) = packets.next() else {
@@ -185,17 +223,23 @@ impl Writer {
             if note.cutoff_nanos.is_some_and(|cutoff| packet.stamp_nanos() >= cutoff) {
                 continue;
             }
-            if let Some(reason) = self.put(&packet, note) {
+            if let Some(reason) = self.put(&packet, note, borrowed) {
                 return Taken::Ended(reason);
             }
         }
     }
 
     #[inline]
-    fn put(&mut self, packet: &Packet<'_>, note: &mut BatchNote) -> Option<EndReason> {
+    fn put<'p>(&mut self, packet: &Packet<'p>, note: &mut BatchNote, borrowed: &mut Borrowed<'p>) -> Option<EndReason> {
         let lane = self.lanes.get_mut(note.lane)?;
         let whole = if self.mask.is_some() { SNAPLEN_MAX } else { self.snaplen };
         let pieces = packet.pieces(lane.link, whole);
+        // The last piece is written from where it lies.
+        let rest = if self.outlet.is_some() && self.mask.is_none() && pieces.tail.len() >= BORROWED_BYTES_MIN {
+            pieces.tail
+        } else {
+            &[][..]
+        };
         let kept = match &mut self.mask {
             None => [pieces.head, pieces.inserted(), pieces.tail],
             Some(mask) => [mask.keep(&pieces, lane.link, self.snaplen), &[], &[]],
@@ -221,9 +265,25 @@ impl Writer {
             self.files.begin(buffer);
             self.followers.skip(buffer.len());
         }
+        let mut put_bytes = |buffer: &mut Vec<u8>| {
+            let [first, second, last] = record.pieces;
+            // Hardly ever: copying nothing is a call, too.
+            if !first.is_empty() || !second.is_empty() {
+                buffer.extend_from_slice(first);
+                buffer.extend_from_slice(second);
+            }
+            if rest.is_empty() {
+                buffer.extend_from_slice(last);
+            } else {
+                borrowed.push(buffer.len(), rest);
+            }
+        };
         match self.format {
-            Format::Pcap => classic::put_packet(buffer, &record, Precision::Micros),
-            Format::PcapNg => ng::put_packet(buffer, &record),
+            Format::Pcap => {
+                classic::put_packet_header(buffer, &record, Precision::Micros);
+                put_bytes(buffer);
+            }
+            Format::PcapNg => ng::put_packet_with(buffer, &record, put_bytes),
         }
         lane.written += 1;
         self.packets += 1;
@@ -233,14 +293,14 @@ impl Writer {
 
     /// Makes sure that a record can be put; hands a full part over.
     #[inline]
-    fn make_room(&mut self) -> Result<(), Taken> {
+    fn make_room(&mut self, borrowed: &mut Borrowed<'_>) -> Result<(), Taken> {
         match &self.buffer {
-            Some(buffer) if buffer.len() < self.target => Ok(()),
-            _ => self.next_part(),
+            Some(buffer) if buffer.len() + borrowed.bytes() < self.target && !borrowed.is_full() => Ok(()),
+            _ => self.next_part(borrowed),
         }
     }
 
-    fn next_part(&mut self) -> Result<(), Taken> {
+    fn next_part(&mut self, borrowed: &mut Borrowed<'_>) -> Result<(), Taken> {
         let is_full = self.buffer.is_some() && self.parts_max.is_some_and(|limit| self.number >= limit);
         if is_full && !self.files.may_turn() {
             return Err(Taken::Ended(EndReason::FileFull));
@@ -249,11 +309,12 @@ impl Writer {
             return Err(Taken::Ended(EndReason::Abandoned));
         }
         if let Some(full) = self.buffer.take() {
-            let is_file_full = self.files.bytes_left().is_some_and(|left| full.len() as u64 >= left);
+            let bytes = (full.len() + borrowed.bytes()) as u64;
+            let is_file_full = self.files.bytes_left().is_some_and(|left| bytes >= left);
             if is_full || is_file_full {
-                self.end_file(full).map_err(Taken::Ended)?;
+                self.end_file(full, borrowed).map_err(Taken::Ended)?;
             } else {
-                self.send(full, false).map_err(Taken::Ended)?;
+                self.send(full, borrowed, false).map_err(Taken::Ended)?;
             }
         }
         match self.buffer.take().or_else(|| self.fresh_buffer()) {
@@ -267,7 +328,7 @@ impl Writer {
     }
 
     /// Ends a file that is to be followed by another, with the last that is known of the interfaces.
-    fn end_file(&mut self, mut buffer: Vec<u8>) -> Result<(), EndReason> {
+    fn end_file(&mut self, mut buffer: Vec<u8>, borrowed: &mut Borrowed<'_>) -> Result<(), EndReason> {
         if self.format == Format::PcapNg {
             let now = u64::try_from(self.clock.now().as_nanos()).unwrap_or(0);
             for (interface, lane) in (0..).zip(&self.lanes) {
@@ -280,12 +341,12 @@ impl Writer {
                 ng::put_statistics(&mut buffer, &statistics);
             }
         }
-        let sent = if buffer.is_empty() {
+        let sent = if buffer.is_empty() && borrowed.is_empty() {
             // Nothing is left that could say so; the first part of the next file does.
             self.buffer = Some(buffer);
             Ok(())
         } else {
-            self.send(buffer, true)
+            self.send(buffer, borrowed, true)
         };
         self.files.turn(self.packets);
         self.number = 0;
@@ -310,7 +371,7 @@ impl Writer {
                 return Some(elapsed + BUFFER_WAIT);
             };
             // Who has gone is found out by the next packet.
-            let _ = self.end_file(buffer);
+            let _ = self.end_file(buffer, &mut Borrowed::default());
             if self.buffer.is_none() {
                 self.buffer = self.fresh_buffer();
             }
@@ -323,6 +384,9 @@ impl Writer {
     pub(crate) fn follow(&mut self) -> Result<Following, FollowError> {
         if self.parts.is_none() {
             return Err(FollowError::Over);
+        }
+        if self.outlet.is_some() {
+            return Err(FollowError::Unable);
         }
         let open = self.buffer.as_deref().unwrap_or_default();
         self.followers.add(self.files.head(), open, self.packets)
@@ -347,11 +411,21 @@ impl Writer {
         }
     }
 
-    fn send(&mut self, buffer: Vec<u8>, ends_file: bool) -> Result<(), EndReason> {
-        self.followers.part_goes(&buffer, self.packets);
-        self.sent_bytes += buffer.len() as u64;
+    /// Sends a full part, or writes it to the outlet with what is borrowed; then its buffer is the next one.
+    fn send(&mut self, mut buffer: Vec<u8>, borrowed: &mut Borrowed<'_>, ends_file: bool) -> Result<(), EndReason> {
+        let bytes = (buffer.len() + borrowed.bytes()) as u64;
+        self.sent_bytes += bytes;
         self.sent_parts += 1;
-        self.files.sent(buffer.len() as u64);
+        if let Some(outlet) = &mut self.outlet {
+            let written = outlet.write(self.files.number(), &buffer, borrowed);
+            borrowed.clear();
+            self.files.sent(bytes);
+            buffer.clear();
+            self.written = Some(buffer);
+            return written;
+        }
+        self.files.sent(bytes);
+        self.followers.part_goes(&buffer, self.packets);
         let part = Part {
             file: self.files.number(),
             number: self.number,
@@ -372,7 +446,7 @@ impl Writer {
     pub(crate) fn flush(&mut self) {
         if self.buffer.as_ref().is_some_and(|buffer| !buffer.is_empty()) {
             // Without a free buffer, or at the end, the next packet finds out.
-            let _ = self.next_part();
+            let _ = self.next_part(&mut Borrowed::default());
         }
     }
 
@@ -389,7 +463,7 @@ impl Writer {
         }
         self.waiting.push_back(statistics);
         // Why there is no room is found out by the next packet.
-        if self.make_room().is_ok() {
+        if self.make_room(&mut Borrowed::default()).is_ok() {
             self.put_waiting();
         }
     }
@@ -433,7 +507,10 @@ impl Writer {
         }
         if !buffer.is_empty() {
             // Who has gone does not want it; the outcome says so already.
-            let _ = self.send(buffer, true);
+            let _ = self.send(buffer, &mut Borrowed::default(), true);
+        }
+        if let Some(outlet) = self.outlet.take() {
+            outlet.end();
         }
         self.followers.end();
         self.parts = None;
@@ -457,45 +534,4 @@ pub(crate) struct FileEnd {
     pub(crate) file_bytes: u64,
     pub(crate) files: u32,
     pub(crate) parts: u32,
-}
-
-/// What each file begins with.
-pub(crate) struct FileHead<'a> {
-    pub(crate) format: Format,
-    pub(crate) snaplen: u32,
-    pub(crate) filter: String,
-    pub(crate) comments: &'a [String],
-    pub(crate) rotation: Rotation,
-    pub(crate) interfaces: Vec<Description>,
-}
-
-impl FileHead<'_> {
-    fn put(&self, buffer: &mut Vec<u8>) {
-        match self.format {
-            Format::Pcap => {
-                let link = self
-                    .interfaces
-                    .first()
-                    .map_or(LinkType::ETHERNET, |interface| interface.link);
-                classic::put_header(buffer, link, self.snaplen, Precision::Micros);
-            }
-            Format::PcapNg => {
-                ng::put_section(buffer, &section(self.comments.to_vec()));
-                for interface in &self.interfaces {
-                    ng::put_interface(
-                        buffer,
-                        &ng::Interface {
-                            link: interface.link,
-                            snaplen: self.snaplen,
-                            name: interface.name.clone(),
-                            description: String::new(),
-                            filter: self.filter.clone(),
-                            mac: interface.mac,
-                            speed: None,
-                        },
-                    );
-                }
-            }
-        }
-    }
 }

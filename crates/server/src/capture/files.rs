@@ -4,12 +4,13 @@ use super::destination::{Destination, Naming, file_path, numbered};
 use super::sink::{Names, Written};
 use crate::failure::Failure;
 use crate::output;
-use baleen_capture::engine::Parts;
+use baleen_capture::engine::Outlet;
 use baleen_pcapfile::{Item, Reader};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Write as _};
+use std::io::{self, BufReader, ErrorKind, IoSlice, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use tokio::sync::oneshot;
 
 /// The largest file that is read once more after a failed write, to be cut behind its last whole packet: some seconds' work.
 const CUT_BYTES_MAX: u64 = 4 << 30;
@@ -45,6 +46,23 @@ impl FirstFile {
         self.names.are_numbered.then(|| self.names.of(1))
     }
 
+    /// What a capture writes to, and what tells of its end. The file itself stays here as long, to be taken back.
+    pub(super) fn outlet(&self) -> Result<(Box<dyn Outlet>, Ended), Failure> {
+        let file = self.file.try_clone();
+        let file = file.map_err(|error| Failure::because("a file cannot be opened twice", &error))?;
+        let (told, ended) = oneshot::channel();
+        let files = Files {
+            names: self.names.clone(),
+            path: self.path.clone(),
+            file,
+            number: 0,
+            before: Vec::new(),
+            failure: None,
+            told,
+        };
+        Ok((Box::new(files), ended))
+    }
+
     /// Takes it back when no capture comes of it: an empty file says nothing and is in the way.
     pub(super) fn give_up(self) {
         let left = std::fs::remove_file(&self.path).is_err() && self.file.metadata().is_ok_and(|found| found.is_file());
@@ -54,39 +72,90 @@ impl FirstFile {
     }
 }
 
+/// What becomes of the files of a capture, told at its end.
+pub(super) type Ended = oneshot::Receiver<Result<Written, Failure>>;
+
 /// Writes one file behind the other; each is durable before the next begins.
-pub(super) fn write_files(first: FirstFile, mut parts: Parts) -> Result<Written, Failure> {
-    let FirstFile {
-        names,
-        mut path,
-        mut file,
-    } = first;
-    let failed = |file: &File, path: &Path, error: &std::io::Error| {
-        Failure::because(format!("{} cannot be written", path.display()), error).advise(left(file))
-    };
-    let flushed = |file: &File, path: &Path| match file.sync_all() {
-        // What is no file of a disk (/dev/null) has nothing to flush.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        flushed => flushed.map_err(|error| failed(file, path, &error)),
-    };
-    let (mut written, mut number) = (Vec::new(), 0);
-    while let Some(part) = parts.blocking_next() {
-        if part.file != number {
-            flushed(&file, &path)?;
-            number = part.file;
-            written.push(std::mem::replace(&mut path, names.of(number)));
-            let next = File::create(&path);
-            file = next.map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error))?;
+struct Files {
+    names: Names<PathBuf>,
+    path: PathBuf,
+    file: File,
+    /// Which it is.
+    number: u32,
+    /// Those before it.
+    before: Vec<PathBuf>,
+    failure: Option<Failure>,
+    told: oneshot::Sender<Result<Written, Failure>>,
+}
+
+impl Files {
+    fn put(&mut self, number: u32, pieces: &mut [IoSlice<'_>]) -> Result<(), Failure> {
+        if number != self.number {
+            self.flush()?;
+            self.number = number;
+            let next = self.names.of(number);
+            self.before.push(std::mem::replace(&mut self.path, next));
+            self.file = File::create(&self.path).map_err(|error| Failure::because(self.cannot(), &error))?;
         }
-        let done = file.write_all(&part.bytes);
-        done.map_err(|error| failed(&file, &path, &error))?;
+        write_all(&mut self.file, pieces).map_err(|error| self.failed(&error))
     }
-    flushed(&file, &path)?;
-    written.push(path);
-    Ok(Written::Files {
-        paths: written,
-        last: file,
-    })
+
+    fn flush(&self) -> Result<(), Failure> {
+        match self.file.sync_all() {
+            // What is no file of a disk (/dev/null) has nothing to flush.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+            flushed => flushed.map_err(|error| self.failed(&error)),
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        Failure::because(self.cannot(), error).advise(left(&self.file))
+    }
+
+    fn cannot(&self) -> String {
+        format!("{} cannot be written", self.path.display())
+    }
+}
+
+impl Outlet for Files {
+    fn write(&mut self, file: u32, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.put(file, pieces).map_err(|failure| {
+            self.failure = Some(failure);
+            io::Error::other("told at the end")
+        })
+    }
+
+    fn end(mut self: Box<Self>) {
+        let ended = match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.flush(),
+        };
+        let Self {
+            path,
+            file: last,
+            before: mut paths,
+            told,
+            ..
+        } = *self;
+        paths.push(path);
+        // Who gave the capture up does not listen.
+        let _ = told.send(ended.map(|()| Written::Files { paths, last }));
+    }
+}
+
+/// Writes all of them, whatever of them the kernel takes at once.
+fn write_all(file: &mut File, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    // Those that are empty.
+    IoSlice::advance_slices(&mut pieces, 0);
+    while !pieces.is_empty() {
+        match file.write_vectored(pieces) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut pieces, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A file that is being written, to be read from its beginning. It is come to by what is open: its folder may be closed to this process.

@@ -1,10 +1,10 @@
 //! Writes the parts of a capture to where they go.
 
 use super::destination::{Destination, Naming, numbered, object_key};
-use super::files::{FirstFile, write_files};
+use super::files::{Ended, FirstFile};
 use super::store::Store;
 use crate::failure::Failure;
-use baleen_capture::engine::{self, Part, Parts};
+use baleen_capture::engine::{self, Outlet, Part, Parts};
 use baleen_remote::{ObjectHeaders, PartChecksum, S3, Upload, UploadedPart};
 use baleen_types::{Classify, FaultKind, ObjectKey, ObjectPath, PartNumber};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -23,7 +23,11 @@ const CONTENT_TYPE: &str = "application/vnd.tcpdump.pcap";
 /// A place that is open for one capture.
 pub(super) enum Sink {
     Pipe(File),
-    File(FirstFile),
+    /// Files that a capture writes by itself.
+    File {
+        first: FirstFile,
+        ended: Ended,
+    },
     Object {
         names: Names<ObjectPath>,
         store: Box<Store>,
@@ -55,6 +59,7 @@ pub(super) enum Written {
 }
 
 /// What the files of a capture are called.
+#[derive(Clone)]
 pub(super) struct Names<T> {
     pub(super) base: T,
     /// Whether there may be several.
@@ -74,7 +79,7 @@ impl Names<ObjectPath> {
 }
 
 impl Sink {
-    /// Opens the place; a store is asked at once, so that a wrong bucket or key shows before the first packet.
+    /// Opens the place, with what the capture writes to by itself if it does; a store is asked at once, so that a wrong bucket or key shows before the first packet.
     pub(super) async fn open(
         destination: &Destination,
         naming: &Naming,
@@ -83,11 +88,12 @@ impl Sink {
             make_bucket,
             are_numbered,
         }: Open,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, Option<Box<dyn Outlet>>), Failure> {
         if let Some(first) = first {
-            return Ok(Self::File(first));
+            let (outlet, ended) = first.outlet()?;
+            return Ok((Self::File { first, ended }, Some(outlet)));
         }
-        match (destination, store) {
+        let sink = match (destination, store) {
             (Destination::Bucket { bucket, key }, Some(store)) => {
                 let base = ObjectPath {
                     bucket: bucket.clone(),
@@ -103,14 +109,16 @@ impl Sink {
                         .map_err(|error| store.failed(&error))?;
                 }
                 let upload = begin(&store, &at).await?;
-                Ok(Self::Object {
+                Self::Object {
                     names,
                     store: Box::new(store),
                     upload,
-                })
+                }
             }
-            (Destination::Pipe, _) if are_numbered => Err(Failure::usage("standard output is one file")
-                .advise("name a file or a bucket with --rotate, or leave it out")),
+            (Destination::Pipe, _) if are_numbered => {
+                return Err(Failure::usage("standard output is one file")
+                    .advise("name a file or a bucket with --rotate, or leave it out"));
+            }
             // What goes into files was opened above.
             (Destination::Pipe | Destination::File(_), _) | (Destination::Bucket { .. }, None) => {
                 if std::io::stdout().is_terminal() {
@@ -120,30 +128,36 @@ impl Sink {
                 // A descriptor of our own: the standard library's handle would gather lines and copy.
                 let out = std::io::stdout().as_fd().try_clone_to_owned();
                 let out = out.map_err(|error| Failure::because("standard output cannot be used", &error))?;
-                Ok(Self::Pipe(File::from(out)))
+                Self::Pipe(File::from(out))
             }
-        }
+        };
+        Ok((sink, None))
     }
 
     /// How the engine is best set for this place.
     pub(super) fn engine_settings(&self) -> engine::Settings {
         match self {
             Self::Pipe(_) => engine::Settings::for_pipes(),
-            Self::File(_) => engine::Settings::for_files(),
+            Self::File { .. } => engine::Settings::for_files(),
             Self::Object { .. } => engine::Settings::default(),
         }
     }
 
     /// Writes all parts; a file and an object are durable when this returns.
     ///
-    /// Files and pipes are written by a thread of their own straight from the part buffers: at a million packets a
-    /// second a further copy is a quarter of what the whole capture costs.
+    /// Pipes are written by a thread of their own straight from the part buffers, and files by the capture itself: at a million
+    /// packets a second a further copy is a quarter of what the whole capture costs.
     pub(super) async fn write_all(self, parts: Parts) -> Result<Written, Failure> {
         match self {
             Self::Pipe(out) => on_a_thread(move || write_pipe(out, parts))
                 .await
                 .map(|()| Written::Pipe),
-            Self::File(first) => on_a_thread(move || write_files(first, parts)).await,
+            Self::File { ended, .. } => {
+                let written = ended.await;
+                // Only now: a capture whose parts nobody takes is given up.
+                drop(parts);
+                written.map_err(|_| Failure::new("the thread that writes the capture died"))?
+            }
             Self::Object { names, store, upload } => {
                 let at = upload_files(&store, &names, upload, parts).await?;
                 Ok(Written::Objects { store, at })
@@ -160,7 +174,7 @@ impl Sink {
     pub(super) async fn give_up(self) {
         match self {
             Self::Pipe(_) => {}
-            Self::File(first) => first.give_up(),
+            Self::File { first, .. } => first.give_up(),
             Self::Object { store, upload, .. } => abort(&store.client, &upload).await,
         }
     }

@@ -1,0 +1,108 @@
+//! Packets that are written from the ring, without being copied into a part before.
+//!
+//! A file of this machine takes what is written at the speed of its memory, so nothing is gained by handing parts to another
+//! thread, and each of them costs a copy of all packets. With an outlet the writer keeps only what stands between the packets;
+//! the bytes of all but small ones are written from where the kernel put them, before their block goes back to it.
+
+use super::outcome::EndReason;
+use std::io::{self, IoSlice};
+
+/// From how many bytes on a piece of a packet is written from where it lies. Each such piece costs a slice of the write, which is
+/// more than copying a few bytes.
+pub(crate) const BORROWED_BYTES_MIN: usize = 256;
+
+/// The most pieces of one write: with what stands between them half of what the kernel takes at once (`IOV_MAX`, 1024).
+pub(crate) const BORROWED_MAX: usize = 500;
+
+/// Where the bytes of a capture go at once. It is asked by the thread that takes packets out of the ring, so it may wait for as
+/// long as the ring has room for what comes meanwhile, and no longer.
+pub trait Outlet: Send {
+    /// Writes the next bytes of a file, all of them; files come in order, from 0.
+    ///
+    /// # Errors
+    /// Any of them ends the capture as abandoned, and it is asked for nothing else but the end; what it was is known to who made
+    /// the outlet.
+    fn write(&mut self, file: u32, pieces: &mut [IoSlice<'_>]) -> io::Result<()>;
+
+    /// Called once, when nothing else comes.
+    fn end(self: Box<Self>);
+}
+
+/// An outlet that is left alone once it has failed: behind a write of which nobody knows how much was written nothing may come.
+pub(crate) struct Writing {
+    outlet: Box<dyn Outlet>,
+    has_failed: bool,
+}
+
+impl Writing {
+    pub(crate) fn new(outlet: Box<dyn Outlet>) -> Self {
+        Self {
+            outlet,
+            has_failed: false,
+        }
+    }
+
+    pub(crate) fn write(&mut self, file: u32, others: &[u8], borrowed: &Borrowed<'_>) -> Result<(), EndReason> {
+        if !self.has_failed {
+            self.has_failed = self.outlet.write(file, &mut borrowed.between(others)).is_err();
+        }
+        if self.has_failed {
+            return Err(EndReason::Abandoned);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(self) {
+        self.outlet.end();
+    }
+}
+
+/// Pieces of packets that belong into what is written next, each at its place between other bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Borrowed<'p> {
+    /// Behind how many of the other bytes, and what.
+    pieces: Vec<(usize, &'p [u8])>,
+    bytes: usize,
+}
+
+impl<'p> Borrowed<'p> {
+    #[inline]
+    pub(crate) fn push(&mut self, behind: usize, piece: &'p [u8]) {
+        self.pieces.push((behind, piece));
+        self.bytes += piece.len();
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pieces.clear();
+        self.bytes = 0;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Whether no other piece fits into one write.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.pieces.len() >= BORROWED_MAX
+    }
+
+    /// Bytes of all pieces.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All in order with the other bytes.
+    fn between<'a>(&'a self, others: &'a [u8]) -> Vec<IoSlice<'a>> {
+        let mut slices = Vec::with_capacity(2 * self.pieces.len() + 1);
+        let mut at = 0;
+        for (behind, piece) in &self.pieces {
+            slices.push(IoSlice::new(others.get(at..*behind).unwrap_or_default()));
+            slices.push(IoSlice::new(piece));
+            at = *behind;
+        }
+        slices.push(IoSlice::new(others.get(at..).unwrap_or_default()));
+        slices
+    }
+}
