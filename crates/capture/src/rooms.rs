@@ -92,9 +92,9 @@ impl Rooms {
         self.check_tally(self.accounts.lock().get(&account), to)
     }
 
-    /// Whether there is none for an account, which will be otherwise by itself.
+    /// Whether there is none for what an account captures into a store, which will be otherwise by itself.
     pub(crate) fn is_full_for(&self, account: AccountId) -> bool {
-        self.all.available_permits() == 0 || self.check(account, To::Asker).is_err()
+        self.all.available_permits() == 0 || self.check(account, To::Store).is_err()
     }
 
     fn check_tally(&self, tally: Option<&Tally>, to: To) -> Result<(), CaptureError> {

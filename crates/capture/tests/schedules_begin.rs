@@ -5,7 +5,7 @@
 mod common;
 
 use async_trait::async_trait;
-use baleen_capture::limits::{PROGRESS_SAVED_EVERY, SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX};
+use baleen_capture::limits::{PROGRESS_SAVED_EVERY, SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX, UNDELIVERED_WITH_ROOM_MAX};
 use baleen_capture::{
     CaptureError, CaptureFilter, CreateCapture, DestinationSettings, Fired, NotTaken, RunOutcome, Schedule,
     ScheduleWitness, Status,
@@ -286,6 +286,35 @@ async fn a_capture_waits_for_a_place_for_a_minute() {
         "{shown:?}"
     );
     assert_eq!(shown.next, Some(due.plus(10 * MINUTE)));
+}
+
+/// Captures of the account itself that are over at that time, and stored a moment later, are no reason to skip one.
+#[tokio::test]
+async fn a_capture_waits_for_those_that_are_over_and_not_stored() {
+    for is_elsewhere in [false, true] {
+        let world = world().await;
+        let made = world.schedule("each", "*/10 * * * *", 100).await;
+        let due = made.next.unwrap();
+        world.disk.clock.set(due);
+        let mut over = Vec::new();
+        for _ in 0..UNDELIVERED_WITH_ROOM_MAX {
+            let id = world.create(account(1), URI).await.unwrap().id;
+            let catch = world.caught().await;
+            catch.counts(1, 100);
+            catch.end(None);
+            world.until(account(1), id, Status::ConversionPending).await;
+            over.push((id, catch));
+        }
+        // At another host a place is not asked for before, so that it is refused when it begins.
+        world.agent.set_elsewhere(is_elsewhere);
+        assert_eq!(world.pass().await, Fired::default());
+        let shown = world.captures.schedule(account(1), made.id).await.unwrap();
+        assert_eq!((shown.next, shown.runs.len(), shown.used.runs), (Some(due), 0, 0));
+        let (id, catch) = over.pop().unwrap();
+        catch.finish(&b"file"[..]).await;
+        world.until(account(1), id, Status::Success).await;
+        eventually(async || world.pass().await == BEGAN).await;
+    }
 }
 
 /// With one place for two accounts none is always the second.

@@ -157,7 +157,11 @@ impl Occasion {
 /// Whether it is the server that has no place now, or no time.
 fn is_short(refused: &CaptureError) -> bool {
     match refused {
-        CaptureError::Busy | CaptureError::Share { .. } | CaptureError::Stopping | CaptureError::Contended => true,
+        CaptureError::Busy
+        | CaptureError::Share { .. }
+        | CaptureError::Overdue
+        | CaptureError::Stopping
+        | CaptureError::Contended => true,
         CaptureError::Schedule(why) => *why == TOO_SLOW,
         _ => false,
     }
