@@ -128,14 +128,7 @@ impl Rooms {
         Ok(self.stay(&mut accounts, account, room))
     }
 
-    /// Waits for a room for a capture that has begun in an earlier process.
-    pub(crate) async fn wait(self: &Arc<Self>, account: AccountId) -> Room {
-        // Never closed; without one it is as a capture that needs none.
-        let room = Arc::clone(&self.all).acquire_owned().await.ok();
-        self.stay(&mut self.accounts.lock(), account, room)
-    }
-
-    /// Counts a capture of an earlier process that takes no room.
+    /// Counts a capture of an earlier process that takes no room, or none yet.
     pub(crate) fn without(self: &Arc<Self>, account: AccountId) -> Room {
         self.stay(&mut self.accounts.lock(), account, None)
     }
@@ -181,6 +174,13 @@ impl Room {
     /// Capturing is over: from here on it counts as one that is not delivered.
     pub(crate) fn set_over(&self) {
         self.edit(|stay| stay.is_over = true);
+    }
+
+    /// Waits for a room, for a capture that has begun in an earlier process: it is not asked whether it may have one.
+    pub(crate) async fn enter(&self) {
+        // Never closed; without one it is as a capture that needs none.
+        let room = Arc::clone(&self.rooms.all).acquire_owned().await.ok();
+        self.edit(|stay| stay.room = room);
     }
 
     /// Nothing of it takes memory any more.

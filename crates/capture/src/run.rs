@@ -474,8 +474,11 @@ impl Run<'_> {
             && let Some(known) = &self.record.message
             && ended.counts.packets > 0
         {
-            // The process that caught it knew better.
-            return Ok(shown(known));
+            // The process that caught it knew better why it ended. What is found missing now it did not know.
+            return Ok(match (shown(known), &ended.missing) {
+                (known, None) => known,
+                (known, Some(missing)) => Some(joined(known, missing)),
+            });
         }
         let nothing = ended.counts.packets == 0;
         let server_stops = self.captures.parts.supervisor.shutdown().is_stopping();

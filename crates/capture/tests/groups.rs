@@ -30,6 +30,9 @@ const BYTES: usize = 60;
 /// So much of all captures waits to be merged.
 const STAGED_MAX: u64 = 20_000;
 
+/// Captures that the server of these tests takes at once.
+const ROOMS: u64 = 6;
+
 /// What the sites see: stamps by the clock of each.
 const SEEN: [(&str, i64, &[u64]); 3] = [
     ("lab01", 0, &[1000, 4000, 7000, 10_000]),
@@ -484,16 +487,21 @@ fn what_was_staged_outlives_a_kill() {
     }
 }
 
-/// A bit that the disk has changed costs what one site had delivered from there on, and nothing of the others, whose agents have forgotten it.
-#[test]
-fn what_is_damaged_of_one_site_is_missing_and_told() {
-    let (disk, me) = (Disk::new(), account(1));
-    let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
+/// Changes a bit of what the first site had delivered.
+fn damage_first_site(staging: &TempDir, id: CaptureId) {
     let of_first = staging.path().join("staging").join(id.to_string()).join("0.sealed");
     let mut bytes = std::fs::read(&of_first).unwrap();
     // In the first block behind its length.
     bytes[100] ^= 1;
     std::fs::write(&of_first, bytes).unwrap();
+}
+
+/// A bit that the disk has changed costs what one site had delivered from there on, and nothing of the others, whose agents have forgotten it.
+#[test]
+fn what_is_damaged_of_one_site_is_missing_and_told() {
+    let (disk, me) = (Disk::new(), account(1));
+    let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
+    damage_first_site(&staging, id);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let group = group_on(disk.clone(), 11, staging);
         group.world.captures.recover().await.unwrap();
@@ -567,9 +575,19 @@ async fn called(store: &FakeS3, behind: usize, call: Call) {
         .expect("the store is asked for it");
 }
 
-/// What is staged is safe: no stop waits for a store that takes nothing, whatever it is asked for.
 #[test]
 fn a_stop_leaves_what_was_staged_to_the_next_start() {
+    stopped_and_merged_later(false);
+}
+
+/// What the process that is stopped could not know is told by the one that finds it.
+#[test]
+fn what_is_damaged_between_a_stop_and_the_next_start_is_told() {
+    stopped_and_merged_later(true);
+}
+
+/// What is staged is safe: no stop waits for a store that takes nothing, whatever it is asked for. And who waits for it keeps no room from others.
+fn stopped_and_merged_later(is_damaged: bool) {
     const ELSEWHERE: &str = "s3://bucket/dir";
     let elsewhere = tokio::runtime::Runtime::new().unwrap();
     let store = elsewhere.block_on(FakeS3::start());
@@ -615,13 +633,56 @@ fn a_stop_leaves_what_was_staged_to_the_next_start() {
         group.staging
     });
     let staging = tokio::runtime::Runtime::new().unwrap().block_on(second);
-    store.script(|_| Act::Serve);
+    if is_damaged {
+        damage_first_site(&staging, id);
+    }
+    let begun = store.calls().len();
+    store.script(|call| match call {
+        Call::Begin => Act::Fail(503, "SlowDown"),
+        _ => Act::Serve,
+    });
     let third = Box::pin(async {
         let group = on(4, staging);
-        group.world.captures.recover().await.unwrap();
-        let done = group.world.until(me, id, Status::Success).await;
+        let world = &group.world;
+        world.captures.recover().await.unwrap();
+        called(&store, begun, Call::Begin).await;
+        let mut others = Vec::new();
+        for number in 11..11 + ROOMS {
+            let (bucket, other) = (format!("evidence-{number}"), account(number));
+            world.make_bucket(other, &bucket).await;
+            let uri = format!("s3://{bucket}/case?region=eu-1");
+            world.prove(other, &uri).await;
+            let one_site = CreateCapture {
+                site: SiteName::parse("lab01").unwrap(),
+                ..request(other, &uri)
+            };
+            let created = world.captures.create(one_site).await.expect("it holds no room");
+            others.push((other, created.id, world.caught().await));
+        }
+        store.script(|_| Act::Serve);
+        let (other, other_id, catch) = others.pop().unwrap();
+        deliver(catch, stamps_of("lab01")).await;
+        world.until(other, other_id, Status::Success).await;
+        let hurry = async {
+            loop {
+                world.disk.clock.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let done = tokio::select! {
+            done = world.until(me, id, Status::Success) => done,
+            () = hurry => unreachable!("it never ends"),
+        };
         let bytes = store.object(&format!("/bucket/{}", done.object.as_str())).unwrap();
-        assert_eq!(read(&bytes).0, MERGED);
+        let message = done.message.unwrap();
+        assert!(message.starts_with("the capture may have ended early"), "{message}");
+        let of_damage = "; site lab01: what it had delivered is damaged";
+        assert_eq!(message.contains(of_damage), is_damaged, "{message}");
+        if is_damaged {
+            assert_eq!(read(&bytes).0.len(), MERGED.len() - stamps_of("lab01").len());
+        } else {
+            assert_eq!(read(&bytes).0, MERGED);
+        }
         assert_eq!(store.open_uploads(), 0);
         group.staging_is_empty().await;
     });

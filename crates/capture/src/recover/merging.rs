@@ -3,8 +3,10 @@
 use crate::agent::{Format, Limits, Order, Remnant};
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
+use crate::live::Live;
 use crate::look_back;
-use crate::patience::Patience;
+use crate::patience::{Patience, Waited};
+use crate::rooms::Room;
 use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
 use crate::site::{Accounts, Site};
 use crate::store;
@@ -61,9 +63,12 @@ impl Captures {
             return Ok(false);
         };
         let order = order_of(owner.1, &record)?;
+        // Before requests are taken: its account may have so many of them. A room is for what its store takes.
+        let room = self.rooms.without(owner.0);
+        room.set_over();
         let captures = Arc::clone(self);
         let merge = async move {
-            let merge = Box::pin(captures.merge_again(owner, record, remnant, order));
+            let merge = Box::pin(captures.merge_again(owner, record, (remnant, order), room));
             if AssertUnwindSafe(merge).catch_unwind().await.is_err() {
                 captures.end_broken(owner).await;
             }
@@ -78,20 +83,15 @@ impl Captures {
         self: &Arc<Self>,
         owner: (AccountId, CaptureId),
         record: StoredCapture,
-        remnant: Remnant,
-        order: Order,
+        (remnant, order): (Remnant, Order),
+        room: Room,
     ) {
         // Before anything is waited for: its destination may be deleted at any time.
         let ownership = record.task.is_none().then(|| record.ownership());
         let registered = self.live.register(owner.0, owner.1, ownership);
         registered.live.set_resumed();
-        let mut patience = Patience::new(self).heeding(Some(&registered.live));
-        let prepare = async {
-            let room = patience.unless_interrupted(self.rooms.wait(owner.0)).await?;
-            Ok::<_, Failure>((room, self.target_again(owner, &record, &mut patience).await?))
-        };
-        match prepare.await {
-            Ok((room, target)) => {
+        match self.target_and_room(owner, &record, &registered.live, &room).await {
+            Ok(target) => {
                 info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");
                 let site = Site {
                     name: order.site.clone(),
@@ -111,6 +111,34 @@ impl Captures {
             // The next start tries it.
             Err(Failure::Stopping) => {}
             Err(failure) => self.store_end(owner, End::Abandoned(failure.message())).await,
+        }
+    }
+
+    /// Waits until the store of an interrupted capture takes uploads again, and then for a room: who holds one while a dead store is asked keeps it
+    /// from captures of others for a day. The store may be gone again when there is a room, so it is asked once more then.
+    async fn target_and_room(
+        &self,
+        owner: (AccountId, CaptureId),
+        record: &StoredCapture,
+        live: &Live,
+        room: &Room,
+    ) -> Result<Target, Failure> {
+        let mut patience = Patience::new(self).heeding(Some(live));
+        loop {
+            self.target_again(owner, record, &mut patience).await?;
+            patience.unless_interrupted(room.enter()).await?;
+            let mut once = Patience::of(self, Duration::ZERO).heeding(Some(live));
+            let failure = match self.target_again(owner, record, &mut once).await {
+                Ok(target) => return Ok(target),
+                Err(Failure::Stopping) => return Err(Failure::Stopping),
+                Err(failure) => failure,
+            };
+            room.give_back();
+            match patience.wait().await {
+                Waited::Elapsed => {}
+                Waited::Exhausted => return Err(failure),
+                Waited::Interrupted(failure) => return Err(failure),
+            }
         }
     }
 

@@ -83,13 +83,24 @@ async fn what_goes_on_after_a_kill_is_not_refused_and_counts() {
     let rooms = Rooms::new(4);
     let mut kept = Vec::new();
     for _ in 0..4 {
-        kept.push(rooms.wait(account(1)).await);
+        let room = rooms.without(account(1));
+        room.enter().await;
+        kept.push(room);
     }
     assert!(matches!(
         rooms.take(account(1), To::Store),
         Err(CaptureError::Share { limit: 3 })
     ));
     assert!(matches!(rooms.take(account(2), To::Store), Err(CaptureError::Busy)));
+    // One that asks its store counts, and takes no room before it enters.
+    let asking = rooms.without(account(3));
+    asking.set_over();
+    kept.pop();
+    assert_eq!(rooms.all.available_permits(), 1);
+    asking.enter().await;
+    assert_eq!(rooms.all.available_permits(), 0);
+    drop(asking);
+    assert_eq!(rooms.all.available_permits(), 1);
     // What waits on another host needs none.
     for number in 1..=2 {
         assert!(rooms.take(account(number), To::StoreFromElsewhere).is_ok());
