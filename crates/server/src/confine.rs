@@ -1,9 +1,11 @@
 //! What our processes give up when they start ([why so](../../../docs/decisions/0045-what-a-process-gives-up.md)), and what is said
 //! where it stands in somebody's way.
 
+mod make;
 mod places;
 
-pub(crate) use places::{Place, Used, check, make, may_make, may_write, of_agent, of_server, unusable};
+pub(crate) use make::make;
+pub(crate) use places::{Place, Used, check, may_make, may_write, of_agent, of_server, unusable};
 
 use crate::config::{Config, Listen};
 use crate::failure::Failure;
@@ -141,15 +143,20 @@ pub(crate) fn by_name_alone(user: Option<&User>) -> Option<String> {
 
 /// What such a process can do about a place of somebody else.
 pub(crate) fn advice_on(path: &Path, who: &str) -> String {
-    let path = path.display();
+    let command = chown_for(who, path);
     if who == "root" {
         format!(
-            "root gives up its right to the files of others when it serves: start it as the user that owns them, or have root own them (chown -R root: {path})"
+            "root gives up its right to the files of others when it serves: start it as the user that owns them, or have root own them ({command})"
         )
     } else {
-        let group = if who.contains(':') { "" } else { ":" };
-        format!("the process goes on as {who}, who has to own it, or has to be let in: chown -R {who}{group} {path}")
+        format!("the process goes on as {who}, who has to own it, or has to be let in: {command}")
     }
+}
+
+/// The command that gives all of a place to a user.
+fn chown_for(who: &str, path: &Path) -> String {
+    let group = if who.contains(':') { "" } else { ":" };
+    format!("chown -R {who}{group} {}", path.display())
 }
 
 /// What `look` sees as a confined process will; with all there is, if that cannot be tried.

@@ -5,12 +5,11 @@ use super::{advice_on, by_name_alone};
 use crate::config::Config;
 use crate::failure::Failure;
 use baleen_agent::Settings;
-use baleen_confine::{Needs, User};
+use baleen_confine::Needs;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tracing::error;
 
@@ -80,27 +79,6 @@ pub(crate) fn of_agent(settings: &Settings) -> Vec<Place> {
         path: settings.folder.clone(),
         used: Used::Always,
     }]
-}
-
-/// Makes a folder that is not there for who will use it: where it lies they may have no right to.
-///
-/// # Errors
-/// When it cannot be made or given away.
-pub(crate) fn make(folder: &Path, user: Option<&User>) -> Result<(), Failure> {
-    let Some(user) = user.filter(|user| !user.is_this()) else {
-        return Ok(());
-    };
-    if folder.exists() {
-        return Ok(());
-    }
-    let made = || {
-        if let Some(above) = folder.parent() {
-            std::fs::create_dir_all(above)?;
-        }
-        DirBuilder::new().mode(0o700).create(folder)?;
-        chown(folder, Some(user.id), Some(user.group))
-    };
-    made().map_err(|error| Failure::because(format!("{} cannot be made for {user}", folder.display()), &error))
 }
 
 /// Refuses to go on where a place cannot be used without which nothing goes, and says it of the others. It is looked at by a process that has
