@@ -217,3 +217,27 @@ fn a_crash_while_writing_leaves_the_keys() {
     assert_eq!(file.add(&*entropy(2)).unwrap().newest().get(), 2);
     assert_eq!(mode(file.path()), 0o600);
 }
+
+/// A server that has given up its rights sets no group, and needs none for a file that is its own alone.
+#[test]
+fn who_may_set_no_group_writes_all_the_same() {
+    let (_folder, file) = place();
+    let ring = file.create(&*entropy(1)).unwrap();
+    // Only root can give it to a group that it is not in.
+    if std::os::unix::fs::chown(file.path(), None, Some(65_534)).is_err() {
+        return;
+    }
+    assert_eq!(file.load().unwrap(), Some(ring));
+    let path = file.path().to_owned();
+    let rotated = std::thread::spawn(move || {
+        let now = rustix::thread::capabilities(None).unwrap();
+        let none = rustix::thread::CapabilitySets {
+            effective: rustix::thread::CapabilitySet::empty(),
+            ..now
+        };
+        rustix::thread::set_capabilities(None, none).unwrap();
+        KeyFile::at(path).add(&*entropy(2)).unwrap().newest().get()
+    });
+    assert_eq!(rotated.join().unwrap(), 2);
+    assert_eq!(mode(file.path()), 0o600);
+}
