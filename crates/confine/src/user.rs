@@ -41,6 +41,9 @@ pub enum NoUser {
     /// It is what is to be given up.
     #[error("{0} is root, who owns the system")]
     Root(String),
+    /// Much of the system is open to its group.
+    #[error("{0} is in the group of root, to which much of the system is open")]
+    InRootsGroup(String),
     /// It cannot be told.
     #[error("users cannot be told: {0}")]
     Unreadable(String),
@@ -67,18 +70,22 @@ impl User {
         if id == 0 {
             return Err(NoUser::Root(name.to_owned()));
         }
-        let groups = groups.lines().filter_map(|line| group_of(name, line));
+        let others = groups.lines().filter_map(|line| group_of(name, line));
+        let groups: Vec<_> = others.take(GROUPS_MAX).collect();
+        if group == 0 || groups.contains(&0) {
+            return Err(NoUser::InRootsGroup(name.to_owned()));
+        }
         Ok(Self {
             name: name.to_owned(),
             id,
             group,
-            groups: groups.take(GROUPS_MAX).collect(),
+            groups,
         })
     }
 
-    /// Whether this process is it.
+    /// Whether this process is it, and of its group: a container that names a user alone leaves the group of root.
     pub fn is_this(&self) -> bool {
-        geteuid().as_raw() == self.id
+        (geteuid().as_raw(), getegid().as_raw()) == (self.id, self.group)
     }
 
     fn ids(&self) -> (Uid, Gid, Vec<Gid>) {
@@ -125,14 +132,16 @@ fn group_of(name: &str, line: &str) -> Option<u32> {
 
 /// Goes on as another user, with the rights that there are. Only root can; who is that user already stays it.
 pub(crate) fn become_user(user: &User) -> Result<(), Error> {
-    if user.is_this() {
-        return Ok(());
-    }
     let (id, group, groups) = user.ids();
     let failed = |error: Errno| Error::User {
         user: user.name.clone(),
         source: error.into(),
     };
+    if user.is_this() {
+        // It may have been another, whom it could be again.
+        set_thread_res_gid(group, group, group).map_err(failed)?;
+        return set_thread_res_uid(id, id, id).map_err(failed);
+    }
     set_thread_groups(&groups).map_err(failed)?;
     set_thread_res_gid(group, group, group).map_err(failed)?;
     // What is to be kept of rights is said afterwards; without this nothing would be left.
@@ -150,6 +159,8 @@ pub(crate) struct Looking {
     id: Uid,
     group: Gid,
     groups: Vec<Gid>,
+    /// Whether there is something to take back, the user itself or only its groups.
+    is_changed: bool,
 }
 
 impl Looking {
@@ -159,24 +170,26 @@ impl Looking {
             user: user.name.clone(),
             source: error.into(),
         };
-        let before = Self {
+        let mut looking = Self {
             id: geteuid(),
             group: getegid(),
             groups: getgroups().map_err(failed)?,
+            is_changed: false,
         };
         if !user.is_this() {
             let (id, group, groups) = user.ids();
             set_thread_groups(&groups).map_err(failed)?;
+            looking.is_changed = true;
             set_thread_res_gid(None, group, None).map_err(failed)?;
             set_thread_res_uid(None, id, None).map_err(failed)?;
         }
-        Ok(before)
+        Ok(looking)
     }
 }
 
 impl Drop for Looking {
     fn drop(&mut self) {
-        if geteuid() == self.id {
+        if !self.is_changed {
             return;
         }
         // The user first: the rights to the rest come back with it.
@@ -191,8 +204,9 @@ impl Drop for Looking {
 mod tests {
     use super::*;
 
-    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nbaleen:x:990:980::/var/lib/baleen:/usr/sbin/nologin\nbroken:x\nodd:x:a:1::\n";
-    const GROUPS: &str = "root:x:0:\nssl-cert:x:110:www, baleen\npcap:x:111:baleenx,baleen\nbroken:x\nodd:x:z:baleen\n";
+    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nbaleen:x:990:980::/var/lib/baleen:/usr/sbin/nologin\nbroken:x\nodd:x:a:1::\nstaff:x:991:0::/:\nwheel:x:992:992::/:\n";
+    const GROUPS: &str =
+        "root:x:0:wheel\nssl-cert:x:110:www, baleen\npcap:x:111:baleenx,baleen\nbroken:x\nodd:x:z:baleen\n";
 
     #[test]
     fn users_are_found_by_name_and_by_number() {
@@ -202,6 +216,10 @@ mod tests {
         assert_eq!((user.id, user.group, user.groups.len()), (1000, 100, 0));
         for root in ["root", "toor", "0:0", "0:1000"] {
             assert_eq!(User::of(root, USERS, GROUPS), Err(NoUser::Root(root.to_owned())));
+        }
+        for name in ["wheel", "1000:0", "staff"] {
+            let refused = User::of(name, USERS, GROUPS);
+            assert_eq!(refused, Err(NoUser::InRootsGroup(name.to_owned())));
         }
         for nobody in [
             "",

@@ -6,8 +6,10 @@
 use baleen_confine::{Calls, Error, Needs, Right, User, enter, enter_thread, holds, while_holding};
 use baleen_filter::Filter;
 use baleen_ring::{Ring, Settings, Wake, find_interface};
-use rustix::process::{Signal, getpid, kill_process, test_kill_process};
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::process::{Gid, Signal, Uid, getpid, kill_process, test_kill_process};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_thread_res_gid, set_thread_res_uid,
+};
 use std::fs::{File, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
@@ -276,6 +278,54 @@ fn who_was_root_goes_on_as_another_user() {
         (status("Uid:"), capabilities(None).unwrap()),
         ("0\t0\t0\t0".to_owned(), before)
     );
+}
+
+/// Who may change its groups and not its user does not look, and has its groups back.
+#[test]
+fn who_cannot_look_as_another_stays_who_it_was() {
+    let before = capabilities(None).unwrap();
+    if !before.effective.contains(CapabilitySet::SETUID | CapabilitySet::SETGID) {
+        return;
+    }
+    let less = CapabilitySets {
+        effective: before.effective - CapabilitySet::SETUID,
+        ..before
+    };
+    let needs = Needs {
+        rights: Vec::new(),
+        user: Some(somebody()),
+    };
+    let tried = std::thread::spawn(move || {
+        let who = || (status("Uid:"), status("Gid:"), status("Groups:"));
+        set_capabilities(None, less).unwrap();
+        let before = who();
+        let refused = while_holding(&needs, || ()).unwrap_err();
+        assert!(matches!(refused, Error::User { .. }), "{refused}");
+        assert_eq!((who(), capabilities(None).unwrap()), (before, less));
+    });
+    tried.join().unwrap();
+}
+
+/// Who is that user already, and was root, cannot be root again.
+#[test]
+fn who_was_root_before_is_not_again() {
+    if !holds(Right::UseFilesOfOthers) {
+        return;
+    }
+    let needs = Needs {
+        rights: Vec::new(),
+        user: Some(somebody()),
+    };
+    let tried = std::thread::spawn(move || {
+        let (root, id) = (Uid::ROOT, Uid::from_raw(SOMEBODY));
+        let (roots, group) = (Gid::ROOT, Gid::from_raw(SOMEBODY));
+        set_thread_res_gid(roots, group, roots).unwrap();
+        set_thread_res_uid(root, id, root).unwrap();
+        enter_thread(&needs).unwrap();
+        let ids = format!("{SOMEBODY}\t{SOMEBODY}\t{SOMEBODY}\t{SOMEBODY}");
+        assert_eq!((status("Uid:"), status("Gid:")), (ids.clone(), ids));
+    });
+    tried.join().unwrap();
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn user(setting: &str, named: Option<&str>) -> Result<Option<User>, Failure> {
             NoUser::Unknown(name) => failure.advise(format!(
                 "make one (useradd --system --no-create-home {name}), or name a user and a group by number, as in 1000:1000"
             )),
+            NoUser::InRootsGroup(_) => failure.advise("name a user, or two numbers, with a group of its own"),
             NoUser::Root(_) | NoUser::Unreadable(_) => failure,
         }
     })?;
