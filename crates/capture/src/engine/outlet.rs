@@ -15,7 +15,8 @@ pub(crate) const BORROWED_BYTES_MIN: usize = 256;
 pub(crate) const BORROWED_MAX: usize = 500;
 
 /// Where the bytes of a capture go at once. It is asked by the thread that takes packets out of the ring, so it may wait for as
-/// long as the ring has room for what comes meanwhile, and no longer.
+/// long as the ring has room for what comes meanwhile, and no longer. While it waits nobody takes the ring from the interface: what is
+/// lost behind the end of a capture while a disk stands still counts as lost.
 pub trait Outlet: Send {
     /// Writes the next bytes of a file, all of them; files come in order, from 0.
     ///

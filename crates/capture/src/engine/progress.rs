@@ -1,5 +1,6 @@
 //! Counts of a running capture, readable at any time.
 
+use super::limits::BUFFER_WAIT;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Time until the limit, if there is one.
     pub remaining: Option<Duration>,
-    /// Whether packets wait in the kernel because the consumer holds every buffer.
+    /// Whether packets wait in the kernel because the consumer holds every buffer, or takes long for what is written.
     pub is_stalled: bool,
 }
 
@@ -30,14 +31,20 @@ pub(crate) struct Counters {
     pub(crate) file_bytes: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) is_stalled: AtomicBool,
+    /// Since when an outlet writes, in nanoseconds of the monotonic clock; 0 while it does not.
+    pub(crate) writing_since: AtomicU64,
+    /// Whether an outlet has failed: the capture is over with that.
+    pub(crate) has_failed: AtomicBool,
     /// How many follow the capture.
     pub(crate) followers: Arc<AtomicUsize>,
 }
 
 impl Counters {
     /// The counts; each is exact, though they may be of slightly different instants.
-    pub(crate) fn read(&self, elapsed: Duration, duration: Option<Duration>) -> Progress {
+    pub(crate) fn read(&self, now: Duration, elapsed: Duration, duration: Option<Duration>) -> Progress {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let since = get(&self.writing_since);
+        let is_writing_long = since > 0 && now.saturating_sub(Duration::from_nanos(since)) >= BUFFER_WAIT;
         Progress {
             packets: get(&self.packets),
             bytes: get(&self.bytes),
@@ -45,7 +52,7 @@ impl Counters {
             dropped: get(&self.dropped),
             elapsed,
             remaining: duration.map(|limit| limit.saturating_sub(elapsed)),
-            is_stalled: self.is_stalled.load(Ordering::Relaxed),
+            is_stalled: self.is_stalled.load(Ordering::Relaxed) || is_writing_long,
         }
     }
 }

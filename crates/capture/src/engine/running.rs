@@ -148,6 +148,10 @@ impl Shared {
         if self.is_over() {
             return true;
         }
+        if self.counters.has_failed.load(Ordering::Acquire) {
+            self.end(EndReason::Abandoned);
+            return true;
+        }
         if self.is_stopping.load(Ordering::Acquire) {
             self.end(EndReason::Stopped);
             return true;
@@ -187,7 +191,8 @@ impl Shared {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        self.counters.read(self.elapsed(), self.duration)
+        self.counters
+            .read(self.clock.monotonic(), self.elapsed(), self.duration)
     }
 
     /// What the rings of an interface have counted.
@@ -252,6 +257,8 @@ impl Shared {
         let (interfaces, statistics): (Vec<InterfaceOutcome>, Vec<Statistics>) = lanes.unzip();
         // Settled before the last part is sent: who takes it may leave at once, which is no abandonment.
         let ended = self.ended.lock().get_or_insert(EndReason::InterfaceGone).clone();
+        // Before what is written last is flushed: that is no time of the capture.
+        let elapsed = self.elapsed();
         let file = self.writer.lock().finish(&statistics);
         let outcome = Outcome {
             ended,
@@ -262,7 +269,7 @@ impl Shared {
             parts: file.parts,
             dropped: interfaces.iter().map(|interface| interface.dropped).sum(),
             started: self.started,
-            elapsed: self.elapsed(),
+            elapsed,
             interfaces,
         };
         self.outcome.lock().get_or_insert(outcome);

@@ -70,6 +70,8 @@ pub(crate) struct Writer {
     buffer: Option<Vec<u8>>,
     /// Where bytes go at once, in place of parts.
     outlet: Option<Writing>,
+    /// Whether packets are being taken: what is in the buffer may want what is borrowed.
+    is_taking: bool,
     /// The buffer that was written to the outlet, until it is filled again.
     written: Option<Vec<u8>>,
     /// Statistics that came while there was no buffer.
@@ -120,6 +122,7 @@ impl Writer {
             pool: Pool::new(settings.buffers),
             buffer: None,
             outlet: None,
+            is_taking: false,
             written: None,
             waiting: VecDeque::new(),
             number: 0,
@@ -157,6 +160,8 @@ impl Writer {
     }
 
     fn fresh_buffer(&mut self) -> Option<Vec<u8>> {
+        // Nothing is begun behind the end.
+        self.parts.as_ref()?;
         let target = self.target_of(self.number + 1);
         let written = self.written.take();
         let buffer = written.or_else(|| self.pool.take(target + BUFFER_SLACK))?;
@@ -178,7 +183,9 @@ impl Writer {
     /// Takes packets until the batch or the capture ends, or there is no buffer.
     pub(crate) fn take<'p>(&mut self, packets: &mut impl Iterator<Item = Packet<'p>>, note: &mut BatchNote) -> Taken {
         let mut borrowed = Borrowed::default();
+        self.is_taking = true;
         let taken = self.take_some(packets, note, &mut borrowed);
+        self.is_taking = false;
         let written = self.give_back(&mut borrowed);
         self.publish();
         match (taken, written) {
@@ -417,7 +424,15 @@ impl Writer {
         self.sent_bytes += bytes;
         self.sent_parts += 1;
         if let Some(outlet) = &mut self.outlet {
+            let since = u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
+            self.counters.writing_since.store(since.max(1), Ordering::Relaxed);
             let written = outlet.write(self.files.number(), &buffer, borrowed);
+            self.counters.writing_since.store(0, Ordering::Relaxed);
+            if written.is_err() {
+                // Nothing is taken any more, also where nobody looks at what is answered here.
+                self.parts = None;
+                self.counters.has_failed.store(true, Ordering::Release);
+            }
             borrowed.clear();
             self.files.sent(bytes);
             buffer.clear();
@@ -494,6 +509,10 @@ impl Writer {
 
     /// Ends the file with these statistics and hands the last part over, if anything is left for one.
     pub(crate) fn finish(&mut self, statistics: &[Statistics]) -> FileEnd {
+        if self.is_taking && self.outlet.is_some() {
+            // Whoever took packets died over it, and what they had borrowed is gone.
+            self.buffer = None;
+        }
         // Statistics alone are small enough to stand beside the pool; waiting for one of its buffers might never end.
         let mut buffer = self.buffer.take().unwrap_or_else(|| {
             self.number += 1;

@@ -152,7 +152,9 @@ impl Sink {
             Self::Pipe(out) => on_a_thread(move || write_pipe(out, parts))
                 .await
                 .map(|()| Written::Pipe),
-            Self::File { ended, .. } => {
+            Self::File { first, ended } => {
+                // A file that is removed meanwhile is to take no room.
+                drop(first);
                 let written = ended.await;
                 // Only now: a capture whose parts nobody takes is given up.
                 drop(parts);

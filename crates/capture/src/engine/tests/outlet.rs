@@ -161,6 +161,34 @@ fn a_write_that_fails_is_the_last() {
 }
 
 #[test]
+fn a_write_that_fails_where_a_file_turns_ends_the_capture() {
+    // Small packets are written when there are many, or when their file's time is over.
+    let request = CaptureRequest {
+        rotation: Rotation {
+            bytes: None,
+            every: Some(Duration::from_secs(10)),
+        },
+        ..CaptureRequest::default()
+    };
+    let (feed, clock) = (feed(&[60], 10, 10), clock());
+    let told = Arc::new(Mutex::new(Told::default()));
+    let outlet = Box::new(Keep {
+        told: Arc::clone(&told),
+        fails_at: Some(1),
+    });
+    let running = engine(small(), &clock)
+        .start_lanes(&request, vec![vec![feed.source("a")]], Some(outlet))
+        .unwrap();
+    let handle = running.handle();
+    eventually("the packets are taken", || handle.progress().packets == 10);
+    clock.advance(Duration::from_secs(11));
+    let outcome = handle.blocking_ended();
+    assert_eq!(outcome.ended, EndReason::Abandoned);
+    let told = told.lock();
+    assert_eq!((told.writes, told.ends), (1, 1));
+}
+
+#[test]
 fn what_is_written_at_once_cannot_be_followed() {
     let feed = Feed::default();
     let outlet = Box::new(Keep {
