@@ -220,12 +220,16 @@ impl Captures {
         match settled {
             Settled::Complete { again } => {
                 recovered.completing += 1;
+                // Until its end is stored; from now on, as what waits on the disk.
+                let undelivered = self.rooms.without(owner.0);
+                undelivered.set_over();
                 let captures = Arc::clone(self);
                 let finish = finish(again, record);
                 let finish = async move {
                     if AssertUnwindSafe(finish).catch_unwind().await.is_err() {
                         captures.end_broken(owner).await;
                     }
+                    drop(undelivered);
                 };
                 self.parts
                     .supervisor

@@ -777,7 +777,21 @@ fn captures_that_are_never_completed_count_as_well() {
         }
         let refused = lab.over(&world, account(1)).await;
         assert!(matches!(refused, Err(CaptureError::Overdue)), "{refused:?}");
+    });
+    // No start makes it forgotten.
+    in_a_process(async {
+        let world = lab.world(3);
+        assert_eq!(world.captures.recover().await.unwrap().completing, UNDELIVERED_MAX);
+        let refused = lab.over(&world, account(1)).await;
+        assert!(matches!(refused, Err(CaptureError::Overdue)), "{refused:?}");
         world.create(account(2), URI).await.unwrap();
+        lab.store.script(|_| Act::Serve);
+        let let_in = async {
+            while world.create(account(1), URI).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, hurried(&world, let_in)).await.unwrap();
     });
 }
 
