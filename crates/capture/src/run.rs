@@ -36,7 +36,7 @@ use crate::store::{self, Change};
 use crate::tasks::{Admitted, Target};
 use crate::{CaptureError, Captures};
 use baleen_meta::Request;
-use baleen_types::{AccountId, CaptureId, ObjectKey};
+use baleen_types::{AccountId, CaptureId, Classify as _, ObjectKey};
 use futures::stream::BoxStream;
 use room::Waits;
 pub(crate) use room::shown;
@@ -70,6 +70,15 @@ impl Failure {
     /// The destination was deleted from the account's list.
     pub(crate) fn forsaken() -> Self {
         Self::Final("the bucket was deleted from this account's list while the capture ran".to_owned())
+    }
+
+    /// Of something that is tried again where that may help.
+    pub(crate) fn of_try(error: SinkError) -> Self {
+        let is_passing = error.kind().is_transient();
+        match Self::from(error) {
+            Self::Final(message) if is_passing => Self::Transient(message),
+            failure => failure,
+        }
     }
 
     pub(crate) fn message(self) -> String {

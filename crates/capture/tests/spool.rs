@@ -462,6 +462,22 @@ fn no_more_are_sent_from_the_disk_at_once_after_a_kill() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(sent(), DELIVERING_MAX);
     });
+    // A store that says no is asked again later, and meanwhile those of others have their turn.
+    lab.store.script(|call| match call {
+        Call::Part(_) => Act::Fail(503, "SlowDown"),
+        _ => Act::Serve,
+    });
+    let before = lab.store.calls().len();
+    in_a_process(async {
+        let world = lab.world(4);
+        world.captures.recover().await.unwrap();
+        let sent = || {
+            let calls = lab.store.calls();
+            calls[before..].iter().filter(|call| **call == Call::Part(1)).count()
+        };
+        // The clock stands: each is tried three times by the client, and then no more.
+        eventually(|| sent() == 3 * count).await;
+    });
 }
 
 #[test]

@@ -123,8 +123,6 @@ impl Captures {
                     return Ok(());
                 }
                 if head.number == file.sent + 1 {
-                    // Each has one part in memory, as others that send from the disk.
-                    let _place = patience.unless_interrupted(self.rooms.delivering()).await?;
                     let sent = self.send_shelved(owner, sink, &left.shelf, shelved, file, patience);
                     if !sent.await? {
                         return Ok(());
@@ -223,17 +221,26 @@ impl Captures {
         patience: &mut Patience<'_>,
     ) -> Result<bool, Failure> {
         let head = shelved.head;
-        let bytes = match shelf.read(shelved).await {
-            Ok(bytes) => bytes,
-            Err(error) if is_torn(&error) => {
-                warn!(capture = %owner.1, %error, "a part that waited on the disk does not open");
-                return Ok(false);
-            }
-            Err(error) => return Err(cannot_look(&error)),
-        };
         let number = PartNumber::new(head.number).map_err(SinkError::Damaged)?;
-        let send = || sink.part(&file.upload, number, bytes.clone());
-        let part: SentPart = patience.ask(owner.1, "a part", send).await?;
+        // Each has one part in memory, as others that send from the disk. Between two tries it has none, nor a place: those whose stores take
+        // nothing keep none from the others.
+        let send = || async {
+            let place = self.rooms.delivering().await;
+            let bytes = match shelf.read(shelved).await {
+                Ok(bytes) => bytes,
+                Err(error) if is_torn(&error) => {
+                    warn!(capture = %owner.1, %error, "a part that waited on the disk does not open");
+                    return Ok(None);
+                }
+                Err(error) => return Err(cannot_look(&error)),
+            };
+            let sent = sink.part(&file.upload, number, bytes.clone()).await;
+            let part: SentPart = sent.map_err(Failure::of_try)?;
+            Ok(Some((part, bytes, place)))
+        };
+        let Some((part, bytes, _place)) = patience.ask(owner.1, "a part", send).await? else {
+            return Ok(false);
+        };
         crate::meter::uploaded(bytes.len());
         let kept = Kept::of(&head.piece(bytes), part, self.parts.clock.now());
         self.persist(owner.1, "part", || async {
