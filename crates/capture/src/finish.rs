@@ -10,6 +10,7 @@
 use crate::capture::{self, End, StoredCapture};
 use crate::files::{self, StoredFileState};
 use crate::journal::Kept;
+use crate::live::Live;
 use crate::ownership::StoredOwnership;
 use crate::patience::{Patience, Waited};
 use crate::run::{Delivered, Failure};
@@ -42,6 +43,9 @@ impl Captures {
         patience: &mut Patience<'_>,
     ) -> Option<End> {
         let failure = loop {
+            if patience.is_forsaken() {
+                break Failure::forsaken();
+            }
             let error = match sink.complete(upload, &delivered.parts, again).await {
                 Ok(Completion::Confirmed) => return Some(End::Success(delivered.message)),
                 Ok(Completion::Presumed) => return Some(End::Success(Some(joined(delivered.message, PRESUMED)))),
@@ -88,10 +92,10 @@ impl Captures {
         self: &Arc<Self>,
         owner: (AccountId, CaptureId),
         record: StoredCapture,
-        kept: Vec<Kept>,
-        again: bool,
+        (kept, again): (Vec<Kept>, bool),
+        live: &Live,
     ) {
-        let end = match self.try_finish(owner, &record, &kept, again).await {
+        let end = match self.try_finish(owner, &record, (&kept, again), live).await {
             Ok(end) => end,
             Err(Failure::Stopping) => None,
             Err(failure) if again => Some(End::Failed(joined(Some(failure.message()), MAY_BE_THERE))),
@@ -106,18 +110,19 @@ impl Captures {
         &self,
         owner: (AccountId, CaptureId),
         record: &StoredCapture,
-        kept: &[Kept],
-        again: bool,
+        (kept, again): (&[Kept], bool),
+        live: &Live,
     ) -> Result<Option<End>, Failure> {
         let upload = record.upload()?;
         let upload = upload.ok_or_else(|| Failure::Final("no upload was begun".to_owned()))?;
-        let mut patience = Patience::new(self);
+        let mut patience = Patience::new(self).heeding(Some(live));
         let sink = self.reopen(owner, record, &mut patience).await?;
         let mut parts = record.parts_v1.clone();
         parts.extend(kept.iter().map(|kept| kept.part.clone()));
         let packets = kept.last().map_or(0, |last| last.after.packets);
         if let Some((number, tail)) = tail(record, packets, kept, self.parts.clock.now()) {
-            parts.extend(self.send_tail(owner.1, (&*sink, &upload), number, tail).await?);
+            let sent = self.send_tail(owner.1, (&*sink, &upload), (number, tail), live);
+            parts.extend(sent.await?);
         }
         let message = record.message.clone();
         let delivered = Delivered { parts, message };
@@ -131,11 +136,12 @@ impl Captures {
         &self,
         id: CaptureId,
         (sink, upload): (&dyn Sink, &Upload),
-        number: PartNumber,
-        tail: Bytes,
+        (number, tail): (PartNumber, Bytes),
+        live: &Live,
     ) -> Result<Option<SentPart>, Failure> {
         let send = || sink.part(upload, number, tail.clone());
-        match Patience::new(self).ask(id, "the end of a cut file", send).await {
+        let mut patience = Patience::new(self).heeding(Some(live));
+        match patience.ask(id, "the end of a cut file", send).await {
             Ok(part) => Ok(Some(part)),
             Err(Failure::Stopping) => Err(Failure::Stopping),
             Err(failure) => {

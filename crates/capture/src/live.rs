@@ -167,6 +167,10 @@ impl Live {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.captures.0.lock().remove(&self.id);
+        let mut captures = self.captures.0.lock();
+        // One that was cut is completed by another task, which may have registered it by now.
+        if captures.get(&self.id).is_some_and(|live| Arc::ptr_eq(live, &self.live)) {
+            captures.remove(&self.id);
+        }
     }
 }

@@ -129,6 +129,11 @@ impl<'a> Patience<'a> {
         self
     }
 
+    /// Whether that is so by now.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.heeds.live.is_some_and(Live::is_forsaken)
+    }
+
     /// What is left of it, for something else: work that went well at once takes nothing of it.
     pub(crate) fn left(&self) -> Duration {
         if self.has_waited {

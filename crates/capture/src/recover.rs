@@ -13,6 +13,7 @@ mod several;
 use crate::capture::{self, End, StoredCapture, StoredState, cut};
 use crate::finish::joined;
 use crate::journal::{self, Kept};
+use crate::live::Live;
 use crate::meter;
 use crate::run::{FILE, Failure, shown};
 use crate::spool::Left;
@@ -188,7 +189,9 @@ impl Captures {
             let (record, settled) =
                 store::update(&self.parts.meta, &capture::key(account, id), missing, decide).await?;
             let captures = Arc::clone(self);
-            let finish = |_, record| async move { captures.finish_found(owner, record, found).await };
+            let finish = move |_, record, live: Arc<Live>| async move {
+                captures.finish_found(owner, record, found, &live).await;
+            };
             self.carry_out(owner, record, settled, recovered, finish);
             return Ok(());
         }
@@ -203,7 +206,9 @@ impl Captures {
         let key = capture::key(account, id);
         let (record, settled) = store::update(&self.parts.meta, &key, missing, decide).await?;
         let captures = Arc::clone(self);
-        let finish = |again, record| async move { captures.finish_interrupted(owner, record, kept, again).await };
+        let finish = move |again, record, live: Arc<Live>| async move {
+            captures.finish_interrupted(owner, record, (kept, again), &live).await;
+        };
         self.carry_out(owner, record, settled, recovered, finish);
         Ok(())
     }
@@ -215,7 +220,7 @@ impl Captures {
         record: StoredCapture,
         settled: Settled,
         recovered: &mut Recovered,
-        finish: impl FnOnce(bool, StoredCapture) -> F,
+        finish: impl FnOnce(bool, StoredCapture, Arc<Live>) -> F + Send + 'static,
     ) {
         match settled {
             Settled::Complete { again } => {
@@ -224,8 +229,11 @@ impl Captures {
                 let undelivered = self.rooms.without(owner.0);
                 undelivered.set_over();
                 let captures = Arc::clone(self);
-                let finish = finish(again, record);
+                let ownership = record.task.is_none().then(|| record.ownership());
                 let finish = async move {
+                    // As one that this process has begun: its destination may be deleted.
+                    let registered = captures.live.register(owner.0, owner.1, ownership);
+                    let finish = finish(again, record, Arc::clone(&registered.live));
                     if AssertUnwindSafe(finish).catch_unwind().await.is_err() {
                         captures.end_broken(owner).await;
                     }

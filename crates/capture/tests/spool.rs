@@ -858,6 +858,48 @@ fn what_waits_for_a_destination_that_was_deleted_is_given_up() {
     });
 }
 
+/// The same holds for what is only to be completed.
+#[test]
+fn what_is_only_to_be_completed_for_a_deleted_destination_is_given_up() {
+    let (one_file, several) = (None, Some(1 << 20));
+    for bytes in [one_file, several] {
+        let lab = Lab::new(1 << 30);
+        lab.store.script(|call| match call {
+            Call::Complete => Act::Fail(503, "SlowDown"),
+            _ => Act::Serve,
+        });
+        // The client asks three times, and then it waits for the clock.
+        let asked = |behind: usize| {
+            let calls = lab.store.calls();
+            calls[behind..].iter().filter(|call| **call == Call::Complete).count()
+        };
+        let id = in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, Rotation { bytes, every: None }).await;
+            catch.counts(1, PIECE_BYTES as u64);
+            catch.finish(piece(0)).await;
+            eventually(|| asked(0) == 3).await;
+            capture.id
+        });
+        let before = lab.store.calls().len();
+        in_a_process(async {
+            let world = lab.world(3);
+            assert_eq!(world.captures.recover().await.unwrap().completing, 1);
+            eventually(|| asked(before) == 3).await;
+            let [ownership] = &world.captures.list_ownerships(account(1)).await.unwrap()[..] else {
+                panic!("it is one");
+            };
+            world.captures.delete_ownership(account(1), ownership.id).await.unwrap();
+            lab.store.script(|_| Act::Serve);
+            let failed = world.until(account(1), id, Status::Failed).await;
+            let message = failed.message.unwrap();
+            assert!(message.contains("deleted from this account's list"), "{message}");
+            assert!(lab.object(failed.object.as_str()).is_none());
+            assert_eq!(lab.store.open_uploads(), 0);
+        });
+    }
+}
+
 /// As for a part: the store cannot begin the second file for some minutes, and nothing is lost.
 #[test]
 fn a_store_that_begins_no_further_file_is_waited_for_as_with_a_part() {

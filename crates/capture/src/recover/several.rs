@@ -6,6 +6,7 @@ use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files::{self, EndedFile, StoredFile, StoredFileState, Tally};
 use crate::finish::tail;
 use crate::journal::{self, Kept};
+use crate::live::Live;
 use crate::patience::Patience;
 use crate::run::{Failure, shown};
 use crate::store::{self, Change};
@@ -87,13 +88,14 @@ impl Captures {
         owner: (AccountId, CaptureId),
         record: StoredCapture,
         found: Vec<Found>,
+        live: &Live,
     ) {
         let mut tally = Tally {
             // Also of a file that no row tells of.
             leaves_uploads: true,
             ..Tally::default()
         };
-        let end = match self.try_finish_found(owner, &record, found, &mut tally).await {
+        let end = match self.try_finish_found(owner, &record, found, (&mut tally, live)).await {
             Ok(()) => tally.end(record.message.clone()),
             Err(Failure::Stopping) => return,
             Err(failure) => {
@@ -109,7 +111,7 @@ impl Captures {
         owner: (AccountId, CaptureId),
         record: &StoredCapture,
         found: Vec<Found>,
-        tally: &mut Tally,
+        (tally, live): (&mut Tally, &Live),
     ) -> Result<(), Failure> {
         let is_over = |state| matches!(state, StoredFileState::Complete | StoredFileState::Lost);
         let (over, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| is_over(found.row.state));
@@ -119,13 +121,15 @@ impl Captures {
         let (usable, missing): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|file| file.is_usable(may_be_empty(record)));
         tally.notes.extend(missing.iter().map(Found::missing));
-        let sink = self.reopen(owner, record, &mut Patience::new(self)).await?;
+        let mut patience = Patience::new(self).heeding(Some(live));
+        let sink = self.reopen(owner, record, &mut patience).await?;
         for file in usable {
             let mut row = file.counted();
             let mut parts: Vec<_> = file.kept.iter().map(|kept| kept.part.clone()).collect();
             if let Some((number, tail)) = tail(record, row.packets, &file.kept, self.parts.clock.now()) {
                 let (bytes, upload) = (tail.len() as u64, row.upload()?);
-                if let Some(part) = self.send_tail(owner.1, (&*sink, &upload), number, tail).await? {
+                let sent = self.send_tail(owner.1, (&*sink, &upload), (number, tail), live);
+                if let Some(part) = sent.await? {
                     row.file_bytes += bytes;
                     parts.push(part);
                 }
@@ -133,7 +137,8 @@ impl Captures {
             let again = file.row.state == StoredFileState::Completing;
             let number = file.number;
             let ended = EndedFile { number, row, parts };
-            self.finish_file(owner, (&*sink, None), ended, again, tally).await?;
+            self.finish_file(owner, (&*sink, Some(live)), ended, again, tally)
+                .await?;
         }
         Ok(())
     }
