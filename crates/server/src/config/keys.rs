@@ -626,8 +626,10 @@ fn capture(from: &mut Reader) -> Capture {
                 "capture.running_max",
                 "number",
                 "8",
-                "Captures that run or are being uploaded at once, over all accounts: 1 to 1024. Each holds its part buffers and rings. \
-                 One that is over gives its place back when the rest of it lies on the disk.",
+                "Captures that run or are being uploaded at once, over all accounts: 1 to 1024. Each holds its part buffers and rings; \
+                 those of agents on other hosts hold none, and do not count. One that is over gives its place back when the rest of it \
+                 lies on the disk. An account holds all but a quarter of them at most, 6 of 8, streams and tasks included; and it begins \
+                 no further capture while three that are over hold places, or four were not delivered.",
             ),
             number(1, 1024),
         ),
