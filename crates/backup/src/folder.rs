@@ -106,7 +106,11 @@ impl BackupFolder {
         }
         for path in children(&self.path.join("backups"))? {
             if path.extension().is_some_and(|end| end == "new" || end == "gone") {
-                std::fs::remove_dir_all(&path).map_err(Error::io("removing", &path))?;
+                std::fs::remove_dir_all(&path).map_err(|error| match error.kind() {
+                    // A thread of who was stopped puts files where they are being removed.
+                    ErrorKind::DirectoryNotEmpty => Error::InUse(self.path.clone()),
+                    _ => Error::io("removing", &path)(error),
+                })?;
             }
         }
         Ok(())
