@@ -2,7 +2,7 @@
 //!
 //! Everything that can be wrong is looked at before the first packet: the filter, the store, its credentials, the bucket.
 //! One task writes parts while another watches progress and signals; nobody stands between the kernel and the pool of
-//! part buffers. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
+//! part buffers, and into files the capture itself writes. The first Ctrl-C ends the capture and keeps the file, a second gives it up.
 
 mod destination;
 mod files;
