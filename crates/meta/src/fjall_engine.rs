@@ -28,15 +28,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use walk::{Turn, Walk};
 
-/// Entries read between two awaits, and the most of a scan that is read on the caller's thread at all.
+/// The most entries of a scan that is read on the caller's thread, in one go.
 ///
 /// Measured (`examples/commit_rate.rs`, 2 busy cores): a get from a store larger than the cache takes 30 us, a scan 0.4 us
 /// for each entry, and handing work to a blocking thread and back 17 to 56 us, after which the rows are in another core's
-/// cache. So a page for a client, which is at most a thousand entries, is read here, with a turn for others between: a turn
-/// each 100 us, as is usual, wakes an idle thread each time, for more than the turn is worth. Longer scans are those of work
+/// cache. So a page for a client, which is at most a thousand entries, is read here: a turn for others between wakes an idle
+/// thread, and what is left begins with looking for its place in each table again. Longer scans are those of work
 /// in the background, whose blocks are likely to be on the disk: they are read on a thread for blocking work, and so is
-/// what is left of a page whose turn took longer than it does from memory.
-const ENTRIES_OF_A_TURN: usize = 512;
+/// what is left of a page that takes longer than it does from memory.
 const INLINE_SCAN_ENTRIES: usize = 1024;
 
 /// A fjall database that survives failed writes.
@@ -218,7 +217,6 @@ impl View for FjallView {
             })?;
             match turn {
                 Turn::Over => return Ok(walk.into_entries()),
-                Turn::More => tokio::task::yield_now().await,
                 Turn::Slow => is_from_disk = true,
             }
         }

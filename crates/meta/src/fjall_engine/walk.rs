@@ -1,6 +1,6 @@
 //! A scan under way.
 
-use super::{ENTRIES_OF_A_TURN, read_failed};
+use super::read_failed;
 use crate::{Direction, Entry, Result, Scan};
 use bytes::Bytes;
 use fjall::{Guard, Keyspace, Readable as _, Snapshot};
@@ -33,8 +33,6 @@ pub(super) struct Walk {
 pub(super) enum Turn {
     /// All is read.
     Over,
-    /// There may be more.
-    More,
     /// There may be more, and it comes from the disk.
     Slow,
 }
@@ -51,28 +49,18 @@ impl Walk {
     /// Reads some of what is left.
     pub(super) fn turn(&mut self, snapshot: &Snapshot, keyspace: &Keyspace) -> Result<Turn> {
         let begun = Instant::now();
-        let is_slow = |read: usize| read.is_multiple_of(ROWS_OF_A_LOOK) && begun.elapsed() > TURN;
         self.read(snapshot, keyspace, |read| {
-            if is_slow(read) {
-                Some(Turn::Slow)
-            } else {
-                (read == ENTRIES_OF_A_TURN).then_some(Turn::More)
-            }
+            read.is_multiple_of(ROWS_OF_A_LOOK) && begun.elapsed() > TURN
         })
     }
 
     /// Reads all that is left.
     pub(super) fn rest(&mut self, snapshot: &Snapshot, keyspace: &Keyspace) -> Result<()> {
-        self.read(snapshot, keyspace, |_| None).map(drop)
+        self.read(snapshot, keyspace, |_| false).map(drop)
     }
 
-    /// Reads until all is read, or `is_enough` of so many rows.
-    fn read(
-        &mut self,
-        snapshot: &Snapshot,
-        keyspace: &Keyspace,
-        is_enough: impl Fn(usize) -> Option<Turn>,
-    ) -> Result<Turn> {
+    /// Reads until all is read, or so many rows have taken too long.
+    fn read(&mut self, snapshot: &Snapshot, keyspace: &Keyspace, is_slow: impl Fn(usize) -> bool) -> Result<Turn> {
         let mut rows = snapshot.range(keyspace, self.scan.range.clone());
         let mut read = 0;
         while self.lengths.len() < self.scan.limit {
@@ -83,9 +71,9 @@ impl Walk {
             let Some(row) = row else { return Ok(Turn::Over) };
             self.take(row)?;
             read += 1;
-            if let Some(turn) = is_enough(read) {
+            if is_slow(read) {
                 self.go_on_behind_the_last();
-                return Ok(turn);
+                return Ok(Turn::Slow);
             }
         }
         Ok(Turn::Over)
