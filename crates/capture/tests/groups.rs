@@ -143,15 +143,7 @@ fn stamps_of(site: &str) -> &'static [u64] {
 fn file(stamps: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
     ng::put_section(&mut out, &ng::Section::default());
-    let interface = ng::Interface {
-        link: LinkType::ETHERNET,
-        snaplen: 262_144,
-        name: "eth0".to_owned(),
-        description: String::new(),
-        filter: String::new(),
-        mac: None,
-        speed: None,
-    };
+    let interface = ng::Interface::new(LinkType::ETHERNET, 262_144, "eth0");
     ng::put_interface(&mut out, &interface);
     for stamp in stamps {
         ng::put_packet(&mut out, &Record::new(*stamp, 60, &[7; BYTES]));

@@ -35,15 +35,7 @@ fn packets(format: Format, first: u64, count: u64) -> Vec<u8> {
         Format::Pcap if first == 0 => classic::put_header(&mut out, LinkType::ETHERNET, 262_144, Precision::Micros),
         Format::PcapNg if first == 0 => {
             ng::put_section(&mut out, &ng::Section::default());
-            let interface = ng::Interface {
-                link: LinkType::ETHERNET,
-                snaplen: 262_144,
-                name: "eth0".to_owned(),
-                description: String::new(),
-                filter: String::new(),
-                mac: None,
-                speed: None,
-            };
+            let interface = ng::Interface::new(LinkType::ETHERNET, 262_144, "eth0");
             ng::put_interface(&mut out, &interface);
         }
         Format::Pcap | Format::PcapNg => {}

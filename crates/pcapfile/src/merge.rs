@@ -161,17 +161,14 @@ impl<R: Read> Merge<R> {
                     };
                     source.numbers.push(self.interfaces_known);
                     self.interfaces_known += 1;
+                    let name = match &*found.name {
+                        "" => source.name.clone(),
+                        name => format!("{}/{name}", source.name),
+                    };
                     self.interfaces.push_back(Interface {
-                        link: found.link,
-                        snaplen: found.snaplen,
-                        name: match &*found.name {
-                            "" => source.name.clone(),
-                            name => format!("{}/{name}", source.name),
-                        },
                         description: source.description.clone(),
                         filter: found.filter,
-                        mac: None,
-                        speed: None,
+                        ..Interface::new(found.link, found.snaplen, name)
                     });
                 }
                 Ok(Some(Item::Statistics(found))) => {

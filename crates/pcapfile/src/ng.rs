@@ -47,6 +47,21 @@ pub struct Interface {
     pub speed: Option<u64>,
 }
 
+impl Interface {
+    /// An interface with nothing said beside.
+    pub fn new(link: LinkType, snaplen: u32, name: impl Into<String>) -> Self {
+        Self {
+            link,
+            snaplen,
+            name: name.into(),
+            description: String::new(),
+            filter: String::new(),
+            mac: None,
+            speed: None,
+        }
+    }
+}
+
 /// Counters of one interface since the capture began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {

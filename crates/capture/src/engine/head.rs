@@ -34,13 +34,9 @@ impl FileHead<'_> {
                     ng::put_interface(
                         buffer,
                         &ng::Interface {
-                            link: interface.link,
-                            snaplen: self.snaplen,
-                            name: interface.name.clone(),
-                            description: String::new(),
                             filter: self.filter.clone(),
                             mac: interface.mac,
-                            speed: None,
+                            ..ng::Interface::new(interface.link, self.snaplen, interface.name.clone())
                         },
                     );
                 }

@@ -80,15 +80,7 @@ fn a_cut_file_gets_statistics_where_it_can() {
         ng::put_section(&mut file, &ng::Section::default());
         ng::put_interface(
             &mut file,
-            &ng::Interface {
-                link: baleen_types::LinkType::ETHERNET,
-                snaplen: 65535,
-                name: "eth0".to_owned(),
-                description: String::new(),
-                filter: String::new(),
-                mac: None,
-                speed: None,
-            },
+            &ng::Interface::new(baleen_types::LinkType::ETHERNET, 65535, "eth0"),
         );
         file.extend_from_slice(&bytes);
         let mut reader = baleen_pcapfile::Reader::new(&file[..]).unwrap();

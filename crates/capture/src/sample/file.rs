@@ -65,13 +65,8 @@ fn write_ng(gathered: &Gathered, told: &Told<'_>) -> File {
     ng::put_section(&mut file.bytes, &section(told.comments.clone()));
     for Interface { name, link } in &gathered.interfaces {
         let interface = ng::Interface {
-            link: *link,
-            snaplen: SAMPLE_SNAPLEN,
-            name: name.to_string(),
-            description: String::new(),
             filter: told.filter.to_owned(),
-            mac: None,
-            speed: None,
+            ..ng::Interface::new(*link, SAMPLE_SNAPLEN, name.to_string())
         };
         ng::put_interface(&mut file.bytes, &interface);
     }

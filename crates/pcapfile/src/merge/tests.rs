@@ -5,13 +5,8 @@ use proptest::prelude::*;
 
 fn interface(name: &str) -> Interface {
     Interface {
-        link: LinkType::ETHERNET,
-        snaplen: 100,
-        name: name.to_owned(),
-        description: String::new(),
         filter: "udp".to_owned(),
-        mac: None,
-        speed: None,
+        ..Interface::new(LinkType::ETHERNET, 100, name)
     }
 }
 

@@ -20,15 +20,7 @@ fn drain(bytes: &[u8]) -> (usize, bool, u64, bool) {
 fn sample_ng() -> Vec<u8> {
     let mut out = Vec::new();
     ng::put_section(&mut out, &ng::Section::default());
-    let interface = ng::Interface {
-        link: LinkType::ETHERNET,
-        snaplen: 100,
-        name: "a".to_owned(),
-        description: String::new(),
-        filter: String::new(),
-        mac: None,
-        speed: None,
-    };
+    let interface = ng::Interface::new(LinkType::ETHERNET, 100, "a");
     ng::put_interface(&mut out, &interface);
     for n in 0..5 {
         ng::put_packet(&mut out, &Record::new(n, 60, &[7; 60]));

@@ -195,15 +195,7 @@ mod tests {
         let mut file = at.create([3; 16]).unwrap();
         let mut head = Vec::new();
         ng::put_section(&mut head, &ng::Section::default());
-        let interface = ng::Interface {
-            link: LinkType::ETHERNET,
-            snaplen: 262_144,
-            name: "eth0".to_owned(),
-            description: String::new(),
-            filter: String::new(),
-            mac: None,
-            speed: None,
-        };
+        let interface = ng::Interface::new(LinkType::ETHERNET, 262_144, "eth0");
         ng::put_interface(&mut head, &interface);
         file.append(&head).unwrap();
         for stamp in 1..4 {
