@@ -4,24 +4,19 @@
 #![allow(clippy::print_stdout, reason = "it is for people at a terminal")]
 
 use anyhow::Context;
-use baleen_capture::engine::{CaptureRequest, Engine, Format, Interfaces, Outlet, Settings};
+use baleen_capture::engine::{CaptureRequest, Engine, Format, Interfaces, Outlet, Settings, write_pieces};
 use baleen_filter::Filter;
 use baleen_runtime::SystemClock;
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::path::Path;
 
 /// Writes as `baleen capture` does, but for what it says of failures.
 struct ToFile(File);
 
 impl Outlet for ToFile {
-    fn write(&mut self, _: u32, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
-        IoSlice::advance_slices(&mut pieces, 0);
-        while !pieces.is_empty() {
-            let written = self.0.write_vectored(pieces)?;
-            IoSlice::advance_slices(&mut pieces, written);
-        }
-        Ok(())
+    fn write(&mut self, _: u32, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+        write_pieces(&mut self.0, pieces)
     }
 
     fn end(self: Box<Self>) {}

@@ -51,7 +51,7 @@ pub use limits::{
     ROTATION_TIME_MIN, SNAPLEN_MIN,
 };
 pub use outcome::{EndReason, InterfaceOutcome, Outcome};
-pub use outlet::Outlet;
+pub use outlet::{Outlet, write_pieces};
 pub use parts::{Part, file_bytes_max};
 pub use progress::Progress;
 pub use request::{CaptureRequest, Format, Interfaces, Limits, Settings};

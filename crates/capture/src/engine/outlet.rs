@@ -4,8 +4,7 @@
 //! thread, and each of them costs a copy of all packets. With an outlet the writer keeps only what stands between the packets;
 //! the bytes of all but small ones are written from where the kernel put them, before their block goes back to it.
 
-use super::outcome::EndReason;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, Write};
 
 /// From how many bytes on a piece of a packet is written from where it lies. Each such piece costs a slice of the write, which is
 /// more than copying a few bytes.
@@ -29,33 +28,22 @@ pub trait Outlet: Send {
     fn end(self: Box<Self>);
 }
 
-/// An outlet that is left alone once it has failed: behind a write of which nobody knows how much was written nothing may come.
-pub(crate) struct Writing {
-    outlet: Box<dyn Outlet>,
-    has_failed: bool,
-}
-
-impl Writing {
-    pub(crate) fn new(outlet: Box<dyn Outlet>) -> Self {
-        Self {
-            outlet,
-            has_failed: false,
+/// Writes all pieces, whatever of them `out` takes at once.
+///
+/// # Errors
+/// Those of `out`; nobody knows then how much it has taken.
+pub fn write_pieces(out: &mut impl Write, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    // Those that are empty.
+    IoSlice::advance_slices(&mut pieces, 0);
+    while !pieces.is_empty() {
+        match out.write_vectored(pieces) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut pieces, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-
-    pub(crate) fn write(&mut self, file: u32, others: &[u8], borrowed: &Borrowed<'_>) -> Result<(), EndReason> {
-        if !self.has_failed {
-            self.has_failed = self.outlet.write(file, &mut borrowed.between(others)).is_err();
-        }
-        if self.has_failed {
-            return Err(EndReason::Abandoned);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn end(self) {
-        self.outlet.end();
-    }
+    Ok(())
 }
 
 /// Pieces of packets that belong into what is written next, each at its place between other bytes.
@@ -95,7 +83,7 @@ impl<'p> Borrowed<'p> {
     }
 
     /// All in order with the other bytes.
-    fn between<'a>(&'a self, others: &'a [u8]) -> Vec<IoSlice<'a>> {
+    pub(crate) fn between<'a>(&'a self, others: &'a [u8]) -> Vec<IoSlice<'a>> {
         let mut slices = Vec::with_capacity(2 * self.pieces.len() + 1);
         let mut at = 0;
         for (behind, piece) in &self.pieces {

@@ -5,7 +5,7 @@ use super::head::FileHead;
 use super::limits::{BUFFER_SLACK, BUFFER_WAIT, STATISTICS_WAITING_MAX};
 use super::masked::Masked;
 use super::outcome::EndReason;
-use super::outlet::{BORROWED_BYTES_MIN, Borrowed, Outlet, Writing};
+use super::outlet::{BORROWED_BYTES_MIN, Borrowed, Outlet};
 use super::parts::{Part, part_target};
 use super::pool::Pool;
 use super::progress::Counters;
@@ -69,7 +69,7 @@ pub(crate) struct Writer {
     /// `None` only while no buffer was free, or after the end.
     buffer: Option<Vec<u8>>,
     /// Where bytes go at once, in place of parts.
-    outlet: Option<Writing>,
+    outlet: Option<Box<dyn Outlet>>,
     /// Whether packets are being taken: what is in the buffer may want what is borrowed.
     is_taking: bool,
     /// The buffer that was written to the outlet, until it is filled again.
@@ -149,10 +149,7 @@ impl Writer {
 
     /// The same with a place to write to at once, in place of parts. It cannot be followed.
     pub(crate) fn into_outlet(self, outlet: Option<Box<dyn Outlet>>) -> Self {
-        Self {
-            outlet: outlet.map(Writing::new),
-            ..self
-        }
+        Self { outlet, ..self }
     }
 
     pub(crate) fn pool(&self) -> Pool {
@@ -424,20 +421,24 @@ impl Writer {
         self.sent_bytes += bytes;
         self.sent_parts += 1;
         if let Some(outlet) = &mut self.outlet {
+            // Behind a write of which nobody knows how much was written nothing may come.
+            if self.counters.has_failed.load(Ordering::Relaxed) {
+                return Err(EndReason::Abandoned);
+            }
             let since = u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
             self.counters.writing_since.store(since.max(1), Ordering::Relaxed);
-            let written = outlet.write(self.files.number(), &buffer, borrowed);
+            let written = outlet.write(self.files.number(), &mut borrowed.between(&buffer));
             self.counters.writing_since.store(0, Ordering::Relaxed);
-            if written.is_err() {
-                // Nothing is taken any more, also where nobody looks at what is answered here.
-                self.parts = None;
-                self.counters.has_failed.store(true, Ordering::Release);
-            }
             borrowed.clear();
             self.files.sent(bytes);
             buffer.clear();
             self.written = Some(buffer);
-            return written;
+            return written.map_err(|_| {
+                // Nothing is taken any more, also where nobody looks at what is answered here.
+                self.parts = None;
+                self.counters.has_failed.store(true, Ordering::Release);
+                EndReason::Abandoned
+            });
         }
         self.files.sent(bytes);
         self.followers.part_goes(&buffer, self.packets);

@@ -4,10 +4,10 @@ use super::destination::{Destination, Naming, file_path, numbered};
 use super::sink::{Names, Written};
 use crate::failure::Failure;
 use crate::output;
-use baleen_capture::engine::Outlet;
+use baleen_capture::engine::{Outlet, write_pieces};
 use baleen_pcapfile::{Item, Reader};
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, IoSlice, Write as _};
+use std::io::{self, BufReader, ErrorKind, IoSlice};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -97,7 +97,7 @@ impl Files {
             self.before.push(std::mem::replace(&mut self.path, next));
             self.file = File::create(&self.path).map_err(|error| Failure::because(self.cannot(), &error))?;
         }
-        write_all(&mut self.file, pieces).map_err(|error| self.failed(&error))
+        write_pieces(&mut self.file, pieces).map_err(|error| self.failed(&error))
     }
 
     fn flush(&self) -> Result<(), Failure> {
@@ -141,21 +141,6 @@ impl Outlet for Files {
         // Who gave the capture up does not listen.
         let _ = told.send(ended.map(|()| Written::Files { paths, last }));
     }
-}
-
-/// Writes all of them, whatever of them the kernel takes at once.
-fn write_all(file: &mut File, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
-    // Those that are empty.
-    IoSlice::advance_slices(&mut pieces, 0);
-    while !pieces.is_empty() {
-        match file.write_vectored(pieces) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut pieces, written),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// A file that is being written, to be read from its beginning. It is come to by what is open: its folder may be closed to this process.
