@@ -433,6 +433,10 @@ fn what_cannot_be_read_for_a_while_is_sent_when_it_can() {
 fn no_more_are_sent_from_the_disk_at_once_after_a_kill() {
     let count = DELIVERING_MAX + 2;
     let lab = Lab::new(1 << 30);
+    let sent_since = |before: usize| {
+        let calls = lab.store.calls();
+        calls[before..].iter().filter(|call| **call == Call::Part(1)).count()
+    };
     lab.store.script(stops_at(1));
     in_a_process(async {
         let world = lab.world(2);
@@ -454,13 +458,9 @@ fn no_more_are_sent_from_the_disk_at_once_after_a_kill() {
     in_a_process(async {
         let world = lab.world(3);
         world.captures.recover().await.unwrap();
-        let sent = || {
-            let calls = lab.store.calls();
-            calls[before..].iter().filter(|call| **call == Call::Part(1)).count()
-        };
-        eventually(|| sent() >= DELIVERING_MAX).await;
+        eventually(|| sent_since(before) >= DELIVERING_MAX).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(sent(), DELIVERING_MAX);
+        assert_eq!(sent_since(before), DELIVERING_MAX);
     });
     // A store that says no is asked again later, and meanwhile those of others have their turn.
     lab.store.script(|call| match call {
@@ -471,12 +471,8 @@ fn no_more_are_sent_from_the_disk_at_once_after_a_kill() {
     in_a_process(async {
         let world = lab.world(4);
         world.captures.recover().await.unwrap();
-        let sent = || {
-            let calls = lab.store.calls();
-            calls[before..].iter().filter(|call| **call == Call::Part(1)).count()
-        };
         // The clock stands: each is tried three times by the client, and then no more.
-        eventually(|| sent() == 3 * count).await;
+        eventually(|| sent_since(before) == 3 * count).await;
     });
 }
 

@@ -84,6 +84,17 @@ impl World {
         self.agents.sites().remove(0)
     }
 
+    /// One whose agent has delivered the first part of a capture, and nothing behind it; it may have said with how many it ended.
+    async fn with_first_part(ended_with: Option<u32>) -> (Self, Catch, Delivery) {
+        let mut world = Self::new().await;
+        let mut catch = world.begin().await;
+        let first = world.first_part(&mut catch).await;
+        if let Some(parts) = ended_with {
+            world.end(parts, parts.into());
+        }
+        (world, catch, first)
+    }
+
     /// Begins, with the agent saying that it does.
     async fn begin(&mut self) -> Catch {
         let site = self.site();

@@ -6,12 +6,7 @@ use super::*;
 #[tokio::test]
 async fn a_capture_does_not_hang_at_an_agent() {
     for has_ended in [true, false] {
-        let mut world = World::new().await;
-        let mut catch = world.begin().await;
-        let first = world.first_part(&mut catch).await;
-        if has_ended {
-            world.end(3, 3);
-        }
+        let (world, mut catch, first) = World::with_first_part(has_ended.then_some(3)).await;
         let clock = Arc::clone(&world.clock);
         let passing = async {
             for _ in 0..30 {
@@ -37,12 +32,7 @@ async fn a_capture_does_not_hang_at_an_agent() {
 #[tokio::test]
 async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
     for has_ended in [true, false] {
-        let mut world = World::new().await;
-        let mut catch = world.begin().await;
-        let first = world.first_part(&mut catch).await;
-        if has_ended {
-            world.end(2, 2);
-        }
+        let (world, mut catch, first) = World::with_first_part(has_ended.then_some(2)).await;
         let World {
             agents,
             attached,
@@ -85,12 +75,7 @@ async fn an_agent_that_is_away_is_waited_for_as_long_as_the_fleet_says() {
 #[tokio::test]
 async fn an_agent_that_comes_and_goes_does_not_keep_a_capture_for_ever() {
     for has_ended in [true, false] {
-        let mut world = World::new().await;
-        let mut catch = world.begin().await;
-        world.first_part(&mut catch).await;
-        if has_ended {
-            world.end(2, 2);
-        }
+        let (world, mut catch, _) = World::with_first_part(has_ended.then_some(2)).await;
         let World {
             agents,
             attached,
