@@ -112,14 +112,15 @@ async fn one_that_is_slow_keeps_no_other() {
         shown.runs
     };
     assert_eq!(runs(&fast).await.len(), 1);
+    // What is only beginning is not told of: nobody would find it.
+    assert_eq!(runs(&slow).await, []);
+    assert_eq!(world.captures.schedules(account(2)).await.unwrap()[0].runs, []);
     world.captures.pause_schedule(account(1), fast.id, true).await.unwrap();
     // It is tried again while there is time.
     world.disk.clock.advance(SCHEDULE_BEGIN_MAX);
-    eventually(async || runs(&slow).await.is_empty()).await;
-    assert_eq!(
-        world.captures.schedule(account(2), slow.id).await.unwrap().next,
-        slow.next
-    );
+    let next = async || world.captures.schedule(account(2), slow.id).await.unwrap().next;
+    eventually(async || next().await == slow.next).await;
+    assert_eq!(runs(&slow).await, []);
     let ticking = async {
         let passing = async {
             loop {
@@ -399,8 +400,10 @@ async fn a_capture_that_was_noted_and_not_let_in_is_found_out() {
     world.disk.clock.advance(MINUTE);
     let captures = world.captures.clone();
     let pass = tokio::spawn(async move { captures.run_schedules(&witness).await });
-    let noted = async || !world.runs(made.id).await.is_empty();
+    // The commit that notes it makes the schedule due at the next time; it is told of when it is let in.
+    let noted = async || world.captures.schedule(account(1), made.id).await.unwrap().next != made.next;
     eventually(noted).await;
+    assert_eq!(world.runs(made.id).await, []);
 
     let second = World::on(world.disk.clone(), 3, DestinationSettings::default());
     second.captures.recover().await.unwrap();

@@ -1,5 +1,6 @@
 //! Requests about schedules that there are: list, get, pause, resume, delete.
 
+use super::fire::Settled;
 use super::keys::{due_key, due_row, key, of_account, slot_in_key};
 use super::record::{StoredSchedule, id_in};
 use super::{BROKEN, Found, Outcome, Schedule};
@@ -28,7 +29,7 @@ impl Captures {
         let now = self.parts.clock.now();
         let mut shown = Vec::new();
         for (_, mut kept) in self.stored_schedules(account).await?.readable {
-            self.settle_schedule(account, &mut kept.record).await?;
+            self.bring_to_now(account, &mut kept.record).await?;
             match kept.record.show(account, now) {
                 Ok(schedule) => shown.push(schedule),
                 // The others are there all the same.
@@ -47,8 +48,7 @@ impl Captures {
     /// `NoSuchSchedule`.
     pub async fn schedule(&self, account: AccountId, id: ScheduleId) -> Result<Schedule, CaptureError> {
         let (_, mut kept) = self.stored_schedule(account, id).await?;
-        // What it has used is told now; the next pass that finds it due stores it.
-        self.settle_schedule(account, &mut kept.record).await?;
+        self.bring_to_now(account, &mut kept.record).await?;
         let mut shown = kept.record.show(account, self.parts.clock.now())?;
         for run in &mut shown.runs {
             if let Outcome::Began(began) = &mut run.outcome {
@@ -56,6 +56,17 @@ impl Captures {
             }
         }
         Ok(shown)
+    }
+
+    /// Counts what its last capture caught, and leaves out one that is just beginning: it is told of when it is let in, since until then
+    /// nobody finds it, and it may be taken back.
+    ///
+    /// The next pass that finds the schedule due stores what is counted.
+    async fn bring_to_now(&self, account: AccountId, record: &mut StoredSchedule) -> Result<(), CaptureError> {
+        if let Settled::Missing(id) = self.settle_schedule(account, record).await? {
+            record.take_back(id);
+        }
+        Ok(())
     }
 
     async fn found(&self, account: AccountId, id: CaptureId) -> Result<Option<Found>, CaptureError> {
@@ -106,8 +117,9 @@ impl Captures {
             Ok(Change::Store(further.and(due_row(record, account, slot)), ()))
         };
         let missing = || CaptureError::NoSuchSchedule;
-        let (record, ()) = store::update(&self.parts.meta, &key(account, slot), missing, change).await?;
+        let (mut record, ()) = store::update(&self.parts.meta, &key(account, slot), missing, change).await?;
         info!(schedule = %id, %account, is_paused, "schedule paused or resumed");
+        self.bring_to_now(account, &mut record).await?;
         record.show(account, now)
     }
 
