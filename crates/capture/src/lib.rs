@@ -25,6 +25,7 @@
 
 mod accounts;
 mod agent;
+mod budget;
 mod capture;
 mod compile;
 mod destination;
@@ -64,6 +65,7 @@ pub use agent::{
     Piece, RemoteAgents, Running, Verdict, WatchOrder, Watching, order_of,
 };
 pub use baleen_fleet::{AgentInfo, HowItIs, NewToken as NewAgentToken};
+pub use budget::{Budget, Used};
 pub use capture::{Capture, Counts, Kind, SentFilter, Status};
 pub use destination::{
     AccessKeys, AzureAccount, Destination, Endpoint, EndpointRule, EndpointRules, Identity, R2Account, Store,
@@ -82,8 +84,8 @@ pub use privacy::{Anonymise, Privacy, ShownPrivacy};
 pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use schedule::{
-    Began, Budget, CreateSchedule, Cron, Fired, Found, NotTaken, Outcome as RunOutcome, Run, Schedule, ScheduleName,
-    ScheduleWitness, ScheduledCapture, Trigger, TripsOn, Unit, Used, When,
+    Began, CreateSchedule, Cron, Fired, Found, NotTaken, Outcome as RunOutcome, Run, Schedule, ScheduleName,
+    ScheduleWitness, ScheduledCapture, Trigger, TripsOn, Unit, When,
 };
 pub use sink::SinkError;
 pub use site::{Accounts, Site, Sites};

@@ -15,7 +15,6 @@
 //! * what is not begun is told with its reason, and is not made up for.
 
 mod begin;
-mod budget;
 mod create;
 mod cron;
 mod fire;
@@ -28,7 +27,6 @@ mod trigger;
 mod watch;
 
 pub(crate) use begin::Wanted;
-pub use budget::{Budget, Used};
 pub use cron::Cron;
 pub(crate) use pass::Passes;
 pub use pass::{Fired, NotTaken, ScheduleWitness};
@@ -39,7 +37,7 @@ pub(crate) use watch::Watchers;
 use crate::agent::{Format, Limits};
 use crate::engine::Rotation;
 use crate::limits::SCHEDULE_NAME_CHARS_MAX;
-use crate::{Counts, CreateCapture, SentFilter, ShownPrivacy, Status};
+use crate::{Budget, Counts, CreateCapture, SentFilter, ShownPrivacy, Status, Used};
 use baleen_types::{AccountId, CaptureId, Invalid, ScheduleId, SiteName, Timestamp};
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use super::keys::{at_never, due_row, key};
 use super::record::StoredSchedule;
-use super::{Budget, CreateSchedule, Schedule, When, watch};
+use super::{CreateSchedule, Schedule, When, watch};
 use crate::limits::{
     BUDGET_PACKETS_MAX, BUDGET_RUNS_MAX, REPEATED_WITHIN, SCHEDULES_PER_ACCOUNT_MAX, TRIGGERS_PER_ACCOUNT_MAX,
     WATCHERS_MAX,
@@ -10,7 +10,7 @@ use crate::limits::{
 use crate::privacy::Anonymise;
 use crate::store;
 use crate::tasks::{CaptureFilter, check_files, check_limits, check_sent_filter};
-use crate::{CaptureError, Captures, Limited};
+use crate::{Budget, CaptureError, Captures, Limited};
 use baleen_meta::{Outcome as Committed, Request, Scan};
 use baleen_types::{ScheduleId, Timestamp};
 use std::sync::Arc;

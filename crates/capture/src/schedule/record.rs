@@ -5,9 +5,9 @@ mod runs;
 mod show;
 mod when;
 
-use super::budget::{Budget, Used};
 use super::{Cron, ScheduleName, When};
 use crate::agent::{Format, Limits};
+use crate::budget::{Budget, Used};
 use crate::capture::{StoredMask, StoredRotation};
 use crate::privacy::{Anonymise, Privacy};
 use crate::tasks::{Asked, CreateCapture};

@@ -1,4 +1,4 @@
-//! What the captures of a schedule may come to in a day of UTC. Pure.
+//! What captures may come to in a day of UTC. Pure.
 
 use crate::agent::Limits;
 use crate::capture::Counts;
@@ -6,7 +6,7 @@ use crate::limits::SNAPLEN_MAX;
 use baleen_types::Timestamp;
 use std::fmt;
 
-/// What a schedule may use in a day.
+/// What may be used in a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Captures.
@@ -17,7 +17,7 @@ pub struct Budget {
     pub bytes: Option<u64>,
 }
 
-/// What a schedule has used in a day.
+/// What is used of a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
     /// Which day of UTC, counted from 1970.
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!((used.packets, used.bytes), (3, 300));
         // A clock that is set back gives nothing back.
         assert_eq!(next.on_day_of(before), next);
-        // One that was years ahead keeps no schedule from beginning.
+        // One that was years ahead keeps nothing from beginning.
         let wrong = Timestamp::parse_rfc3339("2099-01-01T00:00:00Z").unwrap();
         let astray = Used {
             runs: 7,
