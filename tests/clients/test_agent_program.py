@@ -130,6 +130,30 @@ def test_a_capture_at_another_host_is_exact(home, host, tmp_path):
     assert host.stop() == 0
 
 
+def test_addresses_are_others_before_they_leave_the_host(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    secret, sources = "0f" * 32, []
+    for number in range(2):
+        asked = home.capture(site, packet_limit=20.0, filter_v1=udp(host), extra_body={"privacy": {"anonymise_key": secret}})
+        home.pcaps.running(asked)
+        host.send(30)
+        done = home.pcaps.over(asked)
+        assert (done.status, done.packets_captured, done.error_message) == ("success", 20, None)
+        assert done.privacy == {"headers_only": False, "zero_payload": False, "anonymise": True}
+        path = home.fetch(done, tmp_path)[0]
+        assert bytes([10, 78, host.number]) not in path.read_bytes()
+        checked = ["-o", "udp.check_checksum:TRUE", "-T", "fields", "-e", "ip.src", "-e", "udp.checksum.status"]
+        told = {line.partition("\t")[::2] for line in tshark(path, *checked)}
+        sources.append(told)
+        assert {status for _, status in told} == {"1"}
+    assert sources[0] == sources[1] and len(sources[0]) == 1, "one key, one address"
+    # The key is in nothing that the agent says or keeps.
+    held = [file for file in (host.folder / "agent").rglob("*") if file.is_file()]
+    assert held and all(bytes.fromhex(secret) not in file.read_bytes() for file in held)
+    assert secret not in host.tail()
+
+
 def test_agents_capture_each_their_own(home, tmp_path):
     hosts = [Host(tmp_path) for _ in range(3)]
     try:

@@ -4,7 +4,9 @@
 //! nothing waits for one. Pure: who holds a [`Desk`] begins, ends and sends.
 
 use baleen_agentwire::limits::{ORDERS_MAX, TEXT_BYTES_MAX};
-use baleen_agentwire::{Beat, Begin, Counts, Ended, Hello, Interface, OrderId, PROTOCOL, ToAgent, ToServer};
+use baleen_agentwire::{
+    AddressKey, Beat, Begin, Counts, Ended, Hello, Interface, Job, OrderId, PROTOCOL, ToAgent, ToServer,
+};
 use std::collections::BTreeMap;
 
 /// The words for an order that comes when there are as many as there can be.
@@ -25,7 +27,7 @@ pub(crate) enum Deed {
     /// The link is known.
     Welcomed,
     /// To begin to capture.
-    Start(OrderId, Box<Begin>),
+    Start(OrderId, Box<Job>),
     /// To end a capture and deliver it.
     Stop(OrderId),
     /// To throw away all of it.
@@ -95,7 +97,8 @@ impl Desk {
         match message {
             ToAgent::Welcome { .. } => Deed::Welcomed,
             ToAgent::Ping { t1 } => Deed::Pong { t1 },
-            ToAgent::Begin(id, begin) => self.begin(id, begin),
+            ToAgent::Begin(id, begin) => self.begin(id, (begin, None)),
+            ToAgent::BeginMasked(id, begin, key) => self.begin(id, (begin, Some(key))),
             ToAgent::Stop(id) if self.orders.contains_key(&id) => Deed::Stop(id),
             ToAgent::Stop(id) => {
                 if self.strangers.len() < ORDERS_MAX {
@@ -112,7 +115,7 @@ impl Desk {
         }
     }
 
-    fn begin(&mut self, id: OrderId, begin: Begin) -> Deed {
+    fn begin(&mut self, id: OrderId, (begin, address_key): (Begin, Option<AddressKey>)) -> Deed {
         if let Some(entry) = self.orders.get_mut(&id) {
             entry.is_told = false;
             return Deed::Nothing;
@@ -141,7 +144,7 @@ impl Desk {
         if is_full {
             Deed::Nothing
         } else {
-            Deed::Start(id, Box::new(begin))
+            Deed::Start(id, Box::new(Job { begin, address_key }))
         }
     }
 

@@ -9,7 +9,7 @@ use crate::renewal::{self, Renewing};
 use crate::shared::Shared;
 use crate::{host, work};
 use baleen_agentwire::limits::BEAT_PERIOD;
-use baleen_agentwire::{Begin, Frames, OrderId, ToAgent, ToServer, encode};
+use baleen_agentwire::{Frames, Job, OrderId, ToAgent, ToServer, encode};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http_body_util::BodyExt as _;
@@ -193,8 +193,8 @@ impl Link<'_> {
                 info!(server = %self.connection.remote, "linked with the server");
                 None
             }
-            Deed::Start(id, begin) => {
-                self.start(id, *begin);
+            Deed::Start(id, job) => {
+                self.start(id, *job);
                 None
             }
             Deed::Stop(id) => {
@@ -234,8 +234,8 @@ impl Link<'_> {
         ));
     }
 
-    fn start(&self, id: OrderId, begin: Begin) {
+    fn start(&self, id: OrderId, job: Job) {
         debug!(?id, "a capture is ordered");
-        work::begin(self.shared, id, begin);
+        work::begin(self.shared, id, job);
     }
 }

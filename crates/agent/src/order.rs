@@ -1,9 +1,9 @@
 //! From an order as it comes to one that may be done here.
 
 use crate::settings::Allowed;
-use baleen_agentwire::{Begin, FileFormat, OrderFilter, OrderId, Tuple, TupleEnd};
+use baleen_agentwire::{FileFormat, Job, OrderFilter, OrderId, Tuple, TupleEnd};
 use baleen_capture::engine::Masking;
-use baleen_capture::{Format, Limits, Order, Rotation};
+use baleen_capture::{AddressKey, Format, Limits, Order, Rotation};
 use baleen_filter::{End, Filter, FiveTuple};
 use baleen_types::{CaptureId, SiteName};
 use ipnet::IpNet;
@@ -24,7 +24,8 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// Why it cannot be done, for who asked for the capture.
-pub(crate) fn check(id: OrderId, begin: &Begin, allowed: &Allowed, server: &[SocketAddr]) -> Result<Checked, String> {
+pub(crate) fn check(id: OrderId, job: &Job, allowed: &Allowed, server: &[SocketAddr]) -> Result<Checked, String> {
+    let begin = &job.begin;
     let filter = match &begin.filter {
         OrderFilter::All => Filter::All,
         OrderFilter::Expression(text) => Filter::expression(text).map_err(|error| error.to_string())?,
@@ -60,7 +61,7 @@ pub(crate) fn check(id: OrderId, begin: &Begin, allowed: &Allowed, server: &[Soc
         masking: Masking {
             headers_only: begin.mask.headers_only,
             zero_payload: begin.mask.zero_payload,
-            addresses: None,
+            addresses: job.address_key.as_ref().map(|key| AddressKey::new(key.0)),
         },
         is_live: false,
         interfaces: Vec::new(),
@@ -107,7 +108,7 @@ fn end(end: &TupleEnd) -> Result<End, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baleen_agentwire::{Addresses, Mask, PortRange};
+    use baleen_agentwire::{Addresses, Begin, Mask, PortRange};
     use baleen_types::LinkType;
 
     const ID: OrderId = OrderId {
@@ -146,13 +147,20 @@ mod tests {
         }
     }
 
+    fn job(begin: Begin) -> Job {
+        Job {
+            begin,
+            address_key: None,
+        }
+    }
+
     fn end_of(addresses: Vec<Addresses>, ports: Vec<PortRange>) -> TupleEnd {
         TupleEnd { addresses, ports }
     }
 
     #[test]
     fn what_was_ordered_is_what_is_done() {
-        let done = check(ID, &begin(OrderFilter::All), &allowed(), &[]).unwrap();
+        let done = check(ID, &job(begin(OrderFilter::All)), &allowed(), &[]).unwrap();
         let order = done.order;
         assert_eq!((order.capture.as_bytes(), order.site.as_str()), (&[3; 16], "far01"));
         assert_eq!(
@@ -161,6 +169,13 @@ mod tests {
         );
         assert_eq!((order.format, order.filter), (Format::PcapNg, Filter::All));
         assert!(order.masking.headers_only && !order.masking.zero_payload && done.missing.is_none());
+        assert!(order.masking.addresses.is_none());
+        let masked = Job {
+            address_key: Some(baleen_agentwire::AddressKey([7; 32])),
+            ..job(begin(OrderFilter::All))
+        };
+        let order = check(ID, &masked, &allowed(), &[]).unwrap().order;
+        assert_eq!(order.masking.addresses, Some(AddressKey::new([7; 32])));
     }
 
     #[test]
@@ -183,14 +198,14 @@ mod tests {
                 "prefix",
             ),
         ] {
-            let refused = check(ID, &begin(filter.clone()), &allowed(), &[]).unwrap_err();
+            let refused = check(ID, &job(begin(filter.clone())), &allowed(), &[]).unwrap_err();
             assert!(refused.contains(words), "{filter:?}: {refused}");
         }
         let nameless = Begin {
             site: String::new(),
             ..begin(OrderFilter::All)
         };
-        assert!(check(ID, &nameless, &allowed(), &[]).is_err());
+        assert!(check(ID, &job(nameless), &allowed(), &[]).is_err());
     }
 
     #[test]
@@ -210,7 +225,7 @@ mod tests {
                 snaplen_max: most,
                 ..allowed()
             };
-            let done = check(ID, &begin, &allowed, &[]).unwrap();
+            let done = check(ID, &job(begin), &allowed, &[]).unwrap();
             assert_eq!((done.order.snaplen, done.missing.is_some()), (Some(expected), is_said));
         }
     }
@@ -232,7 +247,7 @@ mod tests {
         let server = ([192, 0, 2, 7], 9003);
         let addresses = ["192.0.2.7:9003", "[::ffff:192.0.2.8]:9003", "[2001:db8::7]:9003"];
         let addresses = addresses.map(|address| address.parse().unwrap());
-        let order = check(ID, &begin(OrderFilter::All), &allowed(), &addresses)
+        let order = check(ID, &job(begin(OrderFilter::All)), &allowed(), &addresses)
             .unwrap()
             .order;
         let excluded: Vec<_> = order

@@ -12,7 +12,7 @@ use crate::part::{OpenPart, PartHead};
 use crate::queue::Queue;
 use crate::shared::{Shared, Work, wire};
 use crate::spool::{OrderFolder, Recovered};
-use baleen_agentwire::{Begin, Ended, OrderId};
+use baleen_agentwire::{Ended, Job, OrderId};
 use baleen_capture::{Catch, Running};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -41,17 +41,17 @@ struct Begun {
 }
 
 /// Begins the work for an order. From here on it is found by what is said of it next, however far it is.
-pub(crate) fn begin(shared: &Arc<Shared>, id: OrderId, begin: Begin) {
+pub(crate) fn begin(shared: &Arc<Shared>, id: OrderId, job: Job) {
     if shared.closing.is_stopping() {
         return shared.note(|desk| desk.refused(id, STOPPED));
     }
     let work = Work::new();
     shared.add(id, work.clone());
-    tokio::spawn(run(Arc::clone(shared), id, begin, work));
+    tokio::spawn(run(Arc::clone(shared), id, job, work));
 }
 
 /// Does the work for an order until it is forgotten.
-async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Work) {
+async fn run(shared: Arc<Shared>, id: OrderId, job: Job, work: Work) {
     let left_out = addresses(&shared).await;
     shared.edit(id, |work| work.left_out.clone_from(&left_out));
     if work.forget.is_stopping() {
@@ -59,14 +59,14 @@ async fn run(shared: Arc<Shared>, id: OrderId, begin: Begin, work: Work) {
         return;
     }
     // Seen through, since what it makes has to be taken away again.
-    match start(&shared, id, &begin, &left_out).await {
+    match start(&shared, id, &job, &left_out).await {
         Err(why) => shared.note(|desk| desk.refused(id, &why)),
         Ok(begun) => {
             let folder = begun.folder.clone();
             tokio::select! {
                 biased;
                 () = work.forget.stopping() => {}
-                () = capture(&shared, id, &work, begin.part_bytes, begun) => work.forget.stopping().await,
+                () = capture(&shared, id, &work, job.begin.part_bytes, begun) => work.forget.stopping().await,
             }
             remove(folder).await;
         }
@@ -142,7 +142,8 @@ async fn addresses(shared: &Shared) -> Vec<SocketAddr> {
     addresses
 }
 
-async fn start(shared: &Shared, id: OrderId, begin: &Begin, left_out: &[SocketAddr]) -> Result<Begun, String> {
+async fn start(shared: &Shared, id: OrderId, job: &Job, left_out: &[SocketAddr]) -> Result<Begun, String> {
+    let begin = &job.begin;
     if !(PART_BYTES.0..=PART_BYTES.1).contains(&begin.part_bytes) {
         return Err("the server asks for parts of a size that this agent does not make".to_owned());
     }
@@ -151,10 +152,10 @@ async fn start(shared: &Shared, id: OrderId, begin: &Begin, left_out: &[SocketAd
     shared.settings.allowed.admit(time, at_work, now)?;
     shared.settings.admit_memory(at_work, shared.kept())?;
     let blocking = {
-        let (begin, allowed) = (begin.clone(), shared.settings.allowed.clone());
+        let (job, allowed) = (job.clone(), shared.settings.allowed.clone());
         let (left_out, spool) = (left_out.to_vec(), shared.spool.clone());
         move || {
-            let checked = order::check(id, &begin, &allowed, &left_out)?;
+            let checked = order::check(id, &job, &allowed, &left_out)?;
             let folder = spool.create(id);
             let folder = folder.map_err(|error| format!("the agent cannot write to its disk: {error}"))?;
             Ok((checked, folder))

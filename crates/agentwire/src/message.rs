@@ -6,6 +6,7 @@ use crate::limits::{
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A message that says more than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +156,42 @@ pub enum ToAgent {
         /// Whether to come back.
         come_back: bool,
     },
+    /// As `Begin`, and addresses become others. Since protocol 2: who speaks an older one is not asked.
+    BeginMasked(OrderId, Begin, AddressKey),
+}
+
+/// What is ordered, in whichever message says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What to capture, until when.
+    pub begin: Begin,
+    /// Under which key addresses become others, unless they stay.
+    pub address_key: Option<AddressKey>,
+}
+
+impl Job {
+    /// The lowest version of the protocol that has words for it.
+    pub const fn protocol(&self) -> u16 {
+        if self.address_key.is_some() { 2 } else { 1 }
+    }
+
+    /// The message that asks for it.
+    pub fn asked(&self, id: OrderId) -> ToAgent {
+        match &self.address_key {
+            Some(key) => ToAgent::BeginMasked(id, self.begin.clone(), key.clone()),
+            None => ToAgent::Begin(id, self.begin.clone()),
+        }
+    }
+}
+
+/// The key under which addresses become others. It is on no disk of an agent, and never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressKey(pub [u8; 32]);
+
+impl fmt::Debug for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AddressKey(..)")
+    }
 }
 
 /// What to capture, until when.
@@ -302,7 +339,7 @@ impl Message for ToAgent {
 
     fn check(&self) -> Result<(), Unsound> {
         match self {
-            Self::Begin(_, begin) => begin.check(),
+            Self::Begin(_, begin) | Self::BeginMasked(_, begin, _) => begin.check(),
             Self::Bye { why, .. } => text(why),
             Self::Welcome { .. } | Self::Ping { .. } | Self::Stop(_) | Self::Forget(_) | Self::Renew => Ok(()),
         }

@@ -9,7 +9,7 @@ pub use order::Order;
 
 use crate::limits::OUTBOX_MAX;
 use baleen_agentwire::limits::ORDERS_MAX;
-use baleen_agentwire::{Begin, ClockFilter, Counts, Ended, Estimate, Hello, Interface, OrderId, PROTOCOL, ToAgent};
+use baleen_agentwire::{ClockFilter, Counts, Ended, Estimate, Hello, Interface, Job, OrderId, PROTOCOL, ToAgent};
 use baleen_runtime::{Clock, Shutdown};
 use baleen_types::{AccountId, AgentId, SiteName};
 use parking_lot::Mutex;
@@ -26,6 +26,9 @@ const FORGOTTEN: &str = "the agent was restarted and lost the capture";
 const LOST: &str = "the agent was cut off and did not come back in time";
 /// The same of one that is no agent any more.
 const REMOVED: &str = "the agent was removed";
+
+/// What who asked is told of an agent whose release has no words for what is wanted.
+const TOO_OLD: &str = "the release of the agent is too old for what is asked of it; update the program there";
 
 /// The place of an agent. It stays while the agent is enrolled, whether it is connected or not.
 pub struct Seat {
@@ -63,7 +66,7 @@ struct Link {
 }
 
 struct Ordered {
-    begin: Begin,
+    job: Job,
     status: watch::Sender<OrderStatus>,
     stop_is_wanted: bool,
 }
@@ -95,6 +98,9 @@ pub enum OrderRefused {
     /// It is at as many captures as an agent can be.
     #[error("the agent is at {ORDERS_MAX} captures, and can be at no more")]
     TooMany,
+    /// Its program is of a release that does not know how to do it.
+    #[error("{TOO_OLD}")]
+    TooOld,
 }
 
 /// What is known of an agent now.
@@ -204,7 +210,7 @@ impl Seat {
     ///
     /// # Errors
     /// `NotConnected` when the agent was removed, or has the order from this process; `TooMany`.
-    pub fn adopt(self: &Arc<Self>, id: OrderId, begin: Begin) -> Result<Order, OrderRefused> {
+    pub fn adopt(self: &Arc<Self>, id: OrderId, job: Job) -> Result<Order, OrderRefused> {
         let mut state = self.state.lock();
         if state.is_removed || state.orders.contains_key(&id) {
             return Err(NotConnected.into());
@@ -217,7 +223,7 @@ impl Seat {
             ..OrderStatus::default()
         });
         let ordered = Ordered {
-            begin,
+            job,
             status,
             stop_is_wanted: false,
         };
@@ -234,8 +240,8 @@ impl Seat {
     /// Orders a capture. It is the agent's until what is returned is dropped.
     ///
     /// # Errors
-    /// `NotConnected` when there is nobody to ask; `TooMany`.
-    pub fn order(self: &Arc<Self>, id: OrderId, begin: Begin) -> Result<Order, OrderRefused> {
+    /// `NotConnected` when there is nobody to ask; `TooMany`; `TooOld`.
+    pub fn order(self: &Arc<Self>, id: OrderId, job: Job) -> Result<Order, OrderRefused> {
         let now = self.clock.monotonic();
         let mut state = self.state.lock();
         if !state.is_connected(now) || state.orders.contains_key(&id) {
@@ -245,14 +251,18 @@ impl Seat {
         if state.orders.len() >= ORDERS_MAX {
             return Err(OrderRefused::TooMany);
         }
+        if job.protocol() > state.hello.protocol {
+            return Err(OrderRefused::TooOld);
+        }
         let (status, watched) = watch::channel(OrderStatus::default());
+        let asked = job.asked(id);
         let ordered = Ordered {
-            begin: begin.clone(),
+            job,
             status,
             stop_is_wanted: false,
         };
         state.orders.insert(id, ordered);
-        state.send(ToAgent::Begin(id, begin));
+        state.send(asked);
         drop(state);
         Ok(Order {
             seat: Arc::clone(self),
@@ -335,7 +345,12 @@ impl State {
                     say.push(ToAgent::Stop(*id));
                 }
             } else if status.began.is_none() && status.refused.is_none() && status.ended.is_none() {
-                say.push(ToAgent::Begin(*id, ordered.begin.clone()));
+                // It may have come back as an older release.
+                if ordered.job.protocol() > self.hello.protocol {
+                    ordered.end(TOO_OLD);
+                } else {
+                    say.push(ordered.job.asked(*id));
+                }
             } else {
                 ordered.end(FORGOTTEN);
             }

@@ -1,5 +1,5 @@
 use super::*;
-use baleen_agentwire::{FileFormat, Mask, OrderFilter};
+use baleen_agentwire::{AddressKey, Begin, FileFormat, Job, Mask, OrderFilter};
 
 fn id(capture: u8, generation: u32) -> OrderId {
     OrderId {
@@ -20,6 +20,13 @@ fn begin() -> Begin {
         snaplen: None,
         part_bytes: 8 << 20,
         mask: Mask::default(),
+    }
+}
+
+fn job(address_key: Option<AddressKey>) -> Job {
+    Job {
+        begin: begin(),
+        address_key,
     }
 }
 
@@ -47,10 +54,17 @@ fn begin_of(desk: &mut Desk, id: OrderId) -> Deed {
 }
 
 #[test]
+fn an_order_says_what_becomes_of_addresses() {
+    let (order, key) = (id(1, 1), AddressKey([9; 32]));
+    let deed = Desk::default().hear(ToAgent::BeginMasked(order, begin(), key.clone()));
+    assert_eq!(deed, Deed::Start(order, Box::new(job(Some(key)))));
+}
+
+#[test]
 fn an_order_is_begun_once_and_each_time_answered_with_how_far_it_is() {
     let mut desk = Desk::default();
     let order = id(1, 1);
-    assert_eq!(begin_of(&mut desk, order), Deed::Start(order, Box::new(begin())));
+    assert_eq!(begin_of(&mut desk, order), Deed::Start(order, Box::new(job(None))));
     assert_eq!((begin_of(&mut desk, order), desk.say()), (Deed::Nothing, vec![]));
     desk.began(order, 2);
     let began = vec![ToServer::Began { order, interfaces: 2 }];

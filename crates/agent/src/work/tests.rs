@@ -3,7 +3,7 @@ use crate::connection::ServerAddress;
 use crate::settings::{Allowed, Settings};
 use crate::spool::Spool;
 use async_trait::async_trait;
-use baleen_agentwire::{FileFormat, Mask, OrderFilter, ToAgent, ToServer};
+use baleen_agentwire::{Begin, FileFormat, Mask, OrderFilter, ToAgent, ToServer};
 use baleen_capture::{Agent as Capturer, AgentError, Order};
 use baleen_runtime::{SeededEntropy, SystemClock};
 use baleen_types::LinkType;
@@ -45,6 +45,13 @@ fn order() -> Begin {
     }
 }
 
+fn job() -> Job {
+    Job {
+        begin: order(),
+        address_key: None,
+    }
+}
+
 fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {
     let settings = Settings {
         server: ServerAddress::parse("localhost:9003").unwrap(),
@@ -81,7 +88,7 @@ async fn a_program_that_ends_begins_nothing() {
     let (shared, asked) = shared(dir.path());
     shared.desk.lock().hear(ToAgent::Begin(ID, order()));
     shared.closing.stop();
-    begin(&shared, ID, order());
+    begin(&shared, ID, job());
     assert!(shared.work(ID).is_none());
     let said = shared.desk.lock().say();
     assert!(
@@ -97,7 +104,7 @@ async fn what_is_forgotten_before_it_has_begun_is_not_begun() {
     for is_forgotten in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let (shared, asked) = shared(dir.path());
-        begin(&shared, ID, order());
+        begin(&shared, ID, job());
         // In the same turn: nothing of it was done yet.
         let work = shared.work(ID).expect("it is known");
         if is_forgotten {

@@ -132,6 +132,19 @@ fn of_servers() {
             &format!("02ORDERac020161{expected}{rest}"),
         );
     }
+    let job = |address_key| Job {
+        begin: begin(OrderFilter::All),
+        address_key,
+    };
+    assert_eq!(job(None).asked(ORDER), ToAgent::Begin(ORDER, begin(OrderFilter::All)));
+    let masked = job(Some(AddressKey([0xab; 32])));
+    check(
+        &masked.asked(ORDER),
+        &format!("07ORDERac02016100{rest}{}", "ab".repeat(32)),
+    );
+    // It goes into no log.
+    assert!(format!("{:?}", masked.asked(ORDER)).ends_with("AddressKey(..))"));
+    assert_eq!([job(None).protocol(), masked.protocol()], [1, 2]);
     check(&ToAgent::Stop(ORDER), "03ORDERac02");
     check(&ToAgent::Forget(ORDER), "04ORDERac02");
     check(&ToAgent::Renew, "05");

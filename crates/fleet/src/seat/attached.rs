@@ -140,7 +140,7 @@ impl Drop for Attached {
 impl State {
     fn note(&mut self, id: OrderId, edit: impl FnOnce(&mut OrderStatus, &Begin)) {
         if let Some(ordered) = self.orders.get(&id) {
-            ordered.status.send_modify(|status| edit(status, &ordered.begin));
+            ordered.status.send_modify(|status| edit(status, &ordered.job.begin));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use baleen_agentwire::limits::{LOST_AFTER, dropped_max};
-use baleen_agentwire::{Beat, FileFormat, OrderFilter, ToServer};
+use baleen_agentwire::{AddressKey, Beat, Begin, FileFormat, OrderFilter, ToServer};
 use baleen_runtime::ManualClock;
 use baleen_types::Timestamp;
 
@@ -25,6 +25,13 @@ fn seat() -> (Arc<ManualClock>, Arc<Seat>) {
         Arc::clone(&clock) as Arc<dyn Clock>,
     );
     (clock, seat)
+}
+
+fn job() -> Job {
+    Job {
+        begin: begin(),
+        address_key: None,
+    }
 }
 
 fn begin() -> Begin {
@@ -68,6 +75,13 @@ fn said(attached: &mut Attached) -> Vec<ToAgent> {
     said
 }
 
+/// The same, whichever version is spoken.
+fn said_of(attached: &mut Attached) -> Vec<ToAgent> {
+    let mut said = said(attached);
+    said.retain(|message| !matches!(message, ToAgent::Welcome { .. }));
+    said
+}
+
 fn counts(packets: u64) -> Counts {
     Counts {
         packets,
@@ -107,7 +121,7 @@ fn who_does_not_greet_is_cut_off() {
 fn an_end_that_is_told_again_may_have_fewer_parts_and_no_more() {
     let (_, seat) = seat();
     let attached = greeted(&seat, &[]);
-    let order = seat.order(ID, begin()).unwrap();
+    let order = seat.order(ID, job()).unwrap();
     let end = |parts, trouble: Option<&str>| {
         let ended = Ended {
             parts,
@@ -126,7 +140,7 @@ fn an_end_that_is_told_again_may_have_fewer_parts_and_no_more() {
     seat.state.lock().end_all(LOST);
     assert_eq!(order.status().ended.unwrap().parts, 1);
     // What was given up here is no more what the agent says.
-    let order = seat.order(OTHER, begin()).unwrap();
+    let order = seat.order(OTHER, job()).unwrap();
     attached
         .take(ToServer::Began {
             order: OTHER,
@@ -188,10 +202,10 @@ fn the_time_that_an_agent_is_away_is_known() {
 #[tokio::test]
 async fn an_order_goes_its_way() {
     let (_, seat) = seat();
-    assert!(seat.order(ID, begin()).is_err());
+    assert!(seat.order(ID, job()).is_err());
     let mut attached = greeted(&seat, &[]);
-    let order = seat.order(ID, begin()).unwrap();
-    assert!(seat.order(ID, begin()).is_err(), "twice at once");
+    let order = seat.order(ID, job()).unwrap();
+    assert!(seat.order(ID, job()).is_err(), "twice at once");
     assert_eq!(said(&mut attached), [ToAgent::Begin(ID, begin())]);
     // What is told of orders that are not its own changes nothing.
     for message in [
@@ -257,7 +271,7 @@ async fn counts_are_those_that_were_ordered_at_most() {
     };
     let (_, seat) = seat();
     let attached = greeted(&seat, &[]);
-    let order = seat.order(ID, begin()).unwrap();
+    let order = seat.order(ID, job()).unwrap();
     let beat = Beat {
         orders: vec![(ID, lie)],
         free_bytes: 0,
@@ -277,17 +291,17 @@ async fn orders_are_bounded() {
     let (_, seat) = seat();
     let _attached = greeted(&seat, &[]);
     let id = |generation| OrderId { generation, ..ID };
-    let mut orders: Vec<_> = (0..64).map(|n| seat.order(id(n), begin()).unwrap()).collect();
-    assert_eq!(seat.order(OTHER, begin()).err(), Some(OrderRefused::TooMany));
+    let mut orders: Vec<_> = (0..64).map(|n| seat.order(id(n), job()).unwrap()).collect();
+    assert_eq!(seat.order(OTHER, job()).err(), Some(OrderRefused::TooMany));
     orders.pop();
-    assert!(seat.order(OTHER, begin()).is_ok());
+    assert!(seat.order(OTHER, job()).is_ok());
 }
 
 #[tokio::test]
 async fn a_connection_that_was_cut_is_taken_up_again() {
     let (clock, seat) = seat();
     let mut attached = greeted(&seat, &[]);
-    let order = seat.order(ID, begin()).unwrap();
+    let order = seat.order(ID, job()).unwrap();
     // It is cut before the order came through: it is said again.
     said(&mut attached);
     drop(attached);
@@ -319,7 +333,7 @@ async fn a_connection_that_was_cut_is_taken_up_again() {
 async fn who_stays_away_is_given_up() {
     let (clock, seat) = seat();
     let attached = greeted(&seat, &[]);
-    let (order, other) = (seat.order(ID, begin()).unwrap(), seat.order(OTHER, begin()).unwrap());
+    let (order, other) = (seat.order(ID, job()).unwrap(), seat.order(OTHER, job()).unwrap());
     attached
         .take(ToServer::Began {
             order: ID,
@@ -362,7 +376,7 @@ fn who_links_and_does_not_greet_is_away() {
     for (way, come) in ways {
         let (clock, seat) = seat();
         let attached = greeted(&seat, &[]);
-        let order = seat.order(ID, begin()).unwrap();
+        let order = seat.order(ID, job()).unwrap();
         let message = ToServer::Began {
             order: ID,
             interfaces: 1,
@@ -390,12 +404,45 @@ fn what_is_taken_up_is_waited_for_from_then_on() {
     let (clock, seat) = seat();
     let away = LOST_AFTER * 4;
     clock.advance(away * 2);
-    let order = seat.adopt(ID, begin()).unwrap();
+    let order = seat.adopt(ID, job()).unwrap();
     seat.give_up_after(away);
     assert_eq!((order.status().ended, order.away()), (None, away * 2));
     clock.advance(away);
     seat.give_up_after(away);
     assert_eq!(order.status().ended.unwrap().trouble.as_deref(), Some(LOST));
+}
+
+/// What is asked for privacy's sake is done or refused, and never left out.
+#[tokio::test]
+async fn a_release_is_asked_for_what_it_knows() {
+    let masked = Job {
+        address_key: Some(AddressKey([1; 32])),
+        ..job()
+    };
+    let greeted_as = |seat: &Arc<Seat>, protocol| {
+        let attached = seat.attach().unwrap();
+        let hello = Hello {
+            protocol,
+            ..Hello::default()
+        };
+        attached.take(ToServer::Hello(hello)).unwrap();
+        attached
+    };
+    for (protocol, is_asked) in [(1, false), (2, true), (3, true)] {
+        let (_, seat) = seat();
+        let mut attached = greeted_as(&seat, protocol);
+        let ordered = seat.order(ID, masked.clone());
+        assert_eq!(ordered.as_ref().err(), (!is_asked).then_some(&OrderRefused::TooOld));
+        let said = said_of(&mut attached);
+        assert_eq!(said, is_asked.then(|| masked.asked(ID)).into_iter().collect::<Vec<_>>());
+    }
+    // It comes back as an older one before it has begun.
+    let (_, seat) = seat();
+    let _newer = greeted_as(&seat, 2);
+    let order = seat.order(ID, masked).unwrap();
+    let mut older = greeted_as(&seat, 1);
+    assert_eq!(said_of(&mut older), []);
+    assert_eq!(order.status().refused.as_deref(), Some(TOO_OLD));
 }
 
 #[tokio::test]
@@ -408,7 +455,7 @@ async fn the_newer_connection_counts() {
     assert_eq!(old.take(ToServer::Beat(Beat::default())), Err(Protocol::Replaced));
     drop(old);
     assert!(seat.is_connected());
-    seat.order(ID, begin()).unwrap();
+    seat.order(ID, job()).unwrap();
     assert_eq!(said(&mut new).first(), Some(&ToAgent::Begin(ID, begin())));
 }
 
@@ -419,7 +466,7 @@ async fn who_takes_nothing_is_cut_off() {
     for n in 0..u32::try_from(OUTBOX_MAX).unwrap() {
         let id = OrderId { generation: n, ..ID };
         // Said and taken back, so that two messages wait.
-        drop(seat.order(id, begin()));
+        drop(seat.order(id, job()));
     }
     assert!(!seat.is_connected());
     // What waited is still said, and then it ends.

@@ -32,6 +32,11 @@ impl AddressKey {
         Self(bytes)
     }
 
+    /// Its bytes, for another host that masks under it.
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
     /// Reads a key of 64 hexadecimal digits, in either case.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();

@@ -5,16 +5,10 @@ use crate::Counts;
 use crate::agent::Format;
 use crate::agent::Limits;
 use crate::limits::{MESSAGE_BYTES_MAX, REMOTE_PART_BYTES};
-use baleen_agentwire::{Addresses, Begin, FileFormat, Mask, OrderFilter, PortRange, Tuple, TupleEnd};
+use baleen_agentwire::{AddressKey, Addresses, Begin, FileFormat, Job, Mask, OrderFilter, PortRange, Tuple, TupleEnd};
 use baleen_filter::{End, Filter, FiveTuple};
 
-pub(super) fn wire(order: &Order) -> Result<Begin, AgentError> {
-    // Said rather than left out: what was asked for privacy's sake is done or refused.
-    if order.masking.addresses.is_some() {
-        return Err(AgentError(
-            "agents on other hosts cannot change addresses yet".to_owned(),
-        ));
-    }
+pub(super) fn wire(order: &Order) -> Result<Job, AgentError> {
     if order.rotation.is_some() {
         return Err(AgentError(
             "agents on other hosts cannot write several files yet".to_owned(),
@@ -26,7 +20,7 @@ pub(super) fn wire(order: &Order) -> Result<Begin, AgentError> {
         ));
     }
     let time_ms = u64::try_from(order.limits.time.as_millis());
-    Ok(Begin {
+    let begin = Begin {
         site: order.site.to_string(),
         filter: match &order.filter {
             Filter::All => OrderFilter::All,
@@ -49,12 +43,18 @@ pub(super) fn wire(order: &Order) -> Result<Begin, AgentError> {
             headers_only: order.masking.headers_only,
             zero_payload: order.masking.zero_payload,
         },
+    };
+    // By the agent, so that none leaves its host as it is.
+    let key = order.masking.addresses.as_ref();
+    Ok(Job {
+        begin,
+        address_key: key.map(|key| AddressKey(*key.as_bytes())),
     })
 }
 
 /// What is known of an order that a process before this one gave: what bounds the counts that are told of it. It is never said.
-pub(super) fn adopted(limits: &Limits) -> Begin {
-    Begin {
+pub(super) fn adopted(limits: &Limits) -> Job {
+    let begin = Begin {
         site: String::new(),
         filter: OrderFilter::All,
         exclude: Vec::new(),
@@ -65,6 +65,10 @@ pub(super) fn adopted(limits: &Limits) -> Begin {
         snaplen: None,
         part_bytes: REMOTE_PART_BYTES,
         mask: Mask::default(),
+    };
+    Job {
+        begin,
+        address_key: None,
     }
 }
 
