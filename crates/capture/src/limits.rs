@@ -139,7 +139,8 @@ pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
 /// How long such tries of one process go on, and for all files of a capture together: a store that is away for a day is given up.
 pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 
-/// How long a store is asked again for a part, or for the beginning of a further file, while what is caught meanwhile waits on the disk.
+/// How long a store is asked again for a part, or for the beginning of a further file, while what is caught meanwhile waits on the disk; and
+/// the disk for what is staged of several sites.
 pub const SPOOL_PATIENCE: Duration = Duration::from_hours(1);
 
 /// The same without a spool, where packets wait in the kernel: as long as the clients of stores are patient with a part by themselves.

@@ -12,6 +12,12 @@ pub(crate) fn damaged() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "what waited on the disk is damaged")
 }
 
+/// Whether a file is not what was written, which no further look changes: damaged, or cut where a process ended or power did. Whatever else
+/// is wrong with the disk may be over in a moment.
+pub(crate) fn is_torn(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+}
+
 /// Writes bytes in blocks from this number on. Returns the number of the block behind them.
 pub(crate) fn write_blocks(out: &mut impl Write, key: &PieceKey, first: u64, bytes: &[u8]) -> io::Result<u64> {
     let mut next = first;

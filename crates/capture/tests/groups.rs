@@ -517,6 +517,48 @@ fn what_is_damaged_of_one_site_is_missing_and_told() {
     });
 }
 
+/// A start that cannot look at it does not take it for nothing: it looks again.
+#[test]
+fn what_cannot_be_looked_at_just_now_is_looked_for_again() {
+    let (disk, me) = (Disk::new(), account(1));
+    let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
+    // A directory where a file is looked for: the disk says that it cannot, and not that there is none.
+    let at = |name| staging.path().join("staging").join(id.to_string()).join(name);
+    for (name, hidden) in [("members", "list"), ("1.sealed", "second")] {
+        std::fs::rename(at(name), at(hidden)).unwrap();
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    let show = [("members", "list"), ("1.sealed", "second")].map(|(name, hidden)| (at(name), at(hidden)));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let group = group_on(disk.clone(), 11, staging);
+        let recovered = group.world.captures.recover().await.unwrap();
+        assert_eq!((recovered.completing, recovered.failed), (1, 0));
+        let hurry = async {
+            for (name, hidden) in show {
+                for _ in 0..50 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    group.world.disk.clock.advance(Duration::from_secs(1));
+                }
+                std::fs::remove_dir(&name).unwrap();
+                std::fs::rename(&hidden, &name).unwrap();
+            }
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                group.world.disk.clock.advance(Duration::from_secs(1));
+            }
+        };
+        let done = tokio::select! {
+            done = group.world.until(me, id, Status::Success) => done,
+            () = hurry => unreachable!("it never ends"),
+        };
+        let message = done.message.unwrap();
+        assert!(!message.contains("damaged"), "{message}");
+        let bytes = group.world.read("evidence", done.object.as_str()).await.unwrap();
+        assert_eq!(read(&bytes).0, MERGED);
+        group.staging_is_empty().await;
+    });
+}
+
 /// A start that is itself stopped leaves it to the next one.
 #[test]
 fn what_was_staged_outlives_a_stop_of_the_next_process() {

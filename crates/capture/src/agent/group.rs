@@ -5,6 +5,7 @@
 //! (`merged.rs`): the file holds the first packets of the whole group, exactly as many as were asked for. As soon as they have that many
 //! together, the members are stopped. A member that does not begin, or ends early, is named; the others are delivered.
 
+mod again;
 mod gather;
 mod merged;
 mod remnant;

@@ -1,6 +1,6 @@
 //! Captures of groups that a process left behind: what their members had delivered is merged, and delivered as by an agent.
 
-use crate::agent::{Format, Limits, Order, Remnant};
+use crate::agent::{Format, Limits, Order, Remnant, Staging};
 use crate::capture::{self, End, StoredCapture, StoredState};
 use crate::engine::Rotation;
 use crate::live::Live;
@@ -57,10 +57,14 @@ impl Captures {
             return Ok(false);
         };
         self.seal_staging().await?;
-        // If it cannot be read, what was uploaded is what there is.
-        let look = move || staging.remnant(owner.1).filter(Remnant::is_readable);
-        let Some(remnant) = tokio::task::spawn_blocking(look).await.map_err(CaptureError::Task)? else {
-            return Ok(false);
+        // If nothing of it can be read, what was uploaded is what there is.
+        let found = match staged(&staging, owner.1).await {
+            Ok(None) => return Ok(false),
+            Ok(found) => found,
+            Err(failure) => {
+                warn!(capture = %owner.1, reason = failure.message(), "it cannot be told yet what is staged of a capture");
+                None
+            }
         };
         let order = order_of(owner.1, &record)?;
         // Before requests are taken: its account may have so many of them. A room is for what its store takes.
@@ -68,7 +72,7 @@ impl Captures {
         room.set_over();
         let captures = Arc::clone(self);
         let merge = async move {
-            let merge = Box::pin(captures.merge_again(owner, record, (remnant, order), room));
+            let merge = Box::pin(captures.merge_again(owner, record, (found, order), room));
             if AssertUnwindSafe(merge).catch_unwind().await.is_err() {
                 captures.end_broken(owner).await;
             }
@@ -83,13 +87,20 @@ impl Captures {
         self: &Arc<Self>,
         owner: (AccountId, CaptureId),
         record: StoredCapture,
-        (remnant, order): (Remnant, Order),
+        (found, order): (Option<Remnant>, Order),
         room: Room,
     ) {
         // Before anything is waited for: its destination may be deleted at any time.
         let ownership = record.task.is_none().then(|| record.ownership());
         let registered = self.live.register(owner.0, owner.1, ownership);
         registered.live.set_resumed();
+        let remnant = match self.staged_at_last(owner, found, &registered.live).await {
+            Ok(Some(remnant)) => remnant,
+            Ok(None) => return self.settle_by_notes(owner).await,
+            // The next start tries it.
+            Err(Failure::Stopping) => return,
+            Err(failure) => return self.store_end(owner, End::Abandoned(failure.message())).await,
+        };
         match self.target_and_room(owner, &record, &registered.live, &room).await {
             Ok(target) => {
                 info!(capture = %owner.1, "what the sites of an interrupted capture had delivered is merged");
@@ -111,6 +122,23 @@ impl Captures {
             // The next start tries it.
             Err(Failure::Stopping) => {}
             Err(failure) => self.store_end(owner, End::Abandoned(failure.message())).await,
+        }
+    }
+
+    /// What is staged of a capture, looking for it until it can be told if that could not be before.
+    async fn staged_at_last(
+        &self,
+        owner: (AccountId, CaptureId),
+        found: Option<Remnant>,
+        live: &Live,
+    ) -> Result<Option<Remnant>, Failure> {
+        match (found, self.parts.sites.staging()) {
+            (None, Some(staging)) => {
+                let look = || staged(staging, owner.1);
+                let mut patience = Patience::new(self).heeding(Some(live));
+                patience.ask(owner.1, "what is staged", look).await
+            }
+            (found, _) => Ok(found),
         }
     }
 
@@ -167,6 +195,13 @@ impl Captures {
         let proof = self.read_proof(owner.0, ownership).await?;
         Ok(Target::Proven { ownership, proof })
     }
+}
+
+async fn staged(staging: &Arc<Staging>, capture: CaptureId) -> Result<Option<Remnant>, Failure> {
+    let staging = Arc::clone(staging);
+    let looked = tokio::task::spawn_blocking(move || staging.remnant(capture)).await;
+    let looked = looked.map_err(CaptureError::Task)?;
+    looked.map_err(|error| Failure::Transient(format!("what its sites had delivered cannot be read: {error}")))
 }
 
 /// What is left to be known of what was ordered.

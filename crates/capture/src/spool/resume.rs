@@ -12,6 +12,7 @@ use crate::files::{self, StoredFile, StoredFileState};
 use crate::journal::{self, Kept};
 use crate::patience::{Patience, Waited};
 use crate::run::{CAPTURE_CONTENT_TYPE, FILE, Failure};
+use crate::sealed::is_torn;
 use crate::sink::{SentPart, Sink, SinkError, Upload};
 use crate::store::{self, Change};
 use crate::{CaptureError, Captures};
@@ -251,11 +252,6 @@ impl Captures {
         .await?;
         Ok(true)
     }
-}
-
-/// Whether a file is not what was written, which no further look changes: where a power cut tore the rest off.
-fn is_torn(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 fn cannot_look(error: &io::Error) -> Failure {

@@ -1,16 +1,19 @@
 //! Takes what the members of a group deliver, and hands on what it is together.
 
+use super::again::{Tries, count, unless_broken_off};
 use super::merged::{Job, Member};
 use super::staging::{StagedCapture, StagedFile, Staging};
 use super::{GroupRunning, given_up};
 use crate::agent::{Agent, Catch, Ended, Order, Piece, Running};
 use crate::limits::GROUP_LOOKED_AT_EVERY;
 use crate::site::Site;
+use baleen_runtime::Clock;
 use baleen_types::{CaptureId, SiteName};
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::BoxStream;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
@@ -69,9 +72,8 @@ impl Gather {
             comment: super::comment(&self.order),
             counted: OnceLock::new(),
         });
-        let counting = Arc::clone(&job);
-        let counted = tokio::task::spawn_blocking(move || counting.count()).await;
-        let counts = match counted.map_err(io::Error::other).and_then(|counted| counted) {
+        let clock = Arc::clone(&self.staging.clock);
+        let counts = match count(&job, &*clock, self.order.capture).await {
             Ok(counts) => counts,
             Err(error) => {
                 tracing::error!(capture = %self.order.capture, %error, "captures of several sites cannot be merged");
@@ -86,7 +88,7 @@ impl Gather {
             trouble,
             missing,
         });
-        deliver(self.order.capture, job, to_run).await;
+        deliver(self.order.capture, job, &*clock, to_run).await;
     }
 
     /// Takes all that the members deliver; stops them when they have enough together.
@@ -164,26 +166,47 @@ async fn append(mut file: StagedFile, piece: Piece) -> io::Result<(StagedFile, i
 }
 
 /// Merges what there is into pieces, as long as they are taken. What was told to be there and is not is no file: its beginning would be taken
-/// for all of it.
-pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, to_run: mpsc::Sender<Piece>) {
-    let taken = to_run.clone();
-    let write = move || job.write(&mut |piece| taken.blocking_send(piece).is_ok());
-    let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other);
-    if let Err(error) = written.and_then(|written| written) {
-        tracing::error!(%capture, %error, "captures of several sites were not merged to their end");
-        // Nobody who takes no more wants to know.
-        let _ = to_run.send(Piece::broken()).await;
+/// for all of it. Where the disk gives it not just now, it is merged again, without what was taken before.
+pub(super) async fn deliver(capture: CaptureId, job: Arc<Job>, clock: &dyn Clock, to_run: mpsc::Sender<Piece>) {
+    let mut tries = Tries::new(clock, capture);
+    let given = Arc::new(AtomicU32::new(0));
+    loop {
+        let (job, taken, given) = (Arc::clone(&job), to_run.clone(), Arc::clone(&given));
+        let write = move || {
+            let mut before = given.load(Ordering::Relaxed);
+            job.write(&mut |piece| {
+                if let Some(fewer) = before.checked_sub(1) {
+                    before = fewer;
+                    return true;
+                }
+                given.fetch_add(1, Ordering::Relaxed);
+                taken.blocking_send(piece).is_ok()
+            })
+        };
+        let written = unless_broken_off(tokio::task::spawn_blocking(write).await);
+        let Err(error) = written else { return };
+        let goes_on = tokio::select! {
+            goes_on = tries.wait(&error) => goes_on,
+            () = to_run.closed() => return,
+        };
+        if !goes_on {
+            tracing::error!(%capture, %error, "captures of several sites were not merged to their end");
+            // Nobody who takes no more wants to know.
+            let _ = to_run.send(Piece::broken()).await;
+            return;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sealed_file::SealedPath;
+    use super::super::sealed_file::{Reading, SealedPath};
     use super::*;
     use crate::agent::{Format, Limits};
     use baleen_pcapfile::{Record, ng};
+    use baleen_runtime::ManualClock;
     use baleen_sealing::blocks::BaseKey;
-    use baleen_types::LinkType;
+    use baleen_types::{LinkType, Timestamp};
     use std::sync::OnceLock;
     use std::time::Duration;
     use zeroize::Zeroizing;
@@ -227,7 +250,8 @@ mod tests {
 
     async fn delivered(job: Arc<Job>) -> Vec<Piece> {
         let (to_run, mut pieces) = mpsc::channel(8);
-        deliver(CaptureId::from_bytes([1; 16]), job, to_run).await;
+        let clock = ManualClock::new(Timestamp::EPOCH);
+        deliver(capture(), job, &*clock, to_run).await;
         let mut all = Vec::new();
         while let Some(piece) = pieces.recv().await {
             all.push(piece);
@@ -243,7 +267,7 @@ mod tests {
         let whole = std::fs::read(&at.path).unwrap();
         let (good, cut, damaged) = (job(&at), job(&staged_again(&at)), job(&staged_again(&at)));
         for job in [&good, &cut, &damaged] {
-            assert_eq!(job.count().unwrap().packets, 3);
+            assert_eq!(job.count(Reading::First).unwrap().packets, 3);
         }
         let pieces = delivered(good).await;
         assert!(pieces.len() == 1 && pieces[0].ends_file && pieces[0].after.packets == 3);
@@ -255,6 +279,88 @@ mod tests {
         std::fs::write(&at.path, raw).unwrap();
         let pieces = delivered(damaged).await;
         assert!(pieces.len() == 1 && pieces[0].is_broken(), "it cannot be read");
+    }
+
+    fn capture() -> CaptureId {
+        CaptureId::from_bytes([1; 16])
+    }
+
+    /// Lets time go on in steps until something is done.
+    async fn in_time<T>(clock: &ManualClock, step: Duration, work: impl Future<Output = T>) -> T {
+        let hurry = async {
+            loop {
+                clock.advance(step);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = hurry => unreachable!("it never ends"),
+        }
+    }
+
+    /// A directory in place of a file: the disk says that it cannot read, and no more than that.
+    fn hide(at: &SealedPath) {
+        std::fs::rename(&at.path, at.path.with_extension("hidden")).unwrap();
+        std::fs::create_dir(&at.path).unwrap();
+    }
+
+    fn show(at: &SealedPath) {
+        std::fs::remove_dir(&at.path).unwrap();
+        std::fs::rename(at.path.with_extension("hidden"), &at.path).unwrap();
+    }
+
+    /// What the disk does not give for some time is there afterwards, and nothing says that it was damaged.
+    #[tokio::test]
+    async fn a_disk_that_is_away_for_a_moment_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = staged(folder.path());
+        let (job, clock) = (job(&at), ManualClock::new(Timestamp::EPOCH));
+        let second = Duration::from_secs(1);
+        hide(&at);
+        let shown_later = async {
+            clock.sleep(Duration::from_mins(1)).await;
+            show(&at);
+            std::future::pending::<()>().await;
+        };
+        let counted = in_time(&clock, second, async {
+            tokio::select! {
+                counted = count(&job, &*clock, capture()) => counted,
+                () = shown_later => unreachable!(),
+            }
+        });
+        assert_eq!(counted.await.unwrap().packets, 3);
+        assert_eq!(job.damaged().count(), 0);
+        hide(&at);
+        let (to_run, mut pieces) = mpsc::channel(8);
+        let delivery = deliver(capture(), job, &*clock, to_run);
+        let shown_later = async {
+            clock.sleep(Duration::from_mins(1)).await;
+            show(&at);
+        };
+        in_time(&clock, second, async { tokio::join!(delivery, shown_later) }).await;
+        let piece = pieces.recv().await.unwrap();
+        assert!(piece.ends_file && piece.after.packets == 3, "{piece:?}");
+        assert!(pieces.recv().await.is_none());
+    }
+
+    /// What it does not give for as long as it is tried is missing, and named; what was told to be there and does not come is no file.
+    #[tokio::test]
+    async fn a_disk_that_stays_away_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = staged(folder.path());
+        let (job, clock) = (job(&at), ManualClock::new(Timestamp::EPOCH));
+        let minute = Duration::from_mins(1);
+        hide(&at);
+        let counted = in_time(&clock, minute, count(&job, &*clock, capture())).await;
+        assert_eq!((counted.unwrap().packets, job.damaged().count()), (0, 1));
+        show(&at);
+        let job = self::job(&staged_again(&at));
+        assert_eq!(job.count(Reading::First).unwrap().packets, 3);
+        hide(&at);
+        let (to_run, mut pieces) = mpsc::channel(8);
+        in_time(&clock, minute, deliver(capture(), job, &*clock, to_run)).await;
+        assert!(pieces.recv().await.unwrap().is_broken());
     }
 
     /// The same file, of which nothing is known yet.

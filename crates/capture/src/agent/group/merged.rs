@@ -7,7 +7,7 @@ use crate::engine::section;
 use crate::limits::GROUP_PART_BYTES;
 use baleen_agentwire::Estimate;
 use baleen_pcapfile::classic::Precision;
-use baleen_pcapfile::{Merge, MergeSource, Merged, Record, classic, ng};
+use baleen_pcapfile::{Error, Merge, MergeSource, Merged, Record, classic, ng};
 use baleen_types::{LinkType, SiteName};
 use bytes::Bytes;
 use std::io;
@@ -58,14 +58,14 @@ impl Job {
     fn merge(&self, reading: Reading) -> io::Result<Merge<SealedReader>> {
         let sources = self.members.iter().map(|member| member.source(reading));
         let sources = sources.collect::<io::Result<Vec<_>>>()?.into_iter().flatten();
-        Merge::new(sources).map_err(io::Error::other)
+        Merge::new(sources).map_err(unread)
     }
 
     /// What the file will hold. What is damaged of what a member has delivered ends that member, and is known then.
-    pub(super) fn count(&self) -> io::Result<Counts> {
-        let mut merge = self.merge(Reading::First)?;
+    pub(super) fn count(&self, reading: Reading) -> io::Result<Counts> {
+        let mut merge = self.merge(reading)?;
         let mut counts = Counts::default();
-        while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
+        while let Some(next) = merge.next_merged().map_err(unread)? {
             if let Merged::Packet(record) = next
                 && !self.take(&mut counts, &record)
             {
@@ -101,7 +101,7 @@ impl Job {
         fits
     }
 
-    /// Writes the file in pieces, as long as they are taken.
+    /// Writes the file in pieces, as long as they are taken; they are the same each time.
     pub(super) fn write(&self, give: &mut dyn FnMut(Piece) -> bool) -> io::Result<()> {
         let mut merge = self.merge(Reading::Again)?;
         let mut out = Vec::with_capacity(GROUP_PART_BYTES + (64 << 10));
@@ -110,7 +110,7 @@ impl Job {
         if self.format == Format::PcapNg {
             ng::put_section(&mut out, &section(vec![self.comment.clone()]));
         }
-        while let Some(next) = merge.next_merged().map_err(io::Error::other)? {
+        while let Some(next) = merge.next_merged().map_err(unread)? {
             match next {
                 Merged::Interface(interface) => match self.format {
                     Format::PcapNg => ng::put_interface(&mut out, &interface),
@@ -138,19 +138,32 @@ impl Job {
         }
         if self.format == Format::PcapNg {
             // Of what was cut off the counters are wanted all the same.
-            while merge.next_merged().map_err(io::Error::other)?.is_some() {}
+            while merge.next_merged().map_err(unread)?.is_some() {}
             for statistics in merge.statistics() {
                 ng::put_statistics(&mut out, &statistics);
             }
         }
         counts.dropped = self.dropped.unwrap_or(counts.dropped);
         if self.counted.get().is_some_and(|counted| *counted != counts) {
-            return Err(io::Error::other("it does not hold what was counted of it"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it does not hold what was counted of it",
+            ));
         }
         if !out.is_empty() {
             give(piece(&mut out, counts, true));
         }
         Ok(())
+    }
+}
+
+/// What was wrong with a file, as the disk told it.
+fn unread(error: Error) -> io::Error {
+    match error {
+        Error::Read(error) => error,
+        Error::NotACapture | Error::Unknown(_) | Error::Damaged { .. } => {
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        }
     }
 }
 

@@ -8,10 +8,11 @@
 //!
 //! A process that is killed leaves the last piece cut; what is whole of its blocks is read.
 //!
-//! It is read twice, and both times it has to be the same. What cannot be read the first time ends the file there, for both; what could be
-//! read then and cannot now is an error.
+//! It is read twice, and both times it has to be the same. What is damaged the first time ends the file there, for both; what was as it was
+//! written then and is not now is an error. That the disk does not give it just now is an error both times, and no damage: whoever reads tries again,
+//! and only the last of these tries takes what it cannot have for damaged.
 
-use crate::sealed::{MAGIC_BYTES, SALT_BYTES, damaged, read_block, write_blocks};
+use crate::sealed::{MAGIC_BYTES, SALT_BYTES, damaged, is_torn, read_block, write_blocks};
 use baleen_sealing::blocks::{BaseKey, PieceKey, Salt};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
@@ -48,8 +49,21 @@ enum Broken {
 pub(super) enum Reading {
     /// What is damaged is found.
     First,
+    /// The same, behind others of which each failed: what cannot be read now is as damaged.
+    FirstAtLast,
     /// It is as it was found.
     Again,
+}
+
+impl Reading {
+    /// Whether a file ends where this is wrong with it.
+    fn ends_at(self, error: &io::Error) -> bool {
+        match self {
+            Self::First => is_torn(error),
+            Self::FirstAtLast => true,
+            Self::Again => false,
+        }
+    }
 }
 
 /// One that is written.
@@ -104,24 +118,18 @@ impl SealedPath {
 
     /// Opens it; `None` when it is not there, no more than begun, or damaged from the beginning.
     pub(super) fn open(&self, reading: Reading) -> io::Result<Option<SealedReader>> {
-        let Some(mut file) = open_if_there(&self.path)? else {
-            return Ok(None);
-        };
         if self.broken_at.get() == Some(&Broken::Head) {
             return Ok(None);
         }
-        let (mut magic, mut salt) = ([0; MAGIC_BYTES], [0; SALT_BYTES]);
-        match file.read_exact(&mut magic).and_then(|()| file.read_exact(&mut salt)) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            read => read?,
-        }
-        if magic != MAGIC && reading == Reading::First {
-            let _was_known = self.broken_at.set(Broken::Head);
-            return Ok(None);
-        }
-        if magic != MAGIC {
-            return Err(damaged());
-        }
+        let (file, salt) = match self.open_behind_head() {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            Err(error) if reading.ends_at(&error) => {
+                let _was_known = self.broken_at.set(Broken::Head);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Some(SealedReader {
             file: BufReader::with_capacity(READ_BYTES, file),
             key: self.key.piece(&salt, 0),
@@ -131,6 +139,19 @@ impl SealedPath {
             reading,
             broken_at: Arc::clone(&self.broken_at),
         }))
+    }
+
+    fn open_behind_head(&self) -> io::Result<Option<(File, Salt)>> {
+        let Some(mut file) = open_if_there(&self.path)? else {
+            return Ok(None);
+        };
+        let (mut magic, mut salt) = ([0; MAGIC_BYTES], [0; SALT_BYTES]);
+        match file.read_exact(&mut magic).and_then(|()| file.read_exact(&mut salt)) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) if magic == MAGIC => Ok(Some((file, salt))),
+            Ok(()) => Err(damaged()),
+        }
     }
 }
 
@@ -181,7 +202,7 @@ impl SealedReader {
         }
         match read_block(&mut self.file, &self.key, self.next, left) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) if self.reading == Reading::First => {
+            Err(error) if self.reading.ends_at(&error) => {
                 tracing::error!(%error, block = self.next, "what a site delivered is damaged on this machine's disk");
                 let _was_known = self.broken_at.set(Broken::Block(self.next));
                 Ok(None)
@@ -304,6 +325,32 @@ mod tests {
         writer.file = good;
         assert!(writer.append(b"neither").is_err());
         assert_eq!(read(&at).0, b"whole");
+    }
+
+    /// A directory opens, and gives no byte: as a disk that fails for a moment.
+    #[test]
+    fn what_the_disk_does_not_give_now_is_no_damage() {
+        let (folder, at, all) = written();
+        let of_nothing = || BufReader::new(File::open(folder.path()).unwrap());
+        let mut reader = at.open(Reading::First).unwrap().unwrap();
+        let mut begun = vec![0; 1000];
+        reader.read_exact(&mut begun).unwrap();
+        reader.file = of_nothing();
+        let told = reader.read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(!is_torn(&told) && !at.is_damaged(), "{told}");
+        let hidden = folder.path().join("hidden");
+        std::fs::rename(&at.path, &hidden).unwrap();
+        std::fs::create_dir(&at.path).unwrap();
+        assert!(at.open(Reading::First).is_err() && !at.is_damaged());
+        std::fs::remove_dir(&at.path).unwrap();
+        std::fs::rename(&hidden, &at.path).unwrap();
+        assert!(read_as(&at, Reading::First).unwrap() == all);
+        // The last of the tries takes what it has.
+        let mut reader = at.open(Reading::FirstAtLast).unwrap().unwrap();
+        reader.read_exact(&mut begun).unwrap();
+        reader.file = of_nothing();
+        assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 0);
+        assert!(at.is_damaged() && read_as(&at, Reading::Again).unwrap() == all[..1000]);
     }
 
     /// What was counted has to come, or nobody would know that it does not.

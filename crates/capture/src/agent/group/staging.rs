@@ -1,10 +1,11 @@
 //! What the members of a group deliver, on this machine's disk until it is merged: sealed, as what is spooled.
 
 use super::merged::Member;
-use super::remnant::Remnant;
+use super::remnant::{Remnant, is_any_readable};
 use super::sealed_file::{SealedPath, SealedWriter};
 use crate::agent::AgentError;
 use crate::disk;
+use crate::sealed::is_torn;
 use baleen_agentwire::Estimate;
 use baleen_runtime::{Clock, Entropy};
 use baleen_sealing::blocks::BaseKey;
@@ -96,12 +97,21 @@ impl Staging {
     }
 
     /// What a process that was killed has left of a capture, if that can be merged. Reads the disk.
-    pub(crate) fn remnant(&self, capture: CaptureId) -> Option<Remnant> {
+    ///
+    /// # Errors
+    /// That it cannot be told now.
+    pub(crate) fn remnant(&self, capture: CaptureId) -> io::Result<Option<Remnant>> {
         let folder = self.folder.join(capture.to_string());
-        let members = members_in(&folder, &self.sealing.get()?.key)?;
+        let Some(sealing) = self.sealing.get() else {
+            return Ok(None);
+        };
+        let Some(members) = members_in(&folder, &sealing.key)? else {
+            return Ok(None);
+        };
         let bytes = members.iter().filter_map(|member| member.file.path.metadata().ok());
         self.used.lock().insert(capture, bytes.map(|file| file.len()).sum());
-        Some(Remnant::new(members))
+        let remnant = is_any_readable(&members)?.then(|| Remnant::new(members, Arc::clone(&self.clock)));
+        Ok(remnant)
     }
 
     /// Removes what is staged of a capture that is over. May take long.
@@ -202,8 +212,11 @@ fn file_of(folder: &Path, number: usize, key: &Arc<BaseKey>) -> SealedPath {
 }
 
 /// The members whose list is in a folder; `None` where there is no list that could be one.
-fn members_in(folder: &Path, key: &Arc<BaseKey>) -> Option<Vec<Member>> {
-    let list = std::fs::read_to_string(folder.join(MEMBERS)).ok()?;
+fn members_in(folder: &Path, key: &Arc<BaseKey>) -> io::Result<Option<Vec<Member>>> {
+    let list = match std::fs::read_to_string(folder.join(MEMBERS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_torn(&error) => return Ok(None),
+        list => list?,
+    };
     let member = |(number, line): (usize, &str)| {
         let mut words = line.split(' ');
         let site = SiteName::parse(words.next()?).ok()?;
@@ -214,7 +227,7 @@ fn members_in(folder: &Path, key: &Arc<BaseKey>) -> Option<Vec<Member>> {
             clock: Some(Estimate { offset_ns, bound_ns }).filter(|clock| clock.bound_ns >= 0),
         })
     };
-    list.lines().enumerate().map(member).collect()
+    Ok(list.lines().enumerate().map(member).collect())
 }
 
 impl StagedFile {
