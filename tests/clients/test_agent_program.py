@@ -1,6 +1,7 @@
 """`baleen agent` on other hosts, in network namespaces with veth links: captures by the real `cloudflare` SDK, cut links, kills."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -451,3 +452,91 @@ def test_mistakes_are_told_with_what_to_do(home, host):
     host.configure(home.port, server="nonsense", spool="1", strange=1)
     done = host.run("run")
     assert (done.returncode, "3 mistakes" in done.stderr) == (2, True), done.stderr
+
+
+def command(home, *words, **streams):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("BALEEN_")}
+    server = home.server
+    environment = {**clean, "BALEEN_API": server.api, "BALEEN_API_TOKEN": server.token, "BALEEN_PROJECT": server.project}
+    return subprocess.Popen([Baleen.binary(), *words], env=environment, stderr=subprocess.PIPE, **streams)
+
+
+def test_a_capture_at_an_agent_is_followed(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    asked = home.capture(site, filter_v1=udp(host))
+    home.pcaps.running(asked)
+    path = tmp_path / "followed.pcap"
+    with path.open("wb") as file:
+        follow = command(home, "capture", "--follow", asked.id, stdout=file)
+    until("what goes by is shown", lambda: (host.send(1), path.stat().st_size > 24)[1])
+    # Of an agent that is cut off and comes back, the view goes on, since it has a connection of its own; the link is made anew.
+    host.send(200)
+    until("all of it is shown", lambda: len(numbers_in(path, 7000)) >= 200)
+    home.pcaps.stop(asked)
+    assert follow.wait(30) == 0, follow.stderr.read()
+    done = home.pcaps.over(asked)
+    assert (done.status, done.error_message) == ("success", None)
+    whole = numbers_in(home.fetch(done, tmp_path)[0], 7000)
+    shown = numbers_in(path, 7000)
+    assert shown and shown == whole[-len(shown) :]
+    again = command(home, "capture", "--follow", asked.id, stdout=subprocess.DEVNULL)
+    assert again.wait(30) == 1 and b"the capture is over" in again.stderr.read()
+
+
+def test_what_an_agent_sees_is_the_answer(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    told = next(told for told in home.pcaps.raw("GET", "/sites").json()["result"] if told["colo_name"] == site)
+    assert told["interfaces"] == ["eth1"]
+    asked = {"colo_name": site, "format": "pcapng", "packet_limit": 300, "filter_v1": udp(host), "privacy": {"headers_only": True}}
+    answer = home.pcaps.raw("POST", "/stream", json=asked, stream=True)
+    assert answer.status_code == 200
+    host.send(400)
+    path = tmp_path / "live.pcapng"
+    path.write_bytes(answer.content)
+    assert {line for line in tshark(path, "-T", "fields", "-e", "frame.cap_len")} == {"42"}
+    assert len(tshark(path)) == 300
+    # Nothing of it is in a list, and the agent keeps nothing of it.
+    until("it is over", lambda: home.agent(site)["captures"] == 0)
+    refused = home.pcaps.raw("POST", "/stream", json={**asked, "interfaces": ["eth0"]})
+    assert refused.status_code == 503 and "does not capture on eth0, but on eth1" in refused.text, refused.text
+    # Killed while it shows: what has come is there, and the answer breaks off.
+    answer = home.pcaps.raw("POST", "/stream", json={**asked, "packet_limit": 10_000, "privacy": {}}, stream=True)
+    host.send(50)
+    pieces = answer.iter_content(None)
+    first = next(pieces)
+    host.kill()
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        for more in pieces:
+            first += more
+    path.write_bytes(first)
+    assert numbers_in(path, 7000) == list(range(numbers_in(path, 7000)[0], numbers_in(path, 7000)[-1] + 1))
+
+
+def test_wireshark_shows_the_interfaces_of_agents(home, host, tmp_path):
+    site = site_of(host)
+    start(home, host, site)
+    listed = command(home, "extcap", "--extcap-interfaces", stdout=subprocess.PIPE)
+    told, words = listed.communicate(timeout=30)
+    assert f"{{value=baleen:{site}:eth1}}{{display=Baleen: eth1 at {site}}}".encode() in told, (told, words)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    capture = command(
+        home,
+        "extcap",
+        "--capture",
+        "--extcap-interface",
+        f"baleen:{site}:eth1",
+        "--extcap-capture-filter",
+        "udp port 7000",
+        "--fifo",
+        str(fifo),
+        stdout=subprocess.DEVNULL,
+    )
+    shown = subprocess.Popen(["tshark", "-n", "-l", "-r", str(fifo), "-c", "20"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    until("what goes by is shown", lambda: (host.send(5), shown.poll() is not None)[1])
+    assert len(shown.stdout.read().splitlines()) == 20
+    # Its reader is gone.
+    until("it is over", lambda: capture.poll() is not None)
+    until("the agent has ended it", lambda: home.agent(site)["captures"] == 0)

@@ -124,7 +124,8 @@ pub(crate) type Body = Either<Full<Bytes>, Said>;
 #[derive(Clone)]
 pub(crate) struct Connection {
     sender: http2::SendRequest<Body>,
-    authority: String,
+    server: ServerAddress,
+    tls: Arc<ClientConfig>,
     /// Where the server is.
     pub(crate) remote: SocketAddr,
     /// Stops when it has ended.
@@ -185,16 +186,25 @@ impl Connection {
         });
         Ok(Self {
             sender,
-            authority: server.to_string(),
+            server: server.clone(),
+            tls: Arc::clone(tls),
             remote: at,
             over,
         })
     }
 
+    /// Another connection to the same place, as the same agent.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub(crate) async fn another(&self) -> Result<Self, Error> {
+        Self::open_at(&self.server, self.remote, &self.tls).await
+    }
+
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
         Request::builder()
             .method(method)
-            .uri(format!("https://{}/agent/v1/{path}", self.authority))
+            .uri(format!("https://{}/agent/v1/{path}", self.server))
     }
 
     async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
@@ -240,6 +250,23 @@ impl Connection {
             message: word(&body, "message"),
             next: number(&body, "next"),
         })
+    }
+
+    /// Sends what comes until it ends, or the server takes no more.
+    ///
+    /// # Errors
+    /// The connection ended, or the server refused.
+    pub(crate) async fn show(&self, path: &str, shown: BoxStream<'static, Bytes>) -> Result<(), Error> {
+        let frames = shown.map(|bytes| Ok(Frame::data(bytes))).boxed();
+        let request = self
+            .request(Method::POST, path)
+            .body(Either::Right(StreamBody::new(frames)));
+        let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
+        let (status, body) = read(self.send(request).await?).await?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(());
+        }
+        Err(refusal(status, &body))
     }
 
     /// Opens the link: says what `said` yields, for what is answered.

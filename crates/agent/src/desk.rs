@@ -4,9 +4,7 @@
 //! nothing waits for one. Pure: who holds a [`Desk`] begins, ends and sends.
 
 use baleen_agentwire::limits::{ORDERS_MAX, TEXT_BYTES_MAX};
-use baleen_agentwire::{
-    AddressKey, Beat, Begin, Counts, Ended, Hello, Interface, Job, OrderId, PROTOCOL, ToAgent, ToServer,
-};
+use baleen_agentwire::{Beat, Counts, Ended, Hello, Interface, Job, OrderId, PROTOCOL, ToAgent, ToServer};
 use std::collections::BTreeMap;
 
 /// The words for an order that comes when there are as many as there can be.
@@ -28,6 +26,8 @@ pub(crate) enum Deed {
     Welcomed,
     /// To begin to capture.
     Start(OrderId, Box<Job>),
+    /// To send what it catches from now on as a view of this number.
+    Show(OrderId, u32),
     /// To end a capture and deliver it.
     Stop(OrderId),
     /// To throw away all of it.
@@ -97,8 +97,23 @@ impl Desk {
         match message {
             ToAgent::Welcome { .. } => Deed::Welcomed,
             ToAgent::Ping { t1 } => Deed::Pong { t1 },
-            ToAgent::Begin(id, begin) => self.begin(id, (begin, None)),
-            ToAgent::BeginMasked(id, begin, key) => self.begin(id, (begin, Some(key))),
+            ToAgent::Begin(id, begin) => self.begin(id, Job::plain(begin)),
+            ToAgent::BeginMasked(id, begin, key) => {
+                let job = Job {
+                    address_key: Some(key),
+                    ..Job::plain(begin)
+                };
+                self.begin(id, job)
+            }
+            ToAgent::BeginLive(id, begin, live) => {
+                let job = Job {
+                    begin,
+                    address_key: live.address_key,
+                    live: Some(live.interfaces),
+                };
+                self.begin(id, job)
+            }
+            ToAgent::Show(id, view) => Deed::Show(id, view),
             ToAgent::Stop(id) if self.orders.contains_key(&id) => Deed::Stop(id),
             ToAgent::Stop(id) => {
                 if self.strangers.len() < ORDERS_MAX {
@@ -115,7 +130,7 @@ impl Desk {
         }
     }
 
-    fn begin(&mut self, id: OrderId, (begin, address_key): (Begin, Option<AddressKey>)) -> Deed {
+    fn begin(&mut self, id: OrderId, job: Job) -> Deed {
         if let Some(entry) = self.orders.get_mut(&id) {
             entry.is_told = false;
             return Deed::Nothing;
@@ -144,7 +159,7 @@ impl Desk {
         if is_full {
             Deed::Nothing
         } else {
-            Deed::Start(id, Box::new(Job { begin, address_key }))
+            Deed::Start(id, Box::new(job))
         }
     }
 

@@ -36,6 +36,7 @@ mod settings;
 mod shared;
 mod spool;
 mod tls;
+mod view;
 mod work;
 
 pub use agent::{Agent, Parts};

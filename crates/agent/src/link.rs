@@ -7,7 +7,7 @@ use crate::identity::Identity;
 use crate::limits::{RENEWAL_PAUSE, SILENCE_MAX};
 use crate::renewal::{self, Renewing};
 use crate::shared::Shared;
-use crate::{host, work};
+use crate::{host, view, work};
 use baleen_agentwire::limits::BEAT_PERIOD;
 use baleen_agentwire::{Frames, Job, OrderId, ToAgent, ToServer, encode};
 use bytes::Bytes;
@@ -195,6 +195,10 @@ impl Link<'_> {
             }
             Deed::Start(id, job) => {
                 self.start(id, *job);
+                None
+            }
+            Deed::Show(id, view) => {
+                view::follow(self.shared, id, view);
                 None
             }
             Deed::Stop(id) => {

@@ -63,8 +63,8 @@ pub(crate) fn check(id: OrderId, job: &Job, allowed: &Allowed, server: &[SocketA
             zero_payload: begin.mask.zero_payload,
             addresses: job.address_key.as_ref().map(|key| AddressKey::new(key.0)),
         },
-        is_live: false,
-        interfaces: Vec::new(),
+        is_live: job.live.is_some(),
+        interfaces: job.live.clone().unwrap_or_default(),
     };
     Ok(Checked { order, missing })
 }
@@ -147,20 +147,13 @@ mod tests {
         }
     }
 
-    fn job(begin: Begin) -> Job {
-        Job {
-            begin,
-            address_key: None,
-        }
-    }
-
     fn end_of(addresses: Vec<Addresses>, ports: Vec<PortRange>) -> TupleEnd {
         TupleEnd { addresses, ports }
     }
 
     #[test]
     fn what_was_ordered_is_what_is_done() {
-        let done = check(ID, &job(begin(OrderFilter::All)), &allowed(), &[]).unwrap();
+        let done = check(ID, &Job::plain(begin(OrderFilter::All)), &allowed(), &[]).unwrap();
         let order = done.order;
         assert_eq!((order.capture.as_bytes(), order.site.as_str()), (&[3; 16], "far01"));
         assert_eq!(
@@ -172,7 +165,7 @@ mod tests {
         assert!(order.masking.addresses.is_none());
         let masked = Job {
             address_key: Some(baleen_agentwire::AddressKey([7; 32])),
-            ..job(begin(OrderFilter::All))
+            ..Job::plain(begin(OrderFilter::All))
         };
         let order = check(ID, &masked, &allowed(), &[]).unwrap().order;
         assert_eq!(order.masking.addresses, Some(AddressKey::new([7; 32])));
@@ -198,14 +191,14 @@ mod tests {
                 "prefix",
             ),
         ] {
-            let refused = check(ID, &job(begin(filter.clone())), &allowed(), &[]).unwrap_err();
+            let refused = check(ID, &Job::plain(begin(filter.clone())), &allowed(), &[]).unwrap_err();
             assert!(refused.contains(words), "{filter:?}: {refused}");
         }
         let nameless = Begin {
             site: String::new(),
             ..begin(OrderFilter::All)
         };
-        assert!(check(ID, &job(nameless), &allowed(), &[]).is_err());
+        assert!(check(ID, &Job::plain(nameless), &allowed(), &[]).is_err());
     }
 
     #[test]
@@ -225,7 +218,7 @@ mod tests {
                 snaplen_max: most,
                 ..allowed()
             };
-            let done = check(ID, &job(begin), &allowed, &[]).unwrap();
+            let done = check(ID, &Job::plain(begin), &allowed, &[]).unwrap();
             assert_eq!((done.order.snaplen, done.missing.is_some()), (Some(expected), is_said));
         }
     }
@@ -247,7 +240,7 @@ mod tests {
         let server = ([192, 0, 2, 7], 9003);
         let addresses = ["192.0.2.7:9003", "[::ffff:192.0.2.8]:9003", "[2001:db8::7]:9003"];
         let addresses = addresses.map(|address| address.parse().unwrap());
-        let order = check(ID, &job(begin(OrderFilter::All)), &allowed(), &addresses)
+        let order = check(ID, &Job::plain(begin(OrderFilter::All)), &allowed(), &addresses)
             .unwrap()
             .order;
         let excluded: Vec<_> = order

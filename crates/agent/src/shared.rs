@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::desk::Desk;
-use crate::limits::SENT_AT_ONCE_MAX;
+use crate::limits::{SENT_AT_ONCE_MAX, VIEWS_MAX};
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::spool::Spool;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     connection: watch::Sender<Option<Connection>>,
     /// Who may send a part, one after the other.
     pub(crate) turns: Arc<Semaphore>,
+    /// Who may send a view of a capture in parts.
+    pub(crate) views: Arc<Semaphore>,
 }
 
 /// The words for a capture whose file the connection with the server would be in.
@@ -100,6 +102,7 @@ impl Shared {
             fewer: Notify::new(),
             connection: watch::Sender::new(None),
             turns: Arc::new(Semaphore::new(SENT_AT_ONCE_MAX)),
+            views: Arc::new(Semaphore::new(VIEWS_MAX)),
         })
     }
 

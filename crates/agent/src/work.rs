@@ -12,6 +12,7 @@ use crate::part::{OpenPart, PartHead};
 use crate::queue::Queue;
 use crate::shared::{Shared, Work, wire};
 use crate::spool::{OrderFolder, Recovered};
+use crate::view;
 use baleen_agentwire::{Ended, Job, OrderId};
 use baleen_capture::{Catch, Running};
 use bytes::Bytes;
@@ -36,7 +37,8 @@ const FILE_FULL: &str = "the file reached the largest size that an agent deliver
 /// What was begun.
 struct Begun {
     catch: Catch,
-    folder: OrderFolder,
+    /// For its parts, if any are made.
+    folder: Option<OrderFolder>,
     missing: Option<String>,
 }
 
@@ -63,10 +65,17 @@ async fn run(shared: Arc<Shared>, id: OrderId, job: Job, work: Work) {
         Err(why) => shared.note(|desk| desk.refused(id, &why)),
         Ok(begun) => {
             let folder = begun.folder.clone();
+            let Begun { catch, missing, .. } = begun;
+            let capturing = async {
+                match &folder {
+                    Some(folder) => capture(&shared, id, &work, job.begin.part_bytes, (catch, folder, missing)).await,
+                    None => view::capture(&shared, id, &work, (catch, missing)).await,
+                }
+            };
             tokio::select! {
                 biased;
                 () = work.forget.stopping() => {}
-                () = capture(&shared, id, &work, job.begin.part_bytes, begun) => work.forget.stopping().await,
+                () = capturing => work.forget.stopping().await,
             }
             remove(folder).await;
         }
@@ -104,7 +113,7 @@ async fn deliver_rest(shared: Arc<Shared>, recovered: Recovered, work: Work) {
         () = work.forget.stopping() => {}
         () = delivering => work.forget.stopping().await,
     }
-    remove(folder).await;
+    remove(Some(folder)).await;
     shared.give_up(id);
 }
 
@@ -156,7 +165,7 @@ async fn start(shared: &Shared, id: OrderId, job: &Job, left_out: &[SocketAddr])
         let (left_out, spool) = (left_out.to_vec(), shared.spool.clone());
         move || {
             let checked = order::check(id, &job, &allowed, &left_out)?;
-            let folder = spool.create(id);
+            let folder = job.live.is_none().then(|| spool.create(id)).transpose();
             let folder = folder.map_err(|error| format!("the agent cannot write to its disk: {error}"))?;
             Ok((checked, folder))
         }
@@ -173,14 +182,20 @@ async fn start(shared: &Shared, id: OrderId, job: &Job, left_out: &[SocketAddr])
     }
 }
 
-async fn remove(folder: OrderFolder) {
+async fn remove(folder: Option<OrderFolder>) {
+    let Some(folder) = folder else { return };
     // A panic there is a bug of ours; the next process removes it.
     let _ = tokio::task::spawn_blocking(move || folder.remove()).await;
 }
 
 /// Catches and delivers until all is in the store.
-async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, begun: Begun) {
-    let Begun { catch, folder, missing } = begun;
+async fn capture(
+    shared: &Shared,
+    id: OrderId,
+    work: &Work,
+    part_bytes: u64,
+    (catch, folder, missing): (Catch, &OrderFolder, Option<String>),
+) {
     let Catch {
         pieces,
         interfaces,
@@ -193,7 +208,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
     let short = Mutex::new(None);
     let catching = async {
         let caught = Catching {
-            folder: &folder,
+            folder,
             queue: &queue,
             running: &*running,
             parts: 0,
@@ -217,7 +232,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
             trouble,
             missing: joined(missing, ended.missing),
         };
-        note_end(&folder, &ended).await;
+        note_end(folder, &ended).await;
         shared.note(|desk| desk.ended(id, &ended));
         queue.close();
         ended
@@ -227,7 +242,7 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
         running.stop();
     };
     let delivering = async {
-        if let Some(found) = deliver(shared, (id, Whose::Ours), &folder, &queue).await {
+        if let Some(found) = deliver(shared, (id, Whose::Ours), folder, &queue).await {
             *short.lock() = Some(found);
             running.stop();
         }
@@ -241,12 +256,12 @@ async fn capture(shared: &Shared, id: OrderId, work: &Work, part_bytes: u64, beg
     let (told, (), ()) = tokio::join!(catching, delivering, watching);
     let short = short.into_inner();
     if let Some(short) = short {
-        tell_short(shared, id, &folder, &told, short).await;
+        tell_short(shared, id, folder, &told, short).await;
     }
 }
 
 /// Ends a capture that comes to be more than the owner allows.
-async fn watch(shared: &Shared, work: &Work, running: &dyn Running) {
+pub(crate) async fn watch(shared: &Shared, work: &Work, running: &dyn Running) {
     let allowed = &shared.settings.allowed;
     let mut before = 0;
     loop {
@@ -270,7 +285,7 @@ async fn note_end(folder: &OrderFolder, ended: &Ended) {
 }
 
 /// What the file lacks, in one sentence.
-fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
+pub(crate) fn joined(one: Option<String>, other: Option<String>) -> Option<String> {
     match (one, other) {
         (Some(one), Some(other)) => Some(format!("{one}; {other}")),
         (one, other) => one.or(other),

@@ -17,12 +17,12 @@ mod proof;
 pub use clock::{ClockFilter, Estimate, Stamps};
 pub use frame::{FrameError, Frames, encode};
 pub use message::{
-    AddressKey, Addresses, Beat, Begin, Counts, Ended, FileFormat, Hello, Interface, Job, Mask, OrderFilter, OrderId,
-    PortRange, ToAgent, ToServer, Tuple, TupleEnd, Unsound,
+    AddressKey, Addresses, Beat, Begin, Counts, Ended, FileFormat, Hello, Interface, Job, Live, Mask, OrderFilter,
+    OrderId, PortRange, ToAgent, ToServer, Tuple, TupleEnd, Unsound,
 };
 pub use proof::{BadProof, KeyProof, PUBLIC_KEY_BYTES, Purpose};
 
 /// The version of the protocol that this build speaks; a server and an agent use the lower of theirs.
 ///
-/// 1: the first. 2: [`ToAgent::BeginMasked`].
+/// 1: the first. 2: [`ToAgent::BeginMasked`], [`ToAgent::BeginLive`], [`ToAgent::Show`].
 pub const PROTOCOL: u16 = 2;

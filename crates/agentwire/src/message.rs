@@ -158,6 +158,20 @@ pub enum ToAgent {
     },
     /// As `Begin`, and addresses become others. Since protocol 2: who speaks an older one is not asked.
     BeginMasked(OrderId, Begin, AddressKey),
+    /// As `Begin`, for somebody who watches: no part is made, and what is caught is sent as it comes, as view 0. It is over when that
+    /// cannot be sent any more. Since protocol 2.
+    BeginLive(OrderId, Begin, Live),
+    /// To send what a capture catches from now on as a view of this number, until it is over. Since protocol 2.
+    Show(OrderId, u32),
+}
+
+/// What is said besides of a capture for somebody who watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Under which key addresses become others, unless they stay.
+    pub address_key: Option<AddressKey>,
+    /// On which interfaces, if not on all.
+    pub interfaces: Vec<String>,
 }
 
 /// What is ordered, in whichever message says it.
@@ -167,19 +181,42 @@ pub struct Job {
     pub begin: Begin,
     /// Under which key addresses become others, unless they stay.
     pub address_key: Option<AddressKey>,
+    /// On which interfaces, if not on all, for somebody who watches; `None` when parts are made.
+    pub live: Option<Vec<String>>,
 }
 
 impl Job {
+    /// A capture in parts, of packets as they are.
+    pub const fn plain(begin: Begin) -> Self {
+        Self {
+            begin,
+            address_key: None,
+            live: None,
+        }
+    }
+
     /// The lowest version of the protocol that has words for it.
     pub const fn protocol(&self) -> u16 {
-        if self.address_key.is_some() { 2 } else { 1 }
+        if self.address_key.is_some() || self.live.is_some() {
+            2
+        } else {
+            1
+        }
     }
 
     /// The message that asks for it.
     pub fn asked(&self, id: OrderId) -> ToAgent {
-        match &self.address_key {
-            Some(key) => ToAgent::BeginMasked(id, self.begin.clone(), key.clone()),
-            None => ToAgent::Begin(id, self.begin.clone()),
+        let begin = self.begin.clone();
+        match (&self.live, &self.address_key) {
+            (Some(interfaces), key) => {
+                let live = Live {
+                    address_key: key.clone(),
+                    interfaces: interfaces.clone(),
+                };
+                ToAgent::BeginLive(id, begin, live)
+            }
+            (None, Some(key)) => ToAgent::BeginMasked(id, begin, key.clone()),
+            (None, None) => ToAgent::Begin(id, begin),
         }
     }
 }
@@ -340,8 +377,18 @@ impl Message for ToAgent {
     fn check(&self) -> Result<(), Unsound> {
         match self {
             Self::Begin(_, begin) | Self::BeginMasked(_, begin, _) => begin.check(),
+            Self::BeginLive(_, begin, live) => {
+                at_most(live.interfaces.len(), INTERFACES_MAX, "interfaces")?;
+                live.interfaces.iter().try_for_each(|interface| name(interface))?;
+                begin.check()
+            }
             Self::Bye { why, .. } => text(why),
-            Self::Welcome { .. } | Self::Ping { .. } | Self::Stop(_) | Self::Forget(_) | Self::Renew => Ok(()),
+            Self::Welcome { .. }
+            | Self::Ping { .. }
+            | Self::Stop(_)
+            | Self::Forget(_)
+            | Self::Renew
+            | Self::Show(..) => Ok(()),
         }
     }
 }

@@ -115,6 +115,7 @@ impl AgentDoor {
             (ops::Run::Renew, Caller::Agent(known, _)) => ops::renew::run(self, known, request).await,
             (ops::Run::Link, Caller::Agent(known, from)) => ops::link::run(self, known, from, request),
             (ops::Run::PutPart, Caller::Agent(known, _)) => ops::put_part::run(self, known, place, request).await,
+            (ops::Run::View, Caller::Agent(known, _)) => ops::view::run(self, known, place, request).await,
             (ops::Run::Enrol, Caller::Agent(..)) | (_, Caller::Nobody(_)) => Err(Fault::nobody()),
         }
     }

@@ -40,6 +40,11 @@ impl Fault {
         Self::new(StatusCode::NOT_FOUND, "NotFound", "there is no such thing here")
     }
 
+    /// Nothing that this agent was asked for.
+    pub(crate) fn not_ordered(why: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotOrdered", why)
+    }
+
     pub(crate) fn invalid(why: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "Invalid", why)
     }

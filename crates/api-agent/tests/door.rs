@@ -5,13 +5,14 @@
 mod common;
 
 use baleen_agentwire::limits::LOST_AFTER;
-use baleen_agentwire::{Counts, Ended, ToAgent, ToServer};
+use baleen_agentwire::{Counts, Ended, PROTOCOL, ToAgent, ToServer};
 use baleen_capture::{Status, order_of};
 use baleen_http::DrainReport;
 use baleen_runtime::Clock as _;
 use baleen_types::{AccountId, CaptureId};
 use bytes::Bytes;
-use common::{Agent, Identity, Key, Part, World, hello, owner, put, put_later};
+use common::{Agent, Connection, Identity, Key, Part, World, hello, owner, put, put_later};
+use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use std::time::Duration;
 
@@ -212,6 +213,47 @@ async fn a_capture_of_an_agent_becomes_an_object() {
     // Nothing more of it is taken.
     let late = Part::new(capture, 3, vec![1; 100], true);
     assert_eq!(agent.put(&late).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_shown_reaches_who_watches_and_nobody_else_shows_it() {
+    let world = World::new().await;
+    let mut agent = world.agent(owner(), "far01").await;
+    let mut stranger = world.agent(other(), "near02").await;
+    let capture = begun(&world, &mut agent, owner(), "far01", "catches").await;
+    let path = |view: u32| format!("/agent/v1/views/{capture}/1/{view}");
+    let post = async |connection: &mut Connection, path: String, bytes: &'static [u8]| {
+        let sent = connection.send(Method::POST, &path, &[], Bytes::from_static(bytes));
+        sent.await.0
+    };
+    // It was not asked for.
+    assert_eq!(post(&mut agent.connection, path(1), b"x").await, StatusCode::NOT_FOUND);
+    let watched = world.captures.follow(owner(), capture).await.unwrap();
+    let ToAgent::Show(order, view) = agent.hear().await else {
+        panic!("something else is said")
+    };
+    assert_eq!(order, order_of(capture));
+    let strange = post(&mut stranger.connection, path(view), b"x").await;
+    assert_eq!(strange, StatusCode::NOT_FOUND);
+    for path in [path(view + 1), path(view).replace("/1/", "/2/")] {
+        assert_eq!(post(&mut agent.connection, path, b"x").await, StatusCode::NOT_FOUND);
+    }
+    let seen = watched.body.map(|bytes| bytes.unwrap()).collect::<Vec<_>>();
+    let (sent, seen) = tokio::join!(post(&mut agent.connection, path(view), b"a file"), seen);
+    assert_eq!((sent, &seen.concat()[..]), (StatusCode::NO_CONTENT, &b"a file"[..]));
+    assert_eq!(
+        post(&mut agent.connection, path(view), b"x").await,
+        StatusCode::NOT_FOUND
+    );
+    // Nobody watches any more.
+    drop(world.captures.follow(owner(), capture).await.unwrap());
+    let ToAgent::Show(_, view) = agent.hear().await else {
+        panic!("something else is said")
+    };
+    assert_eq!(
+        post(&mut agent.connection, path(view), b"x").await,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -489,7 +531,7 @@ async fn a_link_ends_when_it_must() {
     let mut second = world.connect(Some(&agent.identity)).await.unwrap();
     let mut link = second.link().await;
     link.say(&hello());
-    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: 1 }));
+    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: PROTOCOL }));
     assert_eq!(agent.link.hear().await, None);
     // Silent for too long.
     while world.clock.sleepers() == 0 {
@@ -518,13 +560,13 @@ async fn a_certificate_ends_on_a_standing_connection() {
     while agent.link.hear().await.is_some() {}
     let mut link = agent.connection.link().await;
     link.say(&hello());
-    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: 1 }));
+    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: PROTOCOL }));
     world.clock.advance(Duration::from_mins(1));
     assert_eq!(link.hear().await, Some(ToAgent::Renew));
     while link.hear().await.is_some() {}
     let mut link = agent.connection.link().await;
     link.say(&hello());
-    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: 1 }));
+    assert_eq!(link.hear().await, Some(ToAgent::Welcome { protocol: PROTOCOL }));
     world.clock.advance(day * 30);
     assert!(matches!(link.hear().await, Some(ToAgent::Bye { .. })));
     assert_eq!(nothing(&mut agent).await, StatusCode::UNAUTHORIZED);

@@ -10,7 +10,7 @@ mod remote;
 pub use embedded::{EmbeddedAgent, EmbeddedSettings};
 pub(crate) use group::{GroupAgent, Remnant, Staging};
 pub(crate) use remote::{Before, GENERATION};
-pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, order_of};
+pub use remote::{Delivery, PartRefused, RemoteAgents, Verdict, ViewSink, order_of};
 
 use crate::Counts;
 use crate::engine::{FollowError, Rotation, Seen};

@@ -276,7 +276,7 @@ impl Classify for CaptureError {
             | Self::NoTaskFile { .. }
             | Self::BadTicket => FaultKind::NotFound,
             Self::NotFollowable { why, .. } => match why {
-                FollowError::Over | FollowError::Unable => FaultKind::Conflict,
+                FollowError::Over | FollowError::Unable | FollowError::Away => FaultKind::Conflict,
                 FollowError::TooMany => FaultKind::Unavailable,
             },
             Self::NameTaken | Self::ScheduleNameTaken => FaultKind::Exists,

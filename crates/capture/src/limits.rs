@@ -254,6 +254,12 @@ pub const MISSED_COUNTED_MAX: u32 = 1_000;
 /// How long an agent on another host may take to begin: it compiles a filter and maps rings, and the network is between.
 pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long an agent on another host may take to begin a view: a connection of its own, and what waits before it on a slow line.
+pub const VIEW_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long it may take to tell the end behind the last bytes of one.
+pub const VIEW_END_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long an agent is waited for that has not ended a capture when it should have, and for each part of one that has ended, from when
 /// something of any part came. Time that it is away does not count, up to `agents.away`, for what is away longer in pieces.
 pub const REMOTE_PATIENCE: Duration = Duration::from_mins(10);

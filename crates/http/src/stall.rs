@@ -22,6 +22,11 @@ impl Stall {
         }
     }
 
+    /// Lets it be silent for as long as it likes.
+    pub(crate) fn wait_for_ever(&mut self) {
+        self.timeout = Duration::MAX;
+    }
+
     /// Something came, or went.
     pub(crate) fn moved(&mut self) {
         self.waiting = false;
@@ -30,6 +35,9 @@ impl Stall {
     /// Nothing did: ready when that was so for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timeout = self.timeout;
+        if timeout == Duration::MAX {
+            return Poll::Pending;
+        }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         if !self.waiting {
             sleep.as_mut().reset(Instant::now() + timeout);

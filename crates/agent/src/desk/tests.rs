@@ -1,5 +1,5 @@
 use super::*;
-use baleen_agentwire::{AddressKey, Begin, FileFormat, Job, Mask, OrderFilter};
+use baleen_agentwire::{AddressKey, Begin, FileFormat, Job, Live, Mask, OrderFilter};
 
 fn id(capture: u8, generation: u32) -> OrderId {
     OrderId {
@@ -25,8 +25,8 @@ fn begin() -> Begin {
 
 fn job(address_key: Option<AddressKey>) -> Job {
     Job {
-        begin: begin(),
         address_key,
+        ..Job::plain(begin())
     }
 }
 
@@ -57,7 +57,17 @@ fn begin_of(desk: &mut Desk, id: OrderId) -> Deed {
 fn an_order_says_what_becomes_of_addresses() {
     let (order, key) = (id(1, 1), AddressKey([9; 32]));
     let deed = Desk::default().hear(ToAgent::BeginMasked(order, begin(), key.clone()));
-    assert_eq!(deed, Deed::Start(order, Box::new(job(Some(key)))));
+    assert_eq!(deed, Deed::Start(order, Box::new(job(Some(key.clone())))));
+    let live = Live {
+        address_key: Some(key.clone()),
+        interfaces: vec!["lo".to_owned()],
+    };
+    let shown = Job {
+        live: Some(live.interfaces.clone()),
+        ..job(Some(key))
+    };
+    let deed = Desk::default().hear(ToAgent::BeginLive(order, begin(), live));
+    assert_eq!(deed, Deed::Start(order, Box::new(shown)));
 }
 
 #[test]

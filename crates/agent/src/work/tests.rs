@@ -46,10 +46,7 @@ fn order() -> Begin {
 }
 
 fn job() -> Job {
-    Job {
-        begin: order(),
-        address_key: None,
-    }
+    Job::plain(order())
 }
 
 fn shared(folder: &std::path::Path) -> (Arc<Shared>, Arc<Asked>) {

@@ -133,8 +133,8 @@ fn of_servers() {
         );
     }
     let job = |address_key| Job {
-        begin: begin(OrderFilter::All),
         address_key,
+        ..Job::plain(begin(OrderFilter::All))
     };
     assert_eq!(job(None).asked(ORDER), ToAgent::Begin(ORDER, begin(OrderFilter::All)));
     let masked = job(Some(AddressKey([0xab; 32])));
@@ -145,6 +145,23 @@ fn of_servers() {
     // It goes into no log.
     assert!(format!("{:?}", masked.asked(ORDER)).ends_with("AddressKey(..))"));
     assert_eq!([job(None).protocol(), masked.protocol()], [1, 2]);
+    let live = |address_key, interfaces: &[&str]| Job {
+        live: Some(interfaces.iter().map(|name| (*name).to_owned()).collect()),
+        ..job(address_key)
+    };
+    for (job, behind) in [
+        (live(None, &["lo"]), "0001026c6f".to_owned()),
+        (
+            live(Some(AddressKey([0xab; 32])), &[]),
+            format!("01{}00", "ab".repeat(32)),
+        ),
+    ] {
+        assert_eq!(job.protocol(), 2);
+        check(&job.asked(ORDER), &format!("08ORDERac02016100{rest}{behind}"));
+    }
+    assert!(live(None, &["a\nb"]).asked(ORDER).check().is_err());
+    assert!(live(None, &["x"; 65]).asked(ORDER).check().is_err());
+    check(&ToAgent::Show(ORDER, 300), "09ORDERac02ac02");
     check(&ToAgent::Stop(ORDER), "03ORDERac02");
     check(&ToAgent::Forget(ORDER), "04ORDERac02");
     check(&ToAgent::Renew, "05");

@@ -5,12 +5,14 @@ mod form;
 pub(crate) mod link;
 pub(crate) mod put_part;
 pub(crate) mod renew;
+pub(crate) mod view;
 
 use baleen_agentwire::OrderId;
 use baleen_fleet::Known;
+use baleen_http::Response;
 use baleen_policy::Origin;
 use baleen_types::CaptureId;
-use http::Method;
+use http::{Method, StatusCode};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ pub(crate) enum Run {
     Renew,
     Link,
     PutPart,
+    View,
 }
 
 /// What a path names.
@@ -46,6 +49,8 @@ pub(crate) enum Run {
 pub(crate) struct Place {
     /// An order, a file and a part of it.
     pub(crate) part: Option<(OrderId, u16, u32)>,
+    /// An order and a view of it.
+    pub(crate) view: Option<(OrderId, u32)>,
 }
 
 /// All of them.
@@ -78,6 +83,13 @@ pub(crate) const OPERATIONS: &[Row] = &[
         for_nobody: false,
         run: Run::PutPart,
     },
+    Row {
+        name: "View",
+        method: Method::POST,
+        path: &["views", "*", "*", "*"],
+        for_nobody: false,
+        run: Run::View,
+    },
 ];
 
 /// The operation of a path, with what that names. A part that there cannot be is nothing.
@@ -92,17 +104,28 @@ pub(crate) fn find(path: &str) -> Option<(&'static Row, Place)> {
                 .all(|(own, given)| *own == "*" || own == given)
     };
     let row = OPERATIONS.iter().find(fits)?;
-    let part = match segments.as_slice() {
-        ["parts", capture, generation, file, number] => {
-            let order = OrderId {
-                capture: *CaptureId::parse(capture).ok()?.as_bytes(),
-                generation: decimal(generation)?,
-            };
-            Some((order, decimal(file)?, decimal(number)?))
-        }
-        _ => None,
+    let order = |capture: &str, generation: &str| {
+        Some(OrderId {
+            capture: *CaptureId::parse(capture).ok()?.as_bytes(),
+            generation: decimal(generation)?,
+        })
     };
-    Some((row, Place { part }))
+    let mut place = Place::default();
+    match segments.as_slice() {
+        ["parts", capture, generation, file, number] => {
+            place.part = Some((order(capture, generation)?, decimal(file)?, decimal(number)?));
+        }
+        ["views", capture, generation, view] => place.view = Some((order(capture, generation)?, decimal(view)?)),
+        _ => {}
+    }
+    Some((row, place))
+}
+
+/// The answer that says nothing but that it is done.
+pub(crate) fn no_content() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// A number with one spelling.
@@ -132,6 +155,10 @@ mod tests {
             (format!("/agent/v1/parts/{id}/1/0"), None),
             (format!("/agent/v1/parts/{id}/1/0/0/"), None),
             (format!("/agent/v1/parts/../{id}/1/0"), None),
+            (format!("/agent/v1/views/{id}/1/0"), Some("View")),
+            (format!("/agent/v1/views/{id}/1/00"), None),
+            (format!("/agent/v1/views/{id}/1/4294967296"), None),
+            (format!("/agent/v1/views/{id}/1/0/0"), None),
             ("/agent/v1/enrol/".to_owned(), None),
             ("/agent/v1//enrol".to_owned(), None),
             ("/agent/v1/parts/*/*/*/*".to_owned(), None),

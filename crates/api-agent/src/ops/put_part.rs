@@ -4,7 +4,7 @@
 //! `x-ends-file` (`true` or `false`). The answer comes when the part is in the store and noted: who did not get it sends the part again.
 //! Nothing is read of one that would not be taken.
 
-use super::{Place, decimal};
+use super::{Place, decimal, no_content};
 use crate::door::AgentDoor;
 use crate::fault::Fault;
 use crate::limits::{PART_TIMEOUT, PARTS_AT_ONCE};
@@ -31,7 +31,7 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
         // Or what is sent of it would hold the window of its connection while it is waited for.
         drop(body);
         door.agents.deliver_again(&delivery).await?;
-        return Ok(stored());
+        return Ok(no_content());
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
     let bytes = tokio::select! {
@@ -39,13 +39,7 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
         () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
     };
     door.agents.deliver(&delivery, bytes).await?;
-    Ok(stored())
-}
-
-fn stored() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
+    Ok(no_content())
 }
 
 /// What is said of the part.

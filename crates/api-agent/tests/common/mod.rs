@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-use baleen_agentwire::{Frames, Hello, Interface, KeyProof, Purpose, ToAgent, ToServer, encode};
+use baleen_agentwire::{Frames, Hello, Interface, KeyProof, PROTOCOL, Purpose, ToAgent, ToServer, encode};
 use baleen_api_agent::{AgentDoor, Parts};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
@@ -267,7 +267,7 @@ impl World {
             connection,
             link,
         };
-        assert_eq!(agent.hear().await, ToAgent::Welcome { protocol: 1 });
+        assert_eq!(agent.hear().await, ToAgent::Welcome { protocol: PROTOCOL });
         agent
     }
 
@@ -503,7 +503,7 @@ pub fn hello() -> ToServer {
         is_up: true,
     };
     ToServer::Hello(Hello {
-        protocol: 1,
+        protocol: PROTOCOL,
         interfaces: vec![interface],
         ..Hello::default()
     })

@@ -5,11 +5,14 @@
 
 mod lane;
 mod order;
+mod view;
 
 pub use lane::{Delivery, PartRefused, Verdict};
+pub use view::ViewSink;
 
 use super::{Agent, AgentError, Catch, Ended, Limits, Order, Running};
 use crate::Counts;
+use crate::engine::FollowError;
 use crate::limits::{
     REMOTE_BEGIN_PATIENCE, REMOTE_LOOK_PERIOD, REMOTE_PART_BYTES, REMOTE_PATIENCE, REMOTE_TURN_PATIENCE,
 };
@@ -21,6 +24,7 @@ use baleen_runtime::Clock;
 use baleen_types::{AgentId, CaptureId, LinkType};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use lane::{Lane, Taking};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -53,6 +57,9 @@ pub struct RemoteAgents {
     fleet: Arc<Fleet>,
     clock: Arc<dyn Clock>,
     lanes: Mutex<HashMap<(AgentId, OrderId), Arc<Lane>>>,
+    /// Views that agents are to send and have not begun.
+    views: Mutex<HashMap<view::Key, view::ToWatcher>>,
+    last_view: Mutex<u32>,
 }
 
 impl RemoteAgents {
@@ -62,6 +69,8 @@ impl RemoteAgents {
             fleet,
             clock,
             lanes: Mutex::default(),
+            views: Mutex::default(),
+            last_view: Mutex::default(),
         })
     }
 
@@ -129,7 +138,7 @@ impl RemoteAgents {
 
     /// A capture that has begun, and may go on for so long.
     fn catch(
-        &self,
+        self: &Arc<Self>,
         ordered: baleen_fleet::Order,
         registered: Registered,
         (parts, before): (lane::Parts, &Before),
@@ -142,6 +151,7 @@ impl RemoteAgents {
             ordered,
             clock: Arc::clone(&self.clock),
             delivered: watch::Sender::new(None),
+            agents: Arc::clone(self),
             _registered: registered,
         });
         let taking = Taking::new(parts, Arc::clone(&running), before);
@@ -194,13 +204,33 @@ impl Agent for RemoteAgent {
         self.seat.how_it_is().clock
     }
 
+    async fn interfaces(&self) -> Vec<String> {
+        let interfaces = self.seat.how_it_is().interfaces.into_iter();
+        interfaces.map(|interface| interface.name).collect()
+    }
+
     async fn begin(&self, order: Order) -> Result<Catch, AgentError> {
         let id = order_of(order.capture);
+        if order.is_live {
+            let view = self.agents.expect_live(self.seat.id, id);
+            let ordered = self.ordered(id, &order).await?;
+            return Ok(view.catch(ordered, &self.agents.clock));
+        }
         let before = Before::nothing(order.limits);
         // Before the agent hears of it, so that no part comes too early.
         let (lane, parts) = Lane::resumed(&before);
         let registered = Registered::new(&self.agents, (self.seat.id, id), lane);
-        let ordered = self.seat.order(id, order::wire(&order)?);
+        let ordered = self.ordered(id, &order).await?;
+        Ok(self
+            .agents
+            .catch(ordered, registered, (parts, &before), order.limits.time))
+    }
+}
+
+impl RemoteAgent {
+    /// Orders a capture, and waits until packets are being taken.
+    async fn ordered(&self, id: OrderId, order: &Order) -> Result<baleen_fleet::Order, AgentError> {
+        let ordered = self.seat.order(id, order::wire(order)?);
         let ordered = ordered.map_err(|refused| AgentError(refused.to_string()))?;
         let decided = |status: &OrderStatus| status.began.is_some() || status.refused.is_some();
         let status = tokio::select! {
@@ -212,9 +242,7 @@ impl Agent for RemoteAgent {
         if let Some(why) = status.refused {
             return Err(AgentError(order::words(&why)));
         }
-        Ok(self
-            .agents
-            .catch(ordered, registered, (parts, &before), order.limits.time))
+        Ok(ordered)
     }
 }
 
@@ -270,6 +298,7 @@ struct RemoteRunning {
     away_before: Duration,
     /// What was delivered, when no more will be.
     delivered: watch::Sender<Option<Delivered>>,
+    agents: Arc<RemoteAgents>,
     _registered: Registered,
 }
 
@@ -341,6 +370,10 @@ impl Running for RemoteRunning {
 
     fn leave(&self) {
         self.ordered.leave();
+    }
+
+    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+        self.agents.follow(&self.ordered)
     }
 
     /// When the file is whole or given up, too: what an agent says to have caught is not there yet, and may never be.

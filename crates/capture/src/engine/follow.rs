@@ -37,8 +37,11 @@ pub enum FollowError {
     #[error("{FOLLOWERS_MAX} follow this capture already, which is as many as may")]
     TooMany,
     /// Whoever captures cannot show it meanwhile.
-    #[error("the capture agent does not show captures while they run")]
+    #[error("what captures there does not show captures while they run")]
     Unable,
+    /// Whoever captures is not there to be asked.
+    #[error("the agent that captures is not connected")]
+    Away,
 }
 
 /// The bytes of a capture as they come: a file that begins where following began. It ends with the capture.

@@ -1,12 +1,15 @@
 //! An order as it is held by who gave it.
 
-use super::{OrderStatus, Seat};
+use super::{NotConnected, OrderRefused, OrderStatus, Seat};
 use baleen_agentwire::{OrderId, ToAgent};
 use baleen_types::AgentId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// The version of the protocol that has words for views.
+const SHOWS_SINCE: u16 = 2;
 
 /// An order that an agent was given. Dropped, the agent forgets it.
 pub struct Order {
@@ -41,6 +44,23 @@ impl Order {
         if !std::mem::replace(&mut ordered.stop_is_wanted, true) {
             state.send(ToAgent::Stop(self.id));
         }
+    }
+
+    /// Asks that what is caught from now on is sent as a view of this number.
+    ///
+    /// # Errors
+    /// `NotConnected`: there is nobody to ask, and nobody will be later; `TooOld`.
+    pub fn show(&self, view: u32) -> Result<(), OrderRefused> {
+        let now = self.seat.clock.monotonic();
+        let mut state = self.seat.state.lock();
+        if !state.is_connected(now) {
+            return Err(NotConnected.into());
+        }
+        if state.hello.protocol < SHOWS_SINCE {
+            return Err(OrderRefused::TooOld);
+        }
+        state.send(ToAgent::Show(self.id, view));
+        Ok(())
     }
 
     /// Leaves it to the next process: the agent does not forget it, now or when it connects anew.

@@ -28,10 +28,7 @@ fn seat() -> (Arc<ManualClock>, Arc<Seat>) {
 }
 
 fn job() -> Job {
-    Job {
-        begin: begin(),
-        address_key: None,
-    }
+    Job::plain(begin())
 }
 
 fn begin() -> Begin {

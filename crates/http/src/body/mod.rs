@@ -117,6 +117,14 @@ impl RequestBody {
         }
     }
 
+    /// Lets it be silent for as long as it likes, where its sender has nothing to say at times. Whether somebody is there is what the
+    /// pings of HTTP/2 find out.
+    pub fn may_be_silent(&mut self) {
+        if let Source::Hyper { stall, .. } = &mut self.source {
+            stall.wait_for_ever();
+        }
+    }
+
     /// Any other body, for requests made in process.
     #[must_use]
     pub fn boxed(body: impl Body<Data = Bytes, Error = BodyFault> + Send + Sync + 'static) -> Self {

@@ -14,11 +14,6 @@ pub(super) fn wire(order: &Order) -> Result<Job, AgentError> {
             "agents on other hosts cannot write several files yet".to_owned(),
         ));
     }
-    if order.is_live || !order.interfaces.is_empty() {
-        return Err(AgentError(
-            "agents on other hosts cannot show captures while they run yet".to_owned(),
-        ));
-    }
     let time_ms = u64::try_from(order.limits.time.as_millis());
     let begin = Begin {
         site: order.site.to_string(),
@@ -49,12 +44,13 @@ pub(super) fn wire(order: &Order) -> Result<Job, AgentError> {
     Ok(Job {
         begin,
         address_key: key.map(|key| AddressKey(*key.as_bytes())),
+        live: order.is_live.then(|| order.interfaces.clone()),
     })
 }
 
 /// What is known of an order that a process before this one gave: what bounds the counts that are told of it. It is never said.
 pub(super) fn adopted(limits: &Limits) -> Job {
-    let begin = Begin {
+    Job::plain(Begin {
         site: String::new(),
         filter: OrderFilter::All,
         exclude: Vec::new(),
@@ -65,11 +61,7 @@ pub(super) fn adopted(limits: &Limits) -> Job {
         snaplen: None,
         part_bytes: REMOTE_PART_BYTES,
         mask: Mask::default(),
-    };
-    Job {
-        begin,
-        address_key: None,
-    }
+    })
 }
 
 fn tuple(five: &FiveTuple) -> Tuple {

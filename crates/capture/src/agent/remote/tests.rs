@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use zeroize::Zeroizing;
 
 mod absence;
+mod view;
 
 const MIB: u64 = 1 << 20;
 

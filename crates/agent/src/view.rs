@@ -1,0 +1,133 @@
+//! Views: what a capture catches, sent to the server as it comes, for somebody who watches.
+//!
+//! Each view has a connection of its own: one that takes its bytes slowly holds up neither the link nor parts. Who follows a capture loses
+//! what is not taken in time; a capture for somebody who watches alone keeps it back, and the kernel drops and counts.
+
+use crate::limits::{FRAME_BYTES, VIEWS_MAX};
+use crate::shared::{Shared, Work, wire};
+use crate::work::watch;
+use baleen_agentwire::{Ended, OrderId};
+use baleen_capture::{Catch, Piece};
+use baleen_types::CaptureId;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, stream};
+use std::sync::Arc;
+use tracing::{debug, warn};
+
+/// The view as which a capture for somebody who watches is sent.
+const OF_ITS_OWN: u32 = 0;
+
+/// The words of a capture whose watcher cannot be sent anything.
+const CUT: &str = "the connection by which it was shown was cut";
+
+/// Sends what a capture catches from now on. What is not there, or cannot be followed, is a view with nothing in it.
+pub(crate) fn follow(shared: &Arc<Shared>, id: OrderId, view: u32) {
+    let Ok(place) = Arc::clone(&shared.views).try_acquire_owned() else {
+        debug!(?id, view, "{VIEWS_MAX} views are sent, which is as many as may");
+        return;
+    };
+    let following = shared
+        .work(id)
+        .and_then(|work| work.running)
+        .map(|running| running.follow());
+    let following = match following {
+        Some(Ok(following)) => following,
+        Some(Err(_)) | None => stream::empty().boxed(),
+    };
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let _place = place;
+        send(&shared, (id, view), following).await;
+    });
+}
+
+/// Captures for somebody who watches, until it is over or nobody does.
+pub(crate) async fn capture(shared: &Shared, id: OrderId, work: &Work, (catch, missing): (Catch, Option<String>)) {
+    let Catch {
+        pieces,
+        interfaces,
+        running,
+    } = catch;
+    shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
+    shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
+    let showing = async {
+        let shown = send(shared, (id, OF_ITS_OWN), pieces.flat_map(frames).boxed()).await;
+        running.stop();
+        let ended = running.ended().await;
+        shared.edit(id, |work| work.running = None);
+        let own = work.why.lock().clone();
+        let cut = (!shown).then(|| CUT.to_owned());
+        let ended = Ended {
+            counts: wire(ended.counts),
+            parts: 0,
+            trouble: own.or(ended.trouble).or(cut),
+            missing: crate::work::joined(missing, ended.missing),
+        };
+        shared.note(|desk| desk.ended(id, &ended));
+    };
+    let ending = async {
+        work.stop.stopping().await;
+        running.stop();
+        std::future::pending::<()>().await;
+    };
+    let watching = async {
+        watch(shared, work, &*running).await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = showing => {}
+        () = ending => {}
+        () = watching => {}
+    }
+}
+
+/// A piece as the connection takes it. Copied, so that its buffer is the capture's again before a slow watcher has taken it all.
+fn frames(piece: Piece) -> BoxStream<'static, Bytes> {
+    let mut rest = Bytes::copy_from_slice(&piece.bytes);
+    drop(piece);
+    let split = std::iter::from_fn(move || {
+        let length = rest.len().min(FRAME_BYTES);
+        (length > 0).then(|| rest.split_to(length))
+    });
+    stream::iter(split).boxed()
+}
+
+/// Sends a view; whether all of it was taken.
+async fn send(shared: &Shared, (id, view): (OrderId, u32), shown: BoxStream<'static, Bytes>) -> bool {
+    let capture = CaptureId::from_bytes(id.capture);
+    let path = format!("views/{capture}/{}/{view}", id.generation);
+    let sent = async {
+        let connection = shared.connection().await.another().await?;
+        connection.show(&path, shown).await
+    };
+    match sent.await {
+        Ok(()) => true,
+        Err(error) => {
+            warn!(%capture, view, error = &error as &dyn std::error::Error, "a view is sent no more");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_capture::Counts;
+
+    #[tokio::test]
+    async fn a_piece_goes_in_frames() {
+        for length in [0, 1, FRAME_BYTES, FRAME_BYTES + 1, 5 * FRAME_BYTES] {
+            let bytes: Bytes = (0..length).map(|at| at.to_le_bytes()[0]).collect();
+            let piece = Piece {
+                file: 0,
+                bytes: bytes.clone(),
+                ends_file: false,
+                after: Counts::default(),
+            };
+            let sent: Vec<_> = frames(piece).collect().await;
+            assert!(sent.iter().all(|frame| (1..=FRAME_BYTES).contains(&frame.len())));
+            assert_eq!(sent.concat(), bytes);
+        }
+    }
+}
