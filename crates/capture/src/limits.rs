@@ -136,7 +136,8 @@ pub const STORE_ATTEMPTS_MAX: u32 = 4;
 /// The longest pause between tries to complete or to abort an upload that the store cannot end now.
 pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
 
-/// How long such tries of one process go on, and for all files of a capture together: a store that is away for a day is given up.
+/// How long such tries of one process go on, and for all files of a capture together: a store that is away for a day is given up. So is one
+/// that has let a capture wait for its parts for so long altogether.
 pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 
 /// How long a store is asked again for a part, or for the beginning of a further file, while what is caught meanwhile waits on the disk; and

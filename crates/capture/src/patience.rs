@@ -134,6 +134,11 @@ impl<'a> Patience<'a> {
         self.heeds.live.is_some_and(Live::is_forsaken)
     }
 
+    /// Whether what was asked for last was given up since it took too long.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.has_waited && self.left.is_zero()
+    }
+
     /// What is left of it, for something else: work that went well at once takes nothing of it.
     pub(crate) fn left(&self) -> Duration {
         if self.has_waited {

@@ -151,7 +151,7 @@ impl Captures {
     pub(crate) fn settle_by_notes(self: &Arc<Self>, owner: (AccountId, CaptureId)) -> BoxFuture<'_, ()> {
         let settle = async move {
             // What it is settled by is noted, and nothing is added to that.
-            self.clear_spool(owner).await;
+            self.clear_disk(owner).await;
             let settle = || async {
                 // Not one of those that a start has found, or counted when it was.
                 self.settle(owner, &mut Recovered::default()).await

@@ -17,13 +17,13 @@ use baleen_types::AccountId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The rooms of all captures, and whose they are.
 pub(crate) struct Rooms {
     all: Arc<Semaphore>,
     share: usize,
-    delivering: Semaphore,
+    delivering: Arc<Semaphore>,
     accounts: Mutex<HashMap<AccountId, Tally>>,
 }
 
@@ -79,7 +79,7 @@ impl Rooms {
         Arc::new(Self {
             all: Arc::new(Semaphore::new(all)),
             share: share_of(all),
-            delivering: Semaphore::new(DELIVERING_MAX),
+            delivering: Arc::new(Semaphore::new(DELIVERING_MAX)),
             accounts: Mutex::default(),
         })
     }
@@ -134,8 +134,8 @@ impl Rooms {
     }
 
     /// Waits until one more may send from the disk, with one part in memory.
-    pub(crate) async fn delivering(&self) -> Option<SemaphorePermit<'_>> {
-        self.delivering.acquire().await.ok()
+    pub(crate) async fn delivering(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.delivering).acquire_owned().await.ok()
     }
 
     fn stay(

@@ -15,6 +15,7 @@
 
 mod adopted;
 mod even;
+mod memory;
 mod room;
 mod several;
 mod upload;
@@ -26,7 +27,7 @@ use crate::capture::{self, Counts, End, StoredCapture, StoredState};
 use crate::files;
 use crate::finish::joined;
 use crate::journal;
-use crate::limits::{BEGIN_GRACE, OVERDUE_AFTER, PROGRESS_SAVED_EVERY, STORE_PAUSE};
+use crate::limits::{BEGIN_GRACE, FINISH_PATIENCE, OVERDUE_AFTER, PROGRESS_SAVED_EVERY, STORE_PAUSE};
 use crate::live::Live;
 use crate::meter;
 use crate::patience::{AtStop, Patience};
@@ -38,6 +39,8 @@ use crate::{CaptureError, Captures};
 use baleen_meta::Request;
 use baleen_types::{AccountId, CaptureId, Classify as _, ObjectKey};
 use futures::stream::BoxStream;
+use memory::Memory;
+use parking_lot::Mutex;
 use room::Waits;
 pub(crate) use room::shown;
 use std::fmt;
@@ -55,6 +58,7 @@ const SUSPENDED: &str = "the capture ended early: its account was disabled or de
 const END_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Why a run does not end as a success; the texts are for the capture's owner.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// There will be no object.
     Final(String),
@@ -129,6 +133,11 @@ struct Run<'a> {
     in_vain: String,
     /// What a stop means to who waits for the store with a part.
     at_stop: AtStop,
+    memory: Memory,
+    /// How long it may still wait for its store, for all of its parts together.
+    patience_left: Mutex<Duration>,
+    /// What it is when its store takes no further part for as long as it is asked.
+    given_up: fn(String) -> Failure,
 }
 
 /// What to say when nothing was caught until a limit.
@@ -174,6 +183,9 @@ impl Captures {
         } else {
             AtStop::Stay
         };
+        // What the store has makes a file, where it is noted; an agent elsewhere would be asked for the rest again and again.
+        let is_kept = sink.even_parts().is_none() && admitted.site.agent.elsewhere().is_none();
+        let given_up = if is_kept { Failure::Cut } else { Failure::Final };
         let run = Run {
             captures: self,
             owner,
@@ -185,6 +197,9 @@ impl Captures {
             record: admitted.record,
             in_vain,
             at_stop,
+            memory: Memory::default(),
+            patience_left: Mutex::new(FINISH_PATIENCE),
+            given_up,
         };
         if admitted.order.rotation.is_some() {
             return run.to_files(&*admitted.site.agent, admitted.order, room).await;
@@ -302,6 +317,11 @@ impl Captures {
             }
             pause = (pause * 2).min(END_PAUSE_MAX);
         }
+        self.clear_disk(owner).await;
+    }
+
+    /// Removes what waited of a capture, to be merged or to be sent.
+    pub(crate) async fn clear_disk(&self, owner: (AccountId, CaptureId)) {
         if let Some(staging) = self.parts.sites.staging().cloned() {
             let _removed = tokio::task::spawn_blocking(move || staging.remove(owner.1)).await;
         }

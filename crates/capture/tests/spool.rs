@@ -700,6 +700,151 @@ fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {
     });
 }
 
+/// A place for one part is for a part: between two tries it is nobody's, so that those behind dead stores give their rooms back too.
+#[test]
+fn captures_that_wait_for_dead_stores_keep_no_place_over_their_pauses() {
+    let count = DELIVERING_MAX + 2;
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let dead: Vec<_> = (1..=count.div_ceil(UNDELIVERED_MAX) as u64).map(account).collect();
+        let others: Vec<_> = (101..=106).map(account).collect();
+        for account in dead.iter().chain(&others) {
+            lab.prove(&world, *account).await;
+        }
+        lab.store.script(|call| match call {
+            Call::Part(_) => Act::Fail(503, "SlowDown"),
+            _ => Act::Serve,
+        });
+        let mut over = Vec::new();
+        while over.len() < count {
+            let owner = dead[over.len() / UNDELIVERED_MAX];
+            match lab.over(&world, owner).await {
+                Ok(id) => over.push((owner, id)),
+                Err(CaptureError::Overdue | CaptureError::Busy) => {
+                    hurried(&world, tokio::time::sleep(Duration::from_millis(5))).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        hurried(&world, lab.until_spooled(count)).await;
+        // All the rooms of the server.
+        for other in others {
+            let create = async {
+                loop {
+                    match world.create(other, URI).await {
+                        Err(CaptureError::Busy) => tokio::time::sleep(Duration::from_millis(1)).await,
+                        created => break created.unwrap(),
+                    }
+                }
+            };
+            let created = tokio::time::timeout(PATIENCE, hurried(&world, create)).await;
+            created.expect("nobody keeps a room");
+            drop(world.caught().await);
+        }
+        lab.store.script(|_| Act::Serve);
+        for (owner, id) in over {
+            let done = hurried(&world, world.until(owner, id, Status::Success)).await;
+            assert!(lab.object(done.object.as_str()).unwrap() == piece(0));
+        }
+    });
+}
+
+/// One that takes a part now and then is waited for, but not for weeks: then the capture ends with what it has.
+#[test]
+fn a_store_that_takes_a_part_an_hour_is_given_up_after_a_day() {
+    const EVERY: Duration = Duration::from_mins(30);
+    let count = 60;
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        let (clock, mut taken) = (Arc::clone(&world.disk.clock), world.disk.clock.monotonic());
+        lab.store.script(move |call| match call {
+            Call::Part(_) if clock.monotonic() < taken + EVERY => {
+                clock.advance(EVERY / 3);
+                Act::Fail(503, "SlowDown")
+            }
+            Call::Part(_) => {
+                taken = clock.monotonic();
+                Act::Serve
+            }
+            _ => Act::Serve,
+        });
+        for number in 0..count {
+            catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+            assert!(catch.part(piece(number)).await);
+        }
+        catch.end(None);
+        drop(catch);
+        let hurry = async {
+            loop {
+                world.disk.clock.advance(Duration::from_millis(500));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let is_over = |capture: &Capture| capture.status.is_terminal();
+        let over = tokio::select! {
+            over = world.until_that(account(1), capture.id, is_over) => over,
+            () = hurry => unreachable!("it never ends"),
+        };
+        let (message, packets) = (over.message.unwrap(), over.counts.packets);
+        assert_eq!(over.status, Status::Success, "{message}");
+        assert!((1..50).contains(&packets), "{packets}");
+        let lost = format!(
+            "the file holds its first {packets} packets, and at least {} more",
+            count - packets
+        );
+        assert!(
+            message.contains(&lost) && !message.contains("unexpectedly"),
+            "{message}"
+        );
+        assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..packets));
+        lab.until_spooled(0).await;
+    });
+}
+
+/// One that takes no more for an hour does not cost what it has, on the disk of this server or not.
+#[test]
+fn what_the_store_has_is_kept_when_it_takes_no_more() {
+    for bytes_max in [1, 1 << 30] {
+        let lab = Lab::new(bytes_max);
+        in_a_process(async {
+            let world = lab.world(2);
+            let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+            lab.store.script(|call| match call {
+                Call::Part(number) if *number > 3 => Act::Fail(503, "SlowDown"),
+                _ => Act::Serve,
+            });
+            for number in 0..5 {
+                catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+                assert!(catch.part(piece(number)).await);
+            }
+            catch.end(None);
+            drop(catch);
+            let hurry = async {
+                loop {
+                    world.disk.clock.advance(Duration::from_secs(5));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let is_over = |capture: &Capture| capture.status.is_terminal();
+            let over = tokio::select! {
+                over = world.until_that(account(1), capture.id, is_over) => over,
+                () = hurry => unreachable!("it never ends"),
+            };
+            let message = over.message.unwrap();
+            assert_eq!((over.status, over.counts.packets), (Status::Success, 3), "{message}");
+            assert!(
+                message.contains("at least 2 more had been caught and are lost"),
+                "{message}"
+            );
+            assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..3));
+            assert_eq!(lab.store.open_uploads(), 0);
+        });
+    }
+}
+
 /// Where the disk takes nothing of them they keep their rooms, and are soon too many.
 #[test]
 fn an_account_whose_captures_keep_their_rooms_leaves_others_to_the_rest() {

@@ -4,10 +4,12 @@
 //! a process here: what it had stored is in the journal, and what it had not is sent again. One that does not come back is waited for as
 //! one whose link is cut, and the capture ends with what has come.
 
+use super::memory::Memory;
 use super::{Failure, Run, in_vain};
 use crate::agent::{Before, Catch};
 use crate::capture::{self, End, StoredCapture, StoredKind, StoredState};
 use crate::journal::{self, Kept};
+use crate::limits::FINISH_PATIENCE;
 use crate::live::Live;
 use crate::patience::{AtStop, Patience};
 use crate::run::FILE;
@@ -15,6 +17,7 @@ use crate::store;
 use crate::{CaptureError, Captures};
 use baleen_types::{AccountId, AgentId, CaptureId, Timestamp};
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::info;
@@ -120,6 +123,9 @@ impl Captures {
             record,
             // It is left to the agent, see `deliver_or_leave`.
             at_stop: AtStop::Stay,
+            memory: Memory::default(),
+            patience_left: Mutex::new(FINISH_PATIENCE),
+            given_up: Failure::Final,
         };
         // A stop that a process before this one was asked for, or that came while nobody was there to hear it.
         if run.note(|_| ()).await?.stop_requested_ns.is_some() {

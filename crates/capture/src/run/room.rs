@@ -2,7 +2,7 @@
 //!
 //! Rooms bound the memory of all captures together. A store that takes nothing is asked for an hour; so a capture that is over and overdue
 //! gives its room back as soon as no more than one part of it is in memory, and goes on delivering. How many may do that at once is
-//! bounded too, over all accounts and for each (`rooms.rs`).
+//! bounded too, over all accounts and for each (`rooms.rs`); between two tries it is not one of them (`memory.rs`).
 
 use super::{Failure, Run};
 use crate::agent::{Agent, Piece, Running};
@@ -87,7 +87,8 @@ impl Run<'_> {
             return (pieces, Waits::at(Place::Buffers));
         };
         let parts = &self.captures.parts;
-        let settling = Settling::new(parts.supervisor.shutdown());
+        let settling = Settling::new(parts.supervisor.shutdown(), shelf.clone());
+        self.memory.spools(settling.clone());
         let around = Around {
             clock: parts.clock.clone(),
             entropy: parts.entropy.clone(),
@@ -140,32 +141,26 @@ impl Run<'_> {
             done = all => done,
             never = self.hold_room(room, &over, &place) => match never {},
         };
+        self.memory.leave();
         room.give_back();
         // Where the spool has failed, sending was broken off by that.
-        let is_left = matches!(
-            (&spooled, &sent),
-            (Err(Failure::Stopping), _) | (Ok(()), Err(Failure::Stopping))
-        );
-        match spooled.err() {
-            _ if is_left => {
+        match spooled.and(sent) {
+            Err(Failure::Stopping) => {
                 // Whatever else is wrong with it is found by the next start.
                 let message = self.judge(&ended).ok().flatten().unwrap_or_else(|| LEFT.to_owned());
                 self.note_message(message).await;
-                return Err(Failure::Stopping);
+                Err(Failure::Stopping)
             }
-            Some(Failure::Cut(reason)) => {
+            Err(Failure::Cut(reason)) => {
                 let message = joined(self.judge(&ended)?, &reason);
                 self.note_message(message).await;
-                return Err(Failure::Cut(reason));
+                Err(Failure::Cut(reason))
             }
-            Some(failure) => {
-                self.judge(&ended)?;
-                return Err(failure);
+            sent => {
+                let message = self.judge(&ended)?;
+                Ok((sent?, message))
             }
-            None => {}
         }
-        let message = self.judge(&ended)?;
-        Ok((sent?, message))
     }
 
     /// Notes what this process knows of the capture, for who settles it.
@@ -182,7 +177,7 @@ impl Run<'_> {
         over.stopping().await;
         self.captures.parts.clock.sleep(OVERDUE_AFTER).await;
         place.leaves_memory().await;
-        let _place = self.captures.rooms.delivering().await;
+        self.memory.enter(self.captures.rooms.delivering().await);
         room.give_back();
         info!(capture = %self.owner.1, "the store does not keep up: the rest is sent from the disk, and the room is free");
         pending().await

@@ -1,12 +1,12 @@
 //! Capturing into several files: while one is filled, those before it are completed.
 
 use super::even::EvenParts;
+use super::memory::Held;
 use super::{CAPTURE_CONTENT_TYPE, Failure, Run};
 use crate::agent::{Agent, Catch, Order, Piece, Running};
 use crate::capture::{Counts, End, StoredState};
 use crate::files::{EndedFile, FILES_WAITING_MAX, StoredFile, Tally};
 use crate::finish::joined;
-use crate::journal::Kept;
 use crate::limits::NO_SPOOL_PATIENCE;
 use crate::rooms::Room;
 use crate::sink::{SentPart, Upload};
@@ -152,7 +152,7 @@ impl Run<'_> {
             };
             after = piece.after;
             let ends_file = piece.ends_file;
-            self.send_piece(file, piece).await?;
+            self.send_into(file, piece).await?;
             if ends_file && let Some(file) = open.take() {
                 empty = hand_over(self.end_file(file).await?).await?.or(empty);
             }
@@ -170,7 +170,9 @@ impl Run<'_> {
     async fn begin_file(&self, number: u16, before: Counts) -> Result<OpenFile, Failure> {
         let key = self.record.file_key(number)?;
         let begin = || self.sink.begin(&key, CAPTURE_CONTENT_TYPE);
-        let upload = self.ask("a further file", NO_SPOOL_PATIENCE, begin).await?;
+        let upload = self
+            .ask("a further file", NO_SPOOL_PATIENCE, Failure::Final, begin)
+            .await?;
         self.open_file(number, upload, before).await
     }
 
@@ -187,14 +189,11 @@ impl Run<'_> {
         })
     }
 
-    async fn send_piece(&self, file: &mut OpenFile, piece: Piece) -> Result<(), Failure> {
+    async fn send_into(&self, file: &mut OpenFile, piece: Piece) -> Result<(), Failure> {
         file.row.file_bytes += piece.bytes.len() as u64;
         file.row.set_counts(piece.after);
         let Some(even) = &mut file.even else {
-            let part = self.send(&file.upload, file.parts.len(), piece.bytes.clone()).await?;
-            let kept = Kept::of(&piece, part, self.captures.parts.clock.now());
-            // Its buffer goes back before the wait for the disk.
-            drop(piece);
+            let kept = self.send_piece(&file.upload, file.parts.len(), piece).await?;
             self.note_part(file.number, &kept).await?;
             file.parts.push(kept.part);
             return Ok(());
@@ -202,7 +201,8 @@ impl Run<'_> {
         let mut bytes = piece.bytes;
         while !bytes.is_empty() {
             if let Some(part) = even.take(&mut bytes) {
-                file.parts.push(self.send(&file.upload, file.parts.len(), part).await?);
+                let part = self.send(&file.upload, file.parts.len(), Held::cut(part)).await?;
+                file.parts.push(part);
             }
         }
         Ok(())
@@ -211,7 +211,8 @@ impl Run<'_> {
     /// Sends what is left of a file.
     async fn end_file(&self, mut file: OpenFile) -> Result<OpenFile, Failure> {
         if let Some(rest) = file.even.take().and_then(EvenParts::rest) {
-            file.parts.push(self.send(&file.upload, file.parts.len(), rest).await?);
+            let part = self.send(&file.upload, file.parts.len(), Held::cut(rest)).await?;
+            file.parts.push(part);
         }
         Ok(file)
     }

@@ -1,17 +1,17 @@
 //! Sending what an agent delivers, and noting what is sent.
 
 use super::even::EvenParts;
+use super::memory::{Held, NotSent};
 use super::{Delivered, END_PAUSE_MAX, Failure, Run};
 use crate::agent::Piece;
 use crate::capture::StoredState;
 use crate::journal::{self, Kept};
 use crate::limits::{SPOOL_PATIENCE, STORE_PAUSE};
 use crate::meter;
-use crate::patience::Patience;
+use crate::patience::{Patience, Refused};
 use crate::sink::{SentPart, SinkError, Upload};
 use crate::{CaptureError, Captures};
 use baleen_types::{CaptureId, Classify as _, PartNumber};
-use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use std::time::Duration;
@@ -42,10 +42,7 @@ impl Run<'_> {
     ) -> Result<Vec<SentPart>, Failure> {
         while let Some(piece) = pieces.next().await {
             one_file(&piece)?;
-            let part = self.send(&self.upload, sent.len(), piece.bytes.clone()).await?;
-            let kept = Kept::of(&piece, part, self.captures.parts.clock.now());
-            // Its buffer goes back before the wait for the disk.
-            drop(piece);
+            let kept = self.send_piece(&self.upload, sent.len(), piece).await?;
             self.note_part(FILE, &kept).await?;
             sent.push(kept.part);
         }
@@ -66,41 +63,75 @@ impl Run<'_> {
             let mut bytes = piece.bytes.clone();
             while !bytes.is_empty() {
                 if let Some(part) = even.take(&mut bytes) {
-                    sent.push(self.send(&self.upload, sent.len(), part).await?);
+                    sent.push(self.send(&self.upload, sent.len(), Held::cut(part)).await?);
                 }
             }
         }
         if let Some(part) = even.rest() {
-            sent.push(self.send(&self.upload, sent.len(), part).await?);
+            sent.push(self.send(&self.upload, sent.len(), Held::cut(part)).await?);
         }
         Ok(sent)
     }
 
+    /// Sends a piece as the part behind so many. Its buffer goes back before it is noted.
+    pub(super) async fn send_piece(&self, upload: &Upload, behind: usize, piece: Piece) -> Result<Kept, Failure> {
+        let (after, ends_file, part_bytes) = (piece.after, piece.ends_file, piece.bytes.len() as u64);
+        let part = self.send(upload, behind, Held::piece(piece.bytes)).await?;
+        Ok(Kept {
+            part,
+            part_bytes,
+            after,
+            ends_file,
+            taken: self.captures.parts.clock.now(),
+        })
+    }
+
     /// Sends the part behind so many.
-    pub(super) async fn send(&self, upload: &Upload, behind: usize, bytes: Bytes) -> Result<SentPart, Failure> {
+    pub(super) async fn send(&self, upload: &Upload, behind: usize, held: Held) -> Result<SentPart, Failure> {
         let next = u32::try_from(behind + 1).unwrap_or(u32::MAX);
         let number = PartNumber::new(next).map_err(SinkError::Damaged)?;
-        let length = bytes.len();
-        let send = || self.sink.part(upload, number, bytes.clone());
+        let send = || async {
+            let bytes = self.memory.take(&held, &self.captures.rooms).await?;
+            let length = bytes.len();
+            match self.sink.part(upload, number, bytes).await {
+                Ok(part) => Ok((part, length)),
+                Err(error) => {
+                    self.memory.let_go(&held);
+                    Err(NotSent::Refused(error))
+                }
+            }
+        };
         // Without a spool the client's own patience is all of it.
-        let part = self.ask("a part", Duration::ZERO, send).await?;
+        let (part, length) = self.ask("a part", Duration::ZERO, self.given_up, send).await?;
         meter::uploaded(length);
         Ok(part)
     }
 
-    /// Asks the store again and again for something without which nothing goes on, as long as what is caught meanwhile can wait.
-    pub(super) async fn ask<T, F>(
+    /// Asks the store again and again for something without which nothing goes on, as long as what is caught meanwhile can wait; and for all of
+    /// a capture no longer than a store is asked to complete one. With a spool `given_up` is what it is then.
+    pub(super) async fn ask<T, E: Refused, F>(
         &self,
         what: &'static str,
         without_spool: Duration,
+        given_up: fn(String) -> Failure,
         ask: impl Fn() -> F,
     ) -> Result<T, Failure>
     where
-        F: Future<Output = Result<T, SinkError>>,
+        F: Future<Output = Result<T, E>>,
     {
-        let patience = self.captures.spool.as_ref().map_or(without_spool, |_| SPOOL_PATIENCE);
-        let patience = Patience::while_catching(self.captures, patience, self.at_stop);
-        patience.heeding(Some(self.live)).ask(self.owner.1, what, ask).await
+        let each = self.captures.spool.as_ref().map_or(without_spool, |_| SPOOL_PATIENCE);
+        let before = each.min(*self.patience_left.lock());
+        let patience = Patience::while_catching(self.captures, before, self.at_stop);
+        let mut patience = patience.heeding(Some(self.live));
+        let asked = patience.ask(self.owner.1, what, ask).await;
+        let mut left = self.patience_left.lock();
+        *left = left.saturating_sub(before.saturating_sub(patience.left()));
+        match asked {
+            Err(Failure::Final(reason)) if patience.is_exhausted() && self.captures.spool.is_some() => {
+                Err(given_up(reason))
+            }
+            asked => asked,
+        }
     }
 
     /// Notes a part. The next one is not sent before: what a start completes has no gap.

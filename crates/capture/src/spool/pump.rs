@@ -13,8 +13,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -56,16 +58,32 @@ pub(crate) struct Settling {
     /// There is nothing more to come, and all that is left lies on the disk.
     done: Shutdown,
     server: Shutdown,
+    shelf: Shelf,
+    /// Where the piece lies on the disk that is being sent, if it does.
+    lent: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Settling {
     /// When the server stops, all of it is to go to the disk.
-    pub(crate) fn new(server: &Shutdown) -> Self {
+    pub(crate) fn new(server: &Shutdown, shelf: Shelf) -> Self {
         Self {
             wanted: server.child(),
             done: Shutdown::new(),
             server: server.clone(),
+            shelf,
+            lent: Arc::default(),
         }
+    }
+
+    /// Whether the piece that is being sent lies on the disk too.
+    pub(crate) fn is_lent_on_disk(&self) -> bool {
+        self.lent.lock().is_some()
+    }
+
+    /// The piece that is being sent, once more.
+    pub(crate) async fn lent_again(&self) -> io::Result<Bytes> {
+        let path = self.lent.lock().clone();
+        self.shelf.read(path.ok_or(io::ErrorKind::NotFound)?).await
     }
 
     /// Asks for it, and waits until the rest lies on the disk, as soon as capturing is over.
@@ -151,6 +169,7 @@ impl Pump {
                 }
             }
             self.put_to_disk(settles).await;
+            self.tell_lent();
             let is_settled = is_over && self.unshelved().next().is_none();
             if is_settled {
                 self.around.settling.done.stop();
@@ -224,17 +243,24 @@ impl Pump {
         };
         let bytes = match (first.bytes.take(), &first.shelved) {
             (Some(bytes), _) => bytes,
-            (None, Some(shelved)) => self.shelf.read(shelved).await.map_err(|error| {
+            (None, Some(shelved)) => self.shelf.read(shelved.path.clone()).await.map_err(|error| {
                 warn!(capture = %self.shelf.owner.1, %error, "a part that waited on the disk cannot be read");
                 Failure::Cut("a part that waited on the disk of the server could not be read back".to_owned())
             })?,
             (None, None) => return Err(Failure::Final("a part was lost in the server".to_owned())),
         };
         let piece = first.head.piece(bytes.clone());
-        // Kept until the store has it: those behind it may have to go to the disk, and are of no use there without it.
-        first.bytes = Some(bytes);
+        // Kept until the store has it, if it is nowhere else: those behind it may have to go to the disk, and are of no use there without it.
+        first.bytes = Some(bytes).filter(|_| first.shelved.is_none());
         self.lent = Some(first);
+        self.tell_lent();
         Ok(Some(piece))
+    }
+
+    /// Lets the sender know where the piece lies that it has.
+    fn tell_lent(&self) {
+        let shelved = self.lent.as_ref().and_then(|lent| lent.shelved.as_ref());
+        *self.around.settling.lent.lock() = shelved.map(|shelved| shelved.path.clone());
     }
 
     /// The sender is through with what it has.
@@ -300,8 +326,8 @@ impl Shelf {
         Ok(self.shelved(path, head, room))
     }
 
-    pub(super) async fn read(&self, shelved: &Shelved) -> io::Result<Bytes> {
-        let (path, key, owner) = (shelved.path.clone(), Arc::clone(&self.key), self.owner);
+    pub(super) async fn read(&self, path: PathBuf) -> io::Result<Bytes> {
+        let (key, owner) = (Arc::clone(&self.key), self.owner);
         in_background(move || part::read(&path, &key, owner)).await
     }
 

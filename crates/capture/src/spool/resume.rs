@@ -227,7 +227,7 @@ impl Captures {
         // nothing keep none from the others.
         let send = || async {
             let place = self.rooms.delivering().await;
-            let bytes = match shelf.read(shelved).await {
+            let bytes = match shelf.read(shelved.path.clone()).await {
                 Ok(bytes) => bytes,
                 Err(error) if is_torn(&error) => {
                     warn!(capture = %owner.1, %error, "a part that waited on the disk does not open");
