@@ -81,6 +81,35 @@ fn feed(sizes: &[usize], packets: usize, of_batch: usize) -> Feed {
     feed
 }
 
+/// A process that is killed leaves what came until a second before, and who reads the file meanwhile sees it.
+#[test]
+fn what_came_on_a_quiet_line_is_in_the_file() {
+    let (feed, clock) = (Feed::default(), clock());
+    let told = Arc::new(Mutex::new(Told::default()));
+    let outlet = Box::new(Keep {
+        told: Arc::clone(&told),
+        fails_at: None,
+    });
+    let settings = Settings {
+        flush_after: Settings::for_files().flush_after,
+        ..small()
+    };
+    let mut running = engine(settings, &clock)
+        .start_lanes(&limited(None, None, None), vec![vec![feed.source("a")]], Some(outlet))
+        .unwrap();
+    for packets in 0..3 {
+        if packets > 0 {
+            feed.push(batch(&[(packets, 60)]));
+            eventually("it is taken", || running.handle().progress().packets == packets);
+        }
+        clock.advance(Duration::from_secs(1));
+        let in_file = || told.lock().files.first().map(|file| super::packets(file).len() as u64);
+        eventually("it is in the file", || in_file() == Some(packets));
+    }
+    running.handle().stop();
+    assert!(running.parts.blocking_next().is_none());
+}
+
 #[test]
 fn files_are_those_that_parts_would_make() {
     let small_packets = [60, 61, 62, 63];
