@@ -300,5 +300,11 @@ pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
 /// that are cut.
 pub const GROUP_LOOKED_AT_EVERY: Duration = Duration::from_millis(200);
 
+/// How long a member of a group that is away is waited for when somebody stops the capture (ours): an agent that was cut off for a moment has
+/// linked again by then. It is looked whether it is there so often.
+pub const AWAY_AFTER_STOP: Duration = Duration::from_secs(45);
+/// See [`AWAY_AFTER_STOP`].
+pub const AWAY_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
 /// From so many bytes on a piece of a merged file is handed on (ours): as much as the engine's, above the 5 MiB of a part.
 pub const GROUP_PART_BYTES: usize = 8 << 20;

@@ -107,10 +107,18 @@ impl Sites {
         };
         let members = self.open_to(account).into_iter().filter(|site| site.is_of(wanted));
         let (members, away): (Vec<_>, Vec<_>) = members.partition(|site| site.agent.is_connected());
-        if members.len() < 2 {
+        // A site whose other agent is there is not away.
+        let is_there = |site: &Site| members.iter().any(|member| member.name == site.name);
+        let mut away: Vec<_> = away
+            .into_iter()
+            .filter(|site| !is_there(site))
+            .map(|site| site.name)
+            .collect();
+        away.dedup();
+        // One alone is still what the group has: that others are missing is told by its capture.
+        if members.is_empty() || members.len() + away.len() < 2 {
             return Some(one);
         }
-        let away = away.into_iter().map(|site| site.name).collect();
         Some(Site {
             name: wanted.clone(),
             groups: Vec::new(),

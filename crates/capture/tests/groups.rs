@@ -118,6 +118,17 @@ impl Group {
             .expect("it is removed");
     }
 
+    async fn no_upload_is_open(&self) {
+        let wait = async {
+            while self.world.open_uploads("evidence").await > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(common::PATIENCE, wait)
+            .await
+            .expect("they are aborted");
+    }
+
     fn is_staging_empty(&self) -> bool {
         is_empty(&self.staging.path().join("staging"))
     }
@@ -314,12 +325,67 @@ async fn those_who_fail_are_named_and_the_others_delivered() {
     );
     group.staging_is_empty().await;
 
-    // Of the group one is left, and that is a capture like any.
+    // Of the group one is left; that it is not all of it is told.
     group.agents[1].set_away(true);
     let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
     let failed = group.world.until(me, created.id, Status::Failed).await;
-    assert_eq!(failed.message.as_deref(), Some("no right to capture"));
-    assert_eq!(failed.id, created.id);
+    assert_eq!(
+        failed.message.as_deref(),
+        Some("site lab02 is not connected; site lab03 is not connected; site lab01 did not begin: no right to capture")
+    );
+}
+
+/// Whoever takes the file for that of all sites is told that it is not.
+#[tokio::test]
+async fn what_one_site_alone_captures_of_a_group_says_so() {
+    let group = group().await;
+    let me = account(1);
+    group.agents[1].set_away(true);
+    group.agents[2].set_away(true);
+    let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+    deliver_all(group.caught(1).await).await;
+    let done = group.world.until(me, created.id, Status::Success).await;
+    assert_eq!(done.counts.packets, 4);
+    assert_eq!(
+        done.message.as_deref(),
+        Some("site lab02 is not connected; site lab03 is not connected")
+    );
+}
+
+/// A stop is a person's word: who is away is waited for some seconds, and not as long as the fleet waits.
+#[tokio::test]
+async fn a_stop_does_not_wait_for_who_is_away() {
+    for has_delivered in [false, true] {
+        let group = group().await;
+        let me = account(1);
+        let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
+        let mut caught = group.caught(3).await;
+        let away = caught.remove("lab02").unwrap();
+        if has_delivered {
+            away.counts(4, 240);
+            assert!(away.piece(file(stamps_of("lab02")), false).await);
+        }
+        group.world.until(me, created.id, Status::Running).await;
+        group.agents[1].set_away(true);
+        group.world.captures.stop(me, created.id).await.unwrap();
+        deliver_all(caught).await;
+        let ticking = async {
+            loop {
+                group.world.disk.clock.advance(Duration::from_secs(5));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let done = tokio::select! {
+            done = group.world.until(me, created.id, Status::Success) => done,
+            () = ticking => unreachable!("it goes on"),
+        };
+        assert_eq!(
+            done.message.as_deref(),
+            Some("site lab02 ended early: it was away when the capture was stopped")
+        );
+        assert_eq!(done.counts.packets, if has_delivered { 10 } else { 6 });
+        drop(away);
+    }
 }
 
 #[tokio::test]
@@ -398,7 +464,7 @@ async fn a_capture_that_is_given_up_ends_everywhere() {
     }
     group.world.until(me, created.id, Status::Failed).await;
     group.staging_is_empty().await;
-    assert_eq!(group.world.open_uploads("evidence").await, 0);
+    group.no_upload_is_open().await;
     assert_eq!(
         group
             .world
@@ -423,7 +489,7 @@ fn staged_and_killed(disk: &Disk, seed: u64, delivered: usize) -> (CaptureId, Te
             group.world.prove(me, URI).await;
         }
         let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
-        let mut caught = group.caught(3).await;
+        let caught = group.caught(3).await;
         for (site, _, stamps) in SEEN.iter().take(delivered) {
             let catch = &caught[*site];
             catch.counts(stamps.len() as u64, (stamps.len() * BYTES) as u64);
@@ -433,11 +499,13 @@ fn staged_and_killed(disk: &Disk, seed: u64, delivered: usize) -> (CaptureId, Te
             assert!(catch.part(file(&[])).await);
         }
         group.world.until(me, created.id, Status::Running).await;
-        caught.clear();
-        (created.id, group.staging)
+        (created.id, group.staging, caught)
     });
     runtime.shutdown_background();
-    left
+    // Behind the kill, or its captures would be ending while it is killed, and threads of it still write then, as none of a killed process do.
+    let (id, staging, caught) = left;
+    drop(caught);
+    (id, staging)
 }
 
 /// The process is gone in the middle: what its sites had delivered by then is in the file.
@@ -470,12 +538,8 @@ fn what_was_staged_outlives_a_kill() {
                 assert_eq!(read(&bytes).0, expected);
                 assert_eq!(done.counts.packets, expected.len() as u64);
             }
-            let aborted = async {
-                while group.world.open_uploads("evidence").await > 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
-            tokio::time::timeout(common::PATIENCE, aborted).await.unwrap();
+            // That of one that failed is aborted behind its end.
+            group.no_upload_is_open().await;
             // The account is free again.
             let created = group.world.captures.create(at_lab(Format::PcapNg)).await.unwrap();
             deliver_all(group.caught(3).await).await;
@@ -527,11 +591,11 @@ fn what_is_damaged_of_one_site_is_missing_and_told() {
 fn what_cannot_be_looked_at_just_now_is_looked_for_again() {
     let (disk, me) = (Disk::new(), account(1));
     let (id, staging) = staged_and_killed(&disk, 10, SEEN.len());
-    // A directory where a file is looked for: the disk says that it cannot, and not that there is none.
+    // A link to itself where a file is looked for: the disk says that it cannot, and not that there is none; and the file takes its place at once.
     let at = |name| staging.path().join("staging").join(id.to_string()).join(name);
     for (name, hidden) in [("members", "list"), ("1.sealed", "second")] {
         std::fs::rename(at(name), at(hidden)).unwrap();
-        std::fs::create_dir(at(name)).unwrap();
+        std::os::unix::fs::symlink(name, at(name)).unwrap();
     }
     let show = [("members", "list"), ("1.sealed", "second")].map(|(name, hidden)| (at(name), at(hidden)));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -544,7 +608,6 @@ fn what_cannot_be_looked_at_just_now_is_looked_for_again() {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                     group.world.disk.clock.advance(Duration::from_secs(1));
                 }
-                std::fs::remove_dir(&name).unwrap();
                 std::fs::rename(&hidden, &name).unwrap();
             }
             loop {

@@ -19,6 +19,7 @@ use super::{Agent, AgentError, Catch, Ended, Format, Limits, Order, Running};
 use crate::Counts;
 use crate::site::Site;
 use async_trait::async_trait;
+use baleen_runtime::Shutdown;
 use baleen_types::{LinkType, SiteName};
 use futures::StreamExt as _;
 use futures::future::join_all;
@@ -108,6 +109,7 @@ impl Agent for GroupAgent {
             members: begun.iter().map(|member| Arc::clone(&member.running)).collect(),
             limits: order.limits,
             within: Mutex::default(),
+            asked_to_end: Shutdown::new(),
             ended: watch::Sender::new(None),
         });
         let (to_run, pieces) = mpsc::channel(1);
@@ -141,6 +143,8 @@ struct GroupRunning {
     limits: Limits,
     /// The most that they had together when it was within the limits: what comes then may be cut.
     within: Mutex<Counts>,
+    /// Whether somebody wants the end, and not its limits.
+    asked_to_end: Shutdown,
     ended: watch::Sender<Option<Ended>>,
 }
 
@@ -161,6 +165,12 @@ impl GroupRunning {
     fn has_enough(&self) -> bool {
         let caught = self.caught();
         caught.packets >= self.limits.packets || caught.bytes >= self.limits.bytes
+    }
+
+    fn stop_members(&self) {
+        for member in &self.members {
+            member.stop();
+        }
     }
 
     fn end(&self, ended: Ended) {
@@ -184,9 +194,8 @@ impl Running for GroupRunning {
     }
 
     fn stop(&self) {
-        for member in &self.members {
-            member.stop();
-        }
+        self.asked_to_end.stop();
+        self.stop_members();
     }
 
     /// When all have delivered and it is counted what the file will hold.

@@ -5,7 +5,7 @@ use super::merged::{Job, Member};
 use super::staging::{StagedCapture, StagedFile, Staging};
 use super::{GroupRunning, given_up};
 use crate::agent::{Agent, Catch, Ended, Order, Piece, Running};
-use crate::limits::GROUP_LOOKED_AT_EVERY;
+use crate::limits::{AWAY_AFTER_STOP, AWAY_LOOKED_AT_EVERY, GROUP_LOOKED_AT_EVERY};
 use crate::site::Site;
 use baleen_runtime::Clock;
 use baleen_types::{CaptureId, SiteName};
@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// A member that captures.
@@ -101,7 +102,9 @@ impl Gather {
             Ok(files) => files.into_iter().map(Ok).collect(),
             Err(error) => begun.iter().map(|_| Err(error.kind().into())).collect(),
         };
-        let staging = begun.into_iter().zip(files).map(|(member, file)| stage(member, file));
+        let clock = &*self.staging.clock;
+        let staging = begun.into_iter().zip(files);
+        let staging = staging.map(|(member, file)| stage(member, file, (&self.running, clock)));
         let mut staging = std::pin::pin!(join_all(staging));
         let mut is_stopped = false;
         loop {
@@ -109,7 +112,7 @@ impl Gather {
                 staged = &mut staging => return staged,
                 () = self.staging.clock.sleep(GROUP_LOOKED_AT_EVERY), if !is_stopped => {
                     if self.running.has_enough() {
-                        self.running.stop();
+                        self.running.stop_members();
                         is_stopped = true;
                     }
                 }
@@ -118,9 +121,33 @@ impl Gather {
     }
 }
 
-/// Keeps what a member delivers, until it has ended or cannot be kept any more.
-async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
+/// The words of a member that is not waited for, since somebody wants the end.
+const AWAY_AT_THE_END: &str = "it was away when the capture was stopped";
+
+/// Waits until an agent is not to be waited for any more: it has been away for a while since somebody wanted the end. Otherwise one that
+/// is away is waited for as long as its fleet says.
+async fn is_not_waited_for(agent: &dyn Agent, running: &GroupRunning, clock: &dyn Clock) {
+    running.asked_to_end.stopping().await;
+    let mut away = Duration::ZERO;
+    while away < AWAY_AFTER_STOP {
+        clock.sleep(AWAY_LOOKED_AT_EVERY).await;
+        away = if agent.is_connected() {
+            Duration::ZERO
+        } else {
+            away + AWAY_LOOKED_AT_EVERY
+        };
+    }
+}
+
+/// Keeps what a member delivers, until it has ended, is not waited for, or cannot be kept any more.
+async fn stage(
+    mut member: Begun,
+    file: io::Result<StagedFile>,
+    (running, clock): (&GroupRunning, &dyn Clock),
+) -> Staged {
     let site = &member.site;
+    let mut away = std::pin::pin!(is_not_waited_for(&*member.agent, running, clock));
+    let mut is_given_up = false;
     // What was taken stays there, whatever becomes of who writes it.
     let at = file.as_ref().ok().map(|file| file.at.clone());
     let (mut file, mut failed) = match file {
@@ -129,7 +156,13 @@ async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     };
     while failed.is_none()
         // Asked for the next, an agent elsewhere forgets the one before.
-        && let Some(piece) = member.pieces.next().await
+        && let Some(piece) = tokio::select! {
+            piece = member.pieces.next() => piece,
+            () = &mut away => {
+                is_given_up = true;
+                None
+            }
+        }
         && let Some(open) = file.take()
     {
         match append(open, piece).await {
@@ -142,7 +175,17 @@ async fn stage(mut member: Begun, file: io::Result<StagedFile>) -> Staged {
     }
     // Whoever is not listened to any more ends.
     drop(member.pieces);
-    let ended = member.running.ended().await;
+    let ended = tokio::select! {
+        biased;
+        () = std::future::ready(()), if is_given_up => None,
+        ended = member.running.ended() => Some(ended),
+        () = &mut away => None,
+    };
+    let ended = ended.unwrap_or_else(|| Ended {
+        counts: member.running.counts(),
+        trouble: Some(AWAY_AT_THE_END.to_owned()),
+        missing: None,
+    });
     let failed = failed.map(|error| format!("what it captured could not be kept: {error}"));
     let trouble = failed.or(ended.trouble);
     Staged {

@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 
 const KILLED: &str = "the server ended unexpectedly; the file holds what each site had delivered by then";
 
+/// The same where that is nothing, so that there is no file.
+const KILLED_TOO_SOON: &str = "the server ended unexpectedly, before any of the sites had delivered packets";
+
 /// Delivers, once, what the members of a group had delivered.
 pub(crate) struct Remnant {
     members: Mutex<Option<Vec<Member>>>,
@@ -74,7 +77,7 @@ impl Agent for Remnant {
         let ended = match count(&job, &*self.clock, order.capture).await {
             Ok(counts) => Ended {
                 counts,
-                trouble: Some(KILLED.to_owned()),
+                trouble: Some(if counts.packets > 0 { KILLED } else { KILLED_TOO_SOON }.to_owned()),
                 missing: Some(job.damaged().collect::<Vec<_>>().join("; ")).filter(|missing| !missing.is_empty()),
             },
             Err(error) => {
