@@ -11,7 +11,7 @@ use baleen_types::AccountId;
 use tracing::info;
 
 /// What is kept of an account, in the order in which it goes.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 14] = [
     Table::Schedule,
     Table::CapturePart,
     Table::CaptureFile,
@@ -20,6 +20,7 @@ const TABLES: [Table; 13] = [
     Table::TaskByTime,
     Table::CaptureActive,
     Table::SampleTurn,
+    Table::CaptureDay,
     Table::CaptureTaskByTime,
     Table::CaptureTask,
     Table::OwnershipByDestination,

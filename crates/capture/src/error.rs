@@ -213,6 +213,14 @@ pub enum CaptureError {
         "captures of this account are over and wait for their stores, as many as may; another can begin when a store has taken one of them"
     )]
     Overdue,
+    /// The captures of the account have come to what they may in a day, or those that run may come to it.
+    #[error("{why}")]
+    Quota {
+        /// What is used up, and until when.
+        why: String,
+        /// How long it will be so; not known where the end of another capture may give something back.
+        left: Option<Duration>,
+    },
     /// The process is about to end and begins nothing new.
     #[error("the server is stopping; try again in a moment")]
     Stopping,
@@ -293,7 +301,9 @@ impl Classify for CaptureError {
             | Self::NoAgentConnected(_)
             | Self::NotBegun(_)
             | Self::Account(_) => FaultKind::Unavailable,
-            Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } => FaultKind::Throttled,
+            Self::Contended | Self::TooSoon { .. } | Self::TooManyTasks { .. } | Self::Quota { .. } => {
+                FaultKind::Throttled
+            }
             Self::Damaged(_) | Self::Sealed(_) => FaultKind::Corrupt,
             Self::Fleet(error) => error.kind(),
             Self::Meta(error) => error.kind(),

@@ -10,7 +10,8 @@
 //! Schedules (`schedule.rs`) begin such captures by themselves. Capture tasks (`tasklist.rs`) are the same with names, into the account's own bucket, for some days.
 //!
 //! Invariants:
-//! * an account has at most one capture that is pending or running, and so many capture tasks, by conditional commits;
+//! * an account has at most one capture that is pending or running, and so many capture tasks, and the captures that begin in a day
+//!   come to no more than its quota (`quota.rs`), by conditional commits;
 //! * nothing under the final name is ever a part of a file: multipart uploads show an object when they are complete;
 //! * memory is bounded: the agent's pool of part buffers is all there is of a file here, and one part that is read back from
 //!   the disk (`spool.rs`); when the rest of a capture lies there, that part alone (`run/room.rs`);
@@ -45,6 +46,7 @@ mod ownership;
 mod patience;
 mod place;
 mod privacy;
+mod quota;
 mod recover;
 mod rooms;
 mod run;
@@ -81,6 +83,7 @@ pub use place::{
     AzureDestination, AzurePlace, DestinationSettings, GsDestination, GsOwn, R2Endpoint, S3Credentials, S3Destination,
 };
 pub use privacy::{Anonymise, Privacy, ShownPrivacy};
+pub use quota::{Quota, Today};
 pub use recover::Recovered;
 pub use sample::CreateSample;
 pub use schedule::{
@@ -122,6 +125,7 @@ pub struct Captures {
     compiling: compile::Compiling,
     tasks_max: u8,
     task_bytes_max: u64,
+    quota: Quota,
     schedule_turns: Turns,
     watchers: schedule::Watchers,
     schedule_minute: Duration,
@@ -139,6 +143,8 @@ pub struct Settings {
     pub tasks_max: u8,
     /// Captured packet bytes after which a capture task ends.
     pub task_bytes_max: u64,
+    /// What the captures of one account may come to in a day.
+    pub quota: Quota,
     /// How long a minute of schedules is: a minute, but for trials.
     pub schedule_minute: Duration,
     /// The region of buckets that are made for captures.
@@ -157,6 +163,7 @@ impl Default for Settings {
             captures_max: limits::CAPTURES_MAX_DEFAULT,
             tasks_max: limits::TASKS_RUNNING_DEFAULT,
             task_bytes_max: limits::TASK_BYTES_DEFAULT,
+            quota: Quota::default(),
             schedule_minute: Duration::from_mins(1),
             region: RegionName::parse("us-east-1").expect("the default of the settings is a region"),
             destinations: DestinationSettings::default(),
@@ -211,6 +218,7 @@ impl Captures {
             compiling: compile::Compiling::default(),
             tasks_max: settings.tasks_max,
             task_bytes_max: settings.task_bytes_max,
+            quota: settings.quota,
             schedule_turns: Turns::default(),
             watchers: schedule::Watchers::default(),
             schedule_minute: settings.schedule_minute,

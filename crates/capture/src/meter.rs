@@ -8,6 +8,7 @@ const PACKETS: &str = "baleen_capture_packets_total";
 const BYTES: &str = "baleen_capture_bytes_total";
 const DROPPED: &str = "baleen_capture_dropped_packets_total";
 const UPLOADED: &str = "baleen_capture_uploaded_bytes_total";
+const OVER_QUOTA: &str = "baleen_captures_over_quota_total";
 const SPOOL: &str = "baleen_capture_spool_bytes";
 const SPOOLED: &str = "baleen_capture_spooled_bytes_total";
 
@@ -18,7 +19,7 @@ pub(crate) fn show() {
     }
     metrics::gauge!(RUNNING).increment(0.0);
     metrics::gauge!(SPOOL).increment(0.0);
-    for name in [PACKETS, BYTES, DROPPED, UPLOADED, SPOOLED] {
+    for name in [PACKETS, BYTES, DROPPED, UPLOADED, OVER_QUOTA, SPOOLED] {
         metrics::counter!(name).absolute(0);
     }
 }
@@ -68,6 +69,11 @@ pub(crate) fn ended(status: Status, counts: Counts) {
     metrics::counter!(PACKETS).increment(counts.packets);
     metrics::counter!(BYTES).increment(counts.bytes);
     metrics::counter!(DROPPED).increment(counts.dropped);
+}
+
+/// An account asked for a capture beyond its quota of the day.
+pub(crate) fn over_quota() {
+    metrics::counter!(OVER_QUOTA).increment(1);
 }
 
 /// What waits on the disk now.

@@ -26,6 +26,7 @@ use crate::limits::{
     TIME_LIMIT_MAX, TIME_LIMIT_MIN,
 };
 use crate::look_back::PastQuery;
+use crate::quota::Grant;
 use crate::run::CAPTURE_CONTENT_TYPE;
 use crate::sink::{OwnSink, Sink as _};
 use crate::site::Site;
@@ -91,7 +92,8 @@ impl Captures {
     /// # Errors
     /// `Limit`, `Filter`, `FilterAtSite` when the request is wrong; `NoLookBack` when no site of the account keeps packets;
     /// `NoHome` when there is no place for the file; `TooSoon` within a minute of the account's last sample, unless the client
-    /// says that it repeats, and asked for that one by the same bytes: then it gets it.
+    /// says that it repeats, and asked for that one by the same bytes: then it gets it; `Quota` when its captures of the day have come to what
+    /// they may.
     ///
     /// # Cancel safety
     /// Safe: once begun, the work goes on without the caller.
@@ -123,6 +125,7 @@ impl Captures {
             filter = self.compile(request.filter.clone(), site).await?;
         }
         self.next_turn(account, now).await?;
+        self.check_quota(account, limits_of(&request), SAMPLE_SNAPLEN).await?;
         let home = self.home(account).await?;
         let id = CaptureId::from_bytes(self.parts.entropy.bytes());
         let (answer, admitted) = oneshot::channel();
@@ -179,7 +182,11 @@ impl Captures {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let now = self.parts.clock.now();
             let before = self.next_turn(account, now).await?;
-            let record = self.new_sample(owner, request, now)?;
+            let Grant {
+                limits,
+                commit: counted,
+            } = self.grant(owner, limits_of(request), SAMPLE_SNAPLEN).await?;
+            let record = self.new_sample(owner, request, limits, now)?;
             let turn = Turn {
                 taken_ns: now.as_nanos(),
                 capture: *id.as_bytes(),
@@ -189,7 +196,8 @@ impl Captures {
                 .put(turn::key(account), store::encode(&turn)?)
                 .put(capture::key(account, id), store::encode(&record)?)
                 .put(capture::by_time_key(account, now, id), Bytes::new())
-                .put(capture::unfinished_key(account, id), Bytes::new());
+                .put(capture::unfinished_key(account, id), Bytes::new())
+                .and(counted);
             if let Outcome::Committed = self.parts.meta.commit(commit).await? {
                 info!(capture = %id, "sample accepted");
                 return Ok(record);
@@ -202,16 +210,16 @@ impl Captures {
         &self,
         (account, id): (AccountId, CaptureId),
         request: &CreateSample,
+        granted: Limits,
         now: Timestamp,
     ) -> Result<StoredCapture, CaptureError> {
         let sites = self.parts.sites.looking_back(account);
         let site = sites.first().ok_or(CaptureError::NoLookBack)?;
         let object = ObjectKey::parse(file_name(id, request.format)).map_err(|_| CaptureError::Damaged("capture"))?;
         let limits = Limits {
-            time: request.time,
-            packets: request.packets,
-            // Packets are cut, so that their number bounds their bytes.
-            bytes: request.packets * u64::from(SAMPLE_SNAPLEN),
+            // Its packets are limited, and nothing else is.
+            packets: granted.packets.min(granted.bytes / u64::from(SAMPLE_SNAPLEN)),
+            ..granted
         };
         let destination = format!("s3://{}", captures_bucket(account));
         let sent = request.sent_filter.clone();
@@ -356,6 +364,15 @@ impl Captures {
                 error => CaptureError::Objects(error),
             })?;
         Ok(CaptureFile::new(object.to_string(), opened))
+    }
+}
+
+fn limits_of(request: &CreateSample) -> Limits {
+    Limits {
+        time: request.time,
+        packets: request.packets,
+        // Packets are cut, so that their number bounds their bytes.
+        bytes: request.packets * u64::from(SAMPLE_SNAPLEN),
     }
 }
 

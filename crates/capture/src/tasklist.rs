@@ -25,10 +25,11 @@ use crate::engine::Rotation;
 use crate::limits::{
     COMMIT_ATTEMPTS_MAX, TASK_HOLD_DAYS_MAX, TASK_MINUTES_MAX, TASK_PACKETS_MAX, TASK_SENT_BYTES_MAX, TASKS_KEPT_MAX,
 };
+use crate::quota::Grant;
 use crate::rooms::To;
 use crate::site::Site;
 use crate::store::{self, Change};
-use crate::tasks::{Admitted, Target};
+use crate::tasks::{Admitted, Target, longest};
 use crate::{CaptureError, Captures, Limited};
 use baleen_meta::{Outcome, Request, SCAN_ENTRIES_MAX, Scan};
 use baleen_objects::captures_bucket;
@@ -52,7 +53,8 @@ impl Captures {
     ///
     /// # Errors
     /// `Limit`, `Filter`, `FilterAtSite`, `NoSite` when the request is wrong; `NameTaken`; `TooManyTasks` while as many tasks of
-    /// the account wait or run as may, `TaskLimit` while as many are kept; `NoHome` when there is nowhere to put the file.
+    /// the account wait or run as may, `TaskLimit` while as many are kept; `Quota` when the account's captures of the day
+    /// have come to what they may; `NoHome` when there is nowhere to put the file.
     ///
     /// # Cancel safety
     /// Safe: once begun, the work goes on without the caller, whose repetition finds the name taken.
@@ -63,6 +65,12 @@ impl Captures {
         // What costs little is told before what costs much. Admission looks at it again.
         self.free_slot(account).await?;
         let to = To::store(&*site.agent);
+        let limits = Limits {
+            time: Duration::from_mins(request.spec.duration_minutes.into()),
+            packets: request.spec.packets,
+            bytes: self.task_bytes_max,
+        };
+        self.check_quota(account, limits, longest(None)).await?;
         self.rooms.check(account, to)?;
         self.check_name(&request).await?;
         let kept = Scan::prefix(&keys::by_time_of_account(account)).keys_only();
@@ -85,11 +93,7 @@ impl Captures {
             site: site.name.clone(),
             filter,
             exclude: Vec::new(),
-            limits: Limits {
-                time: Duration::from_mins(request.spec.duration_minutes.into()),
-                packets: request.spec.packets,
-                bytes: self.task_bytes_max,
-            },
+            limits,
             format: Format::Pcap,
             snaplen: None,
             rotation: Rotation::default(),
@@ -98,7 +102,8 @@ impl Captures {
             interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
-        let admission = async move { captures.admit_task(request, site, order).await };
+        // Boxed, since it is handed on from one to the next.
+        let admission = Box::pin(async move { captures.admit_task(request, site, order).await });
         let record = self.launch(id, room, admission).await?;
         show(&record, id, self.parts.clock.now(), None)
     }
@@ -208,12 +213,18 @@ impl Captures {
     }
 
     /// Writes the record of a task, if its name is free and there is a slot.
-    async fn admit_task(&self, request: CreateTask, site: Site, order: Order) -> Result<Admitted, CaptureError> {
+    async fn admit_task(&self, request: CreateTask, site: Site, mut order: Order) -> Result<Admitted, CaptureError> {
         let (account, id, now) = (request.account, order.capture, self.parts.clock.now());
         let name_key = keys::name_key(account, &request.instance, request.spec.name.as_str());
+        let wanted = order.limits;
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             self.check_name(&request).await?;
             let slot = self.free_slot(account).await?;
+            let Grant {
+                limits,
+                commit: counted,
+            } = self.grant((account, id), wanted, longest(None)).await?;
+            order.limits = limits;
             let record = new_record(&request, &order, slot, now)?;
             let this = || Bytes::copy_from_slice(id.as_bytes());
             let slot_key = keys::slot_key(account, slot);
@@ -224,7 +235,8 @@ impl Captures {
                 .put(name_key.clone(), this())
                 .put(capture::key(account, id), store::encode(&record)?)
                 .put(keys::by_time_key(account, &request.instance, now, id), Bytes::new())
-                .put(capture::unfinished_key(account, id), Bytes::new());
+                .put(capture::unfinished_key(account, id), Bytes::new())
+                .and(counted);
             if let Outcome::Committed = self.parts.meta.commit(commit).await? {
                 info!(capture = %id, site = %site.name, "capture task accepted");
                 return Ok(Admitted {

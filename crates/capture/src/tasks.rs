@@ -10,6 +10,7 @@ use crate::limits::{
 };
 use crate::ownership::{StoredOwnership, sha256};
 use crate::place::{Place, Places};
+use crate::quota::Grant;
 use crate::rooms::{Room, To};
 use crate::schedule::Wanted;
 use crate::site::Site;
@@ -137,8 +138,9 @@ impl Captures {
     /// # Errors
     /// `Limit`, `Filter`, `FilterAtSite`, `NoSite`, `NotProven` when the request is wrong; `Active` while another full capture of the
     /// account is pending or running, so that a client which repeats a request whose answer was lost starts no second. If it
-    /// says that it repeats, and the running capture is young and was asked for by the same bytes, it gets that one. `Overdue` while as many
-    /// of the account wait for their stores as may, `Share` while as many of it run, `Busy` while as many of all run.
+    /// says that it repeats, and the running capture is young and was asked for by the same bytes, it gets that one. `Quota` when its
+    /// captures of the day have come to what they may; `Overdue` while as many of the account wait for their stores as may, `Share` while as many
+    /// of it run, `Busy` while as many of all run.
     ///
     /// # Cancel safety
     /// Safe: once begun, the work goes on without the caller.
@@ -189,6 +191,8 @@ impl Captures {
             return Err(CaptureError::Active(active));
         }
         let to = To::store(&*site.agent);
+        self.check_quota(request.account, request.limits, longest(request.snaplen))
+            .await?;
         self.rooms.check(request.account, to)?;
         let filter = self.compile(request.filter.clone(), &site).await?;
         let room = match self.rooms.take(request.account, to) {
@@ -214,7 +218,8 @@ impl Captures {
             interfaces: Vec::new(),
         };
         let captures = Arc::clone(self);
-        let admission = async move { captures.admit(request, site, order, &by).await };
+        // Boxed, since it is handed on from one to the next.
+        let admission = Box::pin(async move { captures.admit(request, site, order, &by).await });
         let record = self.launch(id, room, admission).await?;
         record.show(owner, self.parts.clock.now(), None)
     }
@@ -357,7 +362,13 @@ impl Captures {
     }
 
     /// Writes the record of a capture, if the account has none that is pending or running.
-    async fn admit(&self, request: CreateCapture, site: Site, order: Order, by: &By) -> Result<Admitted, CaptureError> {
+    async fn admit(
+        &self,
+        request: CreateCapture,
+        site: Site,
+        mut order: Order,
+        by: &By,
+    ) -> Result<Admitted, CaptureError> {
         let account = request.account;
         let id = order.capture;
         let now = self.parts.clock.now();
@@ -376,6 +387,13 @@ impl Captures {
                 By::User => (StoredOrigin::Pcaps, Request::new()),
                 By::Schedule(wanted) => (StoredOrigin::Schedule, self.still_wanted(wanted, id).await?),
             };
+            let Grant {
+                limits,
+                commit: counted,
+            } = self
+                .grant((account, id), request.limits, longest(request.snaplen))
+                .await?;
+            order.limits = limits;
             let record = StoredCapture {
                 origin,
                 ..new_record(&request, &proof, ownership, &order, now)?
@@ -387,7 +405,8 @@ impl Captures {
                 .put(capture::key(account, id), store::encode(&record)?)
                 .put(capture::by_time_key(account, now, id), Bytes::new())
                 .put(capture::unfinished_key(account, id), Bytes::new())
-                .and(wanted);
+                .and(wanted)
+                .and(counted);
             if let Outcome::Committed = self.parts.meta.commit(commit).await? {
                 info!(capture = %id, site = %site.name, bucket = %request.destination.bucket(), "capture accepted");
                 return Ok(Admitted {
@@ -424,8 +443,13 @@ fn new_record(
         sent_expression: request.sent_filter.expression.clone(),
         sent_rules: request.sent_filter.rules.clone(),
         asked_sha256: Some(request.asked.sha256),
-        ..StoredCapture::new(&request.site, destination, &object, request.limits, now)
+        ..StoredCapture::new(&request.site, destination, &object, order.limits, now)
     })
+}
+
+/// The most bytes that are kept of a packet.
+pub(crate) fn longest(snaplen: Option<u32>) -> u32 {
+    snaplen.unwrap_or(SNAPLEN_MAX)
 }
 
 pub(crate) fn check_limits(request: &CreateCapture) -> Result<(), CaptureError> {

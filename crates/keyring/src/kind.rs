@@ -189,6 +189,7 @@ pub const fn holds_sealed(table: Table) -> bool {
         | Table::CapturePart
         | Table::CaptureFile
         | Table::SampleTurn
+        | Table::CaptureDay
         | Table::TaskSlot
         | Table::Schedule
         | Table::ScheduleDue

@@ -15,7 +15,7 @@ pub(crate) use reader::{Effective, Sources};
 #[cfg(test)]
 pub(crate) use reference::reference;
 
-use baleen_capture::DestinationSettings;
+use baleen_capture::{DestinationSettings, Quota};
 use baleen_http::TrustedProxies;
 use baleen_iam::{PublicUrl, RootOverrides};
 use baleen_objects::{PublicAccessBlock, RegionFolder};
@@ -203,6 +203,8 @@ pub(crate) struct Capture {
     pub(crate) tasks_max: u8,
     /// Captured bytes after which a capture task ends.
     pub(crate) task_bytes_max: u64,
+    /// What the captures of one account may come to in a day.
+    pub(crate) quota: Quota,
     /// What captures of several sites may keep on the disk until they are merged.
     pub(crate) staging_bytes: u64,
     /// How long a minute of schedules is.

@@ -203,6 +203,11 @@ static NUMBERS: &[Number] = &[
         &[],
         "Bytes of capture files that stores have taken",
     ),
+    counter(
+        "baleen_captures_over_quota_total",
+        &[],
+        "Captures that were refused, since their accounts' captures had come to what they may in a day",
+    ),
     gauge(
         "baleen_capture_spool_bytes",
         &[],

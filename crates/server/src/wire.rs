@@ -432,6 +432,7 @@ pub(crate) async fn build(
             captures_max: config.capture.running_max,
             tasks_max: config.capture.tasks_max,
             task_bytes_max: config.capture.task_bytes_max,
+            quota: config.capture.quota,
             schedule_minute: config.capture.schedule_minute,
             region: config.region.clone(),
             destinations: config.destinations.clone(),

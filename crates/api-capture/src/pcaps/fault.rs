@@ -35,6 +35,7 @@ pub(crate) mod code {
     pub(crate) const UNAVAILABLE: u32 = 1013;
     pub(crate) const TOO_LARGE: u32 = 1014;
     pub(crate) const NAME_TAKEN: u32 = 1015;
+    pub(crate) const QUOTA: u32 = 1016;
 }
 
 /// Seconds after which a client may try again what could not be done just now.
@@ -163,9 +164,16 @@ impl Fault {
     }
 
     fn too_soon(message: String, left: Duration) -> Self {
-        // Rounded up: who waits for so long is not too soon again.
-        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_SOON, message).with(RETRY_AFTER, HeaderValue::from(seconds))
+        let fault = Self::new(StatusCode::TOO_MANY_REQUESTS, code::TOO_SOON, message);
+        fault.with(RETRY_AFTER, HeaderValue::from(whole_seconds(left)))
+    }
+
+    fn over_quota(message: String, left: Option<Duration>) -> Self {
+        let fault = Self::new(StatusCode::TOO_MANY_REQUESTS, code::QUOTA, message);
+        match left {
+            Some(left) => fault.with(RETRY_AFTER, HeaderValue::from(whole_seconds(left))),
+            None => fault,
+        }
     }
 
     fn outside(message: String, size: u64) -> Self {
@@ -201,6 +209,7 @@ impl Fault {
             E::FileGone(_) => Self::new(StatusCode::NOT_FOUND, code::NOT_FOUND, error.to_string()),
             E::NoLookBack => Self::no_look_back(),
             E::TooSoon { left, .. } => Self::too_soon(error.to_string(), *left),
+            E::Quota { left, .. } => Self::over_quota(error.to_string(), *left),
             E::NotASample(_) | E::SampleFailed(_) => bad(code::NO_DOWNLOAD, None),
             E::NotReady(_) => conflict(code::NO_DOWNLOAD),
             E::Range { size } => Self::outside(error.to_string(), *size),
@@ -259,8 +268,11 @@ impl Fault {
         let headers = response.headers_mut();
         headers.extend(self.header.clone());
         match self.status {
-            // The vendor's SDK repeats a 409 by itself; a refusal that will not change must not cost seconds.
+            // The vendor's SDK repeats a 409 and a 429 by itself; a refusal that will not change soon must not cost seconds.
             StatusCode::CONFLICT => {
+                headers.insert("x-should-retry", HeaderValue::from_static("false"));
+            }
+            _ if self.problems.iter().any(|problem| problem.code == code::QUOTA) => {
                 headers.insert("x-should-retry", HeaderValue::from_static("false"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
@@ -298,6 +310,11 @@ impl<'a> Pointers<'a> {
             Limited::Days => None,
         }
     }
+}
+
+/// Rounded up: who waits for so long does not come too soon again.
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
 impl Problem {

@@ -8,7 +8,8 @@
 //!   `pcapng`), `snaplen`, `privacy`, `rotate`;
 //! * in a capture: `bytes_captured`, `packets_dropped`, `seconds_left` while it is not over, `object_key`, those above where they
 //!   were given, and where one capture that rotates is answered, `objects`: its files that are in the bucket by now;
-//! * routes: a capture that is followed while it runs, one whose file is the answer, the sites, agents on other hosts, and schedules;
+//! * routes: a capture that is followed while it runs, one whose file is the answer, the sites, what an account may
+//!   capture in a day, agents on other hosts, and schedules;
 //! * in a sample: `packets_sampled`, `bytes_captured`, `bucket` with `object_key`, and `message`: why it failed, or what of what
 //!   was asked for was not kept.
 

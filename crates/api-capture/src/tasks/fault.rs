@@ -187,7 +187,9 @@ impl From<CaptureError> for Fault {
             | E::NoSuchOwnership
             | E::FileGone(_) => bad(code::NOT_FOUND),
             E::NameTaken => bad(code::NAME_CONFLICT),
-            E::TooManyTasks { .. } | E::TaskLimit { .. } | E::TooManyOwnerships { .. } => bad(code::QUANTITY),
+            E::TooManyTasks { .. } | E::TaskLimit { .. } | E::Quota { .. } | E::TooManyOwnerships { .. } => {
+                bad(code::QUANTITY)
+            }
             E::NotStoppable(_) | E::TaskNotOver(_) | E::Active(_) | E::NotReady(_) => bad(code::STATUS),
             E::BadTicket => Self::bad_ticket(),
             E::Range { size } => Self {

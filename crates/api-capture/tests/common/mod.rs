@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use baleen_api_capture::{PcapsDoor, TaskDoor};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
-    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Past, PastQuery, Piece, Running,
-    Settings, Site, Sites,
+    Agent, AgentError, Captures, Catch, Counts, Destination, Ended, Order, Parts, Past, PastQuery, Piece, Quota,
+    Running, Settings, Site, Sites,
 };
 use baleen_http::{
     AccountRegions, Barred, BodyFault, Credentials, DoorNames, Edge, Event, Gate, KeyRecord, Lookup, Recorder,
@@ -106,15 +106,20 @@ pub fn account(n: u8) -> AccountId {
 
 impl World {
     pub fn new() -> Self {
-        Self::with(None)
+        Self::with(None, Quota::default())
     }
 
     /// One whose site keeps packets that went by, of which it always finds the same.
     pub fn looking_back(past: Past) -> Self {
-        Self::with(Some(past))
+        Self::with(Some(past), Quota::default())
     }
 
-    fn with(past: Option<Past>) -> Self {
+    /// One whose accounts may capture so much in a day.
+    pub fn with_quota(quota: Quota) -> Self {
+        Self::with(None, quota)
+    }
+
+    fn with(past: Option<Past>, quota: Quota) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
         let entropy = SeededEntropy::new(1);
@@ -138,7 +143,10 @@ impl World {
         );
         let supervisor = Supervisor::new(clock.clone(), Shutdown::new());
         let captures = Captures::new(
-            Settings::default(),
+            Settings {
+                quota,
+                ..Settings::default()
+            },
             Parts {
                 meta,
                 objects: objects.clone(),

@@ -7,6 +7,7 @@ use crate::{CaptureError, Captures};
 use baleen_meta::{Outcome, Request};
 use baleen_types::{AccountId, CaptureId, SiteName, Timestamp};
 use bytes::Bytes;
+use std::collections::HashMap;
 use tracing::{info, warn};
 
 impl Captures {
@@ -37,6 +38,7 @@ impl Captures {
         for _ in 0..COMMIT_ATTEMPTS_MAX {
             let mut request = Request::new();
             let mut files = Vec::with_capacity(ids.len());
+            let mut caught = HashMap::with_capacity(ids.len());
             for id in &ids {
                 let owner = (account, *id);
                 let read = self.task_record(account, instance, *id).await?;
@@ -60,7 +62,9 @@ impl Captures {
                     .delete(keys::expiry_key(due, owner))
                     .put(now_due.clone(), object.clone());
                 files.push((now_due, owner, object));
+                caught.insert(*id, read.record.counts().bytes);
             }
+            let request = request.and(self.settle_forgotten(account, &caught).await?);
             let Outcome::Committed = self.parts.meta.commit(request).await? else {
                 continue;
             };

@@ -11,8 +11,8 @@ use agent::{SimAgent, SimCatch};
 use baleen_blob::{Blobs, Settings as BlobSettings};
 use baleen_capture::{
     Accounts, Agent, Asked, Capture, CaptureError, CaptureFilter, Captures, CreateCapture, Destination,
-    DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, Rotation, SentFilter,
-    Settings, Site, Sites, SpoolSettings, Status,
+    DestinationSettings, EndpointRule, EndpointRules, Format, Limits, Ownership, Parts, Proof, Quota, Rotation,
+    SentFilter, Settings, Site, Sites, SpoolSettings, Status,
 };
 use baleen_meta::{Meta, Scan};
 use baleen_objects::{CreateBucket, ListObjects, ListUploads, Objects, Selection};
@@ -38,6 +38,7 @@ pub struct Disk {
     pub objects: Arc<Objects>,
     pub clock: Arc<ManualClock>,
     pub spool: Option<SpoolSettings>,
+    pub quota: Quota,
     _dir: Arc<TempDir>,
 }
 
@@ -66,6 +67,7 @@ impl Disk {
             objects: Objects::new(baleen_objects::Settings::default(), parts),
             clock,
             spool: None,
+            quota: Quota::default(),
             _dir: Arc::new(dir),
         }
     }
@@ -143,6 +145,7 @@ impl World {
             // Of which an account may have four.
             captures_max: 6,
             spool: disk.spool.clone(),
+            quota: disk.quota,
             tasks_max: 3,
             destinations,
             remote: baleen_remote::Settings {

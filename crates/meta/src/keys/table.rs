@@ -149,6 +149,8 @@ tables! {
     CaptureFile = b'$' Account,
     /// `!` account id: when the account's last sample was asked for, and which it is.
     SampleTurn = b'!' Account,
+    /// `=` account id: what the account's captures of a day come to, where that is limited.
+    CaptureDay = b'=' Account,
     /// `.`: the sealed key of the look-back ring.
     LookBackKey = b'.' Store,
     /// `;` account id, slot: the id of a capture task that is waiting or running. An account has so many slots.

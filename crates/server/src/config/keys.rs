@@ -2,6 +2,7 @@
 
 mod destinations;
 mod lookback;
+mod quota;
 
 use super::parse::{
     address, auto_or, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off,
@@ -652,6 +653,7 @@ fn capture(from: &mut Reader) -> Capture {
             ),
             size_within(TASK_BYTES.0, TASK_BYTES.1),
         ),
+        quota: quota::read(from),
         staging_bytes: from.value(
             &setting(
                 "capture.staging_bytes",

@@ -12,6 +12,7 @@ mod download_capture;
 mod filter;
 mod follow_capture;
 mod get_capture;
+mod get_quota;
 mod get_schedule;
 mod list_agents;
 mod list_captures;
@@ -99,7 +100,8 @@ pub static ROWS: &[Row] = &[
     row!("CreateCapture", POST "/pcaps", PcapsCreateCapture, Change, Json, create_capture),
     row!("ListCaptures", GET "/pcaps", PcapsListCaptures, Data, Ignored, list_captures),
     row!("ListSites", GET "/pcaps/sites", PcapsStreamCapture, Look, Ignored, list_sites),
-    // Before the captures, whose ids are no words.
+    // These before the captures, whose ids are no words.
+    row!("GetQuota", GET "/pcaps/quota", PcapsListCaptures, Look, Ignored, get_quota),
     row!("CreateAgentToken", POST "/pcaps/agents/tokens", PcapsManageAgents, Change, Json, create_agent_token),
     row!("ListAgents", GET "/pcaps/agents", PcapsListAgents, Look, Ignored, list_agents),
     row!("DeleteAgent", DELETE "/pcaps/agents/{id}", PcapsManageAgents, Change, Ignored, delete_agent),
@@ -179,6 +181,7 @@ mod tests {
             (Method::GET, "a/pcaps/0/follow", Some("FollowCapture")),
             (Method::POST, "a/pcaps/stream", Some("StreamCapture")),
             (Method::GET, "a/pcaps/sites", Some("ListSites")),
+            (Method::GET, "a/pcaps/quota", Some("GetQuota")),
             (Method::DELETE, "a/pcaps/ownership/0", Some("DeleteOwnership")),
             (Method::POST, "a/pcaps/ownership/validate", Some("ValidateOwnership")),
             (Method::GET, "a/pcaps/", None),
