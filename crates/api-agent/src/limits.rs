@@ -20,12 +20,6 @@ pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;
 /// One agent has so much of that at most, for all its captures: the whole, divided by this. It is seven parts.
 pub const PARTS_PER_AGENT: usize = 4;
 
-/// All agents of one account have so much of it at most: the whole, divided by this. A group captures at many agents at once, and parts that
-/// hardly move hold what they have for as long as a slow line may take.
-pub const PARTS_PER_ACCOUNT: usize = 2;
-
-const _: () = assert!(PARTS_PER_ACCOUNT < PARTS_PER_AGENT);
-
 /// In which pieces memory for a part is taken as its bytes come.
 pub const ROOM_BYTES: usize = 64 << 10;
 

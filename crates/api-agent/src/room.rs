@@ -1,7 +1,10 @@
 //! Memory for parts on their way: bounded as a whole, for each account and for each agent, and taken as bytes come. Nobody waits for it: a part that waited
 //! unread would hold the window of its connection, and with it the link.
+//!
+//! All agents of an account have at most as much as is left free for others: the first has half, who comes when it has that a quarter, and so on. A group
+//! captures at many agents at once, and parts that hardly move hold what they have for as long as a slow line may take.
 
-use crate::limits::{PARTS_PER_ACCOUNT, PARTS_PER_AGENT, ROOM_BYTES};
+use crate::limits::{PARTS_PER_AGENT, ROOM_BYTES};
 use baleen_types::{AccountId, AgentId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -59,9 +62,11 @@ impl Share {
         let bytes_max = self.room.bytes_max;
         let mut taken = self.room.taken.lock();
         let has = |taken: Option<&usize>| taken.copied().unwrap_or_default() + more;
+        let Some(free) = bytes_max.checked_sub(taken.bytes + more) else {
+            return false;
+        };
         if has(taken.by_agent.get(&self.agent)) > bytes_max / PARTS_PER_AGENT
-            || has(taken.by_account.get(&self.account)) > bytes_max / PARTS_PER_ACCOUNT
-            || taken.bytes + more > bytes_max
+            || has(taken.by_account.get(&self.account)) > free
         {
             return false;
         }
@@ -112,9 +117,19 @@ mod tests {
             })
             .collect();
         assert_eq!(held.iter().filter(|(_, has_grown)| *has_grown).count(), 8);
-        let mut other = of(2, 100);
-        assert!(other.grow_to(4 * ROOM_BYTES), "another account has what it may have");
-        drop((held, other));
+        // Others have as much as they leave free, so that there is some for whoever comes.
+        let mut others: Vec<_> = (2..5).map(|n| (of(n, 100 + n), of(n, 110 + n))).collect();
+        let mut most = Vec::new();
+        for (first, second) in &mut others {
+            let mut grown = 0;
+            while grown < 4 && first.grow_to((grown + 1) * ROOM_BYTES) {
+                grown += 1;
+            }
+            most.push(grown);
+            assert!(!second.grow_to(1), "by another of its agents");
+        }
+        assert_eq!(most, [4, 2, 1]);
+        drop((held, others));
         let taken = room.taken.lock();
         assert!(taken.bytes == 0 && taken.by_agent.is_empty() && taken.by_account.is_empty());
     }
@@ -127,13 +142,13 @@ mod tests {
         assert!(first.grow_to(1) && first.grow_to(ROOM_BYTES) && first.grow_to(2 * ROOM_BYTES));
         assert!(!first.grow_to(2 * ROOM_BYTES + 1));
         assert!(!share(0).grow_to(1), "another part of the same agent");
-        let others: Vec<_> = (1..4)
-            .map(|n| {
+        let others: Vec<_> = [(1, 2), (2, 2), (4, 1)]
+            .map(|(n, rooms)| {
                 let mut share = share(n);
-                assert!(share.grow_to(2 * ROOM_BYTES));
+                assert!(share.grow_to(rooms * ROOM_BYTES) && !share.grow_to((rooms + 1) * ROOM_BYTES));
                 share
             })
-            .collect();
+            .into();
         assert!(!share(9).grow_to(1));
         drop(first);
         assert!(share(9).grow_to(1));
