@@ -16,6 +16,7 @@ mod part;
 mod pump;
 mod resume;
 mod share;
+mod writing;
 
 use crate::look_back;
 use crate::{CaptureError, Captures};
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tracing::{error, warn};
+use writing::Writings;
 
 /// Where parts wait that find no room in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub(crate) struct Spool {
     shares: Arc<Shares>,
     /// What files take that nobody sends any more and that are still there, until the folder of their capture is gone.
     left_over: Mutex<HashMap<PathBuf, Vec<Room>>>,
+    writings: Writings,
     key: OnceCell<Arc<BaseKey>>,
 }
 
@@ -107,6 +110,7 @@ impl Spool {
         Arc::new(Self {
             shares: Shares::new(settings.bytes_max),
             left_over: Mutex::default(),
+            writings: Writings::default(),
             settings,
             key: OnceCell::new(),
         })
@@ -120,6 +124,7 @@ impl Spool {
     pub(crate) async fn forget(&self, owner: (AccountId, CaptureId)) {
         let folder = self.folder_of(owner);
         let gone = folder.clone();
+        self.writings.forget(&folder);
         match pump::in_background(move || remove(&folder)).await {
             Ok(()) => drop(self.left_over.lock().remove(&gone)),
             Err(error) => warn!(capture = %owner.1, %error, "the spool of a capture that is over was not removed"),

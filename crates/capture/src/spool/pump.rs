@@ -4,6 +4,8 @@
 //! cancelled in the middle. The sender asks for a piece when it is through with the one before: the store has that, and it is noted.
 
 use super::part::{self, Head};
+use super::share::Room;
+use super::writing::Writing;
 use super::{NotTaken, Shelf, Shelved};
 use crate::agent::Piece;
 use crate::limits::OVERDUE_AFTER;
@@ -319,11 +321,31 @@ impl Shelf {
     async fn put(&self, head: Head, salt: [u8; 16], bytes: Bytes) -> Result<Shelved, NotTaken> {
         let room = self.spool.shares.reserve(self.owner.0, head.file_bytes());
         let room = room.ok_or(NotTaken::Full)?;
-        let (folder, key, owner) = (self.folder.clone(), Arc::clone(&self.key), self.owner);
-        let write = move || part::write(&folder, (&key, salt), owner, &head, &bytes);
-        let path = in_background(write).await.map_err(NotTaken::Disk)?;
+        let (shelf, writing) = (self.clone(), self.spool.writings.begin(&self.folder));
+        let write = move || shelf.put_now(&writing, (head, salt, &bytes), room);
+        let shelved = in_background(write).await.map_err(NotTaken::Disk)?;
         crate::meter::spooled(head.length);
-        Ok(self.shelved(path, head, room))
+        Ok(shelved)
+    }
+
+    /// Writes a part, also where nobody waits for it any more; unless all of the capture was removed meanwhile. Blocks.
+    pub(super) fn put_now(
+        &self,
+        writing: &Writing,
+        (head, salt, bytes): (Head, [u8; 16], &[u8]),
+        room: Room,
+    ) -> io::Result<Shelved> {
+        let path = part::write(&self.folder, (&self.key, salt), self.owner, &head, bytes)?;
+        let shelved = self.shelved(path, head, room);
+        if writing.is_forgotten() {
+            if std::fs::remove_file(&shelved.path).is_ok() {
+                shelved.taken.give_back();
+            }
+            // Another may be on its way into it.
+            let _ = std::fs::remove_dir(&self.folder);
+            return Err(io::Error::other("all of its capture was removed"));
+        }
+        Ok(shelved)
     }
 
     pub(super) async fn read(&self, path: PathBuf) -> io::Result<Bytes> {

@@ -75,6 +75,37 @@ async fn what_a_file_takes_is_taken_until_the_file_is_gone() {
     assert!(spool.left_over.lock().is_empty());
 }
 
+/// A part whose capture ended while it was being written: nobody is there to remove it.
+#[tokio::test]
+async fn what_is_written_behind_the_end_of_its_capture_does_not_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        folder: dir.path().to_owned(),
+        bytes_max: 1 << 20,
+    };
+    let (spool, owner) = (Spool::new(settings), owner(1));
+    let shelf = Shelf {
+        folder: spool.folder_of(owner),
+        spool: Arc::clone(&spool),
+        owner,
+        key: Arc::new(key(1)),
+    };
+    let part = (head(10), SALT, &[0; 10][..]);
+    let room = || spool.shares.reserve(owner.0, 400).unwrap();
+    let (first, second) = (spool.writings.begin(&shelf.folder), spool.writings.begin(&shelf.folder));
+    drop(shelf.put_now(&first, part, room()).unwrap());
+    drop(first);
+    spool.forget(owner).await;
+    assert!(shelf.put_now(&second, part, room()).is_err());
+    drop(second);
+    assert!(names(dir.path()).is_empty());
+    assert!(spool.left_over.lock().is_empty());
+    assert!(spool.shares.reserve(AccountId::from_entropy(2), 1 << 19).is_some());
+    // A capture of another time is another one.
+    let again = spool.writings.begin(&shelf.folder);
+    assert!(shelf.put_now(&again, part, room()).is_ok());
+}
+
 #[test]
 fn a_part_comes_back_as_it_was_and_its_bytes_are_not_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
