@@ -23,6 +23,7 @@ mod manage;
 mod pass;
 mod record;
 mod time;
+mod told;
 mod trigger;
 mod watch;
 

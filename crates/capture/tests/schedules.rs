@@ -483,6 +483,25 @@ async fn what_cannot_be_read_any_more_is_told_and_keeps_no_other() {
     assert!(broken().await.is_empty());
 }
 
+/// A record that is none: passes come each second, and say so once.
+#[tokio::test]
+async fn what_cannot_be_read_at_all_is_said_once() {
+    let world = world().await;
+    let broken = world.schedule("broken", "*/7 * * * *", 10).await;
+    let schedules = Scan::prefix(&KeyWriter::new(Table::Schedule).finish());
+    let entries = world.disk.meta.scan(schedules).await.unwrap();
+    let put = Request::new().put(entries[0].key.clone(), b"nothing".to_vec());
+    world.disk.meta.commit(put).await.unwrap();
+    let good = world.schedule("good", "*/7 * * * *", 10).await;
+    world.disk.clock.set(broken.next.unwrap());
+    let told = world.captures.run_schedules(&witness(Watching::default())).await;
+    assert!(told.is_err(), "{told:?}");
+    world.catch(1, 100).await;
+    assert_eq!(world.pass().await, Fired::default());
+    world.disk.clock.set(good.next.unwrap().plus(7 * MINUTE));
+    assert_eq!(world.pass().await, BEGAN);
+}
+
 #[tokio::test]
 async fn accounts_that_may_not_act_begin_nothing() {
     let world = world().await;

@@ -162,8 +162,11 @@ impl Captures {
             match store::decode(entry.value.clone()) {
                 Ok(read) => kept.readable.push((slot, read)),
                 Err(error) => {
-                    let schedule = id_in(&entry.value);
-                    error!(%account, slot, ?schedule, %error, "a schedule cannot be read by this release");
+                    // Who asks for the list does so as often as they like.
+                    if self.passes.unread.is_news(&entry.key) {
+                        let schedule = id_in(&entry.value);
+                        error!(%account, slot, ?schedule, %error, "a schedule cannot be read by this release");
+                    }
                     kept.unreadable.push((slot, entry.value));
                 }
             }

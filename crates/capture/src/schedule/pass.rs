@@ -5,12 +5,13 @@
 //! at a random one, so that where there is no place for all none is always the last.
 
 use super::fire::Fate;
-use super::keys::{all_began, all_due, began_key, in_began_row, in_due_key};
+use super::keys::{all_began, all_due, began_key, due_key, in_began_row, in_due_key};
+use super::told::Told;
 use crate::limits::{SCHEDULE_ACCOUNTS_AT_ONCE, SCHEDULE_BEGIN_MAX, SCHEDULE_PASS_MAX, SCHEDULES_LOOKED_AT_MAX};
 use crate::{CaptureError, Captures};
 use async_trait::async_trait;
 use baleen_meta::{Request, Scan};
-use baleen_types::{AccountId, CaptureId, ScheduleId, Timestamp};
+use baleen_types::{AccountId, CaptureId, Classify as _, ScheduleId, Timestamp};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
@@ -69,6 +70,8 @@ pub(crate) struct Passes {
     accounts: Mutex<HashSet<AccountId>>,
     /// Those that could not be told of a capture, which is logged once.
     untold: Mutex<HashSet<AccountId>>,
+    /// Records that cannot be read, which is logged once too.
+    pub(super) unread: Told,
     /// What became of what was under way, until a pass tells it: also what none waited for.
     tally: Mutex<Tally>,
 }
@@ -79,6 +82,7 @@ impl Default for Passes {
             places: Arc::new(Semaphore::new(SCHEDULE_ACCOUNTS_AT_ONCE)),
             accounts: Mutex::default(),
             untold: Mutex::default(),
+            unread: Told::default(),
             tally: Mutex::default(),
         }
     }
@@ -163,7 +167,9 @@ impl Captures {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
                 let Ok((account, capture, schedule)) = in_began_row(entry) else {
-                    error!("an entry of what schedules have begun cannot be read");
+                    if self.passes.unread.is_news(&entry.key) {
+                        error!("an entry of what schedules have begun cannot be read");
+                    }
                     continue;
                 };
                 if let Err(error) = witness.began(account, schedule, capture).await {
@@ -194,7 +200,9 @@ impl Captures {
             let page = self.parts.meta.scan(scan.clone()).await?;
             for entry in &page {
                 let Ok((due_ns, account, slot)) = in_due_key(&entry.key) else {
-                    error!("an entry of what is due cannot be read");
+                    if self.passes.unread.is_news(&entry.key) {
+                        error!("an entry of what is due cannot be read");
+                    }
                     continue;
                 };
                 if due_ns > now.as_nanos() || found == SCHEDULES_LOOKED_AT_MAX {
@@ -240,6 +248,13 @@ impl Captures {
                     Ok(Fate::Began) => tally.0.began += 1,
                     Ok(Fate::Skipped) => tally.0.skipped += 1,
                     Ok(Fate::Waits | Fate::Gone) => {}
+                    // It stays due, and so each pass finds it.
+                    Err(error) if !error.kind().is_transient() => {
+                        if captures.passes.unread.is_news(&due_key(due_ns, account, slot)) {
+                            error!(%account, slot, %error, "a schedule is due and cannot be dealt with");
+                            tally.1 = Some(error);
+                        }
+                    }
                     Err(error) => tally.1 = Some(error),
                 }
             }

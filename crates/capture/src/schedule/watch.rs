@@ -70,7 +70,11 @@ impl Captures {
                 Ok(of) => wanted.extend(of),
                 Err(error) if error.kind().is_transient() => return Err(error),
                 // It is the only one that is not watched for.
-                Err(error) => warn!(%error, "a trigger cannot be read, and is not watched for"),
+                Err(error) => {
+                    if self.passes.unread.is_news(&entry.key) {
+                        warn!(%error, "a trigger cannot be read, and is not watched for");
+                    }
+                }
             }
         }
         let mut watchers = self.watchers.0.lock();
