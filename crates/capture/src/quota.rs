@@ -187,7 +187,8 @@ impl Captures {
         let values = self.parts.meta.get_many(&keys).await?;
         let mut found = HashMap::with_capacity(ids.len());
         for (id, bytes) in ids.into_iter().zip(values) {
-            let read = bytes.map(store::decode::<StoredCapture>).transpose()?;
+            // One that cannot be read keeps back what it holds, and no other capture.
+            let read = bytes.and_then(|bytes| store::decode::<StoredCapture>(bytes).ok());
             found.insert(id, read.map_or(SoFar::Gone, |read| so_far(&read.record)));
         }
         let of = |id| found.get(&id).copied().unwrap_or(SoFar::Gone);

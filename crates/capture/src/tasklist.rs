@@ -70,9 +70,10 @@ impl Captures {
             packets: request.spec.packets,
             bytes: self.task_bytes_max,
         };
-        self.check_quota(account, limits, longest(None)).await?;
         self.rooms.check(account, to)?;
         self.check_name(&request).await?;
+        // Behind the name, which is what a client is told that repeats a request whose answer was lost.
+        self.check_quota(account, limits, longest(None)).await?;
         let kept = Scan::prefix(&keys::by_time_of_account(account)).keys_only();
         if self.parts.meta.scan(kept.limit(TASKS_KEPT_MAX)).await?.len() >= TASKS_KEPT_MAX {
             return Err(CaptureError::TaskLimit {

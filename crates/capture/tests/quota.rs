@@ -9,8 +9,8 @@ use baleen_capture::{
     Past, Quota, SentFilter, Status, TaskAddress, TaskName, TaskSpec,
 };
 use baleen_lookback::Sample;
-use baleen_meta::Scan;
 use baleen_meta::keys::{KeyWriter, Table};
+use baleen_meta::{Request, Scan};
 use baleen_types::{CaptureId, SiteName, Timestamp};
 use common::schedules::{MINUTE, SKIPPED, URI, reason};
 use common::{Disk, World, account, big_part, request};
@@ -200,6 +200,8 @@ async fn what_was_not_used_is_given_back() {
     world.captures.create_task(task(1, "a task")).await.unwrap();
     let other = world.caught().await;
     assert_eq!(other.order.limits.bytes, 2_000_000);
+    let again = world.captures.create_task(task(1, "a task")).await;
+    assert!(matches!(again, Err(CaptureError::NameTaken)), "{again:?}");
     let (why, left) = refused(world.captures.create_task(task(1, "b")).await);
     assert_eq!(
         why,
@@ -469,6 +471,23 @@ async fn samples_count_and_get_what_is_left() {
     // Its turn is not taken by that.
     world.disk.clock.advance(UNTIL_MIDNIGHT);
     world.captures.create_sample(sample(1)).await.unwrap();
+}
+
+/// Nobody knows what it came to, and others go on.
+#[tokio::test]
+async fn a_capture_that_cannot_be_read_holds_what_it_held() {
+    let world = world(0, 3_000_000).await;
+    let broken = world.catches(100).await;
+    // Its end is not taken over yet.
+    let key = KeyWriter::new(Table::CaptureTask)
+        .u64(account(1).as_u64())
+        .fixed(broken.as_bytes())
+        .finish();
+    let damage = Request::new().put(key, &b"\xffno record"[..]);
+    world.disk.meta.commit(damage).await.unwrap();
+    assert_eq!(world.today().await, (1, 1_000_000, 0));
+    let next = world.captures.create(of(2_500_000)).await.unwrap();
+    assert_eq!(next.limits.bytes, 2_000_000);
 }
 
 /// A schedule says it once, however often it is due.
