@@ -429,6 +429,12 @@ def test_an_agent_that_is_removed_ends(home, host):
     assert "removed" in host.tail()
 
 
+def test_an_agent_is_no_site_of_the_server(home):
+    refused = home.people("POST", "/tokens", site="local")
+    assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (400, "/site"), refused.text
+    assert "this server's own site" in refused.text
+
+
 def test_mistakes_are_told_with_what_to_do(home, host):
     host.configure(home.port)
     # A look changes nothing.
@@ -496,6 +502,8 @@ def test_what_an_agent_sees_is_the_answer(home, host, tmp_path):
     path = tmp_path / "live.pcapng"
     path.write_bytes(answer.content)
     assert {line for line in tshark(path, "-T", "fields", "-e", "frame.cap_len")} == {"42"}
+    # Of several agents of one site it is told which.
+    assert f"at site {site}, agent ".encode() in path.read_bytes()
     assert len(tshark(path)) == 300
     # Nothing of it is in a list, and the agent keeps nothing of it.
     until("it is over", lambda: home.agent(site)["captures"] == 0)

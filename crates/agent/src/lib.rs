@@ -75,6 +75,7 @@ pub fn capturer(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Ca
         interfaces,
         promiscuous: allowed.promiscuous,
         never: allowed.never.clone(),
+        name: Some(settings.name.clone()),
     };
     Ok(EmbeddedAgent::new(Engine::new(engine, clock)?, embedded))
 }

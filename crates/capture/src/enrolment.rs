@@ -1,7 +1,7 @@
 //! The agents of an account, for its people: tokens that let one in, a list, and an end.
 
 use crate::agent::RemoteAgents;
-use crate::{CaptureError, Captures};
+use crate::{CaptureError, Captures, Limited};
 use baleen_fleet::{AgentInfo, AgentToken, HowItIs, NewToken};
 use baleen_types::{AccountId, AgentId, Timestamp};
 use std::sync::Arc;
@@ -23,13 +23,19 @@ impl Captures {
     /// Makes a token with which one agent enrols for an account, which captures there alone. It is shown here and never again.
     ///
     /// # Errors
-    /// `NoAgents` where none are taken; those of the fleet.
+    /// `NoAgents` where none are taken; `Limit` of a site that is this server's own, at which an agent would never be asked; those of the
+    /// fleet.
     pub async fn new_agent_token(
         &self,
         account: AccountId,
         new: NewToken,
     ) -> Result<(AgentToken, Timestamp), CaptureError> {
-        Ok(self.remote()?.fleet().new_token(account, new).await?)
+        let fleet = self.remote()?.fleet();
+        if self.parts.sites.is_own(&new.site, account) {
+            let why = format!("{} is this server's own site; name the agent's another way", new.site);
+            return Err(CaptureError::Limit { of: Limited::Site, why });
+        }
+        Ok(fleet.new_token(account, new).await?)
     }
 
     /// The agents of an account.

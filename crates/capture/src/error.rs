@@ -31,6 +31,8 @@ pub enum Limited {
     AddressKey,
     /// What a schedule waits for.
     Trigger,
+    /// The site of an agent.
+    Site,
 }
 
 /// An error of the capture service. Its text may be shown to a client; causes below it are for the log.

@@ -92,6 +92,13 @@ impl Sites {
         self.agents.as_ref()
     }
 
+    /// Whether a name is that of a site of the server itself, which an account knows.
+    pub(crate) fn is_own(&self, name: &SiteName, account: AccountId) -> bool {
+        self.own
+            .iter()
+            .any(|site| site.name == *name && site.accounts.have(account))
+    }
+
     /// Those that take captures of an account.
     pub(crate) fn open_to(&self, account: AccountId) -> Vec<Site> {
         let remote = self.agents.iter().flat_map(RemoteAgents::sites);

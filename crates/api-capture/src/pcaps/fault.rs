@@ -305,6 +305,7 @@ impl<'a> Pointers<'a> {
             Limited::Budget => Some("/budget"),
             Limited::Trigger => Some("/trigger"),
             Limited::AddressKey => Some("/privacy/anonymise_key"),
+            Limited::Site => Some("/site"),
             Limited::Filter => self.filter,
             // Of capture tasks alone.
             Limited::Days => None,

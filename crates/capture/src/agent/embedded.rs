@@ -33,6 +33,8 @@ pub struct EmbeddedSettings {
     pub promiscuous: bool,
     /// Packets that no request ever gets.
     pub never: Vec<Filter>,
+    /// What its files call it, where a site may have several.
+    pub name: Option<String>,
 }
 
 impl Default for EmbeddedSettings {
@@ -42,6 +44,7 @@ impl Default for EmbeddedSettings {
             interfaces: Interfaces::DefaultRoute,
             promiscuous: true,
             never: Vec::new(),
+            name: None,
         }
     }
 }
@@ -62,6 +65,16 @@ impl EmbeddedAgent {
     }
 
     fn request(&self, order: &Order) -> CaptureRequest {
+        let mut comment = format!("Baleen capture {} at site {}", order.capture, order.site);
+        // Where addresses are not told, the name of a host is neither.
+        if let Some(name) = self
+            .settings
+            .name
+            .as_ref()
+            .filter(|_| order.masking.addresses.is_none())
+        {
+            comment.extend([", agent ", name]);
+        }
         CaptureRequest {
             interfaces: self.settings.interfaces.clone(),
             filter: order.filter.clone(),
@@ -81,7 +94,7 @@ impl EmbeddedAgent {
             snaplen: order.snaplen.unwrap_or(baleen_ring::SNAPLEN_MAX),
             rotation: order.rotation,
             is_live: order.is_live,
-            comments: vec![format!("Baleen capture {} at site {}", order.capture, order.site)],
+            comments: vec![comment],
         }
     }
 }
