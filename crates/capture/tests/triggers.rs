@@ -5,6 +5,7 @@
 mod common;
 
 use async_trait::async_trait;
+use baleen_capture::limits::WATCHERS_MAX;
 use baleen_capture::{
     Budget, CaptureError, CaptureFilter, CreateSchedule, Cron, Limited, NotTaken, RunOutcome, Schedule, ScheduleName,
     ScheduleWitness, SentFilter, Status, Trigger, TripsOn, Unit, When,
@@ -68,6 +69,39 @@ fn flood(per_second: u64) -> TripsOn {
         per_second,
         window: Duration::from_secs(2),
     }
+}
+
+/// Accounts that ask at once are not more than one after the other: none of them keeps an older one from being watched for.
+#[tokio::test]
+async fn no_more_are_made_at_once_than_are_watched_for() {
+    let lab = Lab::new().await;
+    let mut asked = Vec::new();
+    for number in 11..16 {
+        let bucket = format!("evidence-{number}");
+        let uri = format!("s3://{bucket}/case?region=eu-1");
+        lab.world.make_bucket(account(number), &bucket).await;
+        lab.world.prove(account(number), &uri).await;
+        for name in ["a", "b", "c", "d"] {
+            asked.push(CreateSchedule {
+                capture: request(account(number), &uri),
+                ..wanted(name, TripsOn::Packet, dns())
+            });
+        }
+    }
+    let made = asked.into_iter().map(|asked| lab.world.captures.create_schedule(asked));
+    let made = futures::future::join_all(made).await;
+    let is_refused = |made: &Result<Schedule, CaptureError>| {
+        matches!(
+            made,
+            Err(CaptureError::TooManyTriggers {
+                limit: WATCHERS_MAX,
+                ..
+            })
+        )
+    };
+    let refused = made.iter().filter(|made| is_refused(made)).count();
+    let taken = made.iter().filter(|made| made.is_ok()).count();
+    assert_eq!((taken, refused), (WATCHERS_MAX, made.len() - WATCHERS_MAX), "{made:?}");
 }
 
 impl Lab {

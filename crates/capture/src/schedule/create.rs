@@ -84,7 +84,9 @@ impl Captures {
         let limit = SCHEDULES_PER_ACCOUNT_MAX;
         let slot = (0..limit).find(is_free);
         let slot = slot.ok_or(CaptureError::TooManySchedules { limit })?;
+        let mut adding = None;
         if let When::Trigger(_) = &request.when {
+            adding = Some(self.watchers.adding.lock().await);
             let triggers = kept
                 .readable
                 .iter()
@@ -103,7 +105,9 @@ impl Captures {
             .absent(key.clone())
             .put(key, store::encode(&record)?)
             .and(due_row(&record, account, slot));
-        match self.parts.meta.commit(commit).await? {
+        let committed = self.parts.meta.commit(commit).await?;
+        drop(adding);
+        match committed {
             Committed::Committed => {
                 info!(schedule = %id, %account, "schedule made");
                 record.show(account, now)

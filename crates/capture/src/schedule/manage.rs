@@ -94,7 +94,9 @@ impl Captures {
     ) -> Result<Schedule, CaptureError> {
         let (slot, kept) = self.stored_schedule(account, id).await?;
         let now = self.parts.clock.now();
+        let mut adding = None;
         if kept.record.is_trigger() && kept.record.is_paused && !is_paused {
+            adding = Some(self.watchers.adding.lock().await);
             self.check_watchers(0).await?;
         }
         let change = |record: &mut StoredSchedule| {
@@ -118,6 +120,7 @@ impl Captures {
         };
         let missing = || CaptureError::NoSuchSchedule;
         let (mut record, ()) = store::update(&self.parts.meta, &key(account, slot), missing, change).await?;
+        drop(adding);
         info!(schedule = %id, %account, is_paused, "schedule paused or resumed");
         self.bring_to_now(account, &mut record).await?;
         record.show(account, now)

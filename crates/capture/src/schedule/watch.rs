@@ -23,12 +23,16 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tracing::{info, warn};
 
 /// The watchers of this process, each with what ends it.
 #[derive(Default)]
-pub(crate) struct Watchers(Mutex<HashMap<Of, Shutdown>>);
+pub(crate) struct Watchers {
+    going: Mutex<HashMap<Of, Shutdown>>,
+    /// Held from when it is looked whether there is room for one more, until that is stored: accounts have turns each for itself.
+    pub(super) adding: AsyncMutex<()>,
+}
 
 /// Which trigger: its account, its slot and its id, since a slot has another schedule later.
 type Of = (AccountId, u8, ScheduleId);
@@ -77,7 +81,7 @@ impl Captures {
                 }
             }
         }
-        let mut watchers = self.watchers.0.lock();
+        let mut watchers = self.watchers.going.lock();
         watchers.retain(|of, end| {
             let is_wanted = wanted.contains(of);
             if !is_wanted {
@@ -111,7 +115,7 @@ impl Captures {
             () = ended => {}
         }
         // One that ended by itself is started by the next pass, if it is wanted again. Who ended it has forgotten it.
-        let mut watchers = self.watchers.0.lock();
+        let mut watchers = self.watchers.going.lock();
         if !end.is_stopping() {
             watchers.remove(&of);
         }
