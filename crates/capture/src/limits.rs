@@ -69,7 +69,8 @@ pub const CAPTURES_MAX_DEFAULT: usize = 8;
 /// given back.
 pub const OVERDUE_AFTER: Duration = Duration::from_secs(5);
 
-/// Captures whose rest is sent from the disk and that hold no room, over all accounts (ours): each has one part in memory.
+/// Captures whose rest is sent from the disk and that hold no room, over all accounts (ours): each has one part in memory, of a store that takes
+/// parts of one size two, and of a file that is merged three.
 pub const DELIVERING_MAX: usize = 32;
 
 /// Captures of one account that are over and not delivered, at most, when it begins another (ours): from the end of capturing until the
@@ -140,8 +141,8 @@ pub const FINISH_PAUSE_MAX: Duration = Duration::from_mins(5);
 /// that has let a capture wait for its parts for so long altogether.
 pub const FINISH_PATIENCE: Duration = Duration::from_hours(24);
 
-/// How long a store is asked again for a part, or for the beginning of a further file, while what is caught meanwhile waits on the disk; and
-/// the disk for what is staged of several sites.
+/// How long a store is asked again for a part, or for the beginning of a further file, where what is caught meanwhile may wait on the disk, also when
+/// that has no more room of it; and the disk for what is staged of several sites.
 pub const SPOOL_PATIENCE: Duration = Duration::from_hours(1);
 
 /// The same without a spool, where packets wait in the kernel: as long as the clients of stores are patient with a part by themselves.

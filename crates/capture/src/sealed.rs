@@ -1,7 +1,10 @@
 //! Files of captures on this machine's disk: their bytes lie in sealed blocks of 64 KiB, numbered through the file.
 
+use crate::run::Failure;
 use baleen_sealing::blocks::{BLOCK_PLAIN_BYTES, BLOCK_SEALED_BYTES, PieceKey, Salt};
+use baleen_types::CaptureId;
 use std::io::{self, ErrorKind, Read, Write};
+use tracing::warn;
 
 pub(crate) const MAGIC_BYTES: usize = 8;
 pub(crate) const SALT_BYTES: usize = size_of::<Salt>();
@@ -16,6 +19,16 @@ pub(crate) fn damaged() -> io::Error {
 /// is wrong with the disk may be over in a moment.
 pub(crate) fn is_torn(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+}
+
+/// What there is of a capture whose part on the disk was read like this.
+pub(crate) fn unread(error: &io::Error, capture: CaptureId) -> Failure {
+    if is_torn(error) {
+        warn!(%capture, %error, "a part that waited on the disk does not open");
+        Failure::Cut("a part that waited on the disk of the server could not be read back".to_owned())
+    } else {
+        Failure::Transient(format!("a part that waits on the disk cannot be read: {error}"))
+    }
 }
 
 /// Writes bytes in blocks from this number on. Returns the number of the block behind them.

@@ -660,6 +660,40 @@ fn what_the_store_has_is_kept_when_a_part_on_the_disk_does_not_open() {
     }
 }
 
+/// One that the disk does not give for a moment is no bad one.
+#[test]
+fn a_part_that_cannot_be_read_just_now_is_read_again() {
+    let lab = Lab::new(1 << 30);
+    in_a_process(async {
+        let world = lab.world(2);
+        let (capture, catch) = lab.begin(&world, Rotation::default()).await;
+        let pace = lab.slowed();
+        for number in 0..8 {
+            catch.counts(number + 1, (number + 1) * PIECE_BYTES as u64);
+            assert!(catch.part(piece(number)).await);
+        }
+        eventually(|| lab.spooled().len() >= 7).await;
+        let is_sixth = |path: &PathBuf| path.ends_with("0000000005.part");
+        let path = lab.spooled().into_iter().find(is_sixth).unwrap();
+        // A directory opens, and gives no byte.
+        let hidden = path.with_extension("hidden");
+        std::fs::rename(&path, &hidden).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        pace.add_permits(Semaphore::MAX_PERMITS / 2);
+        catch.end(None);
+        drop(catch);
+        hurried(&world, lab.until_spooled(3)).await;
+        hurried(&world, tokio::time::sleep(Duration::from_millis(50))).await;
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::rename(&hidden, &path).unwrap();
+        let over = world.until_that(account(1), capture.id, |capture| capture.status.is_terminal());
+        let over = hurried(&world, over).await;
+        assert_eq!((over.status, over.message), (Status::Success, None));
+        assert!(lab.object(over.object.as_str()).unwrap() == pieces(0..8));
+        lab.until_spooled(0).await;
+    });
+}
+
 /// Rooms are for captures that take memory: a store that takes nothing keeps none of them, and another account captures.
 #[test]
 fn a_capture_whose_rest_is_on_the_disk_gives_its_room_back() {

@@ -7,7 +7,6 @@
 use super::Failure;
 use crate::patience::Refused;
 use crate::rooms::Rooms;
-use crate::sealed::is_torn;
 use crate::sink::SinkError;
 use crate::spool::Settling;
 use bytes::Bytes;
@@ -15,7 +14,6 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::OnceLock;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::warn;
 
 /// What one capture has of it.
 #[derive(Default)]
@@ -117,14 +115,7 @@ impl Memory {
         let gone = || Failure::Final("a part was lost in the server".to_owned());
         let spool = self.spool.get().ok_or_else(gone).map_err(NotSent::Unread)?;
         let place = rooms.delivering().await;
-        let bytes = spool.lent_again().await.map_err(|error| {
-            NotSent::Unread(if is_torn(&error) {
-                warn!(%error, "a part that waited on the disk cannot be read");
-                Failure::Cut("a part that waited on the disk of the server could not be read back".to_owned())
-            } else {
-                Failure::Transient(format!("a part that waits on the disk cannot be read: {error}"))
-            })
-        })?;
+        let bytes = spool.lent_again().await.map_err(NotSent::Unread)?;
         self.enter(place);
         *held.bytes.lock() = Some(bytes.clone());
         Ok(bytes)

@@ -8,8 +8,9 @@ use super::share::Room;
 use super::writing::Writing;
 use super::{NotTaken, Shelf, Shelved};
 use crate::agent::Piece;
-use crate::limits::OVERDUE_AFTER;
+use crate::limits::{OVERDUE_AFTER, SPOOL_PATIENCE};
 use crate::run::Failure;
+use crate::sealed::unread;
 use baleen_runtime::{Clock, Entropy, Shutdown};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -83,9 +84,14 @@ impl Settling {
     }
 
     /// The piece that is being sent, once more.
-    pub(crate) async fn lent_again(&self) -> io::Result<Bytes> {
+    ///
+    /// # Errors
+    /// `Transient` when it cannot be read now, `Cut` when it does not open.
+    pub(crate) async fn lent_again(&self) -> Result<Bytes, Failure> {
         let path = self.lent.lock().clone();
-        self.shelf.read(path.ok_or(io::ErrorKind::NotFound)?).await
+        let gone = || Failure::Final("a part was lost in the server".to_owned());
+        let read = self.shelf.read(path.ok_or_else(gone)?).await;
+        read.map_err(|error| unread(&error, self.shelf.owner.1))
     }
 
     /// Asks for it, and waits until the rest lies on the disk, as soon as capturing is over.
@@ -107,6 +113,8 @@ struct Pump {
     in_memory_max: usize,
     is_full: bool,
     was_told: bool,
+    /// Since when the disk does not give the next piece.
+    unread_since: Option<Duration>,
 }
 
 /// What runs beside who takes pieces, until there are no more of them or nobody takes them.
@@ -135,6 +143,7 @@ pub(crate) fn through(
         in_memory_max: buffers.saturating_sub(AGENTS_OWN).min(WAITING_MAX),
         is_full: false,
         was_told: false,
+        unread_since: None,
     };
     (taken.boxed(), pump.run(pieces, asked).boxed())
 }
@@ -166,7 +175,7 @@ impl Pump {
                             return Ok(());
                         }
                     }
-                    None if is_over => return Ok(()),
+                    None if is_over && self.waiting.is_empty() => return Ok(()),
                     None => asking = Some(to),
                 }
             }
@@ -185,7 +194,7 @@ impl Pump {
                 piece = pieces.next(), if may_take => Event::Piece(piece),
                 () = self.around.settling.wanted.stopping(), if !settles => Event::Look,
                 () = server.stopping(), if !is_stopping => Event::Look,
-                () = clock.sleep(AGAIN_EVERY), if self.is_full => Event::Look,
+                () = clock.sleep(AGAIN_EVERY), if self.is_full || self.unread_since.is_some() => Event::Look,
                 () = clock.sleep(OVERDUE_AFTER), if may_be_left => {
                     info!(capture = %self.shelf.owner.1, "the store does not keep up: the next start sends the rest");
                     return Err(Failure::Stopping);
@@ -238,19 +247,36 @@ impl Pump {
         });
     }
 
-    /// The piece that is next, for who sends.
+    /// The piece that is next, for who sends; `None` also while the disk does not give it.
     async fn take_first(&mut self) -> Result<Option<Piece>, Failure> {
         let Some(mut first) = self.waiting.pop_front() else {
             return Ok(None);
         };
         let bytes = match (first.bytes.take(), &first.shelved) {
             (Some(bytes), _) => bytes,
-            (None, Some(shelved)) => self.shelf.read(shelved.path.clone()).await.map_err(|error| {
-                warn!(capture = %self.shelf.owner.1, %error, "a part that waited on the disk cannot be read");
-                Failure::Cut("a part that waited on the disk of the server could not be read back".to_owned())
-            })?,
+            (None, Some(shelved)) => match self.shelf.read(shelved.path.clone()).await {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    let now = self.around.clock.monotonic();
+                    let since = *self.unread_since.get_or_insert(now);
+                    return match unread(&error, self.shelf.owner.1) {
+                        Failure::Transient(reason) if now.saturating_sub(since) >= SPOOL_PATIENCE => {
+                            Err(Failure::Cut(reason))
+                        }
+                        Failure::Transient(reason) => {
+                            if since == now {
+                                warn!(capture = %self.shelf.owner.1, reason, "a part is read again in a moment");
+                            }
+                            self.waiting.push_front(first);
+                            Ok(None)
+                        }
+                        failure => Err(failure),
+                    };
+                }
+            },
             (None, None) => return Err(Failure::Final("a part was lost in the server".to_owned())),
         };
+        self.unread_since = None;
         let piece = first.head.piece(bytes.clone());
         // Kept until the store has it, if it is nowhere else: those behind it may have to go to the disk, and are of no use there without it.
         first.bytes = Some(bytes).filter(|_| first.shelved.is_none());
