@@ -64,6 +64,11 @@ impl User {
         Self::of(name, &read(USERS)?, &read(GROUPS)?)
     }
 
+    /// What the system's files call the user of a number.
+    pub fn name_of(id: u32) -> Option<String> {
+        name_in(id, &std::fs::read_to_string(USERS).ok()?)
+    }
+
     fn of(name: &str, users: &str, groups: &str) -> Result<Self, NoUser> {
         let found = numbers(name).or_else(|| entry(name, users));
         let (id, group) = found.ok_or_else(|| NoUser::Unknown(name.to_owned()))?;
@@ -120,6 +125,14 @@ fn entry(name: &str, users: &str) -> Option<(u32, u32)> {
         }
         let rest: Vec<_> = fields.collect();
         numbers(&format!("{}:{}", rest.get(1)?, rest.get(2)?))
+    })
+}
+
+/// The first name of a number.
+fn name_in(id: u32, users: &str) -> Option<String> {
+    users.lines().find_map(|line| {
+        let (name, _) = line.split_once(':')?;
+        (entry(name, users)?.0 == id).then(|| name.to_owned())
     })
 }
 
@@ -207,6 +220,14 @@ mod tests {
     const USERS: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nbaleen:x:990:980::/var/lib/baleen:/usr/sbin/nologin\nbroken:x\nodd:x:a:1::\nstaff:x:991:0::/:\nwheel:x:992:992::/:\n";
     const GROUPS: &str =
         "root:x:0:wheel\nssl-cert:x:110:www, baleen\npcap:x:111:baleenx,baleen\nbroken:x\nodd:x:z:baleen\n";
+
+    #[test]
+    fn numbers_have_names() {
+        for (id, name) in [(0, Some("root")), (990, Some("baleen")), (1, None), (1000, None)] {
+            assert_eq!(name_in(id, USERS).as_deref(), name, "{id}");
+        }
+        assert_eq!(User::name_of(0).as_deref(), Some("root"));
+    }
 
     #[test]
     fn users_are_found_by_name_and_by_number() {

@@ -1,5 +1,6 @@
 //! The listener of agents on other hosts, with a certificate of the store's own authority.
 
+use crate::compaction;
 use crate::config::{Agents, Config};
 use crate::failure::Failure;
 use baleen_fleet::{Fleet, ServerIdentity};
@@ -17,11 +18,21 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_hours(24);
 /// How often it is looked for agents that are away.
 const AWAY_PERIOD: Duration = Duration::from_secs(1);
 
-/// Gives up what agents are at that are away for too long.
+/// The gauge of agents that are linked, and of those that are not.
+const AGENTS: &str = "baleen_agents";
+
+/// Gives up what agents are at that are away for too long, and counts how many are there.
 pub(crate) fn supervise(supervisor: &Supervisor, fleet: &Arc<Fleet>, config: &Config) {
     let (fleet, away) = (Arc::clone(fleet), config.agents.away);
     supervisor.every("agents that are away", AWAY_PERIOD, move || {
         fleet.give_up_after(away);
+        let seats = fleet.seats();
+        let linked = seats.iter().filter(|seat| seat.is_connected()).count();
+        let gauge = |state: &'static str, count: usize| {
+            metrics::gauge!(AGENTS, "state" => state).set(compaction::for_a_chart(count as u64));
+        };
+        gauge("linked", linked);
+        gauge("away", seats.len() - linked);
         std::future::ready(Ok::<(), Infallible>(()))
     });
 }
@@ -55,7 +66,7 @@ pub(crate) fn tls(
 }
 
 /// The names and addresses that the certificate is for.
-fn names(settings: &Agents, address: SocketAddr) -> Vec<String> {
+pub(crate) fn names(settings: &Agents, address: SocketAddr) -> Vec<String> {
     if !settings.names.is_empty() {
         return settings.names.clone();
     }

@@ -11,7 +11,7 @@ mod reader;
 mod reference;
 
 pub(crate) use keys::CACHE_BYTES_MAX;
-pub(crate) use reader::{Effective, Sources};
+pub(crate) use reader::{Effective, Sources, nearest};
 #[cfg(test)]
 pub(crate) use reference::reference;
 

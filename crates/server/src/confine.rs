@@ -4,13 +4,14 @@
 mod make;
 mod places;
 
-pub(crate) use make::make;
+pub(crate) use make::{make, make_all};
 pub(crate) use places::{Place, Used, check, may_make, may_write, of_agent, of_server, unusable};
 
 use crate::config::{Config, Listen};
 use crate::failure::Failure;
 use baleen_confine::{Calls, Confined, Needs, NoUser, Right, User, holds, names, while_holding};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use tracing::{info, warn};
 
@@ -57,16 +58,7 @@ pub(crate) fn needs_of_agent(named: Option<&str>) -> Result<Needs, Failure> {
 
 fn user(setting: &str, named: Option<&str>) -> Result<Option<User>, Failure> {
     let Some(name) = named else { return Ok(None) };
-    let found = User::named(name).map_err(|error| {
-        let failure = Failure::usage(format!("{setting}: {error}"));
-        match error {
-            NoUser::Unknown(name) => failure.advise(format!(
-                "make one (useradd --system --no-create-home {name}), or name a user and a group by number, as in 1000:1000"
-            )),
-            NoUser::InRootsGroup(_) => failure.advise("name a user, or two numbers, with a group of its own"),
-            NoUser::Root(_) | NoUser::Unreadable(_) => failure,
-        }
-    })?;
+    let found = named_user(setting, name)?;
     if !found.is_this() && !is_root() {
         return Err(
             Failure::usage(format!("{setting}: only root can go on as user {found}"))
@@ -74,6 +66,28 @@ fn user(setting: &str, named: Option<&str>) -> Result<Option<User>, Failure> {
         );
     }
     Ok(Some(found))
+}
+
+/// The user that a setting names.
+///
+/// # Errors
+/// When there is none, or it is root.
+pub(crate) fn named_user(setting: &str, name: &str) -> Result<User, Failure> {
+    User::named(name).map_err(|error| {
+        let failure = Failure::usage(format!("{setting}: {error}"));
+        match error {
+            NoUser::Unknown(name) => match name.parse().ok().map(User::name_of) {
+                Some(Some(called)) => failure.advise(format!("{name} is {called}: name it so")),
+                Some(None) => failure.advise("name a user, or a user and a group by number, as in 1000:1000"),
+                None => failure.advise(format!(
+                    "make one (useradd --system --no-create-home {name}), or name a user and a group by number, as in 1000:1000"
+                )),
+            },
+            NoUser::InRootsGroup(_) => failure.advise("name a user, or two numbers, with a group of its own"),
+            NoUser::Root(_) => failure.advise("name another user, or leave it out"),
+            NoUser::Unreadable(_) => failure,
+        }
+    })
 }
 
 /// What a process has given up.
@@ -103,12 +117,14 @@ impl Held {
             return;
         };
         let is_sealed = confined.is_sealed;
+        let user = in_words(rustix::process::geteuid().as_raw());
         match confined.calls {
             Calls::Listed => {
-                info!(rights = %confined, calls = "listed", is_sealed, "what the process does not need was given up for good");
+                info!(user, rights = %confined, calls = "listed", is_sealed, "what the process does not need was given up for good");
             }
             // What that filter lets through is not known here.
             Calls::FilteredFromOutside => warn!(
+                user,
                 rights = %confined,
                 calls = "filtered from outside",
                 is_sealed,
@@ -142,12 +158,26 @@ pub(crate) fn by_name_alone(user: Option<&User>) -> Option<String> {
     }
 }
 
+/// A user by number, with its name where it has one.
+pub(crate) fn in_words(id: u32) -> String {
+    User::name_of(id).map_or_else(|| id.to_string(), |name| format!("{id} ({name})"))
+}
+
 /// What such a process can do about a place of somebody else.
 pub(crate) fn advice_on(path: &Path, who: &str) -> String {
     let command = chown_for(who, path);
     if who == "root" {
+        // Most likely its settings were forgotten; who gives the place to root keeps that user out.
+        let owner = std::fs::metadata(path)
+            .ok()
+            .map(|found| found.uid())
+            .filter(|id| *id != 0);
+        let named = owner.map_or("the user that owns them".to_owned(), |id| {
+            User::name_of(id).unwrap_or_else(|| format!("user {id}"))
+        });
         format!(
-            "root gives up its right to the files of others when it serves: start it as the user that owns them, or have root own them ({command})"
+            "root gives up its right to the files of others when it serves: go on as {named} (process.user; user in agent.toml), start it as that user, \
+             or, if nobody else serves with them, have root own them ({command})"
         )
     } else {
         format!("the process goes on as {who}, who has to own it, or has to be let in: {command}")

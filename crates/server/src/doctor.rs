@@ -78,10 +78,23 @@ impl Finding {
 
 /// Runs every check. The exit code is 1 when something is missing that the main job needs.
 pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> {
-    let config = settings.load()?.config;
+    let mut config = settings.load()?.config;
     // With what a server will have: what root alone can use, one that has given that up cannot.
-    let needs = confine::needs_of_server(&config)?;
-    let findings = confine::as_confined(config.confine, &needs, || checks::all(&config, &needs));
+    let (needs, no_user) = match confine::needs_of_server(&config) {
+        Ok(needs) => (needs, None),
+        // All else can be looked at all the same.
+        Err(failure) => {
+            config.process_user = None;
+            let (what, advice) = failure.parts();
+            let no_user = Finding::missing("user", what, advice);
+            (confine::needs_of_server(&config)?, Some(no_user))
+        }
+    };
+    // What is not there yet is made for a user only by root.
+    let made_for = needs.user.clone().filter(|user| !user.is_this());
+    let look = || checks::all(&config, &needs, made_for.as_ref());
+    let mut findings = confine::as_confined(config.confine, &needs, look);
+    findings.extend(no_user);
     let is_fit = findings.iter().all(|finding| finding.verdict != Verdict::Missing);
     if json {
         let entry = |finding: &Finding| {

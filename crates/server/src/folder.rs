@@ -1,8 +1,9 @@
 //! The data folder: made for its owner alone, and held by one process.
 
-use crate::confine::{advice_on, by_name_alone, is_root};
+use crate::confine::{advice_on, by_name_alone, in_words, is_root};
 use crate::failure::Failure;
 use crate::output;
+use baleen_confine::User;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -89,8 +90,10 @@ impl Folder {
     pub(crate) fn open_unserved(path: &Path, advice: &str) -> Result<Self, Failure> {
         if let Some(owner) = owner_beside_root(path) {
             output::note(&format!(
-                "{} belongs to user {owner}, whose server cannot use what root writes there: run this as that user, as by sudo -u '#{owner}'",
-                path.display()
+                "{} belongs to user {}, whose server cannot use what root writes there: run this as that user, as by sudo -u {}",
+                path.display(),
+                in_words(owner),
+                User::name_of(owner).unwrap_or_else(|| format!("'#{owner}'"))
             ));
         }
         Self::open(path, Duration::ZERO).map_err(|failure| if is_held(path) { failure.advise(advice) } else { failure })

@@ -218,6 +218,11 @@ static NUMBERS: &[Number] = &[
         &[],
         "Bytes of parts that were written to the disk to wait there",
     ),
+    gauge(
+        "baleen_agents",
+        &["state"],
+        "Agents on other hosts that are enrolled, by whether they are linked or away",
+    ),
     counter(
         "baleen_lookback_packets_total",
         &[],

@@ -3,7 +3,7 @@
 use crate::cli::Settings;
 use crate::config::{Config, Loaded};
 use crate::confine;
-use crate::doctor::ignores_hangup;
+use crate::doctor::{ignores_hangup, may_capture, setcap_advice};
 use crate::failure::Failure;
 use crate::folder::{Folder, HOLD_PATIENCE};
 use crate::numbers;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// The interface that every machine has.
 const LOOPBACK: &str = "lo";
@@ -33,12 +33,14 @@ pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode, Failure> 
     let loaded = settings.load()?;
     // Before the log, which is a thread, and the runtime: threads have what the one has that makes them.
     let needs = confine::needs_of_server(&loaded.config)?;
-    if let Some(data) = &loaded.config.data {
-        confine::make(data, needs.user.as_ref())?;
-    }
+    let not_made = confine::make_all(&loaded.config, needs.user.as_ref())?;
     let held = confine::enter(loaded.config.confine, &needs)?;
     let _log = logs::start(&loaded.config.log);
     held.tell();
+    for failure in not_made {
+        let (what, advice) = failure.parts();
+        error!(advice, "{what}");
+    }
     confine::check(&confine::of_server(&loaded.config), &needs)?;
     runtime()?.block_on(async {
         let mut signals = Signals::of_server()?;
@@ -88,6 +90,13 @@ pub(crate) async fn start(loaded: &Loaded) -> Result<System, Failure> {
     let folder = Folder::open(data, HOLD_PATIENCE)?;
     if folder.is_open_to_others() {
         warn!(path = %folder.path().display(), "others may look into the data folder; chmod 700 keeps them out");
+    }
+    if !may_capture() {
+        // Who only keeps objects may serve so; who wants to capture hears it now, and not from the first capture.
+        warn!(
+            advice = setcap_advice(),
+            "nothing can be captured at this site: this process lacks CAP_NET_RAW"
+        );
     }
     let interfaces = capture_interfaces(&loaded.config);
     let system = wire::build(&loaded.config, &interfaces, folder, metrics()?).await?;
@@ -139,6 +148,7 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
         s3 = %system.addresses.s3,
         api = %system.addresses.api,
         ops = %system.addresses.ops,
+        agents = system.addresses.agents.map(tracing::field::display),
         data = %system.folder.path().display(),
         "serving"
     );
@@ -150,11 +160,14 @@ fn announce(system: &System, json: bool) -> Result<(), Failure> {
         RootStart::Replaced => " (written anew, as the settings say)",
         RootStart::Kept => "",
     };
+    let agents = system.addresses.agents.map_or(String::new(), |agents| {
+        format!("\n\x20 agents        {agents}, as {}", system.agent_names.join(", "))
+    });
     output::line(&format!(
         "baleen {} is serving; Ctrl-C ends it\n\
          \x20 S3            {}\n\
          \x20 capture APIs  {}/client/v4 (PCAPs) /v1 (capture tasks)\n\
-         \x20 operations    {}/healthz /readyz /metrics /background\n\
+         \x20 operations    {}/healthz /readyz /metrics /background{agents}\n\
          \x20 data          {}\n\
          \x20 credentials   {}{made}",
         env!("CARGO_PKG_VERSION"),

@@ -90,6 +90,8 @@ pub(crate) struct System {
     pub(crate) root: (PathBuf, RootStart),
     /// The file of the certificate, if there is one.
     pub(crate) certificate: Option<PathBuf>,
+    /// The names and addresses by which agents may call this server; none where it takes none.
+    pub(crate) agent_names: Vec<String>,
     /// The data folder, held until the system is dropped.
     pub(crate) folder: Folder,
     doors: Vec<Bound>,
@@ -542,6 +544,9 @@ pub(crate) async fn build(
         addresses,
         root: (credentials_file, root_start),
         certificate: certificate_file(config)?,
+        agent_names: addresses
+            .agents
+            .map_or_else(Vec::new, |at| agents::names(&config.agents, at)),
         doors,
         last,
         agents,

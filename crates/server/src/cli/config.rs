@@ -2,6 +2,7 @@
 
 use super::{Place, Settings};
 use crate::config::{Effective, Loaded, Mistake, Origin};
+use crate::confine;
 use crate::failure::{CODE_USAGE, Failure};
 use crate::output;
 use crate::tls::Certificate;
@@ -44,9 +45,9 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
         config: file,
         data: None,
     };
-    let loaded = place.check().and_then(|loaded| match certificate(&loaded) {
-        Some(mistake) => Err(vec![mistake]),
-        None => Ok(loaded),
+    let loaded = place.check().and_then(|loaded| {
+        let mistakes: Vec<_> = [certificate(&loaded), user(&loaded)].into_iter().flatten().collect();
+        if mistakes.is_empty() { Ok(loaded) } else { Err(mistakes) }
     });
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -56,7 +57,16 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<ExitCode, Failure> {
             output::json(&json!({ "mistakes": rows }))?;
             return Ok(ExitCode::from(CODE_USAGE));
         }
-        Err(mistakes) => return Err(Failure::mistakes(&mistakes)),
+        Err(mistakes) => {
+            let is_agents = mistakes.iter().any(|mistake| mistake.key == "server");
+            let failure = Failure::mistakes(&mistakes);
+            return Err(if is_agents {
+                failure
+                    .advise("these look like the settings of an agent: baleen agent check --config FILE looks at those")
+            } else {
+                failure
+            });
+        }
     };
     for variable in &loaded.strange_variables {
         output::note(&format!("{variable} is no setting of Baleen; it has no effect"));
@@ -90,15 +100,28 @@ fn certificate(loaded: &Loaded) -> Option<Mistake> {
     let clock: Arc<dyn Clock> = SystemClock::new();
     let failure = Certificate::load(files, &clock).err()?;
     let (what, advice) = failure.parts();
-    let key = "tls.certificate";
+    Some(mistake(loaded, "tls.certificate", format!("{what}; {advice}")))
+}
+
+/// Why nobody can go on as the user that is named, on this machine.
+fn user(loaded: &Loaded) -> Option<Mistake> {
+    let key = "process.user";
+    let failure = confine::named_user(key, loaded.config.process_user.as_deref()?).err()?;
+    let (what, advice) = failure.parts();
+    // The key is told with its place.
+    let what = what.strip_prefix("process.user: ").unwrap_or(what);
+    Some(mistake(loaded, key, format!("{what}; {advice}")))
+}
+
+fn mistake(loaded: &Loaded, key: &str, why: String) -> Mistake {
     let mut settings = loaded.effective.iter();
-    Some(Mistake {
+    Mistake {
         key: key.to_owned(),
         origin: settings
             .find(|seen| seen.setting.key == key)
             .map_or(Origin::Default, |seen| seen.origin.clone()),
-        why: format!("{what}; {advice}"),
-    })
+        why,
+    }
 }
 
 /// A mistake for scripts; a key that is nowhere has no place.

@@ -5,8 +5,8 @@ mod lookback;
 mod quota;
 
 use super::parse::{
-    address, auto_or, bytes_within, domain, duration_with_unit, duration_within, interface, number, on_or_off,
-    region_folder, size, size_within, text, user, zero_or,
+    address, auto_or, bytes_within, domain, duration_with_unit, duration_within, interface, log_level, number,
+    on_or_off, region_folder, size, size_within, text, user, zero_or,
 };
 use super::reader::{Reader, Setting};
 use super::{Agents, Backups, Capture, Compaction, Config, Listen, Log, LogFormat, Scrubbing, Store, TlsFiles};
@@ -349,14 +349,9 @@ fn log(from: &mut Reader) -> Log {
                 "log.level",
                 "directives",
                 "info",
-                "`error`, `warn`, `info`, `debug` or `trace`, for all or by module: `info,baleen_meta=debug`.",
+                "`error`, `warn`, `info`, `debug` or `trace`, for all or by module: `info,baleen_meta=debug`. `off` is silence.",
             ),
-            |directives| match tracing_subscriber::EnvFilter::builder().parse(directives) {
-                Ok(_) => Ok(directives.to_owned()),
-                Err(error) => Err(format!(
-                    "{error}; a level such as info, or info,baleen_meta=debug, is expected"
-                )),
-            },
+            log_level,
         ),
         format: from.value(
             &setting(

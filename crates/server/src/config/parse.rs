@@ -25,6 +25,48 @@ pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Reads how much is logged: a level for all, and others by module. A bare word that is no level would be taken for a module by who filters, at
+/// its finest, and nothing else would be logged at all, not even errors.
+pub(crate) fn log_level(text: &str) -> Result<String, String> {
+    let directives: Result<Vec<_>, _> = text.split(',').map(|one| directive(one.trim())).collect();
+    let directives = directives?.join(",");
+    match tracing_subscriber::EnvFilter::builder().parse(&directives) {
+        Ok(_) => Ok(directives),
+        Err(error) => Err(format!(
+            "{error}; a level such as info, or info,baleen_meta=debug, is expected"
+        )),
+    }
+}
+
+fn directive(text: &str) -> Result<String, String> {
+    let Some((module, word)) = text.rsplit_once('=') else {
+        return level(text).map(str::to_owned);
+    };
+    let is_module = !module.is_empty() && module.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c));
+    if !is_module {
+        return Err(format!(
+            "{module:?} is no name of a module; baleen_meta=debug is one with its level"
+        ));
+    }
+    Ok(format!("{module}={}", level(word)?))
+}
+
+/// One level, in lower case.
+fn level(text: &str) -> Result<&'static str, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "off" => Ok("off"),
+        "error" => Ok("error"),
+        // As syslog and others call it.
+        "warn" | "warning" => Ok("warn"),
+        "info" => Ok("info"),
+        "debug" => Ok("debug"),
+        "trace" => Ok("trace"),
+        _ => Err(format!(
+            "{text:?} is no level; error, warn, info, debug or trace is expected"
+        )),
+    }
+}
+
 /// Reads what may be a user of the system: which there is shows when it is looked for.
 pub(crate) fn user(text: &str) -> Result<String, String> {
     // Longest name of a user (useradd(8)).
@@ -153,6 +195,15 @@ pub(crate) fn limit_of_bytes(text: &str) -> Result<u64, String> {
     match size(text)? {
         0 => Err("-C must be at least 1".to_owned()),
         bytes => Ok(bytes),
+    }
+}
+
+/// Reads the `-s` of a capture; 0 is all of each packet, as tcpdump has it.
+pub(crate) fn snaplen(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) => Ok(baleen_ring::SNAPLEN_MAX),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("a whole number is expected".to_owned()),
     }
 }
 

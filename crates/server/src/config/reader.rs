@@ -370,7 +370,7 @@ fn unknown_in_words(key: &str, known: &HashSet<&str>) -> String {
 }
 
 /// The known name which differs least, if it differs by at most a third of its letters.
-fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))

@@ -4,6 +4,7 @@
 //! theirs leads. So what the user may make itself is made as that user, by its own rights. Root makes a folder only where nobody but root can
 //! put anything in the way: each step is taken from the folder before it, and looked at before the next.
 
+use crate::config::Config;
 use crate::failure::Failure;
 use baleen_confine::{Needs, User, while_holding};
 use rustix::fd::OwnedFd;
@@ -55,17 +56,36 @@ pub(crate) fn make(folder: &Path, user: Option<&User>) -> Result<(), Failure> {
     }
     match make_as_root(folder, user) {
         Ok(()) => Ok(()),
-        Err(Refused::System(error)) => Err(Failure::because(&what, &error)),
+        Err(Refused::System(error)) => Err(Failure::because(&what, &error).advise(format!(
+            "make that folder and give it away: mkdir -p {0} && {1}",
+            folder.display(),
+            super::chown_for(&user.name, folder)
+        ))),
         Err(Refused::OfOthers { at, owner }) => Err(Failure::new(format!(
             "{what}: {} is not root's alone (user {owner}), and could lead root elsewhere",
             at.display()
         ))
         .advise(format!(
-            "see where {0} leads, then make that folder and give it away: {1}",
+            "see where {0} leads, then make that folder and give it away: mkdir -p {0} && {1}",
             folder.display(),
             super::chown_for(&user.name, folder)
         ))),
     }
+}
+
+/// Makes the places of the settings that a server makes itself where it may: the data folder, and those of work that fails alone.
+/// What of these cannot be made is returned, to be told when there is a log.
+///
+/// # Errors
+/// When the data folder cannot be made.
+pub(crate) fn make_all(config: &Config, user: Option<&User>) -> Result<Vec<Failure>, Failure> {
+    if let Some(data) = &config.data {
+        make(data, user)?;
+    }
+    let look_back = config.look_back.as_ref().and_then(|kept| kept.folder.as_deref());
+    let folders = [look_back, config.backup.folder.as_deref()];
+    let made = folders.into_iter().flatten().map(|folder| make(folder, user));
+    Ok(made.filter_map(Result::err).collect())
 }
 
 /// Why root does not make a folder.
@@ -207,6 +227,7 @@ fn steps(path: &Path) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Sources;
     use baleen_confine::{Right, holds};
     use std::fs::{Permissions, create_dir, set_permissions, symlink_metadata};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
@@ -260,6 +281,36 @@ mod tests {
         // What is above stays root's, and can be passed.
         let above = symlink_metadata(at("new/below")).unwrap();
         assert_eq!((above.uid(), above.mode() & 0o777), (0, 0o755));
+    }
+
+    /// What the settings name is made for who will use it, and what cannot be is told with what to do.
+    #[test]
+    fn all_that_a_server_makes_is_made_for_its_user() {
+        let Some(place) = place() else { return };
+        let root = place.path().display();
+        let settings = |backup: &str| {
+            let file = format!(
+                "data = \"{root}/data\"\n[lookback]\nenabled = \"on\"\nfolder = \"{root}/back/ring\"\n[backup]\nfolder = \"{root}/{backup}\"\n"
+            );
+            let sources = Sources {
+                file: Some(("baleen.toml".into(), file)),
+                ..Sources::default()
+            };
+            Config::load(sources).unwrap().config
+        };
+        folder(&place.path().join("others"), ANOTHER, 0o755);
+        let told = make_all(&settings("others/kept"), Some(&somebody())).unwrap();
+        for name in ["data", "back/ring"] {
+            let made = symlink_metadata(place.path().join(name)).unwrap();
+            assert_eq!((made.uid(), made.mode() & 0o7777), (SOMEBODY, 0o700), "{name}");
+        }
+        assert_eq!(told.len(), 1);
+        let (what, advice) = told[0].parts();
+        assert!(what.contains("others is not root's alone"), "{what}");
+        assert!(
+            advice.contains("mkdir -p") && advice.contains("chown -R 65534:65534"),
+            "{advice}"
+        );
     }
 
     /// What a user that was taken over puts in the way leads root nowhere.

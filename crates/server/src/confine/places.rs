@@ -1,7 +1,7 @@
 //! The places that the settings name and a process uses when it has given up the right to those of others: all of them, in one list, so that
 //! what cannot be used is told at the start with what to do, and not when it is wanted.
 
-use super::{advice_on, by_name_alone};
+use super::{advice_on, by_name_alone, in_words};
 use crate::config::Config;
 use crate::failure::Failure;
 use baleen_agent::Settings;
@@ -95,9 +95,10 @@ pub(crate) fn check(places: &[Place], needs: &Needs) -> Result<(), Failure> {
             continue;
         };
         let what = format!(
-            "{} cannot be used: {} belongs to user {owner}",
+            "{} cannot be used: {} belongs to user {}",
             place.what,
-            found.display()
+            found.display(),
+            in_words(owner)
         );
         let advice = advice_on(&place.path, &who);
         if place.used == Used::Later {

@@ -118,6 +118,7 @@ fn what_belongs_to_others_is_found() {
 #[test]
 fn advice_can_be_typed() {
     for (who, command) in [
+        // Of no folder that is there.
         ("root", "(chown -R root: /srv/data)"),
         ("baleen", "chown -R baleen: /srv/data"),
         ("1000:100", "chown -R 1000:100 /srv/data"),
@@ -129,7 +130,12 @@ fn advice_can_be_typed() {
 
 #[test]
 fn users_are_told_from_nobody() {
-    for (name, words) in [("root", "is root"), ("nobody-of-this-name", "there is no user")] {
+    for (name, words) in [
+        ("root", "leave it out"),
+        ("nobody-of-this-name", "useradd --system --no-create-home nobody"),
+        ("0", "0 is root: name it so"),
+        ("4294967294", "as in 1000:1000"),
+    ] {
         let refused = needs_of_agent(Some(name)).unwrap_err();
         assert!(refused.to_string().contains(words), "{refused}");
     }

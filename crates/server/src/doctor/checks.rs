@@ -2,12 +2,13 @@
 
 use super::probes::{self, Sync};
 use super::{Finding, Verdict};
+use crate::agents;
 use crate::config::{Config, TlsFiles};
 use crate::confine::{self, Place, Used};
 use crate::folder;
 use crate::regions::check_folders;
 use crate::tls::{Certificate, Life};
-use baleen_confine::Needs;
+use baleen_confine::{Needs, User};
 use baleen_filter::Expression;
 use baleen_objects::RegionFolder;
 use baleen_runtime::{Clock, SystemClock};
@@ -34,8 +35,8 @@ const TOOLS: [(&str, &str); 2] = [("tshark", "tshark"), ("sharkd", "wireshark-co
 /// A filter that every libpcap compiles.
 const FILTER_SAMPLE: &str = "tcp port 443";
 
-/// Runs all checks.
-pub(super) fn all(config: &Config, needs: &Needs) -> Vec<Finding> {
+/// Runs all checks; `made_for` is who a server is to go on as that root starts, and for whom root makes its folders.
+pub(super) fn all(config: &Config, needs: &Needs, made_for: Option<&User>) -> Vec<Finding> {
     let mut findings = vec![
         capture_right(),
         confinement(config, needs),
@@ -43,10 +44,10 @@ pub(super) fn all(config: &Config, needs: &Needs) -> Vec<Finding> {
         capture_interfaces(&config.capture.interfaces),
     ];
     let data = config.data.as_deref();
-    findings.extend(data.map_or_else(|| vec![no_data_folder()], data_folder));
+    findings.extend(data.map_or_else(|| vec![no_data_folder()], |data| data_folder(data, made_for)));
     findings.extend(places(config, needs));
     findings.extend(regions(config));
-    findings.extend(look_back(config));
+    findings.extend(look_back(config, made_for));
     findings.extend(config.tls.as_ref().map(certificate));
     let is_running = data.is_some_and(folder::is_held);
     let listen = &config.listen;
@@ -58,6 +59,7 @@ pub(super) fn all(config: &Config, needs: &Needs) -> Vec<Finding> {
     ] {
         findings.extend(address.map(|address| port(subject, address, setting, is_running)));
     }
+    findings.extend(listen.agents.map(|address| agent_names(config, address)));
     findings.extend([open_files(), clock()]);
     findings.extend(TOOLS.map(|(name, package)| tool(name, package)));
     findings
@@ -146,12 +148,25 @@ fn no_data_folder() -> Finding {
     )
 }
 
-fn data_folder(path: &Path) -> Vec<Finding> {
+fn data_folder(path: &Path, made_for: Option<&User>) -> Vec<Finding> {
     let there = there_of(path);
+    let flush = is_made("disk flush", path, made_for);
     vec![
         disk_space("disk space".into(), there, FREE_SPACE_LEAST),
-        disk_flush("disk flush".into(), there, "name another folder with --data DIR"),
+        flush.unwrap_or_else(|| disk_flush("disk flush".into(), there, "name another folder with --data DIR")),
     ]
+}
+
+/// That root will make a folder for who serves: what is above it is rightly not that user's to write.
+fn is_made(subject: &'static str, path: &Path, made_for: Option<&User>) -> Option<Finding> {
+    let user = made_for.filter(|_| !path.exists() && !confine::may_make(there_of(path).join("x").as_path()))?;
+    Some(Finding::good(
+        subject,
+        format!(
+            "{} is made for {user} at the start; then it can be measured",
+            path.display()
+        ),
+    ))
 }
 
 /// The folder itself, or the one that it will be made in: what counts is the disk.
@@ -206,7 +221,12 @@ fn places(config: &Config, needs: &Needs) -> Vec<Finding> {
     let of = |place: &Place| {
         let (found, owner) = confine::unusable(place)?;
         let (found, advice) = (
-            format!("{}: {} belongs to user {owner}", place.what, found.display()),
+            format!(
+                "{}: {} belongs to user {}",
+                place.what,
+                found.display(),
+                confine::in_words(owner)
+            ),
             confine::advice_on(&place.path, &who),
         );
         Some(match place.used {
@@ -243,7 +263,7 @@ fn regions(config: &Config) -> Vec<Finding> {
 }
 
 /// The folder of the look-back ring, if one is kept, and whether it can become as large as it may.
-fn look_back(config: &Config) -> Vec<Finding> {
+fn look_back(config: &Config, made_for: Option<&User>) -> Vec<Finding> {
     const SUBJECT: &str = "look-back";
     let Some(look_back) = &config.look_back else {
         return Vec::new();
@@ -256,6 +276,9 @@ fn look_back(config: &Config) -> Vec<Finding> {
     // What is kept there already is room for what will be.
     let kept = probes::bytes_in(&folder);
     let left = look_back.keeps.bytes.saturating_sub(kept).max(1);
+    if let Some(made) = is_made(SUBJECT, &folder, made_for) {
+        return vec![made];
+    }
     let flush = disk_flush(SUBJECT.into(), there, "name another folder with lookback.folder");
     if flush.verdict == Verdict::Missing {
         return vec![flush];
@@ -305,6 +328,22 @@ fn port(subject: &'static str, address: SocketAddr, setting: &str, is_running: b
     }
 }
 
+/// By which names agents may call this server. On all addresses without any that were named there is mostly none that they would use.
+fn agent_names(config: &Config, address: SocketAddr) -> Finding {
+    const SUBJECT: &str = "agents.names";
+    let names = agents::names(&config.agents, address).join(", ");
+    if config.agents.names.is_empty() && address.ip().is_unspecified() {
+        return Finding::warning(
+            SUBJECT,
+            format!(
+                "it is not set: agents may call this server {names} alone, and refuse it by any other name or address"
+            ),
+            "agents.names = [\"capture.example\", \"192.0.2.1\"], as `server` in their agent.toml says it",
+        );
+    }
+    Finding::good(SUBJECT, names)
+}
+
 fn open_files() -> Finding {
     match probes::open_files_limit() {
         Some(limit) if limit < OPEN_FILES_LEAST => Finding::warning(
@@ -352,9 +391,50 @@ mod tests {
             ..Sources::default()
         };
         let config = Config::load(sources).unwrap().config;
-        let findings = regions(&config).into_iter().chain(look_back(&config));
+        let agents = config.listen.agents.map(|address| agent_names(&config, address));
+        let findings = regions(&config)
+            .into_iter()
+            .chain(look_back(&config, None))
+            .chain(agents);
         let of_it = findings.filter(|finding| finding.subject.starts_with(subject));
         of_it.map(|finding| (finding.verdict, finding.found)).collect()
+    }
+
+    #[test]
+    fn names_for_agents_are_asked_for_where_none_would_do() {
+        for (file, verdict) in [
+            ("[listen]\nagents = \"0.0.0.0:9003\"", Verdict::Warning),
+            ("[listen]\nagents = \"[::]:9003\"", Verdict::Warning),
+            ("[listen]\nagents = \"192.0.2.1:9003\"", Verdict::Good),
+            (
+                "[listen]\nagents = \"0.0.0.0:9003\"\n[agents]\nnames = [\"a.example\"]",
+                Verdict::Good,
+            ),
+        ] {
+            assert_eq!(found(file, "agents.names")[0].0, verdict, "{file}");
+        }
+        assert_eq!(found("", "agents.names"), []);
+    }
+
+    /// Root makes a folder for who serves, wherever it lies: that is nothing to be mended.
+    #[test]
+    fn what_root_will_make_is_not_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let user = User::named("65534:65534").unwrap();
+        let folder = dir.path().join("var/baleen");
+        // Who may make it measures the disk as before.
+        assert_eq!(data_folder(&folder, Some(&user))[1].verdict, Verdict::Good);
+        if !confine::is_root() {
+            return;
+        }
+        let needs = Needs {
+            rights: Vec::new(),
+            user: Some(user.clone()),
+        };
+        let seen = |made_for| confine::as_confined(true, &needs, || data_folder(&folder, made_for)[1].verdict);
+        assert_eq!((seen(Some(&user)), seen(None)), (Verdict::Good, Verdict::Missing));
+        let told = confine::as_confined(true, &needs, || data_folder(&folder, Some(&user)).remove(1).found);
+        assert!(told.contains("is made for 65534:65534 at the start"), "{told}");
     }
 
     #[test]

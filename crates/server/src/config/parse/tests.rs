@@ -81,3 +81,38 @@ fn regions_have_folders() {
         assert!(region_folder(wrong).is_err(), "{wrong}");
     }
 }
+
+/// A word that is no level is taken for a module by who filters, and silences all the rest.
+#[test]
+fn levels_of_the_log() {
+    for (text, read) in [
+        ("info", "info"),
+        ("WARN", "warn"),
+        ("warning", "warn"),
+        ("off", "off"),
+        ("info, baleen_meta=debug", "info,baleen_meta=debug"),
+        ("baleen_server::wire=warning", "baleen_server::wire=warn"),
+    ] {
+        assert_eq!(log_level(text), Ok(read.to_owned()), "{text}");
+    }
+    for wrong in [
+        "",
+        "loud",
+        "verbose",
+        "info,",
+        "info,loud",
+        "fjall",
+        "baleen_meta=loud",
+        "=info",
+        "a b=info",
+        "3",
+    ] {
+        assert!(log_level(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn all_of_a_packet_is_zero() {
+    assert_eq!((snaplen("0"), snaplen("96")), (Ok(baleen_ring::SNAPLEN_MAX), Ok(96)));
+    assert!(snaplen("-1").is_err() && snaplen("x").is_err());
+}
