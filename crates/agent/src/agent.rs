@@ -39,6 +39,8 @@ pub struct Agent {
     shared: Arc<Shared>,
     who: Who,
     left: Vec<Recovered>,
+    /// Why there was no link the last time, which was told with what to do.
+    told: Option<String>,
 }
 
 impl Agent {
@@ -63,7 +65,12 @@ impl Agent {
             renews_from: Duration::ZERO,
         };
         let shared = Shared::new(settings, capturer, (clock, entropy), spool);
-        Ok(Self { shared, who, left })
+        Ok(Self {
+            shared,
+            who,
+            left,
+            told: None,
+        })
     }
 
     /// Serves until `stop`: captures end then, and what they caught is delivered, for some seconds.
@@ -105,7 +112,11 @@ impl Agent {
         let mut pauses = BackOff::default();
         loop {
             let begun = self.shared.clock.monotonic();
-            match self.link().await {
+            let linked = self.link().await;
+            if linked.is_ok() {
+                self.told = None;
+            }
+            match linked {
                 Ok(Parted::Left { why, come_back: false }) => return Error::SentAway(why),
                 Ok(Parted::Left { why, .. } | Parted::Cut(why)) => warn!(why, "the link ended"),
                 // With the certificate that was stored, at once. It is not renewed again soon.
@@ -120,8 +131,17 @@ impl Agent {
         }
     }
 
-    fn failed(&self, error: &Error) {
-        warn!(error = error as &dyn std::error::Error, "no link with the server");
+    fn failed(&mut self, error: &Error) {
+        // What can be done is told with each new reason, and not each time that it is tried again.
+        let reason = format!("{error:?}");
+        let is_new = self.told.as_ref() != Some(&reason);
+        let advice = is_new.then(|| error.advice(true).join("; "));
+        let advice = advice.filter(|advice| !advice.is_empty());
+        self.told = Some(reason);
+        warn!(
+            error = error as &dyn std::error::Error,
+            advice, "no link with the server"
+        );
         if matches!(error, Error::Refused { status, .. } if *status == UNAUTHENTICATED) {
             // What it captures is for nobody; it is asked again, for a store that was restored from a backup.
             for work in self.shared.works() {

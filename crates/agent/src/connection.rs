@@ -70,7 +70,7 @@ impl ServerAddress {
     /// The addresses that it has now.
     ///
     /// # Errors
-    /// `Unknown`; `Timeout`.
+    /// `Unknown`.
     pub async fn look_up(&self) -> Result<Vec<SocketAddr>, Error> {
         let looked = timeout(
             CONNECT_TIMEOUT,
@@ -80,28 +80,14 @@ impl ServerAddress {
             server: self.to_string(),
             source,
         };
-        let found = looked.await.map_err(|_| Error::Timeout)?.map_err(unknown)?;
+        // Nothing was sent to the server yet: that it is silent would lead to its firewall.
+        let silent = |_| unknown(io::Error::new(io::ErrorKind::TimedOut, "DNS does not answer in time"));
+        let found = looked.await.map_err(silent)?.map_err(unknown)?;
         let found: Vec<_> = found.take(ADDRESSES_MAX).collect();
         if found.is_empty() {
             return Err(unknown(io::Error::other("its name has no address")));
         }
         Ok(found)
-    }
-
-    /// The first of its addresses that takes a connection, whoever is there.
-    ///
-    /// # Errors
-    /// As of [`look_up`](Self::look_up); `Unreachable`.
-    pub async fn reach(&self) -> Result<SocketAddr, Error> {
-        let mut failed = Error::Timeout;
-        for at in self.look_up().await? {
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(at)).await {
-                Ok(Ok(_)) => return Ok(at),
-                Ok(Err(source)) => failed = Error::Unreachable { at, source },
-                Err(_) => {}
-            }
-        }
-        Err(failed)
     }
 }
 
@@ -225,6 +211,21 @@ impl Connection {
             return Err(refusal(status, &body));
         }
         serde_json::from_slice(&body).map_err(|_| Error::Answer("it is not the JSON that is expected"))
+    }
+
+    /// Whether the server knows whose connection this is. It is asked by a method that there is not, which it tells those alone whom it knows.
+    ///
+    /// # Errors
+    /// `Refused` when it does not.
+    pub(crate) async fn is_known(&self) -> Result<(), Error> {
+        let request = self.request(Method::GET, "link").body(Either::Left(Full::default()));
+        let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
+        let asked = async { read(self.send(request).await?).await };
+        let (status, body) = timeout(ASK_TIMEOUT, asked).await.map_err(|_| Error::Timeout)??;
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            return Ok(());
+        }
+        Err(refusal(status, &body))
     }
 
     /// Sends bytes with what is said of them, and notes how far that is.

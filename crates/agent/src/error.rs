@@ -81,3 +81,42 @@ pub enum Error {
     #[error("this agent was sent away: {0}")]
     SentAway(String),
 }
+
+impl Error {
+    /// What who runs an agent can do about it. One that is enrolled has no token any more that could be a wrong one.
+    pub fn advice(&self, is_enrolled: bool) -> &'static [&'static str] {
+        match self {
+            Self::Unknown { .. } => &["`server` in the settings names it; is the name right, and does DNS know it?"],
+            Self::Unreachable { .. } | Self::Timeout => {
+                &["does the server listen there (listen.agents), and does no firewall stand between?"]
+            }
+            Self::Stranger { .. } if is_enrolled => &[
+                "`server` has to be one of the names in the server's agents.names",
+                "the clocks of both have to agree within some hours: timedatectl",
+                "an agent is one of the server that enrolled it alone",
+            ],
+            Self::Stranger { .. } => &[
+                "`server` has to be one of the names in the server's agents.names",
+                "the clocks of both have to agree within some hours: timedatectl",
+                "a token is good at the server that made it alone",
+            ],
+            Self::Refused { status: 401, .. } if is_enrolled => &[
+                "this host was removed at the server, or its certificate is over",
+                ENROL_ANEW,
+            ],
+            Self::Refused { status: 401, .. } => {
+                &["a token is good once and for a limited time; make another one at the server"]
+            }
+            Self::Refused { status: 403, .. } => {
+                &["the account captures there no more, or its whitelist has not this host: ask who has the account"]
+            }
+            Self::Refused { status: 429, .. } => &["wait a minute, then try again with a token that is good"],
+            Self::SentAway(_) => &[ENROL_ANEW],
+            _ => &[],
+        }
+    }
+}
+
+/// The way back.
+const ENROL_ANEW: &str =
+    "to make this host an agent again, remove identity.json from its folder, and enrol with a new token";

@@ -23,6 +23,7 @@ mod desk;
 mod durable;
 mod enrol;
 mod error;
+mod greet;
 mod host;
 mod identity;
 pub mod limits;
@@ -36,6 +37,7 @@ mod settings;
 mod shared;
 mod spool;
 mod tls;
+mod told;
 mod view;
 mod work;
 
@@ -43,6 +45,7 @@ pub use agent::{Agent, Parts};
 pub use connection::ServerAddress;
 pub use enrol::enrol;
 pub use error::Error;
+pub use greet::greet;
 pub use identity::Identity;
 pub use settings::{Allowed, Hours, Settings};
 

@@ -5,6 +5,7 @@
 
 use crate::limits::{FRAME_BYTES, VIEWS_MAX};
 use crate::shared::{Shared, Work, wire};
+use crate::told;
 use crate::work::watch;
 use baleen_agentwire::{Ended, OrderId};
 use baleen_capture::{Catch, Piece};
@@ -64,6 +65,7 @@ pub(crate) async fn capture(shared: &Shared, id: OrderId, work: &Work, (catch, m
             trouble: own.or(ended.trouble).or(cut),
             missing: crate::work::joined(missing, ended.missing),
         };
+        told::ended(id, &ended);
         shared.note(|desk| desk.ended(id, &ended));
     };
     let ending = async {

@@ -12,6 +12,7 @@ use crate::part::{OpenPart, PartHead};
 use crate::queue::Queue;
 use crate::shared::{Shared, Work, wire};
 use crate::spool::{OrderFolder, Recovered};
+use crate::told::{self, capture_of};
 use crate::view;
 use baleen_agentwire::{Ended, Job, OrderId};
 use baleen_capture::{Catch, Running};
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::info;
 
 /// Parts in memory alone while more is caught.
 const IN_MEMORY_MAX: usize = 1;
@@ -62,8 +64,12 @@ async fn run(shared: Arc<Shared>, id: OrderId, job: Job, work: Work) {
     }
     // Seen through, since what it makes has to be taken away again.
     match start(&shared, id, &job, &left_out).await {
-        Err(why) => shared.note(|desk| desk.refused(id, &why)),
+        Err(why) => {
+            info!(capture = %capture_of(id), filter = %told::filter(&job.begin.filter), why, "a capture was refused");
+            shared.note(|desk| desk.refused(id, &why));
+        }
         Ok(begun) => {
+            told::begun(id, &job);
             let folder = begun.folder.clone();
             let Begun { catch, missing, .. } = begun;
             let capturing = async {
@@ -233,6 +239,7 @@ async fn capture(
             missing: joined(missing, ended.missing),
         };
         note_end(folder, &ended).await;
+        told::ended(id, &ended);
         shared.note(|desk| desk.ended(id, &ended));
         queue.close();
         ended

@@ -62,6 +62,38 @@ async fn only_the_server_that_a_token_names_gets_it() {
     assert!(again.to_string().contains("401"), "{again}");
 }
 
+/// What keeps an agent from its link is found before it runs.
+#[tokio::test]
+async fn a_greeting_tells_what_a_link_would() {
+    let world = World::new().await;
+    let host = Host::enrol(&world, "far01").await;
+    let at = server_at(world.address);
+    let by_address = baleen_agent::ServerAddress::parse(&format!("127.0.0.1:{}", world.address.port())).unwrap();
+    let identity = Some(&host.identity);
+    assert!(baleen_agent::greet(&at, identity).await.is_ok());
+    assert!(baleen_agent::greet(&at, None).await.is_ok());
+    for identity in [identity, None] {
+        let refused = baleen_agent::greet(&by_address, identity).await.unwrap_err();
+        assert!(matches!(refused, Error::Stranger { .. }), "{refused}");
+        assert!(refused.advice(identity.is_some())[0].contains("agents.names"));
+    }
+    // Whom it does not know, and by whom it is not known.
+    let other = World::new().await;
+    let refused = baleen_agent::greet(&server_at(other.address), identity)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, Error::Stranger { .. }), "{refused}");
+    // Nothing has come of it there.
+    assert!(!world.fleet.seat(host.identity.id).unwrap().is_connected());
+    world.fleet.remove(owner(), host.identity.id).await.unwrap();
+    let refused = baleen_agent::greet(&at, identity).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused { status: 401, .. }), "{refused}");
+    assert!(refused.advice(true).join(" ").contains("remove identity.json"));
+    assert!(refused.advice(false).join(" ").contains("make another one"));
+    let nobody = baleen_agent::greet(&server_at(([127, 0, 0, 1], 1).into()), identity).await;
+    assert!(matches!(nobody.unwrap_err(), Error::Unreachable { .. }));
+}
+
 #[tokio::test]
 async fn an_agent_is_seen_with_its_interfaces_and_its_space() {
     let (world, host, mut program) = world().await;

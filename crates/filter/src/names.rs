@@ -165,7 +165,7 @@ pub fn check_no_names(text: &str) -> Result<(), Error> {
         } else if is_name(&lower) && !is_of_service {
             return Err(Error::Expression {
                 message: format!(
-                    "{word} would have to be looked up: captures on other hosts, and of schedules, need addresses"
+                    "{word} would have to be looked up as the name of a host, and is no other word of the filter language: captures on other hosts, and of schedules, need addresses"
                 ),
                 position: Some(range.start),
             });

@@ -36,6 +36,8 @@ pub struct Seat {
     pub id: AgentId,
     /// Whose.
     pub account: AccountId,
+    /// What its host calls it.
+    pub name: String,
     /// Where it captures.
     pub site: SiteName,
     /// What else it answers to.
@@ -123,6 +125,7 @@ pub struct HowItIs {
 impl Seat {
     pub(crate) fn new(
         (account, id): (AccountId, AgentId),
+        name: String,
         (site, groups): (SiteName, Vec<SiteName>),
         is_shared: bool,
         clock: Arc<dyn Clock>,
@@ -131,6 +134,7 @@ impl Seat {
         Arc::new(Self {
             id,
             account,
+            name,
             site,
             groups,
             is_shared,

@@ -580,7 +580,13 @@ fn of((account, id): (AccountId, AgentId), until_ns: Option<i64>) -> StoredCerti
 fn seat(owner: (AccountId, AgentId), stored: &StoredAgent, clock: &Arc<dyn Clock>) -> Result<Arc<Seat>, Error> {
     let site = SiteName::parse(&stored.site)?;
     let groups: Result<_, _> = stored.groups.iter().map(|group| SiteName::parse(group)).collect();
-    Ok(Seat::new(owner, (site, groups?), stored.is_shared, Arc::clone(clock)))
+    Ok(Seat::new(
+        owner,
+        stored.name.clone(),
+        (site, groups?),
+        stored.is_shared,
+        Arc::clone(clock),
+    ))
 }
 
 /// The name that an agent gives itself is shown to people, and means nothing.

@@ -15,6 +15,7 @@ use crate::{logs, output};
 use baleen_agent::{Agent, Error, Identity, Parts, ServerAddress, Settings};
 use baleen_confine::Needs;
 use baleen_runtime::{Shutdown, SystemClock, SystemEntropy};
+use baleen_types::Secret;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use settings::AgentConfig;
@@ -45,7 +46,10 @@ enum Command {
     /// Enrol at the server with a token, which is typed or read from standard input.
     ///
     /// The account that captures here makes it: POST /pcaps/agents/tokens. It is good for one agent.
-    Enrol,
+    Enrol {
+        #[arg(hide = true)]
+        token: Vec<String>,
+    },
     /// Capture what the server orders until SIGTERM or Ctrl-C.
     Run,
     /// Say what is missing on this host, and how to get it.
@@ -54,9 +58,18 @@ enum Command {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments, as_json: bool) -> Result<ExitCode, Failure> {
+    if let Command::Enrol { token } = &arguments.command
+        && !token.is_empty()
+    {
+        // It is not repeated, as who reads the command line would: it is still good.
+        return Err(
+            Failure::usage("the token is no argument, which others on this host can read and the shell keeps")
+                .advise("type it when asked, or give it on standard input: baleen agent enrol < FILE"),
+        );
+    }
     let config = AgentConfig::load(&arguments.config)?;
     match arguments.command {
-        Command::Enrol => enrol(&config, as_json),
+        Command::Enrol { .. } => enrol(&config, as_json),
         Command::Run => serve(&config),
         Command::Check => checks::run(&config, as_json),
     }
@@ -85,14 +98,10 @@ fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
             )),
         );
     }
-    let token = secret_input::ask("enrolment token")?;
+    let token = Secret::new(token_in(secret_input::ask("enrolment token")?.expose()));
     let identity = runtime()?
-        .block_on(baleen_agent::enrol(
-            &settings.server,
-            token.expose().trim(),
-            &settings.name,
-        ))
-        .map_err(|error| advised(&error, &settings.server))?;
+        .block_on(baleen_agent::enrol(&settings.server, token.expose(), &settings.name))
+        .map_err(|error| advised(&error, &settings.server, false))?;
     identity.store(folder).map_err(|error| {
         refused(&error).advise("the token is used up: remove the agent at the server, and enrol with another one")
     })?;
@@ -103,6 +112,13 @@ fn enrol(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
         output::line("start it: baleen agent run, or systemctl start baleen-agent")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The token itself, also where the whole answer was given that it came in.
+fn token_in(text: &str) -> String {
+    let answer: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let token = answer["result"]["token"].as_str().or(answer["token"].as_str());
+    token.unwrap_or(text).trim().to_owned()
 }
 
 fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
@@ -147,7 +163,7 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
     let served = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let agent = tokio::select! {
-            agent = open(settings, identity, parts) => agent.map_err(|error| advised(&error, &server))?,
+            agent = open(settings, identity, parts) => agent.map_err(|error| advised(&error, &server, true))?,
             // Nothing has begun.
             () = signals.next() => return Ok(None),
         };
@@ -157,7 +173,7 @@ fn serve(config: &AgentConfig) -> Result<ExitCode, Failure> {
         loop {
             tokio::select! {
                 served = serving.as_mut() => {
-                    return served.map(Some).map_err(|error| advised(&error, &server));
+                    return served.map(Some).map_err(|error| advised(&error, &server, true));
                 }
                 () = signals.next() => {
                     if stop.is_stopping() {
@@ -220,26 +236,45 @@ fn refused(error: &Error) -> Failure {
 }
 
 /// What went wrong with a server, and what to do.
-fn advised(error: &Error, server: &ServerAddress) -> Failure {
-    let failure = Failure::because(format!("the agent cannot work with {server}"), error);
-    match error {
-        Error::Unknown { .. } => {
-            failure.advise("`server` in the settings names it; is the name right, and does DNS know it?")
+fn advised(error: &Error, server: &ServerAddress, is_enrolled: bool) -> Failure {
+    let failure = match error {
+        // The server was not asked.
+        Error::Token => Failure::usage(error.to_string())
+            .advise("it is the member `token` of the answer to POST /pcaps/agents/tokens, without the quotes"),
+        _ => Failure::because(format!("the agent cannot work with {server}"), error),
+    };
+    error.advice(is_enrolled).iter().copied().fold(failure, Failure::advise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_out_of_its_answer() {
+        for text in [
+            "blagent1.a.b.c",
+            " blagent1.a.b.c ",
+            r#"{"result":{"token":"blagent1.a.b.c","expires":"x"},"success":true}"#,
+            r#"{"token":"blagent1.a.b.c"}"#,
+        ] {
+            assert_eq!(token_in(text), "blagent1.a.b.c", "{text}");
         }
-        Error::Unreachable { .. } | Error::Timeout => {
-            failure.advise("does the server listen there (listen.agents), and does no firewall stand between?")
-        }
-        Error::Stranger { .. } => failure
-            .advise("`server` has to be one of the names in the server's agents.names")
-            .advise("the clocks of both have to agree within some hours: timedatectl")
-            .advise("a token is good at the server that made it alone"),
-        Error::Refused { status: 401, .. } => {
-            failure.advise("a token is good once and for a limited time; make another one at the server")
-        }
-        Error::Refused { status: 429, .. } => failure.advise("wait a minute, then try again with a token that is good"),
-        Error::SentAway(_) => failure.advise(
-            "to make this host an agent again, remove identity.json from its folder, and enrol with a new token",
-        ),
-        _ => failure,
+        assert_eq!(token_in(r#"{"result":null}"#), r#"{"result":null}"#);
+    }
+
+    /// It may still be good, and a terminal is read by others.
+    #[test]
+    fn a_token_among_the_arguments_is_not_repeated() {
+        use clap::Parser as _;
+        let cli = crate::cli::Cli::try_parse_from(["baleen", "agent", "enrol", "blagent1.secret"]).unwrap();
+        let crate::cli::Command::Agent(arguments) = cli.command else {
+            panic!("it is an agent's");
+        };
+        let refused = run(&arguments, false).unwrap_err().to_string();
+        assert!(
+            refused.contains("standard input") && !refused.contains("secret"),
+            "{refused}"
+        );
     }
 }

@@ -18,13 +18,13 @@ use http_body_util::{BodyExt as _, StreamBody};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 pub(crate) fn run(door: &AgentDoor, known: Known, from: Origin, request: Request) -> Result<Response, Fault> {
     // Removed since it was looked up, if it is not there.
     let seat = door.fleet.seat(known.id).ok_or_else(Fault::nobody)?;
     let attached = seat.attach().map_err(|_| Fault::nobody())?;
-    info!(agent = %known.id, "an agent is connected");
+    info!(site = %seat.site, name = seat.name, agent = %known.id, "an agent is connected");
     let (now, wall) = (door.clock.monotonic(), door.clock.now());
     let link = Link {
         said: request.into_body(),
@@ -38,6 +38,7 @@ pub(crate) fn run(door: &AgentDoor, known: Known, from: Origin, request: Request
         renew_at: now + known.renews().since(wall).max(RENEW_AFTER),
         ends_at: now + known.until.since(wall),
         is_over: false,
+        why: None,
     };
     let turns = futures::stream::unfold(link, |mut link| async move {
         let bytes = link.turn().await?;
@@ -62,6 +63,20 @@ struct Link {
     /// When that is over.
     ends_at: Duration,
     is_over: bool,
+    /// Why, where it was this side that ended it.
+    why: Option<String>,
+}
+
+/// Whoever watches the log hears that a site is gone, however it went.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.shutdown.is_stopping() || !self.attached.is_the_last() {
+            return;
+        }
+        let seat = self.attached.seat();
+        let why = self.why.as_deref().unwrap_or("the connection ended");
+        warn!(site = %seat.site, name = seat.name, agent = %seat.id, why, "an agent is away");
+    }
 }
 
 impl Link {
@@ -136,6 +151,7 @@ impl Link {
 
     fn bye(&mut self, why: &str, come_back: bool) -> ToAgent {
         self.is_over = true;
+        self.why = Some(why.to_owned());
         ToAgent::Bye {
             why: why.to_owned(),
             come_back,

@@ -39,6 +39,13 @@ impl Attached {
         &self.seat
     }
 
+    /// Whether the agent is away without this connection: it has no other, and was not removed.
+    pub fn is_the_last(&self) -> bool {
+        let state = self.seat.state.lock();
+        let has_another = state.link.as_ref().is_some_and(|link| link.number != self.number);
+        !has_another && !state.is_removed
+    }
+
     /// Some bytes have come that may be a part of a word.
     pub fn hear(&self) {
         let now = self.seat.clock.monotonic();

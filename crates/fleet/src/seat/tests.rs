@@ -20,6 +20,7 @@ fn seat() -> (Arc<ManualClock>, Arc<Seat>) {
     let clock = ManualClock::new(Timestamp::from_secs(1_000));
     let seat = Seat::new(
         (AccountId::parse("123456789012").unwrap(), AgentId::from_bytes([9; 16])),
+        "host".to_owned(),
         (SiteName::parse("a").unwrap(), Vec::new()),
         false,
         Arc::clone(&clock) as Arc<dyn Clock>,

@@ -92,7 +92,7 @@ fn folder(config: &AgentConfig, needs: &Needs) -> Finding {
         let places = confine::of_agent(&config.settings);
         match places.iter().find_map(confine::unusable).zip(who) {
             Some(((found, owner), who)) => Err((
-                format!("{} belongs to user {owner}", found.display()),
+                format!("{} belongs to user {}", found.display(), confine::in_words(owner)),
                 confine::advice_on(path, &who),
             )),
             None => Ok(()),
@@ -147,14 +147,17 @@ fn usable(path: &Path) -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// Whether its address answers; who it is shows when the agent runs.
+/// Whether the agent would be linked with it: by its name, by what it shows, and as one of its agents. Who is not enrolled does not know what it
+/// should show, and looks at its names alone.
 fn server(config: &AgentConfig) -> Result<Finding, Failure> {
     let server = &config.settings.server;
-    let reached = runtime()?.block_on(server.reach());
-    let found = match reached {
-        Ok(at) => Ok(format!("{server} answers at {at}")),
+    let identity = Identity::load(&config.settings.folder).ok().flatten();
+    let greeted = runtime()?.block_on(baleen_agent::greet(server, identity.as_ref()));
+    let found = match greeted {
+        Ok(at) if identity.is_some() => Ok(format!("{server} answers at {at}, and knows this agent")),
+        Ok(at) => Ok(format!("{server} answers at {at}, by this name")),
         Err(error) => {
-            let failure = advised(&error, server);
+            let failure = advised(&error, server, identity.is_some());
             Err((failure.parts().0.to_owned(), failure.parts().1))
         }
     };

@@ -1,5 +1,6 @@
 //! `agent.toml`: what the owner of a host lets its agent do.
 
+use crate::config::nearest;
 use crate::config::parse;
 use crate::failure::Failure;
 use baleen_agent::limits::{CAPTURES_MAX, MEMORY_BYTES_DEFAULT, NEVER_MAX, SPOOL_BYTES_DEFAULT, SPOOL_BYTES_MIN};
@@ -58,6 +59,7 @@ impl AgentConfig {
             table,
             mistakes: Vec::new(),
         };
+        let is_servers = OF_A_SERVER.iter().any(|key| from.table.contains_key(*key));
         let server = from.text("server", |text| {
             ServerAddress::parse(text).map(Some).map_err(|error| error.to_string())
         });
@@ -99,7 +101,9 @@ impl AgentConfig {
             from.mistakes.push(format!("never: {error}"));
         }
         let memory_bytes = from.text("memory", size((1 << 20, 1 << 50)));
-        let log_level = from.text("log_level", level).unwrap_or_else(|| "info".to_owned());
+        let log_level = from
+            .text("log_level", |text| parse::log_level(text).map(Some))
+            .unwrap_or_else(|| "info".to_owned());
         let log_is_json = from.text("log_format", format).unwrap_or(false);
         let confine = from.switch("confine").unwrap_or(true);
         let user = from.text("user", |text| parse::user(text).map(Some));
@@ -107,7 +111,11 @@ impl AgentConfig {
             from.mistakes
                 .push("user: with confine = false nothing is given up; leave one of them out".to_owned());
         }
-        from.strange();
+        from.strange(text);
+        if is_servers {
+            from.mistakes
+                .push("these look like the settings of a server: baleen config check FILE looks at those".to_owned());
+        }
         let Some(server) = server.filter(|_| from.mistakes.is_empty()) else {
             return Err(from.mistakes);
         };
@@ -141,6 +149,31 @@ impl AgentConfig {
         })
     }
 }
+
+/// All settings of an agent.
+pub(crate) const ALL: &[&str] = &[
+    "server",
+    "name",
+    "interfaces",
+    "promiscuous",
+    "never",
+    "snaplen_max",
+    "captures",
+    "time_max",
+    "packets_per_second",
+    "hours",
+    "folder",
+    "spool",
+    "ring",
+    "memory",
+    "confine",
+    "user",
+    "log_level",
+    "log_format",
+];
+
+/// Of those of a server, some that are in most of its files.
+const OF_A_SERVER: &[&str] = &["data", "site", "listen", "capture", "process"];
 
 /// Takes values out of a table and gathers mistakes.
 struct Reader {
@@ -210,10 +243,23 @@ impl Reader {
     }
 
     /// What is left has no meaning.
-    fn strange(&mut self) {
-        let keys = self.table.keys();
-        self.mistakes
-            .extend(keys.map(|key| format!("{key} is no setting of an agent")));
+    fn strange(&mut self, text: &str) {
+        let of = |key: &String| {
+            let is_it = |line: &str| {
+                let rest = line
+                    .trim_start_matches([' ', '\t', '[', '"'])
+                    .strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.starts_with([' ', '\t', '=', '.', ']', '"']))
+            };
+            let line = text.lines().position(is_it);
+            let line = line.map_or(String::new(), |line| format!(" (line {})", line + 1));
+            match nearest(key, ALL.iter().copied()) {
+                Some(meant) => format!("{key} is no setting of an agent{line}; did you mean {meant}?"),
+                None => format!("{key} is no setting of an agent{line}"),
+            }
+        };
+        let strange: Vec<_> = self.table.keys().map(of).collect();
+        self.mistakes.extend(strange);
     }
 }
 
@@ -279,13 +325,6 @@ fn together(never: &[Filter]) -> Result<(), baleen_filter::Error> {
     Filter::All.compile(link)?.excluding(&programs).map(drop)
 }
 
-fn level(text: &str) -> Result<Option<String>, String> {
-    match tracing_subscriber::EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(Some(text.to_owned())),
-        Err(error) => Err(format!("{error}; a level such as info is expected")),
-    }
-}
-
 fn format(text: &str) -> Result<Option<bool>, String> {
     match text {
         "text" => Ok(Some(false)),
@@ -349,13 +388,31 @@ mod tests {
         assert!(!open.confine && open.user.is_none());
     }
 
+    /// The list of names has all of them: what is read of a file of these is no stranger.
+    #[test]
+    fn every_setting_is_listed() {
+        let text = format!("{} = {{}}\n", ALL.join(" = {}\n"));
+        let mistakes = AgentConfig::parse(&text).unwrap_err();
+        assert!(
+            !mistakes.iter().any(|mistake| mistake.contains("is no setting")),
+            "{mistakes:?}"
+        );
+    }
+
     #[test]
     fn mistakes_are_told_all_at_once() {
         for (text, words) in [
             ("", &["server is missing"][..]),
             ("server = 7", &["server: a text"]),
             ("server = \"x\"", &["server"]),
-            ("server = \"a:1\"\nserverr = 1", &["serverr is no setting"]),
+            (
+                "server = \"a:1\"\nserverr = 1",
+                &["serverr is no setting of an agent (line 2); did you mean server?"],
+            ),
+            (
+                "server = \"a:1\"\n[listen]\ns3 = \"x\"",
+                &["listen is no setting of an agent (line 2)", "baleen config check"],
+            ),
             ("server = \"a:1\"\n[log]\nlevel = \"x\"", &["log is no setting"]),
             ("server = ", &[""]),
             (
@@ -381,6 +438,10 @@ mod tests {
                 &["interfaces"; 3],
             ),
             ("server = \"a:1\"\nsnaplen_max = 300000", &["snaplen_max"]),
+            (
+                "server = \"a:1\"\nlog_level = \"loud\"",
+                &["log_level: \"loud\" is no level"],
+            ),
             ("server = \"a:1\"\nuser = \"a b\"", &["user"]),
             (
                 "server = \"a:1\"\nuser = \"x\"\nconfine = false",
