@@ -12,6 +12,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 mod sink;
 mod store;
+mod tcpdump;
 
 use crate::access::AccessArguments;
 use crate::cli::Place;
@@ -67,7 +68,7 @@ const OF_A_CAPTURE_OF_ITS_OWN: [&str; 17] = [
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// s3://bucket/prefix/, a file, or - for standard output (baleen capture - | tshark -r -).
-    #[arg(value_name = "DEST", required_unless_present_any = ["follow", "written"])]
+    #[arg(value_name = "DEST", required_unless_present_any = ["follow", "written", "list", "read", "every", "files"])]
     destination: Option<String>,
     /// A filter where tcpdump takes it, which is refused with a word on where it goes here.
     #[arg(hide = true, conflicts_with = "follow")]
@@ -103,8 +104,8 @@ pub(crate) struct Arguments {
     /// The file's form [default: pcapng, or what the name of DEST says].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
-    /// Keep only so many bytes of each packet.
-    #[arg(short, long, value_name = "BYTES", default_value_t = baleen_ring::SNAPLEN_MAX)]
+    /// Keep only so many bytes of each packet; 0 keeps all.
+    #[arg(short, long, value_name = "BYTES", default_value_t = baleen_ring::SNAPLEN_MAX, value_parser = parse::snaplen)]
     snaplen: u32,
     /// Keep headers only, of packets and of those inside them.
     #[arg(long)]
@@ -123,6 +124,8 @@ pub(crate) struct Arguments {
     /// Rings of each interface, for one whose packets are received by several processors.
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u8).range(1..=baleen_ring::RINGS_MAX as i64))]
     rings: u8,
+    #[command(flatten)]
+    of_tcpdump: tcpdump::Flags,
     /// Show no progress and no summary.
     #[arg(short, long)]
     quiet: bool,
@@ -144,6 +147,9 @@ enum FormatName {
 
 /// Captures, and reports.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure> {
+    if arguments.of_tcpdump.are_answered(json)? {
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(id) = &arguments.follow {
         let asked = follow::ask(arguments, id)?;
         // It is opened when there is something to follow.

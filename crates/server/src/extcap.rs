@@ -254,16 +254,16 @@ async fn is_left(out: &Sender) {
 
 /// Makes a link to this program in a folder where Wireshark looks for such ones.
 fn install(folder: Option<&Path>) -> Result<ExitCode, Failure> {
-    let folder = match folder {
-        Some(folder) => folder.to_owned(),
-        None => told_by_tshark()?,
+    let (folder, told) = match folder {
+        Some(folder) => (folder.to_owned(), Told::Typed),
+        None => (told_by_tshark()?, Told::ByTshark),
     };
     let failed = |error: &dyn std::error::Error| {
         Failure::because(format!("no link can be made in {}", folder.display()), error)
             .advise("name another folder, which Wireshark may be told of with WIRESHARK_EXTCAP_DIR")
     };
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
-    std::fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
+    make_folder(&folder, told)?;
     let link = folder.join(PROGRAM);
     // An older one of ours; what is no link is somebody else's.
     if link.is_symlink() {
@@ -271,7 +271,35 @@ fn install(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     }
     symlink(&program, &link).map_err(|error| failed(&error))?;
     output::line(&link.display().to_string())?;
+    if told == Told::Typed {
+        output::note(&format!(
+            "if Wireshark does not look there by itself: export WIRESHARK_EXTCAP_DIR={}",
+            folder.display()
+        ));
+    }
+    output::note("a Wireshark that runs shows the interfaces when it is started again; rm takes the link away");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who named a folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// A person, who mistypes.
+    Typed,
+    ByTshark,
+}
+
+/// Makes the folder of the link, and what is above it only where that is known to be right: else a slip would look like a success.
+fn make_folder(folder: &Path, told: Told) -> Result<(), Failure> {
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| told == Told::Typed && !above.is_dir()) {
+        return Err(Failure::usage(format!("there is no folder {}", above.display()))
+            .advise(format!("is the name right? if it is: mkdir -p {}", folder.display())));
+    }
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::because(format!("no link can be made in {}", folder.display()), &error)
+            .advise("name another folder, which Wireshark may be told of with WIRESHARK_EXTCAP_DIR")
+    })
 }
 
 /// The folder that tshark names: the person's own where it has one, as from version 4.2 on.
@@ -282,4 +310,18 @@ fn told_by_tshark() -> Result<PathBuf, Failure> {
         told.map_err(|error| Failure::because("tshark cannot be asked for its folders", &error).advise(advice))?;
     let text = String::from_utf8_lossy(&told.stdout);
     lines::extcap_folder(&text).ok_or_else(|| Failure::new("tshark names no folder of extcap programs").advise(advice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_folder_is_no_success() {
+        let place = tempfile::tempdir().unwrap();
+        let (one, two) = (place.path().join("extcap"), place.path().join("mistyped/extcap"));
+        assert!(make_folder(&one, Told::Typed).is_ok() && one.is_dir());
+        assert!(make_folder(&two, Told::Typed).is_err() && !two.exists());
+        assert!(make_folder(&two, Told::ByTshark).is_ok() && two.is_dir());
+    }
 }

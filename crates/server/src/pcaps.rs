@@ -15,7 +15,7 @@ use baleen_iam::RootCredentials;
 use baleen_types::Secret;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -41,6 +41,11 @@ pub(crate) struct Door {
     /// `http://127.0.0.1:9001/client/v4/accounts/<id>/pcaps`.
     base: String,
     token: Secret,
+    /// Which server, and what says so.
+    server: String,
+    /// Where the token comes from.
+    token_from: &'static str,
+    project: String,
 }
 
 /// Which server and who, as far as arguments say.
@@ -71,10 +76,11 @@ impl Door {
         let url = whom
             .api
             .clone()
-            .or(profile.api)
-            .or_else(|| variable("BALEEN_API"))
-            .or_else(|| own_url.map(str::to_owned));
-        let url = url.ok_or_else(|| {
+            .map(|url| (url, "--api"))
+            .or(profile.api.map(|url| (url, "the profile")))
+            .or_else(|| Some((variable("BALEEN_API")?, "BALEEN_API")))
+            .or_else(|| Some((own_url?.to_owned(), "the data folder")));
+        let (url, named_by) = url.ok_or_else(|| {
             if let Some(barred) = data.as_deref().and_then(barred) {
                 return barred;
             }
@@ -87,16 +93,21 @@ impl Door {
             .as_str()
             .filter(|_| own_url == Some(endpoint.as_str()));
         let told = profile.api_token.zip(profile.project);
-        let told = told.or_else(|| variable("BALEEN_API_TOKEN").zip(variable("BALEEN_PROJECT")));
-        let (token, project) = match told {
+        let told = told.map(|told| (told, "the profile"));
+        let of_variables = || variable("BALEEN_API_TOKEN").zip(variable("BALEEN_PROJECT"));
+        let told = told.or_else(|| Some((of_variables()?, "BALEEN_API_TOKEN with BALEEN_PROJECT")));
+        let ((token, project), token_from) = match told {
             Some(told) => told,
-            None => of_root(data.as_deref())?,
+            None => (of_root(data.as_deref())?, "root-credentials.json of the data folder"),
         };
         let connector = trust::connector(own_certificate.map(Path::new))?;
         Ok(Self {
             pool: Pool::builder(TokioExecutor::new()).build(connector),
             base: format!("{}{DOOR_PATH}/accounts/{project}/pcaps", endpoint.as_str()),
             token: Secret::new(token),
+            server: format!("{} (named by {named_by})", endpoint.as_str()),
+            token_from,
+            project,
         })
     }
 
@@ -133,10 +144,10 @@ impl Door {
             .map_err(|error| Failure::because("the request cannot be made", &error))?;
         let failed = |error: &(dyn std::error::Error + 'static)| {
             let failure = Failure::because("the capture API does not answer", error);
-            match trust::advice(error) {
-                Some(advice) => failure.advise(advice),
-                None => failure,
-            }
+            failure.advise(match trust::advice(error) {
+                Some(advice) => advice.to_owned(),
+                None => format!("is baleen serve running, and is {} right?", self.server),
+            })
         };
         let answered = tokio::time::timeout(PATIENCE, self.pool.request(request)).await;
         let response = answered
@@ -149,9 +160,44 @@ impl Door {
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map(Collected::to_bytes).unwrap_or_default();
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let reason = answer["errors"][0]["message"].as_str().unwrap_or("no reason was given");
-        Err(Failure::new(format!("the capture API answered {status}: {reason}")))
+        let failure = refused(status, &answer);
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => failure.advise(format!(
+                "the token is from {}, the server is {}",
+                self.token_from, self.server
+            )),
+            // The numbers of accounts, which stand beside their projects, are taken for them.
+            StatusCode::NOT_FOUND if self.project.len() == 12 => failure.advise(format!(
+                "the project is {}, from {}: that is the number of an account; 32 hexadecimal digits are expected, the projectId",
+                self.project, self.token_from
+            )),
+            _ => failure,
+        })
     }
+}
+
+/// The code of a destination that was not proven to be the account's.
+const NOT_PROVEN: u64 = 1003;
+
+/// All that is wrong with a request, and where it stands in it.
+fn refused(status: StatusCode, answer: &Value) -> Failure {
+    let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let message = |error: &Value| error["message"].as_str().unwrap_or("no reason was given").to_owned();
+    let failure = match errors {
+        [] => Failure::new(format!("the capture API answered {status}: no reason was given")),
+        [one] => Failure::new(format!("the capture API answered {status}: {}", message(one))),
+        several => several.iter().fold(
+            Failure::new(format!("the capture API answered {status}: {} mistakes", several.len())),
+            |failure, error| match error["source"]["pointer"].as_str() {
+                Some(pointer) => failure.advise(format!("{}: {}", pointer.trim_start_matches('/'), message(error))),
+                None => failure.advise(message(error)),
+            },
+        ),
+    };
+    if errors.iter().any(|error| error["code"].as_u64() == Some(NOT_PROVEN)) {
+        return failure.advise("how: docs/reference/pcaps.md, From a bucket to a capture");
+    }
+    failure
 }
 
 /// An address without the path of the door.
@@ -179,6 +225,26 @@ fn of_root(data: Option<&Path>) -> Result<(String, String), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_mistakes_are_told_with_their_places() {
+        let answer = |errors: Value| serde_json::json!({ "errors": errors });
+        let told = |errors: Value| refused(StatusCode::BAD_REQUEST, &answer(errors)).to_string();
+        let one = told(serde_json::json!([{ "code": 1001, "message": "runs must be 1 to 1440" }]));
+        assert_eq!(
+            one,
+            "baleen: the capture API answered 400 Bad Request: runs must be 1 to 1440"
+        );
+        let two = told(serde_json::json!([
+            { "code": 1001, "message": "runs must be 1 to 1440", "source": { "pointer": "/budget/runs" } },
+            { "code": 1003, "message": "it is not proven", "source": { "pointer": "/destination_conf" } },
+        ]));
+        let lines: Vec<_> = two.lines().map(str::trim).collect();
+        assert_eq!(lines[1], "budget/runs: runs must be 1 to 1440");
+        assert_eq!(lines[2], "destination_conf: it is not proven");
+        assert!(lines[3].starts_with("how: docs/reference/pcaps.md"));
+        assert!(told(Value::Null).ends_with("no reason was given"));
+    }
 
     #[test]
     fn the_path_of_the_door_may_be_there_or_not() {

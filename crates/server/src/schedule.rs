@@ -89,7 +89,7 @@ struct Create {
     /// At most so many packet bytes a day, of all captures: 1GiB.
     #[arg(long, value_name = "BYTES", value_parser = parse::limit_of_bytes)]
     bytes_a_day: Option<u64>,
-    /// How long each captures at most: 30s, 5m.
+    /// How long each captures at most, 1s to 5m.
     #[arg(short, long, value_name = "TIME", value_parser = parse::limit_of_time)]
     time: Duration,
     /// End each after this many packets [default: 10000].
@@ -111,7 +111,7 @@ struct Create {
     #[arg(long, value_enum, default_value = "pcap")]
     format: FormatName,
     /// Keep only so many bytes of each packet.
-    #[arg(short, long, value_name = "BYTES")]
+    #[arg(short, long, value_name = "BYTES", value_parser = parse::snaplen)]
     snaplen: Option<u32>,
     /// Keep headers only.
     #[arg(long)]

@@ -50,7 +50,7 @@ impl Cron {
             .build();
         let pattern = parser
             .parse(text)
-            .map_err(|error| Invalid::new("cron", words(&error)))?;
+            .map_err(|error| Invalid::new("cron", field_at_fault(text).unwrap_or_else(|| words(&error))))?;
         let cron = Self {
             text: text.to_owned(),
             pattern,
@@ -121,6 +121,41 @@ fn scale(nanos: i64, by: Duration, of: Duration, up: bool) -> Option<i64> {
     let product = i128::from(nanos) * by;
     let scaled = product.div_euclid(of) + i128::from(up && product.rem_euclid(of) != 0);
     i64::try_from(scaled).ok()
+}
+
+/// The fields, and what each may say.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day", "1 to 31, or L for the last one"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("weekday", "0 to 7, or SUN to SAT"),
+];
+
+/// The first field that is wrong by itself, in words. None where a word of its own stands for all, or the number of fields is wrong.
+fn field_at_fault(text: &str) -> Option<String> {
+    if text.starts_with('@') {
+        let words = "@hourly, @daily, @weekly, @monthly or @yearly";
+        return Some(format!("{text} is none of the words for a pattern: {words}"));
+    }
+    let fields: Vec<_> = text.split_ascii_whitespace().collect();
+    if fields.len() != FIELDS.len() {
+        return None;
+    }
+    let is_wrong = |at: &usize| {
+        let mut alone = ["*"; FIELDS.len()];
+        alone[*at] = fields[*at];
+        let parser = CronParser::builder()
+            .seconds(Seconds::Disallowed)
+            .year(Year::Disallowed);
+        parser.build().parse(&alone.join(" ")).is_err()
+    };
+    let at = (0..FIELDS.len()).find(is_wrong)?;
+    let (name, range) = FIELDS[at];
+    Some(format!(
+        "{name} {}: {range} is expected, one of them, a list (1,5), a range from the smaller on (1-5), or steps (*/5)",
+        fields[at]
+    ))
 }
 
 /// What croner says, in words for who wrote the pattern.

@@ -114,3 +114,22 @@ proptest! {
         prop_assert!(next > now && next.since(now) <= Duration::from_hours(24));
     }
 }
+
+/// Who has mistyped a field is told which, and what it may be.
+#[test]
+fn the_field_at_fault_is_named() {
+    for (text, words) in [
+        ("60 3 * * *", "minute 60: 0 to 59"),
+        ("0 60 * * *", "hour 60: 0 to 23"),
+        ("5-1 * * * *", "minute 5-1: 0 to 59"),
+        ("0 0 32 * *", "day 32: 1 to 31"),
+        ("0 0 * 13 *", "month 13: 1 to 12"),
+        ("0 0 * * MOD", "weekday MOD: 0 to 7"),
+        ("@nightly", "@nightly is none of the words"),
+        ("* * * *", "a pattern has five fields"),
+        ("* * * * * *", "a pattern has five fields"),
+    ] {
+        let refused = Cron::parse(text).unwrap_err();
+        assert!(refused.why.starts_with(words), "{text}: {}", refused.why);
+    }
+}
