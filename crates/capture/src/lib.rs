@@ -31,6 +31,7 @@ mod capture;
 mod compile;
 mod destination;
 mod disk;
+mod disk_key;
 pub mod engine;
 mod enrolment;
 mod error;
@@ -112,7 +113,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The kinds of records of this crate that hold something sealed.
-pub const SEALED: &[SealedKind] = &[ownership::SEALED, look_back::SEALED];
+pub const SEALED: &[SealedKind] = &[ownership::SEALED, disk_key::SEALED];
 
 /// The capture service.
 pub struct Captures {

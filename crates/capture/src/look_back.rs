@@ -9,12 +9,10 @@
 //! key of the store, which stands there sealed under the master key.
 
 mod desk;
-mod key;
 mod tap;
 
-pub(crate) use key::{SEALED, for_spool as key_for_spool, for_staging as key_for_staging};
-
 use crate::agent::AgentError;
+use crate::disk_key;
 use crate::engine::RingSource;
 use crate::limits::{LOOK_BACK_SCAN_BYTES_MAX, LOOK_BACK_TIME_MAX, LOOK_BACKS_MAX};
 use crate::meter;
@@ -243,7 +241,7 @@ impl LookBack {
             entropy,
             ..
         } = &self.parts;
-        let key = key::of(meta, sealer, &**entropy).await;
+        let key = disk_key::for_ring(meta, sealer, &**entropy).await;
         let parts = baleen_lookback::Parts {
             key: Some(key.map_err(|error| Trouble(causes(&error)))?),
             clock: Arc::clone(clock),

@@ -18,7 +18,7 @@ mod resume;
 mod share;
 mod writing;
 
-use crate::look_back;
+use crate::disk_key;
 use crate::{CaptureError, Captures};
 use baleen_sealing::blocks::BaseKey;
 use baleen_types::{AccountId, CaptureId};
@@ -189,7 +189,7 @@ impl Captures {
         let Some(spool) = &self.spool else { return Ok(None) };
         let parts = &self.parts;
         let draw = async || {
-            let key = look_back::key_for_spool(&parts.meta, &parts.sealer, &*parts.entropy).await?;
+            let key = disk_key::for_spool(&parts.meta, &parts.sealer, &*parts.entropy).await?;
             Ok::<_, CaptureError>(Arc::new(key))
         };
         let key = spool.key.get_or_try_init(draw).await?;

@@ -2,9 +2,9 @@
 
 use crate::agent::{Format, Limits, Order, Remnant, Staging};
 use crate::capture::{self, End, StoredCapture, StoredState};
+use crate::disk_key;
 use crate::engine::Rotation;
 use crate::live::Live;
-use crate::look_back;
 use crate::patience::{Patience, Waited};
 use crate::rooms::Room;
 use crate::run::{CAPTURE_CONTENT_TYPE, Failure};
@@ -27,7 +27,7 @@ impl Captures {
     pub(crate) async fn seal_staging(&self) -> Result<(), CaptureError> {
         let parts = &self.parts;
         if let Some(staging) = parts.sites.staging().filter(|staging| !staging.has_key()) {
-            let key = look_back::key_for_staging(&parts.meta, &parts.sealer, &*parts.entropy).await?;
+            let key = disk_key::for_staging(&parts.meta, &parts.sealer, &*parts.entropy).await?;
             staging.seal_under(key, Arc::clone(&parts.entropy));
         }
         Ok(())

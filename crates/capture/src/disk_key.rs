@@ -1,4 +1,5 @@
-//! The key under which the ring is sealed.
+//! The key under which packets lie on this machine's disk: in the ring of the look-back, which it was made for and is called by, in the spool, and
+//! staged.
 //!
 //! It is drawn once for a store, and stands there sealed under the master key: so a change of that touches one record, and
 //! nothing of what was recorded.
@@ -52,7 +53,7 @@ fn row() -> Vec<u8> {
 ///
 /// # Errors
 /// Those of the metadata store; `Sealed` when it does not open.
-pub(crate) async fn of(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
+pub(crate) async fn for_ring(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
     key(meta, sealer, entropy, PURPOSE).await
 }
 
@@ -60,7 +61,7 @@ pub(crate) async fn of(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> R
 /// the other.
 ///
 /// # Errors
-/// As [`of`].
+/// As [`for_ring`].
 pub(crate) async fn for_spool(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
     key(meta, sealer, entropy, SPOOL_PURPOSE).await
 }
@@ -68,7 +69,7 @@ pub(crate) async fn for_spool(meta: &Meta, sealer: &Sealer, entropy: &dyn Entrop
 /// The key of what is staged on the disk of captures of groups, as that of what waits there.
 ///
 /// # Errors
-/// As [`of`].
+/// As [`for_ring`].
 pub(crate) async fn for_staging(meta: &Meta, sealer: &Sealer, entropy: &dyn Entropy) -> Result<BaseKey, CaptureError> {
     key(meta, sealer, entropy, STAGING_PURPOSE).await
 }
@@ -102,17 +103,17 @@ mod tests {
         let (meta, entropy) = (Meta::open_model(), SeededEntropy::new(1));
         let sealer = Sealer::new(&Zeroizing::new([7; 32]));
         let check = |key: BaseKey| key.check(&[1; 16]);
-        let made = check(of(&meta, &sealer, &*entropy).await.unwrap());
-        assert_eq!(check(of(&meta, &sealer, &*entropy).await.unwrap()), made);
+        let made = check(for_ring(&meta, &sealer, &*entropy).await.unwrap());
+        assert_eq!(check(for_ring(&meta, &sealer, &*entropy).await.unwrap()), made);
         // With another master key it does not open, and no other key takes its place.
         let other = Sealer::new(&Zeroizing::new([8; 32]));
         assert!(matches!(
-            of(&meta, &other, &*entropy).await,
+            for_ring(&meta, &other, &*entropy).await,
             Err(CaptureError::Sealed(_))
         ));
-        assert_eq!(check(of(&meta, &sealer, &*entropy).await.unwrap()), made);
+        assert_eq!(check(for_ring(&meta, &sealer, &*entropy).await.unwrap()), made);
         let stored = meta.get(&row()).await.unwrap().unwrap();
-        let secret = of(&meta, &sealer, &*entropy).await.unwrap().to_secret();
+        let secret = for_ring(&meta, &sealer, &*entropy).await.unwrap().to_secret();
         assert!(!String::from_utf8_lossy(&stored).contains(secret.expose()));
     }
 }
