@@ -239,7 +239,7 @@ fn refused(error: &Error) -> Failure {
 fn advised(error: &Error, server: &ServerAddress, is_enrolled: bool) -> Failure {
     let failure = match error {
         // The server was not asked.
-        Error::Token => Failure::usage(error.to_string())
+        Error::Token => Failure::new(error.to_string())
             .advise("it is the member `token` of the answer to POST /pcaps/agents/tokens, without the quotes"),
         _ => Failure::because(format!("the agent cannot work with {server}"), error),
     };

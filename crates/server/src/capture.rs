@@ -43,13 +43,14 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// What says something of a capture that is made here, or of the store that it goes to: nothing that a server would do to a capture
 /// which runs there. Taken in silence, `--anonymise` would look as if it had masked what it has not.
-const OF_A_CAPTURE_OF_ITS_OWN: [&str; 17] = [
+const OF_A_CAPTURE_OF_ITS_OWN: [&str; 18] = [
     "interface",
     "filter",
     "time",
     "count",
     "bytes",
     "rotate",
+    "keep",
     "format",
     "snaplen",
     "headers_only",
@@ -101,6 +102,9 @@ pub(crate) struct Arguments {
     /// trace_0000.pcapng.
     #[arg(long, value_name = "SIZE|TIME", value_parser = parse::rotation)]
     rotate: Vec<Rotation>,
+    /// With --rotate: keep only so many files, the last ones; those before are removed. How one waits for a fault overnight.
+    #[arg(long, value_name = "FILES", requires = "rotate", value_parser = clap::value_parser!(u16).range(2..))]
+    keep: Option<u16>,
     /// The file's form [default: pcapng, or what the name of DEST says].
     #[arg(long, value_enum)]
     format: Option<FormatName>,
@@ -172,6 +176,11 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
     let words: Vec<&str> = words.map(String::as_str).collect();
     let destination = Destination::named(arguments.written.as_deref(), &words)?;
     let rotation = rotation(&arguments.rotate)?;
+    if arguments.keep.is_some() && !matches!(destination, Destination::File(_)) {
+        return Err(
+            Failure::usage("--keep is of files").advise("what is old in a bucket is removed by a lifecycle rule")
+        );
+    }
     let clock: Arc<dyn Clock> = SystemClock::new();
     // Whose keys these are, whoever runs it by sudo may read them.
     let store = match &destination {
@@ -187,7 +196,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Result<ExitCode, Failure
         suffix: if format == Format::Pcap { "pcap" } else { "pcapng" },
     };
     // So is where their file lies: one that is open needs no right any more, and only a capture of several files comes to another.
-    let first = FirstFile::open(&destination, &naming, rotation.is_some())?;
+    let first = FirstFile::open(&destination, &naming, rotation.is_some(), arguments.keep)?;
     let second = first.as_ref().and_then(FirstFile::second);
     give_up_rights(arguments, || {
         second

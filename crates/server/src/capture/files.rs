@@ -20,6 +20,8 @@ pub(super) struct FirstFile {
     names: Names<PathBuf>,
     path: PathBuf,
     file: File,
+    /// How many are kept, if not all.
+    keep: Option<u16>,
 }
 
 impl FirstFile {
@@ -28,6 +30,7 @@ impl FirstFile {
         destination: &Destination,
         naming: &Naming,
         are_numbered: bool,
+        keep: Option<u16>,
     ) -> Result<Option<Self>, Failure> {
         let Destination::File(path) = destination else {
             return Ok(None);
@@ -38,7 +41,12 @@ impl FirstFile {
         names.tell_of_older();
         let file = File::create(&path)
             .map_err(|error| Failure::because(format!("{} cannot be written", path.display()), &error))?;
-        Ok(Some(Self { names, path, file }))
+        Ok(Some(Self {
+            names,
+            path,
+            file,
+            keep,
+        }))
     }
 
     /// Where the second file will be, if there may be one.
@@ -57,6 +65,7 @@ impl FirstFile {
             file,
             number: 0,
             before: Vec::new(),
+            keep: self.keep.map_or(usize::MAX, usize::from),
             failure: None,
             told,
         };
@@ -84,6 +93,8 @@ struct Files {
     number: u32,
     /// Those before it.
     before: Vec<PathBuf>,
+    /// How many there are at most, with the one that is being written.
+    keep: usize,
     failure: Option<Failure>,
     told: oneshot::Sender<Result<Written, Failure>>,
 }
@@ -96,8 +107,24 @@ impl Files {
             let next = self.names.of(number);
             self.before.push(std::mem::replace(&mut self.path, next));
             self.file = File::create(&self.path).map_err(|error| Failure::because(self.cannot(), &error))?;
+            self.forget()?;
         }
         write_pieces(&mut self.file, pieces).map_err(|error| self.failed(&error))
+    }
+
+    /// Removes the oldest of more files than are kept. One that somebody has taken away is no fault; one that stays would fill the disk.
+    fn forget(&mut self) -> Result<(), Failure> {
+        while self.before.len() >= self.keep {
+            let oldest = self.before.remove(0);
+            match std::fs::remove_file(&oldest) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    let what = format!("{} cannot be removed, to make room for the next", oldest.display());
+                    return Err(Failure::because(what, &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), Failure> {
@@ -188,6 +215,42 @@ impl Names<PathBuf> {
                 "{} and perhaps more are of an earlier capture: this one writes over as many as it has files, and leaves the others",
                 second.display()
             ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baleen_types::Timestamp;
+
+    #[tokio::test]
+    async fn only_the_last_files_are_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let naming = Naming {
+            started: Timestamp::from_secs(0),
+            interface: "lo".to_owned(),
+            suffix: "pcapng",
+        };
+        for (keep, kept) in [(None, 0..5), (Some(2), 3..5), (Some(9), 0..5)] {
+            let folder = place.path().join(format!("{keep:?}"));
+            std::fs::create_dir(&folder).unwrap();
+            let destination = Destination::File(folder.join("trace.pcapng"));
+            let first = FirstFile::open(&destination, &naming, true, keep).unwrap().unwrap();
+            let (mut outlet, ended) = first.outlet().unwrap();
+            for number in 0..5 {
+                // One that somebody has taken away.
+                let _ = std::fs::remove_file(folder.join("trace_0001.pcapng"));
+                outlet.write(number, &mut [IoSlice::new(b"x")]).unwrap();
+            }
+            outlet.end();
+            let Ok(Written::Files { paths, .. }) = ended.await.unwrap() else {
+                panic!("they are files");
+            };
+            let named = |number: u32| folder.join(format!("trace_{number:04}.pcapng"));
+            assert_eq!(paths, kept.clone().map(named).collect::<Vec<_>>());
+            let there = (0..5).filter(|number| named(*number).exists()).collect::<Vec<_>>();
+            assert_eq!(there, kept.filter(|number| *number != 1).collect::<Vec<_>>());
         }
     }
 }

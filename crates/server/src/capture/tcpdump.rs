@@ -39,8 +39,9 @@ impl Flags {
             )));
         }
         if self.files.is_some() {
-            return Err(Failure::usage("-W is not known here")
-                .advise("files are numbered on and none is written over: --rotate 100MiB, and -C or -t for an end"));
+            return Err(Failure::usage("-W is not known here").advise(
+                "as in: baleen capture --rotate 100MiB --keep 10 trace.pcapng, which keeps the last ten files",
+            ));
         }
         if self.list {
             list(as_json)?;
@@ -101,7 +102,7 @@ mod tests {
         for (words, told) in [
             (&["-r", "x.pcap"][..], "tshark -r x.pcap"),
             (&["-G", "60", "-w", "x.pcap"], "--rotate 60s"),
-            (&["-W", "10", "-w", "x.pcap"], "--rotate"),
+            (&["-W", "10", "-w", "x.pcap"], "--keep 10"),
             (&["-D", "--follow", "1"], "cannot be used with"),
             (&[], "DEST"),
         ] {

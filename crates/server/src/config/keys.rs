@@ -153,7 +153,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
                 "",
                 "Who the process goes on as when it was started as root: a user of `/etc/passwd`, or two numbers, as `1000:1000`. Root without rights \
                  still owns the system; another user does not. All folders and files of the settings have to be that user's or open to them; \
-                 a data folder that is not there is made for them, by root only where what is above is root's alone. Not a user of root's \
+                 a data folder that is not there is made for them, and `lookback.folder` and `backup.folder`, by root only where what is above is root's alone. Not a user of root's \
                  group (0). Without it: who started it.",
             ),
             user,
