@@ -26,8 +26,11 @@ pub const FRAME_BYTES: usize = 16 << 10;
 /// a slow line finishes one part before it begins many.
 pub const SENT_AT_ONCE_MAX: usize = 3;
 
-/// Views that are sent at once, each over a connection of its own.
-pub const VIEWS_MAX: usize = 32;
+/// Views of captures in parts that are sent at once, each over a connection of its own, with up to 4 MiB that a slow watcher has not taken.
+pub const VIEWS_MAX: usize = 8;
+
+/// How long the connection of a view may take to come about; its server waits for 20 seconds.
+pub const VIEW_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Without a word of the server for so long, its link is given up. It asks for the time every ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);

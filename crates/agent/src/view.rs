@@ -3,7 +3,9 @@
 //! Each view has a connection of its own: one that takes its bytes slowly holds up neither the link nor parts. Who follows a capture loses
 //! what is not taken in time; a capture for somebody who watches alone keeps it back, and the kernel drops and counts.
 
-use crate::limits::{FRAME_BYTES, VIEWS_MAX};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::limits::{FRAME_BYTES, VIEW_PATIENCE, VIEWS_MAX};
 use crate::shared::{Shared, Work, wire};
 use crate::told;
 use crate::work::watch;
@@ -14,7 +16,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use std::sync::Arc;
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// The view as which a capture for somebody who watches is sent.
 const OF_ITS_OWN: u32 = 0;
@@ -25,21 +27,32 @@ const CUT: &str = "the connection by which it was shown was cut";
 /// Sends what a capture catches from now on. What is not there, or cannot be followed, is a view with nothing in it.
 pub(crate) fn follow(shared: &Arc<Shared>, id: OrderId, view: u32) {
     let Ok(place) = Arc::clone(&shared.views).try_acquire_owned() else {
-        debug!(?id, view, "{VIEWS_MAX} views are sent, which is as many as may");
+        warn!(?id, view, "{VIEWS_MAX} views are sent, which is as many as may");
         return;
-    };
-    let following = shared
-        .work(id)
-        .and_then(|work| work.running)
-        .map(|running| running.follow());
-    let following = match following {
-        Some(Ok(following)) => following,
-        Some(Err(_)) | None => stream::empty().boxed(),
     };
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let _place = place;
-        send(&shared, (id, view), following).await;
+        // The server waits no longer for one to begin, and what waits to be sent takes memory.
+        let connection = tokio::select! {
+            connection = connect(&shared) => connection,
+            () = shared.clock.sleep(VIEW_PATIENCE) => Err(Error::Timeout),
+        };
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(error) => return unsent((id, view), &error),
+        };
+        let following = match shared.work(id).and_then(|work| work.running) {
+            Some(running) => running.follow().await.ok(),
+            None => None,
+        };
+        let shown = following.map_or_else(
+            || stream::empty().boxed(),
+            |following| following.filter_map(async |bytes| bytes.ok()).boxed(),
+        );
+        if let Err(error) = connection.show(&path((id, view)), shown).await {
+            unsent((id, view), &error);
+        }
     });
 }
 
@@ -96,20 +109,30 @@ fn frames(piece: Piece) -> BoxStream<'static, Bytes> {
 }
 
 /// Sends a view; whether all of it was taken.
-async fn send(shared: &Shared, (id, view): (OrderId, u32), shown: BoxStream<'static, Bytes>) -> bool {
-    let capture = CaptureId::from_bytes(id.capture);
-    let path = format!("views/{capture}/{}/{view}", id.generation);
-    let sent = async {
-        let connection = shared.connection().await.another().await?;
-        connection.show(&path, shown).await
-    };
+async fn send(shared: &Shared, of: (OrderId, u32), shown: BoxStream<'static, Bytes>) -> bool {
+    let sent = async { connect(shared).await?.show(&path(of), shown).await };
     match sent.await {
         Ok(()) => true,
         Err(error) => {
-            warn!(%capture, view, error = &error as &dyn std::error::Error, "a view is sent no more");
+            unsent(of, &error);
             false
         }
     }
+}
+
+/// A connection for one view.
+async fn connect(shared: &Shared) -> Result<Connection, Error> {
+    shared.connection().await.another().await
+}
+
+fn path((id, view): (OrderId, u32)) -> String {
+    let capture = CaptureId::from_bytes(id.capture);
+    format!("views/{capture}/{}/{view}", id.generation)
+}
+
+fn unsent((id, view): (OrderId, u32), error: &Error) {
+    let capture = CaptureId::from_bytes(id.capture);
+    warn!(%capture, view, error = error as &dyn std::error::Error, "a view is sent no more");
 }
 
 #[cfg(test)]

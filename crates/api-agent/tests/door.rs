@@ -14,6 +14,7 @@ use bytes::Bytes;
 use common::{Agent, Connection, Identity, Key, Part, World, hello, owner, put, put_later};
 use futures::StreamExt as _;
 use http::{Method, StatusCode};
+use std::sync::Arc;
 use std::time::Duration;
 
 const PART: &str = "/agent/v1/parts/0123456789abcdef0123456789abcdef/1/0/0";
@@ -228,7 +229,11 @@ async fn what_is_shown_reaches_who_watches_and_nobody_else_shows_it() {
     };
     // It was not asked for.
     assert_eq!(post(&mut agent.connection, path(1), b"x").await, StatusCode::NOT_FOUND);
-    let watched = world.captures.follow(owner(), capture).await.unwrap();
+    let follow = || {
+        let captures = Arc::clone(&world.captures);
+        tokio::spawn(async move { captures.follow(owner(), capture).await })
+    };
+    let watched = follow();
     let ToAgent::Show(order, view) = agent.hear().await else {
         panic!("something else is said")
     };
@@ -238,22 +243,26 @@ async fn what_is_shown_reaches_who_watches_and_nobody_else_shows_it() {
     for path in [path(view + 1), path(view).replace("/1/", "/2/")] {
         assert_eq!(post(&mut agent.connection, path, b"x").await, StatusCode::NOT_FOUND);
     }
-    let seen = watched.body.map(|bytes| bytes.unwrap()).collect::<Vec<_>>();
+    let seen = async {
+        let watched = watched.await.unwrap().unwrap();
+        watched.body.map(|bytes| bytes.unwrap()).collect::<Vec<_>>().await
+    };
     let (sent, seen) = tokio::join!(post(&mut agent.connection, path(view), b"a file"), seen);
     assert_eq!((sent, &seen.concat()[..]), (StatusCode::NO_CONTENT, &b"a file"[..]));
     assert_eq!(
         post(&mut agent.connection, path(view), b"x").await,
         StatusCode::NOT_FOUND
     );
-    // Nobody watches any more.
-    drop(world.captures.follow(owner(), capture).await.unwrap());
+    // Nobody watches any more, and nothing goes by that would tell.
+    let watched = follow();
     let ToAgent::Show(_, view) = agent.hear().await else {
         panic!("something else is said")
     };
-    assert_eq!(
-        post(&mut agent.connection, path(view), b"x").await,
-        StatusCode::NOT_FOUND
-    );
+    let (send, answered) = agent.connection.begin(Method::POST, &path(view));
+    send.send(Bytes::from_static(b"head")).unwrap();
+    drop(watched.await.unwrap().unwrap());
+    assert_eq!(answered.await.unwrap(), StatusCode::NO_CONTENT);
+    drop(send);
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use baleen_packet::masking::Masking;
 use baleen_types::{AgentId, CaptureId, LinkType, SiteName};
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,6 +224,9 @@ pub struct Catch {
     pub running: Arc<dyn Running>,
 }
 
+/// A capture file that somebody follows. An error item means that it broke off, and that the capture may go on.
+pub type Followed = BoxStream<'static, io::Result<Bytes>>;
+
 /// The control of a capture that is going on.
 #[async_trait]
 pub trait Running: Send + Sync + 'static {
@@ -239,7 +243,10 @@ pub trait Running: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it is over, or cannot be followed, or not by one more.
-    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+    ///
+    /// # Cancel safety
+    /// Safe.
+    async fn follow(&self) -> Result<Followed, FollowError> {
         Err(FollowError::Unable)
     }
 

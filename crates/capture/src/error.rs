@@ -286,8 +286,8 @@ impl Classify for CaptureError {
             | Self::NoTaskFile { .. }
             | Self::BadTicket => FaultKind::NotFound,
             Self::NotFollowable { why, .. } => match why {
-                FollowError::Over | FollowError::Unable | FollowError::Away => FaultKind::Conflict,
-                FollowError::TooMany => FaultKind::Unavailable,
+                FollowError::Over | FollowError::Unable => FaultKind::Conflict,
+                FollowError::TooMany | FollowError::Away => FaultKind::Unavailable,
             },
             Self::NameTaken | Self::ScheduleNameTaken => FaultKind::Exists,
             Self::Active(_)

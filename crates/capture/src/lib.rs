@@ -64,8 +64,8 @@ mod tasks;
 
 pub use accounts::Purged;
 pub use agent::{
-    Agent, AgentError, Catch, Delivery, EmbeddedAgent, EmbeddedSettings, Ended, Format, Limits, Order, PartRefused,
-    Piece, RemoteAgents, Running, Verdict, ViewSink, WatchOrder, Watching, order_of,
+    Agent, AgentError, Catch, Delivery, EmbeddedAgent, EmbeddedSettings, Ended, Followed, Format, Limits, Order,
+    PartRefused, Piece, RemoteAgents, Running, Verdict, ViewSink, WatchOrder, Watching, order_of,
 };
 pub use baleen_fleet::{AgentInfo, HowItIs, NewToken as NewAgentToken};
 pub use budget::{Budget, Used};

@@ -259,6 +259,9 @@ pub const REMOTE_BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long an agent on another host may take to begin a view: a connection of its own, and what waits before it on a slow line.
 pub const VIEW_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long what a stream of an agent caught may still come when it is over there: its watcher may be slow, and no longer.
+pub const LIVE_END_PATIENCE: Duration = Duration::from_mins(5);
+
 /// How long it may take to tell the end behind the last bytes of one.
 pub const VIEW_END_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -121,6 +121,7 @@ impl Sites {
             .filter(|site| !is_there(site))
             .map(|site| site.name)
             .collect();
+        away.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         away.dedup();
         // One alone is still what the group has: that others are missing is told by its capture.
         if members.is_empty() || members.len() + away.len() < 2 {

@@ -114,12 +114,12 @@ impl Captures {
             () = self.parts.clock.sleep(BEGIN_GRACE) => None,
         };
         let running = running.ok_or(over(FollowError::Over))?;
-        let following = running.follow().map_err(over)?;
+        let following = running.follow().await.map_err(over)?;
         info!(capture = %id, "capture followed");
         let suffix = if record.is_pcapng { Format::PcapNg } else { Format::Pcap }.suffix();
         Ok(LiveFile {
             name: format!("pcap_{id}.{suffix}"),
-            body: following.map(Ok).boxed(),
+            body: following,
         })
     }
 

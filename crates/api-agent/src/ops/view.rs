@@ -36,6 +36,8 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
     };
     tokio::select! {
         handed_on = handing_on => handed_on?,
+        // Or who has gone would be noticed by the next packet alone, which may never come.
+        () = sink.closed() => {}
         () = door.shutdown.stopping() => {}
     }
     Ok(super::no_content())

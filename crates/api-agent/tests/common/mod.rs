@@ -424,6 +424,32 @@ impl Connection {
         (status, body.to_vec())
     }
 
+    /// Begins a request whose bytes come one after the other, and tells how it is answered.
+    pub fn begin(
+        &mut self,
+        method: Method,
+        path: &str,
+    ) -> (mpsc::UnboundedSender<Bytes>, tokio::task::JoinHandle<StatusCode>) {
+        let (send, sent) = mpsc::unbounded_channel::<Bytes>();
+        let sent = futures::stream::unfold(sent, |mut sent| async move {
+            let bytes = sent.recv().await?;
+            Some((Ok(Frame::data(bytes)), sent))
+        });
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://localhost{path}"));
+        let request = request.body(Body::Right(StreamBody::new(sent.boxed()))).unwrap();
+        let answer = self.0.send_request(request);
+        let answered = async {
+            tokio::time::timeout(PATIENCE, answer)
+                .await
+                .expect("it is answered")
+                .unwrap()
+                .status()
+        };
+        (send, tokio::spawn(answered))
+    }
+
     pub async fn json(&mut self, operation: &str, body: &Value) -> (StatusCode, Value) {
         let path = format!("/agent/v1/{operation}");
         let (status, body) = self.send(Method::POST, &path, &[], body.to_string().into()).await;

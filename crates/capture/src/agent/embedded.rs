@@ -1,6 +1,6 @@
 //! The agent inside the server, over the engine.
 
-use super::{Agent, AgentError, Catch, Ended, Format, Order, Piece, Running, WatchOrder, Watching};
+use super::{Agent, AgentError, Catch, Ended, Followed, Format, Order, Piece, Running, WatchOrder, Watching};
 use crate::Counts;
 use crate::engine::{
     self, CaptureHandle, CaptureRequest, EndReason, Engine, FollowError, Interfaces, Outcome, Part, Seen, Watch,
@@ -11,9 +11,7 @@ use async_trait::async_trait;
 use baleen_filter::Filter;
 use baleen_ring::ANY;
 use baleen_types::LinkType;
-use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -237,8 +235,9 @@ impl Running for EmbeddedRunning {
         self.0.stop();
     }
 
-    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
-        self.0.follow().map(StreamExt::boxed)
+    async fn follow(&self) -> Result<Followed, FollowError> {
+        let following = self.0.follow()?;
+        Ok(following.map(Ok).boxed())
     }
 
     async fn ended(&self) -> Ended {

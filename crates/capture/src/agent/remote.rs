@@ -10,9 +10,9 @@ mod view;
 pub use lane::{Delivery, PartRefused, Verdict};
 pub use view::ViewSink;
 
-use super::{Agent, AgentError, Catch, Ended, Limits, Order, Running};
+use super::{Agent, AgentError, Catch, Ended, Followed, Limits, Order, Running};
 use crate::Counts;
-use crate::engine::FollowError;
+use crate::engine::{FOLLOWERS_MAX, FollowError};
 use crate::limits::{
     REMOTE_BEGIN_PATIENCE, REMOTE_LOOK_PERIOD, REMOTE_PART_BYTES, REMOTE_PATIENCE, REMOTE_TURN_PATIENCE,
 };
@@ -24,13 +24,12 @@ use baleen_runtime::Clock;
 use baleen_types::{AgentId, CaptureId, LinkType};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use lane::{Lane, Taking};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// The generation of an order: a capture is begun once. A server that finds one that another process had begun takes it up as it is.
 pub(crate) const GENERATION: u32 = 1;
@@ -152,6 +151,7 @@ impl RemoteAgents {
             clock: Arc::clone(&self.clock),
             delivered: watch::Sender::new(None),
             agents: Arc::clone(self),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             _registered: registered,
         });
         let taking = Taking::new(parts, Arc::clone(&running), before);
@@ -214,7 +214,7 @@ impl Agent for RemoteAgent {
         if order.is_live {
             let view = self.agents.expect_live(self.seat.id, id);
             let ordered = self.ordered(id, &order).await?;
-            return Ok(view.catch(ordered, &self.agents.clock));
+            return Ok(view.catch(ordered, order.limits, &self.agents.clock));
         }
         let before = Before::nothing(order.limits);
         // Before the agent hears of it, so that no part comes too early.
@@ -299,6 +299,8 @@ struct RemoteRunning {
     /// What was delivered, when no more will be.
     delivered: watch::Sender<Option<Delivered>>,
     agents: Arc<RemoteAgents>,
+    /// Who may follow it.
+    followers: Arc<Semaphore>,
     _registered: Registered,
 }
 
@@ -372,8 +374,8 @@ impl Running for RemoteRunning {
         self.ordered.leave();
     }
 
-    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
-        self.agents.follow(&self.ordered)
+    async fn follow(&self) -> Result<Followed, FollowError> {
+        self.agents.follow(&self.ordered, &self.followers).await
     }
 
     /// When the file is whole or given up, too: what an agent says to have caught is not there yet, and may never be.

@@ -3,14 +3,13 @@
 use async_trait::async_trait;
 use baleen_agentwire::Estimate;
 use baleen_capture::{
-    Agent, AgentError, Catch, Counts, Ended, FollowError, Order, Past, PastQuery, Piece, Running, Seen, WatchOrder,
-    Watching,
+    Agent, AgentError, Catch, Counts, Ended, FollowError, Followed, Order, Past, PastQuery, Piece, Running, Seen,
+    WatchOrder, Watching,
 };
 use baleen_runtime::Shutdown;
 use baleen_types::{AgentId, LinkType};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -328,13 +327,15 @@ impl Running for SimState {
         self.stop.stop();
     }
 
-    fn follow(&self) -> Result<BoxStream<'static, Bytes>, FollowError> {
+    async fn follow(&self) -> Result<Followed, FollowError> {
         if self.ended.borrow().is_some() {
             return Err(FollowError::Over);
         }
         let (watching, mut watched) = mpsc::unbounded_channel();
         self.watched.lock().push(watching);
-        Ok(futures::stream::poll_fn(move |context| watched.poll_recv(context)).boxed())
+        Ok(futures::stream::poll_fn(move |context| watched.poll_recv(context))
+            .map(Ok)
+            .boxed())
     }
 
     async fn ended(&self) -> Ended {

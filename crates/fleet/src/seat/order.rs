@@ -52,15 +52,17 @@ impl Order {
     /// `NotConnected`: there is nobody to ask, and nobody will be later; `TooOld`.
     pub fn show(&self, view: u32) -> Result<(), OrderRefused> {
         let now = self.seat.clock.monotonic();
-        let mut state = self.seat.state.lock();
+        let state = self.seat.state.lock();
         if !state.is_connected(now) {
             return Err(NotConnected.into());
         }
         if state.hello.protocol < SHOWS_SINCE {
             return Err(OrderRefused::TooOld);
         }
-        state.send(ToAgent::Show(self.id, view));
-        Ok(())
+        // A watcher is no reason to cut off an agent that has much to hear.
+        let link = state.link.as_ref().ok_or(NotConnected)?;
+        let said = link.outbox.try_send(ToAgent::Show(self.id, view));
+        said.map_err(|_| NotConnected.into())
     }
 
     /// Leaves it to the next process: the agent does not forget it, now or when it connects anew.

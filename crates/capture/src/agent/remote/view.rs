@@ -2,9 +2,9 @@
 
 use super::{RemoteAgents, order};
 use crate::Counts;
-use crate::agent::{Catch, Ended, Piece, Running};
+use crate::agent::{Catch, Ended, Followed, Limits, Piece, Running};
 use crate::engine::FollowError;
-use crate::limits::{VIEW_END_PATIENCE, VIEW_PATIENCE};
+use crate::limits::{LIVE_END_PATIENCE, VIEW_END_PATIENCE, VIEW_PATIENCE};
 use async_trait::async_trait;
 use baleen_agentwire::OrderId;
 use baleen_fleet::OrderRefused;
@@ -12,9 +12,10 @@ use baleen_runtime::Clock;
 use baleen_types::AgentId;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use std::io;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Which view of which agent's capture.
 pub(super) type Key = (AgentId, OrderId, u32);
@@ -44,8 +45,13 @@ impl ViewSink {
         self.0.send(Said::Bytes(bytes)).await.is_ok()
     }
 
+    /// Waits until nobody watches any more. Cancel safe.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
+
     /// All of it has come. What is dropped without this was cut off.
-    pub async fn end(self) {
+    pub async fn end(&self) {
         let _ = self.0.send(Said::End).await;
     }
 }
@@ -96,30 +102,48 @@ impl RemoteAgents {
         self.views.lock().remove(&(agent, order, view)).map(ViewSink)
     }
 
-    /// What an agent catches of a capture from now on.
-    pub(super) fn follow(
+    /// What an agent catches of a capture from now on, when it has begun to send it.
+    ///
+    /// # Errors
+    /// `Over`; `TooMany`; `Unable`, also of an agent of an older release; `Away` of one that is not linked, or does not begin in time.
+    pub(super) async fn follow(
         self: &Arc<Self>,
         ordered: &baleen_fleet::Order,
-    ) -> Result<BoxStream<'static, Bytes>, FollowError> {
-        let view = {
-            let mut last = self.last_view.lock();
-            // Behind the one that a capture has of its own.
-            *last = last.checked_add(1).unwrap_or(OF_ITS_OWN + 1);
-            *last
-        };
-        let expected = Expected::new(self, (ordered.agent(), ordered.id, view));
+        followers: &Arc<Semaphore>,
+    ) -> Result<Followed, FollowError> {
+        if ordered.status().ended.is_some() {
+            return Err(FollowError::Over);
+        }
+        let place = Arc::clone(followers).try_acquire_owned();
+        let place = place.map_err(|_| FollowError::TooMany)?;
+        let view = self.next_view();
+        let mut expected = Expected::new(self, (ordered.agent(), ordered.id, view));
         ordered.show(view).map_err(|refused| match refused {
             OrderRefused::TooOld => FollowError::Unable,
             OrderRefused::NotConnected(_) | OrderRefused::TooMany => FollowError::Away,
         })?;
-        let clock = Arc::clone(&self.clock);
-        let bytes = futures::stream::unfold((expected, clock), |(mut expected, clock)| async move {
-            match expected.next(clock.sleep(VIEW_PATIENCE)).await? {
-                Said::Bytes(bytes) => Some((bytes, (expected, clock))),
-                Said::End => None,
+        // A file has a head, which comes at once. What has none is of a capture that was over there.
+        let head = match expected.next(self.clock.sleep(VIEW_PATIENCE)).await {
+            Some(Said::Bytes(head)) => head,
+            Some(Said::End) => return Err(FollowError::Over),
+            None => return Err(FollowError::Away),
+        };
+        let rest = futures::stream::unfold(Some((expected, place)), |following| async move {
+            let (mut expected, place) = following?;
+            match expected.next(std::future::pending()).await {
+                Some(Said::Bytes(bytes)) => Some((Ok(bytes), Some((expected, place)))),
+                Some(Said::End) => None,
+                None => Some((Err(io::Error::other(CUT)), None)),
             }
         });
-        Ok(bytes.boxed())
+        Ok(futures::stream::once(async { Ok(head) }).chain(rest).boxed())
+    }
+
+    fn next_view(&self) -> u32 {
+        let mut last = self.last_view.lock();
+        // Behind the one that a capture has of its own.
+        *last = last.checked_add(1).unwrap_or(OF_ITS_OWN + 1);
+        *last
     }
 
     /// What is to be asked for before the capture is ordered whose packets are for somebody who watches.
@@ -133,11 +157,12 @@ pub(super) struct LiveView(Expected);
 
 impl LiveView {
     /// The capture, which has begun.
-    pub(super) fn catch(self, ordered: baleen_fleet::Order, clock: &Arc<dyn Clock>) -> Catch {
+    pub(super) fn catch(self, ordered: baleen_fleet::Order, limits: Limits, clock: &Arc<dyn Clock>) -> Catch {
         let interfaces = ordered.status().began.filter(|interfaces| *interfaces > 0);
         let running = Arc::new(LiveRunning {
             ordered,
             clock: Arc::clone(clock),
+            overdue_at: watch::Sender::new(clock.monotonic() + limits.time + LIVE_END_PATIENCE),
             is_whole: watch::Sender::new(None),
         });
         let shown = Shown {
@@ -172,12 +197,15 @@ struct Shown {
 impl Shown {
     async fn next(&mut self) -> Option<Bytes> {
         let running = &self.running;
+        // An agent that cannot send anything says so by the end.
         let patience = async {
-            // An agent that cannot send anything says so by the end, for as long as it is there.
             running.ordered.until(|status| status.ended.is_some()).await;
             running.clock.sleep(VIEW_PATIENCE).await;
         };
-        let said = self.expected.next(patience).await;
+        let said = tokio::select! {
+            said = self.expected.next(patience) => said,
+            () = running.is_overdue() => None,
+        };
         match said {
             Some(Said::Bytes(bytes)) => return Some(bytes),
             Some(Said::End) => self.running.over(true),
@@ -196,11 +224,47 @@ impl Drop for Shown {
 struct LiveRunning {
     ordered: baleen_fleet::Order,
     clock: Arc<dyn Clock>,
+    /// When it is given up though its agent sends on, by the clock that never goes back.
+    overdue_at: watch::Sender<Duration>,
     /// Whether all of it was sent, when no more is.
     is_whole: watch::Sender<Option<bool>>,
 }
 
 impl LiveRunning {
+    /// Waits until no more is taken of it, whatever its agent sends: since that is none any more, a while after somebody wanted the end or it
+    /// was told, or when it should have come long ago.
+    async fn is_overdue(&self) {
+        let given_up = async {
+            let status = self.ordered.until(|status| status.ended.is_some()).await;
+            if status.ended.is_some_and(|ended| ended.parts != u32::MAX) {
+                self.ends_within(LIVE_END_PATIENCE);
+                std::future::pending::<()>().await;
+            }
+        };
+        let too_late = async {
+            let mut overdue_at = self.overdue_at.subscribe();
+            loop {
+                let left = overdue_at.borrow_and_update().saturating_sub(self.clock.monotonic());
+                tokio::select! {
+                    () = self.clock.sleep(left) => return,
+                    // The sender lives as long as this does.
+                    _ = overdue_at.changed() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = given_up => {}
+            () = too_late => {}
+        }
+    }
+
+    /// Gives it up then at the latest.
+    fn ends_within(&self, patience: Duration) {
+        let latest = self.clock.monotonic() + patience;
+        self.overdue_at
+            .send_if_modified(|at| latest < *at && std::mem::replace(at, latest) != latest);
+    }
+
     fn over(&self, is_whole: bool) {
         self.is_whole
             .send_if_modified(|known| known.is_none() && known.replace(is_whole).is_none());
@@ -214,6 +278,7 @@ impl Running for LiveRunning {
     }
 
     fn stop(&self) {
+        self.ends_within(VIEW_PATIENCE);
         self.ordered.stop();
     }
 

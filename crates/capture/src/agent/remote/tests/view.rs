@@ -1,7 +1,8 @@
 //! Captures that are watched: followed, and for who watches alone.
 
 use super::*;
-use crate::engine::FollowError;
+use crate::agent::Followed;
+use crate::engine::{FOLLOWERS_MAX, FollowError};
 use futures::stream::BoxStream;
 
 fn live() -> Order {
@@ -160,38 +161,94 @@ async fn who_goes_ends_it() {
     assert_eq!(said, [ToAgent::Stop(id()), ToAgent::Forget(id())]);
 }
 
+/// An agent that does not hear that it is to end, or does not want to, ends it for nobody else.
+#[tokio::test]
+async fn a_stream_ends_whatever_its_agent_does() {
+    for (is_stopped, is_removed) in [(true, false), (false, true), (false, false)] {
+        let mut world = World::speaking(2).await;
+        let mut catch = world.begin_live().await;
+        let sink = world.sink(0).unwrap();
+        if is_stopped {
+            catch.running.stop();
+        }
+        if is_removed {
+            world.agents.fleet().remove(owner(), world.agent).await.unwrap();
+        }
+        let clock = Arc::clone(&world.clock);
+        let begun = clock.monotonic();
+        let sending = async { while sink.push(Bytes::from_static(b"more")).await {} };
+        let passing = async {
+            loop {
+                tokio::task::yield_now().await;
+                clock.advance(Duration::from_secs(1));
+            }
+        };
+        let taking = async { while catch.pieces.next().await.is_some() {} };
+        tokio::select! {
+            _ = async { tokio::join!(taking, sending) } => {}
+            () = passing => unreachable!("it goes on"),
+        }
+        let most = if is_stopped || is_removed { 60 } else { 60 + 5 * 60 + 60 };
+        let took = clock.monotonic().checked_sub(begun).unwrap();
+        assert!(took <= Duration::from_secs(most), "{is_stopped} {is_removed}: {took:?}");
+    }
+}
+
+/// Somebody follows, and the agent begins to send with these bytes.
+async fn follow(world: &mut World, catch: &Catch, head: &'static [u8]) -> (Followed, ViewSink) {
+    let mut following = catch.running.follow();
+    assert!(following.as_mut().now_or_never().is_none());
+    let view = world.asked_for().unwrap();
+    let sink = world.sink(view).unwrap();
+    let (followed, sent) = tokio::join!(following, sink.push(Bytes::from_static(head)));
+    assert!(sent);
+    (followed.unwrap(), sink)
+}
+
 #[tokio::test]
 async fn a_capture_in_parts_is_followed() {
     let mut world = World::speaking(2).await;
     let catch = world.begin().await;
-    let followed = [catch.running.follow().unwrap(), catch.running.follow().unwrap()];
-    let views = [world.asked_for().unwrap(), world.asked_for().unwrap()];
-    assert_ne!(views[0], views[1]);
-    let send = |view, bytes: &'static [u8]| {
-        let sink = world.sink(view).unwrap();
-        async move {
-            assert!(sink.push(Bytes::from_static(bytes)).await);
-            sink.end().await;
-        }
+    let (first, one) = follow(&mut world, &catch, b"one").await;
+    let (second, two) = follow(&mut world, &catch, b"two").await;
+    let all = async |followed: Followed| {
+        let all: Vec<_> = followed.collect().await;
+        all.into_iter().map(|bytes| bytes.unwrap()).collect::<Vec<_>>().concat()
     };
-    let [first, second] = followed;
-    let (one, two, ..) = tokio::join!(all(first), all(second), send(views[0], b"one"), send(views[1], b"two"));
-    assert_eq!((&one[..], &two[..]), (&b"one"[..], &b"two"[..]));
-    // One that its agent does not begin to send ends.
-    let third = catch.running.follow().unwrap();
-    let view = world.asked_for().unwrap();
-    let clock = Arc::clone(&world.clock);
-    let passing = async {
-        loop {
-            tokio::task::yield_now().await;
-            clock.advance(Duration::from_secs(1));
-        }
+    let sending = async {
+        assert!(one.push(Bytes::from_static(b" more")).await);
+        one.end().await;
+        two.end().await;
     };
-    let nothing = tokio::select! {
-        nothing = all(third) => nothing,
-        () = passing => unreachable!("it goes on"),
-    };
-    assert!(nothing.is_empty() && world.sink(view).is_none());
+    let (one, two, ()) = tokio::join!(all(first), all(second), sending);
+    assert_eq!((&one[..], &two[..]), (&b"one more"[..], &b"two"[..]));
+    // What is cut off is no end.
+    let (mut third, sink) = follow(&mut world, &catch, b"three").await;
+    drop(sink);
+    assert_eq!(third.next().await.unwrap().unwrap(), "three");
+    assert!(third.next().await.unwrap().is_err() && third.next().await.is_none());
+    // Who goes is missed at once, and not with the next packet.
+    let (fourth, sink) = follow(&mut world, &catch, b"four").await;
+    assert!(sink.closed().now_or_never().is_none());
+    drop(fourth);
+    sink.closed().await;
+}
+
+#[tokio::test]
+async fn so_many_follow_and_no_more() {
+    let mut world = World::speaking(2).await;
+    let catch = world.begin().await;
+    let mut followed = Vec::new();
+    for _ in 0..FOLLOWERS_MAX {
+        followed.push(follow(&mut world, &catch, b"one").await);
+    }
+    assert_eq!(catch.running.follow().await.err(), Some(FollowError::TooMany));
+    followed.pop();
+    followed.push(follow(&mut world, &catch, b"one").await);
+    drop(followed);
+    // What the agent says to be over is not asked for.
+    world.end(1, 1);
+    assert_eq!(catch.running.follow().await.err(), Some(FollowError::Over));
 }
 
 #[tokio::test]
@@ -201,8 +258,36 @@ async fn who_cannot_show_it_says_so() {
     assert!(refused.to_string().contains("too old"), "{refused}");
     assert!(world.sink(0).is_none());
     let catch = world.begin().await;
-    assert_eq!(catch.running.follow().err(), Some(FollowError::Unable));
+    assert_eq!(catch.running.follow().await.err(), Some(FollowError::Unable));
     drop(world.attached);
-    assert_eq!(catch.running.follow().err(), Some(FollowError::Away));
+    assert_eq!(catch.running.follow().await.err(), Some(FollowError::Away));
     assert!(world.agents.views.lock().is_empty());
+
+    let mut world = World::speaking(2).await;
+    let catch = world.begin().await;
+    for is_empty in [true, false] {
+        let mut following = catch.running.follow();
+        assert!(following.as_mut().now_or_never().is_none());
+        let view = world.asked_for().unwrap();
+        // It was over there; or nothing of it comes in time.
+        let expected = if is_empty {
+            world.sink(view).unwrap().end().await;
+            FollowError::Over
+        } else {
+            FollowError::Away
+        };
+        let clock = Arc::clone(&world.clock);
+        let passing = async {
+            loop {
+                tokio::task::yield_now().await;
+                clock.advance(Duration::from_secs(1));
+            }
+        };
+        let followed = tokio::select! {
+            followed = following => followed,
+            () = passing => unreachable!("it goes on"),
+        };
+        assert_eq!(followed.err(), Some(expected));
+        assert!(world.sink(view).is_none());
+    }
 }
