@@ -20,9 +20,6 @@ pub const PARTS_BYTES_DEFAULT: usize = 256 << 20;
 /// One agent has so much of that at most, for all its captures: the whole, divided by this. It is seven parts.
 pub const PARTS_PER_AGENT: usize = 4;
 
-/// In which pieces memory for a part is taken as its bytes come.
-pub const ROOM_BYTES: usize = 64 << 10;
-
 /// How long a part may take to come, as a whole: the longest over a line of 32 kbit/s. One of which nothing comes ends with the listener's
 /// patience for bodies. An agent sends it again.
 pub const PART_TIMEOUT: Duration = Duration::from_mins(40);

@@ -1,10 +1,12 @@
-//! Memory for parts on their way: bounded as a whole, for each account and for each agent, and taken as bytes come. Nobody waits for it: a part that waited
-//! unread would hold the window of its connection, and with it the link.
+//! Memory for parts on their way: bounded as a whole, for each account and for each agent, and taken for all of a part before it is read. Nobody
+//! waits for it: a part that waited unread would hold the window of its connection, and with it the link. What has begun is never refused, or
+//! a slow line would send the same again and again.
 //!
-//! All agents of an account have at most as much as is left free for others: the first has half, who comes when it has that a quarter, and so on. A group
-//! captures at many agents at once, and parts that hardly move hold what they have for as long as a slow line may take.
+//! All agents of an account have at most as much as is left free for others: the first has half, who comes when it has that a quarter, and so on, and
+//! one part whoever comes while there is room for one. A group captures at many agents at once, and parts that hardly move hold what they have for
+//! as long as a slow line may take.
 
-use crate::limits::{PARTS_PER_AGENT, ROOM_BYTES};
+use crate::limits::PARTS_PER_AGENT;
 use baleen_types::{AccountId, AgentId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -32,14 +34,25 @@ impl Room {
         })
     }
 
-    /// A share of an agent of an account, which has nothing yet.
-    pub(crate) fn share(self: &Arc<Self>, account: AccountId, agent: AgentId) -> Share {
-        Share {
+    /// Takes so many bytes for a part of an agent of an account. `None` when there are none left, for this agent, for its account or for all.
+    pub(crate) fn take(self: &Arc<Self>, (account, agent): (AccountId, AgentId), bytes: usize) -> Option<Share> {
+        let mut taken = self.taken.lock();
+        let by_agent = taken.by_agent.get(&agent).copied().unwrap_or_default();
+        let by_account = taken.by_account.get(&account).copied().unwrap_or_default();
+        let free = self.bytes_max.checked_sub(taken.bytes.checked_add(bytes)?)?;
+        let is_first = by_account == 0;
+        if by_agent + bytes > self.bytes_max / PARTS_PER_AGENT || (!is_first && by_account + bytes > free) {
+            return None;
+        }
+        taken.bytes += bytes;
+        *taken.by_agent.entry(agent).or_default() += bytes;
+        *taken.by_account.entry(account).or_default() += bytes;
+        Some(Share {
             room: Arc::clone(self),
             account,
             agent,
-            bytes: 0,
-        }
+            bytes,
+        })
     }
 }
 
@@ -49,33 +62,6 @@ pub(crate) struct Share {
     account: AccountId,
     agent: AgentId,
     bytes: usize,
-}
-
-impl Share {
-    /// Makes it hold so many bytes at least. `false` when there are none left, for this agent, for its account or for all.
-    #[must_use]
-    pub(crate) fn grow_to(&mut self, bytes: usize) -> bool {
-        if bytes <= self.bytes {
-            return true;
-        }
-        let more = bytes.next_multiple_of(ROOM_BYTES) - self.bytes;
-        let bytes_max = self.room.bytes_max;
-        let mut taken = self.room.taken.lock();
-        let has = |taken: Option<&usize>| taken.copied().unwrap_or_default() + more;
-        let Some(free) = bytes_max.checked_sub(taken.bytes + more) else {
-            return false;
-        };
-        if has(taken.by_agent.get(&self.agent)) > bytes_max / PARTS_PER_AGENT
-            || has(taken.by_account.get(&self.account)) > free
-        {
-            return false;
-        }
-        taken.bytes += more;
-        *taken.by_agent.entry(self.agent).or_default() += more;
-        *taken.by_account.entry(self.account).or_default() += more;
-        self.bytes += more;
-        true
-    }
 }
 
 impl Drop for Share {
@@ -100,60 +86,56 @@ fn give_back<K: Eq + Hash>(taken: &mut HashMap<K, usize>, of: &K, bytes: usize) 
 mod tests {
     use super::*;
 
-    fn account(n: u8) -> AccountId {
-        AccountId::parse(&format!("{n:012}")).unwrap()
+    const PART: usize = 1000;
+
+    fn of(account: u8, agent: u8) -> (AccountId, AgentId) {
+        let account = AccountId::parse(&format!("{account:012}")).unwrap();
+        (account, AgentId::from_bytes([agent; 16]))
+    }
+
+    fn is_empty(room: &Room) -> bool {
+        let taken = room.taken.lock();
+        taken.bytes == 0 && taken.by_agent.is_empty() && taken.by_account.is_empty()
     }
 
     /// A group captures at many agents of one account, and is no more than that account.
     #[test]
     fn an_account_has_its_share_whatever_its_agents_are() {
-        let room = Room::new(16 * ROOM_BYTES);
-        let of = |account_number, n| room.share(account(account_number), AgentId::from_bytes([n; 16]));
-        let held: Vec<_> = (0..14)
-            .map(|n| {
-                let mut share = of(1, n);
-                let has_grown = share.grow_to(ROOM_BYTES);
-                (share, has_grown)
-            })
-            .collect();
-        assert_eq!(held.iter().filter(|(_, has_grown)| *has_grown).count(), 8);
-        // Others have as much as they leave free, so that there is some for whoever comes.
-        let mut others: Vec<_> = (2..5).map(|n| (of(n, 100 + n), of(n, 110 + n))).collect();
+        let room = Room::new(16 * PART);
+        let mut held = Vec::new();
         let mut most = Vec::new();
-        for (first, second) in &mut others {
-            let mut grown = 0;
-            while grown < 4 && first.grow_to((grown + 1) * ROOM_BYTES) {
-                grown += 1;
-            }
-            most.push(grown);
-            assert!(!second.grow_to(1), "by another of its agents");
+        for account in 1..=7 {
+            let before = held.len();
+            held.extend((0..16).filter_map(|agent| room.take(of(account, 16 * account + agent), PART)));
+            most.push(held.len() - before);
         }
-        assert_eq!(most, [4, 2, 1]);
-        drop((held, others));
-        let taken = room.taken.lock();
-        assert!(taken.bytes == 0 && taken.by_agent.is_empty() && taken.by_account.is_empty());
+        // As much as the others leave free, and one part while there is room for one.
+        assert_eq!(most, [8, 4, 2, 1, 1, 0, 0]);
+        drop(held);
+        assert!(is_empty(&room));
     }
 
     #[test]
     fn an_agent_has_its_share_and_all_have_the_whole() {
-        let room = Room::new(8 * ROOM_BYTES);
-        let share = |n: u8| room.share(account(n / 2 + 1), AgentId::from_bytes([n; 16]));
-        let mut first = share(0);
-        assert!(first.grow_to(1) && first.grow_to(ROOM_BYTES) && first.grow_to(2 * ROOM_BYTES));
-        assert!(!first.grow_to(2 * ROOM_BYTES + 1));
-        assert!(!share(0).grow_to(1), "another part of the same agent");
-        let others: Vec<_> = [(1, 2), (2, 2), (4, 1)]
-            .map(|(n, rooms)| {
-                let mut share = share(n);
-                assert!(share.grow_to(rooms * ROOM_BYTES) && !share.grow_to((rooms + 1) * ROOM_BYTES));
-                share
-            })
-            .into();
-        assert!(!share(9).grow_to(1));
+        let room = Room::new(8 * PART);
+        let first = room.take(of(1, 1), 2 * PART).unwrap();
+        assert!(room.take(of(1, 1), 1).is_none(), "another part of the same agent");
+        assert!(room.take(of(2, 2), 2 * PART + 1).is_none());
+        let others = [(2, 2, 2), (3, 3, 2), (4, 4, 2)].map(|(a, n, parts)| room.take(of(a, n), parts * PART).unwrap());
+        assert!(room.take(of(5, 5), 1).is_none());
         drop(first);
-        assert!(share(9).grow_to(1));
+        assert!(room.take(of(5, 5), 1).is_some());
         drop(others);
-        let taken = room.taken.lock();
-        assert!(taken.bytes == 0 && taken.by_agent.is_empty());
+        assert!(is_empty(&room));
+    }
+
+    /// Who has begun goes on, whoever comes.
+    #[test]
+    fn what_has_begun_is_not_refused() {
+        let room = Room::new(16 * PART);
+        let slow: Vec<_> = (0..8).map(|agent| room.take(of(1, agent), PART).unwrap()).collect();
+        assert!(room.take(of(2, 100), 4 * PART).is_some());
+        assert_eq!(slow.iter().map(|share| share.bytes).sum::<usize>(), 8 * PART);
+        assert!(room.take(of(1, 9), usize::MAX).is_none());
     }
 }

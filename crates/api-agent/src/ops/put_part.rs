@@ -34,8 +34,11 @@ pub(crate) async fn run(door: &AgentDoor, known: Known, place: Place, request: R
         return Ok(no_content());
     }
     let _way = OnItsWay::begin(&door.on_their_way, (known.id, order))?;
+    let length = usize::try_from(delivery.bytes).map_err(|_| Fault::invalid("it is too long"))?;
+    let room = door.room.take((known.account, known.id), length);
+    let room = room.ok_or_else(|| Fault::busy("there is no room for parts now; send it again in a moment"))?;
     let bytes = tokio::select! {
-        bytes = read(body, &delivery, (door.fleet.seat(known.id), door.room.share(known.account, known.id))) => bytes?,
+        bytes = read(body, &delivery, length, (door.fleet.seat(known.id), room)) => bytes?,
         () = door.clock.sleep(PART_TIMEOUT) => return Err(Fault::busy("the part took too long; send it again")),
     };
     door.agents.deliver(&delivery, bytes).await?;
@@ -78,9 +81,9 @@ fn delivery(agent: AgentId, part: (OrderId, u16, u32), headers: &HeaderMap) -> R
 async fn read(
     mut body: RequestBody,
     delivery: &Delivery,
-    (seat, mut room): (Option<Arc<Seat>>, Share),
+    length: usize,
+    (seat, room): (Option<Arc<Seat>>, Share),
 ) -> Result<Bytes, Fault> {
-    let length = usize::try_from(delivery.bytes).map_err(|_| Fault::invalid("it is too long"))?;
     let mut bytes = Vec::with_capacity(length);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|fault| Fault::of_body(&fault))?;
@@ -90,9 +93,6 @@ async fn read(
         let data = frame.data_ref().map_or(&[][..], |data| data);
         if bytes.len() + data.len() > length {
             return Err(Fault::invalid("it is longer than was announced"));
-        }
-        if !room.grow_to(bytes.len() + data.len()) {
-            return Err(Fault::busy("there is no room for parts now; send it again in a moment"));
         }
         bytes.extend_from_slice(data);
     }
