@@ -22,6 +22,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub const MIB: usize = 1 << 20;
 
@@ -82,6 +83,18 @@ fn build(dir: &Path, meta: Meta, (seed, volume): (u64, BlobSettings), sealer: Ar
     build_with(dir, meta, (seed, volume, Settings::default()), sealer, regions)
 }
 
+/// Opens a volume. Where the store before was dropped a moment ago, one of its threads may still be at work there, as none of a killed process
+/// is.
+fn opened(folder: &Path, volume: BlobSettings, entropy: &Arc<SeededEntropy>) -> Blobs {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        match Blobs::open(folder, volume, entropy.clone()) {
+            Err(baleen_blob::Error::InUse(_)) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 fn build_with(
     dir: &Path,
     meta: Meta,
@@ -91,7 +104,7 @@ fn build_with(
 ) -> Store {
     let entropy = SeededEntropy::new(seed);
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
-    let blobs = Blobs::open(&dir.join("blob"), volume, entropy.clone()).unwrap();
+    let blobs = opened(&dir.join("blob"), volume, &entropy);
     let parts = Parts {
         meta: meta.clone(),
         blobs: blobs.clone(),
