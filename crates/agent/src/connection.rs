@@ -9,8 +9,8 @@ use crate::progress::{self, Progress};
 use baleen_runtime::Shutdown;
 use baleen_types::Invalid;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Either, Full, Limited, StreamBody};
@@ -239,9 +239,7 @@ impl Connection {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let frames = progress::frames(bytes, progress);
-        let frames = frames.map(|bytes| Ok(Frame::data(bytes))).boxed();
-        let request = request.body(Either::Right(StreamBody::new(frames)));
+        let request = request.body(streamed(progress::frames(bytes, progress)));
         let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
         let answer = self.send(request).await?;
         let (status, body) = read(answer).await?;
@@ -258,10 +256,7 @@ impl Connection {
     /// # Errors
     /// The connection ended, or the server refused.
     pub(crate) async fn show(&self, path: &str, shown: BoxStream<'static, Bytes>) -> Result<(), Error> {
-        let frames = shown.map(|bytes| Ok(Frame::data(bytes))).boxed();
-        let request = self
-            .request(Method::POST, path)
-            .body(Either::Right(StreamBody::new(frames)));
+        let request = self.request(Method::POST, path).body(streamed(shown));
         let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
         let (status, body) = read(self.send(request).await?).await?;
         if status == StatusCode::NO_CONTENT {
@@ -272,10 +267,7 @@ impl Connection {
 
     /// Opens the link: says what `said` yields, for what is answered.
     pub(crate) async fn link(&self, said: BoxStream<'static, Bytes>) -> Result<Incoming, Error> {
-        let frames = said.map(|bytes| Ok(Frame::data(bytes))).boxed();
-        let request = self
-            .request(Method::POST, "link")
-            .body(Either::Right(StreamBody::new(frames)));
+        let request = self.request(Method::POST, "link").body(streamed(said));
         let request = request.map_err(|_| Error::Answer("the request cannot be made"))?;
         let opened = async {
             let answer = self.send(request).await?;
@@ -287,6 +279,11 @@ impl Connection {
         };
         timeout(ASK_TIMEOUT, opened).await.map_err(|_| Error::Timeout)?
     }
+}
+
+/// Bytes that are sent as they come.
+fn streamed(bytes: impl Stream<Item = Bytes> + Send + 'static) -> Body {
+    Either::Right(StreamBody::new(bytes.map(|bytes| Ok(Frame::data(bytes))).boxed()))
 }
 
 fn unreachable_at(at: SocketAddr, source: io::Error) -> Error {

@@ -137,6 +137,12 @@ impl Shared {
         }
     }
 
+    /// Packets are being taken for an order.
+    pub(crate) fn began(&self, id: OrderId, interfaces: Option<u16>, running: &Arc<dyn Running>) {
+        self.edit(id, |work| work.running = Some(Arc::clone(running)));
+        self.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
+    }
+
     pub(crate) fn give_up(&self, id: OrderId) {
         self.works.lock().remove(&id);
         self.fewer.notify_waiters();

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::limits::{FRAME_BYTES, VIEW_PATIENCE, VIEWS_MAX};
 use crate::shared::{Shared, Work, wire};
 use crate::told;
-use crate::work::watch;
-use baleen_agentwire::{Ended, OrderId};
+use crate::work::{joined, watch};
+use baleen_agentwire::{Ended, LIVE_VIEW, OrderId};
 use baleen_capture::{Catch, Piece};
 use baleen_types::CaptureId;
 use bytes::Bytes;
@@ -17,9 +17,6 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use std::sync::Arc;
 use tracing::warn;
-
-/// The view as which a capture for somebody who watches is sent.
-const OF_ITS_OWN: u32 = 0;
 
 /// The words of a capture whose watcher cannot be sent anything.
 const CUT: &str = "the connection by which it was shown was cut";
@@ -63,10 +60,9 @@ pub(crate) async fn capture(shared: &Shared, id: OrderId, work: &Work, (catch, m
         interfaces,
         running,
     } = catch;
-    shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
-    shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
+    shared.began(id, interfaces, &running);
     let showing = async {
-        let shown = send(shared, (id, OF_ITS_OWN), pieces.flat_map(frames).boxed()).await;
+        let shown = send(shared, (id, LIVE_VIEW), pieces.flat_map(frames).boxed()).await;
         running.stop();
         let ended = running.ended().await;
         shared.edit(id, |work| work.running = None);
@@ -76,7 +72,7 @@ pub(crate) async fn capture(shared: &Shared, id: OrderId, work: &Work, (catch, m
             counts: wire(ended.counts),
             parts: 0,
             trouble: own.or(ended.trouble).or(cut),
-            missing: crate::work::joined(missing, ended.missing),
+            missing: joined(missing, ended.missing),
         };
         told::ended(id, &ended);
         shared.note(|desk| desk.ended(id, &ended));

@@ -207,8 +207,7 @@ async fn capture(
         interfaces,
         running,
     } = catch;
-    shared.edit(id, |work| work.running = Some(Arc::clone(&running)));
-    shared.note(|desk| desk.began(id, interfaces.unwrap_or_default()));
+    shared.began(id, interfaces, &running);
     let queue = Arc::new(Queue::default());
     shared.edit(id, |work| work.queue = Some(Arc::clone(&queue)));
     let short = Mutex::new(None);

@@ -26,3 +26,9 @@ pub use proof::{BadProof, KeyProof, PUBLIC_KEY_BYTES, Purpose};
 ///
 /// 1: the first. 2: [`ToAgent::BeginMasked`], [`ToAgent::BeginLive`], [`ToAgent::Show`].
 pub const PROTOCOL: u16 = 2;
+
+/// The version that has words for views, and for addresses that become others.
+pub const VIEWS_SINCE: u16 = 2;
+
+/// The view as which a capture for somebody who watches is sent; further ones have other numbers.
+pub const LIVE_VIEW: u32 = 0;

@@ -1,5 +1,6 @@
 //! The messages.
 
+use crate::VIEWS_SINCE;
 use crate::limits::{
     END_ITEMS_MAX, EXCLUDED_MAX, FILTER_BYTES_MAX, INTERFACE_NAME_BYTES_MAX, INTERFACES_MAX, ORDERS_MAX, TEXT_BYTES_MAX,
 };
@@ -198,7 +199,7 @@ impl Job {
     /// The lowest version of the protocol that has words for it.
     pub const fn protocol(&self) -> u16 {
         if self.address_key.is_some() || self.live.is_some() {
-            2
+            VIEWS_SINCE
         } else {
             1
         }

@@ -1,15 +1,12 @@
 //! An order as it is held by who gave it.
 
 use super::{NotConnected, OrderRefused, OrderStatus, Seat};
-use baleen_agentwire::{OrderId, ToAgent};
+use baleen_agentwire::{OrderId, ToAgent, VIEWS_SINCE};
 use baleen_types::AgentId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// The version of the protocol that has words for views.
-const SHOWS_SINCE: u16 = 2;
 
 /// An order that an agent was given. Dropped, the agent forgets it.
 pub struct Order {
@@ -56,7 +53,7 @@ impl Order {
         if !state.is_connected(now) {
             return Err(NotConnected.into());
         }
-        if state.hello.protocol < SHOWS_SINCE {
+        if state.hello.protocol < VIEWS_SINCE {
             return Err(OrderRefused::TooOld);
         }
         // A watcher is no reason to cut off an agent that has much to hear.

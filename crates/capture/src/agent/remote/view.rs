@@ -6,7 +6,7 @@ use crate::agent::{Catch, Ended, Followed, Limits, Piece, Running};
 use crate::engine::FollowError;
 use crate::limits::{LIVE_END_PATIENCE, VIEW_END_PATIENCE, VIEW_PATIENCE};
 use async_trait::async_trait;
-use baleen_agentwire::OrderId;
+use baleen_agentwire::{LIVE_VIEW, OrderId};
 use baleen_fleet::OrderRefused;
 use baleen_runtime::Clock;
 use baleen_types::AgentId;
@@ -22,9 +22,6 @@ pub(super) type Key = (AgentId, OrderId, u32);
 
 /// The way from who sends a view to who watches.
 pub(super) type ToWatcher = mpsc::Sender<Said>;
-
-/// The view as which a capture for somebody who watches is sent.
-const OF_ITS_OWN: u32 = 0;
 
 /// The words of a capture that cannot be shown any more.
 const CUT: &str = "the connection with the agent was cut";
@@ -142,13 +139,13 @@ impl RemoteAgents {
     fn next_view(&self) -> u32 {
         let mut last = self.last_view.lock();
         // Behind the one that a capture has of its own.
-        *last = last.checked_add(1).unwrap_or(OF_ITS_OWN + 1);
+        *last = last.checked_add(1).unwrap_or(LIVE_VIEW + 1);
         *last
     }
 
     /// What is to be asked for before the capture is ordered whose packets are for somebody who watches.
     pub(super) fn expect_live(self: &Arc<Self>, agent: AgentId, order: OrderId) -> LiveView {
-        LiveView(Expected::new(self, (agent, order, OF_ITS_OWN)))
+        LiveView(Expected::new(self, (agent, order, LIVE_VIEW)))
     }
 }
 
