@@ -4,12 +4,10 @@ import datetime
 import time
 from contextlib import closing
 
-import boto3
 import cloudflare
 import pytest
-from botocore.config import Config
 
-from conftest import may_capture
+from conftest import boto, may_capture
 from harness import Baleen
 from pcaps import Pcaps
 from traffic import Traffic
@@ -28,14 +26,7 @@ def door_of(server):
 
 
 def store_of(server):
-    return boto3.client(
-        "s3",
-        endpoint_url=server.s3,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}),
-    )
+    return boto(server, s3={"addressing_style": "path"})
 
 
 def quota(door):

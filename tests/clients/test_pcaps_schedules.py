@@ -6,13 +6,11 @@ import subprocess
 import time
 from contextlib import closing
 
-import boto3
 import cloudflare
 import pytest
 import requests
-from botocore.config import Config
 
-from conftest import may_capture
+from conftest import boto, may_capture
 from harness import Baleen
 from pcaps import Pcaps, fetch
 from traffic import Traffic
@@ -38,14 +36,7 @@ def door(fast):
 
 @pytest.fixture(scope="module")
 def store(fast):
-    return boto3.client(
-        "s3",
-        endpoint_url=fast.s3,
-        aws_access_key_id=fast.access_key,
-        aws_secret_access_key=fast.secret_key,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}),
-    )
+    return boto(fast, s3={"addressing_style": "path"})
 
 
 @pytest.fixture(scope="module")

@@ -160,9 +160,14 @@ impl Lab {
 
 /// Waits for something while the clock goes on.
 async fn hurried<T>(world: &World, work: impl Future<Output = T>) -> T {
+    hurried_by(world, Duration::from_millis(100), work).await
+}
+
+/// The same in steps of this length: what takes an hour comes sooner in longer ones.
+async fn hurried_by<T>(world: &World, step: Duration, work: impl Future<Output = T>) -> T {
     let hurry = async {
         loop {
-            world.disk.clock.advance(Duration::from_millis(100));
+            world.disk.clock.advance(step);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -811,17 +816,8 @@ fn a_store_that_takes_a_part_an_hour_is_given_up_after_a_day() {
         }
         catch.end(None);
         drop(catch);
-        let hurry = async {
-            loop {
-                world.disk.clock.advance(Duration::from_millis(500));
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let is_over = |capture: &Capture| capture.status.is_terminal();
-        let over = tokio::select! {
-            over = world.until_that(account(1), capture.id, is_over) => over,
-            () = hurry => unreachable!("it never ends"),
-        };
+        let over = world.until_that(account(1), capture.id, |capture| capture.status.is_terminal());
+        let over = hurried_by(&world, Duration::from_millis(500), over).await;
         let (message, packets) = (over.message.unwrap(), over.counts.packets);
         assert_eq!(over.status, Status::Success, "{message}");
         assert!((1..50).contains(&packets), "{packets}");
@@ -856,17 +852,8 @@ fn what_the_store_has_is_kept_when_it_takes_no_more() {
             }
             catch.end(None);
             drop(catch);
-            let hurry = async {
-                loop {
-                    world.disk.clock.advance(Duration::from_secs(5));
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
-            let is_over = |capture: &Capture| capture.status.is_terminal();
-            let over = tokio::select! {
-                over = world.until_that(account(1), capture.id, is_over) => over,
-                () = hurry => unreachable!("it never ends"),
-            };
+            let over = world.until_that(account(1), capture.id, |capture| capture.status.is_terminal());
+            let over = hurried_by(&world, Duration::from_secs(5), over).await;
             let message = over.message.unwrap();
             assert_eq!((over.status, over.counts.packets), (Status::Success, 3), "{message}");
             assert!(
@@ -1103,16 +1090,8 @@ fn a_store_that_begins_no_further_file_is_waited_for_as_with_a_part() {
         catch.end(None);
         drop(catch);
         let clock = &world.disk.clock;
-        let hurry = async {
-            loop {
-                clock.advance(Duration::from_secs(1));
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let done = tokio::select! {
-            done = world.until(account(1), capture.id, Status::Success) => done,
-            () = hurry => unreachable!("it never ends"),
-        };
+        let done = world.until(account(1), capture.id, Status::Success);
+        let done = hurried_by(&world, Duration::from_secs(1), done).await;
         assert!(clock.now() >= opens, "the store was away");
         assert_eq!((done.message, done.files.len()), (None, 3));
     });

@@ -399,6 +399,16 @@ impl Key {
 type Said = StreamBody<futures::stream::BoxStream<'static, Result<Frame<Bytes>, std::convert::Infallible>>>;
 type Body = http_body_util::Either<Full<Bytes>, Said>;
 
+/// A body whose bytes come one after the other.
+fn streamed() -> (mpsc::UnboundedSender<Bytes>, Body) {
+    let (send, sent) = mpsc::unbounded_channel::<Bytes>();
+    let sent = futures::stream::unfold(sent, |mut sent| async move {
+        let bytes = sent.recv().await?;
+        Some((Ok(Frame::data(bytes)), sent))
+    });
+    (send, Body::Right(StreamBody::new(sent.boxed())))
+}
+
 /// A connection of a client.
 pub struct Connection(http2::SendRequest<Body>);
 
@@ -430,15 +440,11 @@ impl Connection {
         method: Method,
         path: &str,
     ) -> (mpsc::UnboundedSender<Bytes>, tokio::task::JoinHandle<StatusCode>) {
-        let (send, sent) = mpsc::unbounded_channel::<Bytes>();
-        let sent = futures::stream::unfold(sent, |mut sent| async move {
-            let bytes = sent.recv().await?;
-            Some((Ok(Frame::data(bytes)), sent))
-        });
+        let (send, body) = streamed();
         let request = Request::builder()
             .method(method)
             .uri(format!("https://localhost{path}"));
-        let request = request.body(Body::Right(StreamBody::new(sent.boxed()))).unwrap();
+        let request = request.body(body).unwrap();
         let answer = self.0.send_request(request);
         let answered = async {
             tokio::time::timeout(PATIENCE, answer)
@@ -466,13 +472,9 @@ impl Connection {
 
     /// Opens a link.
     pub async fn link(&mut self) -> Link {
-        let (say, said) = mpsc::unbounded_channel::<Bytes>();
-        let said = futures::stream::unfold(said, |mut said| async move {
-            let bytes = said.recv().await?;
-            Some((Ok(Frame::data(bytes)), said))
-        });
+        let (say, body) = streamed();
         let request = Request::post("https://localhost/agent/v1/link");
-        let request = request.body(Body::Right(StreamBody::new(said.boxed()))).unwrap();
+        let request = request.body(body).unwrap();
         let response = self.0.send_request(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Link {
@@ -590,12 +592,8 @@ pub fn put_later(connection: &Connection, part: &Part) -> mpsc::UnboundedSender<
     for (name, value) in &headers {
         request = request.header(*name, value);
     }
-    let (send, sent) = mpsc::unbounded_channel::<Bytes>();
-    let sent = futures::stream::unfold(sent, |mut sent| async move {
-        let bytes = sent.recv().await?;
-        Some((Ok(Frame::data(bytes)), sent))
-    });
-    let request = request.body(Body::Right(StreamBody::new(sent.boxed()))).unwrap();
+    let (send, body) = streamed();
+    let request = request.body(body).unwrap();
     let mut sender = connection.0.clone();
     // It is on its way from here on, in its turn.
     tokio::spawn(sender.send_request(request));

@@ -41,21 +41,27 @@ fn names(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// The shelf of a capture in a spool of so many bytes.
+fn shelf(folder: &Path, bytes_max: u64) -> Shelf {
+    let settings = SpoolSettings {
+        folder: folder.to_owned(),
+        bytes_max,
+    };
+    let (spool, owner) = (Spool::new(settings), owner(1));
+    Shelf {
+        folder: spool.folder_of(owner),
+        spool,
+        owner,
+        key: Arc::new(key(1)),
+    }
+}
+
 /// The disk is full by what is on it, also when nobody sends that any more.
 #[tokio::test]
 async fn what_a_file_takes_is_taken_until_the_file_is_gone() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = SpoolSettings {
-        folder: dir.path().to_owned(),
-        bytes_max: 1000,
-    };
-    let (spool, owner) = (Spool::new(settings), owner(1));
-    let shelf = Shelf {
-        folder: spool.folder_of(owner),
-        spool: Arc::clone(&spool),
-        owner,
-        key: Arc::new(key(1)),
-    };
+    let shelf = shelf(dir.path(), 1000);
+    let (spool, owner) = (Arc::clone(&shelf.spool), shelf.owner);
     let shelved = |sequence| {
         let head = Head { sequence, ..head(10) };
         let path = part::write(&shelf.folder, (&key(1), SALT), owner, &head, &[0; 10]).unwrap();
@@ -79,17 +85,8 @@ async fn what_a_file_takes_is_taken_until_the_file_is_gone() {
 #[tokio::test]
 async fn what_is_written_behind_the_end_of_its_capture_does_not_stay() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = SpoolSettings {
-        folder: dir.path().to_owned(),
-        bytes_max: 1 << 20,
-    };
-    let (spool, owner) = (Spool::new(settings), owner(1));
-    let shelf = Shelf {
-        folder: spool.folder_of(owner),
-        spool: Arc::clone(&spool),
-        owner,
-        key: Arc::new(key(1)),
-    };
+    let shelf = shelf(dir.path(), 1 << 20);
+    let (spool, owner) = (Arc::clone(&shelf.spool), shelf.owner);
     let part = (head(10), SALT, &[0; 10][..]);
     let room = || spool.shares.reserve(owner.0, 400).unwrap();
     let (first, second) = (spool.writings.begin(&shelf.folder), spool.writings.begin(&shelf.folder));

@@ -78,6 +78,14 @@ impl World {
     }
 }
 
+/// Time goes on, and never ends.
+async fn passing(clock: &ManualClock) {
+    loop {
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(1));
+    }
+}
+
 async fn all(mut bytes: BoxStream<'static, Bytes>) -> Vec<u8> {
     let mut all = Vec::new();
     while let Some(more) = bytes.next().await {
@@ -131,15 +139,9 @@ async fn what_is_cut_off_is_no_end() {
             world.tell_end(told);
         }
         let clock = Arc::clone(&world.clock);
-        let passing = async {
-            loop {
-                tokio::task::yield_now().await;
-                clock.advance(Duration::from_secs(1));
-            }
-        };
         let (ended, rest) = tokio::select! {
             done = async { tokio::join!(catch.running.ended(), catch.pieces.next()) } => done,
-            () = passing => unreachable!("it goes on"),
+            () = passing(&clock) => unreachable!("it goes on"),
         };
         assert!(rest.is_none());
         assert!(ended.trouble.as_ref().unwrap().contains(words), "{ended:?}");
@@ -177,16 +179,10 @@ async fn a_stream_ends_whatever_its_agent_does() {
         let clock = Arc::clone(&world.clock);
         let begun = clock.monotonic();
         let sending = async { while sink.push(Bytes::from_static(b"more")).await {} };
-        let passing = async {
-            loop {
-                tokio::task::yield_now().await;
-                clock.advance(Duration::from_secs(1));
-            }
-        };
         let taking = async { while catch.pieces.next().await.is_some() {} };
         tokio::select! {
             _ = async { tokio::join!(taking, sending) } => {}
-            () = passing => unreachable!("it goes on"),
+            () = passing(&clock) => unreachable!("it goes on"),
         }
         let most = if is_stopped || is_removed { 60 } else { 60 + 5 * 60 + 60 };
         let took = clock.monotonic().checked_sub(begun).unwrap();
@@ -277,15 +273,9 @@ async fn who_cannot_show_it_says_so() {
             FollowError::Away
         };
         let clock = Arc::clone(&world.clock);
-        let passing = async {
-            loop {
-                tokio::task::yield_now().await;
-                clock.advance(Duration::from_secs(1));
-            }
-        };
         let followed = tokio::select! {
             followed = following => followed,
-            () = passing => unreachable!("it goes on"),
+            () = passing(&clock) => unreachable!("it goes on"),
         };
         assert_eq!(followed.err(), Some(expected));
         assert!(world.sink(view).is_none());
